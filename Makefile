@@ -1,0 +1,55 @@
+# `make` prints the targets; `make run` and `make test` prepare .venv by themselves.
+.DEFAULT_GOAL := help
+# The first that is new enough; another one with `make PYTHON=...`.
+PYTHON ?= $(or $(shell for p in python3 python3.13 python3.12 python3.11; do \
+  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done),python3)
+BIN := .venv/bin
+# uv from the path when there is one, otherwise the one that setup puts into .venv.
+UV = $(if $(shell command -v uv),uv,$(BIN)/uv)
+COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11
+
+.PHONY: help setup run test lint format proto lock clean
+
+help: ## Print the targets.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-8s %s\n", $$1, $$2}'
+
+setup: .venv/ready ## Prepare .venv from the hashed locks (done once, again when a lock changes).
+
+.venv/ready: requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: install it, or give its path with make PYTHON=...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@command -v uv >/dev/null || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes $<
+	@touch $@
+
+run: .venv/ready ## Start the server with the shipped network (gRPC 127.0.0.1:50051, HTTP 127.0.0.1:8080).
+	@ls models/*/*/model.onnx >/dev/null 2>&1 || $(BIN)/python -m exporter export
+	@exec $(BIN)/python -m server
+
+test: .venv/ready ## Run every test.
+	$(BIN)/python -m pytest
+
+lint: .venv/ready ## Check style, types and the contract.
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/buf lint proto
+	$(BIN)/buf format --diff --exit-code proto
+
+format: .venv/ready ## Rewrite the code in the house's style.
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+	$(BIN)/buf format --write proto
+
+proto: .venv/ready ## Regenerate mlpserve/v1 from proto/.
+	$(BIN)/python -m tests.generate_stubs
+
+lock: .venv/ready ## Compile requirements/*.txt from pyproject.toml.
+	$(COMPILE) --group server -o requirements/server.txt
+	$(COMPILE) --group exporter -o requirements/exporter.txt
+	$(COMPILE) pyproject.toml -o requirements/client.txt
+	$(COMPILE) pyproject.toml --extra cli --group dev -o requirements/dev.txt
+	$(COMPILE) requirements/proto.in -o requirements/proto.txt
+
+clean: ## Remove .venv and what tests and builds leave.
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
