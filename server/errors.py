@@ -1,0 +1,44 @@
+"""What can go wrong, as small named classes that know nothing of gRPC or HTTP."""
+
+from dataclasses import dataclass, field
+
+
+class StartupError(Exception):
+    """The server can't start; the message is one line that says what to do."""
+
+
+class ModelError(StartupError):
+    """A model file can't be served; the message names the file and the reason."""
+
+
+@dataclass(eq=False)
+class RequestError(Exception):
+    """A request that can't be answered; subclasses say whose fault it is.
+
+    `reason` is one of a fixed set of words, because it becomes the label of a metric.
+    """
+
+    reason: str
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@dataclass(eq=False)
+class InvalidField(RequestError):
+    """A field of the request has a value that can't be used."""
+
+    field: str
+
+
+@dataclass(eq=False)
+class NotLoaded(RequestError):
+    """The request names a model or a version that isn't loaded; `known` says what is."""
+
+    known: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class NotReady(RequestError):
+    """The server is still loading its model."""

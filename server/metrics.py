@@ -1,0 +1,82 @@
+"""Every metric, declared once."""
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+
+from server.model import Model
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no annotations
+
+REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
+PlatformCollector(registry=REGISTRY)
+GCCollector(registry=REGISTRY)
+
+# Steps of 1.2 where the answers lie, so that a quantile read from the buckets is off by a tenth at
+# most; wider outside.
+_FINE = tuple(round(1e-4 * 1.2**step, 7) for step in range(26))
+LATENCY_BUCKETS = (5e-5, 7e-5, *_FINE, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+_METHOD = ("grpc_type", "grpc_service", "grpc_method")
+
+STARTED = Counter(
+    "grpc_server_started_total", "Calls that reached the server.", _METHOD, registry=REGISTRY
+)
+HANDLED = Counter(
+    "grpc_server_handled_total",
+    "Calls that ended, by status code.",
+    (*_METHOD, "grpc_code"),
+    registry=REGISTRY,
+)
+HANDLING_SECONDS = Histogram(
+    "grpc_server_handling_seconds",
+    "Time from a call's arrival at its handler to its answer.",
+    _METHOD,
+    buckets=LATENCY_BUCKETS,
+    registry=REGISTRY,
+)
+IMAGES = Counter(
+    "mlpserve_images_total", "Images classified.", ("model", "version"), registry=REGISTRY
+)
+REJECTED = Counter(
+    "mlpserve_rejected_requests_total",
+    "Requests that could not be answered, by reason.",
+    ("reason",),
+    registry=REGISTRY,
+)
+MODEL_INFO = Gauge(
+    "mlpserve_model_info",
+    "1 for each loaded model.",
+    ("model", "version", "weights_sha256", "layer_sizes", "parameters"),
+    registry=REGISTRY,
+)
+MODEL_LOAD_SECONDS = Gauge(
+    "mlpserve_model_load_seconds",
+    "Time to load and check the model.",
+    ("model", "version"),
+    registry=REGISTRY,
+)
+
+
+def describe_model(model: Model) -> None:
+    """Publish what is known about a loaded model."""
+    version = str(model.version)
+    sizes = "-".join(map(str, model.layer_sizes))
+    MODEL_INFO.labels(model.name, version, model.weights_sha256, sizes, str(model.parameters)).set(
+        1
+    )
+    MODEL_LOAD_SECONDS.labels(model.name, version).set(model.load_seconds)
+    IMAGES.labels(model.name, version)
+
+
+def total(metric: Counter) -> int:
+    """Sum a counter over its labels."""
+    return int(sum(sample.value for family in metric.collect() for sample in family.samples))

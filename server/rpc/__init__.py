@@ -1,0 +1,1 @@
+"""gRPC only: turns calls into requests for the other rooms and their answers into messages."""

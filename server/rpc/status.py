@@ -1,0 +1,58 @@
+"""Errors as gRPC statuses with google.rpc details, so that a program can tell what to mend."""
+
+from dataclasses import dataclass
+
+import grpc
+from google.protobuf import any_pb2
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2
+
+from server.errors import InvalidField, NotLoaded, NotReady, RequestError
+
+DETAILS_KEY = "grpc-status-details-bin"
+DOMAIN = "mlpserve"
+INTERNAL_MESSAGE = "internal error; the server's log has the reason"
+
+
+@dataclass(frozen=True, slots=True)
+class Status(grpc.Status):
+    """What ends a call: code, message and the details as trailing metadata."""
+
+    code: grpc.StatusCode
+    details: str
+    trailing_metadata: tuple[tuple[str, bytes], ...]
+
+
+def status_of(error: Exception) -> Status:
+    """Return the status for an error; one that nobody expected becomes INTERNAL and keeps its
+    reason to the log.
+    """
+    match error:
+        case InvalidField():
+            violation = error_details_pb2.BadRequest.FieldViolation(
+                field=error.field, description=error.message, reason=error.reason.upper()
+            )
+            detail = error_details_pb2.BadRequest(field_violations=[violation])
+            return _status(grpc.StatusCode.INVALID_ARGUMENT, error.message, detail)
+        case NotLoaded():
+            return _status(
+                grpc.StatusCode.NOT_FOUND, error.message, _error_info(error, error.known)
+            )
+        case NotReady():
+            return _status(grpc.StatusCode.UNAVAILABLE, error.message, _error_info(error, {}))
+        case _:
+            return _status(grpc.StatusCode.INTERNAL, INTERNAL_MESSAGE)
+
+
+def _error_info(error: RequestError, known: dict[str, str]) -> error_details_pb2.ErrorInfo:
+    return error_details_pb2.ErrorInfo(reason=error.reason.upper(), domain=DOMAIN, metadata=known)
+
+
+def _status(code: grpc.StatusCode, message: str, *details: Message) -> Status:
+    packed = []
+    for detail in details:
+        packed.append(any_pb2.Any())
+        packed[-1].Pack(detail)
+    number: int = code.value[0]
+    content = status_pb2.Status(code=number, message=message, details=packed).SerializeToString()
+    return Status(code, message, ((DETAILS_KEY, content),))
