@@ -1,6 +1,4 @@
-"""One loaded model: its ONNX Runtime session, what the file says about itself, and the proof that
-it computes the same here.
-"""
+"""One loaded model: its ONNX Runtime session, and the proof that it computes the same here."""
 
 import base64
 import json
@@ -113,9 +111,7 @@ def load_model(path: Path, name: str, version: int) -> Model:
 
 
 def _open_session(path: Path) -> onnxruntime.InferenceSession:
-    """Open a session that uses one thread: the network is too small to share, and spinning threads
-    eat a container's quota.
-    """
+    """Open a session of one thread, since spinning ones would eat a container's quota."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -168,9 +164,7 @@ def _check_signature(
 def _golden_difference(
     path: Path, session: onnxruntime.InferenceSession, pixels: Batch, expected: Batch
 ) -> float:
-    """Return the largest difference from the golden activations, or raise ModelError when it is too
-    large.
-    """
+    """Return the largest difference from the golden activations, or raise ModelError."""
     (activations,) = session.run([OUTPUT], {INPUT: pixels})
     if activations.shape != expected.shape:
         raise ModelError(

@@ -12,9 +12,7 @@ PREFERRED = "digits"
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """The loaded models by name, and the name that stands for an empty one (None: callers must give
-    a name).
-    """
+    """The loaded models by name, and the name that an empty one stands for, if any."""
 
     by_name: dict[str, Model]
     default: str | None
@@ -46,8 +44,7 @@ class Models:
 
 
 def find_versions(repository: Path) -> dict[str, list[int]]:
-    """Return each model's versions on disk in ascending order; what isn't NAME/VERSION/model.onnx
-    is passed over.
+    """Return each model's versions on disk, ascending; anything else there is passed over.
 
     Raises StartupError when the folder is missing or can't be read.
     """

@@ -1,6 +1,4 @@
-"""One Settings object: flags before MLPSERVE_* environment variables before a TOML file before
-defaults.
-"""
+"""One Settings object: flags win over environment variables, over a TOML file, over defaults."""
 
 import tomllib
 from collections.abc import Callable
@@ -20,9 +18,7 @@ def _option(default: object, help_text: str, kind: click.ParamType[Any] | None =
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that can be set, with safe defaults; each field is a flag, a variable and a key of
-    the file.
-    """
+    """Everything that can be set; each field is a flag, a variable and a key of the file."""
 
     grpc_address: str = _option(
         "127.0.0.1:50051", "Where gRPC listens, HOST:PORT; port 0 takes a free one."
@@ -66,9 +62,7 @@ class Settings:
 
 
 def _read_file(context: click.Context, parameter: click.Parameter, path: Path | None) -> None:
-    """Make the values of the TOML file `path` the defaults of the flags; an unknown key is an
-    error.
-    """
+    """Make the values of a TOML file the defaults of the flags; an unknown key is an error."""
     if path is None:
         return
     try:

@@ -6,6 +6,7 @@ import threading
 import uvicorn
 from starlette.applications import Starlette
 
+from server.addresses import split_address
 from server.errors import StartupError
 
 
@@ -14,14 +15,14 @@ class Listener:
 
     def __init__(self, address: str, application: Starlette) -> None:
         """Bind HOST:PORT; raises StartupError when it can't be had."""
-        host, _, port = address.rpartition(":")
+        host, port = split_address(address, "--http-address")
+        family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
         try:
-            family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
-            self._socket = socket.create_server((host.strip("[]"), int(port)), family=family)
-        except (OSError, ValueError, OverflowError) as error:
-            reason = getattr(error, "strerror", None) or error
+            self._socket = socket.create_server((host.strip("[]"), port), family=family)
+        except OSError as error:
             raise StartupError(
-                f"HTTP can't listen on {address} ({reason}); give another --http-address, HOST:PORT"
+                f"HTTP can't listen on {address} ({error.strerror}): is the port taken, or the "
+                "address not this machine's? Give another --http-address"
             ) from error
         self.address = f"{host}:{self._socket.getsockname()[1]}"
         config = uvicorn.Config(

@@ -21,9 +21,7 @@ class Classifier:
     models: Models | None = None
 
     def predict(self, message: bytes) -> bytes:
-        """Answer one serialized PredictRequest with a serialized PredictResponse, or raise a
-        RequestError.
-        """
+        """Answer a serialized PredictRequest with a PredictResponse; raises RequestError."""
         models = self.models
         if models is None:
             raise NotReady("not_ready", "the server is still loading its models; try again shortly")

@@ -106,9 +106,7 @@ def _packed(field_number: int, values: Batch) -> bytes:
 
 
 def _tagged(field_number: int, content: bytes) -> bytes:
-    """Encode a length-delimited field; https://protobuf.dev/programming-guides/encoding has the
-    format.
-    """
+    """Encode a field of bytes as https://protobuf.dev/programming-guides/encoding says."""
     return _varint(field_number << 3 | _LENGTH_DELIMITED) + _varint(len(content)) + content
 
 

@@ -5,6 +5,7 @@ from concurrent import futures
 import grpc
 from grpc_reflection.v1alpha import reflection
 
+from server.addresses import split_address
 from server.errors import StartupError
 from server.rpc import classifier, health
 from server.rpc.handlers import mount
@@ -13,9 +14,7 @@ from server.settings import Settings
 
 
 class Endpoint:
-    """A gRPC server that listens; it answers Predict once `classifier.models` is set and `ready`
-    says so.
-    """
+    """A gRPC server that listens, and answers Predict once `classifier.models` is set."""
 
     def __init__(self, settings: Settings) -> None:
         """Bind the port; raises StartupError when the address can't be had."""
@@ -39,16 +38,13 @@ class Endpoint:
         self.address = self._bind(settings.grpc_address)
 
     def _bind(self, address: str) -> str:
-        host, separator, _ = address.rpartition(":")
+        host, _ = split_address(address, "--grpc-address")
         try:
-            if not (host and separator):
-                raise RuntimeError("it is not HOST:PORT")
             return f"{host}:{self._server.add_insecure_port(address)}"
         except RuntimeError as error:
             raise StartupError(
                 f"gRPC can't listen on {address}: is the port taken, or the address not this "
-                "machine's? "
-                "Give another --grpc-address, HOST:PORT"
+                "machine's? Give another --grpc-address"
             ) from error
 
     def start(self) -> None:

@@ -1,6 +1,4 @@
-"""Health for probes and balancers: "" says that the process lives, a service's full name that it is
-ready.
-"""
+"""Health for probes: "" asks whether the process lives, a service's name whether it is ready."""
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc

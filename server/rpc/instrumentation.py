@@ -1,18 +1,17 @@
-"""Counts and times every call, whatever the service, under the names that gRPC dashboards
-expect.
-"""
+"""Counts and times every call of any service, under the names that gRPC dashboards expect."""
 
 import functools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 
 from server import metrics
 
-Handler = grpc.RpcMethodHandler[Any, Any]
+# In quotes, since the class takes parameters for the type checker alone.
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 UNKNOWN_METHOD = ("unary", "other", "other")
 
@@ -49,12 +48,10 @@ class Instrumentation(grpc.ServerInterceptor):
 
     def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Handler | None],
+        continuation: Callable[[grpc.HandlerCallDetails], "Handler | None"],
         details: grpc.HandlerCallDetails,
-    ) -> Handler | None:
-        """Return the counting handler of the method that is called; grpc answers UNIMPLEMENTED when
-        there is none.
-        """
+    ) -> "Handler | None":
+        """Return the method's handler, which counts; None makes grpc answer UNIMPLEMENTED."""
         wrapped = self.wrapped.get(details.method)
         if wrapped is not None:
             return wrapped
@@ -134,9 +131,7 @@ def _count_stream(method: Method, behavior: Callable[..., Any]) -> Callable[...,
 
 
 def _spell(code: grpc.StatusCode) -> str:
-    """Spell a code as Go does, which is what dashboards look for: INVALID_ARGUMENT is
-    InvalidArgument.
-    """
+    """Spell a code as Go does and dashboards expect: InvalidArgument."""
     return (
         "OK"
         if code is grpc.StatusCode.OK

@@ -24,9 +24,7 @@ class Status(grpc.Status):
 
 
 def status_of(error: Exception) -> Status:
-    """Return the status for an error; one that nobody expected becomes INTERNAL and keeps its
-    reason to the log.
-    """
+    """Return an error's status; one that nobody expected is INTERNAL, its reason in the log."""
     match error:
         case InvalidField():
             violation = error_details_pb2.BadRequest.FieldViolation(
