@@ -1,0 +1,44 @@
+"""The real parts that tests share: the exported network, the test images and a running server."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+
+from exporter import mnist
+from exporter.mnist import Labels
+from exporter.network import Batch
+from tests.server_process import ROOT, ServerProcess, start_server
+
+
+@pytest.fixture(scope="session")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository that holds the shipped network as digits, version 1, exported by the command."""
+    folder = tmp_path_factory.mktemp("repository")
+    command = [sys.executable, "-m", "exporter", "export", "--repository", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(repository: Path) -> Iterator[ServerProcess]:
+    """A server of the shipped network."""
+    with start_server(repository, "--max-batch-size", "1000") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def channel(server: ServerProcess) -> Iterator[grpc.Channel]:
+    """A connection to the server."""
+    options = [("grpc.max_send_message_length", -1)]
+    with grpc.insecure_channel(server.grpc_address, options=options) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def digits() -> tuple[Batch, Labels]:
+    """MNIST's 10,000 test images (N, 784) and their labels (N,)."""
+    return mnist.load(ROOT / "tests" / "data", "test")

@@ -1,0 +1,52 @@
+"""Calls to the server without the client library, and what its errors say."""
+
+import grpc
+from google.rpc import error_details_pb2, status_pb2
+
+from mlpserve.v1 import classifier_pb2
+
+PREDICT = "/mlpserve.v1.Classifier/Predict"
+DETAILS = "grpc-status-details-bin"
+BLACK = [0.0] * 784
+
+
+def predict(
+    channel: grpc.Channel, request: classifier_pb2.PredictRequest | bytes
+) -> classifier_pb2.PredictResponse:
+    """Send a request, or any bytes in its place."""
+    message = request if isinstance(request, bytes) else request.SerializeToString()
+    return predict_method(channel)(message, timeout=30)
+
+
+def predict_method(
+    channel: grpc.Channel,
+) -> "grpc.UnaryUnaryMultiCallable[bytes, classifier_pb2.PredictResponse]":
+    """Return Predict as a callable that takes serialized requests."""
+    return channel.unary_unary(
+        PREDICT, response_deserializer=classifier_pb2.PredictResponse.FromString
+    )
+
+
+def status(error: grpc.RpcError) -> status_pb2.Status:
+    """Return the google.rpc.Status that came with an error, which must say what the call says."""
+    (packed,) = (item.value for item in error.trailing_metadata() if item.key == DETAILS)
+    found = status_pb2.Status.FromString(packed)
+    assert (found.code, found.message) == (error.code().value[0], error.details())
+    return found
+
+
+def violation(error: grpc.RpcError) -> error_details_pb2.BadRequest.FieldViolation:
+    """Return the only violation of a BadRequest."""
+    detail = error_details_pb2.BadRequest()
+    (packed,) = status(error).details
+    assert packed.Unpack(detail)
+    (only,) = detail.field_violations
+    return only
+
+
+def error_info(error: grpc.RpcError) -> error_details_pb2.ErrorInfo:
+    """Return the only ErrorInfo of an error."""
+    detail = error_details_pb2.ErrorInfo()
+    (packed,) = status(error).details
+    assert packed.Unpack(detail)
+    return detail

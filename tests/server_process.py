@@ -1,0 +1,113 @@
+"""Starts the real server in a process of its own and says where it listens."""
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+ROOT = Path(__file__).resolve().parent.parent
+START_TIMEOUT_SECONDS = 60.0
+
+
+@dataclass(slots=True)
+class ServerProcess:
+    """A running server; `log` holds its log lines so far."""
+
+    process: subprocess.Popen[str]
+    grpc_address: str = ""
+    http_address: str = ""
+    log: list[dict[str, Any]] = field(default_factory=list)
+    arrived: "queue.Queue[dict[str, Any] | None]" = field(default_factory=queue.Queue)
+
+    def wait_for(self, event: str) -> dict[str, Any]:
+        """Return the next log line with this event; fails when the server ends or stays silent."""
+        while (line := self.arrived.get(timeout=START_TIMEOUT_SECONDS)) is not None:
+            if line["event"] == event:
+                return line
+        raise AssertionError(f"the server ended before it logged {event!r}: {self.log}")
+
+    def terminate(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send the signal and return the exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(timeout=60)
+
+
+def command(*arguments: str) -> list[str]:
+    """Return the command line of a server on free ports."""
+    ports = ["--grpc-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0"]
+    return [
+        sys.executable,
+        "-W",
+        "error",
+        "-m",
+        "server",
+        *ports,
+        "--drain-delay-seconds",
+        "0.2",
+        *arguments,
+    ]
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """Return this process's environment without settings of the server, plus `variables`."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("MLPSERVE_")}
+    return clean | variables
+
+
+def run_to_end(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a server that is expected to end by itself."""
+    return subprocess.run(
+        command(*arguments),
+        cwd=ROOT,
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@contextlib.contextmanager
+def start_server(repository: Path, *arguments: str, **variables: str) -> Iterator[ServerProcess]:
+    """Run a server on free ports until the block ends, which it must survive."""
+    process = subprocess.Popen(
+        command("--repository", str(repository), *arguments),
+        cwd=ROOT,
+        env=environment(**variables),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    server = ServerProcess(process)
+    assert process.stderr is not None
+    reader = threading.Thread(target=_collect, args=(process.stderr, server))
+    reader.start()
+    try:
+        serving = server.wait_for("serving")
+        server.grpc_address, server.http_address = serving["grpc"], serving["http"]
+        yield server
+        if process.poll() is None:
+            assert server.terminate() == 0, server.log
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        reader.join()
+        process.stderr.close()
+
+
+def _collect(stream: IO[str], server: ServerProcess) -> None:
+    for text in stream:
+        try:
+            line = json.loads(text)
+        except json.JSONDecodeError:
+            line = {"event": "not JSON", "text": text}
+        server.log.append(line)
+        server.arrived.put(line)
+    server.arrived.put(None)

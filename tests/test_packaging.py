@@ -1,0 +1,66 @@
+"""What is committed beside the code is current, and what is built holds what it should."""
+
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.generate_stubs import generate
+from tests.server_process import ROOT
+
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def test_generated_code_is_current(tmp_path: Path) -> None:
+    generate(tmp_path)
+    fresh = {file.relative_to(tmp_path): file.read_text() for file in tmp_path.rglob("*.py*")}
+    assert len(fresh) == 3
+    stale = [str(name) for name, text in fresh.items() if (ROOT / name).read_text() != text]
+    assert not stale, "run `make proto` and commit what it writes"
+
+
+def test_wheel_holds_the_client_only(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel"]
+    command = [*build, "--directory", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as content:
+        names = content.namelist()
+        (metadata,) = (content.read(name).decode() for name in names if name.endswith("METADATA"))
+    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"mlpserve"}
+    assert {"mlpserve/v1/classifier_pb2.py", "mlpserve/py.typed"} <= set(names)
+    required = re.findall(r"^Requires-Dist: ([\w-]+)[^;]*$", metadata, re.MULTILINE)
+    assert sorted(required) == ["grpcio", "numpy", "protobuf"]
+
+
+def pinned(lock: str) -> set[str]:
+    """The names of the packages in a lock."""
+    text = (ROOT / "requirements" / f"{lock}.txt").read_text()
+    return set(re.findall(r"^([a-z0-9._-]+)==", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("lock", ["server", "exporter", "client", "dev", "proto"])
+def test_locks_are_hashed_and_name_no_host(lock: str) -> None:
+    text = (ROOT / "requirements" / f"{lock}.txt").read_text()
+    requirements = re.findall(r"^[a-z0-9._-]+==.*(?:\n[ ].*)*", text, re.MULTILINE)
+    assert len(requirements) >= 3
+    assert all("--hash=sha256:" in requirement for requirement in requirements)
+    assert "://" not in text
+
+
+def test_locks_hold_what_pyproject_asks_for() -> None:
+    groups = PYPROJECT["dependency-groups"]
+    client = PYPROJECT["project"]["dependencies"]
+    asked = {"server": groups["server"], "exporter": groups["exporter"], "client": client}
+    for lock, requirements in asked.items():
+        names = {re.split(r"[^\w.-]", requirement)[0].lower() for requirement in requirements}
+        assert names <= pinned(lock), "run `make lock`"
+
+
+def test_images_hold_no_foreign_runtime() -> None:
+    assert not pinned("server") & {"onnx", "httpx"}
+    assert not pinned("exporter") & {"grpcio", "onnxruntime", "protobuf-tools"}

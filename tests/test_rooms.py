@@ -1,0 +1,48 @@
+"""The rooms of the house import each other in one direction only."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.server_process import ROOT
+
+FORBIDDEN = {
+    "exporter": {"server", "mlpserve", "grpc", "onnxruntime", "tests"},
+    "server": {"exporter", "onnx", "tests"},
+    "mlpserve": {"server", "exporter", "onnx", "onnxruntime", "tests"},
+    "server/http": {"server.rpc"},
+    "server/model.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
+    "server/repository.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
+    "server/metrics.py": {"grpc", "server.rpc", "server.http"},
+    "server/errors.py": {"grpc", "server.rpc", "server.http"},
+    "server/rpc/classifier.py": {"grpc"},
+    "server/rpc/codec.py": {"grpc"},
+}
+
+
+def imported(file: Path) -> set[str]:
+    """Every module that the file names in an import, with its parents: a.b.c gives a, a.b and
+    a.b.c.
+    """
+    names = set()
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{file}: relative import"
+            names |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return {
+        ".".join(parts[: end + 1])
+        for parts in (n.split(".") for n in names)
+        for end in range(len(parts))
+    }
+
+
+@pytest.mark.parametrize("place", FORBIDDEN)
+def test_rooms_do_not_import_what_they_must_not(place: str) -> None:
+    path = ROOT / place
+    files = [path] if path.is_file() else sorted(path.rglob("*.py"))
+    assert files, f"{place} is gone: mend the rule"
+    broken = {str(file.relative_to(ROOT)): imported(file) & FORBIDDEN[place] for file in files}
+    assert not {file: names for file, names in broken.items() if names}
