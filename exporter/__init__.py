@@ -1,0 +1,1 @@
+"""Weights in, ONNX out: trains, evaluates and exports networks; knows nothing of serving."""

@@ -1,0 +1,133 @@
+"""Puts files and model versions where others read them: whole or not at all."""
+
+import os
+import re
+import secrets
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    # Only for the annotation: weights are saved through this module too, and need no ONNX.
+    import onnx
+
+FILE = "model.onnx"
+MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+class RepositoryError(Exception):
+    """A model can't be published or found in a repository; the message says what to do."""
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write `content` to `path`, replacing what is there in one step.
+
+    Readers see the old content or the new one. A writer that is killed leaves at most a hidden
+    file ending in `.tmp` beside it. Raises OSError.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        _write_synced(temporary, content)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def publish(
+    model: "onnx.ModelProto", repository: Path, name: str, version: int | None = None
+) -> Path:
+    """Add a version to a repository and return the path of its model.onnx.
+
+    The version's folder is built under a hidden name and renamed when it is whole, so that a server
+    which reads the repository at any moment never sees half a version. Without `version` it takes
+    the one after the highest; of several exporters at once each then gets a version of its own.
+
+    Raises RepositoryError when the name or the version can't be used, or the version exists
+    already; OSError when the folder can't be written.
+    """
+    if not MODEL_NAME.fullmatch(name):
+        raise RepositoryError(
+            f"name: {name!r} is no model name; use letters, digits, '.', '_' and '-', beginning "
+            "with a letter or digit"
+        )
+    if version is not None and version < 1:
+        raise RepositoryError(f"version: {version} is not a version; versions are 1, 2, 3, ...")
+    content = model.SerializeToString(deterministic=True)
+    folder = repository / name
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f".{secrets.token_hex(8)}.tmp"
+    try:
+        temporary.mkdir()
+        _write_synced(temporary / FILE, content)
+        _sync_folder(temporary)
+        published = _rename_to_version(temporary, folder, version)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    _sync_folder(folder)
+    _sync_folder(repository)
+    return published / FILE
+
+
+def find_model(path: Path) -> Path:
+    """Return `path`, or the newest model.onnx in it when it is the folder of a model or a version.
+
+    Raises RepositoryError when the folder holds neither.
+    """
+    if not path.is_dir():
+        return path
+    if (path / FILE).is_file():
+        return path / FILE
+    versions = [version for version in _versions(path) if (path / str(version) / FILE).is_file()]
+    if not versions:
+        raise RepositoryError(f"{path} holds no model: neither {FILE} nor VERSION/{FILE}")
+    return path / str(max(versions)) / FILE
+
+
+def _rename_to_version(temporary: Path, folder: Path, version: int | None) -> Path:
+    """Rename the finished folder to the version asked for, or to the next that is free."""
+    while True:
+        target = folder / str(_next_version(folder) if version is None else version)
+        # A rename would replace an empty folder of that name without a word.
+        if not target.exists():
+            try:
+                return temporary.rename(target)
+            except OSError:
+                # Another exporter may have taken the version since; anything else is an error.
+                if not target.exists():
+                    raise
+        if version is not None:
+            raise RepositoryError(
+                f"version: {target} exists already, and a version never changes; leave --version "
+                f"out to publish version {_next_version(folder)}"
+            )
+
+
+def _versions(folder: Path) -> list[int]:
+    """Return the numbers that entries of the folder have for names."""
+    names = [path.name for path in folder.iterdir()]
+    return [int(name) for name in names if re.fullmatch(r"[1-9][0-9]{0,17}", name)]
+
+
+def _next_version(folder: Path) -> int:
+    """Return the number after the highest, whether that is a whole version or not."""
+    return max(_versions(folder), default=0) + 1
+
+
+def _write_synced(path: Path, content: bytes) -> None:
+    """Write a new file and wait until the disk has it."""
+    with path.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(path: Path) -> None:
+    """Wait until the disk has the folder's list of names."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
