@@ -1,0 +1,36 @@
+"""The client of mlpserve: send images, get their labels and every neuron's activation."""
+
+from importlib import metadata
+
+from mlpserve.client import Client
+from mlpserve.errors import (
+    DeadlineExceeded,
+    InvalidRequest,
+    InvalidResponse,
+    MlpserveError,
+    ModelNotFound,
+    Overloaded,
+    Unavailable,
+    Violation,
+)
+from mlpserve.prediction import Prediction
+
+try:
+    __version__ = metadata.version("mlpserve")
+except metadata.PackageNotFoundError:
+    # The repository runs without being installed.
+    __version__ = "0+repository"
+
+__all__ = [
+    "Client",
+    "DeadlineExceeded",
+    "InvalidRequest",
+    "InvalidResponse",
+    "MlpserveError",
+    "ModelNotFound",
+    "Overloaded",
+    "Prediction",
+    "Unavailable",
+    "Violation",
+    "__version__",
+]

@@ -1,0 +1,16 @@
+"""Where the command mlpserve starts: what it needs beyond the client may be missing."""
+
+import sys
+
+_EXTRA = {"PIL", "click", "rich"}
+
+
+def main() -> None:
+    """Run the command, or say how to install what it needs."""
+    try:
+        from mlpserve.commands import mlpserve
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _EXTRA:
+            raise
+        sys.exit(f'mlpserve: {error.name} is missing; run: pip install "mlpserve[cli]"')
+    mlpserve(prog_name="mlpserve")

@@ -1,0 +1,190 @@
+"""The client: one connection, calls from any thread."""
+
+import json
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+import grpc
+import numpy.typing as npt
+
+from mlpserve import codec
+from mlpserve.errors import (
+    DeadlineExceeded,
+    InvalidRequest,
+    ModelNotFound,
+    Unavailable,
+    from_rpc_error,
+)
+from mlpserve.images import as_batch
+from mlpserve.prediction import Prediction
+from mlpserve.v1 import classifier_pb2
+
+DEFAULT_ADDRESS = "localhost:50051"
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+SERVICE = classifier_pb2.DESCRIPTOR.services_by_name["Classifier"].full_name
+_HEALTH_CHECK = "/grpc.health.v1.Health/Check"
+_READINESS_PAUSE_SECONDS = 0.05
+
+_RETRY_POLICY = {
+    "maxAttempts": 4,
+    "initialBackoff": "0.05s",
+    "maxBackoff": "1s",
+    "backoffMultiplier": 2,
+    "retryableStatusCodes": ["UNAVAILABLE"],
+}
+_SERVICE_CONFIG = {"methodConfig": [{"name": [{"service": SERVICE}], "retryPolicy": _RETRY_POLICY}]}
+
+CHANNEL_OPTIONS: Mapping[str, int | str] = {
+    "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
+    "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
+    "grpc.service_config": json.dumps(_SERVICE_CONFIG),
+    # gRPC gives up retrying a call whose message does not fit: the default holds 83 images.
+    "grpc.per_rpc_retry_buffer_size": 2 * MAX_MESSAGE_BYTES,
+    # A restarted server is found again within a second; the default waits up to two minutes.
+    "grpc.initial_reconnect_backoff_ms": 100,
+    "grpc.max_reconnect_backoff_ms": 1_000,
+    # By default servers hang up on who pings more than once in 300 s, or without a call.
+    "grpc.keepalive_time_ms": 330_000,
+    "grpc.keepalive_timeout_ms": 20_000,
+    "grpc.keepalive_permit_without_calls": 0,
+}
+"""The gRPC channel options that every client starts from."""
+
+
+class Client:
+    """Calls a server over one connection; its methods may be called from any thread.
+
+    Calls that fail because the server is unavailable are tried up to four times, within the time
+    that the call may take.
+
+    Parameters
+    ----------
+    address
+        HOST:PORT, or any other target that gRPC understands, such as dns:///classifier:50051.
+    timeout_seconds
+        How long a call may take, with its retries, unless the call itself says otherwise.
+    options
+        gRPC channel options by name, in addition to `CHANNEL_OPTIONS` or instead of them.
+    """
+
+    def __init__(
+        self,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        timeout_seconds: float = 10.0,
+        options: Mapping[str, int | str] | None = None,
+    ) -> None:
+        if not address:
+            raise ValueError(f"address is empty; wanted is HOST:PORT, such as {DEFAULT_ADDRESS}")
+        self.address = address
+        self.timeout_seconds = timeout_seconds
+        merged = {**CHANNEL_OPTIONS, **(options or {})}
+        self._channel = grpc.insecure_channel(address, options=list(merged.items()))
+        # Without serializers gRPC takes and gives bytes.
+        self._predict: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(
+            f"/{SERVICE}/Predict"
+        )
+        self._check: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(
+            _HEALTH_CHECK
+        )
+
+    def predict(
+        self,
+        images: npt.ArrayLike,
+        *,
+        model: str = "",
+        version: int = 0,
+        hidden_activations: bool = False,
+        timeout_seconds: float | None = None,
+    ) -> Prediction:
+        """Classify one image or a batch.
+
+        Parameters
+        ----------
+        images
+            One image (P,) or (rows, columns), or a batch (N, P) or (N, rows, columns), row-major,
+            where P is the number of pixels of the model's images, 784 for 28 x 28. A
+            two-dimensional array is one image when it holds P pixels in all, otherwise a batch.
+            Floats in [0, 1], 0 for black background and 1 for white ink; or uint8 from 0 to 255,
+            which is a quarter of the bytes; or bool.
+        model
+            The model's name; empty for the server's default model.
+        version
+            The model's version; 0 for the newest.
+        hidden_activations
+            Whether to return the activations of the hidden layers too.
+        timeout_seconds
+            How long this call may take; None for the client's own limit.
+
+        Raises
+        ------
+        TypeError, ValueError
+            When the images can't be sent, with the remedy; nothing was sent. ValueError also after
+            `close`.
+        InvalidRequest
+            When the server refuses the images, or reads another number of images in them.
+        ModelNotFound, Unavailable, DeadlineExceeded, Overloaded
+            As their names say.
+        MlpserveError
+            Whatever else goes wrong with a call: it is the base of all these classes.
+        """
+        batch = as_batch(images)
+        request = codec.encode_request(batch.pixels, model, version, hidden_activations)
+        timeout = self.timeout_seconds if timeout_seconds is None else timeout_seconds
+        try:
+            response = self._predict(request, timeout=timeout)
+        except grpc.RpcError as error:
+            raise from_rpc_error(error, self.address) from error
+        prediction = codec.decode_response(response)
+        if not batch.may_hold(len(prediction)):
+            raise InvalidRequest(
+                f"images has shape {batch.shape}, and {prediction.model} {prediction.version} "
+                f"finds {len(prediction)} images in it: its images have "
+                f"{batch.pixels.size // len(prediction)} pixels"
+            )
+        return prediction
+
+    def is_ready(self, *, timeout_seconds: float | None = None) -> bool:
+        """Return whether the server can be reached and says that its models are loaded.
+
+        Raises MlpserveError when it can be reached but knows nothing of health checks.
+        """
+        timeout = self.timeout_seconds if timeout_seconds is None else timeout_seconds
+        try:
+            response = self._check(codec.encode_health_request(SERVICE), timeout=timeout)
+        except grpc.RpcError as error:
+            converted = from_rpc_error(error, self.address)
+            if isinstance(converted, Unavailable | DeadlineExceeded | ModelNotFound):
+                return False
+            raise converted from error
+        return codec.decode_health_response(response)
+
+    def wait_until_ready(self, timeout_seconds: float) -> None:
+        """Return as soon as the server is ready; raises DeadlineExceeded when it does not become
+        so in time.
+        """
+        end = time.monotonic() + timeout_seconds
+        while (remaining := end - time.monotonic()) > 0:
+            if self.is_ready(timeout_seconds=remaining):
+                return
+            time.sleep(min(_READINESS_PAUSE_SECONDS, max(0.0, end - time.monotonic())))
+        raise DeadlineExceeded(f"{self.address} did not become ready in {timeout_seconds:g} s")
+
+    def close(self) -> None:
+        """Close the connection; calls in progress end with MlpserveError."""
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        """Return the client itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the connection."""
+        self.close()

@@ -1,0 +1,88 @@
+"""Between arrays and the messages of mlpserve.v1 and grpc.health.v1, without work per number."""
+
+import numpy as np
+import numpy.typing as npt
+
+from mlpserve import wire
+from mlpserve.errors import InvalidResponse
+from mlpserve.images import Pixels
+from mlpserve.prediction import Prediction
+from mlpserve.v1 import classifier_pb2
+
+_HEALTH_SERVICE_FIELD = 1
+_HEALTH_STATUS_FIELD = 1
+_HEALTH_SERVING = 1
+
+
+def encode_request(pixels: Pixels, model: str, version: int, hidden_activations: bool) -> bytes:
+    """Return a serialized PredictRequest; uint8 pixels travel as `pixels_u8`, float32 as `pixels`.
+
+    The pixels are copied once, from the array into the message.
+    """
+    message = classifier_pb2.PredictRequest
+    head = message(
+        model=model, version=version, hidden_activations=hidden_activations
+    ).SerializeToString()
+    if pixels.dtype == np.uint8:
+        number, values = message.PIXELS_U8_FIELD_NUMBER, pixels
+    else:
+        number, values = message.PIXELS_FIELD_NUMBER, pixels.astype("<f4", copy=False)
+    content = np.ascontiguousarray(values).view(np.uint8).data
+    return b"".join([head, *wire.encode_tagged(number, content)])
+
+
+def decode_response(message: bytes) -> Prediction:
+    """Return what a serialized PredictResponse says.
+
+    Raises InvalidResponse when it is no such message or when its parts contradict each other.
+    """
+    response = classifier_pb2.PredictResponse
+    try:
+        fields = wire.read_fields(message)
+        labels = wire.read_integers(fields, response.LABELS_FIELD_NUMBER)
+        label_names = wire.read_texts(fields, response.LABEL_NAMES_FIELD_NUMBER)
+        activations = wire.read_floats(fields, response.ACTIVATIONS_FIELD_NUMBER)
+        layers = wire.read_contents(fields, response.HIDDEN_LAYERS_FIELD_NUMBER)
+        n_images, n_classes = len(labels), len(label_names)
+        if not n_images or labels.min() < 0 or labels.max() >= n_classes:
+            raise wire.WireError(f"it has {n_classes} classes and the labels {labels.tolist()}")
+        return Prediction(
+            labels=labels,
+            activations=_as_table("activations", activations, n_images, n_classes),
+            label_names=label_names,
+            model=wire.read_text(fields, response.MODEL_FIELD_NUMBER),
+            version=wire.read_integer(fields, response.VERSION_FIELD_NUMBER),
+            hidden_layers=tuple(_decode_layer(layer, n_images) for layer in layers),
+        )
+    except wire.WireError as error:
+        raise InvalidResponse(f"the answer is no valid PredictResponse: {error}") from error
+
+
+def encode_health_request(service: str) -> bytes:
+    """Return a serialized grpc.health.v1.HealthCheckRequest."""
+    return b"".join(wire.encode_tagged(_HEALTH_SERVICE_FIELD, service.encode()))
+
+
+def decode_health_response(message: bytes) -> bool:
+    """Return whether a serialized grpc.health.v1.HealthCheckResponse says SERVING."""
+    try:
+        status = wire.read_integer(wire.read_fields(message), _HEALTH_STATUS_FIELD)
+    except wire.WireError as error:
+        raise InvalidResponse(f"the answer is no valid HealthCheckResponse: {error}") from error
+    return status == _HEALTH_SERVING
+
+
+def _decode_layer(message: memoryview, n_images: int) -> npt.NDArray[np.float32]:
+    layer = classifier_pb2.LayerActivations
+    fields = wire.read_fields(message)
+    activations = wire.read_floats(fields, layer.ACTIVATIONS_FIELD_NUMBER)
+    neurons = wire.read_integer(fields, layer.NEURONS_FIELD_NUMBER)
+    return _as_table("a hidden layer", activations, n_images, neurons)
+
+
+def _as_table(
+    name: str, values: npt.NDArray[np.float32], n_rows: int, n_columns: int
+) -> npt.NDArray[np.float32]:
+    if values.size != n_rows * n_columns or n_columns < 0:
+        raise wire.WireError(f"{name} has {values.size} numbers, not {n_rows} x {n_columns}")
+    return values.reshape(n_rows, n_columns)

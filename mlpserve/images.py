@@ -1,0 +1,82 @@
+"""Whatever array a caller has, as the flat pixels that the wire carries."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Pixels: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.uint8]
+"""Flat pixels: float32 in [0, 1], or uint8 where 255 stands for 1."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """The pixels of a batch, image after image, and the shape in which the caller gave them."""
+
+    pixels: Pixels
+    shape: tuple[int, ...]
+
+    def may_hold(self, n_images: int) -> bool:
+        """Whether the shape can stand for this number of images.
+
+        A two-dimensional array is either one image (rows, columns) or a batch (N, P). Only the
+        model knows which, by the number of its pixels, so both counts are right here.
+        """
+        allowed = {1: (1,), 2: (1, self.shape[0]), 3: (self.shape[0],)}
+        return n_images in allowed[len(self.shape)]
+
+
+def as_batch(images: npt.ArrayLike) -> Batch:
+    """Return the images as flat pixels, row-major.
+
+    Parameters
+    ----------
+    images
+        One image (P,) or (rows, columns), or a batch (N, P) or (N, rows, columns), as an array or
+        nested lists: floats in [0, 1], uint8 from 0 to 255, or bool. Floats that are not finite or
+        outside [0, 1] are left for the server to refuse, which says where they are.
+
+    Raises
+    ------
+    TypeError
+        When the numbers are of another type.
+    ValueError
+        When there are no images, the shape is another one, or the floats reach from 0 to 255.
+    """
+    try:
+        array = np.asarray(images)
+    except ValueError as error:
+        raise ValueError(f"images differ in shape; make them equally large ({error})") from error
+    if array.ndim not in (1, 2, 3):
+        raise ValueError(
+            f"images has shape {array.shape}; wanted is (P,), (rows, columns), (N, P) or "
+            "(N, rows, columns): for example images.reshape(N, -1)"
+        )
+    if array.size == 0:
+        raise ValueError(f"images has shape {array.shape}: the batch is empty; send one or more")
+    return Batch(_as_pixels(array).reshape(-1), array.shape)
+
+
+def _as_pixels(array: npt.NDArray[np.generic]) -> Pixels:
+    """Return the array as float32 or uint8 in the same shape."""
+    if array.dtype == np.uint8:
+        return array.astype(np.uint8, copy=False)
+    if array.dtype == np.bool_:
+        return array.astype(np.uint8) * np.uint8(255)
+    if not np.issubdtype(array.dtype, np.floating):
+        raise TypeError(
+            f"images has the type {array.dtype}; wanted are floats in [0, 1], uint8 or bool: "
+            "convert whole numbers from 0 to 255 with np.asarray(images, dtype=np.uint8), "
+            "zeros and ones with np.asarray(images, dtype=bool)"
+        )
+    # What overflows becomes an infinity, which the server refuses and locates.
+    with np.errstate(over="ignore", invalid="ignore"):
+        pixels = array.astype(np.float32, copy=False)
+    brightest = float(pixels.max())
+    if 1 < brightest <= 255:
+        raise ValueError(
+            f"images reaches up to {brightest:g}, and pixels lie in [0, 1]: divide by 255, or pass "
+            "uint8"
+        )
+    return pixels

@@ -1,0 +1,42 @@
+"""What a model answers to a batch of images."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """The answer to a batch of N images, in the order of the images.
+
+    Attributes
+    ----------
+    labels
+        (N,) int64: for each image the class whose output neuron is brightest.
+    activations
+        (N, C) float32: the output layer, one number per class; in [0, 1] for a sigmoid or softmax
+        output layer.
+    label_names
+        The names of the C classes.
+    model, version
+        The model that answered.
+    hidden_layers
+        One (N, H) float32 array per hidden layer, from input to output; empty unless asked for.
+    """
+
+    labels: npt.NDArray[np.int64]
+    activations: npt.NDArray[np.float32]
+    label_names: tuple[str, ...]
+    model: str
+    version: int
+    hidden_layers: tuple[npt.NDArray[np.float32], ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name of each image's label (N)."""
+        return tuple(self.label_names[label] for label in self.labels)
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.labels)

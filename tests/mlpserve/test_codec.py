@@ -1,0 +1,142 @@
+"""Requests and responses agree with the generated classes, which are the reference."""
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from grpc_health.v1 import health_pb2
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from mlpserve import InvalidResponse, codec
+from mlpserve.v1 import classifier_pb2
+
+Layer = classifier_pb2.LayerActivations
+Response = classifier_pb2.PredictResponse
+
+SIZES = hnp.array_shapes(min_dims=1, max_dims=1, max_side=300)
+FLOAT_PIXELS = hnp.arrays(np.float32, SIZES, elements=st.floats(width=32))
+BYTE_PIXELS = hnp.arrays(np.uint8, SIZES)
+
+
+@given(FLOAT_PIXELS, st.text(), st.integers(-(2**63), 2**63 - 1), st.booleans())
+def test_float_request(
+    pixels: npt.NDArray[np.float32], model: str, version: int, hidden: bool
+) -> None:
+    encoded = codec.encode_request(pixels, model, version, hidden)
+    request = classifier_pb2.PredictRequest.FromString(encoded)
+    assert (request.model, request.version, request.hidden_activations) == (model, version, hidden)
+    assert np.array(request.pixels, dtype=np.float32).tobytes() == pixels.tobytes()
+    assert not request.pixels_u8
+
+
+@given(BYTE_PIXELS)
+def test_byte_request(pixels: npt.NDArray[np.uint8]) -> None:
+    encoded = codec.encode_request(pixels, "digits", 1, False)
+    assert encoded == classifier_pb2.PredictRequest(
+        model="digits", version=1, pixels_u8=pixels.tobytes()
+    ).SerializeToString(deterministic=True)
+
+
+def test_pixels_apart_in_memory_are_sent_in_order() -> None:
+    pixels = np.arange(10, dtype=np.float32)[::-2]
+    request = classifier_pb2.PredictRequest.FromString(codec.encode_request(pixels, "", 0, False))
+    assert list(request.pixels) == [9, 7, 5, 3, 1]
+
+
+@st.composite
+def responses(draw: st.DrawFn) -> Response:
+    """Responses as a server writes them, of any sizes."""
+    n_images, n_classes = draw(st.integers(1, 5)), draw(st.integers(1, 300))
+    number = st.floats(width=32, allow_nan=False)
+
+    def numbers(count: int) -> list[float]:
+        return draw(st.lists(number, min_size=count, max_size=count))
+
+    sizes = draw(st.lists(st.integers(1, 4), max_size=3))
+    return Response(
+        model=draw(st.text()),
+        version=draw(st.integers(-(2**63), 2**63 - 1)),
+        labels=draw(st.lists(st.integers(0, n_classes - 1), min_size=n_images, max_size=n_images)),
+        label_names=[f"class {label}" for label in range(n_classes)],
+        activations=np.resize(numbers(3), n_images * n_classes).tolist(),
+        hidden_layers=[Layer(neurons=size, activations=numbers(n_images * size)) for size in sizes],
+    )
+
+
+@given(responses())
+def test_response(response: Response) -> None:
+    prediction = codec.decode_response(response.SerializeToString())
+    assert (prediction.model, prediction.version) == (response.model, response.version)
+    assert prediction.label_names == tuple(response.label_names)
+    assert prediction.labels.dtype == np.int64
+    assert prediction.labels.tolist() == list(response.labels)
+    assert len(prediction) == len(response.labels)
+    assert prediction.names == tuple(f"class {label}" for label in response.labels)
+    assert prediction.activations.dtype == np.float32
+    assert prediction.activations.shape == (len(prediction), len(response.label_names))
+    assert prediction.activations.ravel().tolist() == list(response.activations)
+    for found, wanted in zip(prediction.hidden_layers, response.hidden_layers, strict=True):
+        assert found.shape == (len(prediction), wanted.neurons)
+        assert found.ravel().tolist() == list(wanted.activations)
+
+
+def test_arrays_belong_to_the_caller() -> None:
+    message = Response(labels=[0], label_names=["a"], activations=[0.5]).SerializeToString()
+    activations = codec.decode_response(message).activations
+    assert activations.flags.aligned
+    activations[0, 0] = 1
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        Response(),
+        Response(labels=[0], label_names=["a"], activations=[1, 2]),
+        Response(labels=[1], label_names=["a"], activations=[1]),
+        Response(labels=[-1], label_names=["a"], activations=[1]),
+        Response(labels=[0], activations=[1]),
+        Response(
+            labels=[0],
+            label_names=["a"],
+            activations=[1],
+            hidden_layers=[Layer(neurons=2, activations=[1])],
+        ),
+        Response(
+            labels=[0],
+            label_names=["a"],
+            activations=[1],
+            hidden_layers=[Layer(neurons=-1, activations=[])],
+        ),
+    ],
+)
+def test_response_that_contradicts_itself(response: Response) -> None:
+    with pytest.raises(InvalidResponse, match="no valid PredictResponse"):
+        codec.decode_response(response.SerializeToString())
+
+
+@given(responses(), st.data())
+def test_response_that_is_cut_off(response: Response, data: st.DataObject) -> None:
+    message = response.SerializeToString(deterministic=True)
+    cut = data.draw(st.integers(0, len(message) - 1))
+    try:
+        prediction = codec.decode_response(message[:cut])
+    except InvalidResponse:
+        return
+    # Only whole hidden layers at the end can be missing without a trace.
+    assert len(prediction.hidden_layers) < len(response.hidden_layers)
+
+
+def test_health() -> None:
+    request = health_pb2.HealthCheckRequest.FromString(codec.encode_health_request("a.b.C"))
+    assert request.service == "a.b.C"
+    status = health_pb2.HealthCheckResponse
+    answers = {
+        name: codec.decode_health_response(status(status=name).SerializeToString())
+        for name in dict(status.ServingStatus.items())
+    }
+    assert answers.pop("SERVING") is True
+    assert len(answers) == 3
+    assert not any(answers.values())
+    with pytest.raises(InvalidResponse, match="no valid HealthCheckResponse"):
+        codec.decode_health_response(b"\xff")

@@ -1,0 +1,101 @@
+"""Whatever array a caller has becomes flat pixels, or is refused with the remedy."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from mlpserve.images import as_batch
+
+RANDOM = np.random.default_rng(1)
+
+
+@pytest.mark.parametrize("shape", [(6,), (2, 3), (4, 6), (4, 2, 3)])
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, np.longdouble])
+def test_floats(shape: tuple[int, ...], kind: npt.DTypeLike) -> None:
+    images = RANDOM.random(shape).astype(kind)
+    batch = as_batch(images)
+    assert batch.shape == shape
+    assert batch.pixels.dtype == np.float32
+    assert batch.pixels.tolist() == images.astype(np.float32).ravel().tolist()
+
+
+@pytest.mark.parametrize("shape", [(6,), (2, 3), (4, 6), (4, 2, 3)])
+def test_bytes(shape: tuple[int, ...]) -> None:
+    images = RANDOM.integers(0, 256, shape, dtype=np.uint8)
+    batch = as_batch(images)
+    assert batch.pixels.dtype == np.uint8
+    assert batch.pixels.tolist() == images.ravel().tolist()
+
+
+def test_bool_is_black_and_white() -> None:
+    batch = as_batch([[True, False], [False, True]])
+    assert batch.pixels.dtype == np.uint8
+    assert batch.pixels.tolist() == [255, 0, 0, 255]
+
+
+def test_nested_lists_of_floats() -> None:
+    assert as_batch([[0.0, 0.5], [1.0, 0.25]]).pixels.tolist() == [0, 0.5, 1, 0.25]
+
+
+def test_transposed_arrays_are_sent_row_by_row() -> None:
+    images = RANDOM.random((3, 2)).astype(np.float32).T
+    assert as_batch(images).pixels.tolist() == [number for row in images for number in row]
+
+
+def test_byte_order_of_another_machine() -> None:
+    assert as_batch(np.array([0.25, 0.5], dtype=">f4")).pixels.tolist() == [0.25, 0.5]
+
+
+def test_float32_and_uint8_are_not_copied() -> None:
+    for images in (np.zeros((2, 6), np.float32), np.zeros((2, 6), np.uint8)):
+        assert np.shares_memory(as_batch(images).pixels, images)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, -0.1, 256.0, 1e300])
+def test_what_the_server_locates_is_sent(value: float) -> None:
+    sent = as_batch(np.array([0.0, value])).pixels
+    with np.errstate(over="ignore"):
+        np.testing.assert_array_equal(sent, np.array([0, value]).astype(np.float32))
+
+
+@pytest.mark.parametrize("brightest", [1.5, 16, 255])
+def test_pixels_up_to_255_as_floats(brightest: float) -> None:
+    with pytest.raises(ValueError, match=rf"up to {brightest:g}.*divide by 255, or pass uint8"):
+        as_batch([0.0, brightest])
+
+
+@pytest.mark.parametrize(
+    "images",
+    [[0, 1], np.zeros(4, np.int64), np.zeros(4, np.uint16), ["7"], [1j], [None], [object()]],
+)
+def test_other_types(images: Any) -> None:
+    with pytest.raises(TypeError, match=r"has the type .*dtype=np.uint8.*dtype=bool"):
+        as_batch(images)
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 784), (0, 28, 28), (3, 0)])
+def test_empty_batch(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="the batch is empty"):
+        as_batch(np.zeros(shape, np.float32))
+
+
+@pytest.mark.parametrize("shape", [(), (2, 1, 28, 28)])
+def test_other_numbers_of_dimensions(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"wanted is \(P,\), \(rows, columns\).*reshape\(N, -1\)"):
+        as_batch(np.zeros(shape, np.float32))
+
+
+def test_images_of_different_sizes() -> None:
+    with pytest.raises(ValueError, match="images differ in shape"):
+        as_batch([[0.0, 1.0], [0.0]])
+
+
+@pytest.mark.parametrize(
+    ("shape", "counts"),
+    [((784,), {1}), ((28, 28), {1, 28}), ((5, 784), {1, 5}), ((5, 28, 28), {5})],
+)
+def test_how_many_images_a_shape_can_stand_for(shape: tuple[int, ...], counts: set[int]) -> None:
+    batch = as_batch(np.zeros(shape, np.uint8))
+    assert {count for count in range(1000) if batch.may_hold(count)} == counts
