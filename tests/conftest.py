@@ -1,5 +1,6 @@
 """The real parts that tests share: the exported network, the test images and a running server."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,9 @@ from exporter import mnist
 from exporter.mnist import Labels
 from exporter.network import Batch
 from tests.server_process import ROOT, ServerProcess, start_server
+
+# Tests that use ONNX Runtime themselves report no more than the server does.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 @pytest.fixture(scope="session")

@@ -57,8 +57,9 @@ def command(*arguments: str) -> list[str]:
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """Return this process's environment without settings of the server, plus `variables`."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("MLPSERVE_")}
+    """Return this process's environment without what steers the server, plus `variables`."""
+    steers = ("MLPSERVE_", "ORT_", "CI")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(steers)}
     return clean | variables
 
 

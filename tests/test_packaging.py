@@ -33,7 +33,7 @@ def test_wheel_holds_the_client_only(tmp_path: Path) -> None:
         (metadata,) = (content.read(name).decode() for name in names if name.endswith("METADATA"))
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"mlpserve"}
     assert {"mlpserve/v1/classifier_pb2.py", "mlpserve/py.typed"} <= set(names)
-    required = re.findall(r"^Requires-Dist: ([\w-]+)[^;]*$", metadata, re.MULTILINE)
+    required = re.findall(r"^Requires-Dist: ([\w-]+)[^;\n]*$", metadata, re.MULTILINE)
     assert sorted(required) == ["grpcio", "numpy", "protobuf"]
 
 

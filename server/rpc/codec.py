@@ -4,10 +4,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mlpserve.v1 import classifier_pb2
+from mlpserve.wire import encode_tagged
 from server.errors import InvalidField
 from server.model import Batch
-
-_LENGTH_DELIMITED = 2
 
 
 def read_pixels(
@@ -88,33 +87,20 @@ def write_response(
         model=model, version=version, labels=labels.tolist(), label_names=label_names
     ).SerializeToString()
     activations, *hidden = layers
-    parts = [head, _packed(message.ACTIVATIONS_FIELD_NUMBER, activations)]
-    parts += [_tagged(message.HIDDEN_LAYERS_FIELD_NUMBER, _layer(layer)) for layer in hidden]
+    parts = [head, *encode_tagged(message.ACTIVATIONS_FIELD_NUMBER, _floats(activations))]
+    for layer in hidden:
+        parts += encode_tagged(message.HIDDEN_LAYERS_FIELD_NUMBER, _write_layer(layer))
     return b"".join(parts)
 
 
-def _layer(activations: Batch) -> bytes:
-    """Encode a LayerActivations message."""
+def _write_layer(activations: Batch) -> bytes:
+    """Return a serialized LayerActivations."""
     message = classifier_pb2.LayerActivations
     head = message(neurons=activations.shape[1]).SerializeToString()
-    return head + _packed(message.ACTIVATIONS_FIELD_NUMBER, activations)
+    packed = encode_tagged(message.ACTIVATIONS_FIELD_NUMBER, _floats(activations))
+    return b"".join((head, *packed))
 
 
-def _packed(field_number: int, values: Batch) -> bytes:
-    """Encode a packed repeated float field: tag, length, little-endian float32."""
-    return _tagged(field_number, values.astype("<f4", copy=False).tobytes())
-
-
-def _tagged(field_number: int, content: bytes) -> bytes:
-    """Encode a field of bytes as https://protobuf.dev/programming-guides/encoding says."""
-    return _varint(field_number << 3 | _LENGTH_DELIMITED) + _varint(len(content)) + content
-
-
-def _varint(value: int) -> bytes:
-    """Encode a non-negative integer in groups of seven bits, the lowest first."""
-    encoded = bytearray()
-    while value > 0x7F:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)
+def _floats(values: Batch) -> bytes:
+    """Return little-endian float32, which is what the wire takes."""
+    return values.astype("<f4", copy=False).tobytes()

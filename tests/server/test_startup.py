@@ -129,6 +129,14 @@ def test_default_model_that_is_not_there(repository: Path) -> None:
     assert "it holds: digits" in line
 
 
+def test_nothing_is_reported_or_left_at_home(tmp_path: Path, repository: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    with start_server(repository, HOME=str(home)) as running:
+        assert not [line for line in running.log if line["event"] == "not JSON"]
+    assert not list(home.iterdir()), "ONNX Runtime's telemetry keeps its identifier here"
+
+
 def test_newest_version_is_served(tmp_path: Path, repository: Path) -> None:
     for version in ("1", "9", "10", "012"):
         shutil.copytree(repository / "digits" / "1", tmp_path / "digits" / version)
