@@ -1,0 +1,41 @@
+"""A picture file goes through the command, the server and the network to the right digit."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from exporter.mnist import Labels
+from exporter.network import Batch
+from tests.server_process import ROOT, ServerProcess
+
+N_PICTURES = 20
+
+
+def test_digits_on_paper(
+    server: ServerProcess, digits: tuple[Batch, Labels], tmp_path: Path
+) -> None:
+    files = []
+    for number, pixels in enumerate(digits[0][:N_PICTURES]):
+        levels = np.round(255 * (1 - pixels.reshape(28, 28))).astype(np.uint8)
+        paper = Image.new("RGB", (400, 300), "white")
+        paper.paste(Image.fromarray(levels).resize((140, 140), Image.Resampling.BICUBIC), (90, 80))
+        files.append(tmp_path / f"{number}.png")
+        paper.save(files[-1])
+    command = [sys.executable, "-m", "mlpserve", "predict", "--json", "--address"]
+    ended = subprocess.run(
+        [*command, server.grpc_address, *files],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 0, ended.stderr
+    answers = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert [answer["image"] for answer in answers] == [str(file) for file in files]
+    right = sum(answer["label"] == label for answer, label in zip(answers, digits[1], strict=False))
+    # The ninth is a 5 that looks like a 6, and scaling changes every digit a little.
+    assert right >= N_PICTURES - 2
