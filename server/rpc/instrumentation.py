@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import grpc
+import structlog
 
 from server import metrics
+
+log = structlog.get_logger()
 
 # In quotes, since the class takes parameters for the type checker alone.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
@@ -36,8 +39,11 @@ class Method:
 
     def end(self, begin: float, code: grpc.StatusCode) -> None:
         """Count a call that has ended."""
-        metrics.HANDLING_SECONDS.labels(*self.labels).observe(time.perf_counter() - begin)
-        metrics.HANDLED.labels(*self.labels, _spell(code)).inc()
+        seconds = time.perf_counter() - begin
+        spelt = _spell(code)
+        metrics.HANDLING_SECONDS.labels(*self.labels).observe(seconds)
+        metrics.HANDLED.labels(*self.labels, spelt).inc()
+        log.debug("call", method="/".join(self.labels[1:]), code=spelt, seconds=round(seconds, 6))
 
 
 @dataclass(slots=True)
