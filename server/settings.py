@@ -11,7 +11,7 @@ import click
 ENVIRONMENT_PREFIX = "MLPSERVE"
 
 
-def _option(default: object, help_text: str, kind: click.ParamType[Any] | None = None) -> Any:
+def _option(default: object, help_text: str, kind: "click.ParamType[Any] | None" = None) -> Any:
     """Declare a setting: its default value, its line in `--help` and what values it takes."""
     return field(default=default, metadata={"help": help_text, "type": kind})
 

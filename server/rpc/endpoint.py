@@ -57,4 +57,6 @@ class Endpoint:
 
     def stop(self, grace_seconds: float) -> None:
         """Refuse new calls, let those in progress end within the grace period, and close."""
-        self._server.stop(grace_seconds).wait()
+        stopped = self._server.stop(grace_seconds)
+        self._health.end_watches()
+        stopped.wait()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import grpc
 import httpx
+import pytest
 from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
@@ -60,6 +61,45 @@ def test_idle_watchers_keep_no_thread(repository: Path) -> None:
         assert stub.Check(health_pb2.HealthCheckRequest(), timeout=10).status == SERVING
         for watch in watches:
             watch.cancel()
+
+
+def test_watchers_do_not_hold_up_a_stop(repository: Path) -> None:
+    with (
+        start_server(repository, "--stop-grace-seconds", "600") as server,
+        grpc.insecure_channel(server.grpc_address) as channel,
+    ):
+        stub = health_pb2_grpc.HealthStub(channel)
+        watch = stub.Watch(health_pb2.HealthCheckRequest(service=SERVICE))
+        assert next(watch).status == SERVING
+        assert server.terminate() == 0
+        assert [response.status for response in watch] == [NOT_SERVING]
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_watchers_that_leave_during_a_change_hang_nothing(repository: Path, attempt: int) -> None:
+    with (
+        start_server(repository) as server,
+        grpc.insecure_channel(server.grpc_address) as channel,
+    ):
+        stub = health_pb2_grpc.HealthStub(channel)
+        request = health_pb2.HealthCheckRequest(service=SERVICE)
+        watches = [stub.Watch(request) for _ in range(100)]
+        assert {next(watch).status for watch in watches} == {SERVING}
+        server.process.terminate()
+        for watch in watches:
+            watch.cancel()
+        assert server.process.wait(60) == 0
+
+
+def test_unknown_service(channel: grpc.Channel) -> None:
+    stub = health_pb2_grpc.HealthStub(channel)
+    request = health_pb2.HealthCheckRequest(service="nonsense")
+    with pytest.raises(grpc.RpcError, match="'nonsense' is unknown; ask for mlpserve") as caught:
+        stub.Check(request, timeout=10)
+    assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+    watch = stub.Watch(request)
+    assert next(watch).status == health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+    watch.cancel()
 
 
 def test_reflection_describes_the_service(channel: grpc.Channel) -> None:
