@@ -28,6 +28,9 @@ def describe(trained: Trained, options: TrainingOptions, dataset: str, n_train: 
             for field in fields(options.distortions)
         )
         recipe.append(f"augmentation ({shown})")
+        recipe.append(
+            f"fading from {options.fade_from:g} of the epochs on to {options.final_strength:g}"
+        )
     recipe.append("temperature and shift fitted on validation")
     return {
         "dataset": dataset,
@@ -39,6 +42,8 @@ def describe(trained: Trained, options: TrainingOptions, dataset: str, n_train: 
         "epochs": options.epochs,
         "batch_size": options.batch_size,
         "rate": options.rate,
+        "first_rate_factor": options.first_rate_factor,
+        "adamw_rate": options.adamw_rate,
         "decay": options.decay,
         "seed": options.seed,
         "temperature": trained.calibration.temperature,

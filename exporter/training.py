@@ -40,9 +40,9 @@ class TrainingOptions:
     is folded into sigmoid at the end. `mix` is the binary part of the cross-entropy. `rate` and
     `decay` are the optimizer's, for weight matrices; beside Muon, biases move by AdamW at
     `adamw_rate`. `first_rate_factor` scales both rates in the first layer. Distortions are full
-    until the share `full_until` of the epochs, then fade linearly, and none are left from
-    `plain_from` on; without `augment` there are none. The last `n_validation` images are never
-    trained on. Raises TrainingError when a value makes no sense.
+    until the share `fade_from` of the epochs, then fade linearly to `final_strength` of themselves;
+    without `augment` there are none. The last `n_validation` images are never trained on. Raises
+    TrainingError when a value makes no sense.
     """
 
     hidden_sizes: tuple[int, ...] = (16, 16)
@@ -50,7 +50,7 @@ class TrainingOptions:
     loss: LossName = "cross-entropy"
     mix: float = 0.3
     optimizer: Optimizer = "muon"
-    epochs: int = 350
+    epochs: int = 250
     batch_size: int = 256
     rate: float = 0.015
     decay: float = 0.005
@@ -58,10 +58,10 @@ class TrainingOptions:
     first_rate_factor: float = 0.33
     augment: bool = True
     distortions: Distortions = Distortions()
-    full_until: float = 0.7
-    plain_from: float = 0.95
+    fade_from: float = 0.7
+    final_strength: float = 0.3
     n_validation: int = 10_000
-    seed: int = 0
+    seed: int = 3
 
     def __post_init__(self) -> None:
         wanted = {
@@ -79,8 +79,8 @@ class TrainingOptions:
             "decay": (0 <= self.decay < math.inf, "0 or more"),
             "adamw_rate": (0 < self.adamw_rate < math.inf, "above 0"),
             "first_rate_factor": (0 <= self.first_rate_factor < math.inf, "0 or more"),
-            "full_until": (0 <= self.full_until < self.plain_from, "0 to below plain_from"),
-            "plain_from": (self.plain_from <= 1, "at most 1"),
+            "fade_from": (0 <= self.fade_from < 1, "0 to below 1"),
+            "final_strength": (0 <= self.final_strength <= 1, "0 to 1"),
             "n_validation": (self.n_validation > 0, "at least 1"),
             "seed": (self.seed >= 0, "0 or more"),
         }
@@ -236,8 +236,8 @@ def step(
 
 def distortion_strength(progress: float, options: TrainingOptions) -> float:
     """Return the distortions' strength in [0, 1] at `progress` in [0, 1] of the training."""
-    fade = (options.plain_from - progress) / (options.plain_from - options.full_until)
-    return min(1.0, max(0.0, fade))
+    faded = max(0.0, progress - options.fade_from) / (1 - options.fade_from)
+    return 1 - (1 - options.final_strength) * faded
 
 
 def make_loss(options: TrainingOptions) -> Loss:

@@ -36,6 +36,7 @@ def test_recipe_tells_what_was_left_out(trained: training.Trained) -> None:
     assert "squared-error" in recipe
     assert "binary" not in recipe
     assert "augmentation" not in recipe
+    assert "fading" not in recipe
 
 
 def test_examples_are_right_and_of_every_class_in_turn(trained: training.Trained) -> None:

@@ -91,8 +91,8 @@ def test_validation_images_are_not_trained_on() -> None:
 
 
 def test_distortions_fade() -> None:
-    strengths = [training.distortion_strength(share, OPTIONS) for share in (0, 0.7, 0.825, 0.95, 1)]
-    assert strengths == pytest.approx([1, 1, 0.5, 0, 0])
+    strengths = [training.distortion_strength(share, OPTIONS) for share in (0, 0.7, 0.85, 1)]
+    assert strengths == pytest.approx([1, 1, 0.65, 0.3])
 
 
 def stop(checkpoint: Path, after_epoch: int, signal_number: int) -> int:
@@ -180,8 +180,8 @@ def test_another_archive_is_no_checkpoint(tmp_path: Path) -> None:
         ("decay", -1.0),
         ("adamw_rate", 0.0),
         ("first_rate_factor", -1.0),
-        ("full_until", 0.95),
-        ("plain_from", 1.1),
+        ("fade_from", 1.0),
+        ("final_strength", 1.1),
         ("n_validation", 0),
         ("seed", -1),
     ],
