@@ -9,7 +9,6 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 
@@ -27,10 +26,9 @@ def training_bar(
     columns = (
         TextColumn("epoch"),
         MofNCompleteColumn(),
-        BarColumn(),
+        # Narrow, so that the figures fit into 80 columns.
+        BarColumn(bar_width=8),
         TextColumn("{task.description}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console or Console(stderr=True)) as progress:
