@@ -24,19 +24,21 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cmlpserve/v1/classifier.proto\x12\x0bmlpserve.v1\"o\n\x0ePredictRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0e\n\x06pixels\x18\x03 \x03(\x02\x12\x11\n\tpixels_u8\x18\x04 \x01(\x0c\x12\x1a\n\x12hidden_activations\x18\x05 \x01(\x08\"\xa1\x01\n\x0fPredictResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0e\n\x06labels\x18\x03 \x03(\x05\x12\x13\n\x0blabel_names\x18\x04 \x03(\t\x12\x13\n\x0b\x61\x63tivations\x18\x05 \x03(\x02\x12\x34\n\rhidden_layers\x18\x06 \x03(\x0b\x32\x1d.mlpserve.v1.LayerActivations\"8\n\x10LayerActivations\x12\x0f\n\x07neurons\x18\x01 \x01(\x05\x12\x13\n\x0b\x61\x63tivations\x18\x02 \x03(\x02\x32R\n\nClassifier\x12\x44\n\x07Predict\x12\x1b.mlpserve.v1.PredictRequest\x1a\x1c.mlpserve.v1.PredictResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cmlpserve/v1/classifier.proto\x12\x0bmlpserve.v1\"\x85\x01\n\x0ePredictRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0e\n\x06pixels\x18\x03 \x03(\x02\x12\x11\n\tpixels_u8\x18\x04 \x01(\x0c\x12\x1a\n\x12hidden_activations\x18\x05 \x01(\x08\x12\x14\n\x0c\x63\x61nonicalize\x18\x06 \x01(\x08\"\xda\x01\n\x0fPredictResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0e\n\x06labels\x18\x03 \x03(\x05\x12\x13\n\x0blabel_names\x18\x04 \x03(\t\x12\x13\n\x0b\x61\x63tivations\x18\x05 \x03(\x02\x12\x34\n\rhidden_layers\x18\x06 \x03(\x0b\x32\x1d.mlpserve.v1.LayerActivations\x12\x37\n\x10\x63\x61nonicalization\x18\x07 \x01(\x0b\x32\x1d.mlpserve.v1.Canonicalization\"8\n\x10LayerActivations\x12\x0f\n\x07neurons\x18\x01 \x01(\x05\x12\x13\n\x0b\x61\x63tivations\x18\x02 \x03(\x02\"D\n\x10\x43\x61nonicalization\x12\x10\n\x08inverted\x18\x01 \x03(\x08\x12\x0e\n\x06scales\x18\x02 \x03(\x02\x12\x0e\n\x06shifts\x18\x03 \x03(\x02\x32R\n\nClassifier\x12\x44\n\x07Predict\x12\x1b.mlpserve.v1.PredictRequest\x1a\x1c.mlpserve.v1.PredictResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'mlpserve.v1.classifier_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PREDICTREQUEST']._serialized_start=45
-  _globals['_PREDICTREQUEST']._serialized_end=156
-  _globals['_PREDICTRESPONSE']._serialized_start=159
-  _globals['_PREDICTRESPONSE']._serialized_end=320
-  _globals['_LAYERACTIVATIONS']._serialized_start=322
-  _globals['_LAYERACTIVATIONS']._serialized_end=378
-  _globals['_CLASSIFIER']._serialized_start=380
-  _globals['_CLASSIFIER']._serialized_end=462
+  _globals['_PREDICTREQUEST']._serialized_start=46
+  _globals['_PREDICTREQUEST']._serialized_end=179
+  _globals['_PREDICTRESPONSE']._serialized_start=182
+  _globals['_PREDICTRESPONSE']._serialized_end=400
+  _globals['_LAYERACTIVATIONS']._serialized_start=402
+  _globals['_LAYERACTIVATIONS']._serialized_end=458
+  _globals['_CANONICALIZATION']._serialized_start=460
+  _globals['_CANONICALIZATION']._serialized_end=528
+  _globals['_CLASSIFIER']._serialized_start=530
+  _globals['_CLASSIFIER']._serialized_end=612
 # @@protoc_insertion_point(module_scope)

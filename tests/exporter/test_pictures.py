@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from exporter import cli, network, pictures
+from exporter.commands import common
 from exporter.network import Batch, Layer, Network
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -48,7 +49,7 @@ def test_command_draws_an_example_of_the_shipped_network(tmp_path: Path) -> None
     output = tmp_path / "network.svg"
     ended = CliRunner().invoke(cli.main, ["draw", "--example", "3", "--output", str(output)])
     assert (ended.exit_code, ended.output) == (0, f"{output}\n")
-    saved = network.load(cli.WEIGHTS)
+    saved = network.load(common.WEIGHTS)
     examples: Batch | None = saved.examples
     assert examples is not None
     assert output.read_text() == pictures.draw_network(saved.network, examples[3])

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from exporter import cli, evaluation, graph, mnist, network
+from exporter import evaluation, graph, mnist, network
+from exporter.commands import common
 from exporter.network import Batch
 
-SAVED = network.load(cli.WEIGHTS)
+SAVED = network.load(common.WEIGHTS)
 
 
 def test_it_is_the_network_that_everybody_meets_first() -> None:

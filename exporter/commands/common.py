@@ -1,0 +1,55 @@
+"""What the commands share: their options, and errors as one clear line."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from exporter import checkpoints, evaluation, graph, mnist, network, publishing, training
+
+WEIGHTS = Path(__file__).parent.parent / "weights" / "digits.npz"
+"""The network that ships."""
+
+INTERRUPTED = 130
+"""Exit code of a command that Ctrl-C ended, as shells have it: 128 + SIGINT."""
+
+PATH = click.Path(path_type=Path)
+
+data_option = click.option(
+    "--data",
+    type=PATH,
+    default=Path("data/mnist"),
+    envvar="MLPSERVE_MNIST",
+    show_default=True,
+    show_envvar=True,
+    help="Folder with MNIST's files.",
+)
+weights_option = click.option(
+    "--weights",
+    type=PATH,
+    default=WEIGHTS,
+    show_default="the network that ships",
+    help="Weights file (.npz).",
+)
+
+
+@contextlib.contextmanager
+def clear_errors() -> Iterator[None]:
+    """Turn what a user can put right into one line and exit code 1."""
+    try:
+        yield
+    except (
+        checkpoints.CheckpointError,
+        evaluation.EvaluationError,
+        graph.ModelError,
+        mnist.MnistError,
+        network.NetworkError,
+        network.WeightsError,
+        publishing.RepositoryError,
+        training.TrainingError,
+    ) as error:
+        raise click.ClickException(" ".join(str(error).split())) from error
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise click.ClickException(f"{where}{error.strerror or error}") from error

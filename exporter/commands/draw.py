@@ -1,0 +1,32 @@
+"""Draw a network at work."""
+
+from pathlib import Path
+
+import click
+
+from exporter import network, pictures, publishing
+from exporter.commands.common import PATH, clear_errors, weights_option
+
+
+@click.command("draw")
+@weights_option
+@click.option(
+    "--example",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Which of the examples in the weights file the network looks at.",
+)
+@click.option(
+    "--output", type=PATH, default=Path("network.svg"), show_default=True, help="File to write."
+)
+@clear_errors()
+def draw_command(weights: Path, example: int, output: Path) -> None:
+    """Draw a network looking at an image, as SVG."""
+    saved = network.load(weights)
+    n_examples = 0 if saved.examples is None else len(saved.examples)
+    if saved.examples is None or example >= n_examples:
+        raise click.BadParameter(f"{weights} has {n_examples} examples", param_hint="--example")
+    drawing = pictures.draw_network(saved.network, saved.examples[example])
+    publishing.write_file(output, drawing.encode())
+    click.echo(output)

@@ -1,0 +1,32 @@
+"""Export a weights file to ONNX."""
+
+from pathlib import Path
+
+import click
+
+from exporter import graph, network, publishing
+from exporter.commands.common import PATH, clear_errors, weights_option
+
+
+@click.command("export")
+@weights_option
+@click.option(
+    "--repository",
+    type=PATH,
+    default=Path("models"),
+    show_default=True,
+    help="Folder of models that the server reads; made when it isn't there.",
+)
+@click.option("--name", default="digits", show_default=True, help="Name of the model.")
+@click.option("--version", type=int, help="Version to publish.  [default: the next one]")
+@clear_errors()
+def export_command(weights: Path, repository: Path, name: str, version: int | None) -> None:
+    """Export a weights file to ONNX.
+
+    Writes REPOSITORY/NAME/VERSION/model.onnx and prints its path.
+    The version appears whole or not at all, and one that exists is never changed.
+    """
+    saved = network.load(weights)
+    model = graph.build(saved.network, examples=saved.examples, provenance=saved.provenance)
+    click.echo(publishing.publish(model, repository, name, version))
+    click.echo(f"Serve it with: python -m server --repository {repository}", err=True)

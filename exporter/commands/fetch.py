@@ -1,0 +1,28 @@
+"""Download MNIST."""
+
+from pathlib import Path
+
+import click
+
+from exporter import mnist
+from exporter.commands.common import clear_errors, data_option
+
+
+@click.command("fetch")
+@data_option
+@click.option(
+    "--mirror",
+    "mirrors",
+    multiple=True,
+    default=mnist.MIRRORS,
+    show_default=True,
+    help="Address of a folder with the files; repeat it to have several tried in turn.",
+)
+@clear_errors()
+def fetch_command(data: Path, mirrors: tuple[str, ...]) -> None:
+    """Download MNIST's four files (11 MB) and check them.
+
+    What is there and right is kept; a download that broke is taken up where it ended.
+    """
+    for path in mnist.fetch(data, mirrors=mirrors):
+        click.echo(path)

@@ -1,0 +1,56 @@
+"""Print the card of a model."""
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from exporter import graph, network, publishing
+from exporter.commands.common import PATH, clear_errors
+
+
+@click.command("inspect")
+@click.argument("path", type=PATH, metavar="MODEL.onnx|WEIGHTS.npz|FOLDER")
+@clear_errors()
+def inspect_command(path: Path) -> None:
+    """Print the card of a model.
+
+    It tells what the model is, where it comes from, and whether it computes right.
+
+    FOLDER is a version, such as models/digits/1, or a model, whose newest version is taken. Weights
+    are shown as the model that they would become. Exit code 1 when a check fails.
+    """
+    path = publishing.find_model(path)
+    if path.suffix == ".npz":
+        saved = network.load(path)
+        model = graph.build(saved.network, examples=saved.examples, provenance=saved.provenance)
+    else:
+        model = graph.read(path)
+    found = graph.describe(path, model)
+    right = found.golden_difference <= graph.GOLDEN_TOLERANCE
+    layers = [f"{found.layer_sizes[0]}"]
+    for size, activation in zip(found.layer_sizes[1:], found.layer_activations, strict=True):
+        layers.append(f"{size} {activation}")
+    rows = [
+        ("file", str(path)),
+        ("layers", " > ".join(layers)),
+        ("labels", ", ".join(found.labels)),
+        ("parameters", f"{found.parameters:,}"),
+        ("weights SHA-256", found.weights_sha256),
+        ("weights check", "ok" if found.weights_match else "FAILED: the weights were changed"),
+        (
+            "golden check",
+            f"{'ok' if right else 'FAILED'}: largest difference {found.golden_difference:.2g} "
+            f"over {found.golden_images} images, allowed {graph.GOLDEN_TOLERANCE:g}",
+        ),
+        *((key, str(value)) for key, value in found.provenance.items()),
+    ]
+    width = max(len(key) for key, _ in rows)
+    console = Console()
+    for key, value in rows:
+        line = Text.assemble((f"{key:<{width}}", "bold"), "  ", value)
+        # Values are copied and searched for: a line each, whatever the terminal's width.
+        console.print(line, soft_wrap=True)
+    if not (right and found.weights_match):
+        raise click.ClickException(f"{path} fails its checks; export it again")

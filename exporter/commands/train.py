@@ -1,0 +1,116 @@
+"""Train a network."""
+
+import typing
+from pathlib import Path
+
+import click
+
+from exporter import mnist, network, origin, progress, training
+from exporter.commands.common import INTERRUPTED, PATH, clear_errors, data_option
+
+DEFAULTS = training.TrainingOptions()
+
+
+def read_sizes(_: click.Context, parameter: click.Parameter, text: str) -> tuple[int, ...]:
+    """Return the numbers in a text such as 16,16; an empty text has none."""
+    try:
+        return tuple(int(size) for size in text.split(",") if text)
+    except ValueError as error:
+        raise click.BadParameter(
+            f"{text!r}, wanted numbers such as 16,16", param=parameter
+        ) from error
+
+
+@click.command("train")
+@data_option
+@click.option(
+    "--output",
+    type=PATH,
+    default=Path("checkpoints/digits.npz"),
+    show_default=True,
+    help="Weights file to write.",
+)
+@click.option(
+    "--checkpoint",
+    type=PATH,
+    show_default="OUTPUT.checkpoint",
+    help="Where the state is kept between epochs; it is deleted when the weights are written.",
+)
+@click.option(
+    "--hidden-sizes",
+    default=",".join(map(str, DEFAULTS.hidden_sizes)),
+    show_default=True,
+    callback=read_sizes,
+    help="Neurons of each hidden layer.",
+)
+@click.option(
+    "--activation",
+    type=click.Choice(typing.get_args(training.Activation)),
+    default=DEFAULTS.activation,
+    show_default=True,
+    help="Of the hidden layers while training; tanh is folded into sigmoid at the end.",
+)
+@click.option(
+    "--loss",
+    type=click.Choice(typing.get_args(training.LossName)),
+    default=DEFAULTS.loss,
+    show_default=True,
+)
+@click.option("--mix", default=DEFAULTS.mix, show_default=True, help="Binary part of the loss.")
+@click.option(
+    "--optimizer",
+    type=click.Choice(typing.get_args(training.Optimizer)),
+    default=DEFAULTS.optimizer,
+    show_default=True,
+)
+@click.option("--epochs", default=DEFAULTS.epochs, show_default=True)
+@click.option("--batch-size", default=DEFAULTS.batch_size, show_default=True)
+@click.option("--rate", default=DEFAULTS.rate, show_default=True, help="The optimizer's rate.")
+@click.option("--decay", default=DEFAULTS.decay, show_default=True, help="Weight decay.")
+@click.option(
+    "--augment/--no-augment",
+    default=DEFAULTS.augment,
+    show_default=True,
+    help="Train on distorted images too.",
+)
+@click.option(
+    "--validation",
+    "n_validation",
+    default=DEFAULTS.n_validation,
+    show_default=True,
+    help="Images at the end of the training set that are not trained on.",
+)
+@click.option("--seed", default=DEFAULTS.seed, show_default=True, help="Decides all chance.")
+@clear_errors()
+def train_command(data: Path, output: Path, checkpoint: Path | None, **values: typing.Any) -> None:
+    """Train a network on MNIST's training images.
+
+    Ctrl-C loses nothing: the same command goes on after the last whole epoch. The test images are
+    not looked at: see evaluate.
+    """
+    options = training.TrainingOptions(**values)
+    images, labels = mnist.load(data, "train")
+    checkpoint = checkpoint or output.with_name(f"{output.name}.checkpoint")
+    for path in (output, checkpoint):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with progress.training_bar(options.epochs) as report:
+            trained = training.train(images, labels, options, checkpoint=checkpoint, report=report)
+    except KeyboardInterrupt:
+        click.echo("Stopped. The same command goes on after the last whole epoch.", err=True)
+        raise SystemExit(INTERRUPTED) from None
+    n_train = len(images) - options.n_validation
+    network.save(
+        output,
+        trained.network,
+        # Golden images that the network was not trained on and will not be tested on.
+        examples=origin.choose_examples(trained.network, images[n_train:], labels[n_train:]),
+        provenance=origin.describe(trained, options, "MNIST", n_train),
+    )
+    checkpoint.unlink(missing_ok=True)
+    click.echo(output)
+    click.echo(
+        f"Validation accuracy {trained.validation_accuracy:.2%}. Measure it on the test images: "
+        f"python -m exporter evaluate --weights {output} --record",
+        err=True,
+    )
