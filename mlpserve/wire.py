@@ -10,6 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 VARINT, FIXED64, LENGTH_DELIMITED, FIXED32 = 0, 1, 2, 5
+REPEATED_FLOAT = (LENGTH_DELIMITED, FIXED32)
+"""The wire types of a repeated float field: packed, and one by one."""
+
 _FIXED_SIZES = {FIXED64: 8, FIXED32: 4}
 _LONGEST_VARINT = 10
 _MASK64 = (1 << 64) - 1
@@ -43,6 +46,19 @@ def encode_varint(value: int) -> bytes:
         value >>= 7
     encoded.append(value)
     return bytes(encoded)
+
+
+def encode_varints(values: npt.NDArray[np.int64]) -> bytes:
+    """Encode non-negative integers (n,), one after the other."""
+    # Most labels fit into one byte, and a batch of them into one copy.
+    if len(values) and values.max() <= 0x7F:
+        return values.astype(np.uint8).tobytes()
+    return b"".join(map(encode_varint, values.tolist()))
+
+
+def encode_floats(values: npt.NDArray[np.float32]) -> bytes:
+    """Return little-endian float32, row-major."""
+    return values.astype("<f4", copy=False).tobytes()
 
 
 def read_fields(message: bytes | memoryview) -> list[Field]:
@@ -81,7 +97,7 @@ def read_integer(fields: Iterable[Field], number: int) -> int:
     for field in fields:
         if field.number == number and isinstance(field.value, int):
             value = field.value
-    return value - (1 << 64) if value >> 63 else value
+    return as_integer(value)
 
 
 def read_contents(fields: Iterable[Field], number: int) -> list[memoryview]:
@@ -118,10 +134,10 @@ def read_floats(fields: Iterable[Field], number: int) -> npt.NDArray[np.float32]
         field.value
         for field in fields
         if field.number == number
-        and field.wire_type in (LENGTH_DELIMITED, FIXED32)
+        and field.wire_type in REPEATED_FLOAT
         and isinstance(field.value, memoryview)
     ]
-    content = _joined(chunks)
+    content = joined(chunks)
     if len(content) % 4:
         raise WireError(f"field {number} has {len(content)} bytes, no multiple of 4")
     return np.frombuffer(content, "<f4").astype(np.float32)
@@ -137,11 +153,35 @@ def read_integers(fields: Iterable[Field], number: int) -> npt.NDArray[np.int64]
             chunks.append(memoryview(encode_varint(field.value)))
         elif field.wire_type == LENGTH_DELIMITED:
             chunks.append(field.value)
-    return _decode_varints(np.frombuffer(_joined(chunks), np.uint8), number)
+    return _decode_varints(np.frombuffer(joined(chunks), np.uint8), number)
 
 
-def _joined(chunks: Sequence[memoryview]) -> bytes | memoryview:
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+def joined(chunks: Sequence[memoryview]) -> memoryview:
+    """Return the chunks of a packed field as one; the only chunk is not copied."""
+    return chunks[0] if len(chunks) == 1 else memoryview(b"".join(chunks))
+
+
+def as_integer(value: int | memoryview | None) -> int:
+    """Return a field's value as int64; 0 when it is absent or of another wire type."""
+    if not isinstance(value, int):
+        return 0
+    return value - (1 << 64) if value >> 63 else value
+
+
+def as_content(value: int | memoryview | None) -> memoryview:
+    """Return a field's value as bytes; empty when it is absent or of another wire type."""
+    return value if isinstance(value, memoryview) else memoryview(b"")
+
+
+def as_text(value: int | memoryview | None) -> str:
+    """Return a field's value as text, empty when it is absent or of another wire type.
+
+    Raises WireError when it is not UTF-8.
+    """
+    try:
+        return str(as_content(value), "utf-8")
+    except UnicodeDecodeError as error:
+        raise WireError(f"a text is not UTF-8: {error}") from error
 
 
 def _decode_varints(groups: npt.NDArray[np.uint8], number: int) -> npt.NDArray[np.int64]:

@@ -69,7 +69,7 @@ class Server:
                 golden_difference=model.golden_difference,
                 seconds=round(model.load_seconds, 4),
             )
-        self._grpc.classifier.models = models
+        self._grpc.batcher.models = models
         self._set_ready(True)
         log.info(
             "serving",

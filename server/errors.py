@@ -42,3 +42,23 @@ class NotLoaded(RequestError):
 @dataclass(eq=False)
 class NotReady(RequestError):
     """The server is still loading its model."""
+
+
+@dataclass(eq=False)
+class Overloaded(RequestError):
+    """The server has as many calls or images as it takes.
+
+    `retry_seconds` is when the caller should come back.
+    """
+
+    retry_seconds: float = 0.1
+
+
+@dataclass(eq=False)
+class Expired(RequestError):
+    """The call's time was over before the model could run."""
+
+
+@dataclass(eq=False)
+class Cancelled(RequestError):
+    """The caller has left before the model could run."""

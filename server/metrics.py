@@ -5,12 +5,12 @@ from prometheus_client import (
     Counter,
     Gauge,
     GCCollector,
-    Histogram,
     PlatformCollector,
     ProcessCollector,
     disable_created_metrics,
 )
 
+from server.histogram import Histogram
 from server.model import Model
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no annotations
@@ -40,8 +40,8 @@ HANDLING_SECONDS = Histogram(
     "grpc_server_handling_seconds",
     "Time from a call's arrival at its handler to its answer.",
     _METHOD,
-    buckets=LATENCY_BUCKETS,
-    registry=REGISTRY,
+    LATENCY_BUCKETS,
+    REGISTRY,
 )
 IMAGES = Counter(
     "mlpserve_images_total", "Images classified.", ("model", "version"), registry=REGISTRY

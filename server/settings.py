@@ -33,14 +33,43 @@ class Settings:
     default_model: str = _option(
         "", "Model that answers requests naming none. Empty: the only one there is, or else digits."
     )
-    max_batch_size: int = _option(4096, "Images taken in one call.", click.IntRange(min=1))
+    max_batch_size: int = _option(
+        4096, "Images taken in one call, and run together at most.", click.IntRange(min=1)
+    )
+    batch_delay_seconds: float = _option(
+        0.0,
+        "How long a call waits for others to run with. 0: not at all; those that come while the "
+        "model runs still run together.",
+        click.FloatRange(min=0, max=1),
+    )
+    max_queued_images: int = _option(
+        16_384,
+        "Images that wait for a run; calls beyond get RESOURCE_EXHAUSTED.",
+        click.IntRange(min=1),
+    )
     max_message_bytes: int = _option(
         64 * 1024 * 1024, "Largest gRPC message taken or sent.", click.IntRange(min=4096)
     )
-    threads: int = _option(4, "Threads that answer calls.", click.IntRange(min=1))
+    max_arriving_messages: int = _option(
+        16,
+        "Messages that arrive at the same time; each may need max_message_bytes of memory.",
+        click.IntRange(min=1),
+    )
     max_concurrent_calls: int = _option(
         1000, "Calls in progress; further ones get RESOURCE_EXHAUSTED.", click.IntRange(min=1)
     )
+    max_streams: int = _option(
+        64,
+        "Streams open at the same time, a thread each; further ones get RESOURCE_EXHAUSTED.",
+        click.IntRange(min=1),
+    )
+    lane: str = _option(
+        "on",
+        "on: predictions have a queue and a thread of their own, which is several times faster. "
+        "off: they run on grpcio's thread pool, like all other calls.",
+        click.Choice(["on", "off"]),
+    )
+    threads: int = _option(4, "Threads for calls that are not on the lane.", click.IntRange(min=1))
     drain_delay_seconds: float = _option(
         2.0,
         "After SIGTERM: how long calls are still served while health says NOT_SERVING.",

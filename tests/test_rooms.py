@@ -17,7 +17,10 @@ FORBIDDEN = {
     "server/metrics.py": {"grpc", "server.rpc", "server.http"},
     "server/errors.py": {"grpc", "server.rpc", "server.http"},
     "server/rpc/classifier.py": {"grpc"},
-    "server/rpc/codec.py": {"grpc"},
+    "server/rpc/inference.py": {"grpc"},
+    "server/batching.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
+    "server/prediction.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
+    "server/request.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
 }
 
 

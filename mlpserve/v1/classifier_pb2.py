@@ -22,23 +22,26 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import any_pb2 as google_dot_protobuf_dot_any__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cmlpserve/v1/classifier.proto\x12\x0bmlpserve.v1\"\x85\x01\n\x0ePredictRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0e\n\x06pixels\x18\x03 \x03(\x02\x12\x11\n\tpixels_u8\x18\x04 \x01(\x0c\x12\x1a\n\x12hidden_activations\x18\x05 \x01(\x08\x12\x14\n\x0c\x63\x61nonicalize\x18\x06 \x01(\x08\"\xda\x01\n\x0fPredictResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0e\n\x06labels\x18\x03 \x03(\x05\x12\x13\n\x0blabel_names\x18\x04 \x03(\t\x12\x13\n\x0b\x61\x63tivations\x18\x05 \x03(\x02\x12\x34\n\rhidden_layers\x18\x06 \x03(\x0b\x32\x1d.mlpserve.v1.LayerActivations\x12\x37\n\x10\x63\x61nonicalization\x18\x07 \x01(\x0b\x32\x1d.mlpserve.v1.Canonicalization\"8\n\x10LayerActivations\x12\x0f\n\x07neurons\x18\x01 \x01(\x05\x12\x13\n\x0b\x61\x63tivations\x18\x02 \x03(\x02\"D\n\x10\x43\x61nonicalization\x12\x10\n\x08inverted\x18\x01 \x03(\x08\x12\x0e\n\x06scales\x18\x02 \x03(\x02\x12\x0e\n\x06shifts\x18\x03 \x03(\x02\x32R\n\nClassifier\x12\x44\n\x07Predict\x12\x1b.mlpserve.v1.PredictRequest\x1a\x1c.mlpserve.v1.PredictResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cmlpserve/v1/classifier.proto\x12\x0bmlpserve.v1\x1a\x19google/protobuf/any.proto\"\x85\x01\n\x0ePredictRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0e\n\x06pixels\x18\x03 \x03(\x02\x12\x11\n\tpixels_u8\x18\x04 \x01(\x0c\x12\x1a\n\x12hidden_activations\x18\x05 \x01(\x08\x12\x14\n\x0c\x63\x61nonicalize\x18\x06 \x01(\x08\"\xda\x01\n\x0fPredictResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0e\n\x06labels\x18\x03 \x03(\x05\x12\x13\n\x0blabel_names\x18\x04 \x03(\t\x12\x13\n\x0b\x61\x63tivations\x18\x05 \x03(\x02\x12\x34\n\rhidden_layers\x18\x06 \x03(\x0b\x32\x1d.mlpserve.v1.LayerActivations\x12\x37\n\x10\x63\x61nonicalization\x18\x07 \x01(\x0b\x32\x1d.mlpserve.v1.Canonicalization\"z\n\x15PredictStreamResponse\x12\x30\n\x08response\x18\x01 \x01(\x0b\x32\x1c.mlpserve.v1.PredictResponseH\x00\x12%\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x14.google.protobuf.AnyH\x00\x42\x08\n\x06result\"8\n\x10LayerActivations\x12\x0f\n\x07neurons\x18\x01 \x01(\x05\x12\x13\n\x0b\x61\x63tivations\x18\x02 \x03(\x02\"D\n\x10\x43\x61nonicalization\x12\x10\n\x08inverted\x18\x01 \x03(\x08\x12\x0e\n\x06scales\x18\x02 \x03(\x02\x12\x0e\n\x06shifts\x18\x03 \x03(\x02\x32\xa8\x01\n\nClassifier\x12\x44\n\x07Predict\x12\x1b.mlpserve.v1.PredictRequest\x1a\x1c.mlpserve.v1.PredictResponse\x12T\n\rPredictStream\x12\x1b.mlpserve.v1.PredictRequest\x1a\".mlpserve.v1.PredictStreamResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'mlpserve.v1.classifier_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PREDICTREQUEST']._serialized_start=46
-  _globals['_PREDICTREQUEST']._serialized_end=179
-  _globals['_PREDICTRESPONSE']._serialized_start=182
-  _globals['_PREDICTRESPONSE']._serialized_end=400
-  _globals['_LAYERACTIVATIONS']._serialized_start=402
-  _globals['_LAYERACTIVATIONS']._serialized_end=458
-  _globals['_CANONICALIZATION']._serialized_start=460
-  _globals['_CANONICALIZATION']._serialized_end=528
-  _globals['_CLASSIFIER']._serialized_start=530
-  _globals['_CLASSIFIER']._serialized_end=612
+  _globals['_PREDICTREQUEST']._serialized_start=73
+  _globals['_PREDICTREQUEST']._serialized_end=206
+  _globals['_PREDICTRESPONSE']._serialized_start=209
+  _globals['_PREDICTRESPONSE']._serialized_end=427
+  _globals['_PREDICTSTREAMRESPONSE']._serialized_start=429
+  _globals['_PREDICTSTREAMRESPONSE']._serialized_end=551
+  _globals['_LAYERACTIVATIONS']._serialized_start=553
+  _globals['_LAYERACTIVATIONS']._serialized_end=609
+  _globals['_CANONICALIZATION']._serialized_start=611
+  _globals['_CANONICALIZATION']._serialized_end=679
+  _globals['_CLASSIFIER']._serialized_start=682
+  _globals['_CLASSIFIER']._serialized_end=850
 # @@protoc_insertion_point(module_scope)

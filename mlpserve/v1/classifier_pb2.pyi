@@ -1,3 +1,4 @@
+from google.protobuf import any_pb2 as _any_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -39,6 +40,14 @@ class PredictResponse(_message.Message):
     hidden_layers: _containers.RepeatedCompositeFieldContainer[LayerActivations]
     canonicalization: Canonicalization
     def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., labels: _Optional[_Iterable[int]] = ..., label_names: _Optional[_Iterable[str]] = ..., activations: _Optional[_Iterable[float]] = ..., hidden_layers: _Optional[_Iterable[_Union[LayerActivations, _Mapping]]] = ..., canonicalization: _Optional[_Union[Canonicalization, _Mapping]] = ...) -> None: ...
+
+class PredictStreamResponse(_message.Message):
+    __slots__ = ("response", "error")
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    response: PredictResponse
+    error: _any_pb2.Any
+    def __init__(self, response: _Optional[_Union[PredictResponse, _Mapping]] = ..., error: _Optional[_Union[_any_pb2.Any, _Mapping]] = ...) -> None: ...
 
 class LayerActivations(_message.Message):
     __slots__ = ("neurons", "activations")

@@ -40,6 +40,11 @@ class ClassifierStub(object):
                 request_serializer=mlpserve_dot_v1_dot_classifier__pb2.PredictRequest.SerializeToString,
                 response_deserializer=mlpserve_dot_v1_dot_classifier__pb2.PredictResponse.FromString,
                 _registered_method=True)
+        self.PredictStream = channel.stream_stream(
+                '/mlpserve.v1.Classifier/PredictStream',
+                request_serializer=mlpserve_dot_v1_dot_classifier__pb2.PredictRequest.SerializeToString,
+                response_deserializer=mlpserve_dot_v1_dot_classifier__pb2.PredictStreamResponse.FromString,
+                _registered_method=True)
 
 
 class ClassifierServicer(object):
@@ -54,6 +59,18 @@ class ClassifierServicer(object):
         that is no multiple of the image size, NaN, infinity, a pixel outside [0, 1], or more images
         than the server takes in one call.
         NOT_FOUND         ErrorInfo (reason MODEL_NOT_FOUND or VERSION_NOT_FOUND) lists what is loaded.
+        RESOURCE_EXHAUSTED RetryInfo says how long to wait: the server has as many calls or images as it takes.
+        DEADLINE_EXCEEDED the call's time was over before the model ran.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PredictStream(self, request_iterator, context):
+        """PredictStream answers each request as Predict does, in the requests' order, over one call.
+
+        A request that can't be answered gets a response with its error, and the stream goes on. Past the number of
+        streams that the server takes, the call ends with RESOURCE_EXHAUSTED and RetryInfo.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -66,6 +83,11 @@ def add_ClassifierServicer_to_server(servicer, server):
                     servicer.Predict,
                     request_deserializer=mlpserve_dot_v1_dot_classifier__pb2.PredictRequest.FromString,
                     response_serializer=mlpserve_dot_v1_dot_classifier__pb2.PredictResponse.SerializeToString,
+            ),
+            'PredictStream': grpc.stream_stream_rpc_method_handler(
+                    servicer.PredictStream,
+                    request_deserializer=mlpserve_dot_v1_dot_classifier__pb2.PredictRequest.FromString,
+                    response_serializer=mlpserve_dot_v1_dot_classifier__pb2.PredictStreamResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -96,6 +118,33 @@ class Classifier(object):
             '/mlpserve.v1.Classifier/Predict',
             mlpserve_dot_v1_dot_classifier__pb2.PredictRequest.SerializeToString,
             mlpserve_dot_v1_dot_classifier__pb2.PredictResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PredictStream(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/mlpserve.v1.Classifier/PredictStream',
+            mlpserve_dot_v1_dot_classifier__pb2.PredictRequest.SerializeToString,
+            mlpserve_dot_v1_dot_classifier__pb2.PredictStreamResponse.FromString,
             options,
             channel_credentials,
             insecure,

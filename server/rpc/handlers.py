@@ -1,42 +1,111 @@
-"""Mounts pure functions from bytes to bytes as unary methods of an ordinary gRPC server."""
+"""Mounts methods on an ordinary gRPC server, where each call has a thread and runs by itself."""
 
-import functools
-from collections.abc import Callable, Mapping
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
 import structlog
+from google.protobuf.message import Message
 
-from server import metrics
+from mlpserve import wire
+from mlpserve.v1 import classifier_pb2
+from server.batching import Batcher, note_refusal
 from server.errors import RequestError
-from server.rpc.status import status_of
+from server.request import Request
+from server.rpc.status import Status, status_of
 
 log = structlog.get_logger()
 
-Method = Callable[[bytes], bytes]
-"""Takes a serialized request, returns a serialized response, raises RequestError."""
+Read = Callable[[bytes], Request]
+Handlers = dict[str, "grpc.RpcMethodHandler[Any, Any]"]
+
+_STREAMED = classifier_pb2.PredictStreamResponse
 
 
-def mount(server: grpc.Server, service: str, methods: Mapping[str, Method]) -> None:
-    """Add the service's unary methods to the server, by their names."""
-    handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
-        name: grpc.unary_unary_rpc_method_handler(
-            functools.partial(_answer, f"{service}/{name}", method)
-        )
-        for name, method in methods.items()
-    }
+@dataclass(slots=True, eq=False)
+class Call:
+    """A call on an ordinary server's thread, or a message of a stream; see `batching.Call`.
+
+    Once answered, `response` or `status` holds how it ends.
+    """
+
+    reader: Read
+    message: bytes
+    deadline: float = math.inf
+    cancelled: bool = False
+    response: bytes | None = None
+    status: Status | None = None
+
+    def read(self) -> Request:
+        """Return what the message asks for; raises InvalidField."""
+        return self.reader(self.message)
+
+    def answer(self, response: bytes) -> None:
+        """Keep the response."""
+        self.response = response
+
+    def refuse(self, error: Exception) -> None:
+        """Keep the error's status."""
+        self.status = status_of(error)
+
+
+def mount(server: grpc.Server, service: str, handlers: Handlers) -> None:
+    """Add methods to a server, by their names; several mounts may share a service."""
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
 
 
-def _answer(name: str, method: Method, message: bytes, context: grpc.ServicerContext) -> bytes:
-    """Run the method; whatever it raises ends this call alone."""
-    try:
-        return method(message)
-    except RequestError as error:
-        metrics.REJECTED.labels(error.reason).inc()
-        log.debug("request rejected", method=name, reason=error.reason, message=error.message)
-        context.abort_with_status(status_of(error))
-    except Exception as error:
-        metrics.REJECTED.labels("internal").inc()
-        log.exception("call failed", method=name)
-        context.abort_with_status(status_of(error))
+def unary(batcher: Batcher, read: Read) -> "grpc.RpcMethodHandler[Any, Any]":
+    """Return a handler that answers each call by a run of its own."""
+
+    def answer(message: bytes, context: grpc.ServicerContext) -> bytes:
+        remaining = context.time_remaining()
+        deadline = math.inf if remaining is None else time.time() + remaining
+        call = Call(read, message, deadline, cancelled=not context.is_active())
+        batcher.answer_alone(call)
+        if call.status is not None:
+            context.abort_with_status(call.status)
+        return call.response or b""
+
+    return grpc.unary_unary_rpc_method_handler(answer)
+
+
+def stream(batcher: Batcher, read: Read) -> "grpc.RpcMethodHandler[Any, Any]":
+    """Return a handler that answers each message of a stream with a PredictStreamResponse."""
+
+    def answer(messages: Iterator[bytes], _context: grpc.ServicerContext) -> Iterator[bytes]:
+        for message in messages:
+            call = Call(read, message)
+            batcher.answer_alone(call)
+            if call.response is not None:
+                field = wire.encode_tagged(_STREAMED.RESPONSE_FIELD_NUMBER, call.response)
+                yield b"".join(field)
+            elif call.status is not None:
+                yield _STREAMED(error=call.status.packed()).SerializeToString()
+
+    return grpc.stream_stream_rpc_method_handler(answer)
+
+
+def plain(
+    kind: type[Message], answer: Callable[[Any], Message]
+) -> "grpc.RpcMethodHandler[Any, Any]":
+    """Return a handler of a function from messages of a kind to messages; it may raise."""
+
+    def guarded(request: Message, context: grpc.ServicerContext) -> Message:
+        try:
+            return answer(request)
+        except RequestError as error:
+            note_refusal(error)
+            context.abort_with_status(status_of(error))
+        except Exception as error:
+            log.exception("call failed")
+            note_refusal(error)
+            context.abort_with_status(status_of(error))
+
+    return grpc.unary_unary_rpc_method_handler(
+        guarded,
+        request_deserializer=kind.FromString,
+        response_serializer=lambda response: response.SerializeToString(),
+    )

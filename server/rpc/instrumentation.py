@@ -1,15 +1,20 @@
 """Counts and times every call of any service, under the names that gRPC dashboards expect."""
 
 import functools
+import logging
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Self, TypeAlias
 
 import grpc
 import structlog
 
 from server import metrics
+from server.batching import note_refusal
+from server.errors import Overloaded
+from server.rpc.pools import Pool
+from server.rpc.status import status_of
 
 log = structlog.get_logger()
 
@@ -26,31 +31,53 @@ _TYPES: dict[tuple[bool, bool], tuple[str, str, Callable[..., Handler]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Method:
-    """The series of one method."""
+    """The series of one method, looked up once: by their labels that costs as much as a call."""
 
-    labels: tuple[str, str, str]
+    def __init__(self, kind: str, service: str, name: str) -> None:
+        self._labels = (kind, service, name)
+        self._started = metrics.STARTED.labels(*self._labels)
+        self._seconds = metrics.HANDLING_SECONDS.labels(*self._labels)
+        self._handled = {
+            code: metrics.HANDLED.labels(*self._labels, _spell(code)) for code in grpc.StatusCode
+        }
+
+    @classmethod
+    def of(cls, path: str, kind: str = "unary") -> Self:
+        """Return the series of the method at a path such as /SERVICE/METHOD."""
+        _, service, name = path.split("/")
+        return cls(kind, service, name)
 
     def start(self) -> float:
         """Count a call that has arrived; returns the time for `end`."""
-        metrics.STARTED.labels(*self.labels).inc()
+        self._started.inc()
         return time.perf_counter()
 
     def end(self, begin: float, code: grpc.StatusCode) -> None:
         """Count a call that has ended."""
         seconds = time.perf_counter() - begin
-        spelt = _spell(code)
-        metrics.HANDLING_SECONDS.labels(*self.labels).observe(seconds)
-        metrics.HANDLED.labels(*self.labels, spelt).inc()
-        log.debug("call", method="/".join(self.labels[1:]), code=spelt, seconds=round(seconds, 6))
+        self._seconds.observe(seconds)
+        self._handled[code].inc()
+        if log.is_enabled_for(logging.DEBUG):
+            log.debug(
+                "call",
+                method="/".join(self._labels[1:]),
+                code=_spell(code),
+                seconds=round(seconds, 6),
+            )
 
 
-@dataclass(slots=True)
 class Instrumentation(grpc.ServerInterceptor):
-    """Wraps each method's handler once, at its first call."""
+    """Counts every call, and gives it threads to run on or turns it away when they are full.
 
-    wrapped: dict[str, Handler] = field(default_factory=dict)
+    Methods with a pool in `pools`, by their paths, run there; streams that hold a thread run on
+    `streams`, so that idle ones starve nobody; all else runs on `other`, the server's own.
+    """
+
+    def __init__(self, other: Pool, streams: Pool, pools: Mapping[str, Pool]) -> None:
+        self._other, self._streams, self._pools = other, streams, pools
+        self._turning_away = ThreadPoolExecutor(1, thread_name_prefix="turn away")
+        self._wrapped: dict[str, tuple[Pool, Handler, Handler]] = {}
 
     def intercept_service(
         self,
@@ -58,29 +85,50 @@ class Instrumentation(grpc.ServerInterceptor):
         details: grpc.HandlerCallDetails,
     ) -> "Handler | None":
         """Return the method's handler, which counts; None makes grpc answer UNIMPLEMENTED."""
-        wrapped = self.wrapped.get(details.method)
-        if wrapped is not None:
-            return wrapped
-        handler = continuation(details)
-        if handler is None:
-            # Callers choose these names, so they get no series of their own.
-            unknown = Method(UNKNOWN_METHOD)
-            unknown.end(unknown.start(), grpc.StatusCode.UNIMPLEMENTED)
-            return None
-        self.wrapped[details.method] = wrapped = _wrap(details.method, handler)
-        return wrapped
+        wrapped = self._wrapped.get(details.method)
+        if wrapped is None:
+            handler = continuation(details)
+            if handler is None:
+                # Callers choose these names, so they get no series of their own.
+                unknown = Method(*UNKNOWN_METHOD)
+                unknown.end(unknown.start(), grpc.StatusCode.UNIMPLEMENTED)
+                return None
+            self._wrapped[details.method] = wrapped = self._wrap(details.method, handler)
+        pool, answering, turning_away = wrapped
+        return turning_away if pool.is_full else answering
+
+    def _wrap(self, path: str, handler: Handler) -> tuple[Pool, Handler, Handler]:
+        """Return the method's threads, its handler, and the one for when they are full."""
+        kind, attribute, constructor = _TYPES[handler.request_streaming, handler.response_streaming]
+        method = Method.of(path, kind)
+        count = _count_stream if handler.response_streaming else _count_call
+        codec = (handler.request_deserializer, handler.response_serializer)
+        behavior = getattr(handler, attribute)
+        pool = self._pools.get(path, self._streams if handler.request_streaming else self._other)
+        answering = count(method, behavior)
+        answering.experimental_thread_pool = pool  # type: ignore[attr-defined]
+        too_many = count(method, _turn_away(pool.limit, handler.request_streaming))
+        too_many.experimental_thread_pool = self._turning_away  # type: ignore[attr-defined]
+        return pool, constructor(answering, *codec), constructor(too_many, *codec)
 
 
-def _wrap(path: str, handler: Handler) -> Handler:
-    kind, attribute, constructor = _TYPES[handler.request_streaming, handler.response_streaming]
-    _, service, name = path.split("/")
-    method = Method((kind, service, name))
-    count = _count_stream if handler.response_streaming else _count_call
-    behavior = count(method, getattr(handler, attribute))
-    return constructor(behavior, handler.request_deserializer, handler.response_serializer)
+def _turn_away(limit: int, is_stream: bool) -> Callable[..., Any]:
+    """Return a behavior that ends each call, since `limit` of them are in progress."""
+    reason, things = ("too_many_streams", "streams") if is_stream else ("too_many_calls", "calls")
+    error = Overloaded(
+        reason, f"{limit} {things} are in progress, as many as the server takes; come back later"
+    )
+    status = status_of(error)
+
+    def turn_away(_request: Any, context: grpc.ServicerContext, *_callback: Any) -> None:
+        note_refusal(error)
+        context.abort_with_status(status)
+
+    return turn_away
 
 
 def _count_call(method: Method, behavior: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(behavior)
     def counted(request: Any, context: grpc.ServicerContext) -> Any:
         begin = method.start()
         code = grpc.StatusCode.UNKNOWN

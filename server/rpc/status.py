@@ -3,13 +3,22 @@
 from dataclasses import dataclass
 
 import grpc
-from google.protobuf import any_pb2
+from google.protobuf import any_pb2, duration_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
-from server.errors import InvalidField, NotLoaded, NotReady, RequestError
+from server.errors import (
+    Cancelled,
+    Expired,
+    InvalidField,
+    NotLoaded,
+    NotReady,
+    Overloaded,
+    RequestError,
+)
 
 DETAILS_KEY = "grpc-status-details-bin"
+STATUS_TYPE = "type.googleapis.com/google.rpc.Status"
 DOMAIN = "mlpserve"
 INTERNAL_MESSAGE = "internal error; the server's log has the reason"
 
@@ -21,6 +30,11 @@ class Status(grpc.Status):
     code: grpc.StatusCode
     details: str
     trailing_metadata: tuple[tuple[str, bytes], ...]
+
+    def packed(self) -> any_pb2.Any:
+        """Return it as a google.rpc.Status, for where a call doesn't end with it."""
+        ((_, content),) = self.trailing_metadata
+        return any_pb2.Any(type_url=STATUS_TYPE, value=content)
 
 
 def status_of(error: Exception) -> Status:
@@ -38,6 +52,15 @@ def status_of(error: Exception) -> Status:
             )
         case NotReady():
             return _status(grpc.StatusCode.UNAVAILABLE, error.message, _error_info(error, {}))
+        case Overloaded():
+            delay = duration_pb2.Duration()
+            delay.FromNanoseconds(round(error.retry_seconds * 1e9))
+            retry = error_details_pb2.RetryInfo(retry_delay=delay)
+            return _status(grpc.StatusCode.RESOURCE_EXHAUSTED, error.message, retry)
+        case Expired():
+            return _status(grpc.StatusCode.DEADLINE_EXCEEDED, error.message)
+        case Cancelled():
+            return _status(grpc.StatusCode.CANCELLED, error.message)
         case _:
             return _status(grpc.StatusCode.INTERNAL, INTERNAL_MESSAGE)
 

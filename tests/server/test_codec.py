@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
 from mlpserve.v1.classifier_pb2 import LayerActivations, PredictResponse
-from server.rpc.codec import write_response
+from server.rpc.classifier import write_response
 
 FLOATS = st.floats(width=32, allow_nan=False)
 

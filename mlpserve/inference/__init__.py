@@ -1,0 +1,1 @@
+"""Generated from proto/inference/open_inference.proto; `make proto` writes it again."""

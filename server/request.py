@@ -1,0 +1,108 @@
+"""What a caller wants from a model, in no protocol's terms, and what the model says to it."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from server.errors import InvalidField
+from server.model import Batch, Model
+
+FLOAT_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """What a model says to N images.
+
+    `labels` (N,) are the brightest outputs; `layers` the output layer (N, classes), then, if some
+    request of the run wanted them, the hidden ones (N, neurons) from input to output.
+    """
+
+    model: Model
+    labels: npt.NDArray[np.int64]
+    layers: list[Batch]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Request:
+    """A batch for a model, as it lies in a message.
+
+    `pixels` are N x P numbers as bytes: little-endian float32, or, with `is_bytes`, one byte each.
+    `field` is where they stand, for messages about them. `shape` is what the caller says of them,
+    where the protocol has that, and `outputs` are the ones wanted by name. An empty `model` is the
+    default one, version 0 the newest. `write` makes the response.
+    """
+
+    model: str
+    version: int
+    pixels: memoryview
+    is_bytes: bool
+    field: str
+    write: Callable[[Answer], bytes]
+    hidden_activations: bool = False
+    shape: tuple[int, ...] | None = None
+    outputs: tuple[str, ...] = ()
+
+    def count_images(self, model: Model, max_batch_size: int) -> int:
+        """Return the number of images; raises InvalidField when the request doesn't fit the model.
+
+        A call may hold `max_batch_size` images.
+        """
+        n_pixels, size = model.n_pixels, len(self.pixels)
+        if not size:
+            raise InvalidField(
+                "no_pixels",
+                f"the batch is empty: send N x {n_pixels} numbers in [0, 1] or N x {n_pixels} "
+                "bytes, N >= 1",
+                self.field,
+            )
+        if not self.is_bytes and size % FLOAT_BYTES:
+            raise InvalidField(
+                "pixel_count",
+                f"{self.field} has {size} bytes, which is no multiple of {FLOAT_BYTES}, the bytes "
+                "of a float32",
+                self.field,
+            )
+        count = size if self.is_bytes else size // FLOAT_BYTES
+        if self.shape is not None:
+            self._check_shape(n_pixels)
+        if count % n_pixels:
+            raise InvalidField(
+                "pixel_count",
+                f"{self.field} has {count} values, which is no multiple of {n_pixels}, the pixels "
+                "of one image",
+                self.field,
+            )
+        n_images = count // n_pixels
+        if n_images > max_batch_size:
+            raise InvalidField(
+                "batch_size",
+                f"{self.field} holds {n_images} images, and one call may hold {max_batch_size}; "
+                "send several calls, or raise the server's --max-batch-size",
+                self.field,
+            )
+        if self.outputs:
+            self._check_outputs(model)
+        return n_images
+
+    def _check_shape(self, n_pixels: int) -> None:
+        side = math.isqrt(n_pixels)
+        images = (side, side) if side * side == n_pixels else (n_pixels,)
+        if self.shape is not None and self.shape[1:] not in ((n_pixels,), images):
+            wanted = f"[N, {n_pixels}]" + (f" or [N, {side}, {side}]" if len(images) == 2 else "")
+            raise InvalidField(
+                "shape", f"{self.field} has shape {list(self.shape)}, wanted {wanted}", self.field
+            )
+
+    def _check_outputs(self, model: Model) -> None:
+        for name in self.outputs:
+            if name not in model.outputs:
+                raise InvalidField(
+                    "unknown_output",
+                    f"outputs: {model.name} has no output {name!r}; it has "
+                    + ", ".join(model.outputs),
+                    "outputs",
+                )

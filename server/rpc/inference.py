@@ -1,0 +1,240 @@
+"""inference.GRPCInferenceService: the Open Inference Protocol, version 2, of KServe and Triton.
+
+ModelInfer is read and written as bytes, like Predict; the other calls are rare and use messages.
+"""
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+import mlpserve
+from mlpserve import wire
+from mlpserve.inference import open_inference_pb2 as protocol
+from server.errors import InvalidField, NotLoaded, NotReady
+from server.model import INPUT, LABELS, OUTPUT, Model
+from server.repository import Models
+from server.request import Answer, Request
+
+SERVICE = protocol.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
+FLOATS, BYTES, INTEGERS = "FP32", "UINT8", "INT64"
+ANY_SIZE = -1
+
+_INFER, _INFERRED = protocol.ModelInferRequest, protocol.ModelInferResponse
+_INPUT, _OUTPUT = _INFER.InferInputTensor, _INFERRED.InferOutputTensor
+_REQUESTED, _CONTENTS = _INFER.InferRequestedOutputTensor, protocol.InferTensorContents
+
+
+def read_request(message: bytes) -> Request:
+    """Return what a serialized ModelInferRequest asks for; raises InvalidField."""
+    try:
+        return _read_request(wire.read_fields(message))
+    except wire.WireError as error:
+        raise InvalidField(
+            "not_a_request",
+            f"the message ({len(message)} bytes) is not an inference.ModelInferRequest ({error})",
+            "",
+        ) from error
+
+
+def _read_request(fields: list[wire.Field]) -> Request:
+    inputs = wire.read_contents(fields, _INFER.INPUTS_FIELD_NUMBER)
+    raw = wire.read_contents(fields, _INFER.RAW_INPUT_CONTENTS_FIELD_NUMBER)
+    if len(inputs) != 1:
+        raise InvalidField(
+            "inputs", f"inputs: {len(inputs)} tensors, wanted one, called {INPUT}", "inputs"
+        )
+    tensor = wire.read_fields(inputs[0])
+    name = wire.read_text(tensor, _INPUT.NAME_FIELD_NUMBER)
+    if name != INPUT:
+        raise InvalidField(
+            "unknown_input", f"inputs: there is no input {name!r}, only {INPUT}", "inputs"
+        )
+    datatype = wire.read_text(tensor, _INPUT.DATATYPE_FIELD_NUMBER)
+    if datatype not in (FLOATS, BYTES):
+        raise InvalidField(
+            "datatype", f"{INPUT} has datatype {datatype!r}, wanted {FLOATS} or {BYTES}", INPUT
+        )
+    shape = tuple(wire.read_integers(tensor, _INPUT.SHAPE_FIELD_NUMBER).tolist())
+    outputs = tuple(
+        wire.read_text(wire.read_fields(output), _REQUESTED.NAME_FIELD_NUMBER)
+        for output in wire.read_contents(fields, _INFER.OUTPUTS_FIELD_NUMBER)
+    )
+    pixels = _read_pixels(tensor, raw, datatype, shape)
+    return Request(
+        model=wire.read_text(fields, _INFER.MODEL_NAME_FIELD_NUMBER),
+        version=read_version(wire.read_text(fields, _INFER.MODEL_VERSION_FIELD_NUMBER)),
+        pixels=pixels,
+        is_bytes=datatype == BYTES,
+        field=INPUT,
+        write=functools.partial(
+            write_answer,
+            identifier=wire.read_text(fields, _INFER.ID_FIELD_NUMBER),
+            outputs=outputs or (OUTPUT, LABELS),
+            raw=bool(raw),
+        ),
+        hidden_activations=bool(set(outputs) - {OUTPUT, LABELS}),
+        shape=shape,
+        outputs=outputs,
+    )
+
+
+def _read_pixels(
+    tensor: list[wire.Field], raw: list[memoryview], datatype: str, shape: tuple[int, ...]
+) -> memoryview:
+    """Return the bytes of the only input, from whichever form it has."""
+    contents = wire.read_contents(tensor, _INPUT.CONTENTS_FIELD_NUMBER)
+    if raw and contents:
+        raise InvalidField(
+            "both_forms",
+            f"{INPUT} has contents, and raw_input_contents is given too; send one of them",
+            "raw_input_contents",
+        )
+    if len(raw) > 1:
+        raise InvalidField(
+            "inputs",
+            f"raw_input_contents has {len(raw)} entries for 1 input",
+            "raw_input_contents",
+        )
+    pixels = raw[0] if raw else _read_contents(wire.joined(contents), datatype)
+    itemsize = 1 if datatype == BYTES else 4
+    wanted = math.prod(shape) if shape and min(shape) > 0 else 0
+    if len(pixels) != wanted * itemsize:
+        raise InvalidField(
+            "byte_count",
+            f"{INPUT} has shape {list(shape)} and datatype {datatype}, which is {wanted} values in "
+            f"{wanted * itemsize} bytes, but there are {len(pixels)} bytes",
+            INPUT,
+        )
+    return pixels
+
+
+def _read_contents(message: memoryview, datatype: str) -> memoryview:
+    """Return the values of a serialized InferTensorContents as bytes, those of UINT8 one each."""
+    contents = wire.read_fields(message)
+    number = {
+        FLOATS: _CONTENTS.FP32_CONTENTS_FIELD_NUMBER,
+        BYTES: _CONTENTS.UINT_CONTENTS_FIELD_NUMBER,
+    }[datatype]
+    for field in contents:
+        if field.number != number and field.value:
+            known = _CONTENTS.DESCRIPTOR.fields_by_number
+            found = known[field.number].name if field.number in known else str(field.number)
+            raise InvalidField(
+                "datatype",
+                f"{INPUT} has datatype {datatype}, whose contents belong into "
+                f"{known[number].name}, but they stand in {found}",
+                INPUT,
+            )
+    if datatype == FLOATS:
+        return wire.read_floats(contents, number).view(np.uint8).data
+    values = wire.read_integers(contents, number)
+    if len(values) and not 0 <= values.min() <= values.max() <= np.iinfo(np.uint8).max:
+        place = int(np.flatnonzero((values < 0) | (values > np.iinfo(np.uint8).max))[0])
+        raise InvalidField(
+            "pixel_range",
+            f"{INPUT}: value {place} is {values[place]}, wanted 0 to 255 for {BYTES}",
+            INPUT,
+        )
+    return values.astype(np.uint8).data
+
+
+def read_version(text: str) -> int:
+    """Return the version that a text stands for, 0 for an empty one; raises InvalidField."""
+    if text and not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise InvalidField(
+            "version",
+            f"version: {text!r} is no version; versions are 1, 2, 3, ..., empty is the newest",
+            "model_version",
+        )
+    return int(text or 0)
+
+
+def write_answer(answer: Answer, identifier: str, outputs: tuple[str, ...], raw: bool) -> bytes:
+    """Return a serialized ModelInferResponse with the outputs, in the order of their names."""
+    model = answer.model
+    floats = dict(zip((OUTPUT, *model.outputs[2:]), answer.layers, strict=False))
+    head = _INFERRED(model_name=model.name, model_version=str(model.version), id=identifier)
+    parts: list[bytes | memoryview] = [head.SerializeToString()]
+    contents: list[bytes | memoryview] = []
+    for name in outputs:
+        if name == LABELS:
+            described = _OUTPUT(name=name, datatype=INTEGERS, shape=answer.labels.shape)
+            values = answer.labels.astype("<i8", copy=False).tobytes()
+            typed = (_CONTENTS.INT64_CONTENTS_FIELD_NUMBER, wire.encode_varints(answer.labels))
+        else:
+            described = _OUTPUT(name=name, datatype=FLOATS, shape=floats[name].shape)
+            values = wire.encode_floats(floats[name])
+            typed = (_CONTENTS.FP32_CONTENTS_FIELD_NUMBER, values)
+        output: list[bytes | memoryview] = [described.SerializeToString()]
+        if raw:
+            contents += wire.encode_tagged(_INFERRED.RAW_OUTPUT_CONTENTS_FIELD_NUMBER, values)
+        else:
+            content = b"".join(wire.encode_tagged(*typed))
+            output += wire.encode_tagged(_OUTPUT.CONTENTS_FIELD_NUMBER, content)
+        parts += wire.encode_tagged(_INFERRED.OUTPUTS_FIELD_NUMBER, b"".join(output))
+    return b"".join(parts + contents)
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """Answers what is asked about the server and its models.
+
+    `models` returns the loaded models, None while there are none; `is_ready` tells whether calls
+    are welcome.
+    """
+
+    models: Callable[[], Models | None]
+    is_ready: Callable[[], bool]
+
+    def server_live(self, _request: protocol.ServerLiveRequest) -> protocol.ServerLiveResponse:
+        """Answer that the server lives."""
+        return protocol.ServerLiveResponse(live=True)
+
+    def server_ready(self, _request: protocol.ServerReadyRequest) -> protocol.ServerReadyResponse:
+        """Answer whether calls are welcome."""
+        return protocol.ServerReadyResponse(ready=self.is_ready())
+
+    def model_ready(self, request: protocol.ModelReadyRequest) -> protocol.ModelReadyResponse:
+        """Answer whether a model is loaded and calls are welcome; one that isn't known is not."""
+        try:
+            self._find(request.name, request.version)
+        except (NotLoaded, NotReady):
+            return protocol.ModelReadyResponse(ready=False)
+        return protocol.ModelReadyResponse(ready=self.is_ready())
+
+    def server_metadata(
+        self, _request: protocol.ServerMetadataRequest
+    ) -> protocol.ServerMetadataResponse:
+        """Describe the server."""
+        return protocol.ServerMetadataResponse(name="mlpserve", version=mlpserve.__version__)
+
+    def model_metadata(
+        self, request: protocol.ModelMetadataRequest
+    ) -> protocol.ModelMetadataResponse:
+        """Describe a model; raises NotLoaded."""
+        model = self._find(request.name, request.version)
+        tensor = protocol.ModelMetadataResponse.TensorMetadata
+        columns = dict(
+            zip(model.outputs, (model.layer_sizes[-1], 0, *model.layer_sizes[1:-1]), strict=True)
+        )
+        return protocol.ModelMetadataResponse(
+            name=model.name,
+            versions=[str(model.version)],
+            platform="onnxruntime_onnx",
+            inputs=[tensor(name=INPUT, datatype=FLOATS, shape=[ANY_SIZE, model.n_pixels])],
+            outputs=[
+                tensor(name=name, datatype=INTEGERS, shape=[ANY_SIZE])
+                if name == LABELS
+                else tensor(name=name, datatype=FLOATS, shape=[ANY_SIZE, columns[name]])
+                for name in model.outputs
+            ],
+        )
+
+    def _find(self, name: str, version: str) -> Model:
+        models = self.models()
+        if models is None:
+            raise NotReady("not_ready", "the server is still loading its models; try again shortly")
+        return models.find(name, read_version(version))

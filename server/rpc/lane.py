@@ -1,0 +1,284 @@
+"""The hot lane: unary methods on a completion queue of their own, which one thread drains.
+
+The ordinary server behind the same port hands each call from thread to thread; here a call stays on
+one, and the queue itself shows which calls have met. grpcio has no public way to do this, so this
+file alone uses its core, `grpc._cython.cygrpc`; `check` tells whether it is one that was tested.
+"""
+
+import contextlib
+import functools
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import structlog
+from grpc._cython import cygrpc  # type: ignore[attr-defined]
+
+from server import metrics
+from server.batching import refuse
+from server.errors import Cancelled, Overloaded
+from server.request import Request
+from server.rpc.instrumentation import Method
+from server.rpc.status import Status, status_of
+
+log = structlog.get_logger()
+
+OLDEST, NEWEST = (1, 82), (1, 85)
+"""The versions of grpcio, (major, minor), between which the tests have passed."""
+
+ARMED = 256
+"""Calls of a method that the core may hand over before the lane asks for more."""
+
+JOINED_CALLS = 64
+"""Calls taken together at most, so that the first of many does not wait for the last."""
+
+IDLE_SECONDS = 60.0
+
+ARRIVAL_SECONDS = 5.0
+"""How long a message may take to arrive while others wait for its place."""
+
+Read = Callable[[bytes], Request]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the lane takes at once.
+
+    `calls` in progress; `messages` arriving at the same time, each of which may need the memory of
+    the largest; `delay_seconds` that a call waits for others to join it, `joined_calls` after which
+    it waits no longer.
+    """
+
+    calls: int
+    messages: int
+    delay_seconds: float
+    joined_calls: int
+
+
+def check(version: str) -> str | None:
+    """Return why the lane can't be used with this version of grpcio; None when it can."""
+    if OLDEST <= tuple(int(part) for part in version.split(".")[:2]) <= NEWEST:
+        return None
+    oldest, newest = (".".join(map(str, tested)) for tested in (OLDEST, NEWEST))
+    return f"this is grpcio {version}, and the lane was tested with {oldest} to {newest}"
+
+
+class Call:
+    """One call on the lane, from its arrival until its answer is sent; see `batching.Call`.
+
+    `metadata` are the caller's pairs of key and value, `begin` is its arrival by
+    `time.perf_counter`, `ended` tells whether it has its answer.
+    """
+
+    __slots__ = (
+        "_core",
+        "_lane",
+        "_method",
+        "_read",
+        "begin",
+        "cancelled",
+        "deadline",
+        "ended",
+        "message",
+        "metadata",
+    )
+
+    def __init__(self, lane: "Lane", method: Method, read: Read, event: Any) -> None:
+        self.begin = method.start()
+        self.metadata: tuple[tuple[str, str | bytes], ...] = event.invocation_metadata
+        self.deadline: float = event.call_details.deadline
+        self.message = b""
+        self.cancelled = False
+        self.ended = False
+        self._core = event.call
+        self._lane = lane
+        self._method = method
+        self._read = read
+
+    @property
+    def peer(self) -> str:
+        """The caller's address, such as ipv4:127.0.0.1:40000."""
+        return str(self._core.peer(), "utf-8")
+
+    def read(self) -> Request:
+        """Return what the message asks for; raises InvalidField."""
+        return self._read(self.message)
+
+    def answer(self, response: bytes) -> None:
+        """End the call with a serialized response."""
+        self._end(
+            grpc.StatusCode.OK,
+            cygrpc.SendInitialMetadataOperation((), 0),
+            cygrpc.SendMessageOperation(response, 0),
+            cygrpc.SendStatusFromServerOperation((), 0, b"", 0),
+        )
+
+    def refuse(self, error: Exception) -> None:
+        """End the call with the error's status."""
+        self.end_with(status_of(error))
+
+    def end_with(self, status: Status) -> None:
+        """End the call with a status and no response."""
+        number, details = status.code.value[0], status.details.encode()
+        self._end(
+            status.code,
+            cygrpc.SendInitialMetadataOperation((), 0),
+            cygrpc.SendStatusFromServerOperation(status.trailing_metadata, number, details, 0),
+        )
+
+    def receive(self) -> None:
+        """Ask for the message, which arrives at the lane."""
+        tag = functools.partial(self._lane.on_message, self)
+        self._core.start_server_batch((cygrpc.ReceiveMessageOperation(0),), tag)
+
+    def watch(self) -> None:
+        """Ask to be told when the caller leaves."""
+        self._core.start_server_batch((cygrpc.ReceiveCloseOnServerOperation(0),), self._on_close)
+
+    def _end(self, code: grpc.StatusCode, *operations: Any) -> None:
+        self.ended = True
+        # Counted before it is sent, so that whoever has the answer finds it counted.
+        self._method.end(self.begin, code)
+        self._core.start_server_batch(operations, self._lane.on_sent)
+
+    def _on_close(self, event: Any) -> None:
+        self.cancelled = event.batch_operations[0].cancelled()
+
+
+class Lane:
+    """Takes the calls of some methods off a server and brings those that meet to `take`.
+
+    All but `start` and `join` happens on the lane's thread, which ends when the server has been
+    stopped and each call has its answer.
+    """
+
+    def __init__(
+        self,
+        server: grpc.Server,
+        methods: Mapping[str, Read],
+        take: Callable[[Sequence[Call]], None],
+        limits: Limits,
+    ) -> None:
+        """Take methods, by their paths such as /SERVICE/METHOD, off a server not yet started."""
+        self._take = take
+        self._limits = limits
+        self._core = server._cy_server  # type: ignore[attr-defined]
+        self._queue = cygrpc.CompletionQueue()
+        self._core.register_completion_queue(self._queue)
+        self._tags: dict[str, Callable[[Any], None]] = {}
+        for path, read in methods.items():
+            self._core.register_method(path)
+            self._tags[path] = functools.partial(self._on_call, path, Method.of(path), read)
+        self._armed = 0
+        self._in_progress = 0
+        # In the order of their beginning.
+        self._arriving: dict[Call, None] = {}
+        self._unread: deque[Call] = deque()
+        self._arrived: list[Call] = []
+        self._take_time = 0.0
+        self._too_many = status_of(
+            Overloaded(
+                "too_many_calls",
+                f"{limits.calls} calls are in progress, as many as the server takes; come back "
+                "later",
+            )
+        )
+        self._thread = threading.Thread(target=self._run, name="lane", daemon=True)
+
+    def start(self) -> None:
+        """Take calls; the server must have been started."""
+        for path in self._tags:
+            for _ in range(ARMED):
+                self._arm(path)
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait until every call has ended; the server must have been stopped."""
+        self._thread.join()
+
+    def on_message(self, call: Call, event: Any) -> None:
+        """Take note of a call's message, or that there is none."""
+        message: bytes | None = event.batch_operations[0].message()
+        del self._arriving[call]
+        if self._unread:
+            self._receive(self._unread.popleft())
+        if message is not None:
+            call.message = message
+            if not self._arrived:
+                delay = self._limits.delay_seconds
+                self._take_time = time.time() + delay if delay else 0.0
+            self._arrived.append(call)
+        elif not call.ended:
+            refuse(call, Cancelled("no_message", "the call ended before its message was there"))
+
+    def on_sent(self, _event: Any) -> None:
+        """Take note that a call's answer has left, or that nobody was there to take it."""
+        self._in_progress -= 1
+
+    def _run(self) -> None:
+        while self._armed or self._in_progress:
+            event = self._queue.poll(self._wake_time())
+            try:
+                if event.completion_type != cygrpc.CompletionType.queue_timeout:
+                    event.tag(event)
+                    if len(self._arrived) >= self._limits.joined_calls:
+                        self._take_arrived()
+                elif self._arrived:
+                    self._take_arrived()
+                elif self._unread:
+                    self._give_up_slowest()
+            except Exception:
+                log.exception("the lane goes on after an error")
+            # An event holds its call, which the core keeps as long as somebody holds it.
+            del event
+
+    def _wake_time(self) -> float:
+        """Return until when to wait for an event, by time.time; in the past: only look."""
+        if self._arrived:
+            return self._take_time
+        return time.time() + (ARRIVAL_SECONDS if self._unread else IDLE_SECONDS)
+
+    def _arm(self, path: str) -> None:
+        """Ask the core for one more call."""
+        # It refuses with a ValueError once the server is stopping.
+        with contextlib.suppress(ValueError):
+            self._core.request_registered_call(self._queue, self._queue, path, self._tags[path])
+            self._armed += 1
+
+    def _on_call(self, path: str, method: Method, read: Read, event: Any) -> None:
+        self._armed -= 1
+        if not event.success:
+            return
+        self._arm(path)
+        self._in_progress += 1
+        call = Call(self, method, read, event)
+        if self._in_progress > self._limits.calls:
+            metrics.REJECTED.labels("too_many_calls").inc()
+            call.end_with(self._too_many)
+        elif len(self._arriving) < self._limits.messages:
+            self._receive(call)
+        else:
+            self._unread.append(call)
+            self._give_up_slowest()
+
+    def _receive(self, call: Call) -> None:
+        self._arriving[call] = None
+        call.receive()
+
+    def _give_up_slowest(self) -> None:
+        """End the call whose message has been arriving for too long while others wait."""
+        slowest = next(iter(self._arriving))
+        if not slowest.ended and time.perf_counter() - slowest.begin > ARRIVAL_SECONDS:
+            message = f"the message took more than {ARRIVAL_SECONDS:g} s to arrive; come back later"
+            refuse(slowest, Overloaded("slow_message", message))
+
+    def _take_arrived(self) -> None:
+        calls, self._arrived = self._arrived, []
+        self._take(calls)
+        for call in calls:
+            if not call.ended:
+                call.watch()
