@@ -3,16 +3,14 @@
 The format is described at https://protobuf.dev/programming-guides/encoding.
 """
 
+import functools
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 VARINT, FIXED64, LENGTH_DELIMITED, FIXED32 = 0, 1, 2, 5
-REPEATED_FLOAT = (LENGTH_DELIMITED, FIXED32)
-"""The wire types of a repeated float field: packed, and one by one."""
-
 _FIXED_SIZES = {FIXED64: 8, FIXED32: 4}
 _LONGEST_VARINT = 10
 _MASK64 = (1 << 64) - 1
@@ -22,20 +20,21 @@ class WireError(ValueError):
     """The bytes are no protobuf message."""
 
 
-class Field(NamedTuple):
-    """One field as it stands in a message: an int for a varint, otherwise its bytes."""
-
-    number: int
-    wire_type: int
-    value: int | memoryview
+Field: TypeAlias = tuple[int, int, int | memoryview]
+"""One field as it stands in a message: number, wire type, and an int for a varint, else bytes."""
 
 
 def encode_tagged(number: int, content: bytes | memoryview) -> list[bytes | memoryview]:
     """Return the parts of a length-delimited field, for `b"".join`, so that the content is copied
     once.
     """
-    tag = encode_varint(number << 3 | LENGTH_DELIMITED)
-    return [tag + encode_varint(len(content)), content]
+    return [_tag_and_size(number, len(content)), content]
+
+
+@functools.lru_cache(maxsize=1024)
+def _tag_and_size(number: int, size: int) -> bytes:
+    """Return what stands before the content; most messages of a kind have the same sizes."""
+    return encode_varint(number << 3 | LENGTH_DELIMITED) + encode_varint(size)
 
 
 def encode_varint(value: int) -> bytes:
@@ -48,17 +47,12 @@ def encode_varint(value: int) -> bytes:
     return bytes(encoded)
 
 
-def encode_varints(values: npt.NDArray[np.int64]) -> bytes:
-    """Encode non-negative integers (n,), one after the other."""
-    # Most labels fit into one byte, and a batch of them into one copy.
-    if len(values) and values.max() <= 0x7F:
-        return values.astype(np.uint8).tobytes()
-    return b"".join(map(encode_varint, values.tolist()))
-
-
-def encode_floats(values: npt.NDArray[np.float32]) -> bytes:
-    """Return little-endian float32, row-major."""
-    return values.astype("<f4", copy=False).tobytes()
+def encode_varints(values: Sequence[int]) -> bytes:
+    """Encode non-negative integers, one after the other."""
+    # Most labels fit into one byte.
+    if values and max(values) <= 0x7F:
+        return bytes(values)
+    return b"".join(map(encode_varint, values))
 
 
 def read_fields(message: bytes | memoryview) -> list[Field]:
@@ -66,16 +60,16 @@ def read_fields(message: bytes | memoryview) -> list[Field]:
     the message does.
     """
     view = memoryview(message)
-    fields = []
-    position = 0
-    while position < len(view):
+    fields: list[Field] = []
+    position, length = 0, len(view)
+    while position < length:
         tag, position = _read_varint(view, position)
         number, wire_type = tag >> 3, tag & 7
         if number == 0:
             raise WireError(f"field number 0 before byte {position}")
         if wire_type == VARINT:
             value, position = _read_varint(view, position)
-            fields.append(Field(number, wire_type, value))
+            fields.append((number, wire_type, value))
             continue
         if wire_type == LENGTH_DELIMITED:
             size, position = _read_varint(view, position)
@@ -84,30 +78,28 @@ def read_fields(message: bytes | memoryview) -> list[Field]:
         else:
             raise WireError(f"field {number} has wire type {wire_type}, which is not in use")
         end = position + size
-        if end > len(view):
-            raise WireError(f"field {number} ends at byte {end}, the message at {len(view)}")
-        fields.append(Field(number, wire_type, view[position:end]))
+        if end > length:
+            raise WireError(f"field {number} ends at byte {end}, the message at {length}")
+        fields.append((number, wire_type, view[position:end]))
         position = end
     return fields
 
 
 def read_integer(fields: Iterable[Field], number: int) -> int:
     """Return the last value of a field of type int32, int64 or enum; 0 when it is absent."""
-    value = 0
-    for field in fields:
-        if field.number == number and isinstance(field.value, int):
-            value = field.value
-    return as_integer(value)
+    last = 0
+    for found, _, value in fields:
+        if found == number and isinstance(value, int):
+            last = value
+    return as_integer(last)
 
 
 def read_contents(fields: Iterable[Field], number: int) -> list[memoryview]:
     """Return the bytes of each occurrence of a length-delimited field."""
     return [
-        field.value
-        for field in fields
-        if field.number == number
-        and field.wire_type == LENGTH_DELIMITED
-        and isinstance(field.value, memoryview)
+        value
+        for found, wire_type, value in fields
+        if found == number and wire_type == LENGTH_DELIMITED and isinstance(value, memoryview)
     ]
 
 
@@ -125,19 +117,23 @@ def read_text(fields: Iterable[Field], number: int) -> str:
     return texts[-1] if texts else ""
 
 
+def read_chunks(fields: Iterable[Field], number: int) -> list[memoryview]:
+    """Return the bytes of a repeated float field, in the pieces in which they stand."""
+    return [
+        value
+        for found, wire_type, value in fields
+        if found == number
+        and wire_type in (LENGTH_DELIMITED, FIXED32)
+        and isinstance(value, memoryview)
+    ]
+
+
 def read_floats(fields: Iterable[Field], number: int) -> npt.NDArray[np.float32]:
     """Return a repeated float field as a writable array (n,), whether it is packed or not.
 
     The numbers are copied once: in the message they are rarely aligned, which slows NumPy down.
     """
-    chunks = [
-        field.value
-        for field in fields
-        if field.number == number
-        and field.wire_type in REPEATED_FLOAT
-        and isinstance(field.value, memoryview)
-    ]
-    content = joined(chunks)
+    content = joined(read_chunks(fields, number))
     if len(content) % 4:
         raise WireError(f"field {number} has {len(content)} bytes, no multiple of 4")
     return np.frombuffer(content, "<f4").astype(np.float32)
@@ -146,13 +142,13 @@ def read_floats(fields: Iterable[Field], number: int) -> npt.NDArray[np.float32]
 def read_integers(fields: Iterable[Field], number: int) -> npt.NDArray[np.int64]:
     """Return a repeated int32 or int64 field as an array (n,), whether it is packed or not."""
     chunks = []
-    for field in fields:
-        if field.number != number:
+    for found, wire_type, value in fields:
+        if found != number:
             continue
-        if isinstance(field.value, int):
-            chunks.append(memoryview(encode_varint(field.value)))
-        elif field.wire_type == LENGTH_DELIMITED:
-            chunks.append(field.value)
+        if isinstance(value, int):
+            chunks.append(memoryview(encode_varint(value)))
+        elif wire_type == LENGTH_DELIMITED:
+            chunks.append(value)
     return _decode_varints(np.frombuffer(joined(chunks), np.uint8), number)
 
 
@@ -171,17 +167,6 @@ def as_integer(value: int | memoryview | None) -> int:
 def as_content(value: int | memoryview | None) -> memoryview:
     """Return a field's value as bytes; empty when it is absent or of another wire type."""
     return value if isinstance(value, memoryview) else memoryview(b"")
-
-
-def as_text(value: int | memoryview | None) -> str:
-    """Return a field's value as text, empty when it is absent or of another wire type.
-
-    Raises WireError when it is not UTF-8.
-    """
-    try:
-        return str(as_content(value), "utf-8")
-    except UnicodeDecodeError as error:
-        raise WireError(f"a text is not UTF-8: {error}") from error
 
 
 def _decode_varints(groups: npt.NDArray[np.uint8], number: int) -> npt.NDArray[np.int64]:
@@ -203,11 +188,16 @@ def _decode_varints(groups: npt.NDArray[np.uint8], number: int) -> npt.NDArray[n
 
 def _read_varint(view: memoryview, position: int) -> tuple[int, int]:
     """Return the number at the position and the position after it."""
-    value = shift = 0
-    for end in range(position, min(position + _LONGEST_VARINT, len(view))):
-        group = view[end]
-        value |= (group & 0x7F) << shift
-        if group < 0x80:
-            return value & _MASK64, end + 1
-        shift += 7
+    try:
+        value = view[position]
+        if value < 0x80:
+            return value, position + 1
+        value &= 0x7F
+        for place in range(1, _LONGEST_VARINT):
+            group = view[position + place]
+            value |= (group & 0x7F) << 7 * place
+            if group < 0x80:
+                return value & _MASK64, position + place + 1
+    except IndexError:
+        pass
     raise WireError(f"the number at byte {position} does not end")

@@ -7,7 +7,7 @@ from types import FrameType
 
 import structlog
 
-from server import metrics
+from server import memory, metrics
 from server.http.listener import Listener
 from server.http.pages import build_pages
 from server.repository import load_newest
@@ -69,6 +69,7 @@ class Server:
                 golden_difference=model.golden_difference,
                 seconds=round(model.load_seconds, 4),
             )
+        memory.settle()
         self._grpc.batcher.models = models
         self._set_ready(True)
         log.info(

@@ -59,7 +59,7 @@ class Call(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Job:
     """A call whose request has been read: `size` images for a model."""
 

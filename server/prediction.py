@@ -1,7 +1,7 @@
 """Runs a model once for requests that have met: join their batches, run, split the answers."""
 
-from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, repeat
 
 import numpy as np
 
@@ -21,27 +21,40 @@ def run(
     `sizes` are the requests' numbers of images. A bad request leaves the others unhurt. The pixels
     are copied once: from the messages into the batch that the model reads.
     """
-    rows = [slice(start, end) for start, end in pairwise(accumulate(sizes, initial=0))]
-    batch = np.empty((rows[-1].stop, model.n_pixels), np.float32)
-    content = batch.reshape(-1).view(np.uint8).data
+    ends = list(accumulate(sizes))
+    starts = [0, *ends[:-1]]
+    batch = np.empty((ends[-1], model.n_pixels), np.float32)
+    content = _bytes_of(batch)
     row_bytes = FLOAT_BYTES * model.n_pixels
-    for request, its in zip(requests, rows, strict=True):
+    for request, start, end in zip(requests, starts, ends, strict=True):
         if request.is_bytes:
             levels = np.frombuffer(request.pixels, np.uint8).reshape(-1, model.n_pixels)
-            np.divide(levels, np.float32(255), out=batch[its])
+            np.divide(levels, np.float32(255), out=batch[start:end])
         else:
-            content[its.start * row_bytes : its.stop * row_bytes] = request.pixels
-    errors = (
-        [_find_bad_pixel(batch[its], request) for request, its in zip(requests, rows, strict=True)]
-        if batch.view(np.uint32).max() > ONE
-        else [None] * len(rows)
-    )
+            content[start * row_bytes : end * row_bytes] = request.pixels
+    errors: Iterable[InvalidField | None] = repeat(None)
+    if batch.view(np.uint32).max() > ONE:
+        errors = [
+            _find_bad_pixel(batch[start:end], request)
+            for request, start, end in zip(requests, starts, ends, strict=True)
+        ]
     layers = model.predict(batch, any(request.hidden_activations for request in requests))
-    labels = layers[0].argmax(axis=1)
+    labels = layers[0].argmax(axis=1).tolist()
+    rows = [(_bytes_of(layer), FLOAT_BYTES * layer.shape[1]) for layer in layers]
     return [
-        error or Answer(model, labels[its], [layer[its] for layer in layers])
-        for its, error in zip(rows, errors, strict=True)
+        error
+        or Answer(
+            model,
+            labels[start:end],
+            [activations[start * width : end * width] for activations, width in rows],
+        )
+        for start, end, error in zip(starts, ends, errors, strict=False)
     ]
+
+
+def _bytes_of(values: Batch) -> memoryview:
+    """Return an array's memory as bytes, little-endian like all that this runs on."""
+    return values.reshape(-1).view(np.uint8).data
 
 
 def _find_bad_pixel(batch: Batch, request: Request) -> InvalidField | None:

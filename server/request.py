@@ -4,29 +4,27 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from server.errors import InvalidField
-from server.model import Batch, Model
+from server.model import Model
 
 FLOAT_BYTES = 4
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Answer:
-    """What a model says to N images.
+    """What a model says to N images, in the form that messages take.
 
-    `labels` (N,) are the brightest outputs; `layers` the output layer (N, classes), then, if some
-    request of the run wanted them, the hidden ones (N, neurons) from input to output.
+    `labels` are their brightest outputs, N numbers. `layers` are activations as little-endian
+    float32, image after image: the output layer's, then, if some request of the run wanted them,
+    the hidden ones' from input to output.
     """
 
     model: Model
-    labels: npt.NDArray[np.int64]
-    layers: list[Batch]
+    labels: list[int]
+    layers: list[memoryview]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Request:
     """A batch for a model, as it lies in a message.
 

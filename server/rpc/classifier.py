@@ -7,36 +7,29 @@ its repeated floats costs 60 to 320 ns a float.
 import functools
 from collections.abc import Sequence
 
-import numpy as np
-import numpy.typing as npt
-
 from mlpserve import wire
 from mlpserve.v1 import classifier_pb2
 from server.errors import InvalidField
-from server.model import Batch
-from server.request import Answer, Request
+from server.request import FLOAT_BYTES, Answer, Request
 
 SERVICE = classifier_pb2.DESCRIPTOR.services_by_name["Classifier"].full_name
 
 _REQUEST, _RESPONSE = classifier_pb2.PredictRequest, classifier_pb2.PredictResponse
 _LAYER = classifier_pb2.LayerActivations
-# As names of this module: this is read for every field of every request.
-_MODEL, _VERSION = _REQUEST.MODEL_FIELD_NUMBER, _REQUEST.VERSION_FIELD_NUMBER
-_PIXELS, _PIXELS_U8 = _REQUEST.PIXELS_FIELD_NUMBER, _REQUEST.PIXELS_U8_FIELD_NUMBER
-_HIDDEN = _REQUEST.HIDDEN_ACTIVATIONS_FIELD_NUMBER
+_ONLY_PIXELS = (_REQUEST.PIXELS_FIELD_NUMBER, wire.LENGTH_DELIMITED)
 
 
 def read_request(message: bytes) -> Request:
     """Return what a serialized PredictRequest asks for; raises InvalidField."""
-    floats: list[memoryview] = []
-    fields: dict[int, int | memoryview] = {}
     try:
-        for number, wire_type, value in wire.read_fields(message):
-            if number != _PIXELS:
-                fields[number] = value
-            elif wire_type in wire.REPEATED_FLOAT and isinstance(value, memoryview):
-                floats.append(value)
-        model = wire.as_text(fields.get(_MODEL))
+        fields = wire.read_fields(message)
+        if len(fields) == 1 and fields[0][:2] == _ONLY_PIXELS:
+            # Most requests hold nothing else.
+            pixels = wire.as_content(fields[0][2])
+            return Request("", 0, pixels, is_bytes=False, field="pixels", write=_write_outputs)
+        pixels = wire.joined(wire.read_chunks(fields, _REQUEST.PIXELS_FIELD_NUMBER))
+        levels = wire.read_contents(fields, _REQUEST.PIXELS_U8_FIELD_NUMBER)
+        model = wire.read_text(fields, _REQUEST.MODEL_FIELD_NUMBER)
     except wire.WireError as error:
         raise InvalidField(
             "not_a_request",
@@ -44,21 +37,20 @@ def read_request(message: bytes) -> Request:
             "generate the client from proto/mlpserve/v1/classifier.proto",
             "",
         ) from error
-    levels = wire.as_content(fields.get(_PIXELS_U8))
-    hidden = wire.as_integer(fields.get(_HIDDEN))
-    pixels = wire.joined(floats)
-    if pixels and levels:
+    is_bytes = bool(levels and levels[-1])
+    if pixels and is_bytes:
         raise InvalidField(
             "both_forms", "pixels and pixels_u8 are both given; send one of them", "pixels"
         )
+    hidden = bool(wire.read_integer(fields, _REQUEST.HIDDEN_ACTIVATIONS_FIELD_NUMBER))
     return Request(
-        model=model,
-        version=wire.as_integer(fields.get(_VERSION)),
-        pixels=pixels or levels,
-        is_bytes=bool(levels),
-        field="pixels_u8" if levels else "pixels",
+        model,
+        wire.read_integer(fields, _REQUEST.VERSION_FIELD_NUMBER),
+        levels[-1] if is_bytes else pixels,
+        is_bytes=is_bytes,
+        field="pixels_u8" if is_bytes else "pixels",
         write=_write_all if hidden else _write_outputs,
-        hidden_activations=bool(hidden),
+        hidden_activations=hidden,
     )
 
 
@@ -77,16 +69,20 @@ def write_response(
     model: str,
     version: int,
     label_names: tuple[str, ...],
-    labels: npt.NDArray[np.int64],
-    layers: Sequence[Batch],
+    labels: Sequence[int],
+    layers: Sequence[memoryview],
 ) -> bytes:
-    """Return a serialized PredictResponse; `layers` is the output layer, then the hidden ones."""
+    """Return a serialized PredictResponse.
+
+    `layers` are the output layer's activations, then the hidden ones', as `Answer` has them.
+    """
     head, names = _fixed_parts(model, version, label_names)
-    parts = [head, *wire.encode_tagged(_RESPONSE.LABELS_FIELD_NUMBER, wire.encode_varints(labels))]
-    parts.append(names)
-    parts += wire.encode_tagged(_RESPONSE.ACTIVATIONS_FIELD_NUMBER, wire.encode_floats(layers[0]))
+    packed = wire.encode_varints(labels)
+    parts = [head, *wire.encode_tagged(_RESPONSE.LABELS_FIELD_NUMBER, packed), names]
+    parts += wire.encode_tagged(_RESPONSE.ACTIVATIONS_FIELD_NUMBER, layers[0])
     for layer in layers[1:]:
-        parts += wire.encode_tagged(_RESPONSE.HIDDEN_LAYERS_FIELD_NUMBER, _write_layer(layer))
+        content = _write_layer(layer, len(labels))
+        parts += wire.encode_tagged(_RESPONSE.HIDDEN_LAYERS_FIELD_NUMBER, content)
     return b"".join(parts)
 
 
@@ -99,8 +95,7 @@ def _fixed_parts(model: str, version: int, label_names: tuple[str, ...]) -> tupl
     )
 
 
-def _write_layer(activations: Batch) -> bytes:
+def _write_layer(activations: memoryview, n_images: int) -> bytes:
     """Return a serialized LayerActivations."""
-    head = _LAYER(neurons=activations.shape[1]).SerializeToString()
-    packed = wire.encode_tagged(_LAYER.ACTIVATIONS_FIELD_NUMBER, wire.encode_floats(activations))
-    return b"".join((head, *packed))
+    head = _LAYER(neurons=len(activations) // (FLOAT_BYTES * n_images)).SerializeToString()
+    return b"".join((head, *wire.encode_tagged(_LAYER.ACTIVATIONS_FIELD_NUMBER, activations)))

@@ -9,7 +9,7 @@ from server.addresses import split_address
 from server.batching import Batcher
 from server.errors import StartupError
 from server.rpc import classifier, handlers, health, inference, lane
-from server.rpc.instrumentation import Instrumentation
+from server.rpc.instrumentation import Instrumentation, Method
 from server.rpc.pools import Pool
 from server.settings import Settings
 
@@ -64,7 +64,8 @@ class Endpoint:
             delay_seconds=settings.batch_delay_seconds,
             joined_calls=min(lane.JOINED_CALLS, settings.max_batch_size),
         )
-        return lane.Lane(self._server, READERS, self.batcher.take, limits)
+        methods = {path: lane.Method(read, Method.of(path)) for path, read in READERS.items()}
+        return lane.Lane(self._server, methods, self.batcher.take, limits)
 
     def _mount_classifier(self) -> None:
         stream = handlers.stream(self.batcher, classifier.read_request)

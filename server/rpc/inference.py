@@ -16,7 +16,7 @@ from mlpserve.inference import open_inference_pb2 as protocol
 from server.errors import InvalidField, NotLoaded, NotReady
 from server.model import INPUT, LABELS, OUTPUT, Model
 from server.repository import Models
-from server.request import Answer, Request
+from server.request import FLOAT_BYTES, Answer, Request
 
 SERVICE = protocol.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
 FLOATS, BYTES, INTEGERS = "FP32", "UINT8", "INT64"
@@ -99,7 +99,7 @@ def _read_pixels(
             "raw_input_contents",
         )
     pixels = raw[0] if raw else _read_contents(wire.joined(contents), datatype)
-    itemsize = 1 if datatype == BYTES else 4
+    itemsize = 1 if datatype == BYTES else FLOAT_BYTES
     wanted = math.prod(shape) if shape and min(shape) > 0 else 0
     if len(pixels) != wanted * itemsize:
         raise InvalidField(
@@ -118,10 +118,10 @@ def _read_contents(message: memoryview, datatype: str) -> memoryview:
         FLOATS: _CONTENTS.FP32_CONTENTS_FIELD_NUMBER,
         BYTES: _CONTENTS.UINT_CONTENTS_FIELD_NUMBER,
     }[datatype]
-    for field in contents:
-        if field.number != number and field.value:
+    for other, _, values in contents:
+        if other != number and values:
             known = _CONTENTS.DESCRIPTOR.fields_by_number
-            found = known[field.number].name if field.number in known else str(field.number)
+            found = known[other].name if other in known else str(other)
             raise InvalidField(
                 "datatype",
                 f"{INPUT} has datatype {datatype}, whose contents belong into "
@@ -130,15 +130,15 @@ def _read_contents(message: memoryview, datatype: str) -> memoryview:
             )
     if datatype == FLOATS:
         return wire.read_floats(contents, number).view(np.uint8).data
-    values = wire.read_integers(contents, number)
-    if len(values) and not 0 <= values.min() <= values.max() <= np.iinfo(np.uint8).max:
-        place = int(np.flatnonzero((values < 0) | (values > np.iinfo(np.uint8).max))[0])
+    levels = wire.read_integers(contents, number)
+    if len(levels) and not 0 <= levels.min() <= levels.max() <= np.iinfo(np.uint8).max:
+        place = int(np.flatnonzero((levels < 0) | (levels > np.iinfo(np.uint8).max))[0])
         raise InvalidField(
             "pixel_range",
-            f"{INPUT}: value {place} is {values[place]}, wanted 0 to 255 for {BYTES}",
+            f"{INPUT}: value {place} is {levels[place]}, wanted 0 to 255 for {BYTES}",
             INPUT,
         )
-    return values.astype(np.uint8).data
+    return levels.astype(np.uint8).data
 
 
 def read_version(text: str) -> int:
@@ -154,19 +154,22 @@ def read_version(text: str) -> int:
 
 def write_answer(answer: Answer, identifier: str, outputs: tuple[str, ...], raw: bool) -> bytes:
     """Return a serialized ModelInferResponse with the outputs, in the order of their names."""
-    model = answer.model
+    model, n_images = answer.model, len(answer.labels)
     floats = dict(zip((OUTPUT, *model.outputs[2:]), answer.layers, strict=False))
     head = _INFERRED(model_name=model.name, model_version=str(model.version), id=identifier)
     parts: list[bytes | memoryview] = [head.SerializeToString()]
     contents: list[bytes | memoryview] = []
     for name in outputs:
+        values: bytes | memoryview
         if name == LABELS:
-            described = _OUTPUT(name=name, datatype=INTEGERS, shape=answer.labels.shape)
-            values = answer.labels.astype("<i8", copy=False).tobytes()
+            described = _OUTPUT(name=name, datatype=INTEGERS, shape=[n_images])
+            values = np.array(answer.labels, "<i8").tobytes()
+            typed: tuple[int, bytes | memoryview]
             typed = (_CONTENTS.INT64_CONTENTS_FIELD_NUMBER, wire.encode_varints(answer.labels))
         else:
-            described = _OUTPUT(name=name, datatype=FLOATS, shape=floats[name].shape)
-            values = wire.encode_floats(floats[name])
+            values = floats[name]
+            columns = len(values) // (FLOAT_BYTES * n_images)
+            described = _OUTPUT(name=name, datatype=FLOATS, shape=[n_images, columns])
             typed = (_CONTENTS.FP32_CONTENTS_FIELD_NUMBER, values)
         output: list[bytes | memoryview] = [described.SerializeToString()]
         if raw:

@@ -35,12 +35,14 @@ class Method:
     """The series of one method, looked up once: by their labels that costs as much as a call."""
 
     def __init__(self, kind: str, service: str, name: str) -> None:
-        self._labels = (kind, service, name)
-        self._started = metrics.STARTED.labels(*self._labels)
-        self._seconds = metrics.HANDLING_SECONDS.labels(*self._labels)
+        labels = (kind, service, name)
+        self._started = metrics.STARTED.labels(*labels)
+        self._seconds = metrics.HANDLING_SECONDS.labels(*labels)
         self._handled = {
-            code: metrics.HANDLED.labels(*self._labels, _spell(code)) for code in grpc.StatusCode
+            code: metrics.HANDLED.labels(*labels, _spell(code)) for code in grpc.StatusCode
         }
+        self._log = log.bind(method=f"{service}/{name}")
+        self._is_logged = self._log.is_enabled_for(logging.DEBUG)
 
     @classmethod
     def of(cls, path: str, kind: str = "unary") -> Self:
@@ -58,13 +60,8 @@ class Method:
         seconds = time.perf_counter() - begin
         self._seconds.observe(seconds)
         self._handled[code].inc()
-        if log.is_enabled_for(logging.DEBUG):
-            log.debug(
-                "call",
-                method="/".join(self._labels[1:]),
-                code=_spell(code),
-                seconds=round(seconds, 6),
-            )
+        if self._is_logged:
+            self._log.debug("call", code=_spell(code), seconds=round(seconds, 6))
 
 
 class Instrumentation(grpc.ServerInterceptor):

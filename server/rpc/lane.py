@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import grpc
 import structlog
@@ -22,7 +22,6 @@ from server import metrics
 from server.batching import refuse
 from server.errors import Cancelled, Overloaded
 from server.request import Request
-from server.rpc.instrumentation import Method
 from server.rpc.status import Status, status_of
 
 log = structlog.get_logger()
@@ -41,7 +40,25 @@ IDLE_SECONDS = 60.0
 ARRIVAL_SECONDS = 5.0
 """How long a message may take to arrive while others wait for its place."""
 
-Read = Callable[[bytes], Request]
+
+class Series(Protocol):
+    """Where a method's calls are counted; see `instrumentation.Method`."""
+
+    def start(self) -> float:
+        """Count a call that has arrived; returns the time for `end`."""
+        ...
+
+    def end(self, begin: float, code: grpc.StatusCode) -> None:
+        """Count a call that has ended."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method on the lane: what reads its messages, and where its calls are counted."""
+
+    read: Callable[[bytes], Request]
+    series: Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +95,6 @@ class Call:
         "_core",
         "_lane",
         "_method",
-        "_read",
         "begin",
         "cancelled",
         "deadline",
@@ -87,8 +103,8 @@ class Call:
         "metadata",
     )
 
-    def __init__(self, lane: "Lane", method: Method, read: Read, event: Any) -> None:
-        self.begin = method.start()
+    def __init__(self, lane: "Lane", method: Method, event: Any) -> None:
+        self.begin = method.series.start()
         self.metadata: tuple[tuple[str, str | bytes], ...] = event.invocation_metadata
         self.deadline: float = event.call_details.deadline
         self.message = b""
@@ -97,7 +113,6 @@ class Call:
         self._core = event.call
         self._lane = lane
         self._method = method
-        self._read = read
 
     @property
     def peer(self) -> str:
@@ -106,7 +121,7 @@ class Call:
 
     def read(self) -> Request:
         """Return what the message asks for; raises InvalidField."""
-        return self._read(self.message)
+        return self._method.read(self.message)
 
     def answer(self, response: bytes) -> None:
         """End the call with a serialized response."""
@@ -142,7 +157,7 @@ class Call:
     def _end(self, code: grpc.StatusCode, *operations: Any) -> None:
         self.ended = True
         # Counted before it is sent, so that whoever has the answer finds it counted.
-        self._method.end(self.begin, code)
+        self._method.series.end(self.begin, code)
         self._core.start_server_batch(operations, self._lane.on_sent)
 
     def _on_close(self, event: Any) -> None:
@@ -159,7 +174,7 @@ class Lane:
     def __init__(
         self,
         server: grpc.Server,
-        methods: Mapping[str, Read],
+        methods: Mapping[str, Method],
         take: Callable[[Sequence[Call]], None],
         limits: Limits,
     ) -> None:
@@ -170,13 +185,13 @@ class Lane:
         self._queue = cygrpc.CompletionQueue()
         self._core.register_completion_queue(self._queue)
         self._tags: dict[str, Callable[[Any], None]] = {}
-        for path, read in methods.items():
+        for path, method in methods.items():
             self._core.register_method(path)
-            self._tags[path] = functools.partial(self._on_call, path, Method.of(path), read)
+            self._tags[path] = functools.partial(self._on_call, path, method)
         self._armed = 0
         self._in_progress = 0
-        # In the order of their beginning.
-        self._arriving: dict[Call, None] = {}
+        # Since when, by time.perf_counter, and so in that order.
+        self._arriving: dict[Call, float] = {}
         self._unread: deque[Call] = deque()
         self._arrived: list[Call] = []
         self._take_time = 0.0
@@ -249,13 +264,13 @@ class Lane:
             self._core.request_registered_call(self._queue, self._queue, path, self._tags[path])
             self._armed += 1
 
-    def _on_call(self, path: str, method: Method, read: Read, event: Any) -> None:
+    def _on_call(self, path: str, method: Method, event: Any) -> None:
         self._armed -= 1
         if not event.success:
             return
         self._arm(path)
         self._in_progress += 1
-        call = Call(self, method, read, event)
+        call = Call(self, method, event)
         if self._in_progress > self._limits.calls:
             metrics.REJECTED.labels("too_many_calls").inc()
             call.end_with(self._too_many)
@@ -266,13 +281,13 @@ class Lane:
             self._give_up_slowest()
 
     def _receive(self, call: Call) -> None:
-        self._arriving[call] = None
+        self._arriving[call] = time.perf_counter()
         call.receive()
 
     def _give_up_slowest(self) -> None:
         """End the call whose message has been arriving for too long while others wait."""
-        slowest = next(iter(self._arriving))
-        if not slowest.ended and time.perf_counter() - slowest.begin > ARRIVAL_SECONDS:
+        slowest, begin = next(iter(self._arriving.items()))
+        if not slowest.ended and time.perf_counter() - begin > ARRIVAL_SECONDS:
             message = f"the message took more than {ARRIVAL_SECONDS:g} s to arrive; come back later"
             refuse(slowest, Overloaded("slow_message", message))
 

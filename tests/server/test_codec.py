@@ -43,6 +43,7 @@ def test_response_is_what_protobuf_writes(
             for layer in layers[1:]
         ],
     )
-    written = write_response(model, version, tuple(names), labels, layers)
+    contents = [memoryview(layer.tobytes()) for layer in layers]
+    written = write_response(model, version, tuple(names), labels.tolist(), contents)
     assert PredictResponse.FromString(written) == expected
     assert written == expected.SerializeToString(deterministic=True)

@@ -1,0 +1,96 @@
+"""Prints what a call costs the server, beside servers that do nothing for it, in one run."""
+
+import contextlib
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from benchmarks.load import Measured, Shape, median, need_h2load, run, server_command, started
+from server.rpc.endpoint import PREDICT
+
+SHAPES = (
+    Shape(1, 1),
+    Shape(1, 32),
+    Shape(8, 8),
+    Shape(16, 16),
+    Shape(4, 2, 64),
+    Shape(4, 2, 1024),
+)
+
+
+def commands(repository: Path) -> Mapping[str, tuple[str, list[str]]]:
+    """Return each server's address and command line."""
+    noop = [sys.executable, "-m", "benchmarks.references.noop"]
+    addresses = [f"127.0.0.1:{50061 + number}" for number in range(4)]
+    models = ("--repository", str(repository))
+    return {
+        "server": (addresses[0], server_command(addresses[0], *models)),
+        "no-op, lane": (addresses[1], [*noop, addresses[1], "--lane"]),
+        "server, lane off": (addresses[2], server_command(addresses[2], *models, "--lane", "off")),
+        "no-op, threads": (addresses[3], [*noop, addresses[3]]),
+    }
+
+
+@click.command()
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(min=1))
+@click.option("--seconds", default=3.0, show_default=True, help="Of each load.")
+@click.option(
+    "--repository",
+    default="models",
+    show_default=True,
+    type=click.Path(path_type=Path, exists=True),
+)
+@click.option(
+    "--shape",
+    "shapes",
+    multiple=True,
+    type=click.Choice(list(map(str, SHAPES))),
+    help="Only this load; may be repeated.",
+)
+def main(rounds: int, seconds: float, repository: Path, shapes: tuple[str, ...]) -> None:
+    """Measure servers in turns, each pinned to one core, the load generator to another.
+
+    CPU is the server's, user and system, per call. The figures are medians of the rounds.
+    """
+    need_h2load()
+    loads = [shape for shape in SHAPES if not shapes or str(shape) in shapes]
+    found: dict[tuple[str, Shape], list[Measured]] = {}
+    console = Console()
+    with contextlib.ExitStack() as stack:
+        running = {
+            name: (stack.enter_context(started(command, address)), address)
+            for name, (address, command) in commands(repository).items()
+        }
+        turns = [(shape, name) for _ in range(rounds) for shape in loads for name in running]
+        for shape, name in track(turns, "measuring", console=Console(stderr=True)):
+            process, address = running[name]
+            measured = run(process, address, shape, seconds, PREDICT)
+            found.setdefault((name, shape), []).append(measured)
+    table = Table("in flight", "server", "calls/s", "p50 us", "p99 us", "CPU us a call")
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for shape in loads:
+        for name in running:
+            one = median(found[name, shape])
+            figures = (one.calls_per_second, one.p50, one.p99, one.cpu)
+            table.add_row(str(shape), name, *(f"{figure:,.0f}" for figure in figures))
+        table.add_section()
+    console.print(table)
+    for shape in loads:
+        mine, idle = median(found["server", shape]), median(found["no-op, lane", shape])
+        threads = median(found["server, lane off", shape])
+        console.print(
+            f"{shape}: {mine.cpu / idle.cpu:.2f} x the lane's no-op in CPU, "
+            f"{mine.calls_per_second / idle.calls_per_second:.0%} of its calls/s; "
+            f"{mine.cpu / threads.cpu:.2f} x the thread pool's CPU",
+            highlight=False,
+        )
+
+
+if __name__ == "__main__":
+    main()

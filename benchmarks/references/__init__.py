@@ -1,0 +1,1 @@
+"""Servers to compare with: what gRPC itself costs, and what others reach."""
