@@ -26,8 +26,9 @@ run: .venv/ready ## Start the server with the shipped network (gRPC 127.0.0.1:50
 	@ls models/*/*/model.onnx >/dev/null 2>&1 || $(BIN)/python -m exporter export
 	@exec $(BIN)/python -m server
 
-test: .venv/ready ## Run every test.
+test: .venv/ready ## Run every test; those that start the server in both of its modes.
 	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --lane off tests/server tests/end_to_end tests/deploy
 
 lint: .venv/ready ## Check style, types and the contract.
 	$(BIN)/ruff check
@@ -50,6 +51,7 @@ lock: .venv/ready ## Compile requirements/*.txt from pyproject.toml.
 	$(COMPILE) pyproject.toml -o requirements/client.txt
 	$(COMPILE) pyproject.toml --extra cli --group dev -o requirements/dev.txt
 	$(COMPILE) requirements/proto.in -o requirements/proto.txt
+	$(COMPILE) requirements/tritonclient.in -o requirements/tritonclient.txt
 
 clean: ## Remove .venv and what tests and builds leave.
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

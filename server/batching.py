@@ -43,7 +43,7 @@ class Call(Protocol):
 
     message: bytes
     deadline: float
-    """When its caller stops waiting, as time.time() counts; infinity for never."""
+    """When its caller stops waiting, as time.time() counts; ages away for never."""
     cancelled: bool
 
     def read(self) -> Request:
@@ -92,6 +92,7 @@ class Batcher:
         self._queued_images = 0
         self._lock = threading.Lock()
         self._runners = ThreadPoolExecutor(RUNNERS, thread_name_prefix="run")
+        metrics.QUEUED_IMAGES.set_function(lambda: self._queued_images)
 
     def take(self, calls: Iterable[Call]) -> None:
         """Answer calls that have arrived together; those of a slow run are answered later."""
@@ -141,7 +142,8 @@ class Batcher:
             if line is None:
                 line = self._lines[model] = Line()
             for job in jobs:
-                if self._queued_images + job.size > self._max_queued_images:
+                # What nothing waits for is taken however large it is.
+                if 0 < self._queued_images > self._max_queued_images - job.size:
                     refused.append(job)
                     continue
                 line.waiting.append(job)
@@ -202,6 +204,9 @@ class Batcher:
             for job in jobs:
                 refuse(job.call, error)
             return
+        version = str(model.version)
+        metrics.RUN_CALLS.labels(model.name, version).observe(len(jobs))
+        metrics.RUN_IMAGES.labels(model.name, version).observe(sum(job.size for job in jobs))
         images = 0
         for job, answer in zip(jobs, answers, strict=True):
             if isinstance(answer, InvalidField):
@@ -209,7 +214,7 @@ class Batcher:
             else:
                 images += job.size
                 job.call.answer(job.request.write(answer))
-        metrics.IMAGES.labels(model.name, str(model.version)).inc(images)
+        metrics.IMAGES.labels(model.name, version).inc(images)
 
 
 def refuse(call: Call, error: Exception) -> None:

@@ -53,7 +53,11 @@ class Histogram(Collector):
 
     def labels(self, *values: str) -> Series:
         """Return the series of these label values, which exists from then on."""
-        return self._series.setdefault(values, Series(self._bounds))
+        series = self._series.get(values)
+        if series is None:
+            # Of two threads that come here at once, both get the same.
+            series = self._series.setdefault(values, Series(self._bounds))
+        return series
 
     def collect(self) -> Iterable[HistogramMetricFamily]:
         """Return what Prometheus reads."""

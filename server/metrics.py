@@ -46,6 +46,22 @@ HANDLING_SECONDS = Histogram(
 IMAGES = Counter(
     "mlpserve_images_total", "Images classified.", ("model", "version"), registry=REGISTRY
 )
+_RUN_SIZES = tuple(2.0**power for power in range(13))
+RUN_CALLS = Histogram(
+    "mlpserve_run_calls",
+    "Calls that a run of the model answered together.",
+    ("model", "version"),
+    _RUN_SIZES,
+    REGISTRY,
+)
+RUN_IMAGES = Histogram(
+    "mlpserve_run_images",
+    "Images that a run of the model classified together.",
+    ("model", "version"),
+    _RUN_SIZES,
+    REGISTRY,
+)
+QUEUED_IMAGES = Gauge("mlpserve_queued_images", "Images that wait for a run.", registry=REGISTRY)
 REJECTED = Counter(
     "mlpserve_rejected_requests_total",
     "Requests that could not be answered, by reason.",
@@ -74,7 +90,8 @@ def describe_model(model: Model) -> None:
         1
     )
     MODEL_LOAD_SECONDS.labels(model.name, version).set(model.load_seconds)
-    IMAGES.labels(model.name, version)
+    for metric in (IMAGES, RUN_CALLS, RUN_IMAGES):
+        metric.labels(model.name, version)
 
 
 def total(metric: Counter) -> int:

@@ -12,10 +12,29 @@ import pytest
 from exporter import mnist
 from exporter.mnist import Labels
 from exporter.network import Batch
-from tests.server_process import ROOT, ServerProcess, start_server
+from tests.server_process import LANE_VARIABLE, ROOT, ServerProcess, start_server
 
 # Tests that use ONNX Runtime themselves report no more than the server does.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--lane",
+        choices=["on", "off"],
+        default="on",
+        help="how the tested servers take predictions",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    os.environ[LANE_VARIABLE] = config.getoption("--lane")
+
+
+@pytest.fixture(scope="session")
+def lane(request: pytest.FixtureRequest) -> bool:
+    """Whether the tested servers take predictions on the lane."""
+    return bool(request.config.getoption("--lane") == "on")
 
 
 @pytest.fixture(scope="session")

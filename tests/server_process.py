@@ -16,6 +16,9 @@ from typing import IO, Any
 ROOT = Path(__file__).resolve().parent.parent
 START_TIMEOUT_SECONDS = 60.0
 
+LANE_VARIABLE = "TESTED_LANE"
+"""Says which mode of the server is tested; `pytest --lane` sets it."""
+
 
 @dataclass(slots=True)
 class ServerProcess:
@@ -52,6 +55,8 @@ def command(*arguments: str) -> list[str]:
         *ports,
         "--drain-delay-seconds",
         "0.2",
+        "--lane",
+        os.environ.get(LANE_VARIABLE, "on"),
         *arguments,
     ]
 

@@ -43,7 +43,7 @@ def pinned(lock: str) -> set[str]:
     return set(re.findall(r"^([a-z0-9._-]+)==", text, re.MULTILINE))
 
 
-@pytest.mark.parametrize("lock", ["server", "exporter", "client", "dev", "proto"])
+@pytest.mark.parametrize("lock", ["server", "exporter", "client", "dev", "proto", "tritonclient"])
 def test_locks_are_hashed_and_name_no_host(lock: str) -> None:
     text = (ROOT / "requirements" / f"{lock}.txt").read_text()
     requirements = re.findall(r"^[a-z0-9._-]+==.*(?:\n[ ].*)*", text, re.MULTILINE)

@@ -47,7 +47,11 @@ def main(address: str, on_lane: bool) -> None:
     limit = settings.max_message_bytes
     server = grpc.server(
         futures.ThreadPoolExecutor(settings.threads),
-        options=[("grpc.max_receive_message_length", limit), ("grpc.so_reuseport", 0)],
+        options=[
+            ("grpc.http2.bdp_probe", 0),
+            ("grpc.max_receive_message_length", limit),
+            ("grpc.so_reuseport", 0),
+        ],
     )
     server.add_insecure_port(address)
     if on_lane:

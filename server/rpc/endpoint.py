@@ -39,6 +39,8 @@ class Endpoint:
                 # Without it, a second server would take half of the connections instead of an
                 # error.
                 ("grpc.so_reuseport", 0),
+                # It would let callers send megabytes ahead of what is asked for, in each call.
+                ("grpc.http2.bdp_probe", 0),
                 ("grpc.max_receive_message_length", settings.max_message_bytes),
                 ("grpc.max_send_message_length", settings.max_message_bytes),
             ),

@@ -33,11 +33,14 @@ ARMED = 256
 """Calls of a method that the core may hand over before the lane asks for more."""
 
 JOINED_CALLS = 64
-"""Calls taken together at most, so that the first of many does not wait for the last."""
+JOINED_BYTES = 4 * 1024 * 1024
+"""Calls, and bytes of their messages, after which no more are waited for: the first of many should
+not wait for the last, and memory not fill.
+"""
 
 IDLE_SECONDS = 60.0
 
-ARRIVAL_SECONDS = 5.0
+ARRIVAL_SECONDS = 2.0
 """How long a message may take to arrive while others wait for its place."""
 
 
@@ -81,7 +84,7 @@ def check(version: str) -> str | None:
     if OLDEST <= tuple(int(part) for part in version.split(".")[:2]) <= NEWEST:
         return None
     oldest, newest = (".".join(map(str, tested)) for tested in (OLDEST, NEWEST))
-    return f"this is grpcio {version}, and the lane was tested with {oldest} to {newest}"
+    return f"grpcio is {version}, and the lane was tested with {oldest} to {newest}"
 
 
 class Call:
@@ -155,6 +158,8 @@ class Call:
         self._core.start_server_batch((cygrpc.ReceiveCloseOnServerOperation(0),), self._on_close)
 
     def _end(self, code: grpc.StatusCode, *operations: Any) -> None:
+        if self.ended:
+            return
         self.ended = True
         # Counted before it is sent, so that whoever has the answer finds it counted.
         self._method.series.end(self.begin, code)
@@ -194,6 +199,7 @@ class Lane:
         self._arriving: dict[Call, float] = {}
         self._unread: deque[Call] = deque()
         self._arrived: list[Call] = []
+        self._arrived_bytes = 0
         self._take_time = 0.0
         self._too_many = status_of(
             Overloaded(
@@ -227,6 +233,7 @@ class Lane:
                 delay = self._limits.delay_seconds
                 self._take_time = time.time() + delay if delay else 0.0
             self._arrived.append(call)
+            self._arrived_bytes += len(message)
         elif not call.ended:
             refuse(call, Cancelled("no_message", "the call ended before its message was there"))
 
@@ -240,7 +247,7 @@ class Lane:
             try:
                 if event.completion_type != cygrpc.CompletionType.queue_timeout:
                     event.tag(event)
-                    if len(self._arrived) >= self._limits.joined_calls:
+                    if self._is_enough():
                         self._take_arrived()
                 elif self._arrived:
                     self._take_arrived()
@@ -291,9 +298,21 @@ class Lane:
             message = f"the message took more than {ARRIVAL_SECONDS:g} s to arrive; come back later"
             refuse(slowest, Overloaded("slow_message", message))
 
+    def _is_enough(self) -> bool:
+        """Whether as many calls have arrived as may be joined."""
+        return (
+            len(self._arrived) >= self._limits.joined_calls or self._arrived_bytes >= JOINED_BYTES
+        )
+
     def _take_arrived(self) -> None:
-        calls, self._arrived = self._arrived, []
-        self._take(calls)
+        calls, self._arrived, self._arrived_bytes = self._arrived, [], 0
+        try:
+            self._take(calls)
+        except Exception as error:
+            # Nobody else would end them.
+            log.exception("calls failed")
+            for call in calls:
+                call.refuse(error)
         for call in calls:
             if not call.ended:
                 call.watch()

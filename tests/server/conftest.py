@@ -1,0 +1,35 @@
+"""A repository of several models for the tests of this room, one of them slow."""
+
+from pathlib import Path
+
+import pytest
+
+from exporter import graph, network, publishing
+from exporter.network import Network
+from tests.exporter.networks import random_network
+from tests.server_process import ROOT
+
+WIDE = (784, 2048, 2048, 10)
+"""The slow model: an image takes it milliseconds, where digits takes microseconds."""
+
+
+@pytest.fixture(scope="session")
+def networks() -> dict[tuple[str, int], Network]:
+    """The networks behind the models of `models`, by name and version."""
+    return {
+        ("digits", 1): network.load(ROOT / "exporter" / "weights" / "digits.npz").network,
+        ("small", 1): random_network((4, 5, 3), seed=1),
+        ("small", 2): random_network((4, 6, 3), seed=2),
+        ("wide", 1): random_network(WIDE, seed=3),
+    }
+
+
+@pytest.fixture(scope="session")
+def models(
+    networks: dict[tuple[str, int], Network], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A repository of several models, the newest version of each of which is served."""
+    folder = tmp_path_factory.mktemp("models")
+    for (name, version), its in networks.items():
+        publishing.publish(graph.build(its), folder, name, version)
+    return folder

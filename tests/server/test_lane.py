@@ -1,0 +1,254 @@
+"""What a handler on the ordinary server has, a call on the lane has too."""
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent import futures
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+import pytest
+
+from mlpserve.v1.classifier_pb2 import PredictRequest
+from server.errors import InvalidField
+from server.rpc import classifier, lane
+from server.rpc.instrumentation import Method
+from tests.server import certificate
+from tests.server.calls import BLACK, predict, violation
+from tests.server_process import start_server
+
+METHOD = "/test.Lane/Echo"
+LIMITS = lane.Limits(calls=1000, messages=16, delay_seconds=0.0, joined_calls=64)
+
+
+@dataclass(slots=True)
+class Echo:
+    """A server that answers on the lane with the message, or as a test wants."""
+
+    answer: Callable[[lane.Call], None] = lambda call: call.answer(call.message)
+    calls: list[lane.Call] = field(default_factory=list)
+    taken: list[int] = field(default_factory=list)
+    port: int = 0
+
+    def take(self, calls: Sequence[lane.Call]) -> None:
+        self.taken.append(len(calls))
+        for call in calls:
+            self.calls.append(call)
+            self.answer(call)
+
+
+@contextlib.contextmanager
+def serving(
+    echo: Echo, credentials: grpc.ServerCredentials | None = None, limits: lane.Limits = LIMITS
+) -> Iterator[grpc.Server]:
+    server = grpc.server(futures.ThreadPoolExecutor(2), options=[("grpc.so_reuseport", 0)])
+    if credentials is None:
+        echo.port = server.add_insecure_port("127.0.0.1:0")
+    else:
+        echo.port = server.add_secure_port("localhost:0", credentials)
+    method = lane.Method(classifier.read_request, Method.of(METHOD))
+    hot = lane.Lane(server, {METHOD: method}, echo.take, limits)
+    server.start()
+    hot.start()
+    try:
+        yield server
+    finally:
+        server.stop(5).wait()
+        hot.join()
+
+
+@contextlib.contextmanager
+def calling(echo: Echo) -> Iterator["grpc.UnaryUnaryMultiCallable[bytes, bytes]"]:
+    with grpc.insecure_channel(f"127.0.0.1:{echo.port}") as channel:
+        yield channel.unary_unary(METHOD)
+
+
+def test_metadata_deadline_and_peer_are_there() -> None:
+    echo = Echo()
+    metadata = (("x-request-id", "abc"), ("route-key-bin", b"\x00\xff"))
+    with serving(echo), calling(echo) as call:
+        begin = time.time()
+        assert call(b"hello", timeout=50, metadata=metadata) == b"hello"
+        assert call(b"", metadata=metadata) == b""
+        first, second = echo.calls
+        assert set(metadata) <= set(first.metadata)
+        assert begin + 49 < first.deadline < time.time() + 50
+        assert second.deadline > 1e18, "for ever"
+        assert first.peer.startswith(("ipv4:127.0.0.1", "ipv4%3A127.0.0.1"))
+
+
+def test_errors_carry_details_and_trailing_metadata() -> None:
+    error = InvalidField("why", "pixels: é is wrong", "pixels")
+    echo = Echo(lambda call: call.refuse(error))
+    with serving(echo), calling(echo) as call:
+        with pytest.raises(grpc.RpcError) as caught:
+            call(b"", timeout=10)
+        assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert caught.value.details() == "pixels: é is wrong"
+        assert violation(caught.value).field == "pixels"
+
+
+def test_answers_may_come_later_from_another_thread() -> None:
+    threads = futures.ThreadPoolExecutor(4)
+
+    def answer_there(call: lane.Call) -> None:
+        threads.submit(call.answer, call.message)
+
+    echo = Echo(answer_there)
+    with serving(echo), calling(echo) as call:
+        sent = [str(number).encode() for number in range(200)]
+        assert [one.result() for one in [call.future(m, timeout=30) for m in sent]] == sent
+    threads.shutdown()
+
+
+def test_a_caller_that_leaves_is_noticed() -> None:
+    held = threading.Event()
+    echo = Echo(lambda _: held.set())
+    with serving(echo), calling(echo) as call:
+        future = call.future(b"x", timeout=60)
+        assert held.wait(10)
+        (left,) = echo.calls
+        noticed = [left.cancelled]
+        future.cancel()
+        end = time.monotonic() + 10
+        while not noticed[-1]:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+            noticed.append(left.cancelled)
+        assert not noticed[0]
+        # The answer comes too late, and does no harm.
+        left.answer(b"x")
+
+
+def test_compressed_messages_are_read() -> None:
+    echo = Echo()
+    with serving(echo), calling(echo) as call:
+        message = bytes(100_000)
+        assert call(message, timeout=10, compression=grpc.Compression.Gzip) == message
+        assert call(message, timeout=10, compression=grpc.Compression.Deflate) == message
+
+
+def test_tls(tmp_path: Path) -> None:
+    its = certificate.make(tmp_path)
+    echo = Echo()
+    with serving(echo, grpc.ssl_server_credentials([(its.key, its.certificate)])):
+        trust = grpc.ssl_channel_credentials(its.certificate)
+        with grpc.secure_channel(f"localhost:{echo.port}", trust) as channel:
+            call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHOD)
+            assert call(b"secret", timeout=10) == b"secret"
+        with grpc.insecure_channel(f"localhost:{echo.port}") as channel:
+            plain: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHOD)
+            with pytest.raises(grpc.RpcError):
+                plain(b"", timeout=10)
+    assert [call.message for call in echo.calls] == [b"secret"]
+
+
+def test_calls_that_wait_together_are_taken_together() -> None:
+    release = threading.Event()
+    first = threading.Event()
+
+    def answer(call: lane.Call) -> None:
+        first.set()
+        release.wait(10)
+        call.answer(call.message)
+
+    echo = Echo(answer)
+    with serving(echo), calling(echo) as call:
+        futures_ = [call.future(b"0", timeout=30)]
+        assert first.wait(10)
+        futures_ += [call.future(b"1", timeout=30) for _ in range(10)]
+        time.sleep(0.5)
+        release.set()
+        assert [one.result() for one in futures_] == [b"0", *[b"1"] * 10]
+    assert echo.taken == [1, 10]
+
+
+def test_a_delay_ends_early_when_enough_have_come() -> None:
+    echo = Echo()
+    limits = lane.Limits(calls=100, messages=16, delay_seconds=100.0, joined_calls=3)
+    with serving(echo, limits=limits), calling(echo) as call:
+        assert [one.result() for one in [call.future(b"", timeout=30) for _ in range(6)]] == [
+            b""
+        ] * 6
+    assert echo.taken == [3, 3]
+
+
+def test_an_error_in_a_handler_ends_no_other_call(capsys: pytest.CaptureFixture[str]) -> None:
+    def answer(call: lane.Call) -> None:
+        if call.message == b"bad":
+            raise RuntimeError("a bug")
+        call.answer(call.message)
+
+    echo = Echo(answer)
+    with serving(echo), calling(echo) as call:
+        with pytest.raises(grpc.RpcError) as caught:
+            call(b"bad", timeout=10)
+        assert caught.value.code() is grpc.StatusCode.INTERNAL
+        assert call(b"good", timeout=10) == b"good"
+    assert "a bug" in capsys.readouterr().out
+
+
+def test_stop_lets_calls_end_and_refuses_new_ones() -> None:
+    release = threading.Event()
+    threads = futures.ThreadPoolExecutor(1)
+    held = threading.Event()
+
+    def answer_later(call: lane.Call) -> None:
+        def wait() -> None:
+            held.set()
+            release.wait(10)
+            call.answer(b"late")
+
+        threads.submit(wait)
+
+    echo = Echo(answer_later)
+    with serving(echo) as server, calling(echo) as call:
+        future = call.future(b"", timeout=30)
+        assert held.wait(10)
+        stopped = server.stop(10)
+        with pytest.raises(grpc.RpcError) as caught:
+            call(b"", timeout=10)
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+        release.set()
+        assert future.result() == b"late"
+        assert stopped.wait(10)
+    threads.shutdown()
+
+
+def test_stop_ends_calls_that_outlast_the_grace() -> None:
+    held = threading.Event()
+    echo = Echo(lambda _: held.set())
+    with serving(echo) as server, calling(echo) as call:
+        future = call.future(b"", timeout=60)
+        assert held.wait(10)
+        stopped = server.stop(0.2)
+        assert future.code() in {grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAVAILABLE}
+        # Whoever has it must end it all the same, as the batcher does.
+        echo.calls[0].answer(b"")
+        assert stopped.wait(10)
+
+
+@pytest.mark.parametrize(
+    ("version", "fits"),
+    [("1.85.1", True), ("1.82.0", True), ("1.81.9", False), ("1.86.0rc1", False), ("2.0", False)],
+)
+def test_untested_grpcio_is_refused(version: str, fits: bool) -> None:
+    reason = lane.check(version)
+    assert (reason is None) == fits
+    assert fits or (version in str(reason) and "1.82 to 1.85" in str(reason))
+
+
+def test_server_without_a_tested_grpcio_says_so_and_serves(
+    repository: Path, tmp_path: Path
+) -> None:
+    # Python runs this file at its start, before the server.
+    (tmp_path / "sitecustomize.py").write_text("import grpc\ngrpc.__version__ = '1.99.0'\n")
+    with start_server(repository, "--lane", "on", PYTHONPATH=str(tmp_path)) as server:
+        with grpc.insecure_channel(server.grpc_address) as channel:
+            assert predict(channel, PredictRequest(pixels=BLACK)).labels
+        (warning,) = (line for line in server.log if line["level"] == "warning")
+        assert warning["event"] == "serving without the lane, which is slower"
+        assert "grpcio is 1.99.0" in json.dumps(warning)
