@@ -6,6 +6,7 @@ from exporter.commands.draw import draw_command
 from exporter.commands.evaluate import evaluate_command
 from exporter.commands.export import export_command
 from exporter.commands.fetch import fetch_command
+from exporter.commands.import_ import import_command
 from exporter.commands.inspect import inspect_command
 from exporter.commands.train import train_command
 
@@ -21,6 +22,7 @@ for command in (
     evaluate_command,
     draw_command,
     fetch_command,
+    import_command,
     inspect_command,
 ):
     main.add_command(command)
