@@ -2,6 +2,7 @@
 
 import io
 import re
+import shlex
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from exporter import importing, network
+from exporter import importing, network, publishing
 from exporter.commands.common import PATH, clear_errors
 from exporter.importing.assembly import HIDDEN, OUTPUTS, Imported
 from exporter.importing.source import Choices, Orientation, Scaling
@@ -26,12 +27,8 @@ def read_names(_: click.Context, __: click.Parameter, text: str | None) -> tuple
     return None if text is None else tuple(name.strip() for name in text.split(","))
 
 
-def read_numbers(
-    _: click.Context, parameter: click.Parameter, text: str | None
-) -> npt.ArrayLike | None:
+def read_numbers(_: click.Context, parameter: click.Parameter, text: str) -> npt.ArrayLike:
     """Return a number, or the array in a .npy file."""
-    if text is None:
-        return None
     try:
         return np.load(text, allow_pickle=False) if text.endswith(".npy") else float(text)
     except (OSError, ValueError) as error:
@@ -83,15 +80,17 @@ def read_numbers(
     "--input-mean",
     default="0",
     callback=read_numbers,
+    show_default=True,
     metavar="NUMBER|NPY",
-    help="What was then taken away.  [default: 0]",
+    help="What was then taken away.",
 )
 @click.option(
     "--input-std",
     default="1",
     callback=read_numbers,
+    show_default=True,
     metavar="NUMBER|NPY",
-    help="What it was then divided by.  [default: 1]",
+    help="What it was then divided by.",
 )
 @click.option(
     "--examples",
@@ -127,6 +126,11 @@ def import_command(
     if labels_file is not None:
         labels = read_lines(labels_file)
     name = name or re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).lstrip("._-") or "imported"
+    if not publishing.MODEL_NAME.fullmatch(name):
+        raise click.BadParameter(
+            f"{name!r}, wanted letters, digits, '.', '_' and '-', beginning with a letter or digit",
+            param_hint="--name",
+        )
     output = output or Path("checkpoints") / f"{name}.npz"
     if output.exists() and path.exists() and output.samefile(path):
         raise click.UsageError(f"--output {output} is FILE itself; give another one")
@@ -144,7 +148,8 @@ def import_command(
     network.save(output, imported.network, examples=images, provenance=provenance)
     click.echo(output)
     click.echo(
-        f"Export it with: python -m exporter export --weights {output} --name {name}\n"
+        f"Export it with: python -m exporter export --weights {shlex.quote(str(output))} "
+        f"--name {name}\n"
         f"Serve it with: python -m server --default-model {name}",
         err=True,
     )
@@ -179,16 +184,14 @@ def read_examples(path: Path) -> Batch:
 
 def show(imported: Imported, console: Console) -> None:
     """Print a row for each layer, and a line for each thing that was changed."""
-    table = Table("layer", "weights", "biases", "shape", "turned", "neurons", "activation")
-    sizes = imported.network.sizes[1:]
-    for index, (layer, n_out) in enumerate(zip(imported.layers, sizes, strict=True), start=1):
+    table = Table("layer", "weights", "biases", "shape", "turned", "activation")
+    for index, layer in enumerate(imported.layers, start=1):
         table.add_row(
             str(index),
             Text(layer.weights_name),
             Text(layer.biases_name or "none"),
             " x ".join(map(str, layer.shape)),
             "yes" if layer.turned else "no",
-            str(n_out),
             layer.activation,
         )
     console.print(f"Read as {imported.origin}:", markup=False, highlight=False)

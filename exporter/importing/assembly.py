@@ -57,7 +57,7 @@ def assemble(source: Source, choices: Choices) -> Imported:
         first = weights[0], biases[0]
         weights[0], biases[0] = scaling.fold(*first)
         if not all(map(np.array_equal, first, (weights[0], biases[0]))):
-            notes.append(f"inputs {scaling} folded into the first layer")
+            notes.append(f"inputs were {scaling}: folded into the first layer")
     if len(biases[-1]) == 1:
         output = activations[-1]
         weights[-1], biases[-1] = split_output(weights[-1], biases[-1], output)

@@ -12,7 +12,10 @@ import numpy as np
 
 from exporter.importing import arrays, safetensors, sklearn
 from exporter.importing.source import Array, Source
-from exporter.network import WeightsError
+from exporter.network import OTHER_KEYS, WeightsError
+
+OWN_KEYS = frozenset(OTHER_KEYS) - frozenset(arrays.TEXTS)
+"""What only a weights file of this program holds."""
 
 STATE_DICT = "PyTorch state dict (safetensors)"
 
@@ -93,7 +96,7 @@ def _read_npz(content: bytes) -> Mapping[str, Array]:
     found = {}
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            if {"provenance", "examples"} & set(archive.files):
+            if OWN_KEYS & set(archive.files):
                 raise WeightsError(WEIGHTS_FILE)
             for name in archive.files:
                 found[name] = np.asarray(archive[name])

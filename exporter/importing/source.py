@@ -29,12 +29,13 @@ class Scaling:
     std: npt.ArrayLike = 1.0
 
     def __str__(self) -> str:
-        """Return the formula with its numbers."""
-        mean, std = (
-            f"{np.asarray(numbers).item():g}" if np.size(numbers) == 1 else f"{word} of each"
-            for word, numbers in (("mean", self.mean), ("std", self.std))
-        )
-        return f"({self.scale:g} * pixel - {mean}) / {std}"
+        """Return the formula with its numbers, without what changes nothing."""
+        formula = "pixel" if self.scale == 1 else f"{self.scale:g} * pixel"
+        if np.any(self.mean):
+            formula = f"({formula} - {_shown('mean', self.mean)})"
+        if np.any(np.not_equal(self.std, 1)):
+            formula = f"{formula} / {_shown('std', self.std)}"
+        return formula
 
     def fold(self, weights: Array, biases: Array) -> tuple[Array, Array]:
         """Return the first layer that computes from pixels what this one computes from inputs.
@@ -117,3 +118,7 @@ def _one_or_each(field: str, given: npt.ArrayLike, n_inputs: int) -> Array:
     if not np.isfinite(numbers).all():
         raise WeightsError(f"{field}: not all are finite numbers")
     return numbers
+
+
+def _shown(word: str, numbers: npt.ArrayLike) -> str:
+    return f"{np.asarray(numbers).item():g}" if np.size(numbers) == 1 else f"{word} of each"

@@ -195,6 +195,26 @@ def test_scaling_of_the_inputs_is_folded_exactly(shape: tuple[int, ...]) -> None
     )
 
 
+@pytest.mark.parametrize(
+    ("scaling", "told"),
+    [
+        ({"input_scale": 255}, ["inputs were 255 * pixel: folded into the first layer"]),
+        ({"input_mean": [0.5]}, ["inputs were (pixel - 0.5): folded into the first layer"]),
+        (
+            {"input_std": [2.0] * 7},
+            ["inputs were pixel / std of each: folded into the first layer"],
+        ),
+        ({"input_scale": 1, "input_mean": [0.0] * 7, "input_std": 1}, []),
+    ],
+)
+def test_scaling_is_told_when_it_changes_something(
+    scaling: dict[str, object], told: list[str]
+) -> None:
+    notes: list[str] = []
+    imported(flat(random_relu(7, 5, 3)), tell=notes.append, **scaling)
+    assert notes == told
+
+
 @pytest.mark.parametrize("output", ["sigmoid", "identity"])
 def test_one_output_neuron_becomes_two(output: str) -> None:
     network = random_network((7, 5, 1), ("tanh", output))

@@ -84,9 +84,9 @@ def test_state_dict_is_imported_and_told(folder: Path) -> None:
     }
     rows = [line.strip("│ ").split("│") for line in told.splitlines() if line.startswith("│")]
     assert [[cell.strip() for cell in row] for row in rows] == [
-        ["1", "0.weight", "0.bias", "5 x 7", "no", "5", "relu"],
-        ["2", "2.weight", "2.bias", "4 x 5", "no", "4", "relu"],
-        ["3", "4.weight", "4.bias", "3 x 4", "no", "3", "identity"],
+        ["1", "0.weight", "0.bias", "5 x 7", "no", "relu"],
+        ["2", "2.weight", "2.bias", "4 x 5", "no", "relu"],
+        ["3", "4.weight", "4.bias", "3 x 4", "no", "identity"],
     ]
     assert "labels: a, b, c\n" in told
     # The commands that are told are the ones that work.
@@ -140,7 +140,7 @@ def test_npz_with_a_folded_scaling_labels_and_examples() -> None:
     images = np.random.default_rng(0).integers(0, 256, (4, 1, 7), np.uint8)
     np.savez("images.npz", images)
     scaling = ("--input-scale", "2", "--input-mean", "mean.npy", "--input-std", "0.5")
-    files = ("--labels-file", "labels.txt", "--examples", "images.npz", "--output", "a/b.npz")
+    files = ("--labels-file", "labels.txt", "--examples", "images.npz", "--output", "a b/c.npz")
     saved, told = imported("weights.npz", *ACTIVATIONS, *scaling, *files)
     assert saved.network.labels == ("x, y", "zwölf", "z")
     assert saved.examples is not None
@@ -155,10 +155,10 @@ def test_npz_with_a_folded_scaling_labels_and_examples() -> None:
     changes = str(saved.provenance["changes"])
     assert changes == (
         "weights are (n_in, n_out): turned to (n_out, n_in); "
-        "inputs (2 * pixel - mean of each) / 0.5 folded into the first layer"
+        "inputs were (2 * pixel - mean of each) / 0.5: folded into the first layer"
     )
     assert all(f"- {change}\n" in told for change in changes.split("; "))
-    assert "Export it with: python -m exporter export --weights a/b.npz --name weights\n" in told
+    assert "python -m exporter export --weights 'a b/c.npz' --name weights\n" in told
 
 
 def test_npz_that_can_not_be_used() -> None:
@@ -172,8 +172,10 @@ def test_npz_that_can_not_be_used() -> None:
     assert "w.npz: no weights found" in refused("w.npz")
     np.savez("w.npz", W=np.array([np.ones((3, 7)), np.ones((2, 3))], dtype=object))
     assert "w.npz: W is a list of Python objects, kept as a pickle" in refused("w.npz")
-    network.save(Path("w.npz"), NETWORK, provenance={"seed": 1})
-    assert "w.npz: is a weights file already; export it" in refused("w.npz")
+    for seed, examples in ((1, None), (None, random_batch(1, 7))):
+        provenance = None if seed is None else {"seed": seed}
+        network.save(Path("w.npz"), NETWORK, examples=examples, provenance=provenance)
+        assert "w.npz: is a weights file already; export it" in refused("w.npz")
     content = io.BytesIO()
     np.savez(content, W1=np.ones((30, 70)))
     damaged = bytearray(content.getvalue())
@@ -309,6 +311,7 @@ def test_options_that_are_refused() -> None:
     assert "give one of them" in refused(*command, "--labels", "a", "--labels-file", "b", code=2)
     line = refused(*command, "--output", "net.safetensors", code=2)
     assert "--output net.safetensors is FILE itself" in line
+    assert "'a/b', wanted letters, digits" in refused(*command, "--name", "a/b", code=2)
     assert "'x', wanted a number, or a .npy file" in refused(*command, "--input-std", "x", code=2)
     assert "'x.npy', wanted a number" in refused(*command, "--input-mean", "x.npy", code=2)
     Path("labels.txt").write_bytes(b"\xff\xfe\n")
