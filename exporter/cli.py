@@ -8,6 +8,7 @@ from exporter.commands.export import export_command
 from exporter.commands.fetch import fetch_command
 from exporter.commands.import_ import import_command
 from exporter.commands.inspect import inspect_command
+from exporter.commands.look import look_command
 from exporter.commands.train import train_command
 
 
@@ -24,5 +25,6 @@ for command in (
     fetch_command,
     import_command,
     inspect_command,
+    look_command,
 ):
     main.add_command(command)
