@@ -49,7 +49,7 @@ def gabor_filters(side: int) -> Iterator[tuple[float, Batch]]:
     angles = np.arange(N_ORIENTATIONS) * math.pi / N_ORIENTATIONS
     for wavelength, aspect, angle in itertools.product(WAVELENGTHS, ASPECTS, angles):
         stride = max(2.0, wavelength / CENTRES_PER_WAVE)
-        centres = np.arange(stride / 2, side, stride) - 0.5
+        centres = np.arange(min(stride, side) / 2, side, stride) - 0.5
         top, left = np.stack(np.meshgrid(centres, centres, indexing="ij")).reshape(2, -1, 1)
         u = (column - left) * math.cos(angle) + (row - top) * math.sin(angle)
         v = (row - top) * math.cos(angle) - (column - left) * math.sin(angle)

@@ -34,6 +34,11 @@ N_CHOSEN = 20_000
 SMOOTH = Penalty(roughness=100.0, ink=20.0)
 
 N_SCRAMBLES = 100
+"""Of each neuron's weights; fewer when a layer has more neurons than 32, but 20 at least."""
+
+MAX_SCRAMBLES = 3_200
+MIN_SCRAMBLES = 20
+
 N_SHUFFLES = 20
 N_NOISE = 2_000
 SEED = 0
@@ -136,14 +141,15 @@ def measure_edges(network: Network) -> tuple[Matches, Edges]:
     """
     weights, generator = network.layers[0].weights, np.random.default_rng(SEED)
     matches = edges.best_matches(weights)
-    scrambled = np.concatenate([edges.scramble(weights, generator) for _ in range(N_SCRAMBLES)])
+    count = min(N_SCRAMBLES, max(MIN_SCRAMBLES, MAX_SCRAMBLES // len(weights)))
+    scrambled = np.concatenate([edges.scramble(weights, generator) for _ in range(count)])
     chance = edges.best_matches(scrambled).correlations
     drawn = edges.draw_stroke(side_of(weights.shape[1]))
     return matches, Edges(
         matches=_numbers(matches.correlations),
-        bars=tuple(bool(is_edge) for is_edge in ~matches.are_edges),
+        bars=tuple(bool(is_bar) for is_bar in ~matches.are_edges),
         negatives=tuple(bool(row[np.abs(row).argmax()] < 0) for row in weights),
-        chance=_numbers(np.quantile(chance.reshape(N_SCRAMBLES, -1), 0.95, axis=0)),
+        chance=_numbers(np.quantile(chance.reshape(count, -1), 0.95, axis=0)),
         spreads=_numbers(edges.spread(weights)),
         mean_chance=_number(chance.mean()),
         mean_chance_spread=_number(edges.spread(scrambled).mean()),

@@ -202,7 +202,7 @@ def _loops(findings: Findings) -> str:
     if not findings.loops:
         return "No class, nor all images together, has enough images with a loop and without."
     layers = range(1, len(findings.codes) + 1)
-    heads = ["images", "with", "without", "best pixel"]
+    heads = ["images of", "with", "without", "best pixel"]
     heads += [f"{what} {layer}" for what in ("shuffled,", "neuron,") for layer in layers]
     heads += ["all pixels", *(f"layer {layer}" for layer in layers)]
     rows = []
@@ -211,7 +211,7 @@ def _loops(findings: Findings) -> str:
         with_errors = [f"{area:.2f} ± {_error(area, few):.2f}" for area in test.neuron_areas]
         rows.append(
             (
-                "all" if test.subject == "all" else f"{test.subject}s",
+                test.subject,
                 f"{test.n_with:,}",
                 f"{test.n_without:,}",
                 f"{test.pixel_area:.2f}",

@@ -153,7 +153,9 @@ def draw_code(network: Network, insight: Insight) -> bytes:
             length = max(max(lost, 0.0) / max(highest, 1e-12) * (bars - 40), 1.0)
             box(axes, x + width / 4, floor - length, width / 2, length, RED)
             middle = x + width / 2 - 1
-            write(axes, middle, floor - length - 9, f"{100 * lost:.1f}%", MUTED, "center", points=8)
+            points = min(8.0, width / 6)
+            loss = f"{100 * lost:.1f}%"
+            write(axes, middle, floor - length - 9, loss, MUTED, "center", points=points)
             write(axes, middle, floor + 11, f"{neuron + 1}", TEXT, "center")
     return to_png(figure)
 
@@ -196,9 +198,9 @@ def draw_loops(network: Network, insight: Insight) -> bytes:
         evenly = max(within, key=lambda test: min(test.n_with, test.n_without)).subject
         members = insight.labels == network.labels.index(evenly)
         for name, flags in (("with", insight.holes > 0), ("without", insight.holes == 0)):
-            write(axes, MARGIN, y + MIDDLE / 2, f"{evenly}s {name}\na loop", MUTED)
+            write(axes, MARGIN, y + MIDDLE / 2, f"{evenly}\n{name} a loop", MUTED)
             for place, tile in enumerate(paint_ink(insight.images[members & flags][:N_EXAMPLES])):
-                paste(axes, tile, 104 + place * (MIDDLE + GAP), y, MIDDLE)
+                paste(axes, tile, 112 + place * (MIDDLE + GAP), y, MIDDLE)
             y += MIDDLE + GAP
     _draw_loop_tests(axes, tests, y + 20)
     return to_png(figure)
@@ -227,7 +229,7 @@ def _draw_loop_tests(axes: "Axes", tests: tuple[LoopTest, ...], top: float) -> N
         write(axes, place(tick), floor + 10, f"{tick:g}", MUTED, "center")
     for index, test in enumerate(tests):
         y = top + 46 + 46 * index
-        what = "all images" if test.subject == "all" else f"among the {test.subject}s"
+        what = "all images" if test.subject == "all" else f"images of {test.subject}"
         write(axes, MARGIN, y, f"{what}\n{test.n_with:,} with, {test.n_without:,} without")
         groups = (
             (test.pixel_area,),

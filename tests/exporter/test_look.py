@@ -13,10 +13,10 @@ from click.testing import CliRunner, Result
 
 from exporter import cli, mnist, network
 from exporter.commands import common
-from exporter.insight import edges, findings, measure, page
+from exporter.insight import edges, findings, measure, page, pictures
 from exporter.insight.findings import Findings
 from exporter.network import Batch
-from tests.exporter.networks import random_network
+from tests.exporter.networks import random_batch, random_network
 from tests.server_process import ROOT
 
 DOCS = ROOT / "docs"
@@ -122,6 +122,16 @@ def test_networks_that_cannot_be_looked_into(tmp_path: Path, data: Path) -> None
     assert "wanted float32 (N, 9)" in refused(tmp_path, data, (9, 4, 10))
     assert "labels from 0 to 9" in refused(tmp_path, data, (784, 4, 9))
     assert "images: 900, wanted at least 903" in refused(tmp_path, data, (784, 4, 301))
+
+
+@pytest.mark.parametrize("sizes", [(1, 2, 3), (16, 1, 2), (4, 40, 2)])
+def test_any_size_can_be_looked_into(sizes: tuple[int, ...]) -> None:
+    some = random_network(sizes)
+    insight = measure.look(some, random_batch(60, sizes[0]), np.arange(60) % sizes[-1])
+    drawn = pictures.draw_all(some, insight)
+    assert all(content.startswith(PNG) for content in drawn.values())
+    assert len(insight.findings.edges.chance) == sizes[1]
+    assert "A network of" in page.render(insight.findings, "x")
 
 
 def test_help() -> None:
