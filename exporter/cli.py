@@ -2,6 +2,7 @@
 
 import click
 
+from exporter.commands.card import card_command
 from exporter.commands.draw import draw_command
 from exporter.commands.evaluate import evaluate_command
 from exporter.commands.export import export_command
@@ -21,6 +22,7 @@ for command in (
     train_command,
     export_command,
     evaluate_command,
+    card_command,
     draw_command,
     fetch_command,
     import_command,
