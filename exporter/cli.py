@@ -7,6 +7,7 @@ from exporter.commands.draw import draw_command
 from exporter.commands.evaluate import evaluate_command
 from exporter.commands.export import export_command
 from exporter.commands.fetch import fetch_command
+from exporter.commands.handmade import handmade_command
 from exporter.commands.import_ import import_command
 from exporter.commands.inspect import inspect_command
 from exporter.commands.look import look_command
@@ -25,6 +26,7 @@ for command in (
     card_command,
     draw_command,
     fetch_command,
+    handmade_command,
     import_command,
     inspect_command,
     look_command,
