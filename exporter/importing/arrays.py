@@ -75,7 +75,7 @@ def _by_name(named: Mapping[str, Array]) -> tuple[SourceLayer, ...]:
     for name in named:
         words = _words(name)
         found = [word for word in words if word in WEIGHTS | BIASES]
-        if "running" in words or not found:
+        if not found:
             raise WeightsError(_no_part(name, named[name], words))
         role = weights if found[-1] in WEIGHTS else biases
         last = len(words) - 1 - words[::-1].index(found[-1])

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter import importing
@@ -56,6 +56,7 @@ def refusal(arrays: object, **options: object) -> str:
     return str(caught.value)
 
 
+@settings(deadline=None)
 @given(
     sizes=st.lists(st.integers(2, 4), min_size=2, max_size=5),
     turned=st.booleans(),

@@ -70,14 +70,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_state_dict_is_imported_and_told(folder: Path) -> None:
-    save_file(state_dict(), "my net.safetensors", metadata={"format": "pt"})
-    saved, told = imported("my net.safetensors", *ACTIVATIONS, "--labels", "a, b,c")
+    save_file(state_dict(), "_my net.safetensors", metadata={"format": "pt"})
+    saved, told = imported("_my net.safetensors", *ACTIVATIONS, "--labels", "a, b,c")
     assert_same(saved.network)
     assert saved.network.labels == ("a", "b", "c")
     assert saved.examples is None
-    content = Path("my net.safetensors").read_bytes()
+    content = Path("_my net.safetensors").read_bytes()
     assert saved.provenance == {
-        "source": "my net.safetensors",
+        "source": "_my net.safetensors",
         "source_sha256": hashlib.sha256(content).hexdigest(),
         "origin": "PyTorch state dict (safetensors)",
         "changes": "none",
@@ -182,6 +182,11 @@ def test_npz_that_can_not_be_used() -> None:
     damaged[2000] ^= 255
     Path("w.npz").write_bytes(damaged)
     assert "w.npz: W1 can't be read: Bad CRC-32" in refused("w.npz")
+    member = io.BytesIO()
+    np.save(member, np.ones((3, 7)))
+    with zipfile.ZipFile("w.npz", "w") as archive:
+        archive.writestr("W1.npy", member.getvalue().replace(b"}", b" "))
+    assert "w.npz: W1 can't be read: " in refused("w.npz")
 
 
 class Bomb:
@@ -284,6 +289,7 @@ def test_damaged_files_are_read_or_refused(name: str, place: float, value: int, 
     [
         (b"PK\x01\x02", 0, 0),  # no directory where the archive says
         (b"PK\x01\x02", 6, 99),  # a version of the format that nobody reads
+        (b"PK\x01\x02", 8, 1),  # encrypted
         (b"PK\x01\x02", 10, 99),  # a way of compressing that nobody knows
         (b"\x93NUMPY", 6, 9),  # a version of NumPy's format
     ],

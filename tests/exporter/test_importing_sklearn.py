@@ -1,12 +1,15 @@
 """scikit-learn's classifiers answer the same after import, export and being served."""
 
+import io
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import pytest
+import sklearn  # type: ignore[import-untyped]
 import skops.io  # type: ignore[import-untyped]
 from click.testing import CliRunner
 from onnx.reference import ReferenceEvaluator
@@ -149,13 +152,14 @@ def test_square_weights_are_turned_as_scikit_learn_has_them() -> None:
 def test_what_is_no_fitted_classifier() -> None:
     images, digits = images_and_digits()
     classifier = fitted(images, digits)
-    regressor = MLPRegressor(max_iter=500, tol=0.1).fit(images, digits)
+    regressor = MLPRegressor(hidden_layer_sizes=(2,), max_iter=500, tol=1.0).fit(images, digits)
     wrong: list[tuple[object, str]] = [
         (MLPClassifier(), "classifier: not fitted; call its fit first"),
         (regressor, "classifier: MLPRegressor, wanted an MLPClassifier"),
         (object(), "classifier: object, wanted an MLPClassifier"),
         (make_pipeline(MinMaxScaler(), classifier), "pipeline: MinMaxScaler stands before"),
         (make_pipeline(Normalizer(), StandardScaler(), classifier), "pipeline: Normalizer > Stand"),
+        (make_pipeline(StandardScaler(), StandardScaler(), classifier), "pipeline: StandardScaler"),
     ]
     for found, explained in wrong:
         with pytest.raises(WeightsError, match=explained):
@@ -188,6 +192,34 @@ def test_skops_is_optional(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     result = CliRunner().invoke(cli.main, ["import", str(tmp_path / "c.skops")])
     assert result.exit_code == 1
     assert "not installed; install them with: pip install --group sklearn" in result.stderr
+
+
+def test_files_of_another_version_are_read_without_a_warning(tmp_path: Path) -> None:
+    images, digits = images_and_digits()
+    classifier = fitted(images, digits)
+    content = io.BytesIO(skops.io.dumps(classifier))
+    with zipfile.ZipFile(content) as written, zipfile.ZipFile(tmp_path / "c.skops", "w") as older:
+        for name in written.namelist():
+            member = written.read(name)
+            if name == "schema.json":
+                assert sklearn.__version__.encode() in member
+                member = member.replace(sklearn.__version__.encode(), b"1.0.0")
+            older.writestr(name, member)
+    result = CliRunner().invoke(
+        cli.main, ["import", str(tmp_path / "c.skops"), "--output", str(tmp_path / "w.npz")]
+    )
+    assert result.exit_code == 0, result.output
+
+
+def test_pipeline_with_a_step_left_out() -> None:
+    images, digits = images_and_digits()
+    pipeline = make_pipeline("passthrough", fitted(images, digits)).fit(images, digits)
+    np.testing.assert_allclose(
+        importing.from_sklearn(pipeline).forward(images)[-1],
+        pipeline.predict_proba(images),
+        atol=TOLERANCE,
+        rtol=0,
+    )
 
 
 def test_damaged_skops_files(tmp_path: Path) -> None:
