@@ -48,59 +48,63 @@ class Canonical:
 def canonicalize(batch: Batch) -> Canonical:
     """Put square images (N, P) in [0, 1] right, each for itself; the argument stays as it is.
 
-    Dark ink on light is turned round. The ground and its noise are taken off, the ink is cropped,
-    stretched to full contrast, scaled until its longest side is `INK_SHARE` of the image's, and
-    moved until its centre of mass is at `CENTRE_SHARE`, as far as all of it stays inside. Ink that
-    is too flat for a digit is stretched to the same height. An image without ink keeps its scale
-    and its place, and is only turned round. Raises NotSquare when P is no square number.
+    Dark ink on light is turned round. The background and its noise are taken off. The ink is
+    cropped, stretched to full contrast, scaled until its longest side is `INK_SHARE` of the
+    image's, and moved until its centre of mass is at `CENTRE_SHARE`, as far as all of it stays
+    inside. Ink that is too flat for a digit is stretched to the same height. An image without ink
+    keeps its scale and its place, and is only turned round. Raises NotSquare when P is no square
+    number.
     """
     side = side_of(batch)
-    answer = Canonical(
-        np.empty(batch.shape, np.float32),
-        np.empty(len(batch), np.bool_),
-        np.empty((len(batch), 2), np.float32),
-        np.empty((len(batch), 2), np.float32),
+    if len(batch) <= CHUNK:
+        return put_right(batch.reshape(-1, side, side))
+    parts = [canonicalize(batch[start : start + CHUNK]) for start in range(0, len(batch), CHUNK)]
+    return Canonical(
+        np.concatenate([part.batch for part in parts]),
+        np.concatenate([part.inverted for part in parts]),
+        np.concatenate([part.scales for part in parts]),
+        np.concatenate([part.shifts for part in parts]),
     )
-    for start in range(0, len(batch), CHUNK):
-        chunk = slice(start, start + CHUNK)
-        images = batch[chunk].reshape(-1, side, side)
-        found = ink.find(images)
-        scales, target = arrange(found, side)
-        answer.batch[chunk] = redraw(images, found, scales, target).reshape(-1, side**2)
-        answer.inverted[chunk] = found.inverted
-        answer.scales[chunk] = scales
-        answer.shifts[chunk] = np.where(found.found[:, np.newaxis], target - found.centre, 0)
-    return answer
 
 
-def arrange(found: Ink, side: int) -> tuple[Batch, Batch]:
+def put_right(images: Batch) -> Canonical:
+    """Put images (N, side, side) right, all at once."""
+    n_images, side, _ = images.shape
+    drawn = ink.find(images)
+    scales, target = arrange(drawn, side)
+    batch = redraw(images, drawn, scales, target).reshape(n_images, side**2)
+    shifts = (target - drawn.centre) * drawn.found[:, np.newaxis]
+    return Canonical(batch, drawn.inverted, scales, shifts)
+
+
+def arrange(drawn: Ink, side: int) -> tuple[Batch, Batch]:
     """Return the scales (N, 2), and where the ink's centre of mass goes (N, 2), in pixels."""
     # Ink is never smaller: this is for images without.
-    sizes = np.maximum(found.high - found.low, np.float32(1))
+    sizes = np.maximum(drawn.high - drawn.low, np.float32(1))
     length = INK_SHARE * np.float32(side)
     scales = np.repeat(length / sizes.max(axis=1, keepdims=True), 2, axis=1)
     height, width = sizes.T
     np.divide(length, height, out=scales[:, 0], where=height < FLATTEST * width)
-    np.copyto(scales, np.float32(1), where=~found.found[:, np.newaxis])
+    np.copyto(scales, np.float32(1), where=~drawn.found[:, np.newaxis])
 
     centred = CENTRE_SHARE * np.float32(side)
-    start = centred + scales * (found.low - found.centre)
+    start = centred + scales * (drawn.low - drawn.centre)
     # The box ends about a pixel beyond the ink, since it was measured on a smoothed image.
     latest = np.float32(side) - scales * sizes
     return scales, centred + np.clip(start, -1, latest) - start
 
 
-def redraw(images: Batch, found: Ink, scales: Batch, target: Batch) -> Batch:
+def redraw(images: Batch, drawn: Ink, scales: Batch, target: Batch) -> Batch:
     """Return the images (N, side, side) with their ink scaled, moved and at full contrast."""
-    maps = axis_maps(found.centre, target, scales, images.shape[1])
-    maps *= found.inside[:, :, np.newaxis]
-    pixels: Batch = np.matmul(maps[:, 0], found.images)
+    maps = axis_maps(drawn.centre, target, scales, images.shape[1])
+    maps *= drawn.inside[:, :, np.newaxis]
+    pixels: Batch = np.matmul(maps[:, 0], drawn.images)
     pixels = np.matmul(pixels, maps[:, 1].swapaxes(1, 2))
-    pixels /= np.maximum(found.contrast, ink.LEAST_CONTRAST)[:, np.newaxis, np.newaxis]
+    pixels /= np.maximum(drawn.contrast, ink.LEAST_CONTRAST)[:, np.newaxis, np.newaxis]
     # The cubic overshoots at sharp edges.
     np.clip(pixels, 0, 1, out=pixels)
-    blank = ~found.found
+    blank = ~drawn.found
     if blank.any():
-        turned = found.inverted[blank, np.newaxis, np.newaxis]
+        turned = drawn.inverted[blank, np.newaxis, np.newaxis]
         pixels[blank] = np.abs(turned - images[blank])
     return pixels

@@ -21,7 +21,7 @@ def axis_maps(centre: Batch, target: Batch, scales: Batch, side: int) -> Batch:
     pairs = np.empty((*sources.shape, 2), np.float32)
     pairs[..., 0] = sources * density[..., np.newaxis]
     pairs[..., 1] = density[..., np.newaxis]
-    weights = catmull_rom(np.matmul(pairs, np.stack([np.ones_like(places), -places])))
+    weights = catmull_rom(np.matmul(pairs, np.array([np.ones(side), -places], np.float32)))
     weights *= density[..., np.newaxis, np.newaxis]
     return weights
 
