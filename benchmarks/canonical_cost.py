@@ -10,8 +10,6 @@ from canonical import canonicalize
 from canonical.squares import Batch
 
 SIDE = 28
-PAUSE_SECONDS = 0.05
-"""Between two runs, so that they don't all meet the same moment of a busy machine."""
 
 
 def draw_strokes(n_images: int) -> Batch:
@@ -41,13 +39,9 @@ def measure(batch: Batch, repeats: int) -> float:
 def main(runs: int, images: int) -> None:
     """Print the processor time of canonical mode, per image, in one thread."""
     batch = draw_strokes(images)
-    for part, repeats in ((batch, 3), (batch[:1], 200)):
+    for part, repeats in ((batch, 5), (batch[:1], 500)):
         measure(part, 1)
-        costs = []
-        for _ in range(runs):
-            costs.append(measure(part, repeats))
-            time.sleep(PAUSE_SECONDS)
-        costs.sort()
+        costs = sorted(measure(part, repeats) for _ in range(runs))
         click.echo(
             f"{statistics.median(costs):6.1f} us an image in a batch of {len(part):,} "
             f"(median of {runs}; {costs[0]:.1f} to {costs[-1]:.1f})"
