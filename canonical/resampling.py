@@ -21,7 +21,9 @@ def axis_maps(centre: Batch, target: Batch, scales: Batch, side: int) -> Batch:
     pairs = np.empty((*sources.shape, 2), np.float32)
     pairs[..., 0] = sources * density[..., np.newaxis]
     pairs[..., 1] = density[..., np.newaxis]
-    weights = catmull_rom(np.matmul(pairs, np.array([np.ones(side), -places], np.float32)))
+    steps = np.ones((2, side), np.float32)
+    steps[1] = -places
+    weights = catmull_rom(np.matmul(pairs, steps))
     weights *= density[..., np.newaxis, np.newaxis]
     return weights
 
