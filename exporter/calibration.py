@@ -1,5 +1,6 @@
 """Output activations that mean what they say: one temperature and one shift, and their measures."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,9 @@ RIDGE = 1e-6
 BRIGHT = 0.5
 """An output above this is called bright."""
 
+N_BINS = 15
+"""Intervals of the brightest output, as many as Guo et al. take."""
+
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
@@ -24,6 +28,19 @@ class Calibration:
 
     temperature: float
     shift: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """The images whose brightest output lies in one interval.
+
+    How many they are, how many of them are right, and the mean of their brightest output (0 when
+    there are none).
+    """
+
+    images: int
+    correct: int
+    mean_output: float
 
 
 def fit(z: Array, targets: Array) -> Calibration:
@@ -67,20 +84,40 @@ def apply(parameters: Parameters, calibration: Calibration) -> list[Array]:
     return [*hidden, temperature * weights, temperature * biases + shift]
 
 
-def top_calibration_error(
-    outputs: Batch, labels: npt.NDArray[np.integer], n_bins: int = 15
-) -> float:
-    """Return the expected calibration error of the brightest output, in [0, 1].
+def reliability(
+    outputs: Batch, labels: npt.NDArray[np.integer], n_bins: int = N_BINS
+) -> tuple[Bin, ...]:
+    """Sort images into `n_bins` equal intervals of [0, 1] by their brightest output.
 
-    Images are sorted into `n_bins` equal intervals of their brightest output; the error is the mean
-    over images of |share of right answers - mean brightest output| of the image's interval (Guo et
-    al., 2017, equation 3). `outputs` are (N, classes), `labels` (N,).
+    `outputs` are (N, classes) in [0, 1], `labels` (N,).
     """
     brightest = outputs.max(axis=1).astype(np.float64)
-    right = (outputs.argmax(axis=1) == labels).astype(np.float64)
     bins = np.minimum((brightest * n_bins).astype(int), n_bins - 1)
-    gaps = np.bincount(bins, weights=right - brightest, minlength=n_bins)
-    return float(np.abs(gaps).sum() / len(labels))
+    right = outputs.argmax(axis=1) == labels
+    n_images = np.bincount(bins, minlength=n_bins)
+    correct = np.bincount(bins[right], minlength=n_bins)
+    means = np.bincount(bins, weights=brightest, minlength=n_bins) / np.maximum(n_images, 1)
+    return tuple(
+        Bin(int(images), int(hits), float(mean))
+        for images, hits, mean in zip(n_images, correct, means, strict=True)
+    )
+
+
+def calibration_error(bins: Sequence[Bin]) -> float:
+    """Return the expected calibration error of the brightest output, in [0, 1].
+
+    The mean over images of |share of right answers - mean brightest output| of the image's interval
+    (Guo et al., 2017, equation 3).
+    """
+    gaps = sum(abs(one.correct - one.images * one.mean_output) for one in bins)
+    return gaps / sum(one.images for one in bins)
+
+
+def top_calibration_error(
+    outputs: Batch, labels: npt.NDArray[np.integer], n_bins: int = N_BINS
+) -> float:
+    """Return the calibration error of outputs (N, classes) in [0, 1] and labels (N,)."""
+    return calibration_error(reliability(outputs, labels, n_bins))
 
 
 def share_without_bright_output(outputs: Batch) -> float:

@@ -2,11 +2,15 @@
 
 import click
 
+from exporter.commands.card import card_command
 from exporter.commands.draw import draw_command
 from exporter.commands.evaluate import evaluate_command
 from exporter.commands.export import export_command
 from exporter.commands.fetch import fetch_command
+from exporter.commands.handmade import handmade_command
+from exporter.commands.import_ import import_command
 from exporter.commands.inspect import inspect_command
+from exporter.commands.look import look_command
 from exporter.commands.train import train_command
 
 
@@ -19,8 +23,12 @@ for command in (
     train_command,
     export_command,
     evaluate_command,
+    card_command,
     draw_command,
     fetch_command,
+    handmade_command,
+    import_command,
     inspect_command,
+    look_command,
 ):
     main.add_command(command)

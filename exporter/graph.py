@@ -14,6 +14,8 @@ Metadata, each value a text:
 - `parameters`: the number of weights and biases
 - `weights_sha256`: of W1, b1, W2, b2, ... as little-endian float32, row-major, in hexadecimal
 - `provenance`: JSON object, how the network was trained, its accuracy and on what it was measured
+- `evaluation` (only when it was measured): JSON object, how the network did on test images: right
+  and wrong answers, calibration, distorted images; `exporter/records.py` describes it
 - `golden_pixels`: images (eight, n_in) as little-endian float32, row-major, in base64
 - `golden_activations`: what NumPy computed for them, (eight, classes), written likewise
 """
@@ -21,7 +23,7 @@ Metadata, each value a text:
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +34,15 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper, shape_inference
 from onnx.reference import ReferenceEvaluator
 
-from exporter.network import SELU_ALPHA, SELU_SCALE, Batch, Network, NetworkError, Provenance
+from exporter.network import (
+    SELU_ALPHA,
+    SELU_SCALE,
+    Batch,
+    EvaluationRecord,
+    Network,
+    NetworkError,
+    Provenance,
+)
 
 FORMAT = "mlpserve/1"
 INPUT, OUTPUT, HIDDEN = "pixels", "activations", "hidden_{}"
@@ -70,7 +80,8 @@ class Description:
 
     `golden_difference` is the largest difference between `golden_activations` and what ONNX's
     reference evaluator computes, relative for activations beyond 1; `weights_match` tells whether
-    the graph holds the weights that `weights_sha256` was taken of.
+    the graph holds the weights that `weights_sha256` was taken of. `evaluation` is None when the
+    network wasn't measured.
     """
 
     labels: tuple[str, ...]
@@ -80,12 +91,17 @@ class Description:
     weights_sha256: str
     weights_match: bool
     provenance: Provenance
+    evaluation: EvaluationRecord | None
     golden_images: int
     golden_difference: float
 
 
 def build(
-    network: Network, *, examples: Batch | None = None, provenance: Provenance | None = None
+    network: Network,
+    *,
+    examples: Batch | None = None,
+    provenance: Provenance | None = None,
+    evaluation: EvaluationRecord | None = None,
 ) -> onnx.ModelProto:
     """Return the model of a network; the same arguments give the same bytes when serialised.
 
@@ -137,7 +153,7 @@ def build(
         ir_version=IR_VERSION,
         producer_name="mlpserve",
     )
-    helper.set_model_props(model, _metadata(network, examples, provenance or {}))
+    helper.set_model_props(model, _metadata(network, examples, provenance or {}, evaluation))
     onnx.checker.check_model(model, full_check=True)
     shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
     return model
@@ -173,6 +189,7 @@ def describe(path: Path, model: onnx.ModelProto) -> Description:
         activations = tuple(str(name) for name in json.loads(metadata["layer_activations"]))
         if len(activations) != len(sizes) - 1:
             raise ValueError(f"{len(activations)} activations for {len(sizes) - 1} layers")
+        evaluation = metadata.get("evaluation")
         (found,) = ReferenceEvaluator(model).run([OUTPUT], {INPUT: pixels})
         return Description(
             labels=tuple(str(label) for label in json.loads(metadata["labels"])),
@@ -182,6 +199,7 @@ def describe(path: Path, model: onnx.ModelProto) -> Description:
             weights_sha256=metadata["weights_sha256"],
             weights_match=weights_sha256(arrays) == metadata["weights_sha256"],
             provenance=dict(json.loads(metadata["provenance"])),
+            evaluation=None if evaluation is None else dict(json.loads(evaluation)),
             golden_images=len(pixels),
             golden_difference=_largest_difference(np.asarray(found), wanted),
         )
@@ -221,7 +239,12 @@ def _floats(name: str, columns: int) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", columns])
 
 
-def _metadata(network: Network, examples: Batch | None, provenance: Provenance) -> dict[str, str]:
+def _metadata(
+    network: Network,
+    examples: Batch | None,
+    provenance: Provenance,
+    evaluation: EvaluationRecord | None,
+) -> dict[str, str]:
     """Return the metadata that the module's docstring describes."""
     pixels = _golden_pixels(network, examples)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -229,17 +252,22 @@ def _metadata(network: Network, examples: Batch | None, provenance: Provenance) 
     if not np.isfinite(activations).all():
         raise NetworkError("weights: so large that activations overflow; scale them down")
     arrays = [array for layer in network.layers for array in (layer.weights, layer.biases)]
-    return {
+    metadata = {
         "format": FORMAT,
         "labels": json.dumps(network.labels, ensure_ascii=False),
         "layer_sizes": json.dumps(network.sizes),
         "layer_activations": json.dumps([layer.activation for layer in network.layers]),
         "parameters": str(network.parameter_count),
         "weights_sha256": weights_sha256(arrays),
-        "provenance": json.dumps(dict(provenance), ensure_ascii=False, allow_nan=False),
+        "provenance": _json(provenance),
         "golden_pixels": encode_floats(pixels),
         "golden_activations": encode_floats(activations),
     }
+    return metadata if evaluation is None else {**metadata, "evaluation": _json(evaluation)}
+
+
+def _json(values: Mapping[str, Any]) -> str:
+    return json.dumps(dict(values), ensure_ascii=False, allow_nan=False)
 
 
 def _golden_pixels(network: Network, examples: Batch | None) -> Batch:

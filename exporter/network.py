@@ -22,7 +22,13 @@ Batch = npt.NDArray[np.float32]
 Provenance = Mapping[str, str | int | float]
 """Where a network comes from: how it was trained, its accuracy and what that was measured on."""
 
+EvaluationRecord = Mapping[str, Any]
+"""The JSON object of an evaluation; `exporter.records` reads and writes it."""
+
 DEFAULT_ACTIVATION = "sigmoid"
+
+OTHER_KEYS = ("activations", "labels", "provenance", "examples", "evaluation")
+"""What a weights file may hold besides weights and biases."""
 
 SELU_ALPHA = 1.6732632423543772
 SELU_SCALE = 1.0507009873554805
@@ -178,15 +184,16 @@ class Network:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Saved:
-    """What a weights file holds: a network, where it comes from, and example images.
+    """What a weights file holds: a network, where it comes from, example images, an evaluation.
 
     `examples` (E, n_inputs) float32 in [0, 1] are meant for the model's golden examples; None when
-    the file has none.
+    the file has none. `evaluation` is None when the network wasn't measured.
     """
 
     network: Network
     provenance: Provenance
     examples: Batch | None
+    evaluation: EvaluationRecord | None = None
 
 
 def save(
@@ -195,6 +202,7 @@ def save(
     *,
     examples: Batch | None = None,
     provenance: Provenance | None = None,
+    evaluation: EvaluationRecord | None = None,
 ) -> None:
     """Write a weights file, atomically; the same arguments give the same bytes.
 
@@ -205,8 +213,9 @@ def save(
     - `labels`: the name of each output's class, as text
     - `provenance` (optional): a JSON object of texts and numbers, as one text
     - `examples` (optional): float32 images (E, n_in) in [0, 1]
+    - `evaluation` (optional): the JSON object that `exporter.records` describes, as one text
 
-    Raises WeightsError when `examples` or `provenance` can't be stored, OSError when the file can't
+    Raises WeightsError when one of the optional ones can't be stored, OSError when the file can't
     be written.
     """
     arrays: dict[str, npt.NDArray[Any]] = {}
@@ -220,6 +229,9 @@ def save(
     if examples is not None:
         arrays["examples"] = examples
         _read_examples(path, arrays, network.n_inputs)
+    if evaluation is not None:
+        arrays["evaluation"] = np.array(json.dumps(dict(evaluation), ensure_ascii=False))
+        _read_evaluation(path, arrays)
     publishing.write_file(path, _pack(arrays))
 
 
@@ -247,7 +259,8 @@ def load(path: Path) -> Saved:
     labels = _read_texts(path, arrays, "labels", n_outputs, "output")
     network = Network(tuple(layers), labels or tuple(str(index) for index in range(n_outputs)))
     examples = _read_examples(path, arrays, network.n_inputs)
-    return Saved(network, _read_provenance(path, arrays), examples)
+    provenance, evaluation = _read_provenance(path, arrays), _read_evaluation(path, arrays)
+    return Saved(network, provenance, examples, evaluation)
 
 
 def _known_activations() -> str:
@@ -298,11 +311,11 @@ def _count_layers(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> int:
                     f"{path}: {key} is missing; found {', '.join(sorted(arrays)) or 'nothing'}, "
                     "wanted W1, b1, W2, b2 and so on without a gap"
                 )
-    unknown = sorted(set(arrays) - numbered - {"activations", "labels", "provenance", "examples"})
+    unknown = sorted(set(arrays) - numbered - set(OTHER_KEYS))
     if unknown:
         raise WeightsError(
-            f"{path}: {unknown[0]} is an unknown key; known are W1, b1, W2, b2, ..., activations, "
-            "labels, provenance and examples"
+            f"{path}: {unknown[0]} is an unknown key; known are W1, b1, W2, b2, ..., "
+            + ", ".join(OTHER_KEYS)
         )
     return n_layers
 
@@ -374,16 +387,38 @@ def _read_texts(
 
 def _read_provenance(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> Provenance:
     """Return the provenance, which is empty when it isn't there."""
-    try:
-        provenance = json.loads(str(arrays["provenance"])) if "provenance" in arrays else {}
-    except json.JSONDecodeError as error:
-        raise WeightsError(f"{path}: provenance is not JSON: {error}") from error
-    if not isinstance(provenance, dict) or not all(
+    provenance = _read_object(path, arrays, "provenance") or {}
+    if not all(
         isinstance(value, str) or (isinstance(value, int | float) and math.isfinite(value))
         for value in provenance.values()
     ):
         raise WeightsError(f"{path}: provenance is not a JSON object of texts and numbers")
     return provenance
+
+
+def _read_evaluation(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> EvaluationRecord | None:
+    """Return the evaluation, or None when it isn't there; what it says is not looked at."""
+    evaluation = _read_object(path, arrays, "evaluation")
+    try:
+        json.dumps(evaluation, allow_nan=False)
+    except ValueError as error:
+        raise WeightsError(f"{path}: evaluation holds a number that is not finite") from error
+    return evaluation
+
+
+def _read_object(
+    path: Path, arrays: Mapping[str, npt.NDArray[Any]], key: str
+) -> dict[str, Any] | None:
+    """Return the JSON object in an array of one text, or None when the array isn't there."""
+    if key not in arrays:
+        return None
+    try:
+        content = json.loads(str(arrays[key]))
+    except json.JSONDecodeError as error:
+        raise WeightsError(f"{path}: {key} is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise WeightsError(f"{path}: {key} is not a JSON object")
+    return content
 
 
 def _read_examples(

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from exporter import network
-from exporter.evaluation import Accuracy
+from exporter import network, records
+from exporter.evaluation import Evaluation
 from exporter.network import Batch, Network, Provenance
 from exporter.training import Trained, TrainingOptions
 
@@ -68,16 +68,23 @@ def choose_examples(
     return images[[index for _, _, index in sorted(chosen)[:count]]]
 
 
-def record_test(path: Path, measured: Accuracy) -> None:
-    """Add a test's accuracy to a weights file's provenance; the rest of the file stays.
+def record_test(path: Path, measured: Evaluation) -> None:
+    """Put an evaluation on the test images into a weights file; the rest of the file stays.
 
     Raises WeightsError when the file can't be used, OSError when it can't be written.
     """
     saved = network.load(path)
+    accuracy = measured.accuracy
     provenance = {
         **saved.provenance,
-        "test_accuracy": measured.overall,
-        "test_correct": sum(measured.correct),
-        "test_images": measured.n_images,
+        "test_accuracy": accuracy.overall,
+        "test_correct": sum(accuracy.correct),
+        "test_images": accuracy.n_images,
     }
-    network.save(path, saved.network, examples=saved.examples, provenance=provenance)
+    network.save(
+        path,
+        saved.network,
+        examples=saved.examples,
+        provenance=provenance,
+        evaluation=records.encode(measured),
+    )

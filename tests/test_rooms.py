@@ -8,6 +8,7 @@ import pytest
 from tests.server_process import ROOT
 
 FORBIDDEN = {
+    "canonical": {"exporter", "server", "mlpserve", "grpc", "onnx", "onnxruntime", "tests"},
     "exporter": {"server", "mlpserve", "grpc", "onnxruntime", "tests"},
     "server": {"exporter", "onnx", "tests"},
     "mlpserve": {"server", "exporter", "onnx", "onnxruntime", "tests"},

@@ -1,53 +1,135 @@
 """Measure a network on MNIST."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import click
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from rich.progress import track
 
-from exporter import evaluation, mnist, network, origin
-from exporter.commands.common import clear_errors, data_option, weights_option
+import canonical
+from exporter import evaluation, mnist, network, origin, publishing, records, report, robustness
+from exporter.commands.common import PATH, clear_errors, data_option, weights_option
+from exporter.distortions import DISTORTIONS
+from exporter.evaluation import Evaluation
+from exporter.mnist import Labels
+from exporter.network import Batch, Network, Saved
+from exporter.robustness import Robustness
+from exporter.training import TrainingOptions
+
+Split = Literal["train", "validation", "test"]
 
 
 @click.command("evaluate")
 @weights_option
 @data_option
-@click.option("--split", type=click.Choice(["train", "test"]), default="test", show_default=True)
+@click.option(
+    "--split",
+    type=click.Choice(["train", "validation", "test"]),
+    default="test",
+    show_default=True,
+    help="Images to measure on; validation is the end of the training set, train what is before.",
+)
+@click.option(
+    "--distortions/--no-distortions",
+    default=True,
+    show_default=True,
+    help="Measure distorted images and images of no class too, which takes the most time.",
+)
+@click.option("--json", "json_path", type=PATH, metavar="FILE", help="Write all figures as JSON.")
+@click.option("--pictures", type=PATH, metavar="FOLDER", help="Draw the figures as PNG files.")
 @click.option(
     "--record",
     is_flag=True,
-    help="Write the test accuracy into the weights file; exports carry it on.",
+    help="Keep the figures of the test images in the weights file; exports carry them on.",
 )
 @clear_errors()
-def evaluate_command(weights: Path, data: Path, split: mnist.Split, record: bool) -> None:
-    """Measure a network's accuracy on MNIST.
+def evaluate_command(
+    weights: Path,
+    data: Path,
+    split: Split,
+    distortions: bool,
+    json_path: Path | None,
+    pictures: Path | None,
+    record: bool,
+) -> None:
+    """Measure a network on MNIST.
 
-    Prints a table of the classes, and the accuracy over all with its standard error.
+    Prints its accuracy of each class and over all, what it takes for what, whether it is as sure as
+    it is right, and its worst mistakes; then its accuracy on distorted images, as they are and in
+    canonical mode, and what it makes of images of no class.
     """
-    if record and split != "test":
-        raise click.UsageError("--record keeps the accuracy on the test images: add --split test")
+    if record and (split != "test" or not distortions):
+        raise click.UsageError(
+            "--record keeps the whole evaluation on the test images: leave out --split and "
+            "--no-distortions"
+        )
     saved = network.load(weights)
-    measured = evaluation.accuracy(saved.network, *mnist.load(data, split))
-    table = Table("label", "right", "images", "accuracy")
-    for column in table.columns[1:]:
-        column.justify = "right"
-    rows = zip(
-        saved.network.labels, measured.correct, measured.total, measured.per_class, strict=True
-    )
-    for label, correct, total, share in rows:
-        table.add_row(Text(label), f"{correct:,}", f"{total:,}", f"{share:.2%}" if total else "-")
-    table.add_section()
-    table.add_row(
-        "all", f"{sum(measured.correct):,}", f"{measured.n_images:,}", f"{measured.overall:.2%}"
-    )
+    images, labels = load(data, split, saved)
+    measured = evaluation.measure(saved.network, images, labels, split)
     console = Console()
-    console.print(table)
-    console.print(
-        f"Accuracy on the {split} images: {measured.overall:.2%} "
-        f"(standard error {measured.standard_error:.2%})",
-        highlight=False,
-    )
+    if distortions:
+        try:
+            measured = replace(
+                measured, robustness=measure_robustness(saved.network, images, labels)
+            )
+        except canonical.NotSquare:
+            click.echo(
+                f"No distortions: images of {images.shape[1]} pixels are not square.", err=True
+            )
+    report.show(measured, console)
+    if json_path:
+        content = json.dumps(records.encode(measured), indent=2, ensure_ascii=False)
+        publishing.write_file(json_path, f"{content}\n".encode())
+    if pictures:
+        with Console(stderr=True).status("drawing"):
+            draw(pictures, measured, images)
     if record:
         origin.record_test(weights, measured)
+
+
+def load(folder: Path, split: Split, saved: Saved) -> tuple[Batch, Labels]:
+    """Return the images (N, P) and labels (N,) of a split.
+
+    As many images at the end of the training set are for validation as the network's provenance
+    says. Raises MnistError when a file can't be used, EvaluationError when no image is left.
+    """
+    if split == "test":
+        return mnist.load(folder, "test")
+    images, labels = mnist.load(folder, "train")
+    n_validation = saved.provenance.get("validation_images", TrainingOptions().n_validation)
+    if not isinstance(n_validation, int) or not 0 < n_validation < len(images):
+        raise evaluation.EvaluationError(
+            f"validation_images: {n_validation!r} in the provenance, wanted 1 to "
+            f"{len(images) - 1}, since {folder} has {len(images)} training images"
+        )
+    n_train = len(images) - n_validation
+    chosen = slice(n_train) if split == "train" else slice(n_train, None)
+    return images[chosen], labels[chosen]
+
+
+def draw(folder: Path, measured: Evaluation, images: Batch) -> None:
+    """Write the pictures of an evaluation on images (N, P)."""
+    # Here, because matplotlib takes long to import.
+    from exporter import charts
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, picture in charts.draw(measured, images).items():
+        publishing.write_file(folder / name, picture)
+
+
+def measure_robustness(measured: Network, images: Batch, labels: Labels) -> Robustness:
+    """Measure distorted images and images of no class behind a progress bar."""
+    console = Console(stderr=True)
+    rows = track(
+        robustness.distorted(measured, images, labels),
+        description="distortions",
+        total=len(DISTORTIONS),
+        console=console,
+        transient=True,
+        # It would leave an empty line in a file.
+        disable=not console.is_terminal,
+    )
+    return Robustness(tuple(rows), tuple(robustness.strangers(measured, images, labels)))

@@ -27,6 +27,11 @@ def export_command(weights: Path, repository: Path, name: str, version: int | No
     The version appears whole or not at all, and one that exists is never changed.
     """
     saved = network.load(weights)
-    model = graph.build(saved.network, examples=saved.examples, provenance=saved.provenance)
+    model = graph.build(
+        saved.network,
+        examples=saved.examples,
+        provenance=saved.provenance,
+        evaluation=saved.evaluation,
+    )
     click.echo(publishing.publish(model, repository, name, version))
     click.echo(f"Serve it with: python -m server --repository {repository}", err=True)

@@ -6,7 +6,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from exporter import graph, network, publishing
+from exporter import graph, network, publishing, records, report
 from exporter.commands.common import PATH, clear_errors
 
 
@@ -24,7 +24,12 @@ def inspect_command(path: Path) -> None:
     path = publishing.find_model(path)
     if path.suffix == ".npz":
         saved = network.load(path)
-        model = graph.build(saved.network, examples=saved.examples, provenance=saved.provenance)
+        model = graph.build(
+            saved.network,
+            examples=saved.examples,
+            provenance=saved.provenance,
+            evaluation=saved.evaluation,
+        )
     else:
         model = graph.read(path)
     found = graph.describe(path, model)
@@ -46,6 +51,8 @@ def inspect_command(path: Path) -> None:
         ),
         *((key, str(value)) for key, value in found.provenance.items()),
     ]
+    if found.evaluation is not None:
+        rows.append(("evaluation", report.summary(records.decode(found.evaluation))))
     width = max(len(key) for key, _ in rows)
     console = Console()
     for key, value in rows:

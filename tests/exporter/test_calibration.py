@@ -5,6 +5,7 @@ import pytest
 
 from exporter import backpropagation, calibration
 from exporter.backpropagation import Array
+from exporter.calibration import Bin
 
 
 def answers(temperature: float, shift: float) -> tuple[Array, Array]:
@@ -68,3 +69,12 @@ def test_top_calibration_error_by_hand() -> None:
 def test_share_without_bright_output_by_hand() -> None:
     outputs = np.array([[0.9, 0.1], [0.5, 0.5], [0.51, 0.6], [0.0, 0.2]], np.float32)
     assert calibration.share_without_bright_output(outputs) == 0.5
+
+
+def test_reliability_by_hand() -> None:
+    outputs = np.array([[0.91, 0.1], [0.95, 0.2], [1.0, 0.0], [0.3, 0.65]], np.float32)
+    empty = Bin(0, 0, 0.0)
+    bins = calibration.reliability(outputs, np.array([0, 1, 0, 1]), n_bins=4)
+    assert bins[:2] == (empty, empty)
+    assert [(one.images, one.correct) for one in bins[2:]] == [(1, 1), (3, 2)]
+    assert [one.mean_output for one in bins[2:]] == pytest.approx([0.65, 2.86 / 3])

@@ -9,7 +9,7 @@ import onnx
 import pytest
 from click.testing import CliRunner, Result
 
-from exporter import cli, mnist, network
+from exporter import cli, network
 from tests.exporter.mirror import Mirror, serve
 from tests.exporter.networks import random_batch, random_network
 from tests.server_process import ROOT, environment
@@ -90,51 +90,12 @@ def test_export_that_is_refused(tmp_path: Path, weights: Path) -> None:
     assert in_the_way in refused("export", "--weights", weights, "--repository", weights)
 
 
-def test_evaluate(weights: Path) -> None:
-    result = run("evaluate", "--weights", weights, "--data", DATA)
-    assert result.exit_code == 0, result.output
-    images, labels = mnist.load(DATA, "test")
-    outputs = network.load(weights).network.forward(images)[-1]
-    right = float(np.mean(outputs.argmax(axis=1) == labels))
-    assert f"Accuracy on the test images: {right:.2%} (standard error 0." in result.stdout
-    assert result.stdout.count("class ") == 10
-    assert "10,000" in result.stdout
-
-
 def test_data_from_the_environment_and_none_at_all(tmp_path: Path, weights: Path) -> None:
-    command = ("evaluate", "--weights", weights)
+    command = ("evaluate", "--no-distortions", "--weights", weights)
     assert run(*command, MLPSERVE_MNIST=str(DATA)).exit_code == 0
     line = refused(*command, MLPSERVE_MNIST=str(tmp_path))
     assert f"{tmp_path} has no t10k-images-idx3-ubyte.gz; download MNIST with" in line
     assert "python -m exporter fetch" in line
-
-
-def test_evaluate_a_network_of_another_size(tmp_path: Path) -> None:
-    network.save(tmp_path / "w.npz", random_network((9, 10)))
-    line = refused("evaluate", "--weights", tmp_path / "w.npz", "--data", DATA)
-    assert "batch: float32 (10000, 784), wanted float32 (N, 9)" in line
-    network.save(tmp_path / "w.npz", random_network((784, 9)))
-    line = refused("evaluate", "--weights", tmp_path / "w.npz", "--data", DATA)
-    assert "labels from 0 to 9, but the network's 9 outputs" in line
-
-
-def test_evaluate_records_in_the_file_what_it_measured(tmp_path: Path, weights: Path) -> None:
-    before = network.load(weights)
-    assert run("evaluate", "--weights", weights, "--data", DATA).exit_code == 0
-    assert "test_accuracy" not in network.load(weights).provenance
-    assert run("evaluate", "--weights", weights, "--data", DATA, "--record").exit_code == 0
-    after = network.load(weights)
-    images, labels = mnist.load(DATA, "test")
-    right = np.mean(after.network.forward(images)[-1].argmax(axis=1) == labels)
-    assert after.provenance["test_accuracy"] == right
-    assert after.provenance["test_images"] == 10_000
-    assert {**before.provenance, **after.provenance} == after.provenance
-    assert before.examples is not None
-    np.testing.assert_array_equal(after.examples, before.examples)
-    assert f"test_accuracy    {right}" in run("inspect", weights).stdout
-    result = run("evaluate", "--weights", weights, "--data", DATA, "--split", "train", "--record")
-    assert result.exit_code == 2
-    assert "--record keeps the accuracy on the test images" in result.stderr
 
 
 def test_inspect_of_what_is_no_model(tmp_path: Path) -> None:
@@ -157,7 +118,7 @@ def test_fetch_from_a_mirror_that_lacks_a_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("command", ["", "train", "export", "evaluate", "fetch", "inspect"])
+@pytest.mark.parametrize("command", ["", "train", "export", "evaluate", "card", "fetch", "inspect"])
 def test_help(command: str) -> None:
     result = run(*command.split(), "--help")
     assert result.exit_code == 0

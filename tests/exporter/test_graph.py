@@ -128,6 +128,13 @@ def test_metadata() -> None:
     np.testing.assert_array_equal(floats(golden[1]).reshape(8, 2), network.forward(pixels)[-1])
 
 
+def test_evaluation_travels_in_the_metadata() -> None:
+    evaluation = {"accuracy": 0.5, "labels": ["β"]}
+    model = graph.build(random_network((6, 2)), evaluation=evaluation)
+    assert json.loads(metadata(model)["evaluation"]) == evaluation
+    assert graph.describe(Path("model.onnx"), model).evaluation == evaluation
+
+
 @pytest.mark.parametrize("n_examples", [3, 8, 11])
 def test_examples_become_the_golden_images(n_examples: int) -> None:
     network = random_network((6, 2))
@@ -163,6 +170,7 @@ def test_description() -> None:
     assert found.labels == ("class 0", "class 1")
     assert (found.layer_sizes, found.layer_activations) == ((6, 5, 2), ("tanh", "identity"))
     assert (found.parameters, found.provenance, found.golden_images) == (47, {"seed": 1}, 8)
+    assert found.evaluation is None
     assert found.weights_match
     assert found.golden_difference <= 1e-6
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exporter import evaluation, network, origin, training
+from exporter import evaluation, network, origin, records, training
 from tests.exporter.training_process import OPTIONS, stripes
 
 SHORT = replace(OPTIONS, epochs=30)
@@ -68,16 +68,17 @@ def test_a_test_is_recorded_and_the_rest_stays(trained: training.Trained, tmp_pa
     provenance = origin.describe(trained, SHORT, "stripes", 240)
     examples = origin.choose_examples(trained.network, images, labels)
     network.save(path, trained.network, examples=examples, provenance=provenance)
-    measured = evaluation.accuracy(trained.network, images, labels)
+    measured = evaluation.measure(trained.network, images, labels, "test")
     for _ in range(2):
         origin.record_test(path, measured)
         saved = network.load(path)
         assert saved.provenance == {
             **provenance,
-            "test_accuracy": measured.overall,
-            "test_correct": sum(measured.correct),
+            "test_accuracy": measured.accuracy.overall,
+            "test_correct": sum(measured.accuracy.correct),
             "test_images": 300,
         }
+        assert saved.evaluation == records.encode(measured)
         assert saved.examples is not None
         np.testing.assert_array_equal(saved.examples, examples)
         for found, wanted in zip(saved.network.layers, trained.network.layers, strict=True):

@@ -36,8 +36,9 @@ def test_what_is_saved_comes_back(tmp_path: Path) -> None:
         "optimizer": "AdamW, β₁ = 0.9",
     }
     examples = random_batch(8, 5)
+    evaluation = {"accuracy": 0.5, "confusion": [[1, 1], [0, 0]], "labels": ["β", ""]}
     path = tmp_path / "weights.npz"
-    network.save(path, original, examples=examples, provenance=provenance)
+    network.save(path, original, examples=examples, provenance=provenance, evaluation=evaluation)
     saved = network.load(path)
     for found, wanted in zip(saved.network.layers, original.layers, strict=True):
         np.testing.assert_array_equal(found.weights, wanted.weights)
@@ -47,13 +48,18 @@ def test_what_is_saved_comes_back(tmp_path: Path) -> None:
     assert saved.provenance == provenance
     assert saved.examples is not None
     np.testing.assert_array_equal(saved.examples, examples)
+    assert saved.evaluation == evaluation
     assert [entry.name for entry in tmp_path.iterdir()] == ["weights.npz"]
 
 
 def test_keys_are_those_documented(tmp_path: Path) -> None:
     path = tmp_path / "weights.npz"
     network.save(
-        path, random_network((3, 2, 2)), examples=random_batch(1, 3), provenance={"seed": 1}
+        path,
+        random_network((3, 2, 2)),
+        examples=random_batch(1, 3),
+        provenance={"seed": 1},
+        evaluation={"accuracy": 0.5},
     )
     with np.load(path, allow_pickle=False) as archive:
         assert archive.files == [
@@ -65,10 +71,12 @@ def test_keys_are_those_documented(tmp_path: Path) -> None:
             "labels",
             "provenance",
             "examples",
+            "evaluation",
         ]
         assert archive["W1"].shape == (2, 3)
         assert archive["activations"].tolist() == ["sigmoid", "sigmoid"]
         assert json.loads(str(archive["provenance"])) == {"seed": 1}
+        assert json.loads(str(archive["evaluation"])) == {"accuracy": 0.5}
 
 
 def test_same_network_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -92,6 +100,8 @@ def test_failed_save_leaves_the_old_file(tmp_path: Path) -> None:
         network.WeightsError, match="provenance is not a JSON object of texts and numbers"
     ):
         network.save(path, random_network((3, 2)), provenance={"accuracy": float("nan")})
+    with pytest.raises(network.WeightsError, match="evaluation holds a number that is not finite"):
+        network.save(path, random_network((3, 2)), evaluation={"accuracy": float("nan")})
     with pytest.raises(TypeError):
         publishing.write_file(path, "text")  # type: ignore[arg-type]  # fails after the file is open
     assert path.read_bytes() == before
@@ -104,6 +114,7 @@ def test_defaults_of_a_bare_file(tmp_path: Path) -> None:
     assert saved.network.labels == ("0", "1")
     assert saved.provenance == {}
     assert saved.examples is None
+    assert saved.evaluation is None
 
 
 def test_compressed_and_fortran_ordered_arrays_are_read(tmp_path: Path) -> None:
@@ -175,8 +186,11 @@ GOOD = arrays()
         ({"labels": [1, 2]}, "labels is int64 (2,), wanted text (2,)"),
         ({"labels": ["a", ""]}, "labels has an empty text"),
         ({"provenance": "{"}, "provenance is not JSON"),
-        ({"provenance": "[1]"}, "provenance is not a JSON object of texts and numbers"),
+        ({"provenance": "[1]"}, "provenance is not a JSON object"),
         ({"provenance": '{"a": {}}'}, "provenance is not a JSON object of texts and numbers"),
+        ({"evaluation": "{"}, "evaluation is not JSON"),
+        ({"evaluation": "[1]"}, "evaluation is not a JSON object"),
+        ({"evaluation": '{"a": [1e999]}'}, "evaluation holds a number that is not finite"),
         ({"examples": np.zeros((2, 5), np.float32)}, "examples has shape (2, 5), wanted (E, 4)"),
         ({"examples": np.zeros((0, 4), np.float32)}, "examples has shape (0, 4), wanted (E, 4)"),
         ({"examples": np.zeros((2, 4))}, "examples holds float64, wanted float32"),

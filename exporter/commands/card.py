@@ -1,0 +1,30 @@
+"""Write a network's model card."""
+
+from pathlib import Path
+
+import click
+
+from exporter import model_card, network, publishing
+from exporter.commands.common import PATH, clear_errors, weights_option
+
+
+@click.command("card")
+@weights_option
+@click.option(
+    "--output",
+    type=PATH,
+    default=Path("model-card.md"),
+    show_default=True,
+    help="File to write; its pictures are looked for in a folder of the same name without .md.",
+)
+@clear_errors()
+def card_command(weights: Path, output: Path) -> None:
+    """Write a network's model card, as Markdown.
+
+    It tells what the network is, how it was trained, how well it does, and what it can't do: all
+    that its weights file says since evaluate --record. The pictures are those that
+    evaluate --pictures draws.
+    """
+    card = model_card.write(weights.stem, network.load(weights), output.stem)
+    publishing.write_file(output, card.encode())
+    click.echo(output)

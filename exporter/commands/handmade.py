@@ -1,0 +1,65 @@
+"""Write the network whose weights are set by hand."""
+
+from pathlib import Path
+
+import click
+
+from exporter import handmade, mnist, network, publishing
+from exporter.commands.common import PATH, WEIGHTS, clear_errors, data_option
+
+SHOWN = 3
+"""Which of the examples the page shows the network at: the 3."""
+
+
+@click.command("handmade")
+@click.option(
+    "--output",
+    type=PATH,
+    default=Path("checkpoints/handmade.npz"),
+    show_default=True,
+    help="Weights file to write.",
+)
+@click.option(
+    "--page",
+    type=PATH,
+    metavar="FILE.md",
+    help="Also write the page that explains each number, its pictures in a folder beside it.",
+)
+@data_option
+@clear_errors()
+def handmade_command(output: Path, page: Path | None, data: Path) -> None:
+    """Write the network whose weights are set by hand.
+
+    Nothing is trained: strokes, patterns of strokes and digits, each number with its reason. The
+    examples in the file are those of the network that ships. Export it like any other. MNIST's
+    test images are needed for --page alone, which measures both networks on them.
+    """
+    shipped = network.load(WEIGHTS)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    network.save(
+        output, handmade.build(), examples=shipped.examples, provenance=handmade.PROVENANCE
+    )
+    click.echo(output)
+    if page:
+        write_page(page, shipped, data)
+        click.echo(page)
+    click.echo(
+        f"Export it with: python -m exporter export --weights {output} --name handmade", err=True
+    )
+
+
+def write_page(path: Path, shipped: network.Saved, data: Path) -> None:
+    """Write the page and its pictures."""
+    # Here, because matplotlib takes long to import.
+    from exporter import handmade_page
+
+    images, labels = mnist.load(data, "test")
+    folder = path.with_suffix("")
+    folder.mkdir(parents=True, exist_ok=True)
+    publishing.write_file(folder / "strokes.png", handmade_page.draw_strokes())
+    publishing.write_file(folder / "patterns.png", handmade_page.draw_patterns())
+    if shipped.examples is not None:
+        at_work = handmade_page.draw_at_work(shipped.examples[SHOWN])
+        publishing.write_file(folder / "at-work.svg", at_work.encode())
+    text = handmade_page.write(folder.name, shipped.network, images, labels)
+    publishing.write_file(path, text.encode())

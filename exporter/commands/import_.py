@@ -1,0 +1,202 @@
+"""Import other people's weights."""
+
+import io
+import re
+import shlex
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args
+
+import click
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from exporter import importing, network, publishing
+from exporter.commands.common import PATH, clear_errors
+from exporter.importing.assembly import HIDDEN, OUTPUTS, Imported
+from exporter.importing.source import Choices, Orientation, Scaling
+from exporter.network import Batch, WeightsError
+
+
+def read_names(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str, ...] | None:
+    """Return the names in a text such as relu,tanh."""
+    return None if text is None else tuple(name.strip() for name in text.split(","))
+
+
+def read_numbers(_: click.Context, parameter: click.Parameter, text: str) -> npt.ArrayLike:
+    """Return a number, or the array in a .npy file."""
+    try:
+        return np.load(text, allow_pickle=False) if text.endswith(".npy") else float(text)
+    except (OSError, ValueError) as error:
+        raise click.BadParameter(
+            f"{text!r}, wanted a number, or a .npy file with one for each pixel", param=parameter
+        ) from error
+
+
+@click.command("import")
+@click.argument("path", type=PATH, metavar="FILE")
+@click.option("--name", help="Name of the model.  [default: FILE's name]")
+@click.option(
+    "--output",
+    type=PATH,
+    show_default="checkpoints/NAME.npz",
+    help="Weights file to write.",
+)
+@click.option(
+    "--activation",
+    callback=read_names,
+    metavar="NAME[,NAME...]",
+    help=f"Of the hidden layers, one for all or one for each: {', '.join(HIDDEN)}.",
+)
+@click.option(
+    "--output-activation",
+    type=click.Choice(OUTPUTS),
+    help="Of the output layer; identity when the network ends in logits.",
+)
+@click.option(
+    "--orientation",
+    type=click.Choice(get_args(Orientation)),
+    help="Which way round weights are, (n_out, n_in) or (n_in, n_out).  [default: as they fit]",
+)
+@click.option(
+    "--labels",
+    callback=read_names,
+    metavar="NAME,NAME...",
+    help="Names of the classes.  [default: the file's, else 0, 1, 2, ...]",
+)
+@click.option("--labels-file", type=PATH, help="Text file with a class's name on each line.")
+@click.option(
+    "--input-scale",
+    type=float,
+    default=1.0,
+    show_default=True,
+    help="What pixels from 0 to 1 were multiplied by, such as 255.",
+)
+@click.option(
+    "--input-mean",
+    default="0",
+    callback=read_numbers,
+    show_default=True,
+    metavar="NUMBER|NPY",
+    help="What was then taken away.",
+)
+@click.option(
+    "--input-std",
+    default="1",
+    callback=read_numbers,
+    show_default=True,
+    metavar="NUMBER|NPY",
+    help="What it was then divided by.",
+)
+@click.option(
+    "--examples",
+    type=PATH,
+    help="Images (.npy, or .npz with one array) that the model is to carry as golden examples.",
+)
+@clear_errors()
+def import_command(
+    path: Path,
+    name: str | None,
+    output: Path | None,
+    activation: Sequence[str] | None,
+    output_activation: str | None,
+    orientation: Orientation | None,
+    labels: Sequence[str] | None,
+    labels_file: Path | None,
+    input_scale: float,
+    input_mean: npt.ArrayLike,
+    input_std: npt.ArrayLike,
+    examples: Path | None,
+) -> None:
+    """Import weights from NumPy, PyTorch or scikit-learn.
+
+    FILE is an .npz of arrays, a .safetensors file of a PyTorch state dict, or a .skops file of
+    scikit-learn's MLPClassifier. Pickles (.pkl, .joblib, .pt) are never opened.
+
+    Says what was read and what was changed, and writes a weights file for export. The server gives
+    pixels from 0 to 1; if the network was trained on something else, --input-scale, --input-mean
+    and --input-std tell what, and its first layer is changed to fit.
+    """
+    if labels is not None and labels_file is not None:
+        raise click.UsageError("--labels and --labels-file say the same; give one of them")
+    if labels_file is not None:
+        labels = read_lines(labels_file)
+    name = name or re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).lstrip("._-") or "imported"
+    if not publishing.MODEL_NAME.fullmatch(name):
+        raise click.BadParameter(
+            f"{name!r}, wanted letters, digits, '.', '_' and '-', beginning with a letter or digit",
+            param_hint="--name",
+        )
+    output = output or Path("checkpoints") / f"{name}.npz"
+    if output.exists() and path.exists() and output.samefile(path):
+        raise click.UsageError(f"--output {output} is FILE itself; give another one")
+    choices = Choices(
+        activation,
+        output_activation,
+        orientation,
+        labels,
+        Scaling(input_scale, input_mean, input_std),
+    )
+    imported, provenance = importing.from_file(path, choices)
+    images = None if examples is None else read_examples(examples)
+    show(imported, Console(stderr=True))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    network.save(output, imported.network, examples=images, provenance=provenance)
+    click.echo(output)
+    click.echo(
+        f"Export it with: python -m exporter export --weights {shlex.quote(str(output))} "
+        f"--name {name}\n"
+        f"Serve it with: python -m server --default-model {name}",
+        err=True,
+    )
+
+
+def read_lines(path: Path) -> list[str]:
+    """Return the lines of a text file."""
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise WeightsError(f"{path} is not text in UTF-8: {error}; save it so") from error
+
+
+def read_examples(path: Path) -> Batch:
+    """Return the images in a file, (E, pixels) in [0, 1]; those in bytes are divided by 255."""
+    content = io.BytesIO(path.read_bytes())
+    try:
+        images = np.load(content, allow_pickle=False)
+        if not isinstance(images, np.ndarray):
+            with images as archive:
+                if len(archive.files) != 1:
+                    raise WeightsError(
+                        f"{path} holds {len(archive.files)} arrays, wanted the images alone"
+                    )
+                images = archive[archive.files[0]]
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise WeightsError(f"{path} can't be read: {error}; write it with numpy.save") from error
+    flat = images.reshape(len(images), -1) if images.ndim > 1 else images
+    pixels: Batch = flat.astype(np.float32)
+    return pixels / np.float32(255) if images.dtype == np.uint8 else pixels
+
+
+def show(imported: Imported, console: Console) -> None:
+    """Print a row for each layer, and a line for each thing that was changed."""
+    table = Table("layer", "weights", "biases", "shape", "turned", "activation")
+    for index, layer in enumerate(imported.layers, start=1):
+        table.add_row(
+            str(index),
+            Text(layer.weights_name),
+            Text(layer.biases_name or "none"),
+            " x ".join(map(str, layer.shape)),
+            "yes" if layer.turned else "no",
+            layer.activation,
+        )
+    console.print(f"Read as {imported.origin}:", markup=False, highlight=False)
+    console.print(table)
+    labels = ", ".join(imported.network.labels)
+    console.print(f"labels: {labels}", markup=False, highlight=False)
+    for note in imported.notes:
+        console.print(f"- {note}", markup=False, highlight=False)

@@ -1,0 +1,68 @@
+"""Look inside a network."""
+
+import dataclasses
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+
+from exporter import mnist, network, publishing
+from exporter.commands.common import PATH, clear_errors, data_option, weights_option
+from exporter.insight import findings, measure, page, pictures
+
+
+def recipe_of(saved: network.Saved) -> str:
+    """Return how a network was trained, empty when its file doesn't tell."""
+    return str(saved.provenance.get("recipe", ""))
+
+
+@click.command("look")
+@weights_option
+@data_option
+@click.option(
+    "--beside",
+    type=PATH,
+    help="Weights file of another network, whose first layer is measured for comparison.",
+)
+@click.option(
+    "--output",
+    type=PATH,
+    default=Path("looking-inside"),
+    show_default=True,
+    help="Folder of the pictures and numbers; the page is beside it, with .md at its end.",
+)
+@clear_errors()
+def look_command(weights: Path, data: Path, beside: Path | None, output: Path) -> None:
+    """Look inside a network.
+
+    Writes OUTPUT.md, a page on what the hidden neurons respond to, whether they see edges and
+    loops, and what the outputs like most. Its pictures and its numbers, findings.json, are in
+    OUTPUT. All is measured on the last 10,000 training images, which training keeps for validation.
+    """
+    saved = network.load(weights)
+    other = network.load(beside) if beside else None
+    images, labels = mnist.load(data, "train")
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("starting", total=len(measure.STAGES) + 1)
+
+        def report(stage: str) -> None:
+            progress.update(task, completed=measure.STAGES.index(stage), description=stage)
+
+        insight = measure.look(saved.network, images, labels, report=report)
+        found = dataclasses.replace(insight.findings, recipe=recipe_of(saved))
+        progress.update(task, completed=len(measure.STAGES), description="pictures")
+        drawn = pictures.draw_all(saved.network, insight)
+        if other:
+            compared = measure.compare(other.network, insight, recipe_of(other))
+            found = dataclasses.replace(found, beside=compared)
+            drawn["beside.png"] = pictures.draw_weights(other.network)
+        progress.update(task, completed=len(measure.STAGES) + 1, description="done")
+    output.mkdir(parents=True, exist_ok=True)
+    for name, content in drawn.items():
+        publishing.write_file(output / name, content)
+    publishing.write_file(output / "findings.json", findings.to_json(found).encode())
+    path = output.with_name(f"{output.name}.md")
+    publishing.write_file(path, page.render(found, output.name).encode())
+    click.echo(path)

@@ -1,0 +1,98 @@
+"""Other people's weights: from NumPy, PyTorch and scikit-learn to a network.
+
+from exporter import importing, network
+imported = importing.from_arrays([W1, b1, W2, b2], activation="relu", output="softmax")
+network.save(path, imported)
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from exporter.importing import arrays, files, sklearn
+from exporter.importing.assembly import Imported, assemble
+from exporter.importing.source import Choices, Orientation, Scaling, Source
+from exporter.network import Network, Provenance, WeightsError
+
+Tell = Callable[[str], object]
+
+
+def from_arrays(
+    given: Mapping[str, npt.ArrayLike] | Sequence[npt.ArrayLike],
+    *,
+    activation: str | Sequence[str] | None = None,
+    output: str | None = None,
+    orientation: Orientation | None = None,
+    labels: Sequence[str] | None = None,
+    input_scale: float = 1.0,
+    input_mean: npt.ArrayLike = 0.0,
+    input_std: npt.ArrayLike = 1.0,
+    tell: Tell | None = None,
+) -> Network:
+    """Return the network of arrays: weights, biases, weights, biases, from input to output.
+
+    `given` is a sequence, or a mapping with names such as `W1`, `fc1.weight` or `coefs_0`. Weights
+    have two dimensions; biases have one, and may be missing. `activation` is that of the hidden
+    layers, or one for each; `output` that of the output layer; `orientation` is needed only when
+    the shapes fit both ways. The weights were trained on (input_scale * pixel - input_mean) /
+    input_std, which is folded into the first layer. `tell` gets a line for each thing that was
+    changed, such as `print`.
+
+    Raises WeightsError when the arrays don't make a network; NetworkError for labels that don't
+    fit.
+    """
+    scaling = Scaling(input_scale, input_mean, input_std)
+    choices = Choices(activation, output, orientation, labels, scaling)
+    return _network(arrays.read(given), choices, tell)
+
+
+def from_sklearn(
+    classifier: Any,
+    *,
+    labels: Sequence[str] | None = None,
+    input_scale: float = 1.0,
+    input_mean: npt.ArrayLike = 0.0,
+    input_std: npt.ArrayLike = 1.0,
+    tell: Tell | None = None,
+) -> Network:
+    """Return the network of a fitted MLPClassifier, or of a pipeline StandardScaler, MLPClassifier.
+
+    `labels` are the classifier's classes unless given. See `from_arrays` for the rest. Raises
+    WeightsError when it is something else or not fitted.
+    """
+    scaling = Scaling(input_scale, input_mean, input_std)
+    return _network(sklearn.read(classifier), Choices(labels=labels, scaling=scaling), tell)
+
+
+def from_file(path: Path, choices: Choices) -> tuple[Imported, Provenance]:
+    """Return the network in an .npz, .safetensors or .skops file, and where it comes from.
+
+    Raises WeightsError when the file can't be used or says something else than the choices,
+    NetworkError for labels that don't fit.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"{path} can't be read: {error.strerror}") from error
+    source = files.read(path, content)
+    try:
+        imported = assemble(source, choices)
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from error
+    return imported, {
+        "source": path.name,
+        "source_sha256": hashlib.sha256(content).hexdigest(),
+        "origin": imported.origin,
+        "changes": "; ".join(imported.notes) or "none",
+    }
+
+
+def _network(source: Source, choices: Choices, tell: Tell | None) -> Network:
+    imported = assemble(source, choices)
+    if tell is not None:
+        for note in imported.notes:
+            tell(note)
+    return imported.network

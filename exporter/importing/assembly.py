@@ -1,0 +1,237 @@
+"""From what an origin says to a network: each layer ordered, turned, scaled and converted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from exporter.importing.arrangement import arrange
+from exporter.importing.source import Array, Choices, Source, SourceLayer
+from exporter.network import ACTIVATIONS, Batch, Layer, Network, WeightsError
+
+ALL = tuple(ACTIVATIONS)
+HIDDEN = tuple(name for name in ALL if name != "softmax")
+OUTPUTS = ("softmax", "sigmoid", "identity")
+
+LARGEST = float(np.finfo(np.float32).max)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedLayer:
+    """Where a layer came from: names of its arrays, the shape of the weights there, and if turned.
+
+    `biases_name` is empty when there were none.
+    """
+
+    weights_name: str
+    biases_name: str
+    shape: tuple[int, ...]
+    turned: bool
+    activation: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Imported:
+    """A network, where its layers came from, and a line for each thing that was changed."""
+
+    network: Network
+    origin: str
+    layers: tuple[ImportedLayer, ...]
+    notes: tuple[str, ...]
+
+
+def assemble(source: Source, choices: Choices) -> Imported:
+    """Return the network of a source, with what the user chose where the source says nothing.
+
+    Raises WeightsError when they don't make a network or contradict each other, NetworkError when
+    the labels don't fit.
+    """
+    found, turned, arranged = arrange(source, choices.orientation)
+    activations = _activations(source, choices, len(found))
+    notes = [*source.notes, *arranged]
+    weights, biases = _exact(found, turned)
+    missing = [layer.weights_name for layer in found if layer.biases is None]
+    if missing:
+        notes.append(f"no biases beside {', '.join(missing)}: taken as zeros")
+    for scaling in (source.scaling, choices.scaling):
+        first = weights[0], biases[0]
+        weights[0], biases[0] = scaling.fold(*first)
+        if not all(map(np.array_equal, first, (weights[0], biases[0]))):
+            notes.append(f"inputs were {scaling}: folded into the first layer")
+    if len(biases[-1]) == 1:
+        output = activations[-1]
+        weights[-1], biases[-1] = split_output(weights[-1], biases[-1], output)
+        notes.append(
+            f"one output neuron z became two, {output}(-z) and {output}(z): weights (-w, w), "
+            "biases (-b, b)"
+        )
+    names = [
+        name
+        for layer in found
+        for name in (layer.weights_name, layer.biases_name or f"biases beside {layer.weights_name}")
+    ]
+    exact = [array for pair in zip(weights, biases, strict=True) for array in pair]
+    rounded = [_rounded(name, array) for name, array in zip(names, exact, strict=True)]
+    dtypes = _dtypes(found) - {"float32"}
+    if dtypes:
+        told = f"converted from {', '.join(sorted(dtypes))} to float32"
+        notes.append(f"{told}: {_rounding(names, exact, rounded)}")
+    network = Network(
+        tuple(map(Layer, rounded[::2], rounded[1::2], activations)),
+        _labels(source, choices, len(biases[-1])),
+    )
+    _check_activations(network)
+    layers = tuple(
+        ImportedLayer(layer.weights_name, layer.biases_name, layer.weights.shape, turned, name)
+        for layer, name in zip(found, activations, strict=True)
+    )
+    return Imported(network, source.origin, layers, tuple(notes))
+
+
+def split_output(weights: Array, biases: Array, activation: str) -> tuple[Array, Array]:
+    """Return the two output neurons, for no and for yes, of a network with one: -z and z.
+
+    Since 1 - sigmoid(z) = sigmoid(-z), they hold 1 - p and p where the one held p; the identity
+    keeps the brighter one right. Raises WeightsError for any other activation.
+    """
+    if activation not in ("sigmoid", "identity"):
+        raise WeightsError(
+            f"output: {activation} of one neuron can't tell two classes apart, wanted sigmoid or "
+            "identity"
+        )
+    return np.concatenate([-weights, weights]), np.concatenate([-biases, biases])
+
+
+def _exact(found: Sequence[SourceLayer], turned: bool) -> tuple[list[Array], list[Array]]:
+    """Return weights (n_out, n_in) and biases (n_out,) of each layer as float64."""
+    weights = [_numbers(layer.weights_name, layer.weights) for layer in found]
+    if turned:
+        weights = [matrix.T for matrix in weights]
+    biases = [
+        np.zeros(len(matrix))
+        if layer.biases is None
+        else _numbers(layer.biases_name, layer.biases).reshape(-1)
+        for layer, matrix in zip(found, weights, strict=True)
+    ]
+    return weights, biases
+
+
+def _dtypes(found: Sequence[SourceLayer]) -> set[str]:
+    arrays = [array for layer in found for array in (layer.weights, layer.biases)]
+    return {str(array.dtype) for array in arrays if array is not None}
+
+
+def _activations(source: Source, choices: Choices, n_layers: int) -> tuple[str, ...]:
+    """Return each layer's activation, from the source or the user but never guessed."""
+    n_hidden = n_layers - 1
+    chosen = choices.activation
+    hidden = _agreed(
+        "activation",
+        _for_each(source.activations, n_hidden),
+        _for_each((chosen,) if isinstance(chosen, str) else chosen, n_hidden),
+    )
+    output = _agreed("output", _alone(source.output), _alone(choices.output))
+    if hidden is None and n_hidden:
+        raise WeightsError(
+            "activation: arrays don't tell what the hidden layers compute; say it with activation, "
+            f"--activation on the command line: one of {', '.join(HIDDEN)}"
+        )
+    if output is None:
+        raise WeightsError(
+            "output: arrays don't tell what the output layer computes; say it with output, "
+            f"--output-activation on the command line: one of {', '.join(OUTPUTS)}; a network "
+            "whose loss takes logits ends in identity"
+        )
+    for field, names, known in (("activation", hidden or (), HIDDEN), ("output", output, ALL)):
+        for name in names:
+            if name not in known:
+                raise WeightsError(f"{field}: {name!r}, wanted one of {', '.join(known)}")
+    return (*(hidden or ()), *output)
+
+
+def _alone(name: str | None) -> tuple[str, ...] | None:
+    return None if name is None else (name,)
+
+
+def _for_each(names: Sequence[str] | None, n_hidden: int) -> tuple[str, ...] | None:
+    """Return a name for each hidden layer; a single one is for all."""
+    if names is None:
+        return None
+    each = tuple(names) * n_hidden if len(names) == 1 else tuple(names)
+    if len(each) != n_hidden:
+        raise WeightsError(
+            f"activation: {len(each)} names for {n_hidden} hidden layers; give one for all, or one "
+            "for each"
+        )
+    return each
+
+
+def _agreed(
+    field: str, said: tuple[str, ...] | None, chosen: tuple[str, ...] | None
+) -> tuple[str, ...] | None:
+    """Return what the source says or the user chose; both only when they are the same."""
+    if said is not None and chosen is not None and said != chosen:
+        raise WeightsError(
+            f"{field}: {', '.join(chosen)}, but the source says {', '.join(said)}; leave it out"
+        )
+    return chosen if said is None else said
+
+
+def _labels(source: Source, choices: Choices, n_outputs: int) -> tuple[str, ...]:
+    """Return the user's labels, else the source's, else 0, 1, 2 and so on."""
+    if choices.labels is not None:
+        return tuple(choices.labels)
+    return source.labels or tuple(str(index) for index in range(n_outputs))
+
+
+def _numbers(name: str, array: Array) -> Array:
+    """Return an array as float64; raises WeightsError unless all are numbers that float32 holds."""
+    if array.dtype.kind not in "fiub":
+        raise WeightsError(f"{name}: {array.dtype}, wanted numbers; save it as float32")
+    if not array.size:
+        raise WeightsError(f"{name}: shape {array.shape} is empty, wanted at least one number")
+    with np.errstate(invalid="ignore"):
+        numbers = array.astype(np.float64)
+    wrong = np.argwhere(~(np.abs(numbers) <= LARGEST))
+    if len(wrong):
+        place = wrong[0].tolist()
+        raise WeightsError(
+            f"{name}: {numbers[tuple(place)]:g} at {place}, wanted finite numbers up to "
+            f"{LARGEST:.3g}, as float32 has; take the weights from before training went astray"
+        )
+    return numbers
+
+
+def _rounded(name: str, array: Array) -> Batch:
+    """Return an array as float32; raises WeightsError when scaling took it out of the range."""
+    largest = np.abs(array).max()
+    if not largest <= LARGEST:
+        raise WeightsError(
+            f"{name}: {largest:g} after scaling, wanted up to {LARGEST:.3g}, as float32 has; check "
+            "input_scale, input_mean and input_std"
+        )
+    return array.astype(np.float32)
+
+
+def _rounding(names: Sequence[str], exact: Sequence[Array], rounded: Sequence[Batch]) -> str:
+    """Say by how much the most changed number changed."""
+    differences = [
+        float(np.abs(array - kept).max()) for array, kept in zip(exact, rounded, strict=True)
+    ]
+    largest = max(differences)
+    if not largest:
+        return "exactly"
+    return f"largest rounding {largest:.2g}, in {names[differences.index(largest)]}"
+
+
+def _check_activations(network: Network) -> None:
+    """Raise WeightsError when the activations of a black, a white or a grey image overflow."""
+    images = np.repeat(np.array([[0], [1], [0.5]], np.float32), network.n_inputs, axis=1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        activations = network.forward(images)
+    for index, (layer, held) in enumerate(zip(network.layers, activations, strict=True), start=1):
+        if not np.isfinite(held).all():
+            raise WeightsError(
+                f"layer {index}: its activations overflow float32, with weights up to "
+                f"{np.abs(layer.weights).max():g}; scale the network's weights down"
+            )

@@ -1,0 +1,129 @@
+"""From a file to what it says: its content tells its kind, and what can run code is not opened."""
+
+import io
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from exporter.importing import arrays, safetensors, sklearn
+from exporter.importing.source import Array, Source
+from exporter.network import OTHER_KEYS, WeightsError
+
+OWN_KEYS = frozenset(OTHER_KEYS) - frozenset(arrays.TEXTS)
+"""What only a weights file of this program holds."""
+
+STATE_DICT = "PyTorch state dict (safetensors)"
+
+PICKLE_SUFFIXES = frozenset({".pkl", ".pickle", ".joblib"})
+
+PICKLE = (
+    "is a pickle, which can run any program when it is opened, so it never is; where you trust it, "
+    "open it in Python and hand over what it holds: importing.from_sklearn(classifier), or "
+    "skops.io.dump(classifier, 'network.skops')"
+)
+PYTORCH = (
+    "is a PyTorch file, a pickle inside, which can run any program when it is opened, so it never "
+    "is; where you trust it, convert it with PyTorch: "
+    "safetensors.torch.save_file(network.state_dict(), 'network.safetensors')"
+)
+KERAS = (
+    "is a Keras file; write its arrays with numpy.savez('network.npz', *network.get_weights()) "
+    "and import that"
+)
+ONE_ARRAY = "holds one array; write all weights and biases with numpy.savez(path, W1=W1, b1=b1)"
+ONNX = "is ONNX, exported already; give the weights that it was made from"
+UNKNOWN = (
+    "is no file that can be imported; wanted .npz (NumPy), .safetensors (PyTorch) or .skops "
+    "(scikit-learn)"
+)
+WEIGHTS_FILE = "is a weights file already; export it: python -m exporter export --weights"
+
+READ_ERRORS = (
+    EOFError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    tokenize.TokenError,  # from a damaged header, which NumPy parses as Python does
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+def read(path: Path, content: bytes) -> Source:
+    """Return what the content of a file says of a network.
+
+    `path` is for messages, and for its suffix where content is not enough. Raises WeightsError
+    when nothing can be read from it, saying what to do instead.
+    """
+    if not content:
+        raise WeightsError(f"{path} is empty; save it again")
+    try:
+        if zipfile.is_zipfile(io.BytesIO(content)):
+            return _read_zip(content)
+        if _is_safetensors(content):
+            named, notes = safetensors.read(content)
+            return replace(arrays.read(named), origin=STATE_DICT, notes=notes)
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from error
+    except (zipfile.BadZipFile, NotImplementedError) as error:
+        raise WeightsError(f"{path}: damaged archive ({error}); save it again") from error
+    raise WeightsError(f"{path} {_explain(path, content)}")
+
+
+def _read_zip(content: bytes) -> Source:
+    """Return what a zip archive says, which may be NumPy's, skops's or another's."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        names = archive.namelist()
+    if any(name.endswith("data.pkl") for name in names):
+        raise WeightsError(PYTORCH)
+    if any(name.endswith(".weights.h5") for name in names):
+        raise WeightsError(KERAS)
+    if "schema.json" in names:
+        return sklearn.read_skops(content)
+    if not all(name.endswith(".npy") for name in names):
+        raise WeightsError(UNKNOWN)
+    return arrays.read(_read_npz(content))
+
+
+def _read_npz(content: bytes) -> Mapping[str, Array]:
+    """Return every array of an .npz file; nothing is unpickled."""
+    name = "the archive"
+    found = {}
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            if OWN_KEYS & set(archive.files):
+                raise WeightsError(WEIGHTS_FILE)
+            for name in archive.files:
+                found[name] = np.asarray(archive[name])
+    except READ_ERRORS as error:
+        if "Object arrays" in str(error):
+            raise WeightsError(
+                f"{name} is a list of Python objects, kept as a pickle, which is never opened; "
+                "save each array under a name of its own: numpy.savez(path, W1=W1, b1=b1)"
+            ) from error
+        raise WeightsError(f"{name} can't be read: {error}; save it again") from error
+    return found
+
+
+def _is_safetensors(content: bytes) -> bool:
+    """Whether eight bytes of length are followed by a JSON object, as the format has it."""
+    return content[8:9] == b"{"
+
+
+def _explain(path: Path, content: bytes) -> str:
+    """Say what a file is that can't be imported, and what to do."""
+    # A pickle of protocol 2 or later opens with PROTO and the number; joblib may compress it.
+    if content[0] == 0x80 or PICKLE_SUFFIXES & set(map(str.lower, path.suffixes)):
+        return PYTORCH if path.suffix.lower() in {".pt", ".pth"} else PICKLE
+    if content.startswith(b"\x89HDF\r\n\x1a\n"):
+        return KERAS
+    if content.startswith(b"\x93NUMPY"):
+        return ONE_ARRAY
+    if path.suffix.lower() == ".onnx":
+        return ONNX
+    return UNKNOWN
