@@ -13,7 +13,7 @@ from mlpserve.errors import (
     Unavailable,
     Violation,
 )
-from mlpserve.prediction import Prediction
+from mlpserve.prediction import Canonicalization, Prediction
 
 try:
     __version__ = metadata.version("mlpserve")
@@ -22,6 +22,7 @@ except metadata.PackageNotFoundError:
     __version__ = "0+repository"
 
 __all__ = [
+    "Canonicalization",
     "Client",
     "DeadlineExceeded",
     "InvalidRequest",

@@ -97,6 +97,7 @@ class Client:
         model: str = "",
         version: int = 0,
         hidden_activations: bool = False,
+        canonicalize: bool = False,
         timeout_seconds: float | None = None,
     ) -> Prediction:
         """Classify one image or a batch.
@@ -115,6 +116,9 @@ class Client:
             The model's version; 0 for the newest.
         hidden_activations
             Whether to return the activations of the hidden layers too.
+        canonicalize
+            Whether the server is to put the images right first: light ink on black, cropped, scaled
+            and centred as the images that the network was trained on. For square images.
         timeout_seconds
             How long this call may take; None for the client's own limit.
 
@@ -131,7 +135,9 @@ class Client:
             Whatever else goes wrong with a call: it is the base of all these classes.
         """
         batch = as_batch(images)
-        request = codec.encode_request(batch.pixels, model, version, hidden_activations)
+        request = codec.encode_request(
+            batch.pixels, model, version, hidden_activations, canonicalize
+        )
         timeout = self.timeout_seconds if timeout_seconds is None else timeout_seconds
         try:
             response = self._predict(request, timeout=timeout)

@@ -6,7 +6,7 @@ import numpy.typing as npt
 from mlpserve import wire
 from mlpserve.errors import InvalidResponse
 from mlpserve.images import Pixels
-from mlpserve.prediction import Prediction
+from mlpserve.prediction import Canonicalization, Prediction
 from mlpserve.v1 import classifier_pb2
 
 _HEALTH_SERVICE_FIELD = 1
@@ -14,14 +14,23 @@ _HEALTH_STATUS_FIELD = 1
 _HEALTH_SERVING = 1
 
 
-def encode_request(pixels: Pixels, model: str, version: int, hidden_activations: bool) -> bytes:
+def encode_request(
+    pixels: Pixels,
+    model: str,
+    version: int,
+    hidden_activations: bool = False,
+    canonicalize: bool = False,
+) -> bytes:
     """Return a serialized PredictRequest; uint8 pixels travel as `pixels_u8`, float32 as `pixels`.
 
     The pixels are copied once, from the array into the message.
     """
     message = classifier_pb2.PredictRequest
     head = message(
-        model=model, version=version, hidden_activations=hidden_activations
+        model=model,
+        version=version,
+        hidden_activations=hidden_activations,
+        canonicalize=canonicalize,
     ).SerializeToString()
     if pixels.dtype == np.uint8:
         number, values = message.PIXELS_U8_FIELD_NUMBER, pixels
@@ -43,6 +52,7 @@ def decode_response(message: bytes) -> Prediction:
         label_names = wire.read_texts(fields, response.LABEL_NAMES_FIELD_NUMBER)
         activations = wire.read_floats(fields, response.ACTIVATIONS_FIELD_NUMBER)
         layers = wire.read_contents(fields, response.HIDDEN_LAYERS_FIELD_NUMBER)
+        done = wire.read_contents(fields, response.CANONICALIZATION_FIELD_NUMBER)
         n_images, n_classes = len(labels), len(label_names)
         if not n_images or labels.min() < 0 or labels.max() >= n_classes:
             raise wire.WireError(f"it has {n_classes} classes and the labels {labels.tolist()}")
@@ -53,6 +63,7 @@ def decode_response(message: bytes) -> Prediction:
             model=wire.read_text(fields, response.MODEL_FIELD_NUMBER),
             version=wire.read_integer(fields, response.VERSION_FIELD_NUMBER),
             hidden_layers=tuple(_decode_layer(layer, n_images) for layer in layers),
+            canonicalization=_decode_canonicalization(done[-1], n_images) if done else None,
         )
     except wire.WireError as error:
         raise InvalidResponse(f"the answer is no valid PredictResponse: {error}") from error
@@ -78,6 +89,22 @@ def _decode_layer(message: memoryview, n_images: int) -> npt.NDArray[np.float32]
     activations = wire.read_floats(fields, layer.ACTIVATIONS_FIELD_NUMBER)
     neurons = wire.read_integer(fields, layer.NEURONS_FIELD_NUMBER)
     return _as_table("a hidden layer", activations, n_images, neurons)
+
+
+def _decode_canonicalization(message: memoryview, n_images: int) -> Canonicalization:
+    done = classifier_pb2.Canonicalization
+    fields = wire.read_fields(message)
+    inverted = wire.read_integers(fields, done.INVERTED_FIELD_NUMBER)
+    if len(inverted) != n_images:
+        raise wire.WireError(f"inverted has {len(inverted)} answers, not {n_images}")
+    scales, shifts = (
+        _as_table(name, wire.read_floats(fields, number), n_images, 2)
+        for name, number in (
+            ("scales", done.SCALES_FIELD_NUMBER),
+            ("shifts", done.SHIFTS_FIELD_NUMBER),
+        )
+    )
+    return Canonicalization(inverted.astype(bool), scales, shifts)
 
 
 def _as_table(

@@ -52,6 +52,9 @@ def mlpserve() -> None:
     help="The model's version. Default: the newest.",
 )
 @click.option("--hidden", is_flag=True, help="Show the activations of the hidden layers too.")
+@click.option(
+    "--canonicalize", is_flag=True, help="Let the server put images right: crop, scale, centre."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line per image.")
 @click.option(
     "--invert",
@@ -80,6 +83,7 @@ def predict(
     model: str,
     version: int,
     hidden: bool,
+    canonicalize: bool,
     as_json: bool,
     invert: str,
     side: int,
@@ -102,7 +106,12 @@ def predict(
             if not chunk:
                 continue
             prediction = _ask(
-                client, chunk, model=model, version=version, hidden_activations=hidden
+                client,
+                chunk,
+                model=model,
+                version=version,
+                hidden_activations=hidden,
+                canonicalize=canonicalize,
             )
             for index, picture in enumerate(chunk):
                 if as_json:
@@ -162,7 +171,7 @@ def _describe(picture: Picture, prediction: Prediction, index: int) -> dict[str,
     """Return what --json prints of one image."""
     label = int(prediction.labels[index])
     activations = prediction.activations[index]
-    return {
+    described = {
         "image": picture.name,
         "label": label,
         "name": prediction.label_names[label],
@@ -172,6 +181,13 @@ def _describe(picture: Picture, prediction: Prediction, index: int) -> dict[str,
         "model": prediction.model,
         "version": prediction.version,
     }
+    if (done := prediction.canonicalization) is not None:
+        described["canonicalization"] = {
+            "inverted": bool(done.inverted[index]),
+            "scales": list(map(_shorten, done.scales[index])),
+            "shifts": list(map(_shorten, done.shifts[index])),
+        }
+    return described
 
 
 def _show(picture: Picture, prediction: Prediction, index: int, console: Console) -> None:
@@ -192,6 +208,11 @@ def _show(picture: Picture, prediction: Prediction, index: int, console: Console
     answer.append(f"  ({prediction.model}, version {prediction.version})", "dim")
     console.print(answer)
     console.print(draw(picture.image, console))
+    if (done := prediction.canonicalization) is not None:
+        (height, width), (down, right) = done.scales[index], done.shifts[index]
+        turned = "turned round, " if done.inverted[index] else ""
+        text = f"put right: {turned}height x {height:.2f}, width x {width:.2f}"
+        console.print(Text(f"{text}, moved {down:+.1f} down and {right:+.1f} right"))
     for number, layer in enumerate(prediction.hidden_layers, start=1):
         numbers = " ".join(f"{activation:.2f}" for activation in layer[index])
         console.print(Text(f"hidden layer {number}: {numbers}"))

@@ -7,6 +7,25 @@ import numpy.typing as npt
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Canonicalization:
+    """How the server put each of N images right.
+
+    Attributes
+    ----------
+    inverted
+        (N,) bool: whether the image was dark ink on light, and was turned round.
+    scales
+        (N, 2) float32: how many times larger the ink became along rows (its height) and columns.
+    shifts
+        (N, 2) float32: how many pixels its centre of mass was moved down and to the right.
+    """
+
+    inverted: npt.NDArray[np.bool_]
+    scales: npt.NDArray[np.float32]
+    shifts: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
     """The answer to a batch of N images, in the order of the images.
 
@@ -23,6 +42,8 @@ class Prediction:
         The model that answered.
     hidden_layers
         One (N, H) float32 array per hidden layer, from input to output; empty unless asked for.
+    canonicalization
+        How the images were put right; None unless asked for.
     """
 
     labels: npt.NDArray[np.int64]
@@ -31,6 +52,7 @@ class Prediction:
     model: str
     version: int
     hidden_layers: tuple[npt.NDArray[np.float32], ...] = ()
+    canonicalization: Canonicalization | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -34,6 +34,9 @@ log = structlog.get_logger()
 FAST_SECONDS = 0.001
 """A run that takes no longer is done at once."""
 
+CANONICALIZE_SECONDS = 15e-6
+"""What it takes to put an image right, about."""
+
 RUNNERS = 4
 """Threads for slow runs; a model uses one at a time."""
 
@@ -74,6 +77,7 @@ class Line:
 
     waiting: deque[Job] = field(default_factory=deque)
     images: int = 0
+    to_put_right: int = 0
     running: bool = False
 
 
@@ -105,7 +109,8 @@ class Batcher:
             line = self._queue(model, jobs)
             if line is None:
                 continue
-            if model.expected_seconds(line.images) <= FAST_SECONDS:
+            seconds = model.expected_seconds(line.images)
+            if seconds + CANONICALIZE_SECONDS * line.to_put_right <= FAST_SECONDS:
                 self._run_line(model, line)
             else:
                 self._runners.submit(self._run_line, model, line)
@@ -148,6 +153,7 @@ class Batcher:
                     continue
                 line.waiting.append(job)
                 line.images += job.size
+                line.to_put_right += job.size * job.request.canonicalize
                 self._queued_images += job.size
             mine = not line.running and bool(line.waiting)
             line.running = line.running or mine
@@ -177,6 +183,7 @@ class Batcher:
                     taken.append(line.waiting.popleft())
                     images += taken[-1].size
                 line.images -= images
+                line.to_put_right -= sum(job.size * job.request.canonicalize for job in taken)
                 self._queued_images -= images
                 line.running = bool(taken)
             jobs = [job for job in taken if not self._drop(job, now)]

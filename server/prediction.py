@@ -5,6 +5,7 @@ from itertools import accumulate, repeat
 
 import numpy as np
 
+from canonical import Canonical, canonicalize
 from server.errors import InvalidField
 from server.model import Batch, Model
 from server.request import FLOAT_BYTES, Answer, Request
@@ -38,6 +39,12 @@ def run(
             _find_bad_pixel(batch[start:end], request)
             for request, start, end in zip(requests, starts, ends, strict=True)
         ]
+    put_right: Iterable[Canonical | None] = repeat(None)
+    if any(request.canonicalize for request in requests):
+        put_right = [
+            _put_right(batch[start:end]) if request.canonicalize else None
+            for request, start, end in zip(requests, starts, ends, strict=True)
+        ]
     layers = model.predict(batch, any(request.hidden_activations for request in requests))
     labels = layers[0].argmax(axis=1).tolist()
     rows = [(_bytes_of(layer), FLOAT_BYTES * layer.shape[1]) for layer in layers]
@@ -47,9 +54,19 @@ def run(
             model,
             labels[start:end],
             [activations[start * width : end * width] for activations, width in rows],
+            done,
         )
-        for start, end, error in zip(starts, ends, errors, strict=False)
+        for start, end, error, done in zip(starts, ends, errors, put_right, strict=False)
     ]
+
+
+def _put_right(batch: Batch) -> Canonical:
+    """Put the images of a batch right, in their place."""
+    # Bad pixels are answered with an error, but must not trouble the arithmetic.
+    np.nan_to_num(batch, copy=False, nan=0, posinf=0, neginf=0)
+    done = canonicalize(np.clip(batch, 0, 1, out=batch))
+    batch[:] = done.batch
+    return done
 
 
 def _bytes_of(values: Batch) -> memoryview:

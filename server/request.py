@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from canonical import Canonical
 from server.errors import InvalidField
 from server.model import Model
 
@@ -16,12 +17,14 @@ class Answer:
 
     `labels` are their brightest outputs, N numbers. `layers` are activations as little-endian
     float32, image after image: the output layer's, then, if some request of the run wanted them,
-    the hidden ones' from input to output.
+    the hidden ones' from input to output. `canonical` tells how the images were put right, if their
+    request wanted that.
     """
 
     model: Model
     labels: list[int]
     layers: list[memoryview]
+    canonical: Canonical | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -31,7 +34,8 @@ class Request:
     `pixels` are N x P numbers as bytes: little-endian float32, or, with `is_bytes`, one byte each.
     `field` is where they stand, for messages about them. `shape` is what the caller says of them,
     where the protocol has that, and `outputs` are the ones wanted by name. An empty `model` is the
-    default one, version 0 the newest. `write` makes the response.
+    default one, version 0 the newest. `canonicalize` wants the images put right first. `write`
+    makes the response.
     """
 
     model: str
@@ -41,6 +45,7 @@ class Request:
     field: str
     write: Callable[[Answer], bytes]
     hidden_activations: bool = False
+    canonicalize: bool = False
     shape: tuple[int, ...] | None = None
     outputs: tuple[str, ...] = ()
 
@@ -84,6 +89,13 @@ class Request:
             )
         if self.outputs:
             self._check_outputs(model)
+        if self.canonicalize and math.isqrt(n_pixels) ** 2 != n_pixels:
+            raise InvalidField(
+                "not_square",
+                f"canonicalize: the images of {model.name} have {n_pixels} pixels, which is no "
+                "square; ask without it",
+                "canonicalize",
+            )
         return n_images
 
     def _check_shape(self, n_pixels: int) -> None:

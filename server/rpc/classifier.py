@@ -7,6 +7,7 @@ its repeated floats costs 60 to 320 ns a float.
 import functools
 from collections.abc import Sequence
 
+from canonical import Canonical
 from mlpserve import wire
 from mlpserve.v1 import classifier_pb2
 from server.errors import InvalidField
@@ -15,7 +16,7 @@ from server.request import FLOAT_BYTES, Answer, Request
 SERVICE = classifier_pb2.DESCRIPTOR.services_by_name["Classifier"].full_name
 
 _REQUEST, _RESPONSE = classifier_pb2.PredictRequest, classifier_pb2.PredictResponse
-_LAYER = classifier_pb2.LayerActivations
+_LAYER, _DONE = classifier_pb2.LayerActivations, classifier_pb2.Canonicalization
 _ONLY_PIXELS = (_REQUEST.PIXELS_FIELD_NUMBER, wire.LENGTH_DELIMITED)
 
 
@@ -51,18 +52,23 @@ def read_request(message: bytes) -> Request:
         field="pixels_u8" if is_bytes else "pixels",
         write=_write_all if hidden else _write_outputs,
         hidden_activations=hidden,
+        canonicalize=bool(wire.read_integer(fields, _REQUEST.CANONICALIZE_FIELD_NUMBER)),
     )
 
 
 def _write_all(answer: Answer) -> bytes:
-    model = answer.model
-    return write_response(model.name, model.version, model.labels, answer.labels, answer.layers)
+    return _write_layers(answer, answer.layers)
 
 
 def _write_outputs(answer: Answer) -> bytes:
     # The run may have brought hidden layers that another request wanted.
-    model, layers = answer.model, answer.layers[:1]
-    return write_response(model.name, model.version, model.labels, answer.labels, layers)
+    return _write_layers(answer, answer.layers[:1])
+
+
+def _write_layers(answer: Answer, layers: Sequence[memoryview]) -> bytes:
+    model = answer.model
+    response = write_response(model.name, model.version, model.labels, answer.labels, layers)
+    return response if answer.canonical is None else response + _write_canonical(answer.canonical)
 
 
 def write_response(
@@ -99,3 +105,14 @@ def _write_layer(activations: memoryview, n_images: int) -> bytes:
     """Return a serialized LayerActivations."""
     head = _LAYER(neurons=len(activations) // (FLOAT_BYTES * n_images)).SerializeToString()
     return b"".join((head, *wire.encode_tagged(_LAYER.ACTIVATIONS_FIELD_NUMBER, activations)))
+
+
+def _write_canonical(canonical: Canonical) -> bytes:
+    """Return the serialized field that tells what was done to the images."""
+    parts = [
+        *wire.encode_tagged(_DONE.INVERTED_FIELD_NUMBER, canonical.inverted.tobytes()),
+        *wire.encode_tagged(_DONE.SCALES_FIELD_NUMBER, canonical.scales.tobytes()),
+        *wire.encode_tagged(_DONE.SHIFTS_FIELD_NUMBER, canonical.shifts.tobytes()),
+    ]
+    field = wire.encode_tagged(_RESPONSE.CANONICALIZATION_FIELD_NUMBER, b"".join(parts))
+    return b"".join(field)

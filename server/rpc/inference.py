@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from google.protobuf.message import DecodeError
 
 import mlpserve
 from mlpserve import wire
@@ -21,6 +22,7 @@ from server.request import FLOAT_BYTES, Answer, Request
 SERVICE = protocol.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
 FLOATS, BYTES, INTEGERS = "FP32", "UINT8", "INT64"
 ANY_SIZE = -1
+CANONICALIZE = "canonicalize"
 
 _INFER, _INFERRED = protocol.ModelInferRequest, protocol.ModelInferResponse
 _INPUT, _OUTPUT = _INFER.InferInputTensor, _INFERRED.InferOutputTensor
@@ -31,7 +33,7 @@ def read_request(message: bytes) -> Request:
     """Return what a serialized ModelInferRequest asks for; raises InvalidField."""
     try:
         return _read_request(wire.read_fields(message))
-    except wire.WireError as error:
+    except (wire.WireError, DecodeError) as error:
         raise InvalidField(
             "not_a_request",
             f"the message ({len(message)} bytes) is not an inference.ModelInferRequest ({error})",
@@ -76,9 +78,23 @@ def _read_request(fields: list[wire.Field]) -> Request:
             raw=bool(raw),
         ),
         hidden_activations=bool(set(outputs) - {OUTPUT, LABELS}),
+        canonicalize=_read_canonicalize(fields),
         shape=shape,
         outputs=outputs,
     )
+
+
+def _read_canonicalize(fields: list[wire.Field]) -> bool:
+    """Return the parameter of that name, false when there is none."""
+    for entry in wire.read_contents(fields, _INFER.PARAMETERS_FIELD_NUMBER):
+        parameter = _INFER.ParametersEntry.FromString(bytes(entry))
+        if parameter.key == CANONICALIZE:
+            if parameter.value.WhichOneof("parameter_choice") != "bool_param":
+                raise InvalidField(
+                    "parameter", f"parameters: {CANONICALIZE} is no truth value", "parameters"
+                )
+            return bool(parameter.value.bool_param)
+    return False
 
 
 def _read_pixels(

@@ -39,3 +39,27 @@ def test_digits_on_paper(
     right = sum(answer["label"] == label for answer, label in zip(answers, digits[1], strict=False))
     # The ninth is a 5 that looks like a 6, and scaling changes every digit a little.
     assert right >= N_PICTURES - 2
+
+
+def test_digit_in_a_corner_is_put_right(
+    server: ServerProcess, digits: tuple[Batch, Labels], tmp_path: Path
+) -> None:
+    # A picture of the model's size keeps its pixels, unless the server is asked to put it right.
+    corner = np.zeros((28, 28), np.uint8)
+    corner[:14, :14] = np.round(255 * digits[0][0].reshape(28, 28)[::2, ::2])
+    file = tmp_path / "corner.png"
+    Image.fromarray(corner).save(file)
+    command = [sys.executable, "-m", "mlpserve", "predict", "--address", server.grpc_address, file]
+    asked = [[*command, "--canonicalize", "--json"], [*command, "--canonicalize"]]
+    described, shown = (
+        subprocess.run(one, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout
+        for one in asked
+    )
+    answer = json.loads(described)
+    assert answer["label"] == digits[1][0]
+    done = answer["canonicalization"]
+    assert not done["inverted"]
+    assert min(done["scales"]) > 1.5
+    assert min(done["shifts"]) > 4
+    height = done["scales"][0]
+    assert f"put right: height x {height:.2f}" in shown

@@ -30,6 +30,26 @@ def test_float_request(
     assert not request.pixels_u8
 
 
+def test_request_to_put_images_right() -> None:
+    encoded = codec.encode_request(np.zeros(4, np.float32), "", 0, canonicalize=True)
+    assert classifier_pb2.PredictRequest.FromString(encoded).canonicalize
+
+
+def test_canonicalization_is_read_and_must_fit() -> None:
+    done = classifier_pb2.Canonicalization(
+        inverted=[True, False], scales=[1, 2, 3, 4], shifts=[0, -1, 0.5, 0]
+    )
+    response = Response(labels=[0, 0], label_names=["a"], activations=[1, 1], canonicalization=done)
+    found = codec.decode_response(response.SerializeToString()).canonicalization
+    assert found is not None
+    assert found.inverted.tolist() == [True, False]
+    assert found.scales.tolist() == [[1, 2], [3, 4]]
+    assert found.shifts.tolist() == [[0, -1], [0.5, 0]]
+    del response.canonicalization.inverted[1:]
+    with pytest.raises(InvalidResponse, match="inverted has 1 answers, not 2"):
+        codec.decode_response(response.SerializeToString())
+
+
 @given(BYTE_PIXELS)
 def test_byte_request(pixels: npt.NDArray[np.uint8]) -> None:
     encoded = codec.encode_request(pixels, "digits", 1, False)
