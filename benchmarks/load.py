@@ -15,12 +15,15 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import click
 import grpc
 import numpy as np
 
+from exporter import graph, publishing
+from exporter.network import Layer, Network
 from mlpserve.v1.classifier_pb2 import PredictRequest
 
 SERVER_CORE, CLIENT_CORE = 0, 1
@@ -85,10 +88,34 @@ def server_command(address: str, *arguments: str) -> list[str]:
     ]
 
 
-def request(images: int, seed: int = 0) -> bytes:
+def request(images: int) -> bytes:
     """Return a serialized PredictRequest of random images, as numbers."""
-    pixels = np.random.default_rng(seed).random(784 * images, dtype=np.float32)
+    pixels = np.random.default_rng(0).random(784 * images, dtype=np.float32)
     return PredictRequest(pixels=pixels).SerializeToString()
+
+
+@contextlib.contextmanager
+def repository_of(*sizes: int) -> Iterator[Path]:
+    """A repository with a network of these layer sizes and random weights, gone at the end."""
+    random = np.random.default_rng(0)
+    layers = tuple(
+        Layer(
+            (random.standard_normal((n_out, n_in)) / np.sqrt(n_in)).astype(np.float32),
+            np.zeros(n_out, np.float32),
+            "sigmoid",
+        )
+        for n_in, n_out in pairwise(sizes)
+    )
+    network = Network(layers, tuple(map(str, range(sizes[-1]))))
+    with tempfile.TemporaryDirectory() as folder:
+        publishing.publish(graph.build(network), Path(folder), "benchmark")
+        yield Path(folder)
+
+
+def memory_mib(pid: int) -> float:
+    """Return how much memory a process has in use, in MiB."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def run(

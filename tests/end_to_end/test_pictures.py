@@ -49,7 +49,8 @@ def test_digit_in_a_corner_is_put_right(
     corner[:14, :14] = np.round(255 * digits[0][0].reshape(28, 28)[::2, ::2])
     file = tmp_path / "corner.png"
     Image.fromarray(corner).save(file)
-    command = [sys.executable, "-m", "mlpserve", "predict", "--address", server.grpc_address, file]
+    command = [sys.executable, "-m", "mlpserve", "predict", str(file)]
+    command += ["--address", server.grpc_address]
     asked = [[*command, "--canonicalize", "--json"], [*command, "--canonicalize"]]
     described, shown = (
         subprocess.run(one, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout
