@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from exporter.network import ACTIVATIONS, SELU_ALPHA, SELU_SCALE, sigmoid, softmax
+from exporter.activations import ACTIVATIONS, SELU_ALPHA, SELU_SCALE, sigmoid, softmax
 
 Array = npt.NDArray[Any]
 """Numbers of one floating-point precision."""

@@ -34,15 +34,8 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper, shape_inference
 from onnx.reference import ReferenceEvaluator
 
-from exporter.network import (
-    SELU_ALPHA,
-    SELU_SCALE,
-    Batch,
-    EvaluationRecord,
-    Network,
-    NetworkError,
-    Provenance,
-)
+from exporter.activations import SELU_ALPHA, SELU_SCALE
+from exporter.network import Batch, EvaluationRecord, Network, NetworkError, Provenance
 
 FORMAT = "mlpserve/1"
 INPUT, OUTPUT, HIDDEN = "pixels", "activations", "hidden_{}"

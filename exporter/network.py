@@ -6,7 +6,7 @@ import math
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from exporter import publishing
+from exporter.activations import ACTIVATIONS
 
 Batch = npt.NDArray[np.float32]
 """Images, activations, weights or biases as float32."""
@@ -30,10 +31,6 @@ DEFAULT_ACTIVATION = "sigmoid"
 OTHER_KEYS = ("activations", "labels", "provenance", "examples", "evaluation")
 """What a weights file may hold besides weights and biases."""
 
-SELU_ALPHA = 1.6732632423543772
-SELU_SCALE = 1.0507009873554805
-"""Klambauer et al., Self-Normalizing Neural Networks, 2017, equation 14."""
-
 
 class NetworkError(ValueError):
     """Layers, labels or a batch that don't fit together."""
@@ -41,54 +38,6 @@ class NetworkError(ValueError):
 
 class WeightsError(Exception):
     """A weights file can't be used; the message names file, key, what was found and wanted."""
-
-
-def sigmoid(z: Batch) -> Batch:
-    """Return 1 / (1 + exp(-z)), elementwise, in a form that overflows for no float32."""
-    one = np.float32(1)
-    decay: Batch = np.exp(-np.abs(z))
-    activations: Batch = np.where(z >= 0, one, decay) / (one + decay)
-    return activations
-
-
-def relu(z: Batch) -> Batch:
-    """Return max(z, 0), elementwise."""
-    return np.maximum(z, np.float32(0))
-
-
-def tanh(z: Batch) -> Batch:
-    """Return the hyperbolic tangent, elementwise."""
-    return np.tanh(z)
-
-
-def softmax(z: Batch) -> Batch:
-    """Return exp(z) / sum(exp(z)) of each row of z (N, n)."""
-    # The difference of two huge numbers may overflow to -infinity, whose exponential is right: 0.
-    with np.errstate(over="ignore"):
-        exponentials: Batch = np.exp(z - z.max(axis=1, keepdims=True))
-    activations: Batch = exponentials / exponentials.sum(axis=1, keepdims=True)
-    return activations
-
-
-def identity(z: Batch) -> Batch:
-    """Return z as it is."""
-    return z
-
-
-def selu(z: Batch) -> Batch:
-    """Return scale * (z if z > 0 else alpha * (exp(z) - 1)), elementwise (Klambauer et al.)."""
-    negative = np.float32(SELU_ALPHA) * np.expm1(np.minimum(z, np.float32(0)))
-    return np.float32(SELU_SCALE) * np.where(z > 0, z, negative)
-
-
-ACTIVATIONS: dict[str, Callable[[Batch], Batch]] = {
-    "sigmoid": sigmoid,
-    "relu": relu,
-    "tanh": tanh,
-    "softmax": softmax,
-    "identity": identity,
-    "selu": selu,
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

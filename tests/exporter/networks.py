@@ -3,7 +3,8 @@
 import numpy as np
 from hypothesis import strategies
 
-from exporter.network import ACTIVATIONS, Batch, Layer, Network
+from exporter.activations import ACTIVATIONS
+from exporter.network import Batch, Layer, Network
 
 
 def random_network(

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter import graph
-from exporter.network import ACTIVATIONS, Batch, Network, NetworkError
+from exporter.activations import ACTIVATIONS
+from exporter.network import Batch, Network, NetworkError
 from tests.exporter.networks import networks, random_batch, random_network
 
 
