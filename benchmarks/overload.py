@@ -55,7 +55,9 @@ class Caller:
     """Calls over a few connections, and sorts what comes back."""
 
     def __init__(self, channels: Sequence[grpc.aio.Channel]) -> None:
-        self._calls = [channel.unary_unary(PREDICT) for channel in channels]
+        self._calls: list[grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]] = [
+            channel.unary_unary(PREDICT) for channel in channels
+        ]
         self._message = request(IMAGES)
 
     async def call(self, number: int, outcome: Outcome, counts_from: float) -> None:

@@ -96,7 +96,15 @@ class Batcher:
         self._queued_images = 0
         self._lock = threading.Lock()
         self._runners = ThreadPoolExecutor(RUNNERS, thread_name_prefix="run")
+        self._full = Overloaded(
+            "queue_full",
+            f"{max_queued_images} images are waiting, as many as the server takes; come back later",
+        )
         metrics.QUEUED_IMAGES.set_function(lambda: self._queued_images)
+
+    def refusal(self) -> Overloaded | None:
+        """Return why no call can be taken now, whatever it holds; None when one can."""
+        return self._full if self._queued_images >= self._max_queued_images else None
 
     def take(self, calls: Iterable[Call]) -> None:
         """Answer calls that have arrived together; those of a slow run are answered later."""
@@ -158,11 +166,7 @@ class Batcher:
             mine = not line.running and bool(line.waiting)
             line.running = line.running or mine
         for job in refused:
-            message = (
-                f"{self._max_queued_images} images are waiting, as many as the server takes; come "
-                "back later"
-            )
-            refuse(job.call, Overloaded("queue_full", message))
+            refuse(job.call, self._full)
         return line if mine else None
 
     def _run_line(self, model: Model, line: Line) -> None:

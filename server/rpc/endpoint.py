@@ -67,7 +67,7 @@ class Endpoint:
             joined_calls=min(lane.JOINED_CALLS, settings.max_batch_size),
         )
         methods = {path: lane.Method(read, Method.of(path)) for path, read in READERS.items()}
-        return lane.Lane(self._server, methods, self.batcher.take, limits)
+        return lane.Lane(self._server, methods, self.batcher.take, limits, self.batcher.refusal)
 
     def _mount_classifier(self) -> None:
         stream = handlers.stream(self.batcher, classifier.read_request)

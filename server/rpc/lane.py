@@ -18,11 +18,10 @@ import grpc
 import structlog
 from grpc._cython import cygrpc  # type: ignore[attr-defined]
 
-from server import metrics
 from server.batching import refuse
 from server.errors import Cancelled, Overloaded
 from server.request import Request
-from server.rpc.status import Status, status_of
+from server.rpc.status import status_of
 
 log = structlog.get_logger()
 
@@ -34,8 +33,11 @@ ARMED = 256
 
 JOINED_CALLS = 64
 JOINED_BYTES = 4 * 1024 * 1024
-"""Calls, and bytes of their messages, after which no more are waited for: the first of many should
-not wait for the last, and memory not fill.
+JOINED_EVENTS = 512
+"""Calls, bytes of their messages, and events of any kind after which no more are waited for.
+
+The first of many should not wait for the last, nor for a crowd that is turned away, and memory
+should not fill.
 """
 
 IDLE_SECONDS = 60.0
@@ -91,13 +93,15 @@ class Call:
     """One call on the lane, from its arrival until its answer is sent; see `batching.Call`.
 
     `metadata` are the caller's pairs of key and value, `begin` is its arrival by
-    `time.perf_counter`, `ended` tells whether it has its answer.
+    `time.perf_counter`, `accepted` tells whether it counts among the calls in progress, `ended`
+    whether it has its answer.
     """
 
     __slots__ = (
         "_core",
         "_lane",
         "_method",
+        "accepted",
         "begin",
         "cancelled",
         "deadline",
@@ -112,6 +116,7 @@ class Call:
         self.deadline: float = event.call_details.deadline
         self.message = b""
         self.cancelled = False
+        self.accepted = False
         self.ended = False
         self._core = event.call
         self._lane = lane
@@ -137,10 +142,7 @@ class Call:
 
     def refuse(self, error: Exception) -> None:
         """End the call with the error's status."""
-        self.end_with(status_of(error))
-
-    def end_with(self, status: Status) -> None:
-        """End the call with a status and no response."""
+        status = status_of(error)
         number, details = status.code.value[0], status.details.encode()
         self._end(
             status.code,
@@ -163,7 +165,10 @@ class Call:
         self.ended = True
         # Counted before it is sent, so that whoever has the answer finds it counted.
         self._method.series.end(self.begin, code)
-        self._core.start_server_batch(operations, self._lane.on_sent)
+        lane = self._lane
+        self._core.start_server_batch(
+            operations, lane.on_sent if self.accepted else lane.on_refused
+        )
 
     def _on_close(self, event: Any) -> None:
         self.cancelled = event.batch_operations[0].cancelled()
@@ -182,9 +187,15 @@ class Lane:
         methods: Mapping[str, Method],
         take: Callable[[Sequence[Call]], None],
         limits: Limits,
+        refusal: Callable[[], Overloaded | None] = lambda: None,
     ) -> None:
-        """Take methods, by their paths such as /SERVICE/METHOD, off a server not yet started."""
+        """Take methods, by their paths such as /SERVICE/METHOD, off a server not yet started.
+
+        `refusal` returns why `take` could not take another call now; it is then refused before its
+        message is read.
+        """
         self._take = take
+        self._refusal = refusal
         self._limits = limits
         self._core = server._cy_server  # type: ignore[attr-defined]
         self._queue = cygrpc.CompletionQueue()
@@ -193,20 +204,18 @@ class Lane:
         for path, method in methods.items():
             self._core.register_method(path)
             self._tags[path] = functools.partial(self._on_call, path, method)
-        self._armed = 0
-        self._in_progress = 0
+        # Calls that the core may still bring, that it has brought and the lane has accepted, and
+        # all that have yet to be told how they end.
+        self._armed = self._in_progress = self._unsent = 0
         # Since when, by time.perf_counter, and so in that order.
         self._arriving: dict[Call, float] = {}
         self._unread: deque[Call] = deque()
         self._arrived: list[Call] = []
-        self._arrived_bytes = 0
+        self._arrived_bytes = self._events = 0
         self._take_time = 0.0
-        self._too_many = status_of(
-            Overloaded(
-                "too_many_calls",
-                f"{limits.calls} calls are in progress, as many as the server takes; come back "
-                "later",
-            )
+        self._too_many = Overloaded(
+            "too_many_calls",
+            f"{limits.calls} calls are in progress, as many as the server takes; come back later",
         )
         self._thread = threading.Thread(target=self._run, name="lane", daemon=True)
 
@@ -240,13 +249,19 @@ class Lane:
     def on_sent(self, _event: Any) -> None:
         """Take note that a call's answer has left, or that nobody was there to take it."""
         self._in_progress -= 1
+        self._unsent -= 1
+
+    def on_refused(self, _event: Any) -> None:
+        """Take note that a call which was turned away has been told so."""
+        self._unsent -= 1
 
     def _run(self) -> None:
-        while self._armed or self._in_progress:
+        while self._armed or self._unsent:
             event = self._queue.poll(self._wake_time())
             try:
                 if event.completion_type != cygrpc.CompletionType.queue_timeout:
                     event.tag(event)
+                    self._events += 1
                     if self._is_enough():
                         self._take_arrived()
                 elif self._arrived:
@@ -276,12 +291,15 @@ class Lane:
         if not event.success:
             return
         self._arm(path)
-        self._in_progress += 1
+        self._unsent += 1
         call = Call(self, method, event)
-        if self._in_progress > self._limits.calls:
-            metrics.REJECTED.labels("too_many_calls").inc()
-            call.end_with(self._too_many)
-        elif len(self._arriving) < self._limits.messages:
+        refusal = self._too_many if self._in_progress >= self._limits.calls else self._refusal()
+        if refusal is not None:
+            refuse(call, refusal)
+            return
+        call.accepted = True
+        self._in_progress += 1
+        if len(self._arriving) < self._limits.messages:
             self._receive(call)
         else:
             self._unread.append(call)
@@ -300,12 +318,14 @@ class Lane:
 
     def _is_enough(self) -> bool:
         """Whether as many calls have arrived as may be joined."""
-        return (
-            len(self._arrived) >= self._limits.joined_calls or self._arrived_bytes >= JOINED_BYTES
+        return bool(self._arrived) and (
+            len(self._arrived) >= self._limits.joined_calls
+            or self._arrived_bytes >= JOINED_BYTES
+            or self._events >= JOINED_EVENTS
         )
 
     def _take_arrived(self) -> None:
-        calls, self._arrived, self._arrived_bytes = self._arrived, [], 0
+        calls, self._arrived, self._arrived_bytes, self._events = self._arrived, [], 0, 0
         try:
             self._take(calls)
         except Exception as error:

@@ -1,5 +1,6 @@
 """Errors as gRPC statuses with google.rpc details, so that a program can tell what to mend."""
 
+import functools
 from dataclasses import dataclass
 
 import grpc
@@ -53,16 +54,22 @@ def status_of(error: Exception) -> Status:
         case NotReady():
             return _status(grpc.StatusCode.UNAVAILABLE, error.message, _error_info(error, {}))
         case Overloaded():
-            delay = duration_pb2.Duration()
-            delay.FromNanoseconds(round(error.retry_seconds * 1e9))
-            retry = error_details_pb2.RetryInfo(retry_delay=delay)
-            return _status(grpc.StatusCode.RESOURCE_EXHAUSTED, error.message, retry)
+            return _overloaded(error.message, error.retry_seconds)
         case Expired():
             return _status(grpc.StatusCode.DEADLINE_EXCEEDED, error.message)
         case Cancelled():
             return _status(grpc.StatusCode.CANCELLED, error.message)
         case _:
             return _status(grpc.StatusCode.INTERNAL, INTERNAL_MESSAGE)
+
+
+@functools.lru_cache
+def _overloaded(message: str, retry_seconds: float) -> Status:
+    """Return the status, made once: that is when there is no time to lose."""
+    delay = duration_pb2.Duration()
+    delay.FromNanoseconds(round(retry_seconds * 1e9))
+    retry = error_details_pb2.RetryInfo(retry_delay=delay)
+    return _status(grpc.StatusCode.RESOURCE_EXHAUSTED, message, retry)
 
 
 def _error_info(error: RequestError, known: dict[str, str]) -> error_details_pb2.ErrorInfo:

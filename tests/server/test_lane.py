@@ -176,6 +176,34 @@ def test_a_delay_ends_early_when_enough_have_come() -> None:
     assert echo.taken == [3, 3]
 
 
+def test_a_crowd_that_is_turned_away_takes_nobodys_place() -> None:
+    release, held = threading.Event(), threading.Event()
+    threads = futures.ThreadPoolExecutor(2)
+
+    def answer(call: lane.Call) -> None:
+        def wait() -> None:
+            held.set()
+            release.wait(20)
+            call.answer(b"")
+
+        threads.submit(wait)
+
+    echo = Echo(answer)
+    limits = lane.Limits(calls=1, messages=16, delay_seconds=0.0, joined_calls=64)
+    with serving(echo, limits=limits), calling(echo) as call:
+        kept = call.future(b"", timeout=30)
+        assert held.wait(10)
+        crowd = [call.future(b"", timeout=30) for _ in range(500)]
+        # While the last of them are still being told, the place is free again.
+        assert crowd[0].code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        release.set()
+        assert kept.result() == b""
+        codes = {one.code() for one in crowd}
+        assert codes <= {grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.OK}
+        assert call(b"", timeout=10) == b""
+    threads.shutdown()
+
+
 def test_an_error_in_a_handler_ends_no_other_call(capsys: pytest.CaptureFixture[str]) -> None:
     def answer(call: lane.Call) -> None:
         if call.message == b"bad":
