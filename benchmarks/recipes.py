@@ -16,6 +16,7 @@ from queue import Queue
 
 import click
 import numpy as np
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -75,13 +76,14 @@ class Summary:
     seconds: float
 
 
-def run(recipe: str, options: TrainingOptions, data: Path, epochs: "Queue[int]") -> Run:
+def run(recipe: str, options: TrainingOptions, data: Path, epochs: Queue[int]) -> Run:
     """Train once and measure; every finished epoch's number is put into `epochs`."""
     images, labels = mnist.load(data, "train")
+    # Before the training, so that a missing file is told at once.
+    test_images, test_labels = mnist.load(data, "test")
     begin = time.process_time()
     trained = training.train(images, labels, options, report=lambda epoch: epochs.put(epoch.number))
     seconds = time.process_time() - begin
-    test_images, test_labels = mnist.load(data, "test")
     outputs = trained.network.forward(test_images)[-1]
     return Run(
         recipe,
@@ -130,16 +132,16 @@ def run_all(
                     console.print(describe(future.result()), highlight=False)
                 progress.update(task, completed=epochs.qsize())
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)
             raise
     return [future.result() for future in futures]
 
 
-def describe(run: Run) -> str:
+def describe(one: Run) -> str:
     """Return a run's figures in one line."""
     return (
-        f"{run.recipe}, seed {run.seed}: validation {run.validation_accuracy:.2%}, test "
-        f"{run.test_accuracy:.2%}, {run.seconds:.0f} s"
+        f"{one.recipe}, seed {one.seed}: validation {one.validation_accuracy:.2%}, test "
+        f"{one.test_accuracy:.2%}, {one.seconds:.0f} s"
     )
 
 
@@ -170,36 +172,46 @@ def summarise(runs: Iterable[Run]) -> list[Summary]:
 
 def tabulate(summaries: Iterable[Summary]) -> Table:
     """Return a row for each recipe."""
-    table = Table("recipe", title="Means over the seeds, and standard deviations")
-    for heading in ("runs", "validation %", "test %", "calibration %", "not bright %", "CPU s"):
-        table.add_column(heading, justify="right")
+    table = Table(
+        title="Per cent, means over the seeds ± standard deviations",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    table.add_column("recipe", no_wrap=True)
+    headings = ("runs", "validation", "test", "calibration\nerror", "no bright\noutput", "CPU s")
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
     for one in summaries:
         table.add_row(
             one.recipe,
             str(one.runs),
             spread(one.validation_accuracy, one.validation_deviation),
             spread(one.test_accuracy, one.test_deviation),
-            f"{one.calibration_error:.2%}".rstrip("%"),
-            f"{one.without_bright_output:.2%}".rstrip("%"),
+            spread(one.calibration_error),
+            spread(one.without_bright_output),
             f"{one.seconds:.0f}",
         )
     return table
 
 
-def spread(mean: float, deviation: float | None) -> str:
+def spread(mean: float, deviation: float | None = None) -> str:
     """Return a mean and its standard deviation in per cent."""
     return f"{100 * mean:.2f}" + ("" if deviation is None else f" ± {100 * deviation:.2f}")
 
 
 def compare_with_shipped(runs: Iterable[Run]) -> str | None:
-    """Say whether the run that has the shipped network's options gave it; None without one."""
-    seed = TrainingOptions().seed
+    """Say whether the run that is the shipped network's gave its weights; None without that run."""
+    seed = RECIPES["default"].seed
     for one in runs:
         if (one.recipe, one.seed) == ("default", seed):
             return f"default, seed {seed}: " + (
                 "exactly the weights that ship"
                 if one.ships
-                else "not the weights that ship; another processor or NumPy rounds otherwise"
+                else "not the weights that ship: the defaults have changed since, or another "
+                "processor or NumPy rounds otherwise"
             )
     return None
 
