@@ -37,7 +37,7 @@ RECIPES = {
     "sigmoid": TrainingOptions(activation="sigmoid"),
     "squared-error": TrainingOptions(loss="squared-error", mix=0),
 }
-"""Each differs from the default in what its name says, and in what that wants besides."""
+"""Each differs from the default in what its name says, and in the rates and epochs that suit it."""
 
 POLL_SECONDS = 0.5
 
