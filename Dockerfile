@@ -17,6 +17,7 @@ FROM ${PYTHON} AS exporter
 ENV PYTHONPATH=/packages PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 RUN useradd --uid 10001 --no-create-home mlpserve && install -d -o mlpserve /app/models
 COPY --from=exporter-packages /packages /packages
+COPY canonical /app/canonical
 COPY exporter /app/exporter
 WORKDIR /app
 USER 10001
@@ -28,6 +29,7 @@ ENV PYTHONPATH=/packages PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
     MLPSERVE_GRPC_ADDRESS=0.0.0.0:50051 MLPSERVE_HTTP_ADDRESS=0.0.0.0:8080
 RUN useradd --uid 10001 --no-create-home mlpserve
 COPY --from=server-packages /packages /packages
+COPY canonical /app/canonical
 COPY mlpserve /app/mlpserve
 COPY server /app/server
 WORKDIR /app

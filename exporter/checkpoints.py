@@ -3,8 +3,6 @@
 import hashlib
 import io
 import json
-import zipfile
-import zlib
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +12,7 @@ import numpy.typing as npt
 
 from exporter import publishing
 from exporter.backpropagation import Array
-from exporter.network import Batch
+from exporter.network import READ_ERRORS, Batch
 
 if TYPE_CHECKING:
     # Only for the annotation: training imports this module.
@@ -99,7 +97,7 @@ def load(path: Path, identity: dict[str, Any]) -> State:
         )
     except OSError as error:
         raise CheckpointError(f"{path} can't be read: {error.strerror or error}") from error
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (KeyError, *READ_ERRORS) as error:
         raise CheckpointError(
             f"{path} is not a checkpoint ({error}); delete it to start afresh"
         ) from error

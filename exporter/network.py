@@ -4,6 +4,7 @@ import io
 import json
 import math
 import re
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -30,6 +31,20 @@ DEFAULT_ACTIVATION = "sigmoid"
 
 OTHER_KEYS = ("activations", "labels", "provenance", "examples", "evaluation")
 """What a weights file may hold besides weights and biases."""
+
+READ_ERRORS = (
+    EOFError,
+    MemoryError,
+    OSError,
+    RuntimeError,  # NotImplementedError among them
+    SyntaxError,
+    TypeError,
+    ValueError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What NumPy raises over damaged files, whose headers it parses as Python does."""
 
 
 class NetworkError(ValueError):
@@ -244,7 +259,7 @@ def _read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             for key in archive.files:
                 arrays[key] = np.asarray(archive[key])
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except READ_ERRORS as error:
         raise WeightsError(f"{path}: {key or 'the archive'} can't be read: {error}") from error
     return arrays
 

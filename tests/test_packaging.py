@@ -11,6 +11,7 @@ import pytest
 
 from tests.generate_stubs import generate
 from tests.server_process import ROOT
+from tests.test_rooms import imported
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
@@ -64,3 +65,29 @@ def test_locks_hold_what_pyproject_asks_for() -> None:
 def test_images_hold_no_foreign_runtime() -> None:
     assert not pinned("server") & {"onnx", "httpx"}
     assert not pinned("exporter") & {"grpcio", "onnxruntime", "protobuf-tools"}
+
+
+def packages_of(room: str) -> set[str]:
+    """The room, and each package of this repository that it imports, or that one of those does."""
+    found, waiting = set(), {room}
+    while waiting:
+        package = waiting.pop()
+        found.add(package)
+        for file in (ROOT / package).rglob("*.py"):
+            names = {name for name in imported(file) if (ROOT / name / "__init__.py").exists()}
+            waiting |= names - found
+    return found
+
+
+@pytest.mark.parametrize("room", ["exporter", "server"])
+def test_images_hold_every_package_that_is_imported(room: str) -> None:
+    wanted = packages_of(room)
+    assert {room, "canonical"} <= wanted
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    (stage,) = re.findall(
+        rf"^FROM \S+ AS {room}$(.*?)(?=^FROM|\Z)", dockerfile, re.MULTILINE | re.DOTALL
+    )
+    copied = set(re.findall(r"^COPY (\w+) /app/\1$", stage, re.MULTILINE))
+    assert wanted <= copied, "mend the Dockerfile"
+    let_through = set(re.findall(r"^!(\w+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
+    assert wanted <= let_through, "mend .dockerignore"

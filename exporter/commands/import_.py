@@ -3,7 +3,6 @@
 import io
 import re
 import shlex
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
@@ -19,7 +18,7 @@ from exporter import importing, network, publishing
 from exporter.commands.common import PATH, clear_errors
 from exporter.importing.assembly import HIDDEN, OUTPUTS, Imported
 from exporter.importing.source import Choices, Orientation, Scaling
-from exporter.network import Batch, WeightsError
+from exporter.network import READ_ERRORS, Batch, WeightsError
 
 
 def read_names(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str, ...] | None:
@@ -31,7 +30,7 @@ def read_numbers(_: click.Context, parameter: click.Parameter, text: str) -> npt
     """Return a number, or the array in a .npy file."""
     try:
         return np.load(text, allow_pickle=False) if text.endswith(".npy") else float(text)
-    except (OSError, ValueError) as error:
+    except READ_ERRORS as error:
         raise click.BadParameter(
             f"{text!r}, wanted a number, or a .npy file with one for each pixel", param=parameter
         ) from error
@@ -175,7 +174,7 @@ def read_examples(path: Path) -> Batch:
                         f"{path} holds {len(archive.files)} arrays, wanted the images alone"
                     )
                 images = archive[archive.files[0]]
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+    except READ_ERRORS as error:
         raise WeightsError(f"{path} can't be read: {error}; write it with numpy.save") from error
     flat = images.reshape(len(images), -1) if images.ndim > 1 else images
     pixels: Batch = flat.astype(np.float32)

@@ -1,9 +1,7 @@
 """From a file to what it says: its content tells its kind, and what can run code is not opened."""
 
 import io
-import tokenize
 import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +10,7 @@ import numpy as np
 
 from exporter.importing import arrays, safetensors, sklearn
 from exporter.importing.source import Array, Source
-from exporter.network import OTHER_KEYS, WeightsError
+from exporter.network import OTHER_KEYS, READ_ERRORS, WeightsError
 
 OWN_KEYS = frozenset(OTHER_KEYS) - frozenset(arrays.TEXTS)
 """What only a weights file of this program holds."""
@@ -42,16 +40,6 @@ UNKNOWN = (
     "(scikit-learn)"
 )
 WEIGHTS_FILE = "is a weights file already; export it: python -m exporter export --weights"
-
-READ_ERRORS = (
-    EOFError,
-    OSError,
-    RuntimeError,
-    ValueError,
-    tokenize.TokenError,  # from a damaged header, which NumPy parses as Python does
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 def read(path: Path, content: bytes) -> Source:

@@ -327,8 +327,13 @@ def test_options_that_are_refused() -> None:
     assert "images.npz holds 2 arrays, wanted the images alone" in refused(
         *command, "--examples", "images.npz"
     )
-    Path("images.npy").write_bytes(b"no array")
-    assert "images.npy can't be read" in refused(*command, "--examples", "images.npy")
+    np.save("damaged.npy", np.ones((2, 7)))
+    damaged = Path("damaged.npy").read_bytes().replace(b"}", b" ")
+    for content in (b"no array", damaged):
+        Path("images.npy").write_bytes(content)
+        assert "images.npy can't be read" in refused(*command, "--examples", "images.npy")
+        line = refused(*command, "--input-mean", "images.npy", code=2)
+        assert "'images.npy', wanted a number" in line
     assert not Path("checkpoints").exists()
 
 

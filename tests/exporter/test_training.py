@@ -158,6 +158,16 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None
         training.train(*stripes(), SHORT, checkpoint=checkpoint)
 
 
+def test_an_encrypted_checkpoint_is_refused(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "training.npz"
+    training.train(*stripes(), SHORT, checkpoint=checkpoint)
+    content = bytearray(checkpoint.read_bytes())
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    checkpoint.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"is encrypted.*delete it to start afresh"):
+        training.train(*stripes(), SHORT, checkpoint=checkpoint)
+
+
 def test_another_archive_is_no_checkpoint(tmp_path: Path) -> None:
     checkpoint = tmp_path / "training.npz"
     np.savez(checkpoint, W1=np.zeros(3))

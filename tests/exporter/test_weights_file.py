@@ -2,6 +2,7 @@
 
 import json
 import re
+import struct
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -227,3 +228,38 @@ def test_missing_and_damaged_files(tmp_path: Path) -> None:
     path.write_bytes(whole[:400] + bytes([whole[400] ^ 1]) + whole[401:])
     with pytest.raises(network.WeightsError, match="W1 can't be read: Bad CRC-32"):
         network.load(path)
+
+
+@pytest.mark.parametrize(
+    ("offset", "value", "message"),
+    [
+        (6, 99, "the archive can't be read: zip file version 9.9"),
+        (8, 1, "W1 can't be read: File 'W1.npy' is encrypted"),
+        (10, 99, "W1 can't be read: That compression method is not supported"),
+    ],
+)
+def test_archives_that_nobody_reads(tmp_path: Path, offset: int, value: int, message: str) -> None:
+    path = tmp_path / "weights.npz"
+    network.save(path, random_network((4, 3)))
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + offset] = value
+    path.write_bytes(content)
+    with pytest.raises(network.WeightsError, match=re.escape(message)):
+        network.load(path)
+
+
+@pytest.mark.parametrize(
+    ("header", "explained"),
+    [
+        ("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), ", "EOF in multi-line"),
+        ("{'descr': ',f4', 'fortran_order': False, 'shape': (3, 4)}", "invalid syntax"),
+        ("{b'descr': '<f4', 'fortran_order': False, 'shape': (3, 4)}", "'<' not supported"),
+        (f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({10**17},)}}", "Unable to allocate"),
+    ],
+)
+def test_damaged_headers(tmp_path: Path, header: str, explained: str) -> None:
+    member = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header) + 1) + f"{header}\n".encode()
+    with zipfile.ZipFile(tmp_path / "weights.npz", "w") as archive:
+        archive.writestr("W1.npy", member)
+    with pytest.raises(network.WeightsError, match=f"W1 can't be read: .*{explained}"):
+        network.load(tmp_path / "weights.npz")
