@@ -28,12 +28,12 @@ def encode_tagged(number: int, content: bytes | memoryview) -> list[bytes | memo
     """Return the parts of a length-delimited field, for `b"".join`, so that the content is copied
     once.
     """
-    return [_tag_and_size(number, len(content)), content]
+    return [encode_tag(number, len(content)), content]
 
 
 @functools.lru_cache(maxsize=1024)
-def _tag_and_size(number: int, size: int) -> bytes:
-    """Return what stands before the content; most messages of a kind have the same sizes."""
+def encode_tag(number: int, size: int) -> bytes:
+    """Return what stands before a content of `size` bytes."""
     return encode_varint(number << 3 | LENGTH_DELIMITED) + encode_varint(size)
 
 

@@ -10,7 +10,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from server.histogram import Histogram
+from server import series
 from server.model import Model
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no annotations
@@ -27,16 +27,16 @@ LATENCY_BUCKETS = (5e-5, 7e-5, *_FINE, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 
 _METHOD = ("grpc_type", "grpc_service", "grpc_method")
 
-STARTED = Counter(
-    "grpc_server_started_total", "Calls that reached the server.", _METHOD, registry=REGISTRY
+STARTED = series.Counter(
+    "grpc_server_started_total", "Calls that reached the server.", _METHOD, REGISTRY
 )
-HANDLED = Counter(
+HANDLED = series.Counter(
     "grpc_server_handled_total",
     "Calls that ended, by status code.",
     (*_METHOD, "grpc_code"),
-    registry=REGISTRY,
+    REGISTRY,
 )
-HANDLING_SECONDS = Histogram(
+HANDLING_SECONDS = series.Histogram(
     "grpc_server_handling_seconds",
     "Time from a call's arrival at its handler to its answer.",
     _METHOD,
@@ -47,14 +47,14 @@ IMAGES = Counter(
     "mlpserve_images_total", "Images classified.", ("model", "version"), registry=REGISTRY
 )
 _RUN_SIZES = tuple(2.0**power for power in range(13))
-RUN_CALLS = Histogram(
+RUN_CALLS = series.Histogram(
     "mlpserve_run_calls",
     "Calls that a run of the model answered together.",
     ("model", "version"),
     _RUN_SIZES,
     REGISTRY,
 )
-RUN_IMAGES = Histogram(
+RUN_IMAGES = series.Histogram(
     "mlpserve_run_images",
     "Images that a run of the model classified together.",
     ("model", "version"),
@@ -94,6 +94,6 @@ def describe_model(model: Model) -> None:
         metric.labels(model.name, version)
 
 
-def total(metric: Counter) -> int:
+def total(metric: series.Counter) -> int:
     """Sum a counter over its labels."""
     return int(sum(sample.value for family in metric.collect() for sample in family.samples))

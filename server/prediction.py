@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, repeat
+from operator import attrgetter
 
 import numpy as np
 
@@ -14,6 +15,12 @@ ONE = np.uint32(0x3F800000)
 """1.0 as bits: the floats in [0, 1] are those whose bits, as an integer, are at most these."""
 
 
+FLOAT = np.dtype("<f4")
+
+_pixels, _is_bytes = attrgetter("pixels"), attrgetter("is_bytes")
+_canonicalize, _hidden_activations = attrgetter("canonicalize"), attrgetter("hidden_activations")
+
+
 def run(
     model: Model, requests: Sequence[Request], sizes: Sequence[int]
 ) -> list[Answer | InvalidField]:
@@ -24,15 +31,7 @@ def run(
     """
     ends = list(accumulate(sizes))
     starts = [0, *ends[:-1]]
-    batch = np.empty((ends[-1], model.n_pixels), np.float32)
-    content = _bytes_of(batch)
-    row_bytes = FLOAT_BYTES * model.n_pixels
-    for request, start, end in zip(requests, starts, ends, strict=True):
-        if request.is_bytes:
-            levels = np.frombuffer(request.pixels, np.uint8).reshape(-1, model.n_pixels)
-            np.divide(levels, np.float32(255), out=batch[start:end])
-        else:
-            content[start * row_bytes : end * row_bytes] = request.pixels
+    batch = _join(requests, starts, ends, model.n_pixels)
     errors: Iterable[InvalidField | None] = repeat(None)
     if batch.view(np.uint32).max() > ONE:
         errors = [
@@ -40,12 +39,13 @@ def run(
             for request, start, end in zip(requests, starts, ends, strict=True)
         ]
     put_right: Iterable[Canonical | None] = repeat(None)
-    if any(request.canonicalize for request in requests):
+    if any(map(_canonicalize, requests)):
+        batch = batch.copy()
         put_right = [
             _put_right(batch[start:end]) if request.canonicalize else None
             for request, start, end in zip(requests, starts, ends, strict=True)
         ]
-    layers = model.predict(batch, any(request.hidden_activations for request in requests))
+    layers = model.predict(batch, any(map(_hidden_activations, requests)))
     labels = layers[0].argmax(axis=1).tolist()
     rows = [(_bytes_of(layer), FLOAT_BYTES * layer.shape[1]) for layer in layers]
     return [
@@ -58,6 +58,24 @@ def run(
         )
         for start, end, error, done in zip(starts, ends, errors, put_right, strict=False)
     ]
+
+
+def _join(
+    requests: Sequence[Request], starts: Sequence[int], ends: Sequence[int], n_pixels: int
+) -> Batch:
+    """Return the batch (N, n_pixels) of all requests, which may be read-only."""
+    if not any(map(_is_bytes, requests)):
+        content = b"".join(map(_pixels, requests))
+        return np.frombuffer(content, FLOAT).reshape(-1, n_pixels)
+    batch = np.empty((ends[-1], n_pixels), np.float32)
+    for request, start, end in zip(requests, starts, ends, strict=True):
+        kind = np.uint8 if request.is_bytes else FLOAT
+        values = np.frombuffer(request.pixels, kind).reshape(-1, n_pixels)
+        if request.is_bytes:
+            np.divide(values, np.float32(255), out=batch[start:end])
+        else:
+            batch[start:end] = values
+    return batch
 
 
 def _put_right(batch: Batch) -> Canonical:

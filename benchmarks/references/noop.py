@@ -8,6 +8,7 @@ import grpc
 
 from mlpserve.v1 import classifier_pb2
 from server import memory
+from server.logs import configure_logs
 from server.rpc import classifier, lane
 from server.settings import Settings
 
@@ -44,6 +45,7 @@ def answer_all(calls: Sequence[lane.Call]) -> None:
 def main(address: str, on_lane: bool) -> None:
     """Answer every Predict at ADDRESS (HOST:PORT) with the same bytes, until told to stop."""
     settings = Settings()
+    configure_logs("warning", "auto")
     limit = settings.max_message_bytes
     server = grpc.server(
         futures.ThreadPoolExecutor(settings.threads),

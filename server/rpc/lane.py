@@ -236,15 +236,17 @@ class Lane:
         del self._arriving[call]
         if self._unread:
             self._receive(self._unread.popleft())
-        if message is not None:
-            call.message = message
-            if not self._arrived:
-                delay = self._limits.delay_seconds
-                self._take_time = time.time() + delay if delay else 0.0
-            self._arrived.append(call)
-            self._arrived_bytes += len(message)
-        elif not call.ended:
+        if call.ended:
+            return
+        if message is None:
             refuse(call, Cancelled("no_message", "the call ended before its message was there"))
+            return
+        call.message = message
+        if not self._arrived:
+            delay = self._limits.delay_seconds
+            self._take_time = time.time() + delay if delay else 0.0
+        self._arrived.append(call)
+        self._arrived_bytes += len(message)
 
     def on_sent(self, _event: Any) -> None:
         """Take note that a call's answer has left, or that nobody was there to take it."""

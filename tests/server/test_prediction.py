@@ -1,0 +1,83 @@
+"""A run copies pixels once, and answers each request by itself."""
+
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlpserve.inference import open_inference_pb2 as protocol
+from mlpserve.v1.classifier_pb2 import PredictRequest
+from server import prediction
+from server.model import Model, load_model
+from server.request import Answer, Request
+from server.rpc import classifier, inference
+
+Read = Callable[[bytes], Request]
+
+N_IMAGES = 2000
+PIXELS = np.random.default_rng(0).random((N_IMAGES, 784), dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def model(repository: Path) -> Model:
+    return load_model(repository / "digits" / "1" / "model.onnx", "digits", 1)
+
+
+def predict_message(images: slice) -> bytes:
+    return PredictRequest(pixels=PIXELS[images].ravel()).SerializeToString()
+
+
+def infer_message(images: slice) -> bytes:
+    pixels = PIXELS[images]
+    tensor = protocol.ModelInferRequest.InferInputTensor
+    return protocol.ModelInferRequest(
+        inputs=[tensor(name="pixels", datatype="FP32", shape=pixels.shape)],
+        raw_input_contents=[pixels.tobytes()],
+    ).SerializeToString()
+
+
+def answer(model: Model, messages: list[bytes], read: Read) -> list[Answer]:
+    """Do what the server does with messages that have met."""
+    requests: list[Request] = [read(message) for message in messages]
+    sizes = [request.count_images(model, N_IMAGES) for request in requests]
+    answers = prediction.run(model, requests, sizes)
+    found = [one for one in answers if isinstance(one, Answer)]
+    assert len(found) == len(messages)
+    for request, one in zip(requests, found, strict=True):
+        request.write(one)
+    return found
+
+
+@pytest.mark.parametrize("n_calls", [1, 10])
+@pytest.mark.parametrize(
+    ("write", "read"),
+    [(predict_message, classifier.read_request), (infer_message, inference.read_request)],
+    ids=["Predict", "ModelInfer"],
+)
+def test_pixels_are_copied_once(
+    model: Model, n_calls: int, write: Callable[[slice], bytes], read: Read
+) -> None:
+    step = N_IMAGES // n_calls
+    messages = [write(slice(start, start + step)) for start in range(0, N_IMAGES, step)]
+    answer(model, messages, read)
+    tracemalloc.start()
+    try:
+        answer(model, messages, read)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # The batch that the model reads, and little beside it; another copy would double it.
+    assert PIXELS.nbytes < most < 1.2 * PIXELS.nbytes
+
+
+def test_answers_are_those_of_each_request_alone(model: Model) -> None:
+    messages = [predict_message(slice(start, start + size)) for start, size in [(0, 3), (9, 1)]]
+    together = answer(model, messages, classifier.read_request)
+    for message, joined in zip(messages, together, strict=True):
+        (alone,) = answer(model, [message], classifier.read_request)
+        assert alone.labels == joined.labels
+        np.testing.assert_allclose(
+            np.frombuffer(alone.layers[0], "<f4"), np.frombuffer(joined.layers[0], "<f4"), atol=1e-6
+        )
