@@ -48,7 +48,10 @@ def read_request(message: bytes) -> Request:
         raise InvalidField(
             "both_forms", "pixels and pixels_u8 are both given; send one of them", "pixels"
         )
-    if len(fields) == 1 and not is_bytes and len(_HEADS) < MOST_HEADS:
+    if len(fields) == 1 and pixels:
+        if len(_HEADS) >= MOST_HEADS:
+            # Nobody shall fill it with lengths that never come again.
+            _HEADS.clear()
         _HEADS[len(message)] = message[: len(message) - len(pixels)]
     hidden = bool(wire.read_integer(fields, _REQUEST.HIDDEN_ACTIVATIONS_FIELD_NUMBER))
     return Request(

@@ -1,12 +1,15 @@
 """Responses written as bytes are what protobuf would have written."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
-from mlpserve.v1.classifier_pb2 import LayerActivations, PredictResponse
-from server.rpc.classifier import write_response
+from mlpserve.v1.classifier_pb2 import LayerActivations, PredictRequest, PredictResponse
+from server.errors import InvalidField
+from server.rpc import classifier
+from server.rpc.classifier import read_request, write_response
 
 FLOATS = st.floats(width=32, allow_nan=False)
 
@@ -47,3 +50,44 @@ def test_response_is_what_protobuf_writes(
     written = write_response(model, version, tuple(names), labels.tolist(), contents)
     assert PredictResponse.FromString(written) == expected
     assert written == expected.SerializeToString(deterministic=True)
+
+
+@given(
+    model=st.sampled_from(["", "", "digits", "é"]),
+    version=st.sampled_from([0, 0, 7, -1]),
+    floats=st.lists(FLOATS, max_size=6),
+    levels=st.binary(max_size=6),
+    hidden=st.booleans(),
+    canonicalize=st.booleans(),
+)
+def test_request_is_what_protobuf_reads(
+    model: str, version: int, floats: list[float], levels: bytes, hidden: bool, canonicalize: bool
+) -> None:
+    sent = PredictRequest(
+        model=model,
+        version=version,
+        pixels=floats,
+        pixels_u8=levels,
+        hidden_activations=hidden,
+        canonicalize=canonicalize,
+    )
+    message = sent.SerializeToString()
+    # Whoever comes second may take a shorter way.
+    for _ in range(2):
+        if floats and levels:
+            with pytest.raises(InvalidField, match="both given"):
+                read_request(message)
+            continue
+        found = read_request(message)
+        assert (found.model, found.version) == (model, version)
+        assert (found.hidden_activations, found.canonicalize) == (hidden, canonicalize)
+        assert found.is_bytes == bool(levels)
+        expected = levels or np.array(floats, "<f4").tobytes()
+        assert bytes(found.pixels) == expected
+
+
+def test_lengths_that_never_come_again_fill_nothing() -> None:
+    for length in range(1, 500):
+        message = PredictRequest(pixels=[0.5] * length).SerializeToString()
+        assert len(read_request(message).pixels) == 4 * length
+    assert len(classifier._HEADS) <= classifier.MOST_HEADS
