@@ -74,6 +74,8 @@ def started(command: Sequence[str], address: str) -> Iterator["subprocess.Popen[
         try:
             with grpc.insecure_channel(address) as channel:
                 grpc.channel_ready_future(channel).result(timeout=START_SECONDS)
+            if process.poll() is not None:
+                raise click.ClickException(f"{address} is another program's: end it first")
             yield process
         finally:
             process.terminate()

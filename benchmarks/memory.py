@@ -1,16 +1,28 @@
-"""Prints a server's memory while it answers a million calls."""
+"""Prints a server's memory while it answers a million calls over the same connections."""
 
+import struct
+import subprocess
+import tempfile
+import time
 from pathlib import Path
 
 import click
 from rich.console import Console
 
-from benchmarks.load import Shape, memory_mib, run, server_command, started
+from benchmarks.load import (
+    CLIENT_CORE,
+    memory_mib,
+    need_h2load,
+    pinned,
+    request,
+    server_command,
+    started,
+)
 from server.rpc.endpoint import PREDICT
 
-SHAPE = Shape(8, 8)
 ADDRESS = "127.0.0.1:50072"
-STEP_SECONDS = 8.0
+CONNECTIONS, STREAMS = 8, 8
+PAUSE_SECONDS = 5.0
 
 
 @click.command()
@@ -22,16 +34,31 @@ STEP_SECONDS = 8.0
     type=click.Path(path_type=Path, exists=True),
 )
 def main(calls: int, repository: Path) -> None:
-    """Load a server with one-image calls, 64 at a time, and print its memory as they add up."""
+    """Load a server with one-image calls, 64 at a time, and print its memory meanwhile."""
     console = Console(highlight=False)
-    answered = 0.0
     command = server_command(ADDRESS, "--repository", str(repository))
-    with started(command, ADDRESS) as process:
-        while answered < calls:
-            measured = run(process, ADDRESS, SHAPE, STEP_SECONDS, PREDICT)
-            # The load's second of warming up counts too.
-            answered += measured.calls_per_second * (STEP_SECONDS + 1)
-            console.print(f"{answered:>11,.0f} calls  {memory_mib(process.pid):,.1f} MiB")
+    with started(command, ADDRESS) as process, tempfile.NamedTemporaryFile() as body:
+        message = request(1)
+        body.write(struct.pack(">BI", 0, len(message)) + message)
+        body.flush()
+        load = subprocess.Popen(
+            [
+                *pinned(CLIENT_CORE),
+                *(need_h2load(), f"http://{ADDRESS}{PREDICT}", "--data", body.name),
+                *("-n", str(calls), "-c", str(CONNECTIONS), "-m", str(STREAMS), "-t", "1"),
+                *("-H", "content-type: application/grpc", "-H", "te: trailers"),
+            ],
+            stdout=subprocess.DEVNULL,
+        )
+        begin = time.monotonic()
+        while load.poll() is None:
+            time.sleep(PAUSE_SECONDS)
+            console.print(
+                f"after {time.monotonic() - begin:4.0f} s  {memory_mib(process.pid):.1f} MiB"
+            )
+    if load.returncode:
+        raise click.ClickException(f"h2load ended with {load.returncode}")
+    console.print(f"{calls:,} calls answered")
 
 
 if __name__ == "__main__":
