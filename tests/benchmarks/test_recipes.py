@@ -136,3 +136,13 @@ def test_what_is_refused(arguments: tuple[str, ...], code: int, message: str) ->
     assert result.exit_code == code
     assert message in result.stderr.splitlines()[-1]
     assert result.stdout == ""
+
+
+def test_the_page_tells_every_recipe_and_where_each_step_is() -> None:
+    page = (ROOT / "docs" / "training.md").read_text()
+    assert re.findall(r"^\| `([\w-]+)` \|", page, re.MULTILINE) == list(recipes.RECIPES)
+    steps = re.findall(r"`(\w+)` in \[(\w+\.py)\]\(\.\./(exporter/\w+\.py)\)", page)
+    assert len(steps) >= 12
+    for function, shown, path in steps:
+        assert Path(path).name == shown
+        assert f"\ndef {function}(" in (ROOT / path).read_text()
