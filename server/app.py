@@ -8,6 +8,7 @@ from types import FrameType
 import structlog
 
 from server import memory, metrics
+from server.errors import StartupError
 from server.http.listener import Listener
 from server.http.pages import build_pages
 from server.reloading import Reloads
@@ -56,7 +57,11 @@ class Server:
         self._http = Listener(
             settings.http_address, build_pages(metrics.REGISTRY, lambda: self.ready)
         )
-        self._grpc = Endpoint(settings, self.reloads)
+        try:
+            self._grpc = Endpoint(settings, self.reloads)
+        except StartupError:
+            self._http.stop()
+            raise
         self._http.start()
         self.reloads.start()
         self._grpc.start()

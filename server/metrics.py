@@ -84,7 +84,7 @@ MODEL_LOAD_SECONDS = Gauge(
 TOKEN_CALLS = Counter(
     "mlpserve_token_calls_total",
     "Calls with a known token, by the file that has it and the name that it has there.",
-    ("part", "name"),
+    ("part", "token"),
     registry=REGISTRY,
 )
 CERTIFICATE_EXPIRY = Gauge(

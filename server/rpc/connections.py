@@ -39,7 +39,9 @@ def options(settings: Settings) -> tuple[tuple[str, int], ...]:
         ),
         ("grpc.max_send_message_length", settings.max_message_bytes),
         ("grpc.keepalive_time_ms", _milliseconds(settings.keepalive_seconds)),
+        # The second is the one that closes the connection; by default it is a minute.
         ("grpc.keepalive_timeout_ms", _milliseconds(settings.keepalive_timeout_seconds)),
+        ("grpc.http2.ping_timeout_ms", _milliseconds(settings.keepalive_timeout_seconds)),
         # Without it, idle connections are not pinged, and a caller's pings on them count as abuse.
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.max_pings_without_data", 0),

@@ -29,7 +29,14 @@ def make(folder: Path, name: str = "certificate", days: int = 1) -> Certificate:
     """Return a new certificate for localhost that is its own authority; needs openssl."""
     its = Certificate(folder / f"{name}.pem", folder / f"{name}.key")
     subject = ["-subj", f"/CN={name}", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    out = ["-days", str(days), "-keyout", its.key_file, "-out", its.certificate_file]
+    out: list[str | Path] = [
+        "-days",
+        str(days),
+        "-keyout",
+        its.key_file,
+        "-out",
+        its.certificate_file,
+    ]
     _openssl("req", "-x509", *_KEY, *subject, *out)
     its.key_file.chmod(0o600)
     return its
@@ -41,8 +48,21 @@ def sign(authority: Certificate, folder: Path, name: str, days: int = 1) -> Cert
     request, extensions = folder / f"{name}.request", folder / f"{name}.extensions"
     _openssl("req", *_KEY, "-subj", f"/CN={name}", "-keyout", its.key_file, "-out", request)
     extensions.write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
-    by = ["-CA", authority.certificate_file, "-CAkey", authority.key_file, "-CAcreateserial"]
-    out = ["-days", str(days), "-extfile", extensions, "-out", its.certificate_file]
+    by: list[str | Path] = [
+        "-CA",
+        authority.certificate_file,
+        "-CAkey",
+        authority.key_file,
+        "-CAcreateserial",
+    ]
+    out: list[str | Path] = [
+        "-days",
+        str(days),
+        "-extfile",
+        extensions,
+        "-out",
+        its.certificate_file,
+    ]
     _openssl("x509", "-req", "-in", request, *by, *out)
     its.key_file.chmod(0o600)
     return its
