@@ -144,7 +144,8 @@ def main(rounds: int, seconds: float) -> None:
     """
     os.sched_setaffinity(0, {CLIENT_CORE})
     with repository_of(*SIZES) as models:
-        limits = ("--max-queued-images", str(QUEUED_IMAGES))
+        queue = str(QUEUED_IMAGES)
+        limits = ("--max-queued-images", queue, "--max-batch-size", queue)
         command = server_command(ADDRESS, "--repository", str(models), *limits)
         with started(command, ADDRESS):
             most, outcomes = asyncio.run(measure(rounds, seconds))

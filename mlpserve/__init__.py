@@ -3,6 +3,7 @@
 from importlib import metadata
 
 from mlpserve.client import Client
+from mlpserve.connection import Tls
 from mlpserve.errors import (
     DeadlineExceeded,
     InvalidRequest,
@@ -10,6 +11,7 @@ from mlpserve.errors import (
     MlpserveError,
     ModelNotFound,
     Overloaded,
+    Unauthenticated,
     Unavailable,
     Violation,
 )
@@ -31,6 +33,8 @@ __all__ = [
     "ModelNotFound",
     "Overloaded",
     "Prediction",
+    "Tls",
+    "Unauthenticated",
     "Unavailable",
     "Violation",
     "__version__",

@@ -10,6 +10,7 @@ import grpc
 import numpy.typing as npt
 
 from mlpserve import codec
+from mlpserve.connection import Tls, open_channel, token_metadata
 from mlpserve.errors import (
     DeadlineExceeded,
     InvalidRequest,
@@ -63,10 +64,24 @@ class Client:
     ----------
     address
         HOST:PORT, or any other target that gRPC understands, such as dns:///classifier:50051.
+        unix:PATH is a socket on this machine.
     timeout_seconds
         How long a call may take, with its retries, unless the call itself says otherwise.
     options
         gRPC channel options by name, in addition to `CHANNEL_OPTIONS` or instead of them.
+    tls
+        Whom to trust and what to show over TLS; None for a connection that others can read.
+    token
+        What the server knows this caller by; sent with each call.
+    plaintext_token
+        Whether the token may be sent without TLS to another machine.
+
+    Raises
+    ------
+    ValueError
+        When the address is empty, or when the token is none or would travel readably.
+    OSError
+        When a file of `tls` can't be read.
     """
 
     def __init__(
@@ -75,13 +90,21 @@ class Client:
         *,
         timeout_seconds: float = 10.0,
         options: Mapping[str, int | str] | None = None,
+        tls: Tls | None = None,
+        token: str | None = None,
+        plaintext_token: bool = False,
     ) -> None:
         if not address:
             raise ValueError(f"address is empty; wanted is HOST:PORT, such as {DEFAULT_ADDRESS}")
         self.address = address
         self.timeout_seconds = timeout_seconds
         merged = {**CHANNEL_OPTIONS, **(options or {})}
-        self._channel = grpc.insecure_channel(address, options=list(merged.items()))
+        self._metadata = (
+            None
+            if token is None
+            else token_metadata(token, address, is_safe=tls is not None or plaintext_token)
+        )
+        self._channel = open_channel(address, tls, list(merged.items()))
         # Without serializers gRPC takes and gives bytes.
         self._predict: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(
             f"/{SERVICE}/Predict"
@@ -129,6 +152,8 @@ class Client:
             `close`.
         InvalidRequest
             When the server refuses the images, or reads another number of images in them.
+        Unauthenticated
+            When the server doesn't know the token, or the call has none and needs one.
         ModelNotFound, Unavailable, DeadlineExceeded, Overloaded
             As their names say.
         MlpserveError
@@ -140,7 +165,7 @@ class Client:
         )
         timeout = self.timeout_seconds if timeout_seconds is None else timeout_seconds
         try:
-            response = self._predict(request, timeout=timeout)
+            response = self._predict(request, timeout=timeout, metadata=self._metadata)
         except grpc.RpcError as error:
             raise from_rpc_error(error, self.address) from error
         prediction = codec.decode_response(response)
@@ -159,7 +184,9 @@ class Client:
         """
         timeout = self.timeout_seconds if timeout_seconds is None else timeout_seconds
         try:
-            response = self._check(codec.encode_health_request(SERVICE), timeout=timeout)
+            response = self._check(
+                codec.encode_health_request(SERVICE), timeout=timeout, metadata=self._metadata
+            )
         except grpc.RpcError as error:
             converted = from_rpc_error(error, self.address)
             if isinstance(converted, Unavailable | DeadlineExceeded | ModelNotFound):

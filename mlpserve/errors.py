@@ -18,6 +18,10 @@ class ModelNotFound(MlpserveError):
     """The server has no model of this name and version; the message lists those that it has."""
 
 
+class Unauthenticated(MlpserveError):
+    """The server doesn't know the token, or wants one and got none."""
+
+
 class Unavailable(MlpserveError):
     """The server can't be reached or is not ready; trying again later may help."""
 
@@ -59,11 +63,15 @@ def from_rpc_error(error: grpc.RpcError, address: str) -> MlpserveError:
             return InvalidRequest(details, _read_violations(error))
         case grpc.StatusCode.NOT_FOUND:
             return ModelNotFound(details)
+        case grpc.StatusCode.UNAUTHENTICATED:
+            return Unauthenticated(f"{address} refuses the call: {details}; give the client token=")
         case grpc.StatusCode.UNAVAILABLE:
             return Unavailable(f"{address} is unavailable: {details}")
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return DeadlineExceeded(f"{address} did not answer in time: {details}")
         # gRPC has one code for two things, and waiting mends only one of them.
+        case grpc.StatusCode.RESOURCE_EXHAUSTED if "larger than max_message_bytes" in details:
+            return InvalidRequest(details)
         case grpc.StatusCode.RESOURCE_EXHAUSTED if "larger than max" in details:
             return InvalidRequest(
                 f"a message is too large: {details}; send fewer images in one call, or uint8 "

@@ -4,25 +4,37 @@ from typing import Any
 
 import click
 
+from server import combinations
 from server.app import Server
 from server.errors import StartupError
+from server.flags import ENVIRONMENT_PREFIX, SettingsCommand, describe, settings_options
 from server.logs import configure_logs
-from server.settings import ENVIRONMENT_PREFIX, Settings, settings_options
+from server.settings import Settings
 
 
 @click.command(
-    context_settings={"auto_envvar_prefix": ENVIRONMENT_PREFIX, "max_content_width": 110}
+    cls=SettingsCommand,
+    context_settings={"auto_envvar_prefix": ENVIRONMENT_PREFIX, "max_content_width": 110},
 )
 @settings_options
-def main(**values: Any) -> None:
+@click.option(
+    "--print-config", is_flag=True, help="Print each setting and where it is from, and stop."
+)
+@click.pass_context
+def main(context: click.Context, /, print_config: bool, **values: Any) -> None:
     """Serve the newest version of each model in the repository over gRPC.
 
     SIGTERM or SIGINT: health turns NOT_SERVING, calls are served for the drain delay, those in
-    progress may end, and the exit code is 0. A second signal cuts the drain delay short.
+    progress may end, and the exit code is 0. A second signal cuts the drain delay short. SIGHUP:
+    certificates and tokens are read again.
     """
     settings = Settings(**values)
-    configure_logs(settings.log_level, settings.log_format)
     try:
+        combinations.check(settings)
+        if print_config:
+            click.echo("\n".join(describe(context, settings)).rstrip())
+            return
+        configure_logs(settings.log_level, settings.log_format)
         Server(settings).run()
     except StartupError as error:
         raise click.ClickException(str(error)) from error

@@ -1,6 +1,11 @@
-"""HOST:PORT, as the settings give it."""
+"""Addresses, as the settings give them: HOST:PORT, or a Unix-domain socket."""
+
+import ipaddress
 
 from server.errors import StartupError
+
+UNIX = "unix:"
+UNIX_ABSTRACT = "unix-abstract:"
 
 
 def split_address(address: str, flag: str) -> tuple[str, int]:
@@ -12,3 +17,14 @@ def split_address(address: str, flag: str) -> tuple[str, int]:
             f"give another {flag}"
         )
     return host, int(port)
+
+
+def is_local(address: str) -> bool:
+    """Return whether only callers on this machine can reach the address."""
+    if address.startswith((UNIX, UNIX_ABSTRACT)):
+        return True
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -8,8 +8,10 @@ from types import FrameType
 import structlog
 
 from server import memory, metrics
+from server.errors import StartupError
 from server.http.listener import Listener
 from server.http.pages import build_pages
+from server.reloading import Reloads
 from server.repository import load_newest
 from server.rpc.endpoint import Endpoint
 from server.settings import Settings
@@ -23,6 +25,7 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.ready = False
+        self.reloads = Reloads()
         self._stop = threading.Event()
         self._hurry = threading.Event()
 
@@ -32,6 +35,7 @@ class Server:
         # well.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
+        signal.signal(signal.SIGHUP, self._on_hangup)
         self._start()
         try:
             self._stop.wait()
@@ -43,14 +47,23 @@ class Server:
             self._hurry.set()
         self._stop.set()
 
+    def _on_hangup(self, _number: int, _frame: FrameType | None) -> None:
+        # Not here, where it would hold up whatever the signal has interrupted.
+        threading.Thread(target=self.reloads.run, name="reload", daemon=True).start()
+
     def _start(self) -> None:
         begin = time.perf_counter()
         settings = self.settings
         self._http = Listener(
             settings.http_address, build_pages(metrics.REGISTRY, lambda: self.ready)
         )
-        self._grpc = Endpoint(settings)
+        try:
+            self._grpc = Endpoint(settings, self.reloads)
+        except StartupError:
+            self._http.stop()
+            raise
         self._http.start()
+        self.reloads.start()
         self._grpc.start()
         try:
             models = load_newest(settings.repository, settings.default_model)
@@ -93,6 +106,7 @@ class Server:
         self._hurry.wait(self.settings.drain_delay_seconds)
         self._grpc.stop(self.settings.stop_grace_seconds)
         self._http.stop()
+        self.reloads.stop()
         log.info(
             "stopped",
             calls_started=metrics.total(metrics.STARTED),

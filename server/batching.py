@@ -24,6 +24,7 @@ from server.errors import (
     NotReady,
     Overloaded,
     RequestError,
+    TooLarge,
 )
 from server.model import Model
 from server.repository import Models
@@ -84,13 +85,15 @@ class Line:
 class Batcher:
     """Answers calls with the loaded models; `models` is None until they are loaded.
 
-    `max_batch_size` bounds the images of a call and of a run, `max_queued_images` those that wait.
+    `max_batch_size` bounds the images of a call and of a run, `max_queued_images` those that wait,
+    `max_message_bytes` what a call's message may have.
     """
 
-    def __init__(self, max_batch_size: int, max_queued_images: int) -> None:
+    def __init__(self, max_batch_size: int, max_queued_images: int, max_message_bytes: int) -> None:
         self.models: Models | None = None
         self._max_batch_size = max_batch_size
         self._max_queued_images = max_queued_images
+        self._max_message_bytes = max_message_bytes
         # A version that is no longer loaded takes its line with it.
         self._lines: weakref.WeakKeyDictionary[Model, Line] = weakref.WeakKeyDictionary()
         self._queued_images = 0
@@ -136,6 +139,14 @@ class Batcher:
             if self.models is None:
                 raise NotReady(
                     "not_ready", "the server is still loading its models; try again shortly"
+                )
+            size = len(call.message)
+            if size > self._max_message_bytes:
+                raise TooLarge(
+                    "message_bytes",
+                    f"the message has {size} bytes, larger than max_message_bytes, "
+                    f"{self._max_message_bytes}; send fewer images in one call, or as bytes, which "
+                    "are a quarter of the floats, or raise the server's --max-message-bytes",
                 )
             request = call.read()
             model = self.models.find(request.model, request.version)

@@ -55,6 +55,16 @@ class Overloaded(RequestError):
 
 
 @dataclass(eq=False)
+class TooLarge(RequestError):
+    """The message is larger than the server takes; waiting doesn't mend that."""
+
+
+@dataclass(eq=False)
+class Unauthenticated(RequestError):
+    """The call has no token that the server knows."""
+
+
+@dataclass(eq=False)
 class Expired(RequestError):
     """The call's time was over before the model could run."""
 

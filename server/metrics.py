@@ -81,6 +81,31 @@ MODEL_LOAD_SECONDS = Gauge(
     registry=REGISTRY,
 )
 
+TOKEN_CALLS = Counter(
+    "mlpserve_token_calls_total",
+    "Calls with a known token, by the file that has it and the name that it has there.",
+    ("part", "token"),
+    registry=REGISTRY,
+)
+CERTIFICATE_EXPIRY = Gauge(
+    "mlpserve_certificate_expiry_timestamp_seconds",
+    "When the certificate that is shown to callers expires, in seconds since 1970.",
+    ("file",),
+    registry=REGISTRY,
+)
+RELOADS = Counter(
+    "mlpserve_reloads_total",
+    "Attempts to read a part of the server again, by outcome: done or failed.",
+    ("part", "outcome"),
+    registry=REGISTRY,
+)
+LAST_RELOAD_SUCCESSFUL = Gauge(
+    "mlpserve_last_reload_successful",
+    "0 while a part is served as it was before a change that can't be used, otherwise 1.",
+    ("part",),
+    registry=REGISTRY,
+)
+
 
 def describe_model(model: Model) -> None:
     """Publish what is known about a loaded model."""

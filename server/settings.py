@@ -1,19 +1,33 @@
-"""One Settings object: flags win over environment variables, over a TOML file, over defaults."""
+"""One Settings object: everything that can be set, by flag, environment variable or file."""
 
-import tomllib
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import click
 
-ENVIRONMENT_PREFIX = "MLPSERVE"
+LISTENING = "Listening"
+MODELS = "Models"
+LIMITS = "Limits"
+CONNECTIONS = "Connections"
+SECURITY = "Security"
+RUNNING = "Running"
+DRAINING = "Draining"
+LOGS = "Logs"
+GROUPS = (LISTENING, MODELS, LIMITS, CONNECTIONS, SECURITY, RUNNING, DRAINING, LOGS)
+"""The headings of `--help`, in its order."""
 
 
-def _option(default: object, help_text: str, kind: "click.ParamType[Any] | None" = None) -> Any:
-    """Declare a setting: its default value, its line in `--help` and what values it takes."""
-    return field(default=default, metadata={"help": help_text, "type": kind})
+def _option(
+    default: object, help_text: str, kind: "click.ParamType[Any] | None" = None, *, group: str
+) -> Any:
+    """Declare a setting: its default value, its line in `--help`, what values it takes, and under
+    which heading it stands.
+    """
+    return field(default=default, metadata={"help": help_text, "type": kind, "group": group})
+
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,112 +35,170 @@ class Settings:
     """Everything that can be set; each field is a flag, a variable and a key of the file."""
 
     grpc_address: str = _option(
-        "127.0.0.1:50051", "Where gRPC listens, HOST:PORT; port 0 takes a free one."
+        "127.0.0.1:50051",
+        "Where gRPC listens: HOST:PORT, where port 0 takes a free one, unix:PATH or "
+        "unix-abstract:NAME.",
+        group=LISTENING,
     )
     http_address: str = _option(
         "127.0.0.1:8080",
         "Where HTTP (/metrics, health) listens, HOST:PORT; port 0 takes a free one.",
+        group=LISTENING,
     )
     repository: Path = _option(
-        Path("models"), "Folder of models, as NAME/VERSION/model.onnx.", click.Path(path_type=Path)
+        Path("models"),
+        "Folder of models, as NAME/VERSION/model.onnx.",
+        click.Path(path_type=Path),
+        group=MODELS,
     )
     default_model: str = _option(
-        "", "Model that answers requests naming none. Empty: the only one there is, or else digits."
+        "",
+        "Model that answers requests naming none. Empty: the only one there is, or else digits.",
+        group=MODELS,
     )
     max_batch_size: int = _option(
-        4096, "Images taken in one call, and run together at most.", click.IntRange(min=1)
+        4096,
+        "Images taken in one call, and run together at most.",
+        click.IntRange(min=1),
+        group=LIMITS,
     )
     batch_delay_seconds: float = _option(
         0.0,
         "How long a call waits for others to run with. 0: not at all; those that come while the "
         "model runs still run together.",
         click.FloatRange(min=0, max=1),
+        group=RUNNING,
     )
     max_queued_images: int = _option(
         16_384,
         "Images that wait for a run; calls beyond get RESOURCE_EXHAUSTED.",
         click.IntRange(min=1),
+        group=LIMITS,
     )
     max_message_bytes: int = _option(
-        64 * 1024 * 1024, "Largest gRPC message taken or sent.", click.IntRange(min=4096)
+        64 * 1024 * 1024,
+        "Largest gRPC message taken or sent. Calls with one of up to twice as many bytes are told "
+        "what to do; beyond, gRPC itself ends them.",
+        click.IntRange(min=4096),
+        group=LIMITS,
     )
     max_arriving_messages: int = _option(
         16,
-        "Messages that arrive at the same time; each may need max_message_bytes of memory.",
+        "Messages that arrive at the same time; each may need twice max_message_bytes of memory.",
         click.IntRange(min=1),
+        group=LIMITS,
     )
     max_concurrent_calls: int = _option(
-        1000, "Calls in progress; further ones get RESOURCE_EXHAUSTED.", click.IntRange(min=1)
+        1000,
+        "Calls in progress; further ones get RESOURCE_EXHAUSTED.",
+        click.IntRange(min=1),
+        group=LIMITS,
     )
     max_streams: int = _option(
         64,
         "Streams open at the same time, a thread each; further ones get RESOURCE_EXHAUSTED.",
         click.IntRange(min=1),
+        group=LIMITS,
+    )
+    keepalive_seconds: float = _option(
+        60.0,
+        "Silence after which the server pings a caller, to find connections that are dead.",
+        click.FloatRange(min=1),
+        group=CONNECTIONS,
+    )
+    keepalive_timeout_seconds: float = _option(
+        20.0,
+        "How long the answer to such a ping may take, after which the connection is closed.",
+        click.FloatRange(min=0.1),
+        group=CONNECTIONS,
+    )
+    min_client_ping_seconds: float = _option(
+        10.0,
+        "Least time between pings of a caller, with or without calls; who pings more often is "
+        "sent away with too_many_pings.",
+        click.FloatRange(min=0),
+        group=CONNECTIONS,
+    )
+    max_connection_age_seconds: float = _option(
+        0.0,
+        "Age, give or take a tenth, at which a connection gets no new calls and its caller makes "
+        "another, so that calls spread over new servers. 0: never.",
+        click.FloatRange(min=0),
+        group=CONNECTIONS,
+    )
+    max_connection_age_grace_seconds: float = _option(
+        0.0,
+        "How long calls on such a connection may take to end. 0: as long as they want.",
+        click.FloatRange(min=0),
+        group=CONNECTIONS,
+    )
+    tls_certificate: Path | None = _option(
+        None,
+        "PEM file with the server's certificate, and those between it and its authority. gRPC then "
+        "takes TLS only. Files are read again when they change, and on SIGHUP.",
+        _FILE,
+        group=SECURITY,
+    )
+    tls_key: Path | None = _option(
+        None, "PEM file with the certificate's private key.", _FILE, group=SECURITY
+    )
+    tls_client_ca: Path | None = _option(
+        None,
+        "PEM file with authorities. Callers must then show a certificate of one of them.",
+        _FILE,
+        group=SECURITY,
+    )
+    tokens_file: Path | None = _option(
+        None,
+        "File with a line `name: token` for each caller. All calls but health then need "
+        "`authorization: Bearer TOKEN`.",
+        _FILE,
+        group=SECURITY,
+    )
+    admin_tokens_file: Path | None = _option(
+        None,
+        "The same for mlpserve.v1.Admin, which is served only with it.",
+        _FILE,
+        group=SECURITY,
+    )
+    reflection: str = _option(
+        "on",
+        "on: the services describe themselves, to callers with a token if there are tokens. open: "
+        "to everybody. off: to nobody.",
+        click.Choice(["on", "open", "off"]),
+        group=SECURITY,
     )
     lane: str = _option(
         "on",
         "on: predictions have a queue and a thread of their own, which is several times faster. "
         "off: they run on grpcio's thread pool, like all other calls.",
         click.Choice(["on", "off"]),
+        group=RUNNING,
     )
-    threads: int = _option(4, "Threads for calls that are not on the lane.", click.IntRange(min=1))
+    threads: int = _option(
+        4, "Threads for calls that are not on the lane.", click.IntRange(min=1), group=RUNNING
+    )
     drain_delay_seconds: float = _option(
         2.0,
         "After SIGTERM: how long calls are still served while health says NOT_SERVING.",
         click.FloatRange(min=0),
+        group=DRAINING,
     )
     stop_grace_seconds: float = _option(
         10.0,
         "After the drain: how long calls in progress may take to end.",
         click.FloatRange(min=0),
+        group=DRAINING,
     )
     log_level: str = _option(
-        "info", "Least level that is logged.", click.Choice(["debug", "info", "warning", "error"])
+        "info",
+        "Least level that is logged.",
+        click.Choice(["debug", "info", "warning", "error"]),
+        group=LOGS,
     )
     log_format: str = _option(
         "auto",
         "auto: colours on a terminal, JSON otherwise.",
         click.Choice(["auto", "console", "json"]),
+        group=LOGS,
     )
-
-
-def _read_file(context: click.Context, parameter: click.Parameter, path: Path | None) -> None:
-    """Make the values of a TOML file the defaults of the flags; an unknown key is an error."""
-    if path is None:
-        return
-    try:
-        values = tomllib.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise click.BadParameter(f"{path} can't be read: {error}", context, parameter) from error
-    known = {setting.name for setting in fields(Settings)}
-    for key in values:
-        if key not in known:
-            raise click.BadParameter(
-                f"{path} has the unknown key {key!r}; known keys: {', '.join(sorted(known))}",
-                context,
-                parameter,
-            )
-    context.default_map = values
-
-
-def settings_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add a flag per setting to a click command, which receives the settings by name."""
-    for setting in reversed(fields(Settings)):
-        command = click.option(
-            "--" + setting.name.replace("_", "-"),
-            setting.name,
-            default=setting.default,
-            type=setting.metadata["type"],
-            help=setting.metadata["help"],
-            show_default=setting.default != "",
-            show_envvar=True,
-        )(command)
-    return click.option(
-        "--config",
-        type=click.Path(path_type=Path, dir_okay=False),
-        is_eager=True,
-        expose_value=False,
-        callback=_read_file,
-        show_envvar=True,
-        help="TOML file with any of these settings, dashes as underscores.",
-    )(command)

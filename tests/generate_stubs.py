@@ -7,7 +7,11 @@ from pathlib import Path
 from tests import isolated
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-FOLDERS = {"mlpserve/v1/classifier.proto": "", "inference/open_inference.proto": "mlpserve"}
+FOLDERS = {
+    "mlpserve/v1/classifier.proto": "",
+    "mlpserve/v1/admin.proto": "",
+    "inference/open_inference.proto": "mlpserve",
+}
 """Each contract and the folder that its package belongs into: nobody's site-packages shall gain a
 module called `inference`, whose generated code imports nothing of its own package."""
 

@@ -5,18 +5,22 @@ import structlog
 from grpc_reflection.v1alpha import reflection
 
 from mlpserve.inference import open_inference_pb2 as protocol
-from server.addresses import split_address
+from server.access import Access
+from server.addresses import is_local
 from server.batching import Batcher
-from server.errors import StartupError
-from server.rpc import classifier, handlers, health, inference, lane
+from server.certificates import watch_certificate
+from server.reloading import Reloads
+from server.rpc import admin, classifier, connections, handlers, health, inference, lane
 from server.rpc.instrumentation import Instrumentation, Method
 from server.rpc.pools import Pool
 from server.settings import Settings
+from server.tokens import Tokens
 
 log = structlog.get_logger()
 
 PREDICT = f"/{classifier.SERVICE}/Predict"
 INFER = f"/{inference.SERVICE}/ModelInfer"
+REFLECTION = {reflection.SERVICE_NAME}
 READERS = {PREDICT: classifier.read_request, INFER: inference.read_request}
 """The hot methods, and what reads their messages."""
 
@@ -24,9 +28,14 @@ READERS = {PREDICT: classifier.read_request, INFER: inference.read_request}
 class Endpoint:
     """A gRPC server that listens, and answers predictions once `batcher.models` is set."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Bind the port; raises StartupError when the address can't be had."""
-        self.batcher = Batcher(settings.max_batch_size, settings.max_queued_images)
+    def __init__(self, settings: Settings, reloads: Reloads) -> None:
+        """Bind the port; raises StartupError when the address can't be had, or files not read."""
+        self.batcher = Batcher(
+            settings.max_batch_size, settings.max_queued_images, settings.max_message_bytes
+        )
+        tls = _read_certificate(settings, reloads)
+        self._access = _read_tokens(settings, reloads)
+        guard = None if self._access is None else self._access.refusal
         self._ready = False
         calls = settings.max_concurrent_calls
         pools = {path: Pool("predict", settings.threads, calls) for path in READERS}
@@ -34,25 +43,22 @@ class Endpoint:
         other = Pool("grpc", settings.threads, calls)
         self._server = grpc.server(
             other,
-            interceptors=[Instrumentation(other, streams, pools)],
-            options=(
-                # Without it, a second server would take half of the connections instead of an
-                # error.
-                ("grpc.so_reuseport", 0),
-                # It would let callers send megabytes ahead of what is asked for, in each call.
-                ("grpc.http2.bdp_probe", 0),
-                ("grpc.max_receive_message_length", settings.max_message_bytes),
-                ("grpc.max_send_message_length", settings.max_message_bytes),
-            ),
+            interceptors=[Instrumentation(other, streams, pools, guard)],
+            options=connections.options(settings),
         )
         self._lane = self._make_lane(settings)
         self._mount_classifier()
         self._mount_inference()
-        services = (classifier.SERVICE, inference.SERVICE)
-        self._health = health.Health(self._server, services)
-        names = (*services, health.NAME, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, self._server)
-        self.address = self._bind(settings.grpc_address)
+        services = [classifier.SERVICE, inference.SERVICE]
+        if settings.admin_tokens_file is not None:
+            handlers.mount(self._server, admin.SERVICE, admin.methods(reloads))
+            services.append(admin.SERVICE)
+        self._health = health.Health(self._server, tuple(services))
+        if settings.reflection != "off":
+            names = (*services, health.NAME, reflection.SERVICE_NAME)
+            reflection.enable_server_reflection(names, self._server)
+        self._binding = connections.Binding(self._server, settings.grpc_address, tls)
+        self.address = self._binding.address
 
     def _make_lane(self, settings: Settings) -> lane.Lane | None:
         if settings.lane == "off":
@@ -67,7 +73,11 @@ class Endpoint:
             joined_calls=min(lane.JOINED_CALLS, settings.max_batch_size),
         )
         methods = {path: lane.Method(read, Method.of(path)) for path, read in READERS.items()}
-        return lane.Lane(self._server, methods, self.batcher.take, limits, self.batcher.refusal)
+        tokens = None if self._access is None else self._access.tokens
+        guard = None if tokens is None else tokens.refusal
+        return lane.Lane(
+            self._server, methods, self.batcher.take, limits, self.batcher.refusal, guard
+        )
 
     def _mount_classifier(self) -> None:
         stream = handlers.stream(self.batcher, classifier.read_request)
@@ -89,16 +99,6 @@ class Endpoint:
             methods["ModelInfer"] = handlers.unary(self.batcher, inference.read_request)
         handlers.mount(self._server, inference.SERVICE, methods)
 
-    def _bind(self, address: str) -> str:
-        host, _ = split_address(address, "--grpc-address")
-        try:
-            return f"{host}:{self._server.add_insecure_port(address)}"
-        except RuntimeError as error:
-            raise StartupError(
-                f"gRPC can't listen on {address}: is the port taken, or the address not this "
-                "machine's? Give another --grpc-address"
-            ) from error
-
     def start(self) -> None:
         """Answer calls; health says alive but not ready."""
         self._server.start()
@@ -117,3 +117,38 @@ class Endpoint:
         stopped.wait()
         if self._lane is not None:
             self._lane.join()
+        self._binding.close()
+
+
+def _read_certificate(settings: Settings, reloads: Reloads) -> grpc.ServerCredentials | None:
+    """Return TLS if the settings want it; raises StartupError when its files can't be used."""
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return None
+    files = watch_certificate(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
+    reloads.watch(files)
+    return connections.credentials(files)
+
+
+def _read_tokens(settings: Settings, reloads: Reloads) -> Access | None:
+    """Return who may call, if not everybody; raises StartupError when a file can't be used."""
+    tokens = admin_tokens = None
+    if settings.tokens_file is not None:
+        tokens = Tokens("tokens", settings.tokens_file, "the server's tokens")
+        reloads.watch(tokens.files)
+    if settings.admin_tokens_file is not None:
+        admin_tokens = Tokens(
+            "admin_tokens", settings.admin_tokens_file, "the server's admin tokens"
+        )
+        reloads.watch(admin_tokens.files)
+    if tokens is None and admin_tokens is None:
+        return None
+    if settings.tls_certificate is None and not is_local(settings.grpc_address):
+        log.warning(
+            "tokens travel readably, since there is no TLS",
+            grpc=settings.grpc_address,
+            remedy="give --tls-certificate and --tls-key, or put a proxy with TLS in front",
+        )
+    open_services = {health.NAME}
+    if settings.reflection == "open":
+        open_services |= REFLECTION
+    return Access(tokens, admin.SERVICE, admin_tokens, open_services)

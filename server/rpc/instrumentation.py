@@ -3,8 +3,9 @@
 import functools
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, Self, TypeAlias
 
 import grpc
@@ -12,7 +13,7 @@ import structlog
 
 from server import metrics
 from server.batching import note_refusal
-from server.errors import Overloaded
+from server.errors import Overloaded, RequestError
 from server.rpc.pools import Pool
 from server.rpc.status import status_of
 
@@ -20,6 +21,7 @@ log = structlog.get_logger()
 
 # In quotes, since the class takes parameters for the type checker alone.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Guard = Callable[[str, Iterable[tuple[str, str | bytes]]], RequestError | None]
 
 UNKNOWN_METHOD = ("unary", "other", "other")
 
@@ -64,17 +66,34 @@ class Method:
             self._log.debug("call", code=_spell(code), seconds=round(seconds, 6))
 
 
+@dataclass(frozen=True, slots=True)
+class Wrapped:
+    """A method's threads and its handler, and what to answer when the threads have enough.
+
+    `turn_away` returns the handler that ends calls with an error.
+    """
+
+    pool: Pool
+    answering: Handler
+    too_many: Overloaded
+    turn_away: Callable[[RequestError], Handler]
+
+
 class Instrumentation(grpc.ServerInterceptor):
     """Counts every call, and gives it threads to run on or turns it away when they are full.
 
     Methods with a pool in `pools`, by their paths, run there; streams that hold a thread run on
-    `streams`, so that idle ones starve nobody; all else runs on `other`, the server's own.
+    `streams`, so that idle ones starve nobody; all else runs on `other`, the server's own. Calls
+    that `guard` finds fault with, by path and metadata, are turned away as well.
     """
 
-    def __init__(self, other: Pool, streams: Pool, pools: Mapping[str, Pool]) -> None:
+    def __init__(
+        self, other: Pool, streams: Pool, pools: Mapping[str, Pool], guard: Guard | None = None
+    ) -> None:
         self._other, self._streams, self._pools = other, streams, pools
+        self._guard = guard
         self._turning_away = ThreadPoolExecutor(1, thread_name_prefix="turn away")
-        self._wrapped: dict[str, tuple[Pool, Handler, Handler]] = {}
+        self._wrapped: dict[str, Wrapped] = {}
 
     def intercept_service(
         self,
@@ -91,11 +110,15 @@ class Instrumentation(grpc.ServerInterceptor):
                 unknown.end(unknown.start(), grpc.StatusCode.UNIMPLEMENTED)
                 return None
             self._wrapped[details.method] = wrapped = self._wrap(details.method, handler)
-        pool, answering, turning_away = wrapped
-        return turning_away if pool.is_full else answering
+        if wrapped.pool.is_full:
+            return wrapped.turn_away(wrapped.too_many)
+        if self._guard is not None:
+            error = self._guard(details.method, details.invocation_metadata)
+            if error is not None:
+                return wrapped.turn_away(error)
+        return wrapped.answering
 
-    def _wrap(self, path: str, handler: Handler) -> tuple[Pool, Handler, Handler]:
-        """Return the method's threads, its handler, and the one for when they are full."""
+    def _wrap(self, path: str, handler: Handler) -> Wrapped:
         kind, attribute, constructor = _TYPES[handler.request_streaming, handler.response_streaming]
         method = Method.of(path, kind)
         count = _count_stream if handler.response_streaming else _count_call
@@ -104,17 +127,27 @@ class Instrumentation(grpc.ServerInterceptor):
         pool = self._pools.get(path, self._streams if handler.request_streaming else self._other)
         answering = count(method, behavior)
         answering.experimental_thread_pool = pool  # type: ignore[attr-defined]
-        too_many = count(method, _turn_away(pool.limit, handler.request_streaming))
-        too_many.experimental_thread_pool = self._turning_away  # type: ignore[attr-defined]
-        return pool, constructor(answering, *codec), constructor(too_many, *codec)
+
+        # Each method is refused for a handful of reasons only.
+        @functools.cache
+        def turn_away(error: RequestError) -> Handler:
+            refusing = count(method, _refuse(error))
+            refusing.experimental_thread_pool = self._turning_away  # type: ignore[attr-defined]
+            return constructor(refusing, *codec)
+
+        too_many = _too_many(pool.limit, handler.request_streaming)
+        return Wrapped(pool, constructor(answering, *codec), too_many, turn_away)
 
 
-def _turn_away(limit: int, is_stream: bool) -> Callable[..., Any]:
-    """Return a behavior that ends each call, since `limit` of them are in progress."""
+def _too_many(limit: int, is_stream: bool) -> Overloaded:
     reason, things = ("too_many_streams", "streams") if is_stream else ("too_many_calls", "calls")
-    error = Overloaded(
+    return Overloaded(
         reason, f"{limit} {things} are in progress, as many as the server takes; come back later"
     )
+
+
+def _refuse(error: RequestError) -> Callable[..., Any]:
+    """Return a behavior that ends each call with the error."""
     status = status_of(error)
 
     def turn_away(_request: Any, context: grpc.ServicerContext, *_callback: Any) -> None:

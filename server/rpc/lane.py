@@ -12,18 +12,20 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import grpc
 import structlog
 from grpc._cython import cygrpc  # type: ignore[attr-defined]
 
 from server.batching import refuse
-from server.errors import Cancelled, Overloaded
+from server.errors import Cancelled, Overloaded, RequestError
 from server.request import Request
 from server.rpc.status import status_of
 
 log = structlog.get_logger()
+
+Metadata: TypeAlias = tuple[tuple[str, str | bytes], ...]
 
 OLDEST, NEWEST = (1, 82), (1, 85)
 """The versions of grpcio, (major, minor), between which the tests have passed."""
@@ -112,7 +114,7 @@ class Call:
 
     def __init__(self, lane: "Lane", method: Method, event: Any) -> None:
         self.begin = method.series.start()
-        self.metadata: tuple[tuple[str, str | bytes], ...] = event.invocation_metadata
+        self.metadata: Metadata = event.invocation_metadata
         self.deadline: float = event.call_details.deadline
         self.message = b""
         self.cancelled = False
@@ -188,13 +190,15 @@ class Lane:
         take: Callable[[Sequence[Call]], None],
         limits: Limits,
         refusal: Callable[[], Overloaded | None] = lambda: None,
+        guard: Callable[[Metadata], RequestError | None] | None = None,
     ) -> None:
         """Take methods, by their paths such as /SERVICE/METHOD, off a server not yet started.
 
         `refusal` returns why `take` could not take another call now; it is then refused before its
-        message is read.
+        message is read. So is one whose metadata `guard` finds fault with.
         """
         self._take = take
+        self._guard = guard
         self._refusal = refusal
         self._limits = limits
         self._core = server._cy_server  # type: ignore[attr-defined]
@@ -295,7 +299,10 @@ class Lane:
         self._arm(path)
         self._unsent += 1
         call = Call(self, method, event)
+        refusal: RequestError | None
         refusal = self._too_many if self._in_progress >= self._limits.calls else self._refusal()
+        if refusal is None and self._guard is not None:
+            refusal = self._guard(call.metadata)
         if refusal is not None:
             refuse(call, refusal)
             return

@@ -16,6 +16,8 @@ from server.errors import (
     NotReady,
     Overloaded,
     RequestError,
+    TooLarge,
+    Unauthenticated,
 )
 
 DETAILS_KEY = "grpc-status-details-bin"
@@ -55,6 +57,12 @@ def status_of(error: Exception) -> Status:
             return _status(grpc.StatusCode.UNAVAILABLE, error.message, _error_info(error, {}))
         case Overloaded():
             return _overloaded(error.message, error.retry_seconds)
+        case TooLarge():
+            return _status(
+                grpc.StatusCode.RESOURCE_EXHAUSTED, error.message, _error_info(error, {})
+            )
+        case Unauthenticated():
+            return _unauthenticated(error)
         case Expired():
             return _status(grpc.StatusCode.DEADLINE_EXCEEDED, error.message)
         case Cancelled():
@@ -70,6 +78,12 @@ def _overloaded(message: str, retry_seconds: float) -> Status:
     delay.FromNanoseconds(round(retry_seconds * 1e9))
     retry = error_details_pb2.RetryInfo(retry_delay=delay)
     return _status(grpc.StatusCode.RESOURCE_EXHAUSTED, message, retry)
+
+
+@functools.lru_cache
+def _unauthenticated(error: Unauthenticated) -> Status:
+    """Return the status, made once for each of the few errors there are."""
+    return _status(grpc.StatusCode.UNAUTHENTICATED, error.message, _error_info(error, {}))
 
 
 def _error_info(error: RequestError, known: dict[str, str]) -> error_details_pb2.ErrorInfo:

@@ -98,17 +98,17 @@ def attempt(channel: grpc.Channel) -> object:
 def test_images_beyond_the_queue_are_turned_away(models: Path, lane: bool) -> None:
     if not lane:
         pytest.skip("without the lane no images wait: each call's message is read when it runs")
-    with occupied(models, "--max-queued-images", "10") as (server, channel, slow):
+    with occupied(models, "--max-queued-images", "4096") as (server, channel, slow):
         call = predict_method(channel)
-        waiting = [call.future(message("wide", 4), timeout=120) for _ in range(5)]
+        waiting = [call.future(message("wide", 1600), timeout=120) for _ in range(5)]
         for future in waiting[2:]:
-            with pytest.raises(grpc.RpcError, match="10 images are waiting") as caught:
+            with pytest.raises(grpc.RpcError, match="4096 images are waiting") as caught:
                 future.result()
             assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
             assert 0 < retry_seconds(caught.value) <= 1
         assert rejected(server, "queue_full") == 3
         assert not slow[0].done()
-        assert [len(future.result().labels) for future in waiting[:2]] == [4, 4]
+        assert [len(future.result().labels) for future in waiting[:2]] == [1600, 1600]
 
 
 @pytest.mark.parametrize("how", ["deadline", "cancel"])

@@ -1,11 +1,14 @@
 """Settings come from flags, environment and file, in that order, and mistakes are errors."""
 
+import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from server.__main__ import main
+from server.settings import GROUPS, Settings
 from tests.server_process import run_to_end, start_server
 
 
@@ -19,6 +22,43 @@ def test_help_lists_every_setting_with_its_variable() -> None:
         "--config",
     ):
         assert word in " ".join(text.split()), text
+
+
+def test_help_puts_each_setting_under_a_heading() -> None:
+    text = CliRunner().invoke(main, ["--help"]).output
+    headings = [line[:-1] for line in text.splitlines() if line[:1].isalpha() and line[-1] == ":"]
+    assert headings == [*GROUPS, "Other"]
+    for setting in fields(Settings):
+        before = text[: text.index(f"  --{setting.name.replace('_', '-')} ")]
+        heading = max(headings, key=lambda name: before.rfind(f"\n{name}:\n"))
+        assert heading == setting.metadata["group"], setting.name
+
+
+def test_print_config_says_where_each_value_is_from(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text("threads = 7\nmax_streams = 5\n")
+    (tmp_path / "tokens").write_text("caller: 0123456789abcdef\n")
+    arguments = ["--print-config", "--config", str(file), "--tokens-file", str(tmp_path / "tokens")]
+    ended = run_to_end(*arguments, MLPSERVE_MAX_STREAMS="6", MLPSERVE_LOG_LEVEL="debug")
+    assert ended.returncode == 0, ended.stderr
+    lines = ended.stdout.splitlines()
+    for line in (
+        f"threads = 7  # file {file}",
+        "max_streams = 6  # environment variable MLPSERVE_MAX_STREAMS",
+        'log_level = "debug"  # environment variable MLPSERVE_LOG_LEVEL',
+        f'tokens_file = "{tmp_path / "tokens"}"  # flag',
+        "max_batch_size = 4096  # default",
+        "# tls_key =  # default",
+    ):
+        assert line in lines
+    assert "0123456789abcdef" not in ended.stdout + ended.stderr
+    # What is printed is a settings file.
+    values = tomllib.loads(ended.stdout)
+    unset = {"tls_certificate", "tls_key", "tls_client_ca", "admin_tokens_file"}
+    assert set(values) >= {setting.name for setting in fields(Settings)} - unset
+    file.write_text(ended.stdout)
+    again = CliRunner().invoke(main, ["--print-config", "--config", str(file)])
+    assert tomllib.loads(again.stdout) == values
 
 
 def test_flag_wins_over_environment_over_file(tmp_path: Path, repository: Path) -> None:
@@ -41,7 +81,8 @@ def test_flag_wins_over_environment_over_file(tmp_path: Path, repository: Path) 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("max_batch_sise = 3", "unknown key 'max_batch_sise'; known keys: "),
+        ("max_batch_sise = 3", "unknown key 'max_batch_sise'; do you mean max_batch_size?"),
+        ("nonsense = 3", "unknown key 'nonsense'; __help lists all settings"),
         ("max_batch_size = ", "can't be read"),
         ("max_batch_size = 0", "max_batch_size"),
         ('stop_grace_seconds = "soon"', "stop_grace_seconds"),
@@ -70,3 +111,58 @@ def test_mistakes_in_the_environment() -> None:
     ended = run_to_end(MLPSERVE_MAX_BATCH_SIZE="many")
     assert ended.returncode == 2
     assert "'--max-batch-size'" in ended.stderr
+
+
+def test_misspelt_variables_are_mistakes() -> None:
+    ended = run_to_end(MLPSERVE_MAX_BATCH_SISE="3")
+    assert ended.returncode == 2
+    words = "MLPSERVE_MAX_BATCH_SISE is no setting; do you mean MLPSERVE_MAX_BATCH_SIZE?"
+    assert words in " ".join(ended.stderr.split())
+    helped = CliRunner().invoke(main, ["--help"], env={"MLPSERVE_MAX_BATCH_SISE": "3"})
+    assert helped.exit_code == 0, "help must not depend on it"
+
+
+def test_variables_that_others_set_are_none_of_ours() -> None:
+    links = {
+        "MLPSERVE_SERVICE_HOST": "10.0.0.1",
+        "MLPSERVE_SERVICE_PORT": "50051",
+        "MLPSERVE_SERVICE_PORT_GRPC": "50051",
+        "MLPSERVE_PORT": "tcp://10.0.0.1:50051",
+        "MLPSERVE_PORT_50051_TCP": "tcp://10.0.0.1:50051",
+        "MLPSERVE_PORT_50051_TCP_ADDR": "10.0.0.1",
+        "MLPSERVE_HEADLESS_SERVICE_HOST": "None",
+    }
+    variables = links | {"MLPSERVE_MNIST": "folder"}
+    ended = CliRunner().invoke(main, ["--print-config"], env=variables)
+    assert ended.exit_code == 0, ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--tls-key", "key"], "tls_key is given without tls_certificate; give --tls-certificate"),
+        (["--tls-certificate", "pem"], "tls_certificate is given without tls_key; give --tls-key"),
+        (["--tls-client-ca", "ca"], "tls_client_ca is given, but callers can show certificates"),
+        (
+            ["--tokens-file", "tokens", "--admin-tokens-file", "tokens"],
+            "tokens_file and admin_tokens_file are both tokens",
+        ),
+        (
+            ["--max-queued-images", "10"],
+            "max_queued_images is 10, less than max_batch_size, 4096: a full batch could never "
+            "wait; raise --max-queued-images or lower --max-batch-size",
+        ),
+        (["--drain-delay-seconds", "2000"], "drain_delay_seconds is 2000"),
+        (
+            ["--max-connection-age-grace-seconds", "5"],
+            "connections live for ever; give --max-connection-age-seconds too",
+        ),
+        (["--keepalive-seconds", "10"], "longer than keepalive_seconds, 10; lower"),
+    ],
+)
+def test_senseless_combinations(arguments: list[str], words: str) -> None:
+    ended = CliRunner().invoke(main, arguments)
+    assert ended.exit_code == 1
+    assert ended.stderr.startswith("Error: ")
+    assert len(ended.stderr.splitlines()) == 1
+    assert words in ended.stderr

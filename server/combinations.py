@@ -1,0 +1,61 @@
+"""Settings that are each fine and make no sense together: found at the start, with the remedy."""
+
+from server.errors import StartupError
+from server.settings import Settings
+
+LONGEST_DRAIN_SECONDS = 600.0
+"""Balancers learn within seconds where to send no more calls; a longer drain is a slip."""
+
+
+def check(settings: Settings) -> None:
+    """Raise StartupError when some of the settings contradict each other."""
+    for wrong, message in _contradictions(settings):
+        if wrong:
+            raise StartupError(message)
+
+
+def _contradictions(its: Settings) -> tuple[tuple[bool, str], ...]:
+    """Return what may be wrong, whether it is, and what to do about it."""
+    return (
+        (
+            its.tls_key is not None and its.tls_certificate is None,
+            "tls_key is given without tls_certificate; give --tls-certificate too",
+        ),
+        (
+            its.tls_certificate is not None and its.tls_key is None,
+            "tls_certificate is given without tls_key; give --tls-key too",
+        ),
+        (
+            its.tls_client_ca is not None and its.tls_certificate is None,
+            "tls_client_ca is given, but callers can show certificates over TLS only; give "
+            "--tls-certificate and --tls-key too",
+        ),
+        (
+            its.tokens_file is not None and its.tokens_file == its.admin_tokens_file,
+            f"tokens_file and admin_tokens_file are both {its.tokens_file}, which would let every "
+            "caller administer; give --admin-tokens-file another file",
+        ),
+        (
+            its.max_queued_images < its.max_batch_size,
+            f"max_queued_images is {its.max_queued_images}, less than max_batch_size, "
+            f"{its.max_batch_size}: a full batch could never wait; raise --max-queued-images or "
+            "lower --max-batch-size",
+        ),
+        (
+            its.drain_delay_seconds > LONGEST_DRAIN_SECONDS,
+            f"drain_delay_seconds is {its.drain_delay_seconds:g}, and after "
+            f"{LONGEST_DRAIN_SECONDS:g} s at most no caller still comes; lower "
+            "--drain-delay-seconds",
+        ),
+        (
+            bool(its.max_connection_age_grace_seconds) and not its.max_connection_age_seconds,
+            f"max_connection_age_grace_seconds is {its.max_connection_age_grace_seconds:g}, but "
+            "connections live for ever; give --max-connection-age-seconds too",
+        ),
+        (
+            its.keepalive_timeout_seconds > its.keepalive_seconds,
+            f"keepalive_timeout_seconds is {its.keepalive_timeout_seconds:g}, longer than "
+            f"keepalive_seconds, {its.keepalive_seconds:g}; lower --keepalive-timeout-seconds or "
+            "raise --keepalive-seconds",
+        ),
+    )

@@ -1,0 +1,147 @@
+"""What is read again while the server runs: a bad change keeps what was good before."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import structlog
+
+from server import metrics
+from server.errors import StartupError
+
+log = structlog.get_logger()
+
+WATCH_SECONDS = 1.0
+"""How often files are looked at."""
+
+_ATTEMPTS = 5
+"""How often files are read that change while they are."""
+
+Content = TypeVar("Content")
+State = tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How reading a part again went; `error` is empty when the new content is in use."""
+
+    part: str
+    error: str
+
+
+class Reloads:
+    """The parts of the server that can be read again, by any thread."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, Callable[[], None]] = {}
+        self._watched: list[Callable[[], None]] = []
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
+
+    def register(self, part: str, reload: Callable[[], None]) -> None:
+        """Let `run` call `reload`, which raises StartupError when it keeps what was there."""
+        self._parts[part] = reload
+        metrics.LAST_RELOAD_SUCCESSFUL.labels(part).set(1)
+
+    def watch(self, files: "Files[Content]") -> None:
+        """Let `run` read files again, and look once a second whether they have changed."""
+        self.register(files.part, files.reload)
+        self._watched.append(files.refresh)
+
+    def start(self) -> None:
+        """Watch files, if there are any, on a thread of their own."""
+        if self._watched:
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Watch no longer."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def run(self) -> list[Outcome]:
+        """Read every part again; those that fail keep what they had, and the others go on."""
+        with self._lock:
+            return [Outcome(part, attempt(part, reload)) for part, reload in self._parts.items()]
+
+    def _watch(self) -> None:
+        while not self._stop.wait(WATCH_SECONDS):
+            for refresh in self._watched:
+                refresh()
+
+
+class Files(Generic[Content]):
+    """Files and what was read from them; `content` is always whole and good."""
+
+    def __init__(self, part: str, paths: Sequence[Path], read: Callable[[], Content]) -> None:
+        """Read them; raises StartupError. `part` is what logs and metrics call them."""
+        self.part = part
+        self._paths, self._read = paths, read
+        self._lock = threading.Lock()
+        self.content, self._state = self._read_whole()
+
+    def refresh(self) -> None:
+        """Read the files again if they have changed since they were read last, well or not."""
+        if self._look() == self._state:
+            return
+        with self._lock:
+            # Another thread may have been first.
+            if self._look() != self._state:
+                attempt(self.part, self._take)
+
+    def reload(self) -> None:
+        """Read the files again; raises StartupError, and `content` stays what it was."""
+        with self._lock:
+            self._take()
+
+    def _take(self) -> None:
+        # Noted first, so that bad files are complained about once.
+        self._state = self._look()
+        self.content, self._state = self._read_whole()
+
+    def _read_whole(self) -> tuple[Content, State]:
+        """Return the content and the state of the files, which did not change meanwhile."""
+        for _ in range(_ATTEMPTS):
+            state = self._look()
+            content = self._read()
+            if self._look() == state:
+                return content, state
+        raise StartupError(f"{self._paths[0]} changes while it is read; try again")
+
+    def _look(self) -> State:
+        """Return what differs once a file was changed or replaced."""
+        return tuple(map(_look, self._paths))
+
+
+def attempt(part: str, reload: Callable[[], None]) -> str:
+    """Call `reload`, log and count how it went, and return why it failed, if it did."""
+    error = ""
+    try:
+        reload()
+        log.info("reloaded", part=part)
+    except StartupError as failure:
+        error = str(failure)
+        log.error("not reloaded, going on with what was there", part=part, reason=error)
+    except Exception:
+        error = "internal error; the server's log has the reason"
+        log.exception("not reloaded, going on with what was there", part=part)
+    metrics.RELOADS.labels(part, "failed" if error else "done").inc()
+    metrics.LAST_RELOAD_SUCCESSFUL.labels(part).set(not error)
+    return error
+
+
+def _look(path: Path) -> tuple[int, ...]:
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def warn_if_readable(path: Path) -> None:
+    """Log a warning when a secret lies open to every user of this machine."""
+    if path.stat().st_mode & 0o004:
+        log.warning("a secret can be read by everybody", file=str(path), remedy=f"chmod o-r {path}")

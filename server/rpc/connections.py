@@ -1,0 +1,171 @@
+"""How callers are connected: the address, TLS, pings, and the age of a connection."""
+
+import contextlib
+import errno
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+
+from server.addresses import UNIX, UNIX_ABSTRACT, split_address
+from server.certificates import Certificate
+from server.errors import StartupError
+from server.reloading import Files
+from server.settings import Settings
+
+FLAG = "--grpc-address"
+NOBODY_ELSE = 0o117
+"""The mask that leaves a socket to its owner and its group, 0660."""
+
+_LARGEST_INTEGER = 2**31 - 1
+
+
+def options(settings: Settings) -> tuple[tuple[str, int], ...]:
+    """Return the gRPC server's options."""
+    age = settings.max_connection_age_seconds
+    grace = settings.max_connection_age_grace_seconds
+    return (
+        # Without it, a second server would take half of the connections instead of an error.
+        ("grpc.so_reuseport", 0),
+        # It would let callers send megabytes ahead of what is asked for, in each call.
+        ("grpc.http2.bdp_probe", 0),
+        # What is moderately too large comes through, to be answered with what to do about it.
+        (
+            "grpc.max_receive_message_length",
+            min(2 * settings.max_message_bytes, _LARGEST_INTEGER),
+        ),
+        ("grpc.max_send_message_length", settings.max_message_bytes),
+        ("grpc.keepalive_time_ms", _milliseconds(settings.keepalive_seconds)),
+        # The second is the one that closes the connection; by default it is a minute.
+        ("grpc.keepalive_timeout_ms", _milliseconds(settings.keepalive_timeout_seconds)),
+        ("grpc.http2.ping_timeout_ms", _milliseconds(settings.keepalive_timeout_seconds)),
+        # Without it, idle connections are not pinged, and a caller's pings on them count as abuse.
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_pings_without_data", 0),
+        (
+            "grpc.http2.min_ping_interval_without_data_ms",
+            _milliseconds(settings.min_client_ping_seconds),
+        ),
+        *((("grpc.max_connection_age_ms", _milliseconds(age)),) if age else ()),
+        *((("grpc.max_connection_age_grace_ms", _milliseconds(grace)),) if grace else ()),
+    )
+
+
+def _milliseconds(seconds: float) -> int:
+    return min(round(1000 * seconds), _LARGEST_INTEGER)
+
+
+def credentials(files: Files[Certificate]) -> grpc.ServerCredentials:
+    """Return TLS with the files' content, of which each new connection gets the newest."""
+    shown = files.content
+
+    def fetch() -> grpc.ServerCertificateConfiguration | None:
+        nonlocal shown
+        files.refresh()
+        newest = files.content
+        if newest is shown:
+            return None
+        shown = newest
+        return _configuration(newest)
+
+    return grpc.dynamic_ssl_server_credentials(
+        _configuration(shown),
+        # Its types leave out that None stands for no change.
+        fetch,  # type: ignore[arg-type]
+        require_client_authentication=shown.client_ca is not None,
+    )
+
+
+def _configuration(its: Certificate) -> grpc.ServerCertificateConfiguration:
+    return grpc.ssl_server_certificate_configuration([(its.key, its.certificate)], its.client_ca)
+
+
+class Binding:
+    """A server's hold of an address; `address` says where it listens."""
+
+    def __init__(
+        self, server: grpc.Server, address: str, tls: grpc.ServerCredentials | None
+    ) -> None:
+        """Listen on HOST:PORT, unix:PATH or unix-abstract:NAME; raises StartupError."""
+        self._socket: tuple[Path, int] | None = None
+        if address.startswith(UNIX):
+            path = Path(address.removeprefix(UNIX))
+            _make_way(path)
+            with _mask(NOBODY_ELSE):
+                _listen(server, address, tls)
+            self._socket = path, path.stat().st_ino
+            self.address = address
+        elif address.startswith(UNIX_ABSTRACT):
+            _listen(server, address, tls)
+            self.address = address
+        else:
+            host, _ = split_address(address, FLAG)
+            self.address = f"{host}:{_listen(server, address, tls)}"
+
+    def close(self) -> None:
+        """Remove the socket's file, unless it is another server's by now."""
+        if self._socket is not None:
+            path, number = self._socket
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_ino == number:
+                    path.unlink()
+
+
+def _listen(server: grpc.Server, address: str, tls: grpc.ServerCredentials | None) -> int:
+    """Return the port that was bound."""
+    try:
+        if tls is None:
+            return server.add_insecure_port(address)
+        return server.add_secure_port(address, tls)
+    except RuntimeError as error:
+        remedy = (
+            "does its folder exist, may this user write there, and is it short enough?"
+            if address.startswith(UNIX)
+            else "is the name taken?"
+            if address.startswith(UNIX_ABSTRACT)
+            else "is the port taken, or the address not this machine's?"
+        )
+        raise StartupError(f"gRPC can't listen on {address}: {remedy} Give another {FLAG}") from (
+            error
+        )
+
+
+def _make_way(path: Path) -> None:
+    """Remove the socket that a killed server has left; raises StartupError if it is anything else.
+
+    gRPC itself would remove that of a running server as well.
+    """
+    try:
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise StartupError(
+                f"gRPC can't listen on {UNIX}{path}: there is a file that is no socket; remove it "
+                f"or give another {FLAG}"
+            )
+        with socket.socket(socket.AF_UNIX) as attempt:
+            attempt.settimeout(1)
+            answer = attempt.connect_ex(str(path))
+        if answer not in (errno.ECONNREFUSED, errno.ENOENT):
+            raise StartupError(
+                f"gRPC can't listen on {UNIX}{path}: another server does ({os.strerror(answer)}); "
+                f"stop it or give another {FLAG}"
+            )
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        if error.errno != errno.ENOENT:
+            raise StartupError(
+                f"gRPC can't listen on {UNIX}{path} ({error.strerror or error}); give another "
+                f"{FLAG}"
+            ) from error
+
+
+@contextlib.contextmanager
+def _mask(mode: int) -> Iterator[None]:
+    """Let files be made without these permissions."""
+    before = os.umask(mode)
+    try:
+        yield
+    finally:
+        os.umask(before)

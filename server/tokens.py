@@ -1,0 +1,112 @@
+"""Bearer tokens: who may call, from a file of names and tokens."""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from server import metrics
+from server.errors import StartupError, Unauthenticated
+from server.reloading import Files, warn_if_readable
+
+MOST_TOKENS = 256
+"""Each call is compared with all of them, and each name is the label of a metric."""
+
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+# What RFC 6750 lets a bearer token be; shorter ones can be guessed.
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{16,1024}=*")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A caller's name and the SHA-256 of its token."""
+
+    name: str
+    digest: bytes
+
+
+class Tokens:
+    """The tokens of a file, read again when it changes."""
+
+    def __init__(self, part: str, path: Path, kind: str) -> None:
+        """Read the file; raises StartupError. `kind` is what messages call one of its tokens."""
+        self.files = Files(part, (path,), lambda: read_tokens(path))
+        send = f"send the metadata `authorization: Bearer TOKEN` with one of {kind}"
+        self._missing = Unauthenticated("no_token", f"the call has no token; {send}")
+        self._malformed = Unauthenticated("no_token", f"the call's authorization is none; {send}")
+        self._unknown = Unauthenticated("unknown_token", f"the call's token is not known; {send}")
+
+    def refusal(self, metadata: Iterable[tuple[str, str | bytes]]) -> Unauthenticated | None:
+        """Return why a call with this metadata is not taken; None when it is, which is counted."""
+        for key, value in metadata:
+            if key == "authorization":
+                scheme, _, token = str(value).partition(" ")
+                if scheme.lower() != "bearer":
+                    return self._malformed
+                return self._check(token.strip())
+        return self._missing
+
+    def _check(self, token: str) -> Unauthenticated | None:
+        digest = _digest(token)
+        name = _find(digest, self.files.content)
+        if name is None:
+            # It may be newer than the last look at the file.
+            self.files.refresh()
+            name = _find(digest, self.files.content)
+        if name is None:
+            return self._unknown
+        metrics.TOKEN_CALLS.labels(self.files.part, name).inc()
+        return None
+
+
+def read_tokens(path: Path) -> tuple[Token, ...]:
+    """Return the tokens of a file with lines `name: token`; # begins a comment line.
+
+    A name may have several tokens, so that one can follow another. Raises StartupError, which says
+    the line but nothing of what stands there.
+    """
+    try:
+        lines = path.read_text().splitlines()
+        warn_if_readable(path)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise StartupError(f"the tokens file {path} can't be read: {reason}") from error
+    found: dict[bytes, Token] = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        name, _, token = (part.strip() for part in line.partition(":"))
+        if not _NAME.fullmatch(name) or not _TOKEN.fullmatch(token):
+            raise StartupError(
+                f"line {number} of the tokens file {path} is not `name: token`: a name has 1 to 64 "
+                "of a-z, A-Z, 0-9 and . _ -, a token 16 or more of these and ~ + / =; `openssl "
+                "rand -hex 32` makes one"
+            )
+        digest = _digest(token)
+        if digest in found:
+            raise StartupError(
+                f"line {number} of the tokens file {path} repeats a token; give each caller its own"
+            )
+        found[digest] = Token(name, digest)
+    if not found:
+        raise StartupError(f"the tokens file {path} holds no token; add a line `name: token`")
+    if len(found) > MOST_TOKENS:
+        raise StartupError(
+            f"the tokens file {path} holds {len(found)} tokens; at most {MOST_TOKENS} are taken"
+        )
+    return tuple(found.values())
+
+
+def _find(digest: bytes, tokens: Iterable[Token]) -> str | None:
+    """Return whose token it is. All are compared, so that the time tells nothing."""
+    found = None
+    for token in tokens:
+        if hmac.compare_digest(token.digest, digest):
+            found = token.name
+    return found
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()

@@ -1,0 +1,61 @@
+"""A caller's end of an HTTP/2 connection that does nothing by itself, such as answer pings."""
+
+import contextlib
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+PING, GOAWAY = 6, 7
+ACKNOWLEDGED = 1
+_SETTINGS = 4
+_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+_HEADER_BYTES = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A frame of RFC 9113, section 4.1."""
+
+    kind: int
+    flags: int
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """An open connection."""
+
+    socket: socket.socket
+
+    def send(self, kind: int, content: bytes = b"") -> None:
+        header = len(content).to_bytes(3) + bytes([kind, 0]) + bytes(4)
+        self.socket.sendall(header + content)
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield what the server sends until it closes the connection."""
+        while header := self._read(_HEADER_BYTES):
+            content = self._read(int.from_bytes(header[:3]))
+            yield Frame(header[3], header[4], content)
+
+    def _read(self, size: int) -> bytes:
+        found = b""
+        while len(found) < size:
+            try:
+                more = self.socket.recv(size - len(found))
+            except ConnectionResetError:
+                return b""
+            if not more:
+                return b""
+            found += more
+        return found
+
+
+@contextlib.contextmanager
+def connect(address: str) -> Iterator[Connection]:
+    """Open a connection to HOST:PORT."""
+    host, port = address.split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as opened:
+        connection = Connection(opened)
+        opened.sendall(_PREFACE)
+        connection.send(_SETTINGS)
+        yield connection

@@ -1,0 +1,12 @@
+"""Waits for what happens some time later."""
+
+import time
+from collections.abc import Callable
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Return once it is so, within half a minute."""
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end, "it did not become so"
+        time.sleep(0.01)
