@@ -10,7 +10,10 @@ import structlog
 from server import memory, metrics
 from server.http.listener import Listener
 from server.http.pages import build_pages
-from server.repository import load_newest
+from server.loading import Loader
+from server.policy import read_policies
+from server.reloading import Reloader
+from server.repository import Models
 from server.rpc.endpoint import Endpoint
 from server.settings import Settings
 
@@ -23,6 +26,9 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.ready = False
+        policies = read_policies(settings.versions, settings.labels)
+        loader = Loader(settings.repository, settings.default_model, policies)
+        self._reloader = Reloader(loader, self._publish)
         self._stop = threading.Event()
         self._hurry = threading.Event()
 
@@ -32,6 +38,7 @@ class Server:
         # well.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
+        signal.signal(signal.SIGHUP, self._on_hangup)
         self._start()
         try:
             self._stop.wait()
@@ -43,6 +50,14 @@ class Server:
             self._hurry.set()
         self._stop.set()
 
+    def _on_hangup(self, _number: int, _frame: FrameType | None) -> None:
+        self._reloader.wake("SIGHUP")
+
+    def _publish(self, models: Models) -> None:
+        if self._grpc.batcher.models is None:
+            memory.settle()
+        self._grpc.batcher.models = models
+
     def _start(self) -> None:
         begin = time.perf_counter()
         settings = self.settings
@@ -53,24 +68,12 @@ class Server:
         self._http.start()
         self._grpc.start()
         try:
-            models = load_newest(settings.repository, settings.default_model)
+            models = self._reloader.first()
         except BaseException:
             self._grpc.stop(0)
             self._http.stop()
             raise
-        for model in models.by_name.values():
-            metrics.describe_model(model)
-            log.info(
-                "model loaded",
-                model=model.name,
-                version=model.version,
-                layer_sizes=list(model.layer_sizes),
-                parameters=model.parameters,
-                golden_difference=model.golden_difference,
-                seconds=round(model.load_seconds, 4),
-            )
-        memory.settle()
-        self._grpc.batcher.models = models
+        self._reloader.start(settings.repository if settings.watch == "on" else None)
         self._set_ready(True)
         log.info(
             "serving",
@@ -91,6 +94,7 @@ class Server:
         self._set_ready(False)
         log.info("draining", seconds=self.settings.drain_delay_seconds)
         self._hurry.wait(self.settings.drain_delay_seconds)
+        self._reloader.stop()
         self._grpc.stop(self.settings.stop_grace_seconds)
         self._http.stop()
         log.info(

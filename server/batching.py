@@ -138,7 +138,7 @@ class Batcher:
                     "not_ready", "the server is still loading its models; try again shortly"
                 )
             request = call.read()
-            model = self.models.find(request.model, request.version)
+            model = self.models.find(request.model, request.version, request.label)
             return model, Job(call, request, request.count_images(model, self._max_batch_size))
         except RequestError as error:
             refuse(call, error)

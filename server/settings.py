@@ -10,6 +10,9 @@ import click
 
 ENVIRONMENT_PREFIX = "MLPSERVE"
 
+PER_MODEL = {"versions", "labels"}
+"""Settings with a part for each model, which the file may have as tables."""
+
 
 def _option(default: object, help_text: str, kind: "click.ParamType[Any] | None" = None) -> Any:
     """Declare a setting: its default value, its line in `--help` and what values it takes."""
@@ -32,6 +35,21 @@ class Settings:
     )
     default_model: str = _option(
         "", "Model that answers requests naming none. Empty: the only one there is, or else digits."
+    )
+    versions: str = _option(
+        "latest 1",
+        'Versions that are loaded of each model: "latest N" or a list such as "1, 3"; with a part '
+        'for each model that differs: "latest 1; digits: 1, 3".',
+    )
+    labels: str = _option(
+        "",
+        'Names for versions, usable wherever a version is: "digits: stable 1, canary 2; '
+        'letters: stable 4". These versions are loaded too.',
+    )
+    watch: str = _option(
+        "on",
+        "on: models are loaded when their files appear or change. off: on SIGHUP alone.",
+        click.Choice(["on", "off"]),
     )
     max_batch_size: int = _option(
         4096, "Images taken in one call, and run together at most.", click.IntRange(min=1)
@@ -106,7 +124,20 @@ def _read_file(context: click.Context, parameter: click.Parameter, path: Path | 
                 context,
                 parameter,
             )
+    for key in PER_MODEL & values.keys():
+        values[key] = _flat(values[key], "; ", ": ")
     context.default_map = values
+
+
+def _flat(value: object, comma: str = ", ", colon: str = " ") -> str:
+    """Return lists and tables of the file in the form that the flag has."""
+    match value:
+        case dict():
+            return comma.join(f"{name}{colon}{_flat(part)}" for name, part in value.items())
+        case list():
+            return ", ".join(map(str, value))
+        case _:
+            return str(value)
 
 
 def settings_options(command: Callable[..., None]) -> Callable[..., None]:
