@@ -16,7 +16,7 @@ from server import prediction
 from server.batching import Batcher, Job
 from server.logs import configure_logs
 from server.model import load_model
-from server.repository import Models
+from server.repository import Models, Versions
 from server.request import Request
 from server.rpc import classifier
 from server.rpc.instrumentation import Method
@@ -63,8 +63,8 @@ def main(model_file: Path) -> None:
     model = load_model(model_file, "digits", 1)
     message = request(1)
     call, one = Call(message), classifier.read_request(message)
-    batcher = Batcher(4096, 16384)
-    batcher.models = Models({"digits": model}, "digits")
+    batcher = Batcher(4096, 16384, 64 * 1024 * 1024)
+    batcher.models = Models({"digits": Versions({1: model}, {}, model)}, "digits")
     method = Method("unary", "benchmark", "Predict")
     requests, sizes = [one] * TOGETHER, [1] * TOGETHER
     (answer, *_) = prediction.run(model, requests, sizes)

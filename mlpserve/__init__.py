@@ -15,6 +15,7 @@ from mlpserve.errors import (
     Unavailable,
     Violation,
 )
+from mlpserve.models import Layer, Model, ModelVersion, Network
 from mlpserve.prediction import Canonicalization, Prediction
 
 try:
@@ -29,8 +30,12 @@ __all__ = [
     "DeadlineExceeded",
     "InvalidRequest",
     "InvalidResponse",
+    "Layer",
     "MlpserveError",
+    "Model",
     "ModelNotFound",
+    "ModelVersion",
+    "Network",
     "Overloaded",
     "Prediction",
     "Tls",

@@ -19,6 +19,7 @@ from mlpserve.errors import (
     from_rpc_error,
 )
 from mlpserve.images import as_batch
+from mlpserve.models import Model, Network
 from mlpserve.prediction import Prediction
 from mlpserve.v1 import classifier_pb2
 
@@ -112,6 +113,12 @@ class Client:
         self._check: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(
             _HEALTH_CHECK
         )
+        self._list_models: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(
+            f"/{SERVICE}/ListModels"
+        )
+        self._get_network: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(
+            f"/{SERVICE}/GetNetwork"
+        )
 
     def predict(
         self,
@@ -119,6 +126,7 @@ class Client:
         *,
         model: str = "",
         version: int = 0,
+        label: str = "",
         hidden_activations: bool = False,
         canonicalize: bool = False,
         timeout_seconds: float | None = None,
@@ -136,7 +144,9 @@ class Client:
         model
             The model's name; empty for the server's default model.
         version
-            The model's version; 0 for the newest.
+            The model's version; 0 for the one that `label` names, or else the newest.
+        label
+            The label of a version, such as stable, in place of the version.
         hidden_activations
             Whether to return the activations of the hidden layers too.
         canonicalize
@@ -161,13 +171,9 @@ class Client:
         """
         batch = as_batch(images)
         request = codec.encode_request(
-            batch.pixels, model, version, hidden_activations, canonicalize
+            batch.pixels, model, version, hidden_activations, canonicalize, label
         )
-        timeout = self.timeout_seconds if timeout_seconds is None else timeout_seconds
-        try:
-            response = self._predict(request, timeout=timeout, metadata=self._metadata)
-        except grpc.RpcError as error:
-            raise from_rpc_error(error, self.address) from error
+        response = self._call(self._predict, request, timeout_seconds)
         prediction = codec.decode_response(response)
         if not batch.may_hold(len(prediction)):
             raise InvalidRequest(
@@ -176,6 +182,30 @@ class Client:
                 f"{batch.pixels.size // len(prediction)} pixels"
             )
         return prediction
+
+    def list_models(self, *, timeout_seconds: float | None = None) -> tuple[Model, ...]:
+        """Return the server's models by name: their versions, those that failed to load too, and
+        labels.
+
+        Raises MlpserveError.
+        """
+        return codec.decode_models(self._call(self._list_models, b"", timeout_seconds))
+
+    def get_network(
+        self,
+        *,
+        model: str = "",
+        version: int = 0,
+        label: str = "",
+        timeout_seconds: float | None = None,
+    ) -> Network:
+        """Return the weights and biases of a model, which is named as for `predict`.
+
+        Raises ModelNotFound, or whatever else MlpserveError stands for.
+        """
+        request = classifier_pb2.GetNetworkRequest(model=model, version=version, label=label)
+        response = self._call(self._get_network, request.SerializeToString(), timeout_seconds)
+        return codec.decode_network(response)
 
     def is_ready(self, *, timeout_seconds: float | None = None) -> bool:
         """Return whether the server can be reached and says that its models are loaded.
@@ -204,6 +234,19 @@ class Client:
                 return
             time.sleep(min(_READINESS_PAUSE_SECONDS, max(0.0, end - time.monotonic())))
         raise DeadlineExceeded(f"{self.address} did not become ready in {timeout_seconds:g} s")
+
+    def _call(
+        self,
+        method: "grpc.UnaryUnaryMultiCallable[bytes, bytes]",
+        request: bytes,
+        timeout_seconds: float | None,
+    ) -> bytes:
+        """Return the response to a request; raises MlpserveError."""
+        timeout = self.timeout_seconds if timeout_seconds is None else timeout_seconds
+        try:
+            return method(request, timeout=timeout, metadata=self._metadata)
+        except grpc.RpcError as error:
+            raise from_rpc_error(error, self.address) from error
 
     def close(self) -> None:
         """Close the connection; calls in progress end with MlpserveError."""

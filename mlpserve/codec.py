@@ -2,10 +2,12 @@
 
 import numpy as np
 import numpy.typing as npt
+from google.protobuf.message import DecodeError
 
 from mlpserve import wire
 from mlpserve.errors import InvalidResponse
 from mlpserve.images import Pixels
+from mlpserve.models import Layer, Model, ModelVersion, Network
 from mlpserve.prediction import Canonicalization, Prediction
 from mlpserve.v1 import classifier_pb2
 
@@ -20,6 +22,7 @@ def encode_request(
     version: int,
     hidden_activations: bool = False,
     canonicalize: bool = False,
+    label: str = "",
 ) -> bytes:
     """Return a serialized PredictRequest; uint8 pixels travel as `pixels_u8`, float32 as `pixels`.
 
@@ -31,6 +34,7 @@ def encode_request(
         version=version,
         hidden_activations=hidden_activations,
         canonicalize=canonicalize,
+        label=label,
     ).SerializeToString()
     if pixels.dtype == np.uint8:
         number, values = message.PIXELS_U8_FIELD_NUMBER, pixels
@@ -69,6 +73,41 @@ def decode_response(message: bytes) -> Prediction:
         raise InvalidResponse(f"the answer is no valid PredictResponse: {error}") from error
 
 
+def decode_models(message: bytes) -> tuple[Model, ...]:
+    """Return what a serialized ListModelsResponse says; raises InvalidResponse."""
+    try:
+        response = classifier_pb2.ListModelsResponse.FromString(message)
+    except DecodeError as error:
+        raise InvalidResponse(f"the answer is no valid ListModelsResponse: {error}") from error
+    return tuple(
+        Model(
+            name=model.name,
+            versions=tuple(map(_decode_version, model.versions)),
+            labels=dict(model.labels),
+            default_version=model.default_version,
+            is_default=model.name == response.default_model,
+        )
+        for model in response.models
+    )
+
+
+def decode_network(message: bytes) -> Network:
+    """Return what a serialized GetNetworkResponse says; raises InvalidResponse."""
+    response = classifier_pb2.GetNetworkResponse
+    try:
+        fields = wire.read_fields(message)
+        return Network(
+            model=wire.read_text(fields, response.MODEL_FIELD_NUMBER),
+            version=wire.read_integer(fields, response.VERSION_FIELD_NUMBER),
+            layers=tuple(
+                map(_decode_network_layer, wire.read_contents(fields, response.LAYERS_FIELD_NUMBER))
+            ),
+            label_names=wire.read_texts(fields, response.LABEL_NAMES_FIELD_NUMBER),
+        )
+    except wire.WireError as error:
+        raise InvalidResponse(f"the answer is no valid GetNetworkResponse: {error}") from error
+
+
 def encode_health_request(service: str) -> bytes:
     """Return a serialized grpc.health.v1.HealthCheckRequest."""
     return b"".join(wire.encode_tagged(_HEALTH_SERVICE_FIELD, service.encode()))
@@ -81,6 +120,31 @@ def decode_health_response(message: bytes) -> bool:
     except wire.WireError as error:
         raise InvalidResponse(f"the answer is no valid HealthCheckResponse: {error}") from error
     return status == _HEALTH_SERVING
+
+
+def _decode_version(version: classifier_pb2.ModelVersion) -> ModelVersion:
+    return ModelVersion(
+        version=version.version,
+        is_loaded=version.state == classifier_pb2.ModelVersion.STATE_LOADED,
+        error=version.error,
+        layer_sizes=tuple(version.layer_sizes),
+        label_names=tuple(version.label_names),
+        weights_sha256=version.weights_sha256,
+    )
+
+
+def _decode_network_layer(message: memoryview) -> Layer:
+    layer = classifier_pb2.Layer
+    fields = wire.read_fields(message)
+    inputs = wire.read_integer(fields, layer.INPUTS_FIELD_NUMBER)
+    neurons = wire.read_integer(fields, layer.NEURONS_FIELD_NUMBER)
+    weights = wire.read_floats(fields, layer.WEIGHTS_FIELD_NUMBER)
+    biases = wire.read_floats(fields, layer.BIASES_FIELD_NUMBER)
+    return Layer(
+        weights=_as_table("weights", weights, neurons, inputs),
+        biases=_as_table("biases", biases, 1, neurons)[0],
+        activation=wire.read_text(fields, layer.ACTIVATION_FIELD_NUMBER),
+    )
 
 
 def _decode_layer(message: memoryview, n_images: int) -> npt.NDArray[np.float32]:

@@ -9,10 +9,13 @@ import structlog
 
 from server import memory, metrics
 from server.errors import StartupError
+from server.following import Reloader
 from server.http.listener import Listener
 from server.http.pages import build_pages
+from server.loading import Loader
+from server.policy import read_policies
 from server.reloading import Reloads
-from server.repository import load_newest
+from server.repository import Models
 from server.rpc.endpoint import Endpoint
 from server.settings import Settings
 
@@ -26,6 +29,9 @@ class Server:
         self.settings = settings
         self.ready = False
         self.reloads = Reloads()
+        policies = read_policies(settings.versions, settings.labels)
+        loader = Loader(settings.repository, settings.default_model, policies)
+        self._reloader = Reloader(loader, self._publish)
         self._stop = threading.Event()
         self._hurry = threading.Event()
 
@@ -51,6 +57,11 @@ class Server:
         # Not here, where it would hold up whatever the signal has interrupted.
         threading.Thread(target=self.reloads.run, name="reload", daemon=True).start()
 
+    def _publish(self, models: Models) -> None:
+        if self._grpc.batcher.models is None:
+            memory.settle()
+        self._grpc.batcher.models = models
+
     def _start(self) -> None:
         begin = time.perf_counter()
         settings = self.settings
@@ -63,27 +74,16 @@ class Server:
             self._http.stop()
             raise
         self._http.start()
-        self.reloads.start()
         self._grpc.start()
         try:
-            models = load_newest(settings.repository, settings.default_model)
+            models = self._reloader.first()
         except BaseException:
             self._grpc.stop(0)
             self._http.stop()
             raise
-        for model in models.by_name.values():
-            metrics.describe_model(model)
-            log.info(
-                "model loaded",
-                model=model.name,
-                version=model.version,
-                layer_sizes=list(model.layer_sizes),
-                parameters=model.parameters,
-                golden_difference=model.golden_difference,
-                seconds=round(model.load_seconds, 4),
-            )
-        memory.settle()
-        self._grpc.batcher.models = models
+        self._reloader.start(settings.repository if settings.watch == "on" else None)
+        self.reloads.register("models", lambda: self._reloader.wake("asked"))
+        self.reloads.start()
         self._set_ready(True)
         log.info(
             "serving",
@@ -104,6 +104,7 @@ class Server:
         self._set_ready(False)
         log.info("draining", seconds=self.settings.drain_delay_seconds)
         self._hurry.wait(self.settings.drain_delay_seconds)
+        self._reloader.stop()
         self._grpc.stop(self.settings.stop_grace_seconds)
         self._http.stop()
         self.reloads.stop()

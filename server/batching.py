@@ -149,7 +149,7 @@ class Batcher:
                     "are a quarter of the floats, or raise the server's --max-message-bytes",
                 )
             request = call.read()
-            model = self.models.find(request.model, request.version)
+            model = self.models.find(request.model, request.version, request.label)
             return model, Job(call, request, request.count_images(model, self._max_batch_size))
         except RequestError as error:
             refuse(call, error)

@@ -8,7 +8,14 @@ class StartupError(Exception):
 
 
 class ModelError(StartupError):
-    """A model file can't be served; the message names the file and the reason."""
+    """A model file can't be served; the message names the file and what is wrong with it.
+
+    `reason` is one of a fixed set of words, because it becomes the label of a metric.
+    """
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 @dataclass(eq=False)

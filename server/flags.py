@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from server.settings import GROUPS, Settings
+from server.settings import GROUPS, PER_MODEL, Settings
 
 ENVIRONMENT_PREFIX = "MLPSERVE"
 FOREIGN_VARIABLES = {"MLPSERVE_MNIST"}
@@ -130,8 +130,21 @@ def _read_file(context: click.Context, parameter: click.Parameter, path: Path | 
             raise click.BadParameter(
                 f"{path} has the unknown key {key!r}{_nearest(key, known)}", context, parameter
             )
+    for key in PER_MODEL & values.keys():
+        values[key] = _flat(values[key], "; ", ": ")
     context.default_map = values
     context.meta[_FILE] = path
+
+
+def _flat(value: object, comma: str = ", ", colon: str = " ") -> str:
+    """Return lists and tables of the file in the form that the flag has."""
+    match value:
+        case dict():
+            return comma.join(f"{name}{colon}{_flat(part)}" for name, part in value.items())
+        case list():
+            return ", ".join(map(str, value))
+        case _:
+            return str(value)
 
 
 def _variable(name: str | None) -> str:

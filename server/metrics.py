@@ -1,5 +1,7 @@
 """Every metric, declared once."""
 
+from collections.abc import Iterable
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -107,16 +109,43 @@ LAST_RELOAD_SUCCESSFUL = Gauge(
 )
 
 
-def describe_model(model: Model) -> None:
-    """Publish what is known about a loaded model."""
-    version = str(model.version)
+MODEL_LOADS = Counter(
+    "mlpserve_model_loads_total", "Versions loaded, by model.", ("model",), registry=REGISTRY
+)
+MODEL_LOAD_FAILURES = Counter(
+    "mlpserve_model_load_failures_total",
+    "Versions that could not be loaded, by model and reason.",
+    ("model", "reason"),
+    registry=REGISTRY,
+)
+_OF_VERSIONS = (IMAGES, RUN_CALLS, RUN_IMAGES)
+
+
+def describe_models(before: Iterable[Model], after: Iterable[Model]) -> None:
+    """Publish what is known about the loaded models, and no more about those loaded before."""
+    gone = {_describe(model) for model in before}
+    for model in after:
+        version = str(model.version)
+        gone.discard(_describe(model))
+        MODEL_INFO.labels(*_describe(model)).set(1)
+        MODEL_LOAD_SECONDS.labels(model.name, version).set(model.load_seconds)
+        for metric in _OF_VERSIONS:
+            metric.labels(model.name, version)
+    for labels in gone:
+        MODEL_INFO.remove(*labels)
+
+
+def forget_version(name: str, version: int) -> None:
+    """Remove the series of a version that is not loaded any more and has ended its last run."""
+    for metric in (MODEL_LOAD_SECONDS, *_OF_VERSIONS):
+        metric.remove(name, str(version))
+
+
+def _describe(model: Model) -> tuple[str, ...]:
+    """Return the model's labels for `MODEL_INFO`."""
     sizes = "-".join(map(str, model.layer_sizes))
-    MODEL_INFO.labels(model.name, version, model.weights_sha256, sizes, str(model.parameters)).set(
-        1
-    )
-    MODEL_LOAD_SECONDS.labels(model.name, version).set(model.load_seconds)
-    for metric in (IMAGES, RUN_CALLS, RUN_IMAGES):
-        metric.labels(model.name, version)
+    version, parameters = str(model.version), str(model.parameters)
+    return model.name, version, model.weights_sha256, sizes, parameters
 
 
 def total(metric: series.Counter) -> int:

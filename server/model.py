@@ -38,7 +38,8 @@ class Model:
 
     `layer_sizes` counts the neurons of each layer from the input to the output, such as (784, 16,
     16, 10); `labels` names the classes; `golden_difference` is the largest difference found by the
-    self-check; `run_seconds` is what a run of one image and one of 64 took at the warm-up.
+    self-check; `run_seconds` is what a run of one image and one of 64 took at the warm-up;
+    `content` is the file, which costs no memory since the session keeps it too.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Model:
     load_seconds: float
     run_seconds: tuple[float, float]
     session: onnxruntime.InferenceSession
+    content: bytes
 
     @property
     def n_pixels(self) -> int:
@@ -92,13 +94,18 @@ def load_model(path: Path, name: str, version: int) -> Model:
     differently here.
     """
     begin = time.perf_counter()
-    session = _open_session(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path} can't be read: {error.strerror}", "unreadable") from error
+    session = _open_session(path, content)
     metadata = session.get_modelmeta().custom_metadata_map
     if metadata.get("format") != FORMAT:
         raise ModelError(
             f"{path} was not exported by mlpserve: its metadata has format "
             f"{metadata.get('format')!r} instead of "
-            f"{FORMAT!r}; build it with `python -m exporter export`"
+            f"{FORMAT!r}; build it with `python -m exporter export`",
+            "format",
         )
     try:
         layer_sizes = tuple(int(size) for size in json.loads(metadata["layer_sizes"]))
@@ -110,7 +117,8 @@ def load_model(path: Path, name: str, version: int) -> Model:
     except (KeyError, ValueError, TypeError, IndexError) as error:
         raise ModelError(
             f"{path} has metadata that can't be used ({type(error).__name__}: {error}); export it "
-            "again"
+            "again",
+            "metadata",
         ) from error
     _check_signature(path, session, layer_sizes, labels)
     difference = _golden_difference(path, session, golden_pixels, golden_activations)
@@ -125,24 +133,24 @@ def load_model(path: Path, name: str, version: int) -> Model:
         run_seconds=_warm_up(session, layer_sizes[0]),
         load_seconds=time.perf_counter() - begin,
         session=session,
+        content=content,
     )
 
 
-def _open_session(path: Path) -> onnxruntime.InferenceSession:
+def _open_session(path: Path, content: bytes) -> onnxruntime.InferenceSession:
     """Open a session of one thread, since spinning ones would eat a container's quota."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4
     try:
-        content = path.read_bytes()
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except OSError as error:
-        raise ModelError(f"{path} can't be read: {error.strerror}") from error
     except Exception as error:
         # ONNX Runtime has an exception class for each kind of failure, and none above them.
         reason = " ".join(str(error).split())
-        raise ModelError(f"{path} is not a model that ONNX Runtime can load: {reason}") from error
+        raise ModelError(
+            f"{path} is not a model that ONNX Runtime can load: {reason}", "not_loadable"
+        ) from error
 
 
 def _read_floats(metadata: Mapping[str, str], key: str, columns: int) -> Batch:
@@ -164,7 +172,8 @@ def _check_signature(
     """Raise ModelError unless inputs, outputs and labels fit the layer sizes."""
     if len(labels) != layer_sizes[-1]:
         raise ModelError(
-            f"{path} has {len(labels)} labels for {layer_sizes[-1]} outputs; export it again"
+            f"{path} has {len(labels)} labels for {layer_sizes[-1]} outputs; export it again",
+            "signature",
         )
     wanted = {INPUT: layer_sizes[0], OUTPUT: layer_sizes[-1]}
     wanted |= {HIDDEN.format(index): size for index, size in enumerate(layer_sizes[1:-1], start=1)}
@@ -175,7 +184,8 @@ def _check_signature(
             described = "missing" if tensor is None else f"{tensor.type} {tensor.shape}"
             raise ModelError(
                 f"{path}: {name} is {described}, wanted tensor(float) [N, {columns}]; export it "
-                "again"
+                "again",
+                "signature",
             )
 
 
@@ -202,7 +212,8 @@ def _golden_difference(
     if activations.shape != expected.shape:
         raise ModelError(
             f"{path} has {len(pixels)} golden images but {len(expected)} golden answers; export "
-            "it again"
+            "it again",
+            "golden_examples",
         )
     difference = float(np.max(np.abs(activations - expected) / np.maximum(1.0, np.abs(expected))))
     if not difference <= GOLDEN_TOLERANCE:
@@ -211,6 +222,7 @@ def _golden_difference(
             "allowed is "
             f"{GOLDEN_TOLERANCE:g}; the file is damaged or this ONNX Runtime "
             f"({onnxruntime.__version__}) computes "
-            "something else: export it again"
+            "something else: export it again",
+            "golden_examples",
         )
     return difference

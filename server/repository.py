@@ -1,29 +1,78 @@
-"""Models on disk, as NAME/VERSION/model.onnx: finds and loads the newest version of each."""
+"""Models on disk, as NAME/VERSION/model.onnx, and those of them that are loaded."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from server.errors import NotLoaded, StartupError
-from server.model import Model, load_model
+from server.model import Model
 
 FILE = "model.onnx"
-PREFERRED = "digits"
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """The loaded versions of one model, by number, ascending, and by label; at least one."""
+
+    by_number: Mapping[int, Model]
+    by_label: Mapping[str, Model]
+    newest: Model
+
+    def find(self, version: int, label: str) -> Model:
+        """Return the version that has the label, if that is not empty, or else the number.
+
+        Raises NotLoaded, saying what is loaded.
+        """
+        model = self.by_label.get(label) if label else self.by_number.get(version)
+        if model is not None:
+            return model
+        name = self.newest.name
+        numbers = ", ".join(map(str, self.by_number))
+        labels = ", ".join(f"{known} ({model.version})" for known, model in self.by_label.items())
+        known = {"model": name, "versions": numbers} | ({"labels": labels} if labels else {})
+        if label:
+            has = f"the labels {labels}" if labels else "no labels"
+            remedy = "one of them or a version" if labels else "a version"
+            raise NotLoaded(
+                "label_not_found",
+                f"label: model {name!r} has {has}, not {label!r}; ask for {remedy}: {numbers}",
+                known,
+            )
+        loaded = f"versions {numbers}" if len(self.by_number) > 1 else f"version {numbers}"
+        remedy = numbers if len(self.by_number) == 1 else "one of them"
+        aside = f", labels: {labels}" if labels else ""
+        raise NotLoaded(
+            "version_not_found",
+            f"version: model {name!r} has {loaded} loaded, not {version}; ask for {remedy}, or for "
+            f"0 to get the newest{aside}",
+            known,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """The loaded models by name, and the name that an empty one stands for, if any."""
+    """The loaded models by name, and the name that an empty one stands for, if any.
 
-    by_name: dict[str, Model]
+    `errors` says by name and version why versions are not loaded, or what is wrong with the files
+    of some that are.
+    """
+
+    by_name: Mapping[str, Versions]
     default: str | None
+    errors: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
 
-    def find(self, name: str, version: int) -> Model:
+    def __iter__(self) -> Iterator[Model]:
+        """Return every loaded version of every model."""
+        for versions in self.by_name.values():
+            yield from versions.by_number.values()
+
+    def find(self, name: str, version: int, label: str = "") -> Model:
         """Return the model for a request; an empty name is the default model, version 0 the newest.
 
-        Raises NotLoaded, saying what is loaded.
+        A label stands for a version. Raises NotLoaded, saying what is loaded.
         """
-        model = self.by_name.get(name or self.default or "")
-        if model is None:
+        versions = self.by_name.get(name or self.default or "")
+        if versions is None:
             loaded = ", ".join(sorted(self.by_name))
             asked = (
                 f"model {name!r} is not loaded"
@@ -33,14 +82,9 @@ class Models:
             raise NotLoaded(
                 "model_not_found", f"model: {asked}; name one of: {loaded}", {"models": loaded}
             )
-        if version not in (0, model.version):
-            raise NotLoaded(
-                "version_not_found",
-                f"version: model {model.name!r} has version {model.version} loaded, not {version}; "
-                f"ask for {model.version}, or for 0 to get the newest",
-                {"model": model.name, "versions": str(model.version)},
-            )
-        return model
+        if version or label:
+            return versions.find(version, label)
+        return versions.newest
 
 
 def find_versions(repository: Path) -> dict[str, list[int]]:
@@ -64,28 +108,3 @@ def find_versions(repository: Path) -> dict[str, list[int]]:
             f"the repository {repository} can't be read: {error.strerror}"
         ) from error
     return {name: sorted(found[name]) for name in sorted(found) if not name.startswith(".")}
-
-
-def load_newest(repository: Path, default: str) -> Models:
-    """Load the newest version of every model.
-
-    Raises StartupError when there is none, when one can't be served, or when `default` isn't among
-    them.
-    """
-    versions = find_versions(repository)
-    if not versions:
-        raise StartupError(
-            f"the repository {repository} holds no model (NAME/VERSION/{FILE}); run `python -m "
-            "exporter export` first"
-        )
-    if default and default not in versions:
-        raise StartupError(
-            f"the default model {default!r} is not in {repository}; it holds: {', '.join(versions)}"
-        )
-    if not default:
-        default = next(iter(versions)) if len(versions) == 1 else PREFERRED
-    models = {
-        name: load_model(repository / name / str(newest[-1]) / FILE, name, newest[-1])
-        for name, newest in versions.items()
-    }
-    return Models(models, default if default in models else None)

@@ -34,8 +34,8 @@ class Request:
     `pixels` are N x P numbers as bytes: little-endian float32, or, with `is_bytes`, one byte each.
     `field` is where they stand, for messages about them. `shape` is what the caller says of them,
     where the protocol has that, and `outputs` are the ones wanted by name. An empty `model` is the
-    default one, version 0 the newest. `canonicalize` wants the images put right first. `write`
-    makes the response.
+    default one, version 0 the newest or the one that `label` points to. `canonicalize` wants the
+    images put right first. `write` makes the response.
     """
 
     model: str
@@ -48,6 +48,7 @@ class Request:
     canonicalize: bool = False
     shape: tuple[int, ...] | None = None
     outputs: tuple[str, ...] = ()
+    label: str = ""
 
     def count_images(self, model: Model, max_batch_size: int) -> int:
         """Return the number of images; raises InvalidField when the request doesn't fit the model.

@@ -106,6 +106,10 @@ class Histogram(Collector):
             series = self._series.setdefault(values, Series(self._bounds))
         return series
 
+    def remove(self, *values: str) -> None:
+        """Forget the series of these label values, if there is one."""
+        self._series.pop(values, None)
+
     def collect(self) -> Iterable[HistogramMetricFamily]:
         """Return what Prometheus reads."""
         family = HistogramMetricFamily(

@@ -17,6 +17,9 @@ LOGS = "Logs"
 GROUPS = (LISTENING, MODELS, LIMITS, CONNECTIONS, SECURITY, RUNNING, DRAINING, LOGS)
 """The headings of `--help`, in its order."""
 
+PER_MODEL = {"versions", "labels"}
+"""Settings with a part for each model, which the file may have as tables."""
+
 
 def _option(
     default: object, help_text: str, kind: "click.ParamType[Any] | None" = None, *, group: str
@@ -54,6 +57,24 @@ class Settings:
     default_model: str = _option(
         "",
         "Model that answers requests naming none. Empty: the only one there is, or else digits.",
+        group=MODELS,
+    )
+    versions: str = _option(
+        "latest 1",
+        'Versions that are loaded of each model: "latest N" or a list such as "1, 3"; with a part '
+        'for each model that differs: "latest 1; digits: 1, 3".',
+        group=MODELS,
+    )
+    labels: str = _option(
+        "",
+        'Names for versions, usable wherever a version is: "digits: stable 1, canary 2; '
+        'letters: stable 4". These versions are loaded too.',
+        group=MODELS,
+    )
+    watch: str = _option(
+        "on",
+        "on: models are loaded when their files appear or change. off: on SIGHUP alone.",
+        click.Choice(["on", "off"]),
         group=MODELS,
     )
     max_batch_size: int = _option(

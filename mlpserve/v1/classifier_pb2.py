@@ -25,23 +25,43 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import any_pb2 as google_dot_protobuf_dot_any__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cmlpserve/v1/classifier.proto\x12\x0bmlpserve.v1\x1a\x19google/protobuf/any.proto\"\x85\x01\n\x0ePredictRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0e\n\x06pixels\x18\x03 \x03(\x02\x12\x11\n\tpixels_u8\x18\x04 \x01(\x0c\x12\x1a\n\x12hidden_activations\x18\x05 \x01(\x08\x12\x14\n\x0c\x63\x61nonicalize\x18\x06 \x01(\x08\"\xda\x01\n\x0fPredictResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0e\n\x06labels\x18\x03 \x03(\x05\x12\x13\n\x0blabel_names\x18\x04 \x03(\t\x12\x13\n\x0b\x61\x63tivations\x18\x05 \x03(\x02\x12\x34\n\rhidden_layers\x18\x06 \x03(\x0b\x32\x1d.mlpserve.v1.LayerActivations\x12\x37\n\x10\x63\x61nonicalization\x18\x07 \x01(\x0b\x32\x1d.mlpserve.v1.Canonicalization\"z\n\x15PredictStreamResponse\x12\x30\n\x08response\x18\x01 \x01(\x0b\x32\x1c.mlpserve.v1.PredictResponseH\x00\x12%\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x14.google.protobuf.AnyH\x00\x42\x08\n\x06result\"8\n\x10LayerActivations\x12\x0f\n\x07neurons\x18\x01 \x01(\x05\x12\x13\n\x0b\x61\x63tivations\x18\x02 \x03(\x02\"D\n\x10\x43\x61nonicalization\x12\x10\n\x08inverted\x18\x01 \x03(\x08\x12\x0e\n\x06scales\x18\x02 \x03(\x02\x12\x0e\n\x06shifts\x18\x03 \x03(\x02\x32\xa8\x01\n\nClassifier\x12\x44\n\x07Predict\x12\x1b.mlpserve.v1.PredictRequest\x1a\x1c.mlpserve.v1.PredictResponse\x12T\n\rPredictStream\x12\x1b.mlpserve.v1.PredictRequest\x1a\".mlpserve.v1.PredictStreamResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cmlpserve/v1/classifier.proto\x12\x0bmlpserve.v1\x1a\x19google/protobuf/any.proto\"\x94\x01\n\x0ePredictRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0e\n\x06pixels\x18\x03 \x03(\x02\x12\x11\n\tpixels_u8\x18\x04 \x01(\x0c\x12\x1a\n\x12hidden_activations\x18\x05 \x01(\x08\x12\x14\n\x0c\x63\x61nonicalize\x18\x06 \x01(\x08\x12\r\n\x05label\x18\x07 \x01(\t\"\xda\x01\n\x0fPredictResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0e\n\x06labels\x18\x03 \x03(\x05\x12\x13\n\x0blabel_names\x18\x04 \x03(\t\x12\x13\n\x0b\x61\x63tivations\x18\x05 \x03(\x02\x12\x34\n\rhidden_layers\x18\x06 \x03(\x0b\x32\x1d.mlpserve.v1.LayerActivations\x12\x37\n\x10\x63\x61nonicalization\x18\x07 \x01(\x0b\x32\x1d.mlpserve.v1.Canonicalization\"z\n\x15PredictStreamResponse\x12\x30\n\x08response\x18\x01 \x01(\x0b\x32\x1c.mlpserve.v1.PredictResponseH\x00\x12%\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x14.google.protobuf.AnyH\x00\x42\x08\n\x06result\"8\n\x10LayerActivations\x12\x0f\n\x07neurons\x18\x01 \x01(\x05\x12\x13\n\x0b\x61\x63tivations\x18\x02 \x03(\x02\"D\n\x10\x43\x61nonicalization\x12\x10\n\x08inverted\x18\x01 \x03(\x08\x12\x0e\n\x06scales\x18\x02 \x03(\x02\x12\x0e\n\x06shifts\x18\x03 \x03(\x02\"\x13\n\x11ListModelsRequest\"O\n\x12ListModelsResponse\x12\"\n\x06models\x18\x01 \x03(\x0b\x32\x12.mlpserve.v1.Model\x12\x15\n\rdefault_model\x18\x02 \x01(\t\"\xba\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\x08versions\x18\x02 \x03(\x0b\x32\x19.mlpserve.v1.ModelVersion\x12\x17\n\x0f\x64\x65\x66\x61ult_version\x18\x03 \x01(\x03\x12.\n\x06labels\x18\x04 \x03(\x0b\x32\x1e.mlpserve.v1.Model.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\xe4\x01\n\x0cModelVersion\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12.\n\x05state\x18\x02 \x01(\x0e\x32\x1f.mlpserve.v1.ModelVersion.State\x12\r\n\x05\x65rror\x18\x03 \x01(\t\x12\x13\n\x0blayer_sizes\x18\x04 \x03(\x05\x12\x13\n\x0blabel_names\x18\x05 \x03(\t\x12\x16\n\x0eweights_sha256\x18\x06 \x01(\t\"B\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTATE_LOADED\x10\x01\x12\x10\n\x0cSTATE_FAILED\x10\x02\"B\n\x11GetNetworkRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\r\n\x05label\x18\x03 \x01(\t\"m\n\x12GetNetworkResponse\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\"\n\x06layers\x18\x03 \x03(\x0b\x32\x12.mlpserve.v1.Layer\x12\x13\n\x0blabel_names\x18\x04 \x03(\t\"]\n\x05Layer\x12\x0e\n\x06inputs\x18\x01 \x01(\x05\x12\x0f\n\x07neurons\x18\x02 \x01(\x05\x12\x0f\n\x07weights\x18\x03 \x03(\x02\x12\x0e\n\x06\x62iases\x18\x04 \x03(\x02\x12\x12\n\nactivation\x18\x05 \x01(\t2\xc6\x02\n\nClassifier\x12\x44\n\x07Predict\x12\x1b.mlpserve.v1.PredictRequest\x1a\x1c.mlpserve.v1.PredictResponse\x12T\n\rPredictStream\x12\x1b.mlpserve.v1.PredictRequest\x1a\".mlpserve.v1.PredictStreamResponse(\x01\x30\x01\x12M\n\nListModels\x12\x1e.mlpserve.v1.ListModelsRequest\x1a\x1f.mlpserve.v1.ListModelsResponse\x12M\n\nGetNetwork\x12\x1e.mlpserve.v1.GetNetworkRequest\x1a\x1f.mlpserve.v1.GetNetworkResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'mlpserve.v1.classifier_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_MODEL_LABELSENTRY']._loaded_options = None
+  _globals['_MODEL_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_PREDICTREQUEST']._serialized_start=73
-  _globals['_PREDICTREQUEST']._serialized_end=206
-  _globals['_PREDICTRESPONSE']._serialized_start=209
-  _globals['_PREDICTRESPONSE']._serialized_end=427
-  _globals['_PREDICTSTREAMRESPONSE']._serialized_start=429
-  _globals['_PREDICTSTREAMRESPONSE']._serialized_end=551
-  _globals['_LAYERACTIVATIONS']._serialized_start=553
-  _globals['_LAYERACTIVATIONS']._serialized_end=609
-  _globals['_CANONICALIZATION']._serialized_start=611
-  _globals['_CANONICALIZATION']._serialized_end=679
-  _globals['_CLASSIFIER']._serialized_start=682
-  _globals['_CLASSIFIER']._serialized_end=850
+  _globals['_PREDICTREQUEST']._serialized_end=221
+  _globals['_PREDICTRESPONSE']._serialized_start=224
+  _globals['_PREDICTRESPONSE']._serialized_end=442
+  _globals['_PREDICTSTREAMRESPONSE']._serialized_start=444
+  _globals['_PREDICTSTREAMRESPONSE']._serialized_end=566
+  _globals['_LAYERACTIVATIONS']._serialized_start=568
+  _globals['_LAYERACTIVATIONS']._serialized_end=624
+  _globals['_CANONICALIZATION']._serialized_start=626
+  _globals['_CANONICALIZATION']._serialized_end=694
+  _globals['_LISTMODELSREQUEST']._serialized_start=696
+  _globals['_LISTMODELSREQUEST']._serialized_end=715
+  _globals['_LISTMODELSRESPONSE']._serialized_start=717
+  _globals['_LISTMODELSRESPONSE']._serialized_end=796
+  _globals['_MODEL']._serialized_start=799
+  _globals['_MODEL']._serialized_end=985
+  _globals['_MODEL_LABELSENTRY']._serialized_start=940
+  _globals['_MODEL_LABELSENTRY']._serialized_end=985
+  _globals['_MODELVERSION']._serialized_start=988
+  _globals['_MODELVERSION']._serialized_end=1216
+  _globals['_MODELVERSION_STATE']._serialized_start=1150
+  _globals['_MODELVERSION_STATE']._serialized_end=1216
+  _globals['_GETNETWORKREQUEST']._serialized_start=1218
+  _globals['_GETNETWORKREQUEST']._serialized_end=1284
+  _globals['_GETNETWORKRESPONSE']._serialized_start=1286
+  _globals['_GETNETWORKRESPONSE']._serialized_end=1395
+  _globals['_LAYER']._serialized_start=1397
+  _globals['_LAYER']._serialized_end=1490
+  _globals['_CLASSIFIER']._serialized_start=1493
+  _globals['_CLASSIFIER']._serialized_end=1819
 # @@protoc_insertion_point(module_scope)

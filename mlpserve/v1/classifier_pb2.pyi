@@ -1,5 +1,6 @@
 from google.protobuf import any_pb2 as _any_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
@@ -8,20 +9,22 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class PredictRequest(_message.Message):
-    __slots__ = ("model", "version", "pixels", "pixels_u8", "hidden_activations", "canonicalize")
+    __slots__ = ("model", "version", "pixels", "pixels_u8", "hidden_activations", "canonicalize", "label")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     PIXELS_FIELD_NUMBER: _ClassVar[int]
     PIXELS_U8_FIELD_NUMBER: _ClassVar[int]
     HIDDEN_ACTIVATIONS_FIELD_NUMBER: _ClassVar[int]
     CANONICALIZE_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
     model: str
     version: int
     pixels: _containers.RepeatedScalarFieldContainer[float]
     pixels_u8: bytes
     hidden_activations: bool
     canonicalize: bool
-    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., pixels: _Optional[_Iterable[float]] = ..., pixels_u8: _Optional[bytes] = ..., hidden_activations: bool = ..., canonicalize: bool = ...) -> None: ...
+    label: str
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., pixels: _Optional[_Iterable[float]] = ..., pixels_u8: _Optional[bytes] = ..., hidden_activations: bool = ..., canonicalize: bool = ..., label: _Optional[str] = ...) -> None: ...
 
 class PredictResponse(_message.Message):
     __slots__ = ("model", "version", "labels", "label_names", "activations", "hidden_layers", "canonicalization")
@@ -66,3 +69,94 @@ class Canonicalization(_message.Message):
     scales: _containers.RepeatedScalarFieldContainer[float]
     shifts: _containers.RepeatedScalarFieldContainer[float]
     def __init__(self, inverted: _Optional[_Iterable[bool]] = ..., scales: _Optional[_Iterable[float]] = ..., shifts: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class ListModelsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListModelsResponse(_message.Message):
+    __slots__ = ("models", "default_model")
+    MODELS_FIELD_NUMBER: _ClassVar[int]
+    DEFAULT_MODEL_FIELD_NUMBER: _ClassVar[int]
+    models: _containers.RepeatedCompositeFieldContainer[Model]
+    default_model: str
+    def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., default_model: _Optional[str] = ...) -> None: ...
+
+class Model(_message.Message):
+    __slots__ = ("name", "versions", "default_version", "labels")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    DEFAULT_VERSION_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    versions: _containers.RepeatedCompositeFieldContainer[ModelVersion]
+    default_version: int
+    labels: _containers.ScalarMap[str, int]
+    def __init__(self, name: _Optional[str] = ..., versions: _Optional[_Iterable[_Union[ModelVersion, _Mapping]]] = ..., default_version: _Optional[int] = ..., labels: _Optional[_Mapping[str, int]] = ...) -> None: ...
+
+class ModelVersion(_message.Message):
+    __slots__ = ("version", "state", "error", "layer_sizes", "label_names", "weights_sha256")
+    class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        STATE_UNSPECIFIED: _ClassVar[ModelVersion.State]
+        STATE_LOADED: _ClassVar[ModelVersion.State]
+        STATE_FAILED: _ClassVar[ModelVersion.State]
+    STATE_UNSPECIFIED: ModelVersion.State
+    STATE_LOADED: ModelVersion.State
+    STATE_FAILED: ModelVersion.State
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    LAYER_SIZES_FIELD_NUMBER: _ClassVar[int]
+    LABEL_NAMES_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_SHA256_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    state: ModelVersion.State
+    error: str
+    layer_sizes: _containers.RepeatedScalarFieldContainer[int]
+    label_names: _containers.RepeatedScalarFieldContainer[str]
+    weights_sha256: str
+    def __init__(self, version: _Optional[int] = ..., state: _Optional[_Union[ModelVersion.State, str]] = ..., error: _Optional[str] = ..., layer_sizes: _Optional[_Iterable[int]] = ..., label_names: _Optional[_Iterable[str]] = ..., weights_sha256: _Optional[str] = ...) -> None: ...
+
+class GetNetworkRequest(_message.Message):
+    __slots__ = ("model", "version", "label")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    version: int
+    label: str
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., label: _Optional[str] = ...) -> None: ...
+
+class GetNetworkResponse(_message.Message):
+    __slots__ = ("model", "version", "layers", "label_names")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    LAYERS_FIELD_NUMBER: _ClassVar[int]
+    LABEL_NAMES_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    version: int
+    layers: _containers.RepeatedCompositeFieldContainer[Layer]
+    label_names: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., layers: _Optional[_Iterable[_Union[Layer, _Mapping]]] = ..., label_names: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Layer(_message.Message):
+    __slots__ = ("inputs", "neurons", "weights", "biases", "activation")
+    INPUTS_FIELD_NUMBER: _ClassVar[int]
+    NEURONS_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    BIASES_FIELD_NUMBER: _ClassVar[int]
+    ACTIVATION_FIELD_NUMBER: _ClassVar[int]
+    inputs: int
+    neurons: int
+    weights: _containers.RepeatedScalarFieldContainer[float]
+    biases: _containers.RepeatedScalarFieldContainer[float]
+    activation: str
+    def __init__(self, inputs: _Optional[int] = ..., neurons: _Optional[int] = ..., weights: _Optional[_Iterable[float]] = ..., biases: _Optional[_Iterable[float]] = ..., activation: _Optional[str] = ...) -> None: ...

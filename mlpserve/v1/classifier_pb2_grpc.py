@@ -45,6 +45,16 @@ class ClassifierStub(object):
                 request_serializer=mlpserve_dot_v1_dot_classifier__pb2.PredictRequest.SerializeToString,
                 response_deserializer=mlpserve_dot_v1_dot_classifier__pb2.PredictStreamResponse.FromString,
                 _registered_method=True)
+        self.ListModels = channel.unary_unary(
+                '/mlpserve.v1.Classifier/ListModels',
+                request_serializer=mlpserve_dot_v1_dot_classifier__pb2.ListModelsRequest.SerializeToString,
+                response_deserializer=mlpserve_dot_v1_dot_classifier__pb2.ListModelsResponse.FromString,
+                _registered_method=True)
+        self.GetNetwork = channel.unary_unary(
+                '/mlpserve.v1.Classifier/GetNetwork',
+                request_serializer=mlpserve_dot_v1_dot_classifier__pb2.GetNetworkRequest.SerializeToString,
+                response_deserializer=mlpserve_dot_v1_dot_classifier__pb2.GetNetworkResponse.FromString,
+                _registered_method=True)
 
 
 class ClassifierServicer(object):
@@ -58,7 +68,7 @@ class ClassifierServicer(object):
         INVALID_ARGUMENT  BadRequest names the field, the value and the remedy: no pixels, both forms of pixels, a length
         that is no multiple of the image size, NaN, infinity, a pixel outside [0, 1], or more images
         than the server takes in one call.
-        NOT_FOUND         ErrorInfo (reason MODEL_NOT_FOUND or VERSION_NOT_FOUND) lists what is loaded.
+        NOT_FOUND         ErrorInfo (reason MODEL_NOT_FOUND, VERSION_NOT_FOUND or LABEL_NOT_FOUND) lists what is loaded.
         RESOURCE_EXHAUSTED RetryInfo says how long to wait: the server has as many calls or images as it takes.
         DEADLINE_EXCEEDED the call's time was over before the model ran.
         """
@@ -76,6 +86,23 @@ class ClassifierServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListModels(self, request, context):
+        """ListModels tells which models and versions are loaded, and why others are not.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetNetwork(self, request, context):
+        """GetNetwork returns the weights and biases of a model, to draw it or to compute its answers elsewhere.
+
+        Errors are those of Predict that concern the model; one whose weights fill more than the largest message that the
+        server sends or the client takes ends with RESOURCE_EXHAUSTED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ClassifierServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -88,6 +115,16 @@ def add_ClassifierServicer_to_server(servicer, server):
                     servicer.PredictStream,
                     request_deserializer=mlpserve_dot_v1_dot_classifier__pb2.PredictRequest.FromString,
                     response_serializer=mlpserve_dot_v1_dot_classifier__pb2.PredictStreamResponse.SerializeToString,
+            ),
+            'ListModels': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListModels,
+                    request_deserializer=mlpserve_dot_v1_dot_classifier__pb2.ListModelsRequest.FromString,
+                    response_serializer=mlpserve_dot_v1_dot_classifier__pb2.ListModelsResponse.SerializeToString,
+            ),
+            'GetNetwork': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetNetwork,
+                    request_deserializer=mlpserve_dot_v1_dot_classifier__pb2.GetNetworkRequest.FromString,
+                    response_serializer=mlpserve_dot_v1_dot_classifier__pb2.GetNetworkResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -145,6 +182,60 @@ class Classifier(object):
             '/mlpserve.v1.Classifier/PredictStream',
             mlpserve_dot_v1_dot_classifier__pb2.PredictRequest.SerializeToString,
             mlpserve_dot_v1_dot_classifier__pb2.PredictStreamResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListModels(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mlpserve.v1.Classifier/ListModels',
+            mlpserve_dot_v1_dot_classifier__pb2.ListModelsRequest.SerializeToString,
+            mlpserve_dot_v1_dot_classifier__pb2.ListModelsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetNetwork(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mlpserve.v1.Classifier/GetNetwork',
+            mlpserve_dot_v1_dot_classifier__pb2.GetNetworkRequest.SerializeToString,
+            mlpserve_dot_v1_dot_classifier__pb2.GetNetworkResponse.FromString,
             options,
             channel_credentials,
             insecure,

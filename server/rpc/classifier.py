@@ -36,6 +36,7 @@ def read_request(message: bytes) -> Request:
         pixels = wire.joined(wire.read_chunks(fields, _REQUEST.PIXELS_FIELD_NUMBER))
         levels = wire.read_contents(fields, _REQUEST.PIXELS_U8_FIELD_NUMBER)
         model = wire.read_text(fields, _REQUEST.MODEL_FIELD_NUMBER)
+        label = wire.read_text(fields, _REQUEST.LABEL_FIELD_NUMBER)
     except wire.WireError as error:
         raise InvalidField(
             "not_a_request",
@@ -53,17 +54,30 @@ def read_request(message: bytes) -> Request:
             # Nobody shall fill it with lengths that never come again.
             _HEADS.clear()
         _HEADS[len(message)] = message[: len(message) - len(pixels)]
+    version = wire.read_integer(fields, _REQUEST.VERSION_FIELD_NUMBER)
+    check_version(version, label)
     hidden = bool(wire.read_integer(fields, _REQUEST.HIDDEN_ACTIVATIONS_FIELD_NUMBER))
     return Request(
         model,
-        wire.read_integer(fields, _REQUEST.VERSION_FIELD_NUMBER),
+        version,
         levels[-1] if is_bytes else pixels,
         is_bytes=is_bytes,
         field="pixels_u8" if is_bytes else "pixels",
         write=_write_all if hidden else _write_outputs,
         hidden_activations=hidden,
         canonicalize=bool(wire.read_integer(fields, _REQUEST.CANONICALIZE_FIELD_NUMBER)),
+        label=label,
     )
+
+
+def check_version(version: int, label: str) -> None:
+    """Raise InvalidField when a request names a version in both ways."""
+    if version and label:
+        raise InvalidField(
+            "both_versions",
+            f"version {version} and label {label!r} are both given; send one of them",
+            "label",
+        )
 
 
 def _write_all(answer: Answer) -> bytes:

@@ -5,12 +5,13 @@ import structlog
 from grpc_reflection.v1alpha import reflection
 
 from mlpserve.inference import open_inference_pb2 as protocol
+from mlpserve.v1 import classifier_pb2
 from server.access import Access
 from server.addresses import is_local
 from server.batching import Batcher
 from server.certificates import watch_certificate
 from server.reloading import Reloads
-from server.rpc import admin, classifier, connections, handlers, health, inference, lane
+from server.rpc import admin, catalog, classifier, connections, handlers, health, inference, lane
 from server.rpc.instrumentation import Instrumentation, Method
 from server.rpc.pools import Pool
 from server.settings import Settings
@@ -81,7 +82,12 @@ class Endpoint:
 
     def _mount_classifier(self) -> None:
         stream = handlers.stream(self.batcher, classifier.read_request)
-        methods = {"PredictStream": stream}
+        about = catalog.Catalog(lambda: self.batcher.models)
+        methods = {
+            "PredictStream": stream,
+            "ListModels": handlers.plain(classifier_pb2.ListModelsRequest, about.list_models),
+            "GetNetwork": handlers.plain(classifier_pb2.GetNetworkRequest, about.get_network),
+        }
         if self._lane is None:
             methods["Predict"] = handlers.unary(self.batcher, classifier.read_request)
         handlers.mount(self._server, classifier.SERVICE, methods)

@@ -89,11 +89,13 @@ def stream(batcher: Batcher, read: Read) -> "grpc.RpcMethodHandler[Any, Any]":
 
 
 def plain(
-    kind: type[Message], answer: Callable[[Any], Message]
+    kind: type[Message], answer: Callable[[Any], Message | bytes]
 ) -> "grpc.RpcMethodHandler[Any, Any]":
-    """Return a handler of a function from messages of a kind to messages; it may raise."""
+    """Return a handler of a function from messages of a kind to messages, serialized or not; it may
+    raise.
+    """
 
-    def guarded(request: Message, context: grpc.ServicerContext) -> Message:
+    def guarded(request: Message, context: grpc.ServicerContext) -> Message | bytes:
         try:
             return answer(request)
         except RequestError as error:
@@ -107,5 +109,7 @@ def plain(
     return grpc.unary_unary_rpc_method_handler(
         guarded,
         request_deserializer=kind.FromString,
-        response_serializer=lambda response: response.SerializeToString(),
+        response_serializer=lambda response: (
+            response if isinstance(response, bytes) else response.SerializeToString()
+        ),
     )

@@ -15,7 +15,8 @@ import mlpserve
 from mlpserve import wire
 from mlpserve.inference import open_inference_pb2 as protocol
 from server.errors import InvalidField, NotLoaded, NotReady
-from server.model import INPUT, LABELS, OUTPUT, Model
+from server.model import INPUT, LABELS, OUTPUT
+from server.policy import LABEL
 from server.repository import Models
 from server.request import FLOAT_BYTES, Answer, Request
 
@@ -65,9 +66,10 @@ def _read_request(fields: list[wire.Field]) -> Request:
         for output in wire.read_contents(fields, _INFER.OUTPUTS_FIELD_NUMBER)
     )
     pixels = _read_pixels(tensor, raw, datatype, shape)
+    version, label = read_version(wire.read_text(fields, _INFER.MODEL_VERSION_FIELD_NUMBER))
     return Request(
         model=wire.read_text(fields, _INFER.MODEL_NAME_FIELD_NUMBER),
-        version=read_version(wire.read_text(fields, _INFER.MODEL_VERSION_FIELD_NUMBER)),
+        version=version,
         pixels=pixels,
         is_bytes=datatype == BYTES,
         field=INPUT,
@@ -81,6 +83,7 @@ def _read_request(fields: list[wire.Field]) -> Request:
         canonicalize=_read_canonicalize(fields),
         shape=shape,
         outputs=outputs,
+        label=label,
     )
 
 
@@ -157,15 +160,23 @@ def _read_contents(message: memoryview, datatype: str) -> memoryview:
     return levels.astype(np.uint8).data
 
 
-def read_version(text: str) -> int:
-    """Return the version that a text stands for, 0 for an empty one; raises InvalidField."""
-    if text and not (text.isascii() and text.isdigit() and len(text) <= 18):
+def read_version(text: str) -> tuple[int, str]:
+    """Return the version or the label that a text stands for, 0 and none for an empty one.
+
+    Raises InvalidField.
+    """
+    if not text:
+        return 0, ""
+    if LABEL.fullmatch(text):
+        return 0, text
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
         raise InvalidField(
             "version",
-            f"version: {text!r} is no version; versions are 1, 2, 3, ..., empty is the newest",
+            f"version: {text!r} is no version; versions are 1, 2, 3, ... or labels such as stable, "
+            "empty is the newest",
             "model_version",
         )
-    return int(text or 0)
+    return int(text), ""
 
 
 def write_answer(answer: Answer, identifier: str, outputs: tuple[str, ...], raw: bool) -> bytes:
@@ -219,7 +230,7 @@ class Inference:
     def model_ready(self, request: protocol.ModelReadyRequest) -> protocol.ModelReadyResponse:
         """Answer whether a model is loaded and calls are welcome; one that isn't known is not."""
         try:
-            self._find(request.name, request.version)
+            self._models().find(request.name, *read_version(request.version))
         except (NotLoaded, NotReady):
             return protocol.ModelReadyResponse(ready=False)
         return protocol.ModelReadyResponse(ready=self.is_ready())
@@ -234,14 +245,15 @@ class Inference:
         self, request: protocol.ModelMetadataRequest
     ) -> protocol.ModelMetadataResponse:
         """Describe a model; raises NotLoaded."""
-        model = self._find(request.name, request.version)
+        models = self._models()
+        model = models.find(request.name, *read_version(request.version))
         tensor = protocol.ModelMetadataResponse.TensorMetadata
         columns = dict(
             zip(model.outputs, (model.layer_sizes[-1], 0, *model.layer_sizes[1:-1]), strict=True)
         )
         return protocol.ModelMetadataResponse(
             name=model.name,
-            versions=[str(model.version)],
+            versions=[str(version) for version in models.by_name[model.name].by_number],
             platform="onnxruntime_onnx",
             inputs=[tensor(name=INPUT, datatype=FLOATS, shape=[ANY_SIZE, model.n_pixels])],
             outputs=[
@@ -252,8 +264,8 @@ class Inference:
             ],
         )
 
-    def _find(self, name: str, version: str) -> Model:
+    def _models(self) -> Models:
         models = self.models()
         if models is None:
             raise NotReady("not_ready", "the server is still loading its models; try again shortly")
-        return models.find(name, read_version(version))
+        return models

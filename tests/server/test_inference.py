@@ -242,7 +242,7 @@ BAD = {
         "UNKNOWN_OUTPUT",
         "no output 'softmax'; it has activations, labels, hidden_1, hidden_2",
     ),
-    "version": (raw_request(BLACK, model_version="newest"), "VERSION", "'newest' is no version"),
+    "version": (raw_request(BLACK, model_version="2nd"), "VERSION", "'2nd' is no version"),
 }
 
 
@@ -267,6 +267,7 @@ def test_every_mismatch_is_named_and_counted(
     [
         ("letters", "", "MODEL_NOT_FOUND", "model 'letters' is not loaded; name one of: digits"),
         ("digits", "7", "VERSION_NOT_FOUND", "has version 1 loaded, not 7"),
+        ("digits", "newest", "LABEL_NOT_FOUND", "has no labels, not 'newest'; ask for a version"),
     ],
 )
 def test_unknown_model_lists_what_is_loaded(

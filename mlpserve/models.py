@@ -1,0 +1,62 @@
+"""What a server tells of its models: which it has, and the networks in them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """One version of a model.
+
+    `is_loaded` tells whether it answers requests. `error` says why not; for a loaded version, why
+    its file, changed or gone since, is not followed. `layer_sizes` counts the neurons of each layer
+    from input to output; it, `label_names` and `weights_sha256` are empty unless it is loaded.
+    """
+
+    version: int
+    is_loaded: bool
+    error: str
+    layer_sizes: tuple[int, ...]
+    label_names: tuple[str, ...]
+    weights_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model of a server.
+
+    `versions` are ascending; `labels` are names of versions, such as stable; `default_version`
+    answers requests naming none, 0 when no version is loaded; `is_default` tells whether the model
+    answers requests naming none.
+    """
+
+    name: str
+    versions: tuple[ModelVersion, ...]
+    labels: Mapping[str, int]
+    default_version: int
+    is_default: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layer:
+    """A layer of H neurons after one of I: activation(weights @ before + biases).
+
+    `weights` are (H, I) float32, `biases` (H,); `activation` is the function's name.
+    """
+
+    weights: npt.NDArray[np.float32]
+    biases: npt.NDArray[np.float32]
+    activation: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Network:
+    """The layers of a model after the input, and the names of its classes."""
+
+    model: str
+    version: int
+    layers: tuple[Layer, ...]
+    label_names: tuple[str, ...]

@@ -1,0 +1,219 @@
+"""Loads the versions that the policies choose, and keeps good ones when others turn out bad."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from server import metrics
+from server.errors import ModelError, StartupError
+from server.model import Model, load_model
+from server.policy import Policies
+from server.repository import FILE, Models, Versions, find_versions
+
+log = structlog.get_logger()
+
+PREFERRED = "digits"
+
+Stamp = tuple[int, int, int, int]
+"""Changes whenever a file does: its number on disk, size, and times of change in nanoseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A version that is loaded, and the stamp that its file had."""
+
+    stamp: Stamp
+    model: Model
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a version could not be loaded from the file that had this stamp.
+
+    In words, since an exception holds what its functions held, such as the version before.
+    """
+
+    stamp: Stamp
+    message: str
+    reason: str
+
+
+class Loader:
+    """Knows what is loaded and what has failed, so that each file is tried once until it changes.
+
+    A version is served once its file passes its golden examples. A file that doesn't, such as one
+    that is still being copied, replaces nothing: the next older version or the one loaded before
+    stays. A model of which nothing on disk can be served any more keeps what it has.
+    """
+
+    def __init__(self, repository: Path, default: str, policies: Policies) -> None:
+        self._repository, self._policies = repository, policies
+        self._default: str | None = default or None
+        self._loaded: dict[tuple[str, int], Loaded] = {}
+        self._failed: dict[tuple[str, int], Failure] = {}
+        self._warned: set[str] = set()
+
+    def first(self) -> Models:
+        """Load for the first time.
+
+        Raises StartupError when there is no model, or when the default one can't be served.
+        """
+        on_disk = find_versions(self._repository)
+        if not on_disk:
+            raise StartupError(
+                f"the repository {self._repository} holds no model (NAME/VERSION/{FILE}); run "
+                "`python -m exporter export` first"
+            )
+        if self._default and self._default not in on_disk:
+            raise StartupError(
+                f"the default model {self._default!r} is not in {self._repository}; it holds: "
+                + ", ".join(on_disk)
+            )
+        default = self._default or (next(iter(on_disk)) if len(on_disk) == 1 else PREFERRED)
+        models = self._load(on_disk, default)
+        if default in on_disk and default not in models.by_name:
+            self._explain(default, on_disk[default])
+        if not models.by_name:
+            self._explain(*next(iter(on_disk.items())))
+        # Others that appear later don't take its place.
+        self._default = models.default
+        return models
+
+    def refresh(self) -> Models:
+        """Load what has appeared or changed; raises StartupError when the repository is gone."""
+        on_disk = find_versions(self._repository)
+        return self._load(on_disk, self._default or PREFERRED)
+
+    def _explain(self, name: str, versions: Sequence[int]) -> None:
+        """Raise a StartupError that says why a model can't be served."""
+        for version in reversed(versions):
+            if failure := self._failed.get((name, version)):
+                raise ModelError(failure.message, failure.reason)
+        raise StartupError(
+            f"--versions: {name} is to have {self._policies.of(name).choice}, and the repository "
+            f"{self._repository} holds {', '.join(map(str, versions))}; ask for one of these"
+        )
+
+    def _load(self, on_disk: dict[str, list[int]], default: str) -> Models:
+        by_name: dict[str, Versions] = {}
+        kept: dict[tuple[str, int], Loaded] = {}
+        warnings: dict[tuple[str, int], str] = {}
+        for name in sorted({*on_disk, *(name for name, _ in self._loaded)}):
+            chosen = self._choose(name, on_disk.get(name, []))
+            for version in chosen:
+                kept[name, version] = self._loaded[name, version]
+                if version not in on_disk.get(name, []):
+                    warnings[name, version] = self._gone(name, version)
+            if chosen:
+                models = {version: kept[name, version].model for version in sorted(chosen)}
+                by_name[name] = Versions(models, self._label(name, models), models[max(models)])
+        self._loaded = kept
+        self._failed = {
+            (name, version): failure
+            for (name, version), failure in self._failed.items()
+            if version in on_disk.get(name, ())
+        }
+        self._warn([*warnings.values(), *self._unmet(by_name)])
+        warnings |= {key: failure.message for key, failure in self._failed.items()}
+        errors: dict[str, dict[int, str]] = {}
+        for (name, version), message in sorted(warnings.items()):
+            errors.setdefault(name, {})[version] = message
+        return Models(by_name, default if default in by_name else None, errors)
+
+    def _choose(self, name: str, on_disk: Sequence[int]) -> list[int]:
+        """Return the versions to serve, all of them loaded; none when there is none to be had."""
+        policy = self._policies.of(name)
+        chosen: list[int] = []
+        for version in policy.choice.candidates(on_disk):
+            if len(chosen) < policy.choice.count and self._have(name, version):
+                chosen.append(version)
+        for version in policy.labels.values():
+            if version in on_disk and version not in chosen and self._have(name, version):
+                chosen.append(version)
+        return chosen or [version for known, version in self._loaded if known == name]
+
+    def _have(self, name: str, version: int) -> bool:
+        """Whether a version is loaded, now or from before; loads it when its file is new."""
+        key, path = (name, version), self._repository / name / str(version) / FILE
+        loaded, failure = self._loaded.get(key), self._failed.get(key)
+        try:
+            # Before the file is read: what changes meanwhile is found changed the next time.
+            stamp = _stamp_of(path)
+        except OSError:
+            return False
+        if loaded and loaded.stamp == stamp:
+            self._failed.pop(key, None)
+        elif failure is None or failure.stamp != stamp:
+            self._try(path, name, version, stamp)
+        return key in self._loaded
+
+    def _try(self, path: Path, name: str, version: int, stamp: Stamp) -> None:
+        """Load a version, or keep in mind why it can't be."""
+        try:
+            model = load_model(path, name, version)
+        except ModelError as error:
+            failure = Failure(stamp, str(error), error.reason)
+        except Exception as error:
+            # Whatever a damaged file may bring about, the server goes on.
+            log.exception("loading failed")
+            message = f"{path} can't be loaded ({type(error).__name__}: {error})"
+            failure = Failure(stamp, message, "internal")
+        else:
+            metrics.MODEL_LOADS.labels(name).inc()
+            log.info(
+                "model loaded",
+                model=name,
+                version=version,
+                layer_sizes=list(model.layer_sizes),
+                parameters=model.parameters,
+                golden_difference=model.golden_difference,
+                seconds=round(model.load_seconds, 4),
+            )
+            self._loaded[name, version] = Loaded(stamp, model)
+            self._failed.pop((name, version), None)
+            return
+        self._failed[name, version] = failure
+        metrics.MODEL_LOAD_FAILURES.labels(name, failure.reason).inc()
+        log.error(
+            "model not loaded",
+            model=name,
+            version=version,
+            reason=failure.reason,
+            message=failure.message,
+        )
+
+    def _label(self, name: str, models: dict[int, Model]) -> dict[str, Model]:
+        """Return the versions that have labels, by these."""
+        labels = self._policies.of(name).labels
+        return {label: models[version] for label, version in labels.items() if version in models}
+
+    def _gone(self, name: str, version: int) -> str:
+        file = self._repository / name / str(version) / FILE
+        return f"{file} is gone; the version stays loaded, since nothing else of {name} can be"
+
+    def _unmet(self, by_name: dict[str, Versions]) -> list[str]:
+        """Say which settings ask for what is not loaded."""
+        return [
+            f"--labels: {name} has version {version} for {label!r}, which is not loaded"
+            for name, versions in by_name.items()
+            for label, version in self._policies.of(name).labels.items()
+            if label not in versions.by_label
+        ] + [
+            f"the settings speak of a model {name!r}, which is not loaded"
+            for name in self._policies.named
+            if name not in by_name
+        ]
+
+    def _warn(self, messages: Iterable[str]) -> None:
+        """Log messages, each once as long as it holds."""
+        current = set(messages)
+        for message in sorted(current - self._warned):
+            log.warning("repository wants attention", message=message)
+        self._warned = current
+
+
+def _stamp_of(path: Path) -> Stamp:
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

@@ -1,0 +1,92 @@
+"""What mlpserve.v1.Classifier tells of its models: which there are, and what is in them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mlpserve import wire
+from mlpserve.v1 import classifier_pb2
+from server.errors import NotReady
+from server.repository import Models
+from server.rpc.classifier import check_version
+from server.weights import Layer, read_layers
+
+_RESPONSE, _LAYER = classifier_pb2.GetNetworkResponse, classifier_pb2.Layer
+_VERSION = classifier_pb2.ModelVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Answers what is asked about models; `models` returns the loaded ones, None while there are
+    none.
+    """
+
+    models: Callable[[], Models | None]
+
+    def list_models(
+        self, _request: classifier_pb2.ListModelsRequest
+    ) -> classifier_pb2.ListModelsResponse:
+        """List the models; raises NotReady."""
+        models = self._loaded()
+        names = sorted({*models.by_name, *models.errors})
+        return classifier_pb2.ListModelsResponse(
+            models=[_describe(models, name) for name in names], default_model=models.default or ""
+        )
+
+    def get_network(self, request: classifier_pb2.GetNetworkRequest) -> bytes:
+        """Return a serialized GetNetworkResponse; raises NotReady, NotLoaded, InvalidField.
+
+        Bytes, since filling the floats of a message would keep calls waiting.
+        """
+        check_version(request.version, request.label)
+        model = self._loaded().find(request.model, request.version, request.label)
+        head = _RESPONSE(model=model.name, version=model.version, label_names=model.labels)
+        parts: list[bytes | memoryview] = [head.SerializeToString()]
+        for layer in read_layers(model):
+            parts += wire.encode_tagged(_RESPONSE.LAYERS_FIELD_NUMBER, _write_layer(layer))
+        return b"".join(parts)
+
+    def _loaded(self) -> Models:
+        models = self.models()
+        if models is None:
+            raise NotReady("not_ready", "the server is still loading its models; try again shortly")
+        return models
+
+
+def _describe(models: Models, name: str) -> classifier_pb2.Model:
+    """Return what is known of a model."""
+    errors = models.errors.get(name, {})
+    versions = models.by_name.get(name)
+    described = {
+        version: _VERSION(version=version, state=_VERSION.STATE_FAILED, error=error)
+        for version, error in errors.items()
+    }
+    for version, model in versions.by_number.items() if versions else ():
+        described[version] = _VERSION(
+            version=version,
+            state=_VERSION.STATE_LOADED,
+            error=errors.get(version, ""),
+            layer_sizes=model.layer_sizes,
+            label_names=model.labels,
+            weights_sha256=model.weights_sha256,
+        )
+    labels = versions.by_label.items() if versions else ()
+    return classifier_pb2.Model(
+        name=name,
+        versions=[described[version] for version in sorted(described)],
+        default_version=versions.newest.version if versions else 0,
+        labels={label: model.version for label, model in labels},
+    )
+
+
+def _write_layer(layer: Layer) -> bytes:
+    """Return a serialized Layer."""
+    neurons, inputs = layer.weights.shape
+    head = _LAYER(inputs=inputs, neurons=neurons, activation=layer.activation)
+    weights, biases = (values.astype("<f4").tobytes() for values in (layer.weights, layer.biases))
+    return b"".join(
+        (
+            head.SerializeToString(),
+            *wire.encode_tagged(_LAYER.WEIGHTS_FIELD_NUMBER, weights),
+            *wire.encode_tagged(_LAYER.BIASES_FIELD_NUMBER, biases),
+        )
+    )
