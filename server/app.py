@@ -57,6 +57,9 @@ class Server:
         # Not here, where it would hold up whatever the signal has interrupted.
         threading.Thread(target=self.reloads.run, name="reload", daemon=True).start()
 
+    def _reload_models(self) -> None:
+        self._reloader.reload("asked")
+
     def _publish(self, models: Models) -> None:
         if self._grpc.batcher.models is None:
             memory.settle()
@@ -82,7 +85,7 @@ class Server:
             self._http.stop()
             raise
         self._reloader.start(settings.repository if settings.watch == "on" else None)
-        self.reloads.register("models", lambda: self._reloader.wake("asked"))
+        self.reloads.register("models", self._reload_models)
         self.reloads.start()
         self._set_ready(True)
         log.info(

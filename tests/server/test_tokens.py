@@ -222,6 +222,7 @@ def test_admin_needs_a_token_of_its_own(guarded: Guarded) -> None:
         assert {part.name: part.error for part in answer.parts} == {
             "tokens": "",
             "admin_tokens": "",
+            "models": "",
         }
         with pytest.raises(grpc.RpcError, match="the server's admin tokens") as caught:
             reload(channel, CALLER)
