@@ -14,7 +14,7 @@ Pem = str | PathLike[str] | bytes
 # What RFC 6750 lets a bearer token be.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 _UNIX = ("unix:", "unix-abstract:")
-_SCHEME = re.compile(r"(dns:(//[^/]*/)?|ipv4:|ipv6:)")
+_SCHEME = re.compile(r"(dns:(///)?|ipv4:|ipv6:)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ FOREIGN_VARIABLES = {"MLPSERVE_MNIST"}
 """The exporter's own."""
 
 _SERVICE_LINK = re.compile(
-    r"MLPSERVE(_\w+)?_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)"
+    r"MLPSERVE(_\w+)?_(SERVICE_HOST=|SERVICE_PORT(_\w+)?=|PORT=\w+://|PORT_\d+_(TCP|UDP|SCTP)).*"
 )
 """What Kubernetes sets for each service in sight, and so for one that is called mlpserve."""
 
@@ -37,9 +37,9 @@ class SettingsCommand(click.Command):
         """Read flags, environment and file; raises UsageError."""
         rest = super().parse_args(ctx, args)
         known = {_variable(parameter.name) for parameter in self.params} | FOREIGN_VARIABLES
-        for name in sorted(os.environ):
+        for name, value in sorted(os.environ.items()):
             if name.startswith(f"{ENVIRONMENT_PREFIX}_") and name not in known:
-                if _SERVICE_LINK.fullmatch(name):
+                if _SERVICE_LINK.fullmatch(f"{name}={value}"):
                     continue
                 raise click.UsageError(
                     f"the environment variable {name} is no setting{_nearest(name, known)}", ctx

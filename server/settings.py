@@ -100,7 +100,7 @@ class Settings:
         64 * 1024 * 1024,
         "Largest gRPC message taken or sent. Calls with one of up to twice as many bytes are told "
         "what to do; beyond, gRPC itself ends them.",
-        click.IntRange(min=4096),
+        click.IntRange(min=4096, max=2**31 - 1),
         group=LIMITS,
     )
     max_arriving_messages: int = _option(

@@ -1,5 +1,6 @@
 """Bearer tokens: who may call, from a file of names and tokens."""
 
+import functools
 import hashlib
 import hmac
 import re
@@ -34,6 +35,8 @@ class Tokens:
         """Read the file; raises StartupError. `kind` is what messages call one of its tokens."""
         self.files = Files(part, (path,), lambda: read_tokens(path))
         send = f"send the metadata `authorization: Bearer TOKEN` with one of {kind}"
+        # Looked up once: by their labels that costs as much as the check.
+        self._calls = functools.cache(lambda name: metrics.TOKEN_CALLS.labels(part, name))
         self._missing = Unauthenticated("no_token", f"the call has no token; {send}")
         self._malformed = Unauthenticated("no_token", f"the call's authorization is none; {send}")
         self._unknown = Unauthenticated("unknown_token", f"the call's token is not known; {send}")
@@ -57,7 +60,7 @@ class Tokens:
             name = _find(digest, self.files.content)
         if name is None:
             return self._unknown
-        metrics.TOKEN_CALLS.labels(self.files.part, name).inc()
+        self._calls(name).inc()
         return None
 
 

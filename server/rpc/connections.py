@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import math
 import os
 import socket
 import stat
@@ -55,7 +56,8 @@ def options(settings: Settings) -> tuple[tuple[str, int], ...]:
 
 
 def _milliseconds(seconds: float) -> int:
-    return min(round(1000 * seconds), _LARGEST_INTEGER)
+    # Upwards, since 0 has a meaning of its own.
+    return min(math.ceil(1000 * seconds), _LARGEST_INTEGER)
 
 
 def credentials(files: Files[Certificate]) -> grpc.ServerCredentials:

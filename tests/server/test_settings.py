@@ -91,20 +91,18 @@ def test_flag_wins_over_environment_over_file(tmp_path: Path, repository: Path) 
 def test_mistakes_in_the_file(tmp_path: Path, content: str, words: str) -> None:
     file = tmp_path / "settings.toml"
     file.write_text(content)
-    ended = run_to_end("--config", str(file))
-    assert ended.returncode == 2
+    ended = CliRunner().invoke(main, ["--config", str(file)])
+    assert ended.exit_code == 2
     assert words in " ".join(ended.stderr.replace("-", "_").split())
-    assert "Traceback" not in ended.stderr
 
 
 @pytest.mark.parametrize(
     "arguments", [["--threads", "0"], ["--thread", "x"], ["--log-format", "xml"], ["extra"]]
 )
 def test_mistakes_in_the_flags(arguments: list[str]) -> None:
-    ended = run_to_end(*arguments)
-    assert ended.returncode == 2
+    ended = CliRunner().invoke(main, arguments)
+    assert ended.exit_code == 2
     assert "Error: " in ended.stderr
-    assert "Traceback" not in ended.stderr
 
 
 def test_mistakes_in_the_environment() -> None:
@@ -135,6 +133,9 @@ def test_variables_that_others_set_are_none_of_ours() -> None:
     variables = links | {"MLPSERVE_MNIST": "folder"}
     ended = CliRunner().invoke(main, ["--print-config"], env=variables)
     assert ended.exit_code == 0, ended.stderr
+    ended = CliRunner().invoke(main, ["--print-config"], env={"MLPSERVE_PORT": "50051"})
+    assert ended.exit_code == 2
+    assert "MLPSERVE_PORT is no setting" in ended.stderr
 
 
 @pytest.mark.parametrize(

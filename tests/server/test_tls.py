@@ -91,6 +91,8 @@ def test_calls_without_tls_or_trust_get_nowhere(secured: Secured, tmp_path: Path
     for tls in (None, Tls(), Tls(ca=stranger.certificate)):
         with Client(address, tls=tls, options=OPTIONS) as client, pytest.raises(Unavailable):
             client.predict(BLACK, timeout_seconds=10)
+    # Whoever knocks must not be able to fill the log.
+    assert {line["event"] for line in secured.server.log} == {"model loaded", "serving"}
 
 
 def test_expiry_is_published(secured: Secured) -> None:

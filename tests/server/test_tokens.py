@@ -31,7 +31,7 @@ CALLER, OTHER, ADMIN = "0123456789abcdef-caller", "0123456789abcdef-other", "012
 STREAM = "/mlpserve.v1.Classifier/PredictStream"
 LIVE = "/inference.GRPCInferenceService/ServerLive"
 REQUEST = PredictRequest(pixels_u8=bytes(784)).SerializeToString()
-ROTATIONS = 8
+ROTATIONS = 4
 
 
 def write(file: Path, *lines: str) -> None:
