@@ -26,7 +26,9 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.ready = False
-        policies = read_policies(settings.versions, settings.labels)
+        policies = read_policies(
+            settings.versions, settings.labels, settings.traffic, settings.shadow
+        )
         loader = Loader(settings.repository, settings.default_model, policies)
         self._reloader = Reloader(loader, self._publish)
         self._stop = threading.Event()

@@ -10,7 +10,7 @@ import click
 
 ENVIRONMENT_PREFIX = "MLPSERVE"
 
-PER_MODEL = {"versions", "labels"}
+PER_MODEL = {"versions", "labels", "traffic", "shadow"}
 """Settings with a part for each model, which the file may have as tables."""
 
 
@@ -45,6 +45,17 @@ class Settings:
         "",
         'Names for versions, usable wherever a version is: "digits: stable 1, canary 2; '
         'letters: stable 4". These versions are loaded too.',
+    )
+    traffic: str = _option(
+        "",
+        "Which versions answer requests that name none, with weights: "
+        '"digits: stable 95, canary 5". Empty: the newest. Calls with the same route-key in their '
+        "metadata get the same version.",
+    )
+    shadow: str = _option(
+        "",
+        "A version that also runs a percentage of the requests that others answer, to count where "
+        'its labels differ: "digits: canary 10".',
     )
     watch: str = _option(
         "on",

@@ -96,7 +96,7 @@ def test_versions_and_labels_in_every_protocol(tmp_path: Path) -> None:
         with pytest.raises(InvalidRequest, match="version 1 and label 'stable' are both given"):
             client.predict(IMAGE, version=1, label="stable")
         (warning,) = (line for line in server.log if line["event"] == "repository wants attention")
-        assert "version 9 for 'lost', which is not loaded" in warning["message"]
+        assert "small has lost 9, and that version is not loaded" in warning["message"]
 
 
 def infer(channel: grpc.Channel, version: str) -> protocol.ModelInferResponse:
@@ -150,6 +150,9 @@ def test_each_model_has_its_policy(tmp_path: Path, content: str) -> None:
         ("--labels", "stable", "wanted are labels with a version"),
         ("--labels", "small: 1 1", "wanted are labels with a version"),
         ("--labels", "small: a 1, a 2", "wanted are labels with a version"),
+        ("--traffic", "stable 0", "wanted are labels with a weight"),
+        ("--shadow", "canary 101", "wanted is one label with a percentage"),
+        ("--shadow", "canary 1, stable 1", "wanted is one label with a percentage"),
     ],
 )
 def test_mistakes_in_the_settings(tmp_path: Path, flag: str, text: str, words: str) -> None:
