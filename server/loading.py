@@ -82,9 +82,14 @@ class Loader:
         self._default = models.default
         return models
 
-    def refresh(self) -> Models:
-        """Load what has appeared or changed; raises StartupError when the repository is gone."""
+    def refresh(self, retry: bool) -> Models:
+        """Load what has appeared or changed, and with `retry` what has failed before.
+
+        Raises StartupError when the repository is gone.
+        """
         on_disk = find_versions(self._repository)
+        if retry:
+            self._failed.clear()
         return self._load(on_disk, self._default or PREFERRED)
 
     def _explain(self, name: str, versions: Sequence[int]) -> None:
