@@ -32,6 +32,7 @@ class Call:
 
     deadline = float("inf")
     cancelled = False
+    metadata: tuple[tuple[str, str | bytes], ...] = ()
 
     def __init__(self, message: bytes) -> None:
         self.message = message

@@ -28,9 +28,9 @@ class ModelVersion:
 class Model:
     """A model of a server.
 
-    `versions` are ascending; `labels` are names of versions, such as stable; `default_version`
-    answers requests naming none, 0 when no version is loaded; `is_default` tells whether the model
-    answers requests naming none.
+    `versions` are ascending; `labels` are names of versions, such as stable; `default_version`, the
+    newest, answers requests naming no version unless the server spreads them over several, and is 0
+    when none is loaded; `is_default` tells whether the model answers requests naming no model.
     """
 
     name: str

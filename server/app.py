@@ -29,7 +29,9 @@ class Server:
         self.settings = settings
         self.ready = False
         self.reloads = Reloads()
-        policies = read_policies(settings.versions, settings.labels)
+        policies = read_policies(
+            settings.versions, settings.labels, settings.traffic, settings.shadow
+        )
         loader = Loader(settings.repository, settings.default_model, policies)
         self._reloader = Reloader(loader, self._publish)
         self._stop = threading.Event()

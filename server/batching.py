@@ -29,6 +29,7 @@ from server.errors import (
 from server.model import Model
 from server.repository import Models
 from server.request import Request
+from server.shadowing import Answered, Shadow
 
 log = structlog.get_logger()
 
@@ -49,6 +50,11 @@ class Call(Protocol):
     deadline: float
     """When its caller stops waiting, as time.time() counts; ages away for never."""
     cancelled: bool
+
+    @property
+    def metadata(self) -> Iterable[tuple[str, str | bytes]]:
+        """The caller's pairs of key and value."""
+        ...
 
     def read(self) -> Request:
         """Return what the message asks for; raises InvalidField."""
@@ -103,6 +109,7 @@ class Batcher:
             "queue_full",
             f"{max_queued_images} images are waiting, as many as the server takes; come back later",
         )
+        self._shadow = Shadow(max_batch_size)
         metrics.QUEUED_IMAGES.set_function(lambda: self._queued_images)
 
     def refusal(self) -> Overloaded | None:
@@ -149,7 +156,7 @@ class Batcher:
                     "are a quarter of the floats, or raise the server's --max-message-bytes",
                 )
             request = call.read()
-            model = self.models.find(request.model, request.version, request.label)
+            model = self.models.find(request.model, request.version, request.label, call)
             return model, Job(call, request, request.count_images(model, self._max_batch_size))
         except RequestError as error:
             refuse(call, error)
@@ -237,6 +244,12 @@ class Batcher:
                 images += job.size
                 job.call.answer(job.request.write(answer))
         metrics.IMAGES.labels(model.name, version).inc(images)
+        models = self.models
+        if models is not None and models.are_shadowed:
+            for job, answer in zip(jobs, answers, strict=True):
+                if not isinstance(answer, InvalidField):
+                    answered = Answered(model, job.request, job.size, answer.labels)
+                    self._shadow.offer(models, answered)
 
 
 def refuse(call: Call, error: Exception) -> None:

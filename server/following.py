@@ -27,6 +27,8 @@ DRAIN_SECONDS = 0.1
 GROUPED_MILLISECONDS = 500
 """Changes of files are waited for that long at most, until none comes for a while."""
 
+FILES_CHANGED, RESCAN = "files changed", "rescan"
+
 
 @dataclass(frozen=True, slots=True)
 class Draining:
@@ -81,10 +83,14 @@ class Reloader:
         self._causes.put(cause)
 
     def reload(self, cause: str) -> Models | None:
-        """Reload now, on this thread, and return what is loaded then."""
+        """Reload now, on this thread, and return what is loaded then.
+
+        Somebody who asks wants failed versions tried again; otherwise they are once their files
+        have changed.
+        """
         with self._lock:
             try:
-                models = self._loader.refresh()
+                models = self._loader.refresh(retry=cause not in (FILES_CHANGED, RESCAN))
             except StartupError as error:
                 log.error("reload failed", cause=cause, message=str(error))
                 return self._models
@@ -108,7 +114,7 @@ class Reloader:
             try:
                 cause = self._causes.get(timeout=DRAIN_SECONDS if self._draining else idle_seconds)
             except queue.Empty:
-                cause = "rescan"
+                cause = RESCAN
                 if self._draining:
                     self._note_released()
                     continue
@@ -142,7 +148,7 @@ class Reloader:
                 stop_event=self._stop_watching,
                 raise_interrupt=False,
             ):
-                self.wake("files changed")
+                self.wake(FILES_CHANGED)
         except (OSError, RuntimeError) as error:
             log.warning(
                 "repository is not watched, only looked at now and then",

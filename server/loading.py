@@ -9,8 +9,9 @@ import structlog
 from server import metrics
 from server.errors import ModelError, StartupError
 from server.model import Model, load_model
-from server.policy import Policies
+from server.policy import MOST_PERCENT, Policies
 from server.repository import FILE, Models, Versions, find_versions
+from server.traffic import Shadowing, Split
 
 log = structlog.get_logger()
 
@@ -81,9 +82,14 @@ class Loader:
         self._default = models.default
         return models
 
-    def refresh(self) -> Models:
-        """Load what has appeared or changed; raises StartupError when the repository is gone."""
+    def refresh(self, retry: bool) -> Models:
+        """Load what has appeared or changed, and with `retry` what has failed before.
+
+        Raises StartupError when the repository is gone.
+        """
         on_disk = find_versions(self._repository)
+        if retry:
+            self._failed.clear()
         return self._load(on_disk, self._default or PREFERRED)
 
     def _explain(self, name: str, versions: Sequence[int]) -> None:
@@ -108,7 +114,7 @@ class Loader:
                     warnings[name, version] = self._gone(name, version)
             if chosen:
                 models = {version: kept[name, version].model for version in sorted(chosen)}
-                by_name[name] = Versions(models, self._label(name, models), models[max(models)])
+                by_name[name] = self._arrange(name, models)
         self._loaded = kept
         self._failed = {
             (name, version): failure
@@ -120,7 +126,12 @@ class Loader:
         errors: dict[str, dict[int, str]] = {}
         for (name, version), message in sorted(warnings.items()):
             errors.setdefault(name, {})[version] = message
-        return Models(by_name, default if default in by_name else None, errors)
+        return Models(
+            by_name,
+            default if default in by_name else None,
+            errors,
+            are_shadowed=any(versions.shadowing for versions in by_name.values()),
+        )
 
     def _choose(self, name: str, on_disk: Sequence[int]) -> list[int]:
         """Return the versions to serve, all of them loaded; none when there is none to be had."""
@@ -184,10 +195,25 @@ class Loader:
             message=failure.message,
         )
 
-    def _label(self, name: str, models: dict[int, Model]) -> dict[str, Model]:
-        """Return the versions that have labels, by these."""
-        labels = self._policies.of(name).labels
-        return {label: models[version] for label, version in labels.items() if version in models}
+    def _arrange(self, name: str, models: dict[int, Model]) -> Versions:
+        """Return the loaded versions of a model with all that the settings say of them."""
+        policy = self._policies.of(name)
+        labels = {
+            label: models[version] for label, version in policy.labels.items() if version in models
+        }
+        known = {**labels, **{str(version): model for version, model in models.items()}}
+        weights: dict[Model, int] = {}
+        for target, weight in policy.weights.items():
+            if target in known:
+                weights[known[target]] = weights.get(known[target], 0) + weight
+        shadowing = [
+            Shadowing(known[target], percent / MOST_PERCENT)
+            for target, percent in policy.shadow.items()
+            if target in known
+        ]
+        newest = models[max(models)]
+        split = Split.of(weights)
+        return Versions(models, labels, newest, split, *shadowing)
 
     def _gone(self, name: str, version: int) -> str:
         file = self._repository / name / str(version) / FILE
@@ -195,16 +221,25 @@ class Loader:
 
     def _unmet(self, by_name: dict[str, Versions]) -> list[str]:
         """Say which settings ask for what is not loaded."""
-        return [
-            f"--labels: {name} has version {version} for {label!r}, which is not loaded"
-            for name, versions in by_name.items()
-            for label, version in self._policies.of(name).labels.items()
-            if label not in versions.by_label
-        ] + [
+        unmet = [
             f"the settings speak of a model {name!r}, which is not loaded"
             for name in self._policies.named
             if name not in by_name
         ]
+        for name, versions in by_name.items():
+            policy = self._policies.of(name)
+            known = {*versions.by_label, *map(str, versions.by_number)}
+            for setting, targets in (
+                ("labels", policy.labels),
+                ("traffic", policy.weights),
+                ("shadow", policy.shadow),
+            ):
+                unmet += [
+                    f"--{setting}: {name} has {target} {number}, and that version is not loaded"
+                    for target, number in targets.items()
+                    if target not in known
+                ]
+        return unmet
 
     def _warn(self, messages: Iterable[str]) -> None:
         """Log messages, each once as long as it holds."""

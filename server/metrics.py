@@ -118,7 +118,27 @@ MODEL_LOAD_FAILURES = Counter(
     ("model", "reason"),
     registry=REGISTRY,
 )
+SHADOW_IMAGES = Counter(
+    "mlpserve_shadow_images_total",
+    "Images that others have answered and this version has classified too.",
+    ("model", "version"),
+    registry=REGISTRY,
+)
+SHADOW_DIFFERING = Counter(
+    "mlpserve_shadow_differing_images_total",
+    "Images to which this version gave another label than the answer had.",
+    ("model", "version"),
+    registry=REGISTRY,
+)
+SHADOW_SKIPPED = Counter(
+    "mlpserve_shadow_skipped_images_total",
+    "Images that this version did not classify too, since too many were waiting for it or it takes "
+    "another number of pixels.",
+    ("model", "version"),
+    registry=REGISTRY,
+)
 _OF_VERSIONS = (IMAGES, RUN_CALLS, RUN_IMAGES)
+_OF_SHADOWS = (SHADOW_IMAGES, SHADOW_DIFFERING, SHADOW_SKIPPED)
 
 
 def describe_models(before: Iterable[Model], after: Iterable[Model]) -> None:
@@ -137,7 +157,7 @@ def describe_models(before: Iterable[Model], after: Iterable[Model]) -> None:
 
 def forget_version(name: str, version: int) -> None:
     """Remove the series of a version that is not loaded any more and has ended its last run."""
-    for metric in (MODEL_LOAD_SECONDS, *_OF_VERSIONS):
+    for metric in (MODEL_LOAD_SECONDS, *_OF_VERSIONS, *_OF_SHADOWS):
         metric.remove(name, str(version))
 
 

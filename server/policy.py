@@ -10,6 +10,8 @@ EVERY_MODEL = "*"
 LABEL = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,62}")
 """What a label looks like; it can't be taken for a version."""
 
+MOST_PERCENT = 100
+
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 
@@ -36,10 +38,17 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the settings say of one model; `labels` have the versions that they point to."""
+    """What the settings say of one model.
+
+    `labels` have the versions that they point to; `weights` are shares of the requests that name no
+    version, by label or number; `shadow` is the percentage of requests that also run on one, by its
+    label or number.
+    """
 
     choice: Choice
     labels: Mapping[str, int]
+    weights: Mapping[str, int]
+    shadow: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,25 +57,32 @@ class Policies:
 
     choices: Mapping[str, Choice]
     labels: Mapping[str, Mapping[str, int]]
+    weights: Mapping[str, Mapping[str, int]]
+    shadows: Mapping[str, Mapping[str, int]]
 
     @property
     def named(self) -> list[str]:
         """The models that have settings of their own."""
-        return sorted({*self.choices, *self.labels} - {EVERY_MODEL})
+        named = {*self.choices, *self.labels, *self.weights, *self.shadows}
+        return sorted(named - {EVERY_MODEL})
 
     def of(self, name: str) -> Policy:
         """Return the policy of a model."""
         return Policy(
             self.choices.get(name) or self.choices.get(EVERY_MODEL) or Choice(newest=1),
             self.labels.get(name) or self.labels.get(EVERY_MODEL) or {},
+            self.weights.get(name) or self.weights.get(EVERY_MODEL) or {},
+            self.shadows.get(name) or self.shadows.get(EVERY_MODEL) or {},
         )
 
 
-def read_policies(versions: str, labels: str) -> Policies:
-    """Return what the settings --versions and --labels say; raises StartupError."""
-    choices = {name: _read_choice(part) for name, part in _by_model("versions", versions)}
+def read_policies(versions: str, labels: str, traffic: str, shadow: str) -> Policies:
+    """Return what the settings of these names say; raises StartupError."""
     return Policies(
-        choices, {name: _read_labels(part) for name, part in _by_model("labels", labels)}
+        {name: _read_choice(part) for name, part in _by_model("versions", versions)},
+        {name: _read_labels(part) for name, part in _by_model("labels", labels)},
+        {name: _read_weights(part) for name, part in _by_model("traffic", traffic)},
+        {name: _read_shadow(part) for name, part in _by_model("shadow", shadow)},
     )
 
 
@@ -93,14 +109,40 @@ def _read_choice(text: str) -> Choice:
 
 
 def _read_labels(text: str) -> dict[str, int]:
-    labels: dict[str, int] = {}
-    for pair in text.split(","):
-        label, _, number = pair.strip().partition(" ")
-        number = number.strip()
-        if label in labels or not LABEL.fullmatch(label) or not _NUMBER.fullmatch(number):
-            raise _mistake("labels", text, "wanted are labels with a version, as stable 1, next 2")
-        labels[label] = int(number)
+    labels = _read_pairs(text)
+    if not all(map(LABEL.fullmatch, labels)):
+        raise _mistake("labels", text, "wanted are labels with a version, as stable 1, next 2")
     return labels
+
+
+def _read_weights(text: str) -> dict[str, int]:
+    weights = _read_pairs(text)
+    if not all(map(_is_version, weights)):
+        raise _mistake("traffic", text, "wanted are labels with a weight, as stable 95, canary 5")
+    return weights
+
+
+def _read_shadow(text: str) -> dict[str, int]:
+    shadow = _read_pairs(text)
+    if len(shadow) != 1 or not all(map(_is_version, shadow)) or max(shadow.values()) > MOST_PERCENT:
+        raise _mistake("shadow", text, "wanted is one label with a percentage, as canary 10")
+    return shadow
+
+
+def _read_pairs(text: str) -> dict[str, int]:
+    """Return "NAME NUMBER, NAME NUMBER"; empty names, which fit nowhere, where it is wrong."""
+    pairs: dict[str, int] = {}
+    for pair in text.split(","):
+        name, _, number = pair.strip().partition(" ")
+        if name in pairs or not _NUMBER.fullmatch(number.strip()):
+            return {"": 0}
+        pairs[name] = int(number)
+    return pairs
+
+
+def _is_version(text: str) -> bool:
+    """Whether a text is a label or the number of a version."""
+    return bool(LABEL.fullmatch(text) or _NUMBER.fullmatch(text))
 
 
 def _mistake(setting: str, text: str, remedy: str) -> StartupError:

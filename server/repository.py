@@ -6,17 +6,24 @@ from pathlib import Path
 
 from server.errors import NotLoaded, StartupError
 from server.model import Model
+from server.traffic import Caller, Shadowing, Split
 
 FILE = "model.onnx"
 
 
 @dataclass(frozen=True, slots=True)
 class Versions:
-    """The loaded versions of one model, by number, ascending, and by label; at least one."""
+    """The loaded versions of one model, by number, ascending, and by label; at least one.
+
+    With a `split`, it and not the newest has the requests that name no version; `shadowing` says
+    what else runs some of the requests.
+    """
 
     by_number: Mapping[int, Model]
     by_label: Mapping[str, Model]
     newest: Model
+    split: Split | None = None
+    shadowing: Shadowing | None = None
 
     def find(self, version: int, label: str) -> Model:
         """Return the version that has the label, if that is not empty, or else the number.
@@ -54,22 +61,24 @@ class Models:
     """The loaded models by name, and the name that an empty one stands for, if any.
 
     `errors` says by name and version why versions are not loaded, or what is wrong with the files
-    of some that are.
+    of some that are. `are_shadowed` tells whether some model has `shadowing`.
     """
 
     by_name: Mapping[str, Versions]
     default: str | None
     errors: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    are_shadowed: bool = False
 
     def __iter__(self) -> Iterator[Model]:
         """Return every loaded version of every model."""
         for versions in self.by_name.values():
             yield from versions.by_number.values()
 
-    def find(self, name: str, version: int, label: str = "") -> Model:
+    def find(self, name: str, version: int, label: str = "", caller: Caller | None = None) -> Model:
         """Return the model for a request; an empty name is the default model, version 0 the newest.
 
-        A label stands for a version. Raises NotLoaded, saying what is loaded.
+        A label stands for a version. Where the settings spread the requests that name neither over
+        versions, those of a caller are spread. Raises NotLoaded, saying what is loaded.
         """
         versions = self.by_name.get(name or self.default or "")
         if versions is None:
@@ -84,6 +93,8 @@ class Models:
             )
         if version or label:
             return versions.find(version, label)
+        if versions.split is not None and caller is not None:
+            return versions.split.choose(caller)
         return versions.newest
 
 

@@ -17,7 +17,7 @@ LOGS = "Logs"
 GROUPS = (LISTENING, MODELS, LIMITS, CONNECTIONS, SECURITY, RUNNING, DRAINING, LOGS)
 """The headings of `--help`, in its order."""
 
-PER_MODEL = {"versions", "labels"}
+PER_MODEL = {"versions", "labels", "traffic", "shadow"}
 """Settings with a part for each model, which the file may have as tables."""
 
 
@@ -69,6 +69,19 @@ class Settings:
         "",
         'Names for versions, usable wherever a version is: "digits: stable 1, canary 2; '
         'letters: stable 4". These versions are loaded too.',
+        group=MODELS,
+    )
+    traffic: str = _option(
+        "",
+        "Which versions answer requests that name none, with weights: "
+        '"digits: stable 95, canary 5". Empty: the newest. Calls with the same route-key in their '
+        "metadata get the same version.",
+        group=MODELS,
+    )
+    shadow: str = _option(
+        "",
+        "A version that also runs a percentage of the requests that others answer, to count where "
+        'its labels differ: "digits: canary 10".',
         group=MODELS,
     )
     watch: str = _option(

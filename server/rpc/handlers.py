@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,8 +36,14 @@ class Call:
     message: bytes
     deadline: float = math.inf
     cancelled: bool = False
+    context: grpc.ServicerContext | None = None
     response: bytes | None = None
     status: Status | None = None
+
+    @property
+    def metadata(self) -> Iterable[tuple[str, str | bytes]]:
+        """The caller's pairs of key and value, which grpc makes when asked."""
+        return self.context.invocation_metadata() if self.context else ()
 
     def read(self) -> Request:
         """Return what the message asks for; raises InvalidField."""
@@ -63,7 +69,7 @@ def unary(batcher: Batcher, read: Read) -> "grpc.RpcMethodHandler[Any, Any]":
     def answer(message: bytes, context: grpc.ServicerContext) -> bytes:
         remaining = context.time_remaining()
         deadline = math.inf if remaining is None else time.time() + remaining
-        call = Call(read, message, deadline, cancelled=not context.is_active())
+        call = Call(read, message, deadline, not context.is_active(), context)
         batcher.answer_alone(call)
         if call.status is not None:
             context.abort_with_status(call.status)
@@ -75,9 +81,9 @@ def unary(batcher: Batcher, read: Read) -> "grpc.RpcMethodHandler[Any, Any]":
 def stream(batcher: Batcher, read: Read) -> "grpc.RpcMethodHandler[Any, Any]":
     """Return a handler that answers each message of a stream with a PredictStreamResponse."""
 
-    def answer(messages: Iterator[bytes], _context: grpc.ServicerContext) -> Iterator[bytes]:
+    def answer(messages: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
         for message in messages:
-            call = Call(read, message)
+            call = Call(read, message, context=context)
             batcher.answer_alone(call)
             if call.response is not None:
                 field = wire.encode_tagged(_STREAMED.RESPONSE_FIELD_NUMBER, call.response)

@@ -1,61 +1,21 @@
 """Models and versions come and go while the server answers."""
 
-import shutil
 import signal
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import grpc
 import numpy as np
 import pytest
 
 from exporter import graph, publishing
-from exporter.network import Batch
-from mlpserve import Client, InvalidRequest, Model, ModelNotFound
+from mlpserve import Client, InvalidRequest, ModelNotFound
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from tests.exporter.networks import random_network
 from tests.server.calls import error_info, predict, predict_method
 from tests.server.scrape import samples, value
+from tests.server.versions import IMAGE, check, check_until, info, only, publish, states
 from tests.server_process import ServerProcess, run_to_end, start_server
-
-IMAGE = np.full((1, 4), 0.25, np.float32)
-
-
-def answer_of(version: int) -> Batch:
-    """What NumPy says to `IMAGE` with the network of this version."""
-    return random_network((4, 5, 3), seed=version).forward(IMAGE)[-1]
-
-
-def publish(repository: Path, version: int, name: str = "small") -> Path:
-    """Publish a version as the exporter does; returns its file."""
-    model = graph.build(random_network((4, 5, 3), seed=version))
-    return publishing.publish(model, repository, name, version)
-
-
-def check(client: Client, number: int, **named: Any) -> None:
-    """The version of that number answers, as NumPy does."""
-    prediction = client.predict(IMAGE, **named)
-    assert prediction.version == number
-    np.testing.assert_allclose(prediction.activations, answer_of(number), atol=1e-6)
-
-
-def only(client: Client) -> Model:
-    (model,) = client.list_models()
-    return model
-
-
-def states(client: Client) -> dict[int, bool]:
-    """Whether each version of the only model is loaded."""
-    return {version.version: version.is_loaded for version in only(client).versions}
-
-
-def info(server: ServerProcess) -> set[str]:
-    """The versions that mlpserve_model_info has."""
-    return {
-        dict(labels)["version"] for name, labels in samples(server) if name == "mlpserve_model_info"
-    }
 
 
 def log_of(server: ServerProcess, event: str) -> list[tuple[str, int]]:
@@ -96,7 +56,7 @@ def test_versions_and_labels_in_every_protocol(tmp_path: Path) -> None:
         with pytest.raises(InvalidRequest, match="version 1 and label 'stable' are both given"):
             client.predict(IMAGE, version=1, label="stable")
         (warning,) = (line for line in server.log if line["event"] == "repository wants attention")
-        assert "version 9 for 'lost', which is not loaded" in warning["message"]
+        assert "small has lost 9, and that version is not loaded" in warning["message"]
 
 
 def infer(channel: grpc.Channel, version: str) -> protocol.ModelInferResponse:
@@ -150,6 +110,9 @@ def test_each_model_has_its_policy(tmp_path: Path, content: str) -> None:
         ("--labels", "stable", "wanted are labels with a version"),
         ("--labels", "small: 1 1", "wanted are labels with a version"),
         ("--labels", "small: a 1, a 2", "wanted are labels with a version"),
+        ("--traffic", "stable 0", "wanted are labels with a weight"),
+        ("--shadow", "canary 101", "wanted is one label with a percentage"),
+        ("--shadow", "canary 1, stable 1", "wanted is one label with a percentage"),
     ],
 )
 def test_mistakes_in_the_settings(tmp_path: Path, flag: str, text: str, words: str) -> None:
@@ -188,85 +151,6 @@ def test_new_model_joins_and_the_default_stays(tmp_path: Path) -> None:
         check(client, 1)
 
 
-def check_until(done: Callable[[], bool]) -> None:
-    """Wait for what the server has begun."""
-    for _ in range(1000):
-        if done():
-            return
-        signal.sigtimedwait([], 0.01)
-    raise AssertionError("it never came true")
-
-
-@pytest.mark.parametrize("fault", ["half", "weights", "foreign"])
-def test_bad_version_replaces_nothing_and_is_tried_again(tmp_path: Path, fault: str) -> None:
-    publish(tmp_path, 1)
-    whole = publish(tmp_path / "elsewhere", 2).read_bytes()
-    bad = {
-        "half": whole[: len(whole) // 2],
-        "weights": damaged_weights(whole),
-        "foreign": whole.replace(b"mlpserve/1", b"mlpserve/9"),
-    }[fault]
-    reason = {"half": "not_loadable", "weights": "golden_examples", "foreign": "format"}[fault]
-    folder = tmp_path / "small" / "2"
-    with start_server(tmp_path) as server, Client(server.grpc_address) as client:
-        folder.mkdir()
-        (folder / "model.onnx").write_bytes(bad)
-        refused = server.wait_for("model not loaded")
-        assert (refused["version"], refused["reason"]) == (2, reason)
-        check_until(lambda: states(client) == {1: True, 2: False})
-        check(client, 1)
-        assert only(client).versions[1].error == refused["message"]
-        assert only(client).default_version == 1
-        failures = {"model": "small", "reason": reason}
-        assert value(server, "mlpserve_model_load_failures_total", **failures) >= 1
-        (folder / "model.onnx").write_bytes(whole)
-        assert server.wait_for("model unloaded")["version"] == 1
-        check(client, 2)
-        assert states(client) == {2: True}
-
-
-def damaged_weights(content: bytes) -> bytes:
-    """The content with other biases, which a checker of the format does not notice."""
-    biases = random_network((4, 5, 3), seed=2).layers[0].biases
-    assert content.count(biases.tobytes()) == 1
-    return content.replace(biases.tobytes(), (biases + 1).tobytes())
-
-
-def test_file_replaced_in_place(tmp_path: Path) -> None:
-    file = publish(tmp_path, 1)
-    other = publish(tmp_path / "elsewhere", 2).read_bytes()
-    with start_server(tmp_path) as server, Client(server.grpc_address) as client:
-        file.write_bytes(other[:100])
-        server.wait_for("model not loaded")
-        check(client, 1)
-        check_until(lambda: "not a model that" in only(client).versions[0].error)
-        assert states(client) == {1: True}
-        file.write_bytes(other)
-        server.wait_for("model released")
-        np.testing.assert_allclose(client.predict(IMAGE).activations, answer_of(2), atol=1e-6)
-        assert only(client).versions[0].error == ""
-        assert info(server) == {"1"}
-
-
-def test_version_that_vanishes(tmp_path: Path) -> None:
-    for version in (1, 2):
-        publish(tmp_path, version)
-    with start_server(tmp_path) as server, Client(server.grpc_address) as client:
-        check(client, 2)
-        shutil.rmtree(tmp_path / "small" / "2")
-        assert server.wait_for("model unloaded")["version"] == 2
-        check(client, 1)
-        shutil.rmtree(tmp_path / "small")
-        assert (
-            "is gone; the version stays" in server.wait_for("repository wants attention")["message"]
-        )
-        check(client, 1)
-        check_until(lambda: "is gone" in only(client).versions[0].error)
-        publish(tmp_path, 1)
-        check_until(lambda: only(client).versions[0].error == "")
-        check(client, 1)
-
-
 def test_hangup_reloads_where_nothing_is_watched(tmp_path: Path) -> None:
     publish(tmp_path, 1)
     with start_server(tmp_path, "--watch", "off") as server, Client(server.grpc_address) as client:
@@ -277,25 +161,6 @@ def test_hangup_reloads_where_nothing_is_watched(tmp_path: Path) -> None:
         assert server.wait_for("model unloaded")["version"] == 1
         check(client, 3)
         assert log_of(server, "model loaded") == [("small", 1), ("small", 3)]
-
-
-def test_start_passes_over_what_is_bad(tmp_path: Path) -> None:
-    publish(tmp_path, 1)
-    for name, version in (("small", 2), ("other", 1)):
-        folder = tmp_path / name / str(version)
-        folder.mkdir(parents=True)
-        (folder / "model.onnx").write_bytes(b"no model")
-    with (
-        start_server(tmp_path, "--default-model", "small") as server,
-        Client(server.grpc_address) as client,
-    ):
-        check(client, 1)
-        other, small = client.list_models()
-        assert [version.is_loaded for version in small.versions] == [True, False]
-        assert (other.default_version, other.versions[0].is_loaded) == (0, False)
-        assert "can load" in other.versions[0].error
-        with pytest.raises(ModelNotFound, match="'other' is not loaded; name one of: small"):
-            client.predict(IMAGE, model="other")
 
 
 def test_runs_in_progress_keep_their_version(tmp_path: Path) -> None:
