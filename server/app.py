@@ -1,15 +1,8 @@
-"""Puts the parts together: settings in, running server out."""
-
-import signal
-import threading
-import time
-from types import FrameType
+"""Puts the parts of a worker together: settings in, answered calls out."""
 
 import structlog
 
 from server import memory, metrics
-from server.http.listener import Listener
-from server.http.pages import build_pages
 from server.repository import load_newest
 from server.rpc.endpoint import Endpoint
 from server.settings import Settings
@@ -18,46 +11,16 @@ log = structlog.get_logger()
 
 
 class Server:
-    """One server from start to stop: `run` is startup, then waiting for a signal, then shutdown."""
+    """What answers gRPC in one worker, from `start` to `stop`."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.ready = False
-        self._stop = threading.Event()
-        self._hurry = threading.Event()
+        self.default_model: str | None = None
 
-    def run(self) -> None:
-        """Serve until SIGTERM or SIGINT; raises StartupError when the server can't start."""
-        # Before anything slow, so that a signal while models load ends the process in order as
-        # well.
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
-        self._start()
-        try:
-            self._stop.wait()
-        finally:
-            self._shut_down()
-
-    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        if self._stop.is_set():
-            self._hurry.set()
-        self._stop.set()
-
-    def _start(self) -> None:
-        begin = time.perf_counter()
-        settings = self.settings
-        self._http = Listener(
-            settings.http_address, build_pages(metrics.REGISTRY, lambda: self.ready)
-        )
-        self._grpc = Endpoint(settings)
-        self._http.start()
-        self._grpc.start()
-        try:
-            models = load_newest(settings.repository, settings.default_model)
-        except BaseException:
-            self._grpc.stop(0)
-            self._http.stop()
-            raise
+    def start(self) -> None:
+        """Load the models, then answer calls; raises StartupError when that can't be done."""
+        # Nothing listens before: other workers may be there to answer.
+        models = load_newest(self.settings.repository, self.settings.default_model)
         for model in models.by_name.values():
             metrics.describe_model(model)
             log.info(
@@ -70,31 +33,20 @@ class Server:
                 seconds=round(model.load_seconds, 4),
             )
         memory.settle()
+        self.default_model = models.default
+        self._grpc = Endpoint(self.settings)
         self._grpc.batcher.models = models
-        self._set_ready(True)
-        log.info(
-            "serving",
-            grpc=self._grpc.address,
-            http=self._http.address,
-            default_model=models.default,
-            seconds=round(time.perf_counter() - begin, 4),
-        )
+        self.set_ready(True)
+        self._grpc.start()
 
-    def _set_ready(self, ready: bool) -> None:
-        self.ready = ready
+    def set_ready(self, ready: bool) -> None:
+        """Tell probes and balancers whether to send calls here."""
         self._grpc.set_ready(ready)
 
-    def _shut_down(self) -> None:
-        """Stop in the order that loses no call: say it, wait until balancers know, then refuse new
-        calls.
-        """
-        self._set_ready(False)
-        log.info("draining", seconds=self.settings.drain_delay_seconds)
-        self._hurry.wait(self.settings.drain_delay_seconds)
+    def reload(self) -> None:
+        """Read again what may have changed on disk; the parent passes SIGHUP on as this."""
+        log.info("reloading")
+
+    def stop(self) -> None:
+        """Refuse new calls, and let those in progress end within the grace period."""
         self._grpc.stop(self.settings.stop_grace_seconds)
-        self._http.stop()
-        log.info(
-            "stopped",
-            calls_started=metrics.total(metrics.STARTED),
-            calls_handled=metrics.total(metrics.HANDLED),
-        )

@@ -1,7 +1,7 @@
 """One Settings object: flags win over environment variables, over a TOML file, over defaults."""
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,17 @@ class Settings:
         "off: they run on grpcio's thread pool, like all other calls.",
         click.Choice(["on", "off"]),
     )
+    workers: int = _option(
+        0,
+        "Processes that share the gRPC port, each with limits and threads of its own. 0: as many "
+        "as there are cores to use, by affinity and the container's quota.",
+        click.IntRange(min=0),
+    )
+    worker_timeout_seconds: float = _option(
+        30.0,
+        "How long a worker may give no sign of life until another takes its place.",
+        click.FloatRange(min=0, min_open=True),
+    )
     threads: int = _option(4, "Threads for calls that are not on the lane.", click.IntRange(min=1))
     drain_delay_seconds: float = _option(
         2.0,
@@ -107,6 +118,18 @@ def _read_file(context: click.Context, parameter: click.Parameter, path: Path | 
                 parameter,
             )
     context.default_map = values
+
+
+def restore(values: Mapping[str, Any]) -> Settings:
+    """Return settings from plain values such as a file has; variables don't count."""
+    found: dict[str, Any] = {}
+
+    def take(**converted: Any) -> None:
+        found.update(converted)
+
+    command = click.command()(settings_options(take))
+    command.main([], prog_name="", standalone_mode=False, default_map=dict(values))
+    return Settings(**found)
 
 
 def settings_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -5,7 +5,6 @@ import structlog
 from grpc_reflection.v1alpha import reflection
 
 from mlpserve.inference import open_inference_pb2 as protocol
-from server.addresses import split_address
 from server.batching import Batcher
 from server.errors import StartupError
 from server.rpc import classifier, handlers, health, inference, lane
@@ -25,7 +24,6 @@ class Endpoint:
     """A gRPC server that listens, and answers predictions once `batcher.models` is set."""
 
     def __init__(self, settings: Settings) -> None:
-        """Bind the port; raises StartupError when the address can't be had."""
         self.batcher = Batcher(settings.max_batch_size, settings.max_queued_images)
         self._ready = False
         calls = settings.max_concurrent_calls
@@ -36,9 +34,8 @@ class Endpoint:
             other,
             interceptors=[Instrumentation(other, streams, pools)],
             options=(
-                # Without it, a second server would take half of the connections instead of an
-                # error.
-                ("grpc.so_reuseport", 0),
+                # The parent keeps everybody but its workers away from the port.
+                ("grpc.so_reuseport", 1),
                 # It would let callers send megabytes ahead of what is asked for, in each call.
                 ("grpc.http2.bdp_probe", 0),
                 ("grpc.max_receive_message_length", settings.max_message_bytes),
@@ -52,7 +49,7 @@ class Endpoint:
         self._health = health.Health(self._server, services)
         names = (*services, health.NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
-        self.address = self._bind(settings.grpc_address)
+        self._address = settings.grpc_address
 
     def _make_lane(self, settings: Settings) -> lane.Lane | None:
         if settings.lane == "off":
@@ -89,18 +86,15 @@ class Endpoint:
             methods["ModelInfer"] = handlers.unary(self.batcher, inference.read_request)
         handlers.mount(self._server, inference.SERVICE, methods)
 
-    def _bind(self, address: str) -> str:
-        host, _ = split_address(address, "--grpc-address")
+    def start(self) -> None:
+        """Listen and answer calls; raises StartupError when the address can't be had."""
         try:
-            return f"{host}:{self._server.add_insecure_port(address)}"
+            self._server.add_insecure_port(self._address)
         except RuntimeError as error:
             raise StartupError(
-                f"gRPC can't listen on {address}: is the port taken, or the address not this "
+                f"gRPC can't listen on {self._address}: is the port taken, or the address not this "
                 "machine's? Give another --grpc-address"
             ) from error
-
-    def start(self) -> None:
-        """Answer calls; health says alive but not ready."""
         self._server.start()
         if self._lane is not None:
             self._lane.start()

@@ -1,0 +1,320 @@
+"""Several processes share the port: all work, and what becomes of one is no matter to callers."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import grpc
+import httpx
+import pytest
+
+from exporter.mnist import Labels
+from exporter.network import Batch
+from mlpserve.v1.classifier_pb2 import PredictRequest
+from server.errors import StartupError
+from server.workers.ports import claim
+from tests.server.calls import predict
+from tests.server.load import load
+from tests.server.scrape import by_worker, value
+from tests.server_process import ServerProcess, run_to_end, start_server
+
+IMAGE = PredictRequest(pixels_u8=bytes(784))
+STARTED = {"name": "grpc_server_started_total", "grpc_method": "Predict"}
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def restarts(server: ServerProcess, reason: str) -> float:
+    return value(server, "mlpserve_worker_restarts_total", reason=reason)
+
+
+def are_ready(server: ServerProcess, number: int) -> bool:
+    return value(server, "mlpserve_workers_ready") == number
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that only waits to be noticed does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state not in "ZX"
+
+
+@pytest.fixture(scope="module")
+def pair(repository: Path) -> Iterator[ServerProcess]:
+    """A server of two workers, for tests that end none of them."""
+    with start_server(repository, "--workers", "2") as server:
+        yield server
+
+
+def test_every_worker_gets_traffic(pair: ServerProcess) -> None:
+    before = value(pair, **STARTED)
+    for _ in range(60):
+        # Channels of the same settings share a connection unless told otherwise.
+        options = [("grpc.use_local_subchannel_pool", 1)]
+        with grpc.insecure_channel(pair.grpc_address, options=options) as channel:
+            assert predict(channel, IMAGE).labels
+    counts = by_worker(pair, **STARTED)
+    assert set(counts) == {"0", "1"}
+    assert min(counts.values()) > 0
+    assert sum(counts.values()) == before + 60
+
+
+def test_the_parent_holds_neither_the_model_nor_grpc(pair: ServerProcess) -> None:
+    def has(pid: int) -> set[str]:
+        maps = Path(f"/proc/{pid}/maps").read_text()
+        return {name for name in ("onnxruntime", "cygrpc", "numpy") if name in maps}
+
+    assert has(pair.process.pid) == set()
+    assert [has(pid) for pid in pair.workers] == [{"onnxruntime", "cygrpc", "numpy"}] * 2
+
+
+def test_lines_of_workers_say_which(pair: ServerProcess) -> None:
+    loaded = [line["worker"] for line in pair.log if line["event"] == "model loaded"]
+    assert sorted(loaded) == [0, 1]
+    (serving,) = (line for line in pair.log if line["event"] == "serving")
+    assert serving["workers"] == 2
+
+
+def test_one_page_of_metrics_for_all(pair: ServerProcess) -> None:
+    assert set(by_worker(pair, "process_resident_memory_bytes")) == {"parent", "0", "1"}
+    assert set(by_worker(pair, "mlpserve_model_info")) == {"0", "1"}
+    assert by_worker(pair, "mlpserve_worker_answered") == {"0": 1, "1": 1}
+    assert value(pair, "mlpserve_workers") == value(pair, "mlpserve_workers_ready") == 2
+    accept = {"accept": "application/openmetrics-text; version=1.0.0"}
+    page = httpx.get(f"http://{pair.http_address}/metrics", headers=accept).text
+    assert page.endswith("# EOF\n")
+    assert 'grpc_method="Predict",grpc_service="mlpserve.v1.Classifier"' in page
+    assert 'worker="1"' in page
+
+
+def test_reload_reaches_every_worker(pair: ServerProcess) -> None:
+    pair.process.send_signal(signal.SIGHUP)
+    assert {pair.wait_for("reloading")["worker"] for _ in range(2)} == {0, 1}
+
+
+def test_signals_are_for_the_parent_alone(pair: ServerProcess) -> None:
+    before = pair.workers
+    for pid in before:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2):
+            os.kill(pid, number)
+    with grpc.insecure_channel(pair.grpc_address) as channel:
+        assert predict(channel, IMAGE).labels
+    assert pair.workers == before
+    assert value(pair, "mlpserve_workers_ready") == 2
+
+
+def test_nobody_else_can_share_the_port(pair: ServerProcess, repository: Path) -> None:
+    arguments = ("--workers", "2", "--repository", str(repository))
+    ended = run_to_end(*arguments, "--grpc-address", pair.grpc_address)
+    assert ended.returncode == 1
+    assert f"Error: gRPC can't listen on {pair.grpc_address}" in ended.stderr
+    with socket.socket() as stranger:
+        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        stranger.bind(("127.0.0.1", 0))
+        stranger.listen()
+        address = f"127.0.0.1:{stranger.getsockname()[1]}"
+        ended = run_to_end(*arguments, "--grpc-address", address)
+    assert f"Error: gRPC can't listen on {address}" in ended.stderr
+
+
+def test_a_claim_keeps_others_away_before_anybody_listens() -> None:
+    first = claim("localhost:0", "--grpc-address")
+    with pytest.raises(StartupError, match=f"can't listen on {first.address}"):
+        claim(first.address, "--grpc-address")
+    with pytest.raises(StartupError, match="can't listen on 0.0.0.0"):
+        claim(f"0.0.0.0:{first.address.partition(':')[2]}", "--grpc-address")
+    first.close()
+    claim(first.address, "--grpc-address").close()
+
+
+def test_the_port_can_be_had_again_at_once(repository: Path) -> None:
+    with start_server(repository, "--workers", "2") as server:
+        with grpc.insecure_channel(server.grpc_address) as channel:
+            assert predict(channel, IMAGE).labels
+            # The server hangs up first, so that the connection's rest stays on its side.
+            assert server.terminate() == 0
+    with start_server(repository, "--grpc-address", server.grpc_address) as again:
+        assert again.grpc_address == server.grpc_address
+
+
+def test_a_killed_worker_costs_no_client_a_call(
+    repository: Path, digits: tuple[Batch, Labels]
+) -> None:
+    with (
+        start_server(repository, "--workers", "2") as server,
+        load(server.grpc_address, digits, 6) as steady,
+        load(server.grpc_address, digits, 2, reconnect=True) as changing,
+    ):
+        killed, other = server.workers
+        for load_ in (steady, changing):
+            load_.go_on(50)
+        os.kill(killed, signal.SIGKILL)
+        for load_ in (steady, changing):
+            load_.go_on(50)
+        wait_until(lambda: restarts(server, "killed") == 1 and are_ready(server, 2))
+        for load_ in (steady, changing):
+            load_.go_on(50)
+        assert other in server.workers
+        assert killed not in server.workers
+    ended = server.wait_for("worker ended")
+    assert (ended["reason"], ended["error"]) == ("killed", "it ended with signal 9")
+    steady.check()
+    changing.check()
+
+
+def test_calls_on_other_workers_do_not_notice(repository: Path) -> None:
+    options = [("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1)]
+    broken: list[list[grpc.StatusCode]] = [[] for _ in range(12)]
+    answered = [0] * 12
+    over = threading.Event()
+
+    def call(index: int) -> None:
+        while not over.is_set():
+            try:
+                predict(channels[index], IMAGE)
+                answered[index] += 1
+            except grpc.RpcError as error:
+                broken[index].append(error.code())
+                return
+
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(start_server(repository, "--workers", "2"))
+        channels, places = [], []
+        for _ in range(12):
+            channel = grpc.insecure_channel(server.grpc_address, options=options)
+            channels.append(stack.enter_context(channel))
+            before = by_worker(server, **STARTED)
+            predict(channel, IMAGE)
+            after = by_worker(server, **STARTED)
+            (place,) = (worker for worker in after if after[worker] > before.get(worker, 0))
+            places.append(place)
+        threads = [threading.Thread(target=call, args=(index,)) for index in range(12)]
+        for thread in threads:
+            thread.start()
+        # Any of them that holds a connection; the workers' order among the processes is theirs.
+        os.kill(server.workers[0], signal.SIGKILL)
+        wait_until(lambda: restarts(server, "killed") == 1)
+        there = list(answered)
+        wait_until(
+            lambda: all(b or n > before for b, n, before in zip(broken, answered, there, strict=True))
+        )
+        over.set()
+        for thread in threads:
+            thread.join()
+    lost = {place for place, codes in zip(places, broken, strict=True) if codes}
+    kept = {place for place, codes in zip(places, broken, strict=True) if not codes}
+    assert len(lost) <= 1
+    assert not lost & kept
+    assert {code for codes in broken for code in codes} <= {grpc.StatusCode.UNAVAILABLE}
+
+
+def test_a_worker_that_hangs_is_replaced(repository: Path) -> None:
+    arguments = ("--workers", "2", "--worker-timeout-seconds", "3")
+    with start_server(repository, *arguments) as server:
+        hung = server.workers[0]
+        os.kill(hung, signal.SIGSTOP)
+        answers = by_worker(server, "mlpserve_worker_answered")
+        assert sorted(answers.values()) == [0, 1]
+        (there,) = (worker for worker, answered in answers.items() if answered)
+        assert set(by_worker(server, "process_resident_memory_bytes")) == {"parent", there}
+        assert httpx.get(f"http://{server.http_address}/readyz").status_code == 200
+        wait_until(lambda: restarts(server, "hung") == 1 and are_ready(server, 2))
+        assert not is_alive(hung)
+        assert by_worker(server, "mlpserve_worker_answered") == {"0": 1, "1": 1}
+
+
+def test_a_worker_that_can_not_start_again_is_tried_until_it_can(
+    repository: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "models"
+    shutil.copytree(repository, folder)
+    with (
+        start_server(folder, "--workers", "2") as server,
+        grpc.insecure_channel(server.grpc_address) as channel,
+    ):
+        (folder / "digits").rename(tmp_path / "away")
+        os.kill(server.workers[0], signal.SIGKILL)
+        wait_until(lambda: restarts(server, "failed") >= 2)
+        assert are_ready(server, 1)
+        assert httpx.get(f"http://{server.http_address}/readyz").status_code == 200
+        (tmp_path / "away").rename(folder / "digits")
+        wait_until(lambda: are_ready(server, 2))
+        assert predict(channel, IMAGE).labels
+    reasons = [(e["reason"], e["error"]) for e in server.log if e["event"] == "worker ended"]
+    assert reasons[0][0] == "killed"
+    assert {reason for reason, _ in reasons[1:]} == {"failed"}
+    assert "holds no model" in reasons[1][1]
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_crashes_at_every_start_end_the_server(
+    repository: Path, tmp_path: Path, workers: str
+) -> None:
+    # Python runs this file at its start, before the worker.
+    crash = "import os, sys\nif 'server.worker' in sys.orig_argv: os.kill(os.getpid(), 11)\n"
+    (tmp_path / "sitecustomize.py").write_text(crash)
+    arguments = ("--workers", workers, "--repository", str(repository))
+    ended = run_to_end(*arguments, PYTHONPATH=str(tmp_path))
+    assert ended.returncode == 1
+    (error,) = (line for line in ended.stderr.splitlines() if line.startswith("Error: "))
+    assert "could not be started 5 times in a row; the last time: it ended with signal 11" in error
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("workers", ["1", "3"])
+def test_workers_die_with_their_parent(repository: Path, workers: str) -> None:
+    with start_server(repository, "--workers", workers) as server:
+        pids = server.workers
+        assert len(pids) == int(workers)
+        server.process.kill()
+        assert server.process.wait(30) == -signal.SIGKILL
+        wait_until(lambda: not any(map(is_alive, pids)))
+
+
+def test_workers_that_still_start_die_with_their_parent(repository: Path, tmp_path: Path) -> None:
+    mark = tmp_path / "started"
+    slow = (
+        "import pathlib, sys, time\nif 'server.worker' in sys.orig_argv:\n"
+        f"    pathlib.Path({str(mark)!r}).touch()\n    time.sleep(2)\n"
+    )
+    (tmp_path / "sitecustomize.py").write_text(slow)
+    with pytest.raises(AssertionError, match="the server ended before it logged 'serving'"):  # noqa: SIM117
+        with start_killed(repository, mark, PYTHONPATH=str(tmp_path)):
+            pass
+
+
+@contextlib.contextmanager
+def start_killed(repository: Path, mark: Path, **variables: str) -> Iterator[None]:
+    """Start a server that is killed as soon as its worker runs."""
+    parents: list[int] = []
+
+    def kill() -> None:
+        wait_until(mark.exists)
+        children = Path(f"/proc/{os.getpid()}/task").glob("*/children")
+        for pid in {int(p) for file in children for p in file.read_text().split()}:
+            if "server" in Path(f"/proc/{pid}/cmdline").read_text().split("\0"):
+                parents.append(pid)
+                os.kill(pid, signal.SIGKILL)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        # It ends when nobody holds its standard error any more: so its worker is gone too.
+        with start_server(repository, **variables):
+            yield
+    finally:
+        thread.join()
+    assert parents
