@@ -24,7 +24,7 @@ LANE_VARIABLE = "TESTED_LANE"
 class ServerProcess:
     """A running server; `log` holds its log lines so far."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[str] | subprocess.Popen[bytes]
     grpc_address: str = ""
     http_address: str = ""
     log: list[dict[str, Any]] = field(default_factory=list)

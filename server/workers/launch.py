@@ -48,6 +48,4 @@ def launch(settings: Settings) -> Launched:
                 f"{number} worker processes can't be started ({error.strerror}); give fewer "
                 "--workers"
             ) from error
-        return Launched(
-            settings, begin, signals, http, http_address, workers, resources.pop_all()
-        )
+        return Launched(settings, begin, signals, http, http_address, workers, resources.pop_all())

@@ -12,6 +12,9 @@ from mlpserve import Client, MlpserveError
 
 PATIENCE_SECONDS = 60.0
 
+OWN_CONNECTION = {"grpc.use_local_subchannel_pool": 1}
+"""Without it, clients of one process share a connection."""
+
 
 @dataclass(slots=True)
 class Counts:
@@ -60,7 +63,7 @@ def load(
     running = Load([Counts() for _ in range(connections)])
 
     def call(counts: Counts) -> None:
-        client = Client(address)
+        client = Client(address, options=OWN_CONNECTION)
         while not running.over.is_set():
             index = counts.sent % 10
             counts.sent += 1
@@ -73,7 +76,7 @@ def load(
                 counts.wrong += label != expected[index]
             if reconnect:
                 client.close()
-                client = Client(address)
+                client = Client(address, options=OWN_CONNECTION)
         client.close()
 
     threads = [threading.Thread(target=call, args=(counts,)) for counts in running.each]
