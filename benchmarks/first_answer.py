@@ -13,12 +13,13 @@ from mlpserve import Client
 ADDRESS = "127.0.0.1:50059"
 
 
-def measure() -> float:
+def measure(workers: int) -> float:
     """Start a server, ask it for one image as soon as it is ready, and return the seconds."""
     image = np.zeros((28, 28), np.uint8)
     begin = time.perf_counter()
     flags = ["--grpc-address", ADDRESS, "--http-address", "127.0.0.1:0"]
-    command = [sys.executable, "-m", "server", *flags, "--drain-delay-seconds", "0"]
+    flags += ["--workers", str(workers), "--drain-delay-seconds", "0"]
+    command = [sys.executable, "-m", "server", *flags]
     with subprocess.Popen([*command, "--log-level", "warning"]) as process:
         try:
             with Client(ADDRESS) as client:
@@ -31,9 +32,10 @@ def measure() -> float:
 
 @click.command()
 @click.option("--runs", default=5, show_default=True, type=click.IntRange(min=1), help="Starts.")
-def main(runs: int) -> None:
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(min=1))
+def main(runs: int, workers: int) -> None:
     """Print the seconds from starting the server on `models/` to its first answer."""
-    seconds = sorted(measure() for _ in range(runs))
+    seconds = sorted(measure(workers) for _ in range(runs))
     click.echo(
         f"first answer after {statistics.median(seconds):.2f} s "
         f"(median of {runs}; {seconds[0]:.2f} to {seconds[-1]:.2f})"

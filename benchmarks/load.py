@@ -86,7 +86,7 @@ def server_command(address: str, *arguments: str) -> list[str]:
     return [
         *(sys.executable, "-m", "server", "--grpc-address", address),
         *("--http-address", "127.0.0.1:0", "--drain-delay-seconds", "0"),
-        *("--log-level", "warning", *arguments),
+        *("--log-level", "warning", "--workers", "1", *arguments),
     ]
 
 
@@ -114,9 +114,15 @@ def repository_of(*sizes: int) -> Iterator[Path]:
         yield Path(folder)
 
 
+def family(pid: int) -> list[int]:
+    """Return a process and those that it has started, such as the server's workers."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *map(int, children)]
+
+
 def memory_mib(pid: int) -> float:
-    """Return how much memory a process has in use, in MiB."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    """Return how much memory a process and its children have in use, in MiB."""
+    pages = sum(int(Path(f"/proc/{one}/statm").read_text().split()[1]) for one in family(pid))
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
@@ -153,9 +159,12 @@ def run(
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the CPU time that a process has used, of all its threads."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Return the CPU time that a process and its children have used, of all their threads."""
+    ticks = 0
+    for one in family(pid):
+        fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def median(measured: Sequence[Measured]) -> Measured:

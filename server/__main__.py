@@ -5,11 +5,10 @@ from typing import Any
 import click
 
 from server import combinations
-from server.app import Server
 from server.errors import StartupError
 from server.flags import ENVIRONMENT_PREFIX, SettingsCommand, describe, settings_options
-from server.logs import configure_logs
 from server.settings import Settings
+from server.workers.launch import launch
 
 
 @click.command(
@@ -22,11 +21,12 @@ from server.settings import Settings
 )
 @click.pass_context
 def main(context: click.Context, /, print_config: bool, **values: Any) -> None:
-    """Serve the newest version of each model in the repository over gRPC.
+    """Serve models from a repository over gRPC.
 
     SIGTERM or SIGINT: health turns NOT_SERVING, calls are served for the drain delay, those in
     progress may end, and the exit code is 0. A second signal cuts the drain delay short. SIGHUP:
-    certificates and tokens are read again.
+    models, certificates and tokens are read again. SIGUSR2: new workers take the places of all, one
+    by one.
     """
     settings = Settings(**values)
     try:
@@ -34,8 +34,13 @@ def main(context: click.Context, /, print_config: bool, **values: Any) -> None:
         if print_config:
             click.echo("\n".join(describe(context, settings)).rstrip())
             return
+        launched = launch(settings)
+        # Imported while the workers start, as it takes nearly as long.
+        from server.logs import configure_logs
+        from server.workers.supervisor import Supervisor
+
         configure_logs(settings.log_level, settings.log_format)
-        Server(settings).run()
+        Supervisor(launched).run()
     except StartupError as error:
         raise click.ClickException(str(error)) from error
 

@@ -1,5 +1,6 @@
 """Settings that are each fine and make no sense together: found at the start, with the remedy."""
 
+from server.addresses import is_socket
 from server.errors import StartupError
 from server.settings import Settings
 
@@ -40,6 +41,11 @@ def _contradictions(its: Settings) -> tuple[tuple[bool, str], ...]:
             f"max_queued_images is {its.max_queued_images}, less than max_batch_size, "
             f"{its.max_batch_size}: a full batch could never wait; raise --max-queued-images or "
             "lower --max-batch-size",
+        ),
+        (
+            its.workers > 1 and is_socket(its.grpc_address),
+            f"workers is {its.workers}, and only one can listen on {its.grpc_address}; give "
+            "--workers 1 or a port",
         ),
         (
             its.drain_delay_seconds > LONGEST_DRAIN_SECONDS,

@@ -8,9 +8,10 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -80,6 +81,18 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
         show_envvar=True,
         help="TOML file with any of these settings, dashes as underscores.",
     )(command)
+
+
+def restore(values: Mapping[str, Any]) -> Settings:
+    """Return settings from plain values such as a file has; variables don't count."""
+    found: dict[str, Any] = {}
+
+    def take(**converted: Any) -> None:
+        found.update(converted)
+
+    command = click.command()(settings_options(take))
+    command.main([], prog_name="", standalone_mode=False, default_map=dict(values))
+    return Settings(**found)
 
 
 def describe(context: click.Context, settings: Settings) -> Iterator[str]:

@@ -6,9 +6,9 @@ import sys
 import structlog
 
 
-def configure_logs(level: str, style: str) -> None:
+def configure_logs(level: str, style: str, **context: object) -> None:
     """Set up structlog for the process: `level` is debug to error, `style` is auto, console or
-    json.
+    json, `context` is what each line is to carry.
     """
     readable = style == "console" or (style == "auto" and sys.stderr.isatty())
     renderer: list[structlog.typing.Processor] = (
@@ -16,8 +16,15 @@ def configure_logs(level: str, style: str) -> None:
         if readable
         else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
     )
+
+    def add_context(
+        _logger: object, _method: str, event: structlog.typing.EventDict
+    ) -> structlog.typing.EventDict:
+        return {**event, **context}
+
     structlog.configure(
         processors=[
+            add_context,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             *renderer,
@@ -25,6 +32,7 @@ def configure_logs(level: str, style: str) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[level.upper()]
         ),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # A line is written at once, so that the lines of several processes do not mix.
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )

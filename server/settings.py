@@ -212,6 +212,19 @@ class Settings:
     threads: int = _option(
         4, "Threads for calls that are not on the lane.", click.IntRange(min=1), group=RUNNING
     )
+    workers: int = _option(
+        0,
+        "Processes that share the gRPC port, each with limits and threads of its own. 0: as many "
+        "as there are cores to use, by affinity and the container's quota.",
+        click.IntRange(min=0),
+        group=RUNNING,
+    )
+    worker_timeout_seconds: float = _option(
+        30.0,
+        "How long a worker may give no sign of life until another takes its place.",
+        click.FloatRange(min=0, min_open=True),
+        group=RUNNING,
+    )
     drain_delay_seconds: float = _option(
         2.0,
         "After SIGTERM: how long calls are still served while health says NOT_SERVING.",

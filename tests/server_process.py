@@ -24,7 +24,7 @@ LANE_VARIABLE = "TESTED_LANE"
 class ServerProcess:
     """A running server; `log` holds its log lines so far."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[str] | subprocess.Popen[bytes]
     grpc_address: str = ""
     http_address: str = ""
     log: list[dict[str, Any]] = field(default_factory=list)
@@ -37,6 +37,12 @@ class ServerProcess:
                 return line
         raise AssertionError(f"the server ended before it logged {event!r}: {self.log}")
 
+    @property
+    def workers(self) -> list[int]:
+        """The process ids of its workers."""
+        pid = self.process.pid
+        return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
     def terminate(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send the signal and return the exit code."""
         self.process.send_signal(number)
@@ -44,7 +50,7 @@ class ServerProcess:
 
 
 def command(*arguments: str) -> list[str]:
-    """Return the command line of a server on free ports."""
+    """Return the command line of a server on free ports, with one worker unless told otherwise."""
     ports = ["--grpc-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0"]
     return [
         sys.executable,
@@ -55,6 +61,8 @@ def command(*arguments: str) -> list[str]:
         *ports,
         "--drain-delay-seconds",
         "0.2",
+        "--workers",
+        "1",
         "--lane",
         os.environ.get(LANE_VARIABLE, "on"),
         *arguments,

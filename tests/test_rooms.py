@@ -7,12 +7,17 @@ import pytest
 
 from tests.server_process import ROOT
 
+WORKERS_ONLY = {"grpc", "onnxruntime", "server.rpc", "server.model", "server.app", "server.worker"}
+"""What the parent of the workers must not import, so that it has little that could break."""
+
 FORBIDDEN = {
     "canonical": {"exporter", "server", "mlpserve", "grpc", "onnx", "onnxruntime", "tests"},
     "exporter": {"server", "mlpserve", "grpc", "onnxruntime", "tests"},
     "server": {"exporter", "onnx", "tests"},
     "mlpserve": {"server", "exporter", "onnx", "onnxruntime", "tests"},
-    "server/http": {"server.rpc"},
+    "server/__main__.py": WORKERS_ONLY,
+    "server/http": WORKERS_ONLY,
+    "server/workers": WORKERS_ONLY,
     "server/model.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
     "server/repository.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
     "server/loading.py": {"grpc", "mlpserve", "server.rpc", "server.http"},

@@ -6,25 +6,12 @@ import threading
 import uvicorn
 from starlette.applications import Starlette
 
-from server.addresses import split_address
-from server.errors import StartupError
-
 
 class Listener:
-    """An HTTP server that listens from the moment it is made and answers from `start` to `stop`."""
+    """An HTTP server on a socket that listens already; it answers from `start` to `stop`."""
 
-    def __init__(self, address: str, application: Starlette) -> None:
-        """Bind HOST:PORT; raises StartupError when it can't be had."""
-        host, port = split_address(address, "--http-address")
-        family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
-        try:
-            self._socket = socket.create_server((host.strip("[]"), port), family=family)
-        except OSError as error:
-            raise StartupError(
-                f"HTTP can't listen on {address} ({error.strerror}): is the port taken, or the "
-                "address not this machine's? Give another --http-address"
-            ) from error
-        self.address = f"{host}:{self._socket.getsockname()[1]}"
+    def __init__(self, listening: socket.socket, application: Starlette) -> None:
+        self._socket = listening
         config = uvicorn.Config(
             application, log_config=None, access_log=False, lifespan="off", ws="none"
         )

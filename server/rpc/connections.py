@@ -11,7 +11,7 @@ from pathlib import Path
 
 import grpc
 
-from server.addresses import UNIX, UNIX_ABSTRACT, split_address
+from server.addresses import UNIX, UNIX_ABSTRACT
 from server.certificates import Certificate
 from server.errors import StartupError
 from server.reloading import Files
@@ -29,8 +29,8 @@ def options(settings: Settings) -> tuple[tuple[str, int], ...]:
     age = settings.max_connection_age_seconds
     grace = settings.max_connection_age_grace_seconds
     return (
-        # Without it, a second server would take half of the connections instead of an error.
-        ("grpc.so_reuseport", 0),
+        # The parent keeps everybody but its workers away from the port.
+        ("grpc.so_reuseport", 1),
         # It would let callers send megabytes ahead of what is asked for, in each call.
         ("grpc.http2.bdp_probe", 0),
         # What is moderately too large comes through, to be answered with what to do about it.
@@ -86,7 +86,7 @@ def _configuration(its: Certificate) -> grpc.ServerCertificateConfiguration:
 
 
 class Binding:
-    """A server's hold of an address; `address` says where it listens."""
+    """A server's hold of an address."""
 
     def __init__(
         self, server: grpc.Server, address: str, tls: grpc.ServerCredentials | None
@@ -99,13 +99,8 @@ class Binding:
             with _mask(NOBODY_ELSE):
                 _listen(server, address, tls)
             self._socket = path, path.stat().st_ino
-            self.address = address
-        elif address.startswith(UNIX_ABSTRACT):
-            _listen(server, address, tls)
-            self.address = address
         else:
-            host, _ = split_address(address, FLAG)
-            self.address = f"{host}:{_listen(server, address, tls)}"
+            _listen(server, address, tls)
 
     def close(self) -> None:
         """Remove the socket's file, unless it is another server's by now."""
@@ -116,12 +111,12 @@ class Binding:
                     path.unlink()
 
 
-def _listen(server: grpc.Server, address: str, tls: grpc.ServerCredentials | None) -> int:
-    """Return the port that was bound."""
+def _listen(server: grpc.Server, address: str, tls: grpc.ServerCredentials | None) -> None:
     try:
         if tls is None:
-            return server.add_insecure_port(address)
-        return server.add_secure_port(address, tls)
+            server.add_insecure_port(address)
+        else:
+            server.add_secure_port(address, tls)
     except RuntimeError as error:
         remedy = (
             "does its folder exist, may this user write there, and is it short enough?"

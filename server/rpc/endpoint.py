@@ -30,11 +30,11 @@ class Endpoint:
     """A gRPC server that listens, and answers predictions once `batcher.models` is set."""
 
     def __init__(self, settings: Settings, reloads: Reloads) -> None:
-        """Bind the port; raises StartupError when the address can't be had, or files not read."""
+        """Raises StartupError when a certificate or tokens can't be read."""
         self.batcher = Batcher(
             settings.max_batch_size, settings.max_queued_images, settings.max_message_bytes
         )
-        tls = _read_certificate(settings, reloads)
+        self._tls = _read_certificate(settings, reloads)
         self._access = _read_tokens(settings, reloads)
         guard = None if self._access is None else self._access.refusal
         self._ready = False
@@ -58,8 +58,7 @@ class Endpoint:
         if settings.reflection != "off":
             names = (*services, health.NAME, reflection.SERVICE_NAME)
             reflection.enable_server_reflection(names, self._server)
-        self._binding = connections.Binding(self._server, settings.grpc_address, tls)
-        self.address = self._binding.address
+        self._address = settings.grpc_address
 
     def _make_lane(self, settings: Settings) -> lane.Lane | None:
         if settings.lane == "off":
@@ -106,7 +105,8 @@ class Endpoint:
         handlers.mount(self._server, inference.SERVICE, methods)
 
     def start(self) -> None:
-        """Answer calls; health says alive but not ready."""
+        """Listen and answer calls; raises StartupError when the address can't be had."""
+        self._binding = connections.Binding(self._server, self._address, self._tls)
         self._server.start()
         if self._lane is not None:
             self._lane.start()

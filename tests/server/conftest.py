@@ -1,5 +1,7 @@
-"""A repository of several models for the tests of this room, one of them slow."""
+"""What the tests of this room share: several models, one of them slow, and several workers."""
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from exporter import graph, network, publishing
 from exporter.network import Network
 from tests.exporter.networks import random_network
-from tests.server_process import ROOT
+from tests.server_process import ROOT, ServerProcess, start_server
 
 WIDE = (784, 2048, 2048, 10)
 """The slow model: an image takes it milliseconds, where digits takes microseconds."""
@@ -33,3 +35,19 @@ def models(
     for (name, version), its in networks.items():
         publishing.publish(graph.build(its), folder, name, version)
     return folder
+
+
+@pytest.fixture(scope="session")
+def own_repository(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The repository of `pair`, for tests that damage it and mend it again."""
+    folder = tmp_path_factory.mktemp("own")
+    shutil.copytree(repository, folder, dirs_exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pair(own_repository: Path) -> Iterator[ServerProcess]:
+    """A server of two workers, which tests may kill: others take their places."""
+    arguments = ("--workers", "2", "--worker-timeout-seconds", "3")
+    with start_server(own_repository, *arguments) as running:
+        yield running

@@ -1,22 +1,40 @@
 """Reads /metrics as Prometheus does."""
 
+from collections import defaultdict
+
 import httpx
+from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.server_process import ServerProcess
 
 
-def samples(server: ServerProcess) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    """Return every sample by its name and labels."""
+def families(server: ServerProcess) -> list[Metric]:
+    """Return all metrics as the page has them."""
     page = httpx.get(f"http://{server.http_address}/metrics").raise_for_status().text
-    return {
-        (sample.name, frozenset(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(page)
-        for sample in family.samples
-    }
+    return list(text_string_to_metric_families(page))
+
+
+def samples(server: ServerProcess) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    """Return every sample by its name and labels, those of all workers in one sum."""
+    found: dict[tuple[str, frozenset[tuple[str, str]]], float] = defaultdict(float)
+    for family in families(server):
+        for sample in family.samples:
+            labels = frozenset((n, v) for n, v in sample.labels.items() if n != "worker")
+            found[sample.name, labels] += sample.value
+    return dict(found)
 
 
 def value(server: ServerProcess, name: str, **labels: str) -> float:
     """Sum the samples of this name that have these labels, among others."""
-    wanted = labels.items()
-    return sum(v for (found, its), v in samples(server).items() if found == name and wanted <= its)
+    return sum(by_worker(server, name, **labels).values())
+
+
+def by_worker(server: ServerProcess, name: str, **labels: str) -> dict[str, float]:
+    """Sum the samples of this name that have these labels, among others, for each worker."""
+    found: dict[str, float] = defaultdict(float)
+    for family in families(server):
+        for sample in family.samples:
+            if sample.name == name and labels.items() <= sample.labels.items():
+                found[sample.labels.get("worker", "")] += sample.value
+    return dict(found)

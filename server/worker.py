@@ -1,0 +1,90 @@
+"""A worker: serves on the port that the workers share, and does what its parent says."""
+
+import ctypes
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+
+from server import metrics
+from server.app import Server
+from server.errors import StartupError
+from server.flags import restore
+from server.logs import configure_logs
+from server.workers.control import Control, Message
+from server.workers.families import write
+
+PR_SET_PDEATHSIG = 1
+"""From Linux's prctl.h."""
+
+
+def main() -> None:
+    """Serve until the parent says stop; the exit code is 1 when that can't be done."""
+    # The standard input is the control socket.
+    control = Control(socket.socket(fileno=0))
+    first, *orders = _receive(control)
+    _die_with(first["parent"])
+    settings = restore(first["settings"])
+    configure_logs(settings.log_level, settings.log_format, worker=first["worker"])
+    try:
+        server = Server(settings)
+        server.start()
+    except StartupError as error:
+        control.send(event="failed", error=str(error))
+        control.detach()
+        sys.exit(1)
+    control.send(event="ready", default_model=server.default_model)
+    slow: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(
+        target=_obey, args=(control, orders, server, slow), name="control", daemon=True
+    ).start()
+    while slow.get() != "stop":
+        server.reload()
+    server.stop()
+    control.send(
+        event="stopped",
+        calls_started=metrics.total(metrics.STARTED),
+        calls_handled=metrics.total(metrics.HANDLED),
+    )
+
+
+def _obey(
+    control: Control, orders: list[Message], server: Server, slow: "queue.SimpleQueue[str]"
+) -> None:
+    """Do what the parent says, one thing after the other; leave what takes time to `slow`."""
+    while True:
+        for order in orders:
+            match order["do"]:
+                case "ping":
+                    control.send(event="pong")
+                case "metrics":
+                    families = write(metrics.REGISTRY.collect())
+                    control.send(event="metrics", question=order["question"], families=families)
+                case "drain":
+                    server.set_ready(False)
+                case what:
+                    slow.put(what)
+        orders = _receive(control)
+
+
+def _receive(control: Control) -> list[Message]:
+    """Wait for the parent; without one there is nothing left to do."""
+    while (orders := control.receive()) is not None:
+        if orders:
+            return orders
+    os._exit(1)
+
+
+def _die_with(parent: int) -> None:
+    """End this process when its parent ends, however that happens."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    # It may have ended before.
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

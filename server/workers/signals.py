@@ -1,0 +1,42 @@
+"""Signals as something to wait for, together with all else that the parent waits for."""
+
+import signal
+import socket
+from types import FrameType
+
+STOP = (signal.SIGTERM, signal.SIGINT)
+HANDLED = (*STOP, signal.SIGHUP, signal.SIGUSR2)
+
+
+class Signals:
+    """Collects the signals of this process from now on; made on the main thread."""
+
+    def __init__(self) -> None:
+        self._socket, self._writer = socket.socketpair()
+        for end in (self._socket, self._writer):
+            end.setblocking(False)
+        # Python writes their numbers there.
+        signal.set_wakeup_fd(self._writer.fileno())
+        for number in HANDLED:
+            signal.signal(number, _note)
+
+    def fileno(self) -> int:
+        """Return the descriptor that can be read after a signal."""
+        return self._socket.fileno()
+
+    def take(self) -> list[int]:
+        """Return the numbers of those that have come."""
+        try:
+            return list(self._socket.recv(4096))
+        except BlockingIOError:
+            return []
+
+    def close(self) -> None:
+        """Collect no more; they then go unheard."""
+        signal.set_wakeup_fd(-1)
+        self._socket.close()
+        self._writer.close()
+
+
+def _note(_number: int, _frame: FrameType | None) -> None:
+    """Keep the signal from ending the process."""

@@ -1,0 +1,98 @@
+"""New workers take the places of the old ones, or all end, and no client's call fails."""
+
+import signal
+from pathlib import Path
+
+import grpc
+import httpx
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from exporter.mnist import Labels
+from exporter.network import Batch
+from mlpserve.v1.classifier_pb2 import PredictRequest
+from tests.server.calls import predict
+from tests.server.load import load
+from tests.server.scrape import value
+from tests.server_process import ServerProcess, start_server
+
+SERVICE = "mlpserve.v1.Classifier"
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+ROLLED = "mlpserve_worker_restarts_total"
+
+
+def roll_under_load(server: ServerProcess, digits: tuple[Batch, Labels]) -> None:
+    """Replace all workers while clients call, and fail unless each call has its answer."""
+    old, before = server.workers, value(server, ROLLED, reason="rolled")
+    with (
+        load(server.grpc_address, digits, 6) as steady,
+        load(server.grpc_address, digits, 2, reconnect=True) as changing,
+    ):
+        for load_ in (steady, changing):
+            load_.go_on(50)
+        server.process.send_signal(signal.SIGUSR2)
+        server.wait_for("rolling restart done")
+        for load_ in (steady, changing):
+            load_.go_on(50)
+    assert len(server.workers) == len(old)
+    assert not set(server.workers) & set(old)
+    assert value(server, ROLLED, reason="rolled") == before + len(old)
+    steady.check()
+    changing.check()
+
+
+def test_two_workers_are_replaced_under_load(
+    pair: ServerProcess, digits: tuple[Batch, Labels]
+) -> None:
+    for _ in range(2):
+        roll_under_load(pair, digits)
+
+
+def test_a_single_worker_is_replaced_under_load(
+    repository: Path, digits: tuple[Batch, Labels]
+) -> None:
+    with start_server(repository) as server:
+        roll_under_load(server, digits)
+    stopped = server.wait_for("stopped")
+    # Those of the workers that were replaced are among them.
+    assert stopped["calls_started"] == stopped["calls_handled"] > 100
+
+
+def test_workers_stay_when_new_ones_can_not_start(
+    pair: ServerProcess, own_repository: Path, tmp_path: Path
+) -> None:
+    old = pair.workers
+    (own_repository / "digits").rename(tmp_path / "away")
+    try:
+        pair.process.send_signal(signal.SIGUSR2)
+        given_up = pair.wait_for("rolling restart given up, as the new worker did not start")
+        assert "holds no model" in given_up["error"]
+    finally:
+        (tmp_path / "away").rename(own_repository / "digits")
+    assert pair.workers == old
+    assert value(pair, "mlpserve_workers_ready") == 2
+
+
+def test_all_workers_drain_before_they_stop(repository: Path, digits: tuple[Batch, Labels]) -> None:
+    arguments = ("--workers", "2", "--drain-delay-seconds", "60")
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    with start_server(repository, *arguments) as server:
+        channels = [grpc.insecure_channel(server.grpc_address, options=options) for _ in range(8)]
+        request = health_pb2.HealthCheckRequest(service=SERVICE)
+        watches = [health_pb2_grpc.HealthStub(channel).Watch(request) for channel in channels]
+        for watch in watches:
+            assert next(watch).status != NOT_SERVING
+        with load(server.grpc_address, digits, 4) as running:
+            server.process.terminate()
+            for watch in watches:
+                assert next(watch).status == NOT_SERVING
+            assert httpx.get(f"http://{server.http_address}/readyz").status_code == 503
+            assert httpx.get(f"http://{server.http_address}/healthz").status_code == 200
+            running.go_on(200)
+            for channel in channels:
+                assert predict(channel, PredictRequest(pixels_u8=bytes(784))).labels
+        running.check()
+        # A second signal cuts the minute of draining short.
+        assert server.terminate() == 0
+        assert [list(watch) for watch in watches] == [[]] * len(watches)
+        for channel in channels:
+            channel.close()
