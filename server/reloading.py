@@ -65,7 +65,8 @@ class Reloads:
     def run(self) -> list[Outcome]:
         """Read every part again; those that fail keep what they had, and the others go on."""
         with self._lock:
-            return [Outcome(part, attempt(part, reload)) for part, reload in self._parts.items()]
+            parts = list(self._parts.items())
+            return [Outcome(part, attempt(part, reload)) for part, reload in parts]
 
     def _watch(self) -> None:
         while not self._stop.wait(WATCH_SECONDS):

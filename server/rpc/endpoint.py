@@ -21,7 +21,6 @@ log = structlog.get_logger()
 
 PREDICT = f"/{classifier.SERVICE}/Predict"
 INFER = f"/{inference.SERVICE}/ModelInfer"
-REFLECTION = {reflection.SERVICE_NAME}
 READERS = {PREDICT: classifier.read_request, INFER: inference.read_request}
 """The hot methods, and what reads their messages."""
 
@@ -156,5 +155,5 @@ def _read_tokens(settings: Settings, reloads: Reloads) -> Access | None:
         )
     open_services = {health.NAME}
     if settings.reflection == "open":
-        open_services |= REFLECTION
+        open_services.add(reflection.SERVICE_NAME)
     return Access(tokens, admin.SERVICE, admin_tokens, open_services)

@@ -128,12 +128,16 @@ class Instrumentation(grpc.ServerInterceptor):
         answering = count(method, behavior)
         answering.experimental_thread_pool = pool  # type: ignore[attr-defined]
 
+        # As if requests were streamed: otherwise grpc would wait for the message first, and who
+        # never sends it would keep the only thread for refusals.
+        _, _, at_once = _TYPES[True, handler.response_streaming]
+
         # Each method is refused for a handful of reasons only.
         @functools.cache
         def turn_away(error: RequestError) -> Handler:
             refusing = count(method, _refuse(error))
             refusing.experimental_thread_pool = self._turning_away  # type: ignore[attr-defined]
-            return constructor(refusing, *codec)
+            return at_once(refusing, *codec)
 
         too_many = _too_many(pool.limit, handler.request_streaming)
         return Wrapped(pool, constructor(answering, *codec), too_many, turn_away)

@@ -98,17 +98,17 @@ def attempt(channel: grpc.Channel) -> object:
 def test_images_beyond_the_queue_are_turned_away(models: Path, lane: bool) -> None:
     if not lane:
         pytest.skip("without the lane no images wait: each call's message is read when it runs")
-    with occupied(models, "--max-queued-images", "4096") as (server, channel, slow):
-        call = predict_method(channel)
-        waiting = [call.future(message("wide", 1600), timeout=120) for _ in range(5)]
-        for future in waiting[2:]:
-            with pytest.raises(grpc.RpcError, match="4096 images are waiting") as caught:
-                future.result()
+    with occupied(models, "--max-queued-images", str(SLOW_IMAGES)) as (server, channel, slow):
+        waiting = predict_method(channel).future(message("wide", SLOW_IMAGES), timeout=120)
+        wait_for(lambda: value(server, "mlpserve_queued_images") == SLOW_IMAGES)
+        for count in range(1, 4):
+            with pytest.raises(grpc.RpcError, match=f"{SLOW_IMAGES} images are wait") as caught:
+                predict(channel, message("wide", 4))
             assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
             assert 0 < retry_seconds(caught.value) <= 1
-        assert rejected(server, "queue_full") == 3
+            assert rejected(server, "queue_full") == count
         assert not slow[0].done()
-        assert [len(future.result().labels) for future in waiting[:2]] == [1600, 1600]
+        assert len(waiting.result().labels) == SLOW_IMAGES
 
 
 @pytest.mark.parametrize("how", ["deadline", "cancel"])

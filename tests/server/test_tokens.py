@@ -128,9 +128,8 @@ def test_calls_with_a_token_are_counted_by_its_name(guarded: Guarded, path: str)
     assert value(guarded.server, "mlpserve_token_calls_total", **labels) == before + 2
 
 
-def test_tokens_are_looked_at_before_the_message(guarded: Guarded, lane: bool) -> None:
-    if not lane:
-        pytest.skip("without the lane grpcio reads the message first")
+@pytest.mark.parametrize("path", [PREDICT, LIVE])
+def test_tokens_are_looked_at_before_the_message(guarded: Guarded, path: str) -> None:
     never = threading.Event()
 
     def nothing() -> Iterator[bytes]:
@@ -138,7 +137,7 @@ def test_tokens_are_looked_at_before_the_message(guarded: Guarded, lane: bool) -
         yield from ()
 
     with guarded.channel() as channel:
-        predict: grpc.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(PREDICT)
+        predict: grpc.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(path)
         future = predict.future(nothing(), timeout=60)
         assert future.code() is grpc.StatusCode.UNAUTHENTICATED
         never.set()
