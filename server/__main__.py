@@ -15,7 +15,10 @@ from server.settings import ENVIRONMENT_PREFIX, Settings, settings_options
 )
 @settings_options
 def main(**values: Any) -> None:
-    """Serve the newest version of each model in the repository over gRPC.
+    """Serve the models of the repository over gRPC: the newest version of each, or those wanted.
+
+    Versions are loaded as they appear, and on SIGHUP. One that fails its golden examples replaces
+    nothing.
 
     SIGTERM or SIGINT: health turns NOT_SERVING, calls are served for the drain delay, those in
     progress may end, and the exit code is 0. A second signal cuts the drain delay short.
