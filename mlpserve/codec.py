@@ -174,6 +174,6 @@ def _decode_canonicalization(message: memoryview, n_images: int) -> Canonicaliza
 def _as_table(
     name: str, values: npt.NDArray[np.float32], n_rows: int, n_columns: int
 ) -> npt.NDArray[np.float32]:
-    if values.size != n_rows * n_columns or n_columns < 0:
+    if values.size != n_rows * n_columns or min(n_rows, n_columns) < 0:
         raise wire.WireError(f"{name} has {values.size} numbers, not {n_rows} x {n_columns}")
     return values.reshape(n_rows, n_columns)

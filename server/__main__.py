@@ -21,7 +21,9 @@ from server.workers.launch import launch
 )
 @click.pass_context
 def main(context: click.Context, /, print_config: bool, **values: Any) -> None:
-    """Serve models from a repository over gRPC.
+    """Serve the models of the repository over gRPC: the newest version of each, or those wanted.
+
+    Versions are loaded as they appear. One that fails its golden examples replaces nothing.
 
     SIGTERM or SIGINT: health turns NOT_SERVING, calls are served for the drain delay, those in
     progress may end, and the exit code is 0. A second signal cuts the drain delay short. SIGHUP:

@@ -1,7 +1,7 @@
 """Which versions of each model are served, and under which labels: what the settings say."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from server.errors import StartupError
@@ -109,40 +109,44 @@ def _read_choice(text: str) -> Choice:
 
 
 def _read_labels(text: str) -> dict[str, int]:
-    labels = _read_pairs(text)
-    if not all(map(LABEL.fullmatch, labels)):
-        raise _mistake("labels", text, "wanted are labels with a version, as stable 1, next 2")
-    return labels
+    remedy = "wanted are labels with a version, as stable 1, next 2"
+    return _read_pairs("labels", text, _is_label, remedy)
 
 
 def _read_weights(text: str) -> dict[str, int]:
-    weights = _read_pairs(text)
-    if not all(map(_is_version, weights)):
-        raise _mistake("traffic", text, "wanted are labels with a weight, as stable 95, canary 5")
-    return weights
+    remedy = "wanted are labels with a weight, as stable 95, canary 5"
+    return _read_pairs("traffic", text, _is_version, remedy)
 
 
 def _read_shadow(text: str) -> dict[str, int]:
-    shadow = _read_pairs(text)
-    if len(shadow) != 1 or not all(map(_is_version, shadow)) or max(shadow.values()) > MOST_PERCENT:
-        raise _mistake("shadow", text, "wanted is one label with a percentage, as canary 10")
+    remedy = "wanted is one label with a percentage, as canary 10"
+    shadow = _read_pairs("shadow", text, _is_version, remedy)
+    if len(shadow) > 1 or max(shadow.values()) > MOST_PERCENT:
+        raise _mistake("shadow", text, remedy)
     return shadow
 
 
-def _read_pairs(text: str) -> dict[str, int]:
-    """Return "NAME NUMBER, NAME NUMBER"; empty names, which fit nowhere, where it is wrong."""
+def _read_pairs(
+    setting: str, text: str, is_name: Callable[[str], bool], remedy: str
+) -> dict[str, int]:
+    """Return what "NAME NUMBER, NAME NUMBER" says."""
     pairs: dict[str, int] = {}
     for pair in text.split(","):
         name, _, number = pair.strip().partition(" ")
-        if name in pairs or not _NUMBER.fullmatch(number.strip()):
-            return {"": 0}
+        number = number.strip()
+        if name in pairs or not is_name(name) or not _NUMBER.fullmatch(number):
+            raise _mistake(setting, text, remedy)
         pairs[name] = int(number)
     return pairs
 
 
+def _is_label(text: str) -> bool:
+    return bool(LABEL.fullmatch(text))
+
+
 def _is_version(text: str) -> bool:
     """Whether a text is a label or the number of a version."""
-    return bool(LABEL.fullmatch(text) or _NUMBER.fullmatch(text))
+    return _is_label(text) or bool(_NUMBER.fullmatch(text))
 
 
 def _mistake(setting: str, text: str, remedy: str) -> StartupError:
