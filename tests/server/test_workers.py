@@ -19,8 +19,8 @@ from exporter.network import Batch
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.errors import StartupError
 from server.workers.ports import claim
+from tests.server.callers import load
 from tests.server.calls import predict
-from tests.server.load import load
 from tests.server.scrape import by_worker, value
 from tests.server_process import (
     ROOT,
