@@ -59,8 +59,8 @@ CHANNEL_OPTIONS: Mapping[str, int | str] = {
 class Client:
     """Calls a server over one connection; its methods may be called from any thread.
 
-    Calls that fail because the server is unavailable are tried up to four times, within the time
-    that the call may take.
+    Calls that fail because the server is unavailable or stops are tried up to four times, within
+    the time that the call may take.
 
     Parameters
     ----------

@@ -214,8 +214,9 @@ class Settings:
     )
     workers: int = _option(
         0,
-        "Processes that share the gRPC port, each with limits and threads of its own. 0: as many "
-        "as there are cores to use, by affinity and the container's quota.",
+        "Processes that share the gRPC port, each with limits and threads of its own; the kernel "
+        "gives each connection, not each call, to one of them. 0: as many as there are cores to "
+        "use, by affinity and the container's quota.",
         click.IntRange(min=0),
         group=RUNNING,
     )

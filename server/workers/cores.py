@@ -13,7 +13,8 @@ def usable_cores(cgroups: Path = CGROUPS, membership: Path = MEMBERSHIP) -> int:
     """Return the cores of the affinity mask, or of the tightest quota above this process if that is
     less; a part of a core is left out, and 1 is the least.
     """
-    cores = float(len(os.sched_getaffinity(0)))
+    has_mask = hasattr(os, "sched_getaffinity")
+    cores = float(len(os.sched_getaffinity(0)) if has_mask else os.cpu_count() or 1)
     for folder in _folders(cgroups, membership):
         for quota in (_quota_v2(folder), _quota_v1(folder)):
             if quota is not None:

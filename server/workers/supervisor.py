@@ -6,7 +6,6 @@ import signal
 import time
 from collections import deque
 from concurrent import futures
-from dataclasses import dataclass
 
 import structlog
 
@@ -19,6 +18,7 @@ from server.workers.families import Families
 from server.workers.launch import Launched
 from server.workers.process import Worker
 from server.workers.signals import STOP
+from server.workers.slot import Slot
 
 log = structlog.get_logger()
 
@@ -29,27 +29,8 @@ PING_SECONDS = 1.0
 SCRAPE_SECONDS = 1.0
 """How long a page of metrics waits for a worker."""
 
-STABLE_SECONDS = 10.0
-"""A worker that has answered calls for so long was well, and its end is nobody's fault."""
-
-MAX_FAILED_STARTS = 5
-BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 0.1, 10.0
-"""Before the second restart in a row, doubled for each further one; the first is at once."""
-
 END_SECONDS = 5.0
 """What a worker may take to end beyond its grace period."""
-
-
-@dataclass(slots=True)
-class Slot:
-    """A worker's place: who has it, who is to have it next, and how often it went wrong lately."""
-
-    number: int
-    worker: Worker | None
-    successor: Worker | None = None
-    crashes: int = 0
-    failed_starts: int = 0
-    restart_time: float = 0.0
 
 
 class Supervisor:
@@ -100,8 +81,9 @@ class Supervisor:
         return [*(worker for worker in held if worker is not None), *self._leaving]
 
     def _ready(self) -> list[Worker]:
-        """Return the workers that answer calls."""
-        return [s.worker for s in self._slots if s.worker and s.worker.ready_time is not None]
+        """Return the workers that answer calls; for any thread."""
+        held = [slot.worker for slot in self._slots]
+        return [worker for worker in held if worker is not None and worker.ready_time is not None]
 
     def _turn(self) -> None:
         """Wait for something to happen, for a tick at most, and see to it."""
@@ -140,7 +122,7 @@ class Supervisor:
         try:
             worker = process.start(slot.number, self._settings)
         except OSError as error:
-            self._put_off(slot, "failed", f"can't start a process: {error.strerror}")
+            self._put_off(slot, None, "failed", f"can't start a process: {error.strerror}")
             return None
         self._selector.register(worker.control, selectors.EVENT_READ, worker)
         return worker
@@ -215,12 +197,6 @@ class Supervisor:
         slot.worker, slot.successor = slot.successor, None
         if worker.error and not self._is_serving:
             raise StartupError(worker.error)
-        if worker.ready_time is None:
-            slot.failed_starts += 1
-        else:
-            slot.failed_starts = 0
-            if time.monotonic() - worker.ready_time > STABLE_SECONDS:
-                slot.crashes = 0
         if worker.hung:
             reason = "hung"
         elif worker.error:
@@ -228,19 +204,16 @@ class Supervisor:
         else:
             reason = "killed" if exit_code < 0 else "exited"
         end = f"signal {-exit_code}" if exit_code < 0 else f"exit code {exit_code}"
-        self._put_off(slot, reason, worker.error or f"it ended with {end}")
+        self._put_off(slot, worker.ready_time, reason, worker.error or f"it ended with {end}")
 
-    def _put_off(self, slot: Slot, reason: str, error: str) -> None:
+    def _put_off(self, slot: Slot, ready_time: float | None, reason: str, error: str) -> None:
         """Plan a restart; raises StartupError when there were too many and nobody serves."""
-        if slot.failed_starts >= MAX_FAILED_STARTS and not self._ready():
+        delay = slot.note_end(ready_time)
+        if slot.is_hopeless and not self._ready():
             raise StartupError(
                 f"worker {slot.number} could not be started {slot.failed_starts} times in a row; "
                 f"the last time: {error}"
             )
-        slot.crashes += 1
-        doubled = BACKOFF_SECONDS * 2.0 ** (slot.crashes - 2)
-        delay = min(doubled, MAX_BACKOFF_SECONDS) if slot.crashes > 1 else 0.0
-        slot.restart_time = time.monotonic() + delay
         metrics.RESTARTS.labels(reason).inc()
         log.warning(
             "worker ended", worker=slot.number, reason=reason, error=error, restart_seconds=delay

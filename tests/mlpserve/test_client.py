@@ -206,8 +206,9 @@ def test_unavailable_is_tried_four_times(n_images: int) -> None:
     assert lengths == [n_images * 784] * 4
 
 
-def test_call_survives_a_short_absence() -> None:
-    refusal = refuse(grpc.StatusCode.UNAVAILABLE, "not now")
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED])
+def test_call_survives_a_short_absence(code: grpc.StatusCode) -> None:
+    refusal = refuse(code, "not now")
     calls: list[None] = []
 
     def answer(request: classifier_pb2.PredictRequest, context: grpc.ServicerContext) -> Any:

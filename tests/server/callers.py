@@ -1,71 +1,90 @@
-"""Callers that call without a pause, and what became of their calls."""
+"""Calls without a pause over several connections, with the library's client, and their count."""
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import numpy as np
-
+from exporter.mnist import Labels
+from exporter.network import Batch
 from mlpserve import Client, MlpserveError
-from tests.server.waiting import wait_for
 
-BLACK = np.zeros(784, np.uint8)
-CALLS_PER_CONNECTION = 3
-OPTIONS = {
-    # What fails must show, and each client have a connection of its own.
-    "grpc.enable_retries": 0,
-    "grpc.use_local_subchannel_pool": 1,
-}
+PATIENCE_SECONDS = 60.0
+
+OWN_CONNECTION = {"grpc.use_local_subchannel_pool": 1}
+"""Without it, clients of one process share a connection."""
 
 
 @dataclass(slots=True)
 class Counts:
-    """Calls by what became of them."""
+    """What became of the calls of one connection."""
 
     sent: int = 0
     answered: int = 0
-    failed: list[str] = field(default_factory=list)
+    wrong: int = 0
+    failed: list[MlpserveError] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Load:
+    """All connections' counts."""
+
+    each: list[Counts]
+    over: threading.Event = field(default_factory=threading.Event)
 
     @property
-    def lost(self) -> int:
-        return self.sent - self.answered - len(self.failed)
+    def answered(self) -> int:
+        """Calls that have their answer."""
+        return sum(counts.answered for counts in self.each)
 
-    def wait_for_more(self, calls: int) -> None:
-        """Return when as many more calls have been answered, or one has failed."""
-        enough = self.answered + calls
-        wait_for(lambda: self.answered >= enough or bool(self.failed))
+    def go_on(self, calls: int) -> None:
+        """Wait for as many more answers."""
+        wanted, end = self.answered + calls, time.monotonic() + PATIENCE_SECONDS
+        while self.answered < wanted:
+            assert time.monotonic() < end, self.each
+            time.sleep(0.01)
+
+    def check(self) -> None:
+        """Fail unless each call sent has its right answer."""
+        assert [counts.failed for counts in self.each] == [[] for _ in self.each]
+        assert sum(counts.wrong for counts in self.each) == 0
+        assert sum(counts.sent for counts in self.each) == self.answered > 0
 
 
 @contextlib.contextmanager
-def load(connect: Callable[[], Client], callers: int = 3) -> Iterator[Counts]:
-    """Call with clients, a new one for every few calls, until the block ends."""
-    counts, lock, stop = Counts(), threading.Lock(), threading.Event()
+def load(
+    address: str, digits: tuple[Batch, Labels], connections: int, *, reconnect: bool = False
+) -> Iterator[Load]:
+    """Call until the block ends; with `reconnect` over a new connection each time."""
+    images, _ = digits
+    with Client(address) as client:
+        expected = client.predict(images[:10]).labels
+    running = Load([Counts() for _ in range(connections)])
 
-    def call(client: Client) -> None:
-        with lock:
+    def call(counts: Counts) -> None:
+        client = Client(address, options=OWN_CONNECTION)
+        while not running.over.is_set():
+            index = counts.sent % 10
             counts.sent += 1
-        try:
-            client.predict(BLACK, timeout_seconds=30)
-        except MlpserveError as error:
-            with lock:
-                counts.failed.append(str(error))
-        else:
-            with lock:
+            try:
+                label = client.predict(images[index]).labels[0]
+            except MlpserveError as error:
+                counts.failed.append(error)
+            else:
                 counts.answered += 1
+                counts.wrong += label != expected[index]
+            if reconnect:
+                client.close()
+                client = Client(address, options=OWN_CONNECTION)
+        client.close()
 
-    def run() -> None:
-        while not stop.is_set():
-            with connect() as client:
-                for _ in range(CALLS_PER_CONNECTION):
-                    call(client)
-
-    threads = [threading.Thread(target=run) for _ in range(callers)]
+    threads = [threading.Thread(target=call, args=(counts,)) for counts in running.each]
     for thread in threads:
         thread.start()
     try:
-        yield counts
+        yield running
     finally:
-        stop.set()
+        running.over.set()
         for thread in threads:
             thread.join()

@@ -48,6 +48,6 @@ def own_repository(repository: Path, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(scope="session")
 def pair(own_repository: Path) -> Iterator[ServerProcess]:
     """A server of two workers, which tests may kill: others take their places."""
-    arguments = ("--workers", "2", "--worker-timeout-seconds", "3")
+    arguments = ("--workers", "2", "--worker-timeout-seconds", "5")
     with start_server(own_repository, *arguments) as running:
         yield running

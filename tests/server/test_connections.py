@@ -21,8 +21,8 @@ from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.errors import StartupError
 from server.rpc import connections
 from tests.server import http2
-from tests.server.callers import BLACK, OPTIONS
 from tests.server.calls import error_info, predict
+from tests.server.connecting import BLACK, OPTIONS
 from tests.server.scrape import value
 from tests.server_process import ServerProcess, start_server
 

@@ -10,8 +10,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from exporter.mnist import Labels
 from exporter.network import Batch
 from mlpserve.v1.classifier_pb2 import PredictRequest
+from tests.server.callers import load
 from tests.server.calls import predict
-from tests.server.load import load
 from tests.server.scrape import value
 from tests.server_process import ServerProcess, start_server
 

@@ -17,9 +17,9 @@ LABELS = [7, 2, 1, 0, 4, 1, 4]
 CALLS_BEFORE_THE_SIGNAL = 400
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(("number", "workers"), [(signal.SIGTERM, "2"), (signal.SIGINT, "1")])
 def test_signal_under_load_loses_no_accepted_call(
-    repository: Path, digits: tuple[Batch, Labels], number: signal.Signals
+    repository: Path, digits: tuple[Batch, Labels], number: signal.Signals, workers: str
 ) -> None:
     answered: list[tuple[int, int]] = []
     refused: list[grpc.StatusCode] = []
@@ -27,7 +27,7 @@ def test_signal_under_load_loses_no_accepted_call(
 
     def call_until_refused(caller: int) -> None:
         request = PredictRequest(pixels=digits[0][caller]).SerializeToString()
-        options = [("grpc.enable_retries", 0)]
+        options = [("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1)]
         with grpc.insecure_channel(server.grpc_address, options=options) as channel:
             call = predict_method(channel)
             while True:
@@ -40,7 +40,7 @@ def test_signal_under_load_loses_no_accepted_call(
                     enough.set()
 
     callers = range(len(LABELS))
-    with start_server(repository) as server:
+    with start_server(repository, "--workers", workers) as server:
         threads = [threading.Thread(target=call_until_refused, args=(n,)) for n in callers]
         for thread in threads:
             thread.start()

@@ -17,8 +17,8 @@ from mlpserve import Client, MlpserveError, Tls, Unavailable
 from server.certificates import expiry, read_certificate
 from server.errors import StartupError
 from tests.server import certificate
-from tests.server.callers import BLACK, OPTIONS, load
 from tests.server.certificate import Certificate
+from tests.server.connecting import BLACK, OPTIONS, load
 from tests.server.scrape import value
 from tests.server.waiting import wait_for
 from tests.server_process import ServerProcess, run_to_end, start_server

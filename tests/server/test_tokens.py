@@ -21,8 +21,8 @@ from mlpserve.v1 import admin_pb2, admin_pb2_grpc
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.errors import StartupError
 from server.tokens import read_tokens
-from tests.server.callers import BLACK, OPTIONS, load
 from tests.server.calls import PREDICT, error_info
+from tests.server.connecting import BLACK, OPTIONS, load
 from tests.server.scrape import value
 from tests.server.waiting import wait_for
 from tests.server_process import ServerProcess, start_server

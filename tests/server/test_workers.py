@@ -19,8 +19,8 @@ from exporter.network import Batch
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.errors import StartupError
 from server.workers.ports import claim
+from tests.server.callers import load
 from tests.server.calls import predict
-from tests.server.load import load
 from tests.server.scrape import by_worker, value
 from tests.server_process import (
     ROOT,
@@ -280,16 +280,23 @@ def test_workers_die_with_their_parent(repository: Path) -> None:
         wait_until(lambda: not any(map(is_alive, pids)))
 
 
-def test_workers_that_still_start_die_with_their_parent(repository: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "exit_code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 0)]
+)
+def test_workers_that_still_start_end_with_their_parent(
+    repository: Path, tmp_path: Path, number: signal.Signals, exit_code: int
+) -> None:
     mark = tmp_path / "started"
     slow = (
         "import pathlib, sys, time\nif 'server.worker' in sys.orig_argv:\n"
         f"    pathlib.Path({str(mark)!r}).touch()\n    time.sleep(2)\n"
     )
     (tmp_path / "sitecustomize.py").write_text(slow)
-    arguments = command("--repository", str(repository))
+    arguments = command("--repository", str(repository), "--workers", "2")
     with subprocess.Popen(arguments, cwd=ROOT, env=environment(PYTHONPATH=str(tmp_path))) as parent:
         wait_until(mark.exists)
-        (pid,) = ServerProcess(parent).workers
-        parent.kill()
-    wait_until(lambda: not is_alive(pid))
+        pids = ServerProcess(parent).workers
+        parent.send_signal(number)
+        assert parent.wait(60) == exit_code
+    assert pids
+    wait_until(lambda: not any(map(is_alive, pids)))
