@@ -1,5 +1,7 @@
 """Puts the parts of a worker together: settings in, answered calls out."""
 
+import structlog
+
 from server import memory
 from server.following import Reloader
 from server.loading import Loader
@@ -8,6 +10,8 @@ from server.reloading import Reloads
 from server.repository import Models
 from server.rpc.endpoint import Endpoint
 from server.settings import Settings
+
+log = structlog.get_logger()
 
 
 class Server:
@@ -48,6 +52,7 @@ class Server:
 
     def reload(self) -> None:
         """Read again what may have changed on disk; the parent passes SIGHUP on as this."""
+        log.info("reloading")
         self._reloads.run()
 
     def stop(self) -> None:

@@ -188,9 +188,10 @@ def test_message_that_does_not_arrive_holds_up_nobody_for_long(models: Path, lan
 
 def test_memory_is_bounded_whatever_is_sent(models: Path) -> None:
     images = 2048
+    # One thread, since without the lane each would run the model, in memory of its own.
+    limits = ["--max-arriving-messages", "4", "--max-queued-images", "8192", "--threads", "1"]
     with (
-        # One thread, since without the lane each would run the model, in memory of its own.
-        start_server(models, "--max-queued-images", "8192", "--threads", "1") as server,
+        start_server(models, *limits) as server,
         grpc.insecure_channel(
             server.grpc_address, options=[("grpc.max_send_message_length", -1)]
         ) as channel,
