@@ -48,6 +48,9 @@ CHANNEL_OPTIONS: Mapping[str, int | str] = {
     # A restarted server is found again within a second; the default waits up to two minutes.
     "grpc.initial_reconnect_backoff_ms": 100,
     "grpc.max_reconnect_backoff_ms": 1_000,
+    # What a connection may take to be made. The default, 20 s, outlasts a call's time when a server
+    # that stops accepts a connection and never greets it.
+    "grpc.min_reconnect_backoff_ms": 3_000,
     # By default servers hang up on who pings more than once in 300 s, or without a call.
     "grpc.keepalive_time_ms": 330_000,
     "grpc.keepalive_timeout_ms": 20_000,
