@@ -91,7 +91,7 @@ def read_integer(fields: Iterable[Field], number: int) -> int:
     for found, _, value in fields:
         if found == number and isinstance(value, int):
             last = value
-    return as_integer(last)
+    return last - (1 << 64) if last >> 63 else last
 
 
 def read_contents(fields: Iterable[Field], number: int) -> list[memoryview]:
@@ -155,18 +155,6 @@ def read_integers(fields: Iterable[Field], number: int) -> npt.NDArray[np.int64]
 def joined(chunks: Sequence[memoryview]) -> memoryview:
     """Return the chunks of a packed field as one; the only chunk is not copied."""
     return chunks[0] if len(chunks) == 1 else memoryview(b"".join(chunks))
-
-
-def as_integer(value: int | memoryview | None) -> int:
-    """Return a field's value as int64; 0 when it is absent or of another wire type."""
-    if not isinstance(value, int):
-        return 0
-    return value - (1 << 64) if value >> 63 else value
-
-
-def as_content(value: int | memoryview | None) -> memoryview:
-    """Return a field's value as bytes; empty when it is absent or of another wire type."""
-    return value if isinstance(value, memoryview) else memoryview(b"")
 
 
 def _decode_varints(groups: npt.NDArray[np.uint8], number: int) -> npt.NDArray[np.int64]:
