@@ -10,7 +10,12 @@ from types import TracebackType
 
 import structlog
 
+from server.sampling import Bound
+
 log = structlog.get_logger()
+
+TRACEBACKS = 20
+"""Lines with tracebacks in a second: what fails in one call may fail in each."""
 
 
 def configure_logs(level: str, style: str, **context: object) -> None:
@@ -24,7 +29,17 @@ def configure_logs(level: str, style: str, **context: object) -> None:
     ) -> structlog.typing.EventDict:
         return {**event, **context}
 
+    tracebacks = Bound(TRACEBACKS, _tell_left_out)
+
+    def bound_tracebacks(
+        _logger: object, _method: str, event: structlog.typing.EventDict
+    ) -> structlog.typing.EventDict:
+        if event.get("exc_info") and not tracebacks.allows():
+            raise structlog.DropEvent
+        return event
+
     first: list[structlog.typing.Processor] = [
+        bound_tracebacks,
         add_context,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -63,6 +78,10 @@ def _renderers(style: str) -> list[structlog.typing.Processor]:
         structlog.processors.ExceptionRenderer(transformer),
         structlog.processors.JSONRenderer(),
     ]
+
+
+def _tell_left_out(lines: int) -> None:
+    log.error("errors left out, as there were too many", lines=lines)
 
 
 def _log_uncaught(
