@@ -30,6 +30,7 @@ from server.errors import (
 from server.model import Model
 from server.observed import Version
 from server.prediction import Run
+from server.record import Record, note_run
 from server.repository import Models
 from server.request import FLOAT_BYTES, Request
 from server.shadowing import Answered, Shadow
@@ -70,6 +71,8 @@ class Call(Protocol):
     """Its number of images."""
     waiting_since: float
     """When it arrived, later by the time that reading took."""
+    record: Record | None
+    """Where to note what becomes of it, if anybody asks."""
 
     @property
     def read(self) -> Callable[[bytes], tuple[Request, memoryview]]:
@@ -273,7 +276,7 @@ class Batcher:
         waiting = [call for call in calls if not call.cancelled and call.deadline > now]
         if len(waiting) < len(calls):
             for call in calls:
-                drop(call, now)
+                drop(call, model, now)
             if not waiting:
                 return
             calls = waiting
@@ -290,9 +293,10 @@ class Batcher:
         metrics.RUN.observe(ran - begin, len(calls))
         line.counts.count_run(len(calls), len(run.batch))
         self._see(line, calls, run)
-        begin = time.perf_counter()
+        encode_begin = time.perf_counter()
+        note_run(calls, model, len(run.batch), begin, ran, encode_begin)
         answer(calls, run)
-        metrics.ENCODE.observe(time.perf_counter() - begin, len(calls))
+        metrics.ENCODE.observe(time.perf_counter() - encode_begin, len(calls))
         models = self.models
         if models is not None and models.are_shadowed:
             self._offer(models, calls, run)
@@ -340,17 +344,25 @@ def answer(calls: Sequence[Call], run: Run) -> None:
         calls, prediction.split(run, [call.size for call in calls]), errors, strict=False
     ):
         if error is not None:
+            if call.record is None:
+                call.record = Record(model=run.model, images=call.size)
             refuse(call, error)
         else:
             call.answer(call.request.write(found))
 
 
-def drop(call: Call, now: float) -> None:
+def drop(call: Call, model: Model, now: float) -> None:
     """Refuse a call if nobody waits for it any more."""
+    error: RequestError
     if call.cancelled:
-        refuse(call, Cancelled("cancelled", "the caller has left"))
+        error = Cancelled("cancelled", "the caller has left")
     elif call.deadline <= now:
-        refuse(call, Expired("deadline", "the call's time was over before the model ran"))
+        error = Expired("deadline", "the call's time was over before the model ran")
+    else:
+        return
+    call.record = call.record or Record()
+    call.record.predict(model, call.size)
+    refuse(call, error)
 
 
 def refuse(call: Call, error: Exception) -> None:
@@ -363,7 +375,6 @@ def note_refusal(error: Exception) -> None:
     """Count an error that ends a call, by its reason."""
     if isinstance(error, RequestError):
         metrics.REJECTED.labels(error.reason).inc()
-        log.debug("request rejected", reason=error.reason, message=error.message)
     else:
         metrics.REJECTED.labels("internal").inc()
 
