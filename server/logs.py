@@ -39,20 +39,20 @@ def configure_logs(level: str, style: str, **context: object) -> None:
         return event
 
     first: list[structlog.typing.Processor] = [
-        bound_tracebacks,
         add_context,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     last = _renderers(style)
     structlog.configure(
-        processors=[*first, *last],
+        processors=[bound_tracebacks, *first, *last],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         # A line is written at once, so that the lines of several processes do not mix.
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(lambda record: not record.exc_info or tracebacks.allows())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
