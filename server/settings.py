@@ -253,8 +253,8 @@ class Settings:
     )
     log_calls: float = _option(
         0.01,
-        "Share of the calls that are logged, 0 to 1. Those that end with an error always are, up "
-        "to 20 a second.",
+        "Share of the calls that are logged, 0 to 1. Those that end with an error are as well, up "
+        "to 20 a second in each worker.",
         click.FloatRange(0, 1),
         group=LOGS,
     )

@@ -187,7 +187,8 @@ def _tell_left_out(calls: int) -> None:
 
 
 def _is_request_id(text: str) -> bool:
-    return 0 < len(text) <= LONGEST_REQUEST_ID and text.isprintable()
+    # What is no ASCII may come, in the hands of some libraries, and gRPC would not send it back.
+    return 0 < len(text) <= LONGEST_REQUEST_ID and text.isascii() and text.isprintable()
 
 
 def _trace_id(record: Record) -> str:

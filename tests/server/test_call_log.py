@@ -1,5 +1,6 @@
 """The lines of calls: which there are, what they say, and what they never do."""
 
+import json
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,13 +12,16 @@ import pytest
 
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.v1.classifier_pb2 import ListModelsRequest, PredictRequest
+from tests.server import http2
 from tests.server.calls import PREDICT, predict, predict_method, raw_method
 from tests.server.scrape import value
-from tests.server.test_stream import stream_method
+from tests.server.test_stream import STREAM, stream_method
 from tests.server.waiting import wait_for
-from tests.server_process import ServerProcess, start_server
+from tests.server_process import ROOT, ServerProcess, start_server
 
 ONE = PredictRequest(pixels_u8=bytes(784)).SerializeToString()
+LIST_MODELS = "/mlpserve.v1.Classifier/ListModels"
+HEALTH = "/grpc.health.v1.Health/Check"
 INFER = "/inference.GRPCInferenceService/ModelInfer"
 
 
@@ -81,14 +85,28 @@ def test_a_line_says_what_became_of_a_call(logging: ServerProcess, connected: gr
     assert name_told(call) == "a 3"
 
 
+def test_lines_are_as_documented(logging: ServerProcess, connected: grpc.Channel) -> None:
+    page = (ROOT / "docs" / "observability.md").read_text()
+    fine, failed = (json.loads(line) for line in page.splitlines() if line.startswith("{"))
+    predict_method(connected)(ONE, **named("fine"))
+    with pytest.raises(grpc.RpcError):
+        predict_method(connected)(
+            PredictRequest(pixels_u8=b"1").SerializeToString(),
+            metadata=(("x-request-id", "failed"), ("traceparent", f"00-{'1' * 32}-{'1' * 16}-00")),
+        )
+    for example, line in ((fine, line_of(logging, "fine")), (failed, line_of(logging, "failed"))):
+        assert example.keys() == line.keys()
+        for word in ("event", "level", "method", "code", "reason"):
+            assert example.get(word) == line.get(word)
+
+
 def test_each_kind_of_method_has_lines(logging: ServerProcess, connected: grpc.Channel) -> None:
     infer = protocol.ModelInferRequest(model_name="digits", raw_input_contents=[bytes(1568)])
     infer.inputs.add(name="pixels", datatype="UINT8", shape=[2, 784])
-    health, list_models = "/grpc.health.v1.Health/Check", "/mlpserve.v1.Classifier/ListModels"
     for path, message, images in (
         (INFER, infer.SerializeToString(), 2),
-        (list_models, ListModelsRequest().SerializeToString(), None),
-        (health, b"", None),
+        (LIST_MODELS, ListModelsRequest().SerializeToString(), None),
+        (HEALTH, b"", None),
     ):
         _, call = raw_method(connected, path).with_call(message, **named(f"to {path}"))
         line = line_of(logging, f"to {path}")
@@ -112,6 +130,15 @@ def test_a_call_without_a_usable_name_gets_one(
         assert len(calls_of(logging)[before]["request_id"]) == 32
         # It would cost, and tell the caller nothing to search by.
         assert name_told(call) is None
+    # Python's gRPC would not send this, others do.
+    for foreign in ("naïve".encode(), b"\xff\xfe"):
+        before = len(calls_of(logging))
+        with http2.connect(logging.grpc_address) as connection:
+            end = connection.call(PREDICT, ONE, (b"x-request-id", foreign))
+        assert b"grpc-status\x010" in end
+        wait_for(lambda before=before: len(calls_of(logging)) > before)  # type: ignore[misc]
+        assert calls_of(logging)[before]["code"] == "OK"
+        assert calls_of(logging)[before]["request_id"].isalnum()
     longest = "x" * 128
     predict_method(connected)(ONE, **named(longest))
     assert line_of(logging, longest)["code"] == "OK"
@@ -136,8 +163,23 @@ BAD = {
         "model_not_found",
         "warning",
     ),
-    "health": ("/grpc.health.v1.Health/Check", b"\x0a\x01x", "NotFound", None, "warning"),
+    "health": (HEALTH, b"\x0a\x01x", "NotFound", None, "warning"),
 }
+
+
+def test_a_call_that_is_turned_away_has_a_line(repository: Path, tmp_path: Path) -> None:
+    tokens = tmp_path / "tokens"
+    tokens.write_text("caller: 0123456789abcdef0123456789abcdef\n")
+    with (
+        start_server(repository, "--tokens-file", str(tokens)) as server,
+        grpc.insecure_channel(server.grpc_address) as channel,
+    ):
+        for path in (PREDICT, LIST_MODELS, STREAM):
+            with pytest.raises(grpc.RpcError) as caught:
+                raw_method(channel, path)(b"", **named(f"no token {path}"))
+            line = line_of(server, f"no token {path}")
+            assert (line["code"], line["reason"]) == ("Unauthenticated", "no_token")
+            assert name_told(caught.value) == f"no token {path}"
 
 
 @pytest.mark.parametrize("what", BAD)
@@ -193,9 +235,9 @@ def test_a_crowd_of_errors_has_few_lines_and_their_number(repository: Path) -> N
     assert len(calls_of(server)) < 400
 
 
-LEVEL, FLOAT = 0x9D, 0.6180339887
-MARK = "618033"
-"""Floats of that level, negative or large ones too, have these digits; no other number here has."""
+LEVEL, FLOAT = 0x9D, 0.734512
+MARKS = ("734512", "734.512")
+"""The digits of that pixel, and of others that are too large or negative."""
 
 
 def marked_requests() -> Iterator[tuple[str, bytes]]:
@@ -210,31 +252,31 @@ def marked_requests() -> Iterator[tuple[str, bytes]]:
     yield PREDICT, levels
     for request in (
         PredictRequest(pixels=floats[1:]),
-        PredictRequest(pixels=[*floats[1:], 618.0339887]),
+        PredictRequest(pixels=[*floats[1:], 734.512]),
         PredictRequest(pixels=[*floats[1:], -FLOAT]),
         PredictRequest(pixels=[*floats[1:], float("nan")]),
         PredictRequest(pixels=floats, pixels_u8=levels),
         PredictRequest(pixels=floats * 101),
         PredictRequest(pixels=floats, model="small"),
-        PredictRequest(pixels=floats, model="0.6180339887 " * 9),
-        PredictRequest(pixels=floats, version=618033),
-        PredictRequest(pixels=floats, label="0.6180339887"),
+        PredictRequest(pixels=floats, model="0.734512 " * 9),
+        PredictRequest(pixels=floats, version=734512),
+        PredictRequest(pixels=floats, label="0.734512"),
     ):
         yield PREDICT, request.SerializeToString()
     raw = np.full(784, FLOAT, "<f4").tobytes()
     for name, datatype, shape, content in (
-        ("0.6180339887", "FP32", [1, 784], raw),
-        ("pixels", "0.6180339887", [1, 784], raw),
-        ("pixels", "FP32", [618033], raw),
-        ("pixels", "FP32", [1, 784], raw[:-4] + struct.pack("<f", 618.0339887)),
+        ("0.734512", "FP32", [1, 784], raw),
+        ("pixels", "0.734512", [1, 784], raw),
+        ("pixels", "FP32", [734512], raw),
+        ("pixels", "FP32", [1, 784], raw[:-4] + struct.pack("<f", 734.512)),
         ("pixels", "UINT8", [1, 784], raw),
     ):
         infer = protocol.ModelInferRequest(model_name="digits", raw_input_contents=[content])
         infer.inputs.add(name=name, datatype=datatype, shape=shape)
         yield INFER, infer.SerializeToString()
-    infer = protocol.ModelInferRequest(model_name="digits", model_version="0.6180339887")
+    infer = protocol.ModelInferRequest(model_name="digits", model_version="0.734512")
     tensor = infer.inputs.add(name="pixels", datatype="UINT8", shape=[1, 784])
-    tensor.contents.uint_contents.extend([618033] * 784)
+    tensor.contents.uint_contents.extend([734512] * 784)
     yield INFER, infer.SerializeToString()
 
 
@@ -252,8 +294,10 @@ def test_no_line_holds_pixels(logging: ServerProcess, connected: grpc.Channel) -
         assert line_of(logging, f"marked {index}")
     assert codes[:2] == [grpc.StatusCode.OK] * 2
     assert grpc.StatusCode.OK not in codes[2:]
-    lines = str(logging.log)
-    assert MARK not in lines
-    # As bytes, in any of the ways in which Python shows them.
-    for shown in ("\\x9d\\x9d", "157, 157", "9d9d", struct.pack("<f", FLOAT).hex()):
-        assert shown not in lines
+    numbers_of_ours = {"timestamp", "seconds", "request_id"}
+    said = str(
+        [{k: v for k, v in line.items() if k not in numbers_of_ours} for line in logging.log]
+    )
+    # As numbers, and as bytes in any of the ways in which Python shows them.
+    for shown in (*MARKS, "\\x9d\\x9d", "157, 157", "9d9d", struct.pack("<f", FLOAT).hex()):
+        assert shown not in said
