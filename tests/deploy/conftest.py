@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy import manifests
+from tests.deploy.envoy import unpack_envoy
 from tests.deploy.manifests import Manifest
 
 
@@ -12,6 +13,12 @@ from tests.deploy.manifests import Manifest
 def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A kubectl, which needs no cluster to build manifests."""
     return manifests.unpack_kubectl(tmp_path_factory.mktemp("kubectl"))
+
+
+@pytest.fixture(scope="session")
+def envoy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Envoy's program."""
+    return unpack_envoy(tmp_path_factory.mktemp("envoy"))
 
 
 @pytest.fixture(scope="session")

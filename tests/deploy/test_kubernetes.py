@@ -36,6 +36,9 @@ def validate(manifests: Iterable[Manifest], folder: Path) -> None:
 
 def test_kubernetes_takes_them(built: Built, tmp_path: Path) -> None:
     everything = [m for name in EVERYTHING for m in built[name] if not is_custom(m)]
+    # What KServe makes a pod of.
+    runtime = {"containers": the(built["kserve"], "ServingRuntime")["spec"]["containers"]}
+    everything.append({"apiVersion": "v1", "kind": "Pod", "metadata": {}, "spec": runtime})
     assert {"Deployment", "HorizontalPodAutoscaler", "Job"} <= {m["kind"] for m in everything}
     validate(everything, tmp_path)
 
