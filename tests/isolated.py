@@ -1,4 +1,4 @@
-"""Runs Python with the packages of one lock alone: those that fit beside no other."""
+"""Runs Python, or programs, of one lock alone: packages that fit beside no other, or are large."""
 
 import subprocess
 import sys
@@ -6,21 +6,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-UV = Path(sys.executable).with_name("uv")
 
 
 def run(lock: str, arguments: Sequence[str | Path]) -> None:
     """Run `python ARGUMENTS` with what requirements/LOCK.txt holds; raises CalledProcessError."""
+    uv = Path(sys.executable).with_name("uv")
     environment = ["--no-project", "--isolated", "--python", sys.executable]
     requirements = ["--with-requirements", str(ROOT / "requirements" / f"{lock}.txt")]
     subprocess.run(
-        [UV, "run", "--quiet", *environment, *requirements, "python", *arguments], check=True
+        [uv, "run", "--quiet", *environment, *requirements, "python", *arguments], check=True
     )
 
 
-def unpack(lock: str, folder: Path) -> None:
-    """Put what requirements/LOCK.txt holds into a folder, for the programs that come with it."""
-    locked = str(ROOT / "requirements" / f"{lock}.txt")
-    requirements = ["--no-deps", "--require-hashes", "--requirements", locked]
-    place = ["--python", sys.executable, "--target", str(folder)]
-    subprocess.run([UV, "pip", "install", "--quiet", *place, *requirements], check=True)
+def install(lock: str, folder: Path) -> Path:
+    """Put what requirements/LOCK.txt holds into a new virtual environment and return the folder of
+    its programs; raises CalledProcessError.
+    """
+    uv = Path(sys.executable).with_name("uv")
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
+    requirements = ROOT / "requirements" / f"{lock}.txt"
+    options = ["--quiet", "--require-hashes", "--python", str(folder / "bin" / "python")]
+    subprocess.run([uv, "pip", "sync", *options, requirements], check=True)
+    return folder / "bin"

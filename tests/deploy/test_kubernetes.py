@@ -106,7 +106,7 @@ def test_pods_are_restricted(built: Built, name: str) -> None:
     assert [c["securityContext"] for c in containers(pod)] == [CONFINED] * len(containers(pod))
     assert {kind for volume in pod["volumes"] for kind in volume} - {"name"} <= VOLUMES
     assert not pod.keys() & {"hostNetwork", "hostPID", "hostIPC"}
-    assert f"--uid {USER}" in (ROOT / "Dockerfile").read_text()
+    assert f"USER {USER}" in (ROOT / "Dockerfile").read_text()
 
 
 @pytest.mark.parametrize("name", PODS)
