@@ -1,7 +1,7 @@
 """The fields of custom resources that deploy/ uses, which no schema at hand knows.
 
-From the definitions of Prometheus operator 0.86 and Gateway API 1.4. `[]` stands for the elements
-of a list and `*` for any name.
+From the definitions of Prometheus operator 0.86, Gateway API 1.4 and cert-manager 1.19. `[]` stands
+for the elements of a list and `*` for any name.
 """
 
 from collections.abc import Iterator
@@ -30,6 +30,14 @@ FIELDS = {
         "spec.groups[].rules[].keep_firing_for",
         "spec.groups[].rules[].labels.*",
         "spec.groups[].rules[].annotations.*",
+    },
+    ("cert-manager.io/v1", "Certificate"): {
+        "spec.secretName",
+        "spec.issuerRef.kind",
+        "spec.issuerRef.name",
+        "spec.duration",
+        "spec.renewBefore",
+        "spec.dnsNames[]",
     },
     ("gateway.networking.k8s.io/v1", "GRPCRoute"): {
         "spec.parentRefs[].name",

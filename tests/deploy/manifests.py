@@ -17,7 +17,7 @@ Manifest: TypeAlias = dict[str, Any]
 
 KUBERNETES = ROOT / "deploy" / "kubernetes"
 OVERLAYS = ("dev", "production")
-OPTIONS = ("scale-on-calls", "gateway", "models-from-image", "models-from-volume")
+OPTIONS = ("scale-on-calls", "tls", "gateway", "models-from-image", "models-from-volume")
 """Components that the production overlay leaves to choose from."""
 
 BUILT = (*OVERLAYS, *OPTIONS, "kserve")

@@ -20,7 +20,7 @@ CONFINED = {
     "readOnlyRootFilesystem": True,
     "capabilities": {"drop": ["ALL"]},
 }
-VOLUMES = {"emptyDir", "image", "persistentVolumeClaim"}
+VOLUMES = {"emptyDir", "image", "persistentVolumeClaim", "secret"}
 """Those in use, all of which the restricted profile allows."""
 
 Built = dict[str, list[Manifest]]
@@ -61,7 +61,7 @@ def test_custom_resources_have_known_fields(built: Built) -> None:
         for manifest in built[name]
         if is_custom(manifest) and not manifest["apiVersion"].startswith(kserve)
     ]
-    assert {"PodMonitor", "GRPCRoute"} <= {manifest["kind"] for manifest in custom}
+    assert {"PodMonitor", "GRPCRoute", "Certificate"} <= {manifest["kind"] for manifest in custom}
     assert [unknown_fields(manifest) for manifest in custom] == [set()] * len(custom)
     monitor = the(built["production"], "PodMonitor")
     assert unknown_fields(monitor | {"spec": {"joblabel": "a"}}) == {"spec.joblabel"}
@@ -122,9 +122,8 @@ def test_the_namespace_enforces_it(built: Built, name: str) -> None:
 def test_models_come_from_where_the_component_says(built: Built) -> None:
     sources = {name: the(built[name], "Deployment")["spec"]["template"]["spec"] for name in PODS}
     for name, pod in sources.items():
-        (volume,) = pod["volumes"]
-        (mount,) = pod["containers"][0]["volumeMounts"]
-        assert mount["readOnly"] is True
+        (volume,) = (volume for volume in pod["volumes"] if volume["name"] == "models")
+        assert all(mount["readOnly"] for mount in pod["containers"][0]["volumeMounts"])
         kinds = {"models-from-image": "image", "models-from-volume": "persistentVolumeClaim"}
         assert volume.keys() == {"name", kinds.get(name, "emptyDir")}
         assert bool(pod["initContainers"]) is (name not in kinds)

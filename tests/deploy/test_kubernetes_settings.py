@@ -53,9 +53,17 @@ def test_probes_ask_for_what_the_server_answers(built: Built, name: str) -> None
     container = server_of(built[name])
     service = inference.SERVICE if name == "kserve" else classifier.SERVICE
     (port,) = (p["containerPort"] for p in container["ports"] if p["name"] in ("grpc", "h2c"))
-    assert container["livenessProbe"]["grpc"] == {"port": port}
-    for probe in ("startupProbe", "readinessProbe"):
-        assert container[probe]["grpc"] == {"port": port, "service": service}
+    ready: Manifest = {"grpc": {"port": port, "service": service}}
+    live: Manifest = {"grpc": {"port": port}}
+    if name == "tls":
+        ready, live = ({"httpGet": {"path": p, "port": "http"}} for p in ("/readyz", "/healthz"))
+    for probe, asked in (
+        ("startupProbe", ready),
+        ("readinessProbe", ready),
+        ("livenessProbe", live),
+    ):
+        found = container[probe]
+        assert {key: found[key] for key in found.keys() & {"grpc", "httpGet"}} == asked
     # The server has had the time to replace a worker that hangs.
     liveness = container["livenessProbe"]
     patience = liveness["periodSeconds"] * liveness["failureThreshold"]
@@ -88,6 +96,25 @@ def test_workers_fit_the_quota(built: Built, name: str, tmp_path: Path) -> None:
     arriving = messages * 2 * setting(container, "max_message_bytes")
     assert limits["memory"].endswith("Mi")
     assert IDLE_BYTES * workers + arriving <= int(limits["memory"][:-2]) * MIB
+
+
+def test_the_server_finds_the_certificate(built: Built) -> None:
+    container = server_of(built["tls"])
+    (pod,) = pod_specs(built["tls"])
+    (secret,) = (volume["secret"] for volume in pod["volumes"] if volume["name"] == "tls")
+    (mount,) = (mount for mount in container["volumeMounts"] if mount["name"] == "tls")
+    certificate = the(built["tls"], "Certificate")["spec"]
+    assert secret["secretName"] == certificate["secretName"]
+    # Others may not read the key, and the server, of whose group it is, has to.
+    assert secret["defaultMode"] == 0o440
+    variables = settings_of(container)
+    # The names that a Secret of this type has.
+    assert variables["MLPSERVE_TLS_CERTIFICATE"] == f"{mount['mountPath']}/tls.crt"
+    assert variables["MLPSERVE_TLS_KEY"] == f"{mount['mountPath']}/tls.key"
+    services = [m["metadata"]["name"] for m in built["tls"] if m["kind"] == "Service"]
+    namespace = the(built["tls"], "Namespace")["metadata"]["name"]
+    names = {n for service in services for n in (service, f"{service}.{namespace}.svc")}
+    assert set(certificate["dnsNames"]) == names
 
 
 def test_the_largest_batch_fits_a_message(built: Built) -> None:
