@@ -60,6 +60,7 @@ def load(
     *,
     reconnect: bool = False,
     retries: bool = True,
+    pause_seconds: float = 0.0,
 ) -> Iterator[Load]:
     """Call until the block ends; with `reconnect` over a new connection each time."""
     options = OWN_CONNECTION | {"grpc.enable_retries": int(retries)}
@@ -80,6 +81,8 @@ def load(
             else:
                 counts.answered += 1
                 counts.wrong += label != expected[index]
+            if pause_seconds:
+                time.sleep(pause_seconds)
             if reconnect:
                 client.close()
                 client = Client(address, options=options)
