@@ -1,11 +1,14 @@
 """Reads manifests and calls the server with KServe's client; run by test_kserve.
 
-`python kserve_calls.py ADDRESS MODEL MANIFESTS.json IMAGES.npy ANSWERS` writes what the server
-answered to ANSWERS.npz, and the fields of each manifest that KServe does not know to ANSWERS.json.
+`python kserve_calls.py ADDRESS MODEL MANIFESTS.json IMAGES.npy EXAMPLE.py ANSWERS` writes what the
+server answered to ANSWERS.npz, the fields of each manifest that KServe does not know to
+ANSWERS.json, and what the example printed to ANSWERS.txt.
 """
 
 import asyncio
+import contextlib
 import json
+import runpy
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,14 +54,16 @@ async def call(address: str, model: str, images: "np.ndarray[Any, Any]") -> dict
     return answers
 
 
-def main(address: str, model: str, manifests: str, images: str, answers: str) -> None:
-    """Write what is unknown and what was answered."""
+def main(address: str, model: str, manifests: str, images: str, example: str, answers: str) -> None:
+    """Write what is unknown, what was answered and what the example printed."""
     unknown = [
         sorted(unknown_fields(manifest, VERSIONS[manifest["apiVersion"]] + manifest["kind"]))
         for manifest in json.loads(Path(manifests).read_text())
     ]
     Path(f"{answers}.json").write_text(json.dumps(unknown))
     np.savez(f"{answers}.npz", **asyncio.run(call(address, model, np.load(images))))
+    with Path(f"{answers}.txt").open("w") as output, contextlib.redirect_stdout(output):
+        runpy.run_path(example)
 
 
 if __name__ == "__main__":

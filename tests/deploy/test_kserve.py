@@ -1,6 +1,7 @@
 """KServe knows its manifests, and its client gets what NumPy says from the server they start."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,10 @@ def arguments_of(built: Built, name: str, folder: Path) -> list[str]:
 def test_kserve_gets_what_numpy_says(
     built: Built, repository: Path, digits: tuple[Batch, Labels], tmp_path: Path
 ) -> None:
-    paths = [tmp_path / "manifests.json", tmp_path / "images.npy", tmp_path / "answers"]
+    names = ("manifests.json", "images.npy", "example.py", "answers")
+    paths = [tmp_path / name for name in names]
+    page = (ROOT / "docs" / "deploying-kubernetes.md").read_text()
+    (example,) = re.findall(r"```python\n(.*?)```", page.partition("## KServe")[2], re.DOTALL)
     runtime, service = (
         the(built["kserve"], kind) for kind in ("ServingRuntime", "InferenceService")
     )
@@ -40,8 +44,10 @@ def test_kserve_gets_what_numpy_says(
     arguments = arguments_of(built, name, repository)
     variables = settings_of(server_of(built["kserve"]))
     with start_server(repository, *arguments, **variables) as server:
+        paths[2].write_text(example.replace("localhost:8033", server.grpc_address))
         script = Path(__file__).with_name("kserve_calls.py")
         isolated.run("kserve", [script, server.grpc_address, name, *paths])
+    assert "'labels': array(" in (tmp_path / "answers.txt").read_text()
     unknown = json.loads((tmp_path / "answers.json").read_text())
     assert unknown == [[], [], ["minReplica", "storageURI"]]
     reference = network.load(ROOT / "exporter" / "weights" / "digits.npz").network

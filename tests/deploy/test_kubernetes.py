@@ -1,5 +1,6 @@
 """The manifests are what Kubernetes takes, and what its strictest rules for pods let in."""
 
+import re
 import subprocess
 import tomllib
 from collections.abc import Iterable
@@ -10,7 +11,7 @@ import yaml
 
 from tests import isolated
 from tests.deploy.custom_resources import is_custom, unknown_fields
-from tests.deploy.manifests import BUILT, PODS, Manifest, containers, pod_specs, the
+from tests.deploy.manifests import BUILT, KUBERNETES, PODS, Manifest, containers, pod_specs, the
 from tests.server_process import ROOT
 
 USER = 10001
@@ -131,3 +132,13 @@ def test_models_come_from_where_the_component_says(built: Built) -> None:
     claim = the(built["models-from-volume"], "PersistentVolumeClaim")["metadata"]["name"]
     for user in (pod, sources["models-from-volume"]):
         assert user["volumes"][0]["persistentVolumeClaim"]["claimName"] == claim
+
+
+def test_the_page_names_what_is_there() -> None:
+    page = (ROOT / "docs" / "deploying-kubernetes.md").read_text()
+    for path in re.findall(r"\b(?:tests/)?deploy/[\w/.-]*\w", page):
+        assert (ROOT / path).exists(), path
+    components = {folder.name for folder in (KUBERNETES / "components").iterdir()}
+    assert set(re.findall(r"^\| `([\w-]+)` \|", page, re.MULTILINE)) == components
+    overlay = (KUBERNETES / "overlays" / "production" / "kustomization.yaml").read_text()
+    assert set(re.findall(r"components/([\w-]+)", overlay)) == components
