@@ -57,7 +57,10 @@ def build(kubectl: Path, name: str, folder: Path) -> str:
     else:
         target = ROOT / "deploy" / name
     command = [str(kubectl), "kustomize", str(target)]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    ended = subprocess.run(command, capture_output=True, text=True)
+    # Nor a warning, such as that a field is deprecated.
+    assert (ended.returncode, ended.stderr) == (0, ""), ended.stderr
+    return ended.stdout
 
 
 def read(text: str) -> list[Manifest]:
