@@ -3,6 +3,7 @@
 import os
 import subprocess
 import tarfile
+import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -34,12 +35,14 @@ components: [{component}]
 
 def unpack_kubectl(folder: Path) -> Path:
     """Unpack kubectl into a folder and return its path."""
-    isolated.install("kubectl", folder / "venv")
-    (package,) = (folder / "venv").glob("lib/*/site-packages/aws_cdk/*/_jsii/*.tgz")
-    with tarfile.open(package) as tar:
-        tar.extract("package/lib/layer.zip", folder, filter="data")
-    with zipfile.ZipFile(folder / "package" / "lib" / "layer.zip") as layer:
-        kubectl = Path(layer.extract("kubectl/kubectl", folder))
+    # What it is wrapped in takes as much again, and isn't kept.
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        isolated.install("kubectl", Path(scratch) / "venv")
+        (package,) = Path(scratch).glob("venv/lib/*/site-packages/aws_cdk/*/_jsii/*.tgz")
+        with tarfile.open(package) as tar:
+            tar.extract("package/lib/layer.zip", scratch, filter="data")
+        with zipfile.ZipFile(f"{scratch}/package/lib/layer.zip") as layer:
+            kubectl = Path(layer.extract("kubectl/kubectl", folder))
     kubectl.chmod(0o755)
     return kubectl
 
