@@ -13,7 +13,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Status
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.v1.classifier_pb2 import ListModelsRequest, PredictRequest
 from tests.server.calls import PREDICT, predict_method, raw_method
-from tests.server.collector import SOON, Collector, attributes, collecting
+from tests.server.collector import SERVER, SOON, Collector, attributes, collecting
+from tests.server.scrape import by_worker
 from tests.server.test_stream import stream_method
 from tests.server.waiting import wait_for
 from tests.server_process import ServerProcess, run_to_end, start_server
@@ -150,31 +151,37 @@ def test_the_caller_decides(
     assert line["code"] == "OK"
 
 
-def test_calls_of_callers_who_have_not_decided_are_traced_at_the_rate(
+def test_each_worker_traces_at_the_rate_and_sends_all_spans_before_it_ends(
     repository: Path, collector: Collector
 ) -> None:
     arguments = ("--otlp-endpoint", collector.url, "--trace-sample-rate", "0.5", "--workers", "2")
-    variables = {**SOON, "OTEL_SERVICE_NAME": "its name"}
     before = len(collector.resources)
-    with start_server(repository, *arguments, **variables) as server:
-        for _ in range(8):
+    traces: list[str] = []
+    with start_server(repository, *arguments, OTEL_SERVICE_NAME="its name") as server:
+        workers = set(server.workers)
+
+        def make_calls() -> bool:
+            """Make 50 calls on a new connection; returns whether each worker has had some."""
             with grpc.insecure_channel(
                 server.grpc_address, options=[("grpc.use_local_subchannel_pool", 1)]
             ) as channel:
                 call = predict_method(channel)
-                told = [
-                    dict(call.with_call(ONE, timeout=30)[1].trailing_metadata()) for _ in range(50)
-                ]
-            traces = [str(its["traceresponse"]) for its in told if its]
-            # 50 of them all the same: once in 10**15 times.
-            assert 0 < len(traces) < 50
-        for trace in traces:
-            span = collector.of_trace(trace.split("-")[1])
-            assert not span.parent_span_id
-        workers = set(server.workers)
-        # Each worker sends its own.
-        wait_for(lambda: {its["process.pid"] for its in collector.resources[before:]} == workers)
-    assert {its["service.name"] for its in collector.resources[before:]} == {"its name"}
+                answers = [call.with_call(ONE, timeout=30)[1] for _ in range(50)]
+            told = [dict(answer.trailing_metadata()) for answer in answers]
+            found = [str(its["traceresponse"]).split("-")[1] for its in told if its]
+            # All the same: once in 10**15 times.
+            assert 0 < len(found) < 50
+            traces.extend(found)
+            started = by_worker(server, "grpc_server_started_total", grpc_method="Predict")
+            return len([calls for calls in started.values() if calls]) == 2
+
+        wait_for(make_calls)
+    spans = {span.trace_id.hex(): span for span in collector.spans if span.kind == SERVER}
+    assert spans.keys() >= set(traces)
+    assert not any(spans[trace_id].parent_span_id for trace_id in traces)
+    resources = collector.resources[before:]
+    assert {its["process.pid"] for its in resources} == workers
+    assert {its["service.name"] for its in resources} == {"its name"}
 
 
 def test_calls_that_share_a_run_name_each_other(
@@ -202,16 +209,6 @@ def test_calls_that_share_a_run_name_each_other(
             "mlpserve.run.calls": size,
             "mlpserve.run.images": size,
         }
-
-
-def test_the_last_spans_are_sent_at_the_end(repository: Path, collector: Collector) -> None:
-    trace_id, _, metadata = new_trace()
-    with (
-        start_server(repository, "--otlp-endpoint", collector.url) as server,
-        grpc.insecure_channel(server.grpc_address) as channel,
-    ):
-        predict_method(channel)(ONE, metadata=metadata, timeout=30)
-    assert trace_id in {span.trace_id.hex() for span in collector.spans}
 
 
 def test_a_collector_that_is_down_costs_nothing(repository: Path) -> None:
