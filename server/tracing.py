@@ -66,7 +66,8 @@ class Tracing:
         """Return the span of a call of /SERVICE/METHOD that began at a time by time.perf_counter;
         it is below the one that the caller's metadata names, if there is one.
         """
-        _, service, method = path.split("/")
+        # Callers choose the path of a method that there isn't, which may have any form.
+        service, _, method = path[1:].rpartition("/")
         return self._tracer.start_span(
             path[1:],
             _PROPAGATOR.extract({key: str(value) for key, value in metadata}),

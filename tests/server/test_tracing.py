@@ -127,6 +127,7 @@ def test_errors_say_their_code_and_whose_fault_it_is(
         (b"", PREDICT, 3, False),
         (PredictRequest(model="none", pixels_u8=b"1").SerializeToString(), PREDICT, 5, False),
         (b"", "/mlpserve.v1.Classifier/Nothing", 12, True),
+        (b"", "/of/no/form", 12, True),
     ):
         trace_id, _, metadata = new_trace()
         with pytest.raises(grpc.RpcError):
