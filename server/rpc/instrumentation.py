@@ -10,12 +10,12 @@ import grpc
 
 from server import metrics
 from server.batching import note_refusal
+from server.calls import Calls
 from server.errors import Overloaded, RequestError
 from server.record import CURRENT, Record, note_reason
 from server.rpc.pools import Pool
 from server.rpc.recording import Recorder, Recording, trailing
 from server.rpc.status import spell, status_of
-from server.series import Calls
 
 # In quotes, since the class takes parameters for the type checker alone.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
