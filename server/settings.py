@@ -264,7 +264,7 @@ class Settings:
         group=TRACES,
     )
     trace_sample_rate: float = _option(
-        0.01,
+        0.001,
         "Share of the calls that are traced, 0 to 1, of those whose caller has not decided it in "
         "traceparent.",
         click.FloatRange(0, 1),

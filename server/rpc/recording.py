@@ -154,7 +154,9 @@ class Recorder:
 
 def make_recording(settings: Settings) -> Recording:
     """Return the recording that the settings want; raises StartupError without its packages."""
-    return Recording(settings.log_calls, settings.trace_sample_rate, _start_tracing(settings))
+    # Lines that the level leaves out need no records.
+    log_rate = settings.log_calls if log.is_enabled_for(logging.INFO) else 0.0
+    return Recording(log_rate, settings.trace_sample_rate, _start_tracing(settings))
 
 
 def _start_tracing(settings: Settings) -> "Tracing | None":
