@@ -11,6 +11,7 @@ import yaml
 from tests.server_process import ROOT
 
 PROMETHEUS = ROOT / "deploy" / "prometheus"
+RUNBOOK = ROOT / "docs" / "runbook.md"
 
 _STRING = re.compile(r"\"[^\"]*\"|'[^']*'")
 _MATCHERS = re.compile(r"\{[^}]*\}")
@@ -86,6 +87,11 @@ def rule_files() -> list[Path]:
 def case_files() -> list[Path]:
     """Return the files of test cases."""
     return sorted((PROMETHEUS / "tests").glob("*.yml"))
+
+
+def queries() -> list[str]:
+    """Return the queries that the runbook shows."""
+    return re.findall(r"^    (.+)$", RUNBOOK.read_text(), re.MULTILINE)
 
 
 def metrics_in(expression: str) -> set[str]:

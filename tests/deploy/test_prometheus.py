@@ -11,8 +11,9 @@ import pytest
 
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from tests.deploy.alertmanager import Alertmanager, start_alertmanager
+from tests.deploy.models import with_reference
 from tests.deploy.prometheus import Prometheus, start_prometheus
-from tests.deploy.test_rules import queries
+from tests.deploy.rules import queries
 from tests.server import scrape
 from tests.server.calls import predict
 from tests.server_process import ServerProcess, start_server
@@ -40,7 +41,9 @@ def watched(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     folder = tmp_path_factory.mktemp("watched")
     with (
         start_alertmanager(folder / "alertmanager") as alertmanager,
-        start_server(repository, "--max-message-bytes", "8192") as server,
+        start_server(
+            with_reference(repository, folder / "repository"), "--max-message-bytes", "8192"
+        ) as server,
         start_prometheus(
             folder / "prometheus", server.http_address, alertmanager.address
         ) as prometheus,

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 import yaml
+from prometheus_client import Metric
 
 from tests.deploy import rules
+from tests.deploy.models import with_reference
 from tests.deploy.programs import need
 from tests.deploy.rules import Rule
-from tests.server import scrape
-from tests.server_process import ROOT, ServerProcess
+from tests.server import certificate, scrape
+from tests.server_process import ROOT, start_server
 
-RUNBOOK = ROOT / "docs" / "runbook.md"
 SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum"), "gauge": ("",)}
 SCRAPED = {"up"}
 """What Prometheus itself adds."""
@@ -55,31 +56,39 @@ def test_each_alert_says_what_it_is(rule: Rule) -> None:
 
 
 def test_each_alert_has_a_section_of_the_runbook_and_each_section_an_alert() -> None:
-    sections = re.findall(r"^## (\w+)$", RUNBOOK.read_text(), re.MULTILINE)
+    sections = re.findall(r"^## (\w+)$", rules.RUNBOOK.read_text(), re.MULTILINE)
     assert sections == list(dict.fromkeys(sections))
     assert set(sections) == {rule.alert for rule in rules.alerting()}
 
 
-def test_what_rules_and_runbook_read_is_there(server: ServerProcess) -> None:
-    families = scrape.families(server)
+@pytest.fixture(scope="module")
+def families(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Metric]:
+    """What a server shows where all has happened that alerts are about: some series wait for it."""
+    folder = tmp_path_factory.mktemp("families")
+    its = certificate.make(folder)
+    tls = ["--tls-certificate", str(its.certificate_file), "--tls-key", str(its.key_file)]
+    models = with_reference(repository, folder / "repository")
+    damaged = models / "digits" / "2" / "model.onnx"
+    damaged.parent.mkdir()
+    damaged.write_bytes(b"damaged")
+    with start_server(models, *tls) as server:
+        return scrape.families(server)
+
+
+def test_what_rules_and_runbook_read_is_there(families: list[Metric]) -> None:
     known = {family.name + end for family in families for end in SUFFIXES.get(family.type, ())}
     everything = rules.read_rules()
     known |= SCRAPED | {rule.record for rule in everything}
     read = {name for rule in everything for name in rules.metrics_in(rule.expression)}
     assert len(read) > 20
     assert read <= known
-    assert {name for query in queries() for name in rules.metrics_in(query)} <= known
+    assert {name for query in rules.queries() for name in rules.metrics_in(query)} <= known
 
 
-def queries() -> list[str]:
-    """Return the queries that the runbook shows."""
-    return re.findall(r"^    (.+)$", RUNBOOK.read_text(), re.MULTILINE)
-
-
-def test_the_bound_of_the_latency_slo_is_a_bucket(server: ServerProcess) -> None:
+def test_the_bound_of_the_latency_slo_is_a_bucket(families: list[Metric]) -> None:
     bounds = {
         sample.labels["le"]
-        for family in scrape.families(server)
+        for family in families
         for sample in family.samples
         if sample.name == "grpc_server_handling_seconds_bucket"
     }
