@@ -1,7 +1,8 @@
 """The rules of deploy/prometheus and their test cases, as far as tests look at them."""
 
+import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ class Case:
         return any(rule.labels.items() <= labels.items() for labels in self.firing)
 
 
+@functools.cache
 def read_rules() -> list[Rule]:
     """Return all rules, in the order of their files."""
     groups = [group for file in rule_files() for group in _read(file)["groups"]]
@@ -70,13 +72,15 @@ def alerting() -> list[Rule]:
     return [rule for rule in read_rules() if rule.alert]
 
 
-def read_cases() -> Iterator[Case]:
-    """Yield what the test cases expect of alerts."""
-    for file in case_files():
-        for test in _read(file)["tests"]:
-            for case in test.get("alert_rule_test", ()):
-                firing = tuple(expected["exp_labels"] for expected in case["exp_alerts"])
-                yield Case(case["alertname"], firing)
+@functools.cache
+def read_cases() -> list[Case]:
+    """Return what the test cases expect of alerts."""
+    return [
+        Case(case["alertname"], tuple(expected["exp_labels"] for expected in case["exp_alerts"]))
+        for file in case_files()
+        for test in _read(file)["tests"]
+        for case in test.get("alert_rule_test", ())
+    ]
 
 
 def rule_files() -> list[Path]:

@@ -1,6 +1,7 @@
 """A real Prometheus with the shipped rules reads a real server, and says what was sent."""
 
 import math
+import re
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,12 +10,14 @@ from pathlib import Path
 import grpc
 import pytest
 
+from mlpserve.inference import open_inference_pb2
+from mlpserve.v1 import classifier_pb2
 from mlpserve.v1.classifier_pb2 import PredictRequest
+from tests.deploy import rules
 from tests.deploy.alertmanager import Alertmanager, start_alertmanager
 from tests.deploy.models import with_reference
 from tests.deploy.prometheus import Prometheus, start_prometheus
-from tests.deploy.rules import queries
-from tests.server import scrape
+from tests.server import certificate, scrape
 from tests.server.calls import predict
 from tests.server_process import ServerProcess, start_server
 
@@ -24,6 +27,9 @@ IMAGES = 8
 PREDICT = 'grpc_service="mlpserve.v1.Classifier", grpc_method="Predict"'
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999}
 FLOOR = 1e-4
+SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum"), "gauge": ("",)}
+SCRAPED = {"up"}
+"""What Prometheus itself adds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +43,26 @@ class Watched:
 
 @pytest.fixture(scope="module")
 def watched(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    """A server after some rounds of calls, watched from before the first."""
+    """A server after some rounds of calls, watched from before the first.
+
+    Some series are there only with TLS, a reference, and a version that can't be loaded.
+    """
     folder = tmp_path_factory.mktemp("watched")
+    its = certificate.make(folder)
+    tls = ["--tls-certificate", str(its.certificate_file), "--tls-key", str(its.key_file)]
+    models = with_reference(repository, folder / "repository")
+    damaged = models / "digits" / "2" / "model.onnx"
+    damaged.parent.mkdir()
+    damaged.write_bytes(b"damaged")
     with (
         start_alertmanager(folder / "alertmanager") as alertmanager,
-        start_server(
-            with_reference(repository, folder / "repository"), "--max-message-bytes", "8192"
-        ) as server,
+        start_server(models, *tls, "--max-message-bytes", "8192") as server,
         start_prometheus(
             folder / "prometheus", server.http_address, alertmanager.address
         ) as prometheus,
-        grpc.insecure_channel(server.grpc_address) as channel,
+        grpc.secure_channel(
+            server.grpc_address, grpc.ssl_channel_credentials(its.certificate)
+        ) as channel,
     ):
         # From what was there at first, nothing is known to have increased.
         prometheus.wait_for('up{job="mlpserve"} == 1')
@@ -138,6 +153,46 @@ def test_drift_is_that_of_the_images_sent(watched: Watched) -> None:
         assert watched.prometheus.value(recorded) == pytest.approx(expected)
 
 
+def test_what_rules_and_runbook_read_is_there(watched: Watched) -> None:
+    families = scrape.families(watched.server)
+    known = {family.name + end for family in families for end in SUFFIXES.get(family.type, ())}
+    everything = rules.read_rules()
+    known |= SCRAPED | {rule.record for rule in everything}
+    read = {name for rule in everything for name in rules.metrics_in(rule.expression)}
+    assert len(read) > 20
+    assert read <= known
+    assert {name for query in rules.queries() for name in rules.metrics_in(query)} <= known
+
+
+def test_what_rules_select_is_spelt_as_the_server_spells_it(watched: Watched) -> None:
+    """A misspelt code or method would select nothing, and say nothing."""
+    families = scrape.families(watched.server)
+    samples = [sample for family in families for sample in family.samples]
+    bounds, shown = (
+        {sample.labels[label] for sample in samples if label in sample.labels}
+        for label in ("le", "grpc_code")
+    )
+    codes = {code.name.title().replace("_", "") for code in grpc.StatusCode}
+    assert len(codes & shown) > 5
+    services = [
+        *classifier_pb2.DESCRIPTOR.services_by_name.values(),
+        *open_inference_pb2.DESCRIPTOR.services_by_name.values(),
+    ]
+    methods = {method.name for service in services for method in service.methods}
+    assert selected("le") <= bounds
+    assert selected("grpc_code") <= codes
+    assert selected("grpc_service") == {service.full_name for service in services}
+    assert selected("grpc_method") <= methods
+
+
+def selected(label: str) -> set[str]:
+    """Return the values of a label that rules select, or leave out."""
+    matcher = re.compile(rf'{label}[!=]~?"(.+?)"')
+    found = [values for rule in rules.read_rules() for values in matcher.findall(rule.expression)]
+    assert found
+    return {value for values in found for value in values.split("|")}
+
+
 def test_rules_are_evaluated_without_errors(watched: Watched) -> None:
     groups = watched.prometheus.get("rules")["groups"]
     found = [rule for group in groups for rule in group["rules"]]
@@ -145,17 +200,24 @@ def test_rules_are_evaluated_without_errors(watched: Watched) -> None:
     assert not [rule for rule in found if rule["health"] != "ok"]
 
 
-@pytest.mark.parametrize("query", queries())
+@pytest.mark.parametrize("query", rules.queries())
 def test_queries_of_the_runbook_can_be_asked(watched: Watched, query: str) -> None:
     watched.prometheus.query(query)
 
 
-def test_nothing_is_wrong_but_what_was_sent(watched: Watched) -> None:
-    """Half of the calls were refused; how long the others took is the machine's matter."""
+def test_nothing_is_wrong_but_what_is(watched: Watched) -> None:
+    """Half of the calls were refused; how long the others took is the machine's matter.
+
+    One version is damaged, and the certificate is one for a day.
+    """
     watched.prometheus.wait_for('ALERTS{alertname="AvailabilityBudgetBurn", alertstate="firing"}')
     alerts = watched.prometheus.query('count by (alertname) (ALERTS{alertstate="firing"})')
     names = {name for labels in alerts for _, name in labels}
-    assert names - {"LatencyBudgetBurn"} == {"AvailabilityBudgetBurn"}
+    assert names - {"LatencyBudgetBurn"} == {
+        "AvailabilityBudgetBurn",
+        "CertificateExpiring",
+        "ModelLoadFailed",
+    }
     message = watched.alertmanager.wait_for("AvailabilityBudgetBurn", "firing")
     assert message["commonAnnotations"]["runbook_url"].endswith("#availabilitybudgetburn")
 

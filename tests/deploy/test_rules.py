@@ -7,18 +7,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from prometheus_client import Metric
 
 from tests.deploy import rules
-from tests.deploy.models import with_reference
 from tests.deploy.programs import need
 from tests.deploy.rules import Rule
-from tests.server import certificate, scrape
-from tests.server_process import ROOT, start_server
-
-SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum"), "gauge": ("",)}
-SCRAPED = {"up"}
-"""What Prometheus itself adds."""
+from tests.server_process import ROOT
 
 
 @pytest.fixture(scope="session")
@@ -59,43 +52,6 @@ def test_each_alert_has_a_section_of_the_runbook_and_each_section_an_alert() -> 
     sections = re.findall(r"^## (\w+)$", rules.RUNBOOK.read_text(), re.MULTILINE)
     assert sections == list(dict.fromkeys(sections))
     assert set(sections) == {rule.alert for rule in rules.alerting()}
-
-
-@pytest.fixture(scope="module")
-def families(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Metric]:
-    """What a server shows where all has happened that alerts are about: some series wait for it."""
-    folder = tmp_path_factory.mktemp("families")
-    its = certificate.make(folder)
-    tls = ["--tls-certificate", str(its.certificate_file), "--tls-key", str(its.key_file)]
-    models = with_reference(repository, folder / "repository")
-    damaged = models / "digits" / "2" / "model.onnx"
-    damaged.parent.mkdir()
-    damaged.write_bytes(b"damaged")
-    with start_server(models, *tls) as server:
-        return scrape.families(server)
-
-
-def test_what_rules_and_runbook_read_is_there(families: list[Metric]) -> None:
-    known = {family.name + end for family in families for end in SUFFIXES.get(family.type, ())}
-    everything = rules.read_rules()
-    known |= SCRAPED | {rule.record for rule in everything}
-    read = {name for rule in everything for name in rules.metrics_in(rule.expression)}
-    assert len(read) > 20
-    assert read <= known
-    assert {name for query in rules.queries() for name in rules.metrics_in(query)} <= known
-
-
-def test_the_bound_of_the_latency_slo_is_a_bucket(families: list[Metric]) -> None:
-    bounds = {
-        sample.labels["le"]
-        for family in families
-        for sample in family.samples
-        if sample.name == "grpc_server_handling_seconds_bucket"
-    }
-    (recorded,) = {
-        bound for rule in rules.read_rules() for bound in re.findall(r'le="(.+?)"', rule.expression)
-    }
-    assert recorded in bounds
 
 
 def test_what_is_counted_in_steps_is_recorded_in_such_steps() -> None:
