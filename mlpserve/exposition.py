@@ -17,6 +17,7 @@ KNOWN_BY = "mlpserve_workers"
 _SAMPLE = re.compile(r"([a-zA-Z_:][\w:]*)(?:\{(.*)\})?[ \t]+(\S+)")
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 _ESCAPED = re.compile(r"\\(.)")
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 _LARGEST_BYTES = 64 * 1024 * 1024
 
 
@@ -45,6 +46,8 @@ def fetch(address: str, timeout_seconds: float) -> Samples:
         ) from error
     finally:
         connection.close()
+    # What would steer the terminal on which names are shown has no place in them.
+    text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
     samples = parse(text) if answer.status == http.client.OK else {}
     if KNOWN_BY not in samples:
         raise PageError(

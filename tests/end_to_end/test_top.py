@@ -1,5 +1,6 @@
 """`mlpserve top` counts exactly the calls that a real server got, and says when it can't."""
 
+import contextlib
 import os
 import pty
 import re
@@ -12,15 +13,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import httpx
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.mnist import Labels
 from exporter.network import Batch
 from mlpserve import Client
 from mlpserve.commands import mlpserve
 from mlpserve.errors import InvalidRequest
+from mlpserve.exposition import parse
 from tests.server_process import ROOT, ServerProcess, start_server
 
 IMAGES = 5
@@ -110,45 +114,67 @@ def test_a_killed_worker_is_counted(
     assert shown["restarts"] == ["killed", "1"]
 
 
-def test_nobody_answers(silent_address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    result = look_once(silent_address, monkeypatch, lambda: None)
+def test_a_real_page_is_read_as_by_the_library(two_workers: ServerProcess) -> None:
+    page = httpx.get(f"http://{two_workers.http_address}/metrics").text
+    expected = {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+    }
+    found = {
+        (name, labels): value
+        for name, series in parse(page).items()
+        for labels, value in series.items()
+    }
+    assert len(found) > 100
+    assert found == expected
+
+
+def test_the_address_of_grpc(two_workers: ServerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = look_once(two_workers.grpc_address, monkeypatch, lambda: None)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith(f"Error: {silent_address} does not answer")
+    assert result.stderr.startswith(f"Error: {two_workers.grpc_address} does not speak HTTP")
     assert result.stderr.count("\n") == 1
 
 
-def test_on_a_terminal(repository: Path) -> None:
-    """It is drawn again and again, outlives the server, and ends without a word on Ctrl+C."""
-    with start_server(repository) as server:
-        ours, theirs = pty.openpty()
-        command = [sys.executable, "-m", "mlpserve", "top", server.http_address]
-        top = subprocess.Popen(
-            [*command, "--interval-seconds", "0.1"],
-            cwd=ROOT,
-            env=os.environ | {"TERM": "xterm", "COLUMNS": "120", "LINES": "40"},
-            stdin=theirs,
-            stdout=theirs,
-            stderr=subprocess.PIPE,
-        )
-        try:
-            read_until(ours, r"1 of 1 workers ready")
-            with Client(server.grpc_address) as client:
-                client.predict(np.zeros((28, 28), np.uint8))
-            read_until(ours, r"Predict +1 ")
-            assert server.terminate() == 0
-            read_until(ours, r"does not answer \(connection refused\)")
-            top.send_signal(signal.SIGINT)
-            read_until(ours, re.escape("\x1b[?1049l"))
-            assert top.wait(timeout=30) == 0
-            assert top.stderr is not None
-            assert top.stderr.read() == b""
-        finally:
+def test_on_a_terminal(two_workers: ServerProcess) -> None:
+    """It is drawn again and again, outlives the server, and ends without a word on Ctrl+C.
+
+    The last test of this server.
+    """
+    with on_terminal(two_workers.http_address) as (top, terminal):
+        read_until(terminal, r"2 of 2 workers ready")
+        with Client(two_workers.grpc_address) as client:
+            client.predict(np.zeros((28, 28), np.uint8))
+        read_until(terminal, r"Predict +1 ")
+        assert two_workers.terminate() == 0
+        read_until(terminal, r"does not answer \(connection refused\)")
+        top.send_signal(signal.SIGINT)
+        read_until(terminal, re.escape("\x1b[?1049l"))
+        _, errors = top.communicate(timeout=30)
+        assert (top.returncode, errors) == (0, b"")
+
+
+@contextlib.contextmanager
+def on_terminal(address: str) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
+    """Run the command on a terminal; yields its process and what to read the terminal from."""
+    ours, theirs = pty.openpty()
+    top = subprocess.Popen(
+        [sys.executable, "-m", "mlpserve", "top", address, "--interval-seconds", "0.1"],
+        cwd=ROOT,
+        env=os.environ | {"TERM": "xterm", "COLUMNS": "120", "LINES": "40"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        yield top, ours
+    finally:
+        if top.poll() is None:
             top.kill()
-            top.wait()
-            if top.stderr is not None:
-                top.stderr.close()
-            os.close(ours)
-            os.close(theirs)
+            top.communicate()
+        os.close(ours)
+        os.close(theirs)
 
 
 def read_until(terminal: int, pattern: str) -> None:
