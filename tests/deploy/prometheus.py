@@ -71,7 +71,7 @@ def start_prometheus(folder: Path, target: str, alertmanager: str) -> Iterator[P
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     for file in (PROMETHEUS / "rules").glob("*.yml"):
         # Longer than a busy machine may keep a page from being read.
-        text = _FOR.sub(r"\1 3s", _INTERVAL.sub(r"\1 1s", file.read_text()))
+        text = _FOR.sub(r"\1 2s", _INTERVAL.sub(r"\1 1s", file.read_text()))
         (folder / "rules" / file.name).write_text(text)
     address = free_address()
     command = [

@@ -71,7 +71,7 @@ def watched(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         count = f"sum(grpc_server_handled_total{{{PREDICT}}})"
         prometheus.wait_for(f"{count} == {3 * ROUNDS}")
         prometheus.wait_for(
-            f"timestamp(slo:calls:rate5m) > {prometheus.value('vector(time())') + 2}"
+            f"timestamp(slo:calls:rate5m) > {prometheus.value('vector(time())') + 1}"
         )
         yield Watched(server, prometheus, alertmanager)
 

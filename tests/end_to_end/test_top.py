@@ -137,6 +137,21 @@ def test_the_address_of_grpc(two_workers: ServerProcess, monkeypatch: pytest.Mon
     assert result.stderr.count("\n") == 1
 
 
+def test_into_a_pipe(two_workers: ServerProcess) -> None:
+    """One look follows the other, until Ctrl+C."""
+    command = [sys.executable, "-m", "mlpserve", "top", two_workers.http_address]
+    with subprocess.Popen(
+        [*command, "--interval-seconds", "0.1"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as top:
+        assert top.stdout is not None
+        heads = (line for line in top.stdout if line.startswith("mlpserve at "))
+        assert "2 of 2 workers ready" in next(heads)
+        assert "2 of 2 workers ready" in next(heads)
+        top.send_signal(signal.SIGINT)
+        top.stdout.read()
+    assert top.returncode == 0
+
+
 def test_on_a_terminal(two_workers: ServerProcess) -> None:
     """It is drawn again and again, outlives the server, and ends without a word on Ctrl+C.
 
