@@ -211,7 +211,8 @@ class Batcher:
                 line = self._lines.setdefault(model, Line(metrics.VERSIONS.of(model)))
         return line
 
-    def _is_fast(self, model: Model, images: int, to_put_right: int) -> bool:
+    @staticmethod
+    def _is_fast(model: Model, images: int, to_put_right: int) -> bool:
         seconds = model.expected_seconds(images) + CANONICALIZE_SECONDS * to_put_right
         return seconds <= FAST_SECONDS
 
@@ -293,10 +294,16 @@ class Batcher:
         metrics.RUN.observe(ran - begin, len(calls))
         line.counts.count_run(len(calls), len(run.batch))
         self._see(line, calls, run)
-        encode_begin = time.perf_counter()
-        note_run(calls, model, len(run.batch), begin, ran, encode_begin)
-        answer(calls, run)
-        metrics.ENCODE.observe(time.perf_counter() - encode_begin, len(calls))
+        responses = write(calls, run)
+        encoded = time.perf_counter()
+        metrics.ENCODE.observe(encoded - ran, len(calls))
+        note_run(calls, model, len(run.batch), begin, ran, encoded)
+        for call, response in zip(calls, responses, strict=True):
+            if isinstance(response, bytes):
+                call.answer(response)
+            else:
+                call.record = call.record or Record(model=model, images=call.size)
+                refuse(call, response)
         models = self.models
         if models is not None and models.are_shadowed:
             self._offer(models, calls, run)
@@ -325,8 +332,8 @@ class Batcher:
             begin = end
 
 
-def answer(calls: Sequence[Call], run: Run) -> None:
-    """Give each call of a run its answer."""
+def write(calls: Sequence[Call], run: Run) -> Sequence[bytes | RequestError]:
+    """Return each call's response, or what is wrong with its images."""
     request = calls[0].request
     if (
         len(calls) >= WRITTEN_TOGETHER
@@ -335,20 +342,13 @@ def answer(calls: Sequence[Call], run: Run) -> None:
         and not run.errors
         and all(call.request is request for call in calls)
     ):
-        responses = request.write_each(run.model, run.labels, run.layers[0])
-        for call, response in zip(calls, responses, strict=True):
-            call.answer(response)
-        return
+        return request.write_each(run.model, run.labels, run.layers[0])
+    answers = prediction.split(run, [call.size for call in calls])
     errors = run.errors or repeat(None)
-    for call, found, error in zip(
-        calls, prediction.split(run, [call.size for call in calls]), errors, strict=False
-    ):
-        if error is not None:
-            if call.record is None:
-                call.record = Record(model=run.model, images=call.size)
-            refuse(call, error)
-        else:
-            call.answer(call.request.write(found))
+    return [
+        call.request.write(answer) if error is None else error
+        for call, answer, error in zip(calls, answers, errors, strict=False)
+    ]
 
 
 def drop(call: Call, model: Model, now: float) -> None:

@@ -52,28 +52,16 @@ class Record:
     images: int = 0
     reason: str = ""
     stages: tuple[Stage, ...] = ()
-    _encode_begin: float | None = None
 
     def predict(self, model: Model, images: int) -> None:
         """Note that a model is to classify some images."""
         self.model = model
         self.images += images
 
-    def run(self, decode_begin: float, queue_begin: float, run: Stage, encode_begin: float) -> None:
-        """Note the times of a message that a run has classified and that is being answered."""
+    def add(self, *stages: Stage) -> None:
+        """Note where the time of a message went, if anybody wants to see it."""
         if self.span is not None and len(self.stages) < MOST_STAGES:
-            self.stages += (
-                Stage("decode", decode_begin, queue_begin),
-                Stage("queue", queue_begin, run.begin),
-                run,
-            )
-            self._encode_begin = encode_begin
-
-    def encode(self, end: float) -> None:
-        """Note when the answer was written."""
-        if self._encode_begin is not None:
-            self.stages += (Stage("encode", self._encode_begin, end),)
-            self._encode_begin = None
+            self.stages += stages
 
 
 CURRENT: ContextVar[Record | None] = ContextVar("record", default=None)
@@ -96,15 +84,19 @@ class Call(Protocol):
 
 
 def note_run(
-    calls: Sequence[Call], model: Model, images: int, begin: float, end: float, encode_begin: float
+    calls: Sequence[Call], model: Model, images: int, begin: float, ran: float, encoded: float
 ) -> None:
-    """Note a run of a model, for those of its calls that have records."""
+    """Note a run of a model and when its answers were written, for those calls that have records;
+    the times are by time.perf_counter.
+    """
     noted = [(call, call.record) for call in calls if call.record is not None]
     if not noted:
         return
     spans = [record.span for _, record in noted if record.span is not None]
-    run = Stage("run", begin, end, Joined(len(calls), images, spans))
+    run = Stage("run", begin, ran, Joined(len(calls), images, spans))
+    encode = Stage("encode", ran, encoded)
     for call, record in noted:
         record.predict(model, call.size)
         # What a call waits before it is read counts as waiting, too.
-        record.run(call.begin, call.waiting_since, run, encode_begin)
+        decode = Stage("decode", call.begin, call.waiting_since)
+        record.add(decode, Stage("queue", call.waiting_since, begin), run, encode)

@@ -56,8 +56,6 @@ class Call:
     def answer(self, response: bytes) -> None:
         """Keep the response."""
         self.response = response
-        if self.record is not None:
-            self.record.encode(time.perf_counter())
 
     def refuse(self, error: Exception) -> None:
         """Keep the error's status."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Self, TypeAlias
 
 import grpc
+from google.protobuf.descriptor import ServiceDescriptor
 
 from server import metrics
 from server.batching import note_refusal
@@ -63,6 +64,15 @@ class Method:
         """Count a call that has ended, and messages that it had, and write down what is to be."""
         seconds = self.calls.end(begin, spell(code), received, sent)
         self.recorder.end(record, code, begin, seconds)
+
+
+def declare(services: Iterable[ServiceDescriptor]) -> None:
+    """Have the series of all methods of some services, and of those that nobody knows, at zero."""
+    metrics.METHODS.of(*UNKNOWN_METHOD)
+    for service in services:
+        for method in service.methods:
+            kind, *_ = _TYPES[method.client_streaming, method.server_streaming]
+            metrics.METHODS.of(kind, service.full_name, method.name)
 
 
 @dataclass(frozen=True, slots=True)

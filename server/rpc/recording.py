@@ -142,7 +142,6 @@ class Recorder:
         if record is not None:
             record.reason = record.reason or reason
             if record.span is not None and self._tracing is not None:
-                record.encode(begin + seconds)
                 self._tracing.end(record, code.value[0], begin + seconds)
         if code is not grpc.StatusCode.OK:
             is_logged = self._errors.allows()
