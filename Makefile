@@ -45,7 +45,7 @@ format: .venv/ready ## Rewrite the code in the house's style.
 proto: .venv/ready ## Regenerate mlpserve/v1 from proto/.
 	$(BIN)/python -m tests.generate_stubs
 
-dashboards: .venv/ready ## Write Grafana's dashboards from their code.
+dashboards: .venv/ready ## Write Grafana's dashboards, and the page about them, from their code.
 	$(BIN)/python -m deploy.grafana
 
 lock: .venv/ready ## Compile requirements/*.txt from pyproject.toml.

@@ -26,7 +26,8 @@ class Target:
 class Panel:
     """A panel; `x`, `width` are in 24ths of the page, `y`, `height` in 30 pixels.
 
-    `steps` are the values from which on a colour holds, `colours` are those of series by name.
+    `steps` are the values from which on a colour holds, `colours` are those of series by name. Of
+    a table, `hidden` are the columns that aren't shown, and `value` is what the last one is called.
     """
 
     section: str
@@ -44,6 +45,7 @@ class Panel:
     stacking: str
     dashed: frozenset[str]
     hidden: frozenset[str]
+    value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,12 @@ class Dashboard:
 
 def read(file: Path) -> Dashboard:
     """Return what the file holds."""
-    board = json.loads(file.read_text())
+    return parse(file.read_text())
+
+
+def parse(content: str) -> Dashboard:
+    """Return what a file of this content holds."""
+    board = json.loads(content)
     panels, section = [], ""
     for each in board["panels"]:
         if each["type"] == "row":
@@ -129,6 +136,7 @@ def _panel(panel: Mapping[str, Any], section: str) -> Panel:
         defaults.get("custom", {}).get("stacking", {}).get("mode", "none"),
         frozenset(name for name, what, _ in properties if what == "custom.lineStyle"),
         frozenset(name for each in transformed for name in each.get("excludeByName", ())),
+        "".join(each.get("renameByName", {}).get("Value", "") for each in transformed),
     )
 
 

@@ -81,8 +81,8 @@ def _glance() -> Section:
         [
             number(
                 "Calls",
-                "Calls that arrive per second. When it falls to nothing: do callers reach the "
-                "server at all?",
+                "Calls that arrive per second. When it falls to nothing: see whether callers reach "
+                "the server at all.",
                 [Query(rate("grpc_server_started_total", CALLS), "calls")],
                 unit="reqps",
             ),

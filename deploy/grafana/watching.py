@@ -16,17 +16,21 @@ START_SECONDS = 30.0
 _LISTENS = re.compile(r'msg="Listening on" address=(\S+)')
 
 
-def configure(folder: Path, server: str, scrape: str, *, more: str = "") -> Path:
+def configure(
+    folder: Path, server: str, scrape: str, *, more: str = "", hurry: bool = False
+) -> Path:
     """Write prometheus.yml and the shipped rules into the folder; returns the former.
 
-    `server` is where the server's HTTP listens, as HOST:PORT; `scrape` is how often it is read,
-    and the rules are evaluated. `more` is a file of further rules.
+    `server` is where the server's HTTP listens, as HOST:PORT; `scrape` is how often it is read, and
+    how often the rules are evaluated that don't say it themselves, or all of them in a `hurry`.
+    `more` is a file of further rules.
     """
     rules = folder / "rules"
     rules.mkdir()
     for file in RULES.glob("*.yml"):
-        # Groups that have an interval of their own would keep callers waiting.
-        text = re.sub(r"(?m)^ +interval: \w+\n", "", file.read_text())
+        text = file.read_text()
+        if hurry:
+            text = re.sub(r"(?m)^ +interval: \w+\n", "", text)
         (rules / file.name).write_text(text)
     if more:
         (rules / "more.yml").write_text(more)

@@ -118,7 +118,7 @@ def watched(
         *("--tokens-file", str(tokens)),
     ]
     with start_server(models, *settings) as server:
-        config = watching.configure(folder, server.http_address, "1s", more=FIRING)
+        config = watching.configure(folder, server.http_address, "1s", more=FIRING, hurry=True)
         with watching.prometheus(config) as address:
             asking = Prometheus(address)
             try:
