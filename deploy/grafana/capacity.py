@@ -73,8 +73,8 @@ def saturation() -> Section:
                 "others wait.",
                 [
                     Query(mean("mlpserve_run_images", WORKERS), "mean"),
-                    Query(quantile("0.5", "mlpserve_run_images", WORKERS), "p50"),
-                    Query(quantile("0.99", "mlpserve_run_images", WORKERS), "p99"),
+                    Query(_at_least_one(quantile("0.5", "mlpserve_run_images", WORKERS)), "p50"),
+                    Query(_at_least_one(quantile("0.99", "mlpserve_run_images", WORKERS)), "p99"),
                 ],
                 unit="short",
                 width=HALF,
@@ -86,8 +86,8 @@ def saturation() -> Section:
                 "higher, the more calls arrive while the model runs.",
                 [
                     Query(mean("mlpserve_run_calls", WORKERS), "mean"),
-                    Query(quantile("0.5", "mlpserve_run_calls", WORKERS), "p50"),
-                    Query(quantile("0.99", "mlpserve_run_calls", WORKERS), "p99"),
+                    Query(_at_least_one(quantile("0.5", "mlpserve_run_calls", WORKERS)), "p50"),
+                    Query(_at_least_one(quantile("0.99", "mlpserve_run_calls", WORKERS)), "p99"),
                 ],
                 unit="short",
                 width=HALF,
@@ -95,6 +95,11 @@ def saturation() -> Section:
             ),
         ],
     )
+
+
+def _at_least_one(quantile: str) -> str:
+    """Return a quantile of whole numbers that Prometheus may take for fractions of one."""
+    return f"clamp_min({quantile}, 1)"
 
 
 def workers() -> Section:

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator
 
 from deploy.grafana.asking import Series
 from deploy.grafana.canvas import (
@@ -25,13 +25,16 @@ from deploy.grafana.canvas import (
 )
 from deploy.grafana.panels import AMBER, BLUE, GREEN, GREY, PINK, RED, TEAL, VIOLET
 from deploy.grafana.reading import Panel
-from deploy.grafana.units import spell
+from deploy.grafana.units import scale, spell
 
 PALETTE = (BLUE, GREEN, AMBER, VIOLET, TEAL, PINK, "#5c940d", "#a61e4d", "#364fc7", GREY, RED)
 """For series that have no colour of their own."""
 
-LEGEND_INCHES = 0.17
-MOST_IN_LEGEND = 8
+LEGEND_INCHES, LETTER_INCHES = 0.17, 0.062
+MOST_LEGEND_ROWS = 4
+
+CLOCK_STEPS = (60, 120, 180, 300, 600, 1800, 3600, 3 * 3600, 6 * 3600, 86400)
+"""Seconds between the times that an axis names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,9 @@ def draw(panels: Sequence[Answered], description: str) -> bytes:
 
 def _clock(axes: Axes, answered: Answered) -> None:
     axes.set_xlim(answered.start, answered.end)
-    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 3, 6, 10]))
+    seconds = answered.end - answered.start
+    step = next((each for each in CLOCK_STEPS if seconds / each < 6), CLOCK_STEPS[-1])
+    axes.xaxis.set_major_locator(MultipleLocator(step))
     axes.xaxis.set_major_formatter(
         FuncFormatter(lambda at, _: f"{datetime.fromtimestamp(at, UTC):%H:%M}")
     )
@@ -112,11 +117,11 @@ def _clock(axes: Axes, answered: Answered) -> None:
 
 def _lines(figure: Figure, box: Box, answered: Answered) -> None:
     panel, named = answered.panel, answered.named()
-    shown = sorted(named, key=lambda pair: -max(pair[1].values))[:MOST_IN_LEGEND]
-    columns = max(1, int(box.width / 1.55)) if max(map(len, _names(shown)), default=0) < 22 else 1
+    longest = max(len(_short(name)) for name, _ in named) + 10
+    columns = max(1, int((box.width - 0.2) / (longest * LETTER_INCHES + 0.2)))
+    most = columns * MOST_LEGEND_ROWS
+    shown = sorted(named, key=lambda pair: -max(pair[1].values))[:most]
     n_rows = -(-len(shown) // columns)
-    if n_rows > 4:
-        shown, n_rows = shown[: 4 * columns], 4
     axes = make_axes(figure, box, 0.28 + n_rows * LEGEND_INCHES)
     if panel.stacking == "none":
         for name, series in named:
@@ -131,14 +136,18 @@ def _lines(figure: Figure, box: Box, answered: Answered) -> None:
     highest = max((max(series.values) for _, series in named), default=1.0)
     lowest = min((min(series.values) for _, series in named), default=0.0)
     if panel.stacking != "percent":
-        axes.set_ylim(min(0.0, lowest * 1.1), axes.get_ylim()[1] if highest else 1.0)
+        top = axes.get_ylim()[1] if highest else max([1.0, *(start for start, _ in panel.steps)])
+        axes.set_ylim(min(0.0, lowest * 1.1), top)
     for start, colour in panel.steps:
         if 0 < start <= axes.get_ylim()[1]:
             axes.axhline(start, color=colour, linestyle=(0, (5, 3)), linewidth=0.9)
     for time in answered.marks:
         axes.axvline(time, color=GREY, linestyle=":", linewidth=0.8)
     unit = "percentunit" if panel.stacking == "percent" else panel.unit
-    axes.yaxis.set_major_locator(MaxNLocator(4))
+    size = scale(axes.get_ylim()[1], unit)
+    ticks = MaxNLocator(4).tick_values(*(end / size for end in axes.get_ylim()))
+    low, high = axes.get_ylim()
+    axes.set_yticks([tick * size for tick in ticks if low <= tick * size <= high * 1.001])
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: spell(value, unit)))
     _clock(axes, answered)
     for index, (name, series) in enumerate(sorted(shown, key=lambda pair: pair[0])):
@@ -147,10 +156,6 @@ def _lines(figure: Figure, box: Box, answered: Answered) -> None:
         write(figure, x, y, "▬", colour=answered.colour(name))
         value = spell(series.last, panel.unit)
         write(figure, x + 0.14, y, f"{_short(name)}  {value}", colour=FAINT)
-
-
-def _names(named: Sequence[tuple[str, Series]]) -> list[str]:
-    return [_short(name) for name, _ in named]
 
 
 def _short(name: str) -> str:
@@ -181,7 +186,7 @@ def _number(figure: Figure, box: Box, answered: Answered) -> None:
     for index, (name, series) in enumerate(named):
         colour = _step_colour(answered.panel, series.last)
         x = box.x + (index % across + 0.5) * box.width / across
-        y = box.y + box.height - 0.3 - (index // across + 0.62) * part
+        y = box.y + box.height - 0.3 - (index // across + 0.55) * part
         many = len(named) > 1
         size = LARGE * (0.7 if many else 1.0)
         text = spell(series.last, answered.panel.unit)

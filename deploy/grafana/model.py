@@ -224,7 +224,8 @@ def _shadow() -> Section:
             lines(
                 "Skipped images",
                 "Images per second that the shadow left out, since too many waited for it or it "
-                "takes another number of pixels. When it is high: lower its percentage.",
+                "takes another number of pixels; empty while there are none. When it is high: "
+                "lower its percentage.",
                 [Query(rate("mlpserve_shadow_skipped_images_total", VERSIONS, by), VERSION)],
                 unit="short",
             ),

@@ -45,13 +45,11 @@ def main(address: str | None, minutes: float, folder: Path) -> None:
     if address is not None:
         _draw_all(Prometheus(address), minutes, folder)
         return
-    with tempfile.TemporaryDirectory() as temporary:
-        models = Path(temporary) / "models"
-        with scene.serve(models) as served:
-            config = watching.configure(Path(temporary), served.http, f"{SCRAPE_SECONDS}s")
-            with watching.prometheus(config) as own:
-                scene.play(served, models)
-                _draw_all(Prometheus(own), minutes, folder)
+    with tempfile.TemporaryDirectory() as temporary, scene.serve(Path(temporary)) as served:
+        config = watching.configure(Path(temporary), served.http, f"{SCRAPE_SECONDS}s")
+        with watching.prometheus(config) as own:
+            scene.play(served)
+            _draw_all(Prometheus(own), minutes, folder)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,42 +15,69 @@ from pathlib import Path
 
 import numpy as np
 
-from exporter import graph, mnist, network, publishing
+from deploy.grafana.models import publish
+from exporter import mnist, network
 from exporter.network import Batch, Layer, Network
-from mlpserve import Client, MlpserveError
+from mlpserve import Client, MlpserveError, Tls
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 MINUTES = 15
-SECOND_VERSION, KILLED, RUSH, CALM, BROKEN_VERSION, OTHER_IMAGES = 3, 5, 7, 8.5, 9.5, 10.5
+SECOND_VERSION, KILLED, RUSH, CALM, BROKEN_VERSION, OTHER_IMAGES, RELOAD = (
+    3,
+    5,
+    7,
+    8.5,
+    9.5,
+    10.5,
+    12,
+)
 """When things happen, in minutes."""
 
 CALLERS, CALLS_PER_SECOND = 8, 20.0
 """A caller's calls come at random, so many per second."""
 
+REFERENCE = 5000
+"""So many of MNIST's test images stand for the training images, and the others are sent."""
+
 RUSHING = 24
+TOKENS = {"page": "0123456789abcdef-page", "nightly": "0123456789abcdef-nightly"}
+"""Callers' tokens by their names; those who rush have the second."""
+
 OWN_CONNECTION = {"grpc.use_local_subchannel_pool": 1}
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A running server: its process, and where gRPC and HTTP listen."""
+    """A running server: its process, where gRPC and HTTP listen, its models and certificate."""
 
     process: "subprocess.Popen[str]"
     grpc: str
     http: str
+    models: Path
+    certificate: Path
+
+    def connect(self, name: str) -> Client:
+        """Return a client with the token of that name and a connection of its own."""
+        tls, token = Tls(ca=self.certificate), TOKENS[name]
+        return Client(self.grpc, timeout_seconds=2, options=OWN_CONNECTION, tls=tls, token=token)
 
 
 @contextlib.contextmanager
-def serve(repository: Path) -> Iterator[Served]:
+def serve(folder: Path) -> Iterator[Served]:
     """Run a server of the shipped network, with two workers, until the block ends."""
-    export = [sys.executable, "-m", "exporter", "export", "--repository", str(repository)]
-    subprocess.run(export, cwd=ROOT, check=True, capture_output=True)  # noqa: S603
+    models, certificate, tokens = folder / "models", folder / "tls.pem", folder / "tokens"
+    publish(_shipped(), _images()[:REFERENCE], models, "digits", 1)
+    key = _certify(certificate)
+    tokens.write_text("".join(f"{name}: {token}\n" for name, token in TOKENS.items()))
+    tokens.chmod(0o600)
     command = [
-        *(sys.executable, "-m", "server", "--repository", str(repository), "--workers", "2"),
+        *(sys.executable, "-m", "server", "--repository", str(models), "--workers", "2"),
         *("--grpc-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0"),
         *("--versions", "latest 2", "--labels", "before 1", "--shadow", "digits: before 20"),
         *("--max-queued-images", "6000", "--drain-delay-seconds", "0"),
+        *("--tls-certificate", str(certificate), "--tls-key", str(key)),
+        *("--tokens-file", str(tokens)),
     ]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)  # noqa: S603
     assert process.stderr is not None
@@ -59,7 +86,7 @@ def serve(repository: Path) -> Iterator[Served]:
         for line in process.stderr:
             said = json.loads(line)
             if said["event"] == "serving":
-                served = Served(process, said["grpc"], said["http"])
+                served = Served(process, said["grpc"], said["http"], models, certificate)
                 break
         if served is None:
             raise RuntimeError("the server ended before it served")
@@ -71,27 +98,29 @@ def serve(repository: Path) -> Iterator[Served]:
         process.wait()
 
 
-def play(served: Served, repository: Path) -> None:
+def play(served: Served) -> None:
     """Call the server and let things happen, until the quarter of an hour is over."""
-    images, _ = mnist.load(ROOT / "tests" / "data", "test")
+    images = _images()[REFERENCE:]
     begin = time.monotonic()
     over = threading.Event()
     threads = [
-        threading.Thread(target=_call, args=(served.grpc, images, seed, begin, over))
+        threading.Thread(target=_call, args=(served, images, seed, begin, over))
         for seed in range(CALLERS)
     ]
     for thread in threads:
         thread.start()
     try:
         _wait(begin, SECOND_VERSION)
-        _publish_disturbed(repository)
+        publish(_disturbed(_shipped()), _images()[:REFERENCE], served.models, "digits", 2)
         _wait(begin, KILLED)
         children = Path(f"/proc/{served.process.pid}/task/{served.process.pid}/children")
         os.kill(int(children.read_text().split()[0]), signal.SIGKILL)
         _wait(begin, RUSH)
-        _rush(served.grpc, images, begin)
+        _rush(served, images, begin)
         _wait(begin, BROKEN_VERSION)
-        _spoil(repository)
+        _spoil(served.models)
+        _wait(begin, RELOAD)
+        served.process.send_signal(signal.SIGHUP)
         _wait(begin, MINUTES)
     finally:
         over.set()
@@ -103,16 +132,16 @@ def _wait(begin: float, minutes: float) -> None:
     time.sleep(max(0.0, begin + 60 * minutes - time.monotonic()))
 
 
-def _call(address: str, images: Batch, seed: int, begin: float, over: threading.Event) -> None:
+def _call(served: Served, images: Batch, seed: int, begin: float, over: threading.Event) -> None:
     """Make calls of a few images, now and then of many or of none."""
     chance = random.Random(seed)  # noqa: S311
-    with Client(address, options=OWN_CONNECTION) as client:
+    with served.connect("page") as client:
         while not over.wait(chance.expovariate(CALLS_PER_SECOND)):
             n_images = chance.choice((1, 1, 1, 1, 2, 4, 8, 32, 128))
             first = chance.randrange(len(images) - n_images)
             sent = images[first : first + n_images]
             if time.monotonic() - begin > 60 * OTHER_IMAGES:
-                # As from a scanner that somebody has set to be darker.
+                # As from a scanner that somebody has set to be brighter.
                 sent = np.clip(sent * 1.8 + 0.1, 0, 1).astype(np.float32)
             with contextlib.suppress(MlpserveError):
                 if chance.random() < 0.01:
@@ -121,11 +150,11 @@ def _call(address: str, images: Batch, seed: int, begin: float, over: threading.
                     client.predict(sent)
 
 
-def _rush(address: str, images: Batch, begin: float) -> None:
+def _rush(served: Served, images: Batch, begin: float) -> None:
     """Call as fast as it goes, on many connections, with large batches."""
 
     def call() -> None:
-        with Client(address, options=OWN_CONNECTION, timeout_seconds=2) as client:
+        with served.connect("nightly") as client:
             while time.monotonic() - begin < 60 * CALM:
                 with contextlib.suppress(MlpserveError):
                     client.predict(images[:1500])
@@ -137,9 +166,29 @@ def _rush(address: str, images: Batch, begin: float) -> None:
         thread.join()
 
 
-def _publish_disturbed(repository: Path) -> None:
-    """Publish a network that is a little worse than the shipped one, as version 2."""
-    saved = network.load(ROOT / "exporter" / "weights" / "digits.npz")
+def _certify(certificate: Path) -> Path:
+    """Make a certificate for this machine that is its own authority; returns its key."""
+    key = certificate.with_suffix(".key")
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    made = ["-newkey", "rsa:2048", "-nodes", *files, "-days", "90"]
+    named = ["-subj", "/CN=mlpserve", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command = ["openssl", "req", "-x509", *made, *named]
+    subprocess.run(command, check=True, capture_output=True)  # noqa: S603
+    key.chmod(0o600)
+    return key
+
+
+def _images() -> Batch:
+    images, _ = mnist.load(ROOT / "tests" / "data", "test")
+    return images
+
+
+def _shipped() -> Network:
+    return network.load(ROOT / "exporter" / "weights" / "digits.npz").network
+
+
+def _disturbed(original: Network) -> Network:
+    """Return a network that is a little worse."""
     generator = np.random.default_rng(0)
     layers = tuple(
         Layer(
@@ -147,10 +196,9 @@ def _publish_disturbed(repository: Path) -> None:
             layer.biases,
             layer.activation,
         )
-        for layer in saved.network.layers
+        for layer in original.layers
     )
-    model = graph.build(Network(layers, saved.network.labels))
-    publishing.publish(model, repository, "digits", 2)
+    return Network(layers, original.labels)
 
 
 def _spoil(repository: Path) -> None:

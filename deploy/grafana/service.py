@@ -93,7 +93,7 @@ def _glance() -> Section:
                 unit="short",
             ),
             number(
-                "Answered without server error",
+                "No server error",
                 "Share of calls whose code is not the server's fault; the objective is 99.9%. When "
                 "it is low: the errors by code below say what goes wrong.",
                 [

@@ -29,6 +29,7 @@ class Objective:
     """A promise to callers: the label `slo` of its rules, and what it counts as good."""
 
     slo: str
+    share: str
     good: str
     remedy: str
 
@@ -46,11 +47,13 @@ class Alarm:
 OBJECTIVES = (
     Objective(
         "availability",
+        "99.9%",
         "answered without server error",
         "the errors by code below, then the dashboard of the service",
     ),
     Objective(
         "latency",
+        "99%",
         "answered within 5 ms",
         "where a call's time goes, on the dashboard of the service",
     ),
@@ -100,7 +103,12 @@ def _burn(objective: Objective, window: str) -> str:
 
 def _left(objective: Objective) -> str:
     """Return the share of the period's budget that is left; below 0 it is overdrawn."""
-    return f"1 - avg_over_time({_errors(objective, '1h')}[{PERIOD}]) / {_allowed(objective)}"
+    which = f'{{{JOB}, slo="{objective.slo}"}}'
+    # Sums, so that each call weighs the same, and not each hour.
+    bad, every = (
+        f"sum_over_time(slo:{of}:rate5m{which}[{PERIOD}])" for of in ("bad_calls", "calls")
+    )
+    return f"1 - {bad} / ({every} > 0) / {_allowed(objective)}"
 
 
 def _budgets() -> Section:
@@ -110,9 +118,10 @@ def _budgets() -> Section:
         [
             *(
                 number(
-                    f"Budget left: {objective.good}",
-                    "What is left of the errors allowed in 30 days, every hour weighing the same. "
-                    f"When it is low: no risky changes; see {objective.remedy}.",
+                    f"Budget left: {objective.slo}",
+                    f"{objective.share} of calls shall be {objective.good}. This is what is left "
+                    "of the others that 30 days may have; below 0 they had more. When it is low: "
+                    f"no risky changes; see {objective.remedy}.",
                     [Query(_left(objective), objective.slo)],
                     unit="percentunit",
                     width=QUARTER,
@@ -163,10 +172,10 @@ def _budgets() -> Section:
 def _burning() -> Section:
     rates = [
         lines(
-            f"Burn rate: {objective.good}",
-            "How many times faster than allowed the budget goes, over windows of different length. "
-            "Short ones show what happens now, long ones what it comes to. When it stays above 1: "
-            f"see {objective.remedy}.",
+            f"Burn rate: {objective.slo}",
+            f"How many times faster than allowed calls are not {objective.good}, over windows of "
+            "different length. Short ones show what happens now, long ones what it comes to. When "
+            f"it stays above 1: see {objective.remedy}.",
             [Query(_burn(objective, window), window) for window in BURN_WINDOWS],
             unit="short",
             width=HALF,
@@ -177,9 +186,10 @@ def _burning() -> Section:
     ]
     alarms = [
         gauges(
-            f"How near the alerts are: {objective.good}",
+            f"How near the alerts are: {objective.slo}",
             "Each alert fires when the budget goes that many times too fast over both of its "
-            "windows, which is 100% here.",
+            "windows, which is 100% here, and ten calls or more are not good. From 50% on: see "
+            f"{objective.remedy}.",
             [Query(_nearness(objective, alarm), _describe(alarm)) for alarm in ALARMS],
             unit="percentunit",
             steps=high_is_bad(0.5, 1),

@@ -16,12 +16,21 @@ def spell(value: float, unit: str) -> str:
         return "∞"
     if unit == "percentunit":
         return f"{_round(100 * value)}%"
-    steps = _STEPS[unit]
-    scale, name = next((step for step in reversed(steps) if abs(value) >= step[0]), steps[0])
-    if not value and unit == "s":
-        scale, name = 1.0, "s"
-    rounded = _round(value / scale)
+    size, name = _step(value, unit)
+    rounded = _round(value / size)
     return f"{rounded} {name}" if name and name[0] != "/" else f"{rounded}{name}"
+
+
+def scale(value: float, unit: str) -> float:
+    """Return what of the unit a value is counted in: 60 for minutes, 1024 for kibibytes."""
+    return 0.01 if unit == "percentunit" else _step(value, unit)[0]
+
+
+def _step(value: float, unit: str) -> tuple[float, str]:
+    steps = _STEPS[unit]
+    if not value and unit == "s":
+        return 1.0, "s"
+    return next((step for step in reversed(steps) if abs(value) >= step[0]), steps[0])
 
 
 def _round(value: float) -> str:
