@@ -185,7 +185,6 @@ def heat(title: str, description: str, query: Query, *, unit: str, width: int = 
         .scale(heatmaps.HeatmapColorScale.EXPONENTIAL)
         .exponent(0.5)
         .steps(64)
-        .reverse(True)
     )
     panel.y_axis(heatmap.YAxisConfig().unit(unit)).cell_gap(0).show_y_histogram()
     return panel.filter_values(heatmap.FilterValueRange().le(1e-9))

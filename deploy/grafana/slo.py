@@ -252,7 +252,7 @@ def _causes() -> Section:
                 "Duration by method (p99)",
                 "99% of each method's calls in five minutes take no longer, from the recorded "
                 "quantiles, which are quick to read over weeks.",
-                [Query(f"method:{histogram}:p99_rate5m > 0", method)],
+                [Query(f"method:{histogram}:p99_rate5m{{{JOB}}} > 0", method)],
                 unit="s",
             ),
         ],

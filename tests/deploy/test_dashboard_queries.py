@@ -1,20 +1,24 @@
 """Every panel's query, asked of a real Prometheus that watched a real server under a known load."""
 
+import contextlib
 import os
 import shutil
 import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
+from PIL import Image
 
-from deploy.grafana import watching
+from deploy.grafana import pictures, watching
 from deploy.grafana.asking import Prometheus, Series
 from deploy.grafana.models import publish
+from deploy.grafana.page import picture_of
 from deploy.grafana.reading import Dashboard, fill, read
 from exporter import network
 from exporter.mnist import Labels
@@ -51,9 +55,10 @@ groups:
 class Watched:
     """A Prometheus, and what it watched: a load between two scrapes, `start` and `end`."""
 
+    address: str
     prometheus: Prometheus
     load: Load
-    seconds: tuple[float, ...]
+    seconds: Sequence[float]
     start: float
     end: float
 
@@ -122,17 +127,19 @@ def watched(
     ]
     with start_server(models, *settings) as server:
         config = watching.configure(folder, server.http_address, "1s", more=FIRING, hurry=True)
-        with watching.prometheus(config) as address:
-            asking = Prometheus(address)
-            try:
-                yield _watch(server, asking, models, images, tls.certificate)
-            finally:
-                asking.close()
+        with (
+            watching.prometheus(config) as address,
+            contextlib.closing(Prometheus(address)) as asking,
+        ):
+            first, load, start, end = _watch(server, asking, models, images, tls.certificate)
+            seconds = [line["seconds"] for line in server.log if line["event"] == "call"]
+            yield Watched(address, asking, load, seconds[first.calls.total() :], start, end)
 
 
 def _watch(
     server: ServerProcess, asking: Prometheus, models: Path, images: Batch, certificate: bytes
-) -> Watched:
+) -> tuple[Load, Load, float, float]:
+    """Let all happen; returns calls made before and during the load, and the time around it."""
     _wait_for(asking, "sum(mlpserve_workers_ready) == 2")
     os.kill(server.workers[0], signal.SIGKILL)
     wait_for(lambda: value(server, "mlpserve_worker_restarts_total", reason="killed") == 1)
@@ -154,8 +161,7 @@ def _watch(
     # Rules are evaluated between scrapes, and some read what others have recorded before.
     for rule in ("model:mlpserve_drift_psi:1h", "slo:sli_error:ratio_rate3d"):
         _wait_for(asking, f"timestamp({rule}) > {end}")
-    seconds = tuple(line["seconds"] for line in server.log if line["event"] == "call")
-    return Watched(asking, load, seconds[first.calls.total() :], start, end)
+    return first, load, start, end
 
 
 def _started(server: ServerProcess, method: str) -> dict[str, float]:
@@ -265,6 +271,20 @@ def test_the_heatmap_has_every_call(watched: Watched) -> None:
             sum(seconds <= bound + error for seconds in watched.seconds) for error in (-1e-6, 1e-6)
         )
         assert least <= round(count) <= most
+
+
+def test_pictures_can_be_drawn_of_it(watched: Watched, tmp_path: Path) -> None:
+    arguments = ["--prometheus", watched.address, "--minutes", "1", "--folder", str(tmp_path)]
+    drawn = CliRunner().invoke(pictures.main, arguments, catch_exceptions=False)
+    assert drawn.exit_code == 0, drawn.output
+    for name, board in DASHBOARDS.items():
+        for section in board.sections:
+            with Image.open(tmp_path / picture_of(name, section)) as picture:
+                panels = [panel for panel in board.panels if panel.section == section]
+                assert picture.info["Description"] == pictures.fingerprint(panels)
+                colours = picture.convert("RGB").getcolors(maxcolors=2**20)
+                assert colours is not None
+                assert len(colours) > 100
 
 
 def _bucket(seconds: float) -> tuple[float, float]:
