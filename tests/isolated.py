@@ -1,4 +1,4 @@
-"""Runs Python with the packages of one lock alone: those that fit beside no other."""
+"""Runs Python, or programs, of one lock alone: packages that fit beside no other, or are large."""
 
 import subprocess
 import sys
@@ -16,3 +16,15 @@ def run(lock: str, arguments: Sequence[str | Path]) -> None:
     subprocess.run(
         [uv, "run", "--quiet", *environment, *requirements, "python", *arguments], check=True
     )
+
+
+def install(lock: str, folder: Path) -> Path:
+    """Put what requirements/LOCK.txt holds into a new virtual environment and return the folder of
+    its programs; raises CalledProcessError.
+    """
+    uv = Path(sys.executable).with_name("uv")
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
+    requirements = ROOT / "requirements" / f"{lock}.txt"
+    options = ["--quiet", "--require-hashes", "--python", str(folder / "bin" / "python")]
+    subprocess.run([uv, "pip", "sync", *options, requirements], check=True)
+    return folder / "bin"

@@ -32,6 +32,7 @@ def export_command(weights: Path, repository: Path, name: str, version: int | No
         examples=saved.examples,
         provenance=saved.provenance,
         evaluation=saved.evaluation,
+        reference=saved.reference,
     )
     click.echo(publishing.publish(model, repository, name, version))
     click.echo(f"Serve it with: python -m server --repository {repository}", err=True)
