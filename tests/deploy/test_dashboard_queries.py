@@ -17,12 +17,11 @@ from PIL import Image
 
 from deploy.grafana import pictures, watching
 from deploy.grafana.asking import Prometheus, Series
-from deploy.grafana.models import publish
 from deploy.grafana.page import picture_of
 from deploy.grafana.reading import Dashboard, fill, read
-from exporter import network
+from exporter import graph, network, publishing, reference
 from exporter.mnist import Labels
-from exporter.network import Batch
+from exporter.network import Batch, Network
 from server.metrics import LATENCY_BUCKETS
 from tests.deploy import known_load
 from tests.deploy.known_load import Load
@@ -108,12 +107,12 @@ def watched(
     folder = tmp_path_factory.mktemp("watched")
     models, images = folder / "models", digits[0][:64]
     shipped = network.load(ROOT / "exporter" / "weights" / "digits.npz").network
-    publish(shipped, images, models, "digits", 1)
-    publish(random_network((784, 16, 10), seed=2), images, models, "digits", 2)
+    _publish(models, "digits", 1, shipped, images)
+    _publish(models, "digits", 2, random_network((784, 16, 10), seed=2), images)
     # The second can't shadow the first, which takes images of another size.
-    small = images[:, : known_load.SMALL]
-    publish(random_network((known_load.SMALL, 10), seed=1), small, models, "small", 1)
-    publish(random_network((784, 10), seed=2), images, models, "small", 2)
+    few = known_load.SMALL
+    _publish(models, "small", 1, random_network((few, 10), seed=1), images[:, :few])
+    _publish(models, "small", 2, random_network((784, 10), seed=2), images)
     tokens, tls = folder / "tokens", certificate.make(folder)
     tokens.write_text(f"caller: {known_load.TOKEN}\n")
     tokens.chmod(0o600)
@@ -144,7 +143,7 @@ def _watch(
     os.kill(server.workers[0], signal.SIGKILL)
     wait_for(lambda: value(server, "mlpserve_worker_restarts_total", reason="killed") == 1)
     wait_for(lambda: value(server, "mlpserve_workers_ready") == 2)
-    publish(random_network((784, 16, 10), seed=3), images, models, "digits", 3)
+    _publish(models, "digits", 3, random_network((784, 16, 10), seed=3), images)
     wait_for(lambda: value(server, "mlpserve_model_info", model="digits", version="3") == 2)
     _spoil(models, 4)
     wait_for(lambda: value(server, "mlpserve_model_load_failures_total") >= 2)
@@ -166,6 +165,12 @@ def _watch(
 
 def _started(server: ServerProcess, method: str) -> dict[str, float]:
     return by_worker(server, "grpc_server_started_total", grpc_method=method)
+
+
+def _publish(models: Path, name: str, version: int, its: Network, images: Batch) -> None:
+    """Publish a network as if it had been trained on the images."""
+    model = graph.build(its, reference=reference.measure(its, images))
+    publishing.publish(model, models, name, version)
 
 
 def _spoil(models: Path, version: int) -> None:
