@@ -73,7 +73,7 @@ def make_axes(figure: Figure, box: Box, below: float, left: float = 0.52) -> Axe
         )
     )
     axes.set_facecolor(CARD)
-    axes.tick_params(which="both", labelsize=SMALL, labelcolor=FAINT, length=0, pad=3)
+    axes.tick_params(which="both", labelsize=SMALL, labelcolor=FAINT, length=0, pad=4)
     axes.spines[:].set_visible(False)
     axes.grid(color=LINE, linewidth=0.4)
     axes.set_axisbelow(True)

@@ -23,15 +23,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 WEIGHTS = ROOT / "exporter" / "weights" / "digits.npz"
 
 MINUTES = 15
-SECOND_VERSION, KILLED, RUSH, CALM, BROKEN_VERSION, OTHER_IMAGES, RELOAD = (
-    3,
-    5,
-    7,
-    8.5,
-    9.5,
-    10.5,
-    12,
-)
+SECOND_VERSION, KILLED, BROKEN_VERSION, OTHER_IMAGES, RELOAD = 3, 5, 9.5, 10.5, 12
+RUSH, CALM = 7, 8.5
 """When things happen, in minutes."""
 
 CALLERS, CALLS_PER_SECOND = 8, 20.0

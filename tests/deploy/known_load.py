@@ -20,6 +20,7 @@ Unary: TypeAlias = "grpc.UnaryUnaryMultiCallable[bytes, bytes]"
 Stream: TypeAlias = "grpc.StreamStreamMultiCallable[bytes, bytes]"
 
 CLASSIFIER, INFERENCE = "mlpserve.v1.Classifier", "inference.GRPCInferenceService"
+PREDICT, INFER = f"{CLASSIFIER}/Predict", f"{INFERENCE}/ModelInfer"
 TOKEN = "0123456789abcdef-caller"
 METADATA = (("authorization", f"Bearer {TOKEN}"),)
 CONNECTIONS = 8
@@ -57,23 +58,25 @@ class Request:
 
 
 def _mixture(images: Batch) -> list[Request]:
-    """Return requests that are answered, and that are refused for each reason that is certain."""
+    """Return requests that are answered, and that are refused for each reason that is certain.
+
+    Those of ModelInfer are all answered.
+    """
     pixels = (images * 255).astype(np.uint8)
-    predict, infer = f"{CLASSIFIER}/Predict", f"{INFERENCE}/ModelInfer"
     answered = [
         *(
-            Request(predict, PredictRequest(pixels_u8=pixels[:n].tobytes()).SerializeToString(), n)
-            for n in SIZES
+            Request(PREDICT, PredictRequest(pixels_u8=pixels[:n].tobytes()).SerializeToString(), n)
+            for n in SIZES[::3]
         ),
-        *(Request(infer, _infer(pixels[:n]).SerializeToString(), n) for n in SIZES[::3]),
+        *(Request(INFER, _infer(pixels[:n]).SerializeToString(), n) for n in SIZES),
     ]
     small = PredictRequest(pixels_u8=bytes(SMALL), model="small").SerializeToString()
-    answered.append(Request(predict, small, 1))
+    answered.append(Request(PREDICT, small, 1))
     one = pixels[:1].tobytes()
     refused = [
-        Request(predict, PredictRequest(pixels=[2.0] * 784).SerializeToString()),
-        Request(predict, PredictRequest(pixels_u8=one, model="no").SerializeToString()),
-        Request(predict, PredictRequest(pixels_u8=one).SerializeToString(), shows_token=False),
+        Request(PREDICT, PredictRequest(pixels=[2.0] * 784).SerializeToString()),
+        Request(PREDICT, PredictRequest(pixels_u8=one, model="no").SerializeToString()),
+        Request(PREDICT, PredictRequest(pixels_u8=one).SerializeToString(), shows_token=False),
         Request(f"{CLASSIFIER}/Nothing", b""),
         Request(f"{CLASSIFIER}/ListModels", b""),
     ]

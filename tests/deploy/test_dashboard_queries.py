@@ -52,7 +52,10 @@ groups:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A Prometheus, and what it watched: a load between two scrapes, `start` and `end`."""
+    """A Prometheus, and what it watched: a load between two scrapes, `start` and `end`.
+
+    `seconds` are how long the load's calls of ModelInfer took, as the server has logged them.
+    """
 
     address: str
     prometheus: Prometheus
@@ -69,20 +72,26 @@ class Watched:
         """
         return self.end - self.start + 0.001
 
-    def ask(self, board: Dashboard, expression: str, time: float | None = None) -> list[Series]:
-        """Return the answer with All chosen; at `end` rates are over exactly the load."""
+    def ask(
+        self, board: Dashboard, expression: str, time: float | None = None, method: str = ""
+    ) -> list[Series]:
+        """Return the answer with All chosen; at `end` rates are over exactly the load.
+
+        `method` is what is chosen for that variable instead.
+        """
         window = f"{round(self.window_seconds * 1000)}ms" if time else "1m"
         windows = dict.fromkeys(("__rate_interval", "__interval", "__range"), window)
         values = self.prometheus.choose(board.variables) | windows
+        values["method"] = method or values.get("method", "")
         return self.prometheus.at(fill(expression, values), time)
 
-    def measured(self, title: str) -> dict[str, float]:
+    def measured(self, title: str, method: str = "") -> dict[str, float]:
         """Return what a panel shows of the whole load, by legend."""
         board, panel = PANELS[title]
         return {
             target.name(series.labels): series.last
             for target in panel.targets
-            for series in self.ask(board, target.expression, self.end)
+            for series in self.ask(board, target.expression, self.end, method)
         }
 
     def counted(self, title: str) -> dict[str, int]:
@@ -131,8 +140,13 @@ def watched(
             contextlib.closing(Prometheus(address)) as asking,
         ):
             first, load, start, end = _watch(server, asking, models, images, tls.certificate)
-            seconds = [line["seconds"] for line in server.log if line["event"] == "call"]
-            yield Watched(address, asking, load, seconds[first.calls.total() :], start, end)
+            seconds = [
+                line["seconds"]
+                for line in server.log
+                if line["event"] == "call" and line["method"] == known_load.INFER
+            ]
+            earlier = first.calls[known_load.INFER, "OK"]
+            yield Watched(address, asking, load, seconds[earlier:], start, end)
 
 
 def _watch(
@@ -251,8 +265,8 @@ def test_each_image_is_counted_once(watched: Watched) -> None:
 
 
 def test_quantiles_are_those_of_the_calls(watched: Watched) -> None:
-    assert len(watched.seconds) == watched.load.calls.total()
-    shown = watched.measured("service: Duration")
+    assert len(watched.seconds) == watched.load.calls[known_load.INFER, "OK"]
+    shown = watched.measured("service: Duration", method="ModelInfer")
     assert set(shown) == {"p50", "p90", "p99", "p99.9"}
     for name, seconds in shown.items():
         exact = float(np.percentile(watched.seconds, float(name[1:]), method="inverted_cdf"))
@@ -265,7 +279,8 @@ def test_quantiles_are_those_of_the_calls(watched: Watched) -> None:
 
 def test_the_heatmap_has_every_call(watched: Watched) -> None:
     board, panel = PANELS["service: Durations"]
-    answer = watched.ask(board, panel.targets[0].expression, watched.end)
+    (target,) = panel.targets
+    answer = watched.ask(board, target.expression, watched.end, method="ModelInfer")
     # Prometheus takes for granted that it went on like that for the whole window.
     share = (watched.end - watched.start) / watched.window_seconds
     buckets = {float(series.labels["le"]): series.last * share for series in answer}
