@@ -37,20 +37,21 @@ BINS_OF = "ink"
 @click.option(
     "--folder", default=writing.PICTURES, type=click.Path(path_type=Path), help="For the pictures."
 )
-def main(address: str | None, minutes: float, folder: Path) -> None:
+@click.option("--only", multiple=True, metavar="FILE", help="Draw this picture; many times.")
+def main(address: str | None, minutes: float, folder: Path, only: Sequence[str]) -> None:
     """Draw every section of the dashboards as a PNG.
 
     Without --prometheus a server is started, watched and called for a quarter of an hour.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if address is not None:
-        _draw_all(address, minutes, folder)
+        _draw_all(address, minutes, folder, only)
         return
     with tempfile.TemporaryDirectory() as temporary, scene.serve(Path(temporary)) as served:
         config = watching.configure(Path(temporary), served.http, f"{SCRAPE_SECONDS}s")
         with watching.prometheus(config) as own:
             scene.play(served)
-            _draw_all(own, minutes, folder)
+            _draw_all(own, minutes, folder, only)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,30 +63,29 @@ class Span:
     step: float
 
 
-def _draw_all(address: str, minutes: float, folder: Path) -> None:
-    with contextlib.closing(Prometheus(address)) as prometheus:
-        for file in writing.dashboards():
-            _draw_board(prometheus, file, minutes, folder)
-
-
-def _draw_board(prometheus: Prometheus, file: Path, minutes: float, folder: Path) -> None:
+def _draw_all(address: str, minutes: float, folder: Path, only: Sequence[str]) -> None:
     end = time.time()
     span = Span(end - 60 * minutes, end, max(SCRAPE_SECONDS, 60 * minutes / POINTS))
     # As Grafana does with the timeInterval of the datasource.
     window = max(4 * SCRAPE_SECONDS, span.step + SCRAPE_SECONDS)
     windows = {"__rate_interval": f"{window:.0f}s", "__range": f"{60 * minutes:.0f}s"}
-    board = read(file)
-    values = prometheus.choose(board.variables) | windows | {"of": BINS_OF}
-    marks = _marks(prometheus, board, span)
-    for section in board.sections:
-        panels = [panel for panel in board.panels if panel.section == section]
-        answered = [
-            Answered(panel, _answers(prometheus, panel, values, span), span.start, end, marks)
-            for panel in panels
-        ]
-        picture = folder / picture_of(file.stem, section)
-        picture.write_bytes(draw(answered, fingerprint(panels)))
-        click.echo(f"{picture.name}: {picture.stat().st_size / 1000:.0f} kB")
+    with contextlib.closing(Prometheus(address)) as prometheus:
+        for file in writing.dashboards():
+            board = read(file)
+            values = prometheus.choose(board.variables) | windows | {"of": BINS_OF}
+            marks = _marks(prometheus, board, span)
+            for section in board.sections:
+                picture = folder / picture_of(file.stem, section)
+                if only and picture.name not in only:
+                    continue
+                panels = [panel for panel in board.panels if panel.section == section]
+                answers = [_answers(prometheus, panel, values, span) for panel in panels]
+                answered = [
+                    Answered(panel, answer, span.start, end, marks)
+                    for panel, answer in zip(panels, answers, strict=True)
+                ]
+                picture.write_bytes(draw(answered, fingerprint(panels)))
+                click.echo(f"{picture.name}: {picture.stat().st_size / 1000:.0f} kB")
 
 
 def _answers(

@@ -30,7 +30,7 @@ SIZES = (1, 1, 1, 2, 3, 5, 8, 13, 21, 34, 55)
 
 
 SLOW_METHODS = ("PredictStream", "ListModels", "other")
-"""Those of the calls that take threads; a worker has no series of them before the first."""
+"""Those of the calls that take threads; a worker lacks series of rare codes before the first."""
 
 SMALL = 4
 """Pixels of the model of that name."""

@@ -64,14 +64,6 @@ class Watched:
     start: float
     end: float
 
-    @property
-    def window_seconds(self) -> float:
-        """From before the load to after it.
-
-        A little more than that, since newer versions leave out a sample as old as the window.
-        """
-        return self.end - self.start + 0.001
-
     def ask(
         self, board: Dashboard, expression: str, time: float | None = None, method: str = ""
     ) -> list[Series]:
@@ -79,7 +71,8 @@ class Watched:
 
         `method` is what is chosen for that variable instead.
         """
-        window = f"{round(self.window_seconds * 1000)}ms" if time else "1m"
+        # From one scrape to the other, both of which Prometheus 2 takes into account.
+        window = f"{round((self.end - self.start) * 1000)}ms" if time else "1m"
         windows = dict.fromkeys(("__rate_interval", "__interval", "__range"), window)
         values = self.prometheus.choose(board.variables) | windows
         values["method"] = method or values.get("method", "")
@@ -166,7 +159,7 @@ def _watch(
     _wait_for(asking, "count(process_start_time_seconds) == 3 and sum(mlpserve_reloads_total) >= 2")
     first = Load()
     # Rates miss the first calls of a series that no scrape has seen before them.
-    while not all(len(_started(server, method)) == 2 for method in known_load.SLOW_METHODS):
+    while any(_untold(server, method) for method in known_load.SLOW_METHODS):
         first += known_load.run(server.grpc_address, certificate, images, rounds=1)
     start = _scrape(asking, first)
     load = known_load.run(server.grpc_address, certificate, images, rounds=ROUNDS)
@@ -177,8 +170,10 @@ def _watch(
     return first, load, start, end
 
 
-def _started(server: ServerProcess, method: str) -> dict[str, float]:
-    return by_worker(server, "grpc_server_started_total", grpc_method=method)
+def _untold(server: ServerProcess, method: str) -> bool:
+    """Whether a worker has had no call of a method yet."""
+    started = by_worker(server, "grpc_server_started_total", grpc_method=method)
+    return sum(calls > 0 for calls in started.values()) < 2
 
 
 def _publish(models: Path, name: str, version: int, its: Network, images: Batch) -> None:
@@ -281,9 +276,7 @@ def test_the_heatmap_has_every_call(watched: Watched) -> None:
     board, panel = PANELS["service: Durations"]
     (target,) = panel.targets
     answer = watched.ask(board, target.expression, watched.end, method="ModelInfer")
-    # Prometheus takes for granted that it went on like that for the whole window.
-    share = (watched.end - watched.start) / watched.window_seconds
-    buckets = {float(series.labels["le"]): series.last * share for series in answer}
+    buckets = {float(series.labels["le"]): series.last for series in answer}
     assert sorted(buckets) == [*LATENCY_BUCKETS, float("inf")]
     for bound, count in buckets.items():
         # The log has whole microseconds.
@@ -294,17 +287,29 @@ def test_the_heatmap_has_every_call(watched: Watched) -> None:
 
 
 def test_pictures_can_be_drawn_of_it(watched: Watched, tmp_path: Path) -> None:
-    arguments = ["--prometheus", watched.address, "--minutes", "1", "--folder", str(tmp_path)]
-    drawn = CliRunner().invoke(pictures.main, arguments, catch_exceptions=False)
+    """Those that have each kind of panel between them."""
+    sections = {
+        ("service", "Latency"): {"timeseries", "heatmap"},
+        ("model", "What is served"): {"timeseries", "table"},
+        ("model", "Drift"): {"timeseries", "stat", "barchart"},
+        ("slo", "Burn rates"): {"timeseries", "bargauge"},
+    }
+    names = [picture_of(*section) for section in sections]
+    only = [word for name in names for word in ("--only", name)]
+    asked = ["--prometheus", watched.address, "--minutes", "1", "--folder", str(tmp_path), *only]
+    drawn = CliRunner().invoke(pictures.main, asked, catch_exceptions=False)
     assert drawn.exit_code == 0, drawn.output
-    for name, board in DASHBOARDS.items():
-        for section in board.sections:
-            with Image.open(tmp_path / picture_of(name, section)) as picture:
-                panels = [panel for panel in board.panels if panel.section == section]
-                assert picture.info["Description"] == pictures.fingerprint(panels)
-                colours = picture.convert("RGB").getcolors(maxcolors=2**20)
-                assert colours is not None
-                assert len(colours) > 100
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(names)
+    assert set().union(*sections.values()) == {panel.kind for _, panel in PANELS.values()}
+    for (name, section), kinds in sections.items():
+        panels = [panel for panel in DASHBOARDS[name].panels if panel.section == section]
+        assert {panel.kind for panel in panels} == kinds
+        with Image.open(tmp_path / picture_of(name, section)) as picture:
+            assert picture.info["Description"] == pictures.fingerprint(panels)
+            colours = picture.convert("RGB").getcolors(maxcolors=2**20)
+        # As many as lines and letters with smooth edges have.
+        assert colours is not None
+        assert len(colours) > 100
 
 
 def _bucket(seconds: float) -> tuple[float, float]:
