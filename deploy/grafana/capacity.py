@@ -117,6 +117,7 @@ def workers() -> Section:
                     Query(f"sum(1 - mlpserve_worker_answered{{{INSTANCES}}})", "silent"),
                 ],
                 unit="short",
+                are_counts=True,
                 colours={"wanted": GREY, "ready": GREEN, "silent": RED},
                 dashed=["wanted"],
             ),
@@ -132,6 +133,7 @@ def workers() -> Section:
                     )
                 ],
                 unit="short",
+                are_counts=True,
                 colours={
                     "exited": AMBER,
                     "killed": RED,
@@ -199,6 +201,7 @@ def files() -> Section:
                     )
                 ],
                 unit="short",
+                are_counts=True,
                 width=QUARTER,
             ),
             lines(
@@ -212,6 +215,7 @@ def files() -> Section:
                     )
                 ],
                 unit="short",
+                are_counts=True,
                 width=QUARTER,
                 steps=high_is_bad(1, 2),
             ),

@@ -98,6 +98,7 @@ def _served() -> Section:
                     ),
                 ],
                 unit="short",
+                are_counts=True,
             ),
         ],
     )

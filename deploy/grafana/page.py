@@ -18,7 +18,8 @@ workers for a quarter of an hour, asks a Prometheus that watches it what the pan
 the answers with matplotlib. In that time a second version takes over (3 min), a worker is killed (5
 min), callers rush with 1,500 images in a call (7 to 8.5 min), a file appears that is no model (9.5
 min), images become brighter (10.5 min), and files are read again (12 min). Dotted lines are the
-dashboards' marks: a version was loaded, or a worker replaced.
+dashboards' marks: a version was loaded, or a worker replaced. The machine was busy with other
+things as well, which the latency shows.
 
 The dashboards are written as code. To change one, change its module in
 [deploy/grafana](../deploy/grafana), then `make dashboards`, which writes the files and this page.

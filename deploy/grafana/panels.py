@@ -93,6 +93,8 @@ def lines(
     colours: Mapping[str, str] | None = None,
     stacking: options.StackingMode = options.StackingMode.NONE,
     dashed: Sequence[str] = (),
+    is_logarithmic: bool = False,
+    are_counts: bool = False,
 ) -> Panel:
     """Return curves over time; those whose names are in `dashed` are limits."""
     panel = _dress(timeseries.Panel(), title, description, unit, width, 8, steps)
@@ -102,7 +104,14 @@ def lines(
     panel.line_width(1).fill_opacity(60 if is_stacked else 8).show_points(
         options.VisibilityMode.NEVER
     )
-    panel.stacking(common.StackingConfig().mode(stacking).group("A")).axis_soft_min(0)
+    panel.stacking(common.StackingConfig().mode(stacking).group("A"))
+    if are_counts:
+        panel.decimals(0)
+    if is_logarithmic:
+        kind = options.ScaleDistribution.LOG
+        panel.scale_distribution(common.ScaleDistributionConfig().type(kind).log(10))
+    else:
+        panel.axis_soft_min(0)
     panel.legend(
         common.VizLegendOptions()
         .show_legend(True)
@@ -231,9 +240,10 @@ def rows(
     value: str,
     hidden: Sequence[str] = (),
     width: int = FULL_WIDTH,
+    height: int = 6,
 ) -> Panel:
     """Return a table with a row for each series: its labels, and its value under that name."""
-    panel = _dress(table.Panel(), title, description, "short", width, 6, ())
+    panel = _dress(table.Panel(), title, description, "short", width, height, ())
     (target,) = _targets([query])
     panel.with_target(target.instant().format(PromQueryFormat.TABLE))
     excluded = dict.fromkeys(["Time", "__name__", *hidden], True)

@@ -15,8 +15,9 @@ from pathlib import Path
 import click
 
 from deploy.grafana import scene, watching, writing
+from deploy.grafana.answered import Answered
 from deploy.grafana.asking import Prometheus, Series
-from deploy.grafana.drawing import Answered, draw
+from deploy.grafana.drawing import draw
 from deploy.grafana.page import picture_of
 from deploy.grafana.reading import Dashboard, Panel, fill, read
 

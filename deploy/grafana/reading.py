@@ -43,6 +43,8 @@ class Panel:
     steps: tuple[tuple[float, str], ...]
     colours: Mapping[str, str]
     stacking: str
+    is_logarithmic: bool
+    are_counts: bool
     dashed: frozenset[str]
     hidden: frozenset[str]
     value: str
@@ -112,6 +114,7 @@ def fill(expression: str, values: Mapping[str, str]) -> str:
 
 def _panel(panel: Mapping[str, Any], section: str) -> Panel:
     defaults = panel["fieldConfig"]["defaults"]
+    custom = defaults.get("custom", {})
     position = panel["gridPos"]
     properties = [
         (override["matcher"]["options"], each["id"], each["value"])
@@ -133,7 +136,9 @@ def _panel(panel: Mapping[str, Any], section: str) -> Panel:
         tuple(Target(each["expr"], each["legendFormat"]) for each in panel["targets"]),
         tuple((float("-inf") if s["value"] is None else s["value"], s["color"]) for s in steps),
         {name: value["fixedColor"] for name, what, value in properties if what == "color"},
-        defaults.get("custom", {}).get("stacking", {}).get("mode", "none"),
+        custom.get("stacking", {}).get("mode", "none"),
+        custom.get("scaleDistribution", {}).get("type") == "log",
+        defaults.get("decimals") == 0,
         frozenset(name for name, what, _ in properties if what == "custom.lineStyle"),
         frozenset(name for each in transformed for name in each.get("excludeByName", ())),
         "".join(each.get("renameByName", {}).get("Value", "") for each in transformed),

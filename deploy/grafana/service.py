@@ -176,6 +176,7 @@ def _calls() -> Section:
                 "more of them at once? See where a call's time goes.",
                 [Query(quantile("0.99", HANDLING, CALLS, by_method), METHOD)],
                 unit="s",
+                is_logarithmic=True,
             ),
             lines(
                 "Errors by code",
@@ -231,6 +232,7 @@ def _latency() -> Section:
                 "loads. When p50 rises too: too much load.",
                 [Query(quantile(q, HANDLING, CALLS), name) for name, q in SHARES.items()],
                 unit="s",
+                is_logarithmic=True,
                 width=HALF,
                 colours=QUANTILES,
             ),
@@ -261,6 +263,7 @@ def _latency() -> Section:
                 "calls wait for others that run long; lower max_batch_size or add workers.",
                 [Query(quantile("0.99", stage, WORKERS, "stage"), "{{stage}}")],
                 unit="s",
+                is_logarithmic=True,
                 width=HALF,
                 colours=STAGES,
             ),

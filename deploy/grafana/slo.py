@@ -164,6 +164,7 @@ def _budgets() -> Section:
                 value="firing",
                 hidden=["alertstate", "job"],
                 width=HALF,
+                height=8,
             ),
         ],
     )
@@ -254,6 +255,7 @@ def _causes() -> Section:
                 "quantiles, which are quick to read over weeks.",
                 [Query(f"method:{histogram}:p99_rate5m{{{JOB}}} > 0", method)],
                 unit="s",
+                is_logarithmic=True,
             ),
         ],
     )
