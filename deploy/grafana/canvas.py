@@ -6,9 +6,12 @@ from matplotlib import patches
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-BACKGROUND, CARD, LINE, TEXT, FAINT = "#f6f8fa", "#ffffff", "#d0d7de", "#1f2328", "#656d76"
+BACKGROUND, CARD, LINE, TEXT, FAINT = "#f5f5fa", "#ffffff", "#d0d7de", "#1f2328", "#656d76"
 SMALL, NORMAL, LARGE = 6.6, 8.4, 19.0
 """Sizes of type, in points."""
+
+LETTER_INCHES = 0.062
+"""About the width of a small letter."""
 
 TITLE_INCHES = 0.30
 

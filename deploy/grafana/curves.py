@@ -8,11 +8,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator, NullFormatter
 
 from deploy.grafana.answered import Answered, shorten
-from deploy.grafana.canvas import FAINT, Box, make_axes, write
+from deploy.grafana.canvas import FAINT, LETTER_INCHES, Box, make_axes, write
 from deploy.grafana.panels import GREY
 from deploy.grafana.units import scale, spell
 
-LEGEND_INCHES, LETTER_INCHES = 0.17, 0.062
+LEGEND_INCHES = 0.17
 MOST_LEGEND_ROWS = 4
 
 CLOCK_STEPS = (60, 120, 180, 300, 600, 1800, 3600, 3 * 3600, 6 * 3600, 86400)

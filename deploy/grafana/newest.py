@@ -8,7 +8,9 @@ from deploy.grafana.canvas import (
     BACKGROUND,
     FAINT,
     LARGE,
+    LETTER_INCHES,
     NORMAL,
+    SMALL,
     TITLE_INCHES,
     Box,
     fill_box,
@@ -90,14 +92,15 @@ def draw_rows(figure: Figure, box: Box, answered: Answered) -> None:
     table = [[series.labels.get(name, "")[:22] for name in names] for series in answer]
     columns = [[name, *(row[index] for row in table)] for index, name in enumerate(names)]
     columns.append([answered.panel.value, *(spell(series.last, "short") for series in answer)])
-    letters = [max(map(len, column)) + 3 for column in columns]
+    letters = [max(map(len, column)) + 2 for column in columns]
     step = (box.width - 0.28) / sum(letters)
+    size = SMALL * min(1.0, step / LETTER_INCHES)
     for index, column in enumerate(columns):
         x = box.x + 0.14 + sum(letters[:index]) * step
         heading, *cells = column
-        write(figure, x, box.y + box.height - 0.48, heading, colour=BLUE, weight="bold")
+        write(figure, x, box.y + box.height - 0.48, heading, size=size, colour=BLUE, weight="bold")
         for row, cell in enumerate(cells):
-            write(figure, x, box.y + box.height - 0.72 - row * 0.22, cell)
+            write(figure, x, box.y + box.height - 0.72 - row * 0.22, cell, size=size)
 
 
 def _step_colour(panel: Panel, value: float) -> str:
