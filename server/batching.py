@@ -36,7 +36,7 @@ from server.shadowing import Answered, Shadow
 
 log = structlog.get_logger()
 
-_size = attrgetter("size")
+_size, _request = attrgetter("size"), attrgetter("request")
 
 FAST_SECONDS = 0.001
 """A run that takes no longer is done at once."""
@@ -141,7 +141,9 @@ class Batcher:
                 # The rest of its time until the run is waiting.
                 call.waiting_since = call.begin + decode_seconds
             images = sum(map(_size, read))
-            to_put_right = sum(call.size for call in read if call.request.canonicalize)
+            to_put_right = 0
+            if any(request.canonicalize for request in set(map(_request, read))):
+                to_put_right = sum(call.size for call in read if call.request.canonicalize)
             line = self._line(model)
             if self._is_fast(model, images, to_put_right) and self._claim(line, images):
                 self._run(model, line, read)
