@@ -9,7 +9,7 @@ import json
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import click
@@ -114,7 +114,8 @@ def _marks(prometheus: Prometheus, board: Dashboard, span: Span) -> list[float]:
 
 def fingerprint(panels: Sequence[Panel]) -> str:
     """Return what a picture of these panels says of itself, so that an old one is known."""
-    record = [asdict(panel) for panel in panels]
+    # Descriptions are not drawn.
+    record = [asdict(replace(panel, description="")) for panel in panels]
     return hashlib.sha256(json.dumps(record, default=sorted).encode()).hexdigest()
 
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import signal
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -25,6 +24,7 @@ from exporter.network import Batch, Network
 from server.metrics import LATENCY_BUCKETS
 from tests.deploy import known_load
 from tests.deploy.known_load import Load
+from tests.deploy.programs import need
 from tests.exporter.networks import random_network
 from tests.server import certificate
 from tests.server.scrape import by_worker, value
@@ -103,9 +103,7 @@ def watched(
 ) -> Iterator[Watched]:
     """All that panels can show has happened: calls of every kind, a failed load, a restart."""
     for program in ("prometheus", "openssl"):
-        if not shutil.which(program):
-            missing = f"{program} is not installed: apt-get install {program}"
-            (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(missing)
+        need(program, program)
     folder = tmp_path_factory.mktemp("watched")
     models, images = folder / "models", digits[0][:64]
     shipped = network.load(ROOT / "exporter" / "weights" / "digits.npz").network
