@@ -51,6 +51,7 @@ dashboards: .venv/ready ## Write Grafana's dashboards, and the page about them, 
 lock: .venv/ready ## Compile requirements/*.txt from pyproject.toml.
 	$(COMPILE) --group server -o requirements/server.txt
 	$(COMPILE) --group exporter -o requirements/exporter.txt
+	$(COMPILE) --group server --group tracing -o requirements/tracing.txt
 	$(COMPILE) pyproject.toml -o requirements/client.txt
 	$(COMPILE) pyproject.toml --extra cli --group dev -o requirements/dev.txt
 	$(COMPILE) requirements/proto.in -o requirements/proto.txt

@@ -117,7 +117,7 @@ def watched(
     tokens.write_text(f"caller: {known_load.TOKEN}\n")
     tokens.chmod(0o600)
     settings = [
-        *("--workers", "2", "--max-streams", "1", "--log-level", "debug"),
+        *("--workers", "2", "--max-streams", "1", "--log-calls", "1"),
         *("--versions", "latest 2", "--labels", "stable 1, canary 2"),
         *("--traffic", "digits: stable 90, canary 10; small: stable 100"),
         *("--shadow", "digits: canary 50; small: canary 100"),
