@@ -69,23 +69,26 @@ def serve(folder: Path) -> Iterator[Served]:
         *("--tls-certificate", str(certificate), "--tls-key", str(key)),
         *("--tokens-file", str(tokens)),
     ]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)  # noqa: S603
+    started = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)  # noqa: S603
+    with started as process:
+        try:
+            addresses = _addresses(process)
+            yield Served(process, *addresses, models, certificate)
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _addresses(process: "subprocess.Popen[str]") -> tuple[str, str]:
+    """Wait until the server says where gRPC and HTTP listen, and read on what it says."""
     assert process.stderr is not None
-    served: Served | None = None
-    try:
-        for line in process.stderr:
-            said = json.loads(line)
-            if said["event"] == "serving":
-                served = Served(process, said["grpc"], said["http"], models, certificate)
-                break
-        if served is None:
-            raise RuntimeError("the server ended before it served")
-        # Otherwise it would wait for somebody to read its log.
-        threading.Thread(target=process.stderr.read, daemon=True).start()
-        yield served
-    finally:
-        process.terminate()
-        process.wait()
+    for line in process.stderr:
+        said = json.loads(line)
+        if said["event"] == "serving":
+            # Otherwise it would wait for somebody to read its log.
+            threading.Thread(target=process.stderr.read, daemon=True).start()
+            return said["grpc"], said["http"]
+    raise RuntimeError("the server ended before it served")
 
 
 def play(served: Served) -> None:

@@ -5,13 +5,15 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from deploy.grafana import pictures, units, writing
+from deploy.grafana import pictures, scene, units, writing
 from deploy.grafana.page import picture_of
 from deploy.grafana.panels import DATASOURCE
 from deploy.grafana.reading import Panel, read
+from tests.deploy.programs import need
 from tests.server_process import ROOT
 
 GRAFANA = ROOT / "deploy" / "grafana"
@@ -115,3 +117,14 @@ def test_pictures_show_the_panels_that_there_are(file: Path, section: str) -> No
 )
 def test_units_are_spelt_as_grafana_does(value: float, unit: str, spelt: str) -> None:
     assert units.spell(value, unit) == spelt
+
+
+def test_the_scene_of_the_pictures_can_be_set(tmp_path: Path, lane: bool) -> None:
+    if not lane:
+        pytest.skip("its server has the mode that is the default")
+    need("openssl", "openssl")
+    with scene.serve(tmp_path) as served, served.connect("nightly") as client:
+        assert client.predict(np.zeros((2, 784), np.float32)).model == "digits"
+        (model,) = client.list_models()
+        assert [version.version for version in model.versions if version.is_loaded] == [1]
+    assert served.process.returncode == 0
