@@ -45,6 +45,13 @@ should not fill.
 
 IDLE_SECONDS = 60.0
 
+CROWD_SECONDS = 0.004
+"""How long the lane lets calls gather after it has turned some away since a queue was full.
+
+The run that the queue waits for needs the core, and each refusal by itself would take it away, and
+its cache.
+"""
+
 ARRIVAL_SECONDS = 2.0
 """How long a message may take to arrive while others wait for its place."""
 
@@ -245,6 +252,7 @@ class Lane:
         self._arrived: list[Call] = []
         self._arrived_bytes = self._events = 0
         self._take_time = 0.0
+        self._is_crowded = False
         self._too_many = Overloaded(
             "too_many_calls",
             f"{limits.calls} calls are in progress, as many as the server takes; come back later",
@@ -291,8 +299,7 @@ class Lane:
     def _run(self) -> None:
         poll, timeout = self._queue.poll, cygrpc.CompletionType.queue_timeout
         while self._armed or self._unsent:
-            # A time in the past: only look whether there is something.
-            event = poll(self._take_time if self._arrived else self._wake_time())
+            event = poll(self._wake_time())
             try:
                 if event.completion_type != timeout:
                     event.tag(event)
@@ -301,6 +308,9 @@ class Lane:
                         self._take_arrived()
                 elif self._arrived:
                     self._take_arrived()
+                elif self._is_crowded:
+                    self._is_crowded = False
+                    time.sleep(CROWD_SECONDS)
                 elif self._unread:
                     self._give_up_slowest()
             except Exception:
@@ -309,7 +319,11 @@ class Lane:
             del event
 
     def _wake_time(self) -> float:
-        """Return until when to wait for an event, by time.time, when no call waits to be taken."""
+        """Return until when to wait for an event, by time.time; in the past: only look."""
+        if self._arrived:
+            return self._take_time
+        if self._is_crowded:
+            return 0.0
         return time.time() + (ARRIVAL_SECONDS if self._unread else IDLE_SECONDS)
 
     def _arm(self, path: str) -> None:
@@ -328,8 +342,11 @@ class Lane:
         self._arm(path)
         self._unsent += 1
         call = Call(self, method, event)
-        refusal: RequestError | None
-        refusal = self._too_many if self._in_progress >= self._limits.calls else self._refusal()
+        refusal: RequestError | None = None
+        if self._in_progress >= self._limits.calls:
+            refusal = self._too_many
+        elif refusal := self._refusal():
+            self._is_crowded = True
         if refusal is None and self._guard is not None:
             refusal = self._guard(call.metadata)
         if refusal is not None:
