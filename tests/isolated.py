@@ -1,4 +1,4 @@
-"""Runs Python with the packages of one lock alone: those that fit beside no other."""
+"""Runs Python, or programs, of one lock alone: packages that fit beside no other, or are large."""
 
 import subprocess
 import sys
@@ -16,3 +16,15 @@ def run(lock: str, arguments: Sequence[str | Path]) -> None:
     subprocess.run(
         [uv, "run", "--quiet", *environment, *requirements, "python", *arguments], check=True
     )
+
+
+def install(lock: str, folder: Path) -> Path:
+    """Put what requirements/LOCK.txt holds into a new virtual environment and return the folder of
+    its programs; raises CalledProcessError.
+    """
+    uv = Path(sys.executable).with_name("uv")
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
+    python, requirements = folder / "bin" / "python", ROOT / "requirements" / f"{lock}.txt"
+    sync = [uv, "pip", "sync", "--quiet", "--require-hashes", "--python", python, requirements]
+    subprocess.run(sync, check=True)
+    return folder / "bin"
