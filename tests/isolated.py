@@ -24,7 +24,7 @@ def install(lock: str, folder: Path) -> Path:
     """
     uv = Path(sys.executable).with_name("uv")
     subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
-    python, requirements = folder / "bin" / "python", ROOT / "requirements" / f"{lock}.txt"
-    sync = [uv, "pip", "sync", "--quiet", "--require-hashes", "--python", python, requirements]
-    subprocess.run(sync, check=True)
+    requirements = ROOT / "requirements" / f"{lock}.txt"
+    options = ["--quiet", "--require-hashes", "--python", str(folder / "bin" / "python")]
+    subprocess.run([uv, "pip", "sync", *options, requirements], check=True)
     return folder / "bin"

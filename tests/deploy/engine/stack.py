@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,8 +18,17 @@ from tests.deploy.engine.daemon import Engine
 from tests.server_process import ROOT
 
 GRPC, HTTP, PROMETHEUS, ALERTMANAGER = 50051, 8080, 9090, 9093
-SERVERS = 3
 READ = "import sys, urllib.request as u; sys.stdout.write(u.urlopen(sys.argv[1]).read().decode())"
+
+
+WITHOUT_GRAFANA = """
+services:
+  grafana: !reset null
+  prometheus:
+    volumes: !override
+      - "{folder}/rules:/etc/prometheus:ro"
+      - "prometheus:/prometheus"
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +37,21 @@ class Stack:
 
     engine: Engine
 
-    def compose(self, *arguments: str) -> str:
-        """Run Compose on the stack; raises EngineError."""
-        options = ["--project-directory", ROOT, "--env-file", ROOT / "deploy" / "scale.env"]
-        # The machine's few cores are shared by all replicas.
-        return self.engine.run(
-            [self.engine.compose_path, *options, *arguments], variables={"MLPSERVE_WORKERS": "1"}
-        )
+    def sh(self, commands: str) -> str:
+        """Run shell commands where the published ports are, in the repository, and return what they
+        print; raises EngineError.
+        """
+        variables = {
+            "COMPOSE_FILE": f"docker-compose.yml:{self.engine.folder / 'override.yml'}",
+            # The machine's few cores are shared by all replicas.
+            "MLPSERVE_WORKERS": "1",
+        }
+        command = self.engine.inside("bash", "-euxo", "pipefail", "-c", commands)
+        return self.engine.run(command, variables=variables)
 
     def servers(self) -> list[str]:
         """Return the ids of the servers' containers."""
-        return self.compose("ps", "--all", "--quiet", "server").split()
+        return self.sh("docker compose ps --all --quiet server").split()
 
     def inspect(self, container: str) -> dict[str, Any]:
         """Return what the engine knows of a container."""
@@ -74,22 +89,29 @@ class Stack:
 
 
 @contextlib.contextmanager
-def start(engine: Engine) -> Iterator[Stack]:
-    """Run all services but Grafana until the block ends, three servers behind Envoy."""
+def start(engine: Engine, commands: str) -> Iterator[Stack]:
+    """Run all services but Grafana until the block ends, started by the commands.
+
+    The alerts' rules wait seconds in place of minutes.
+    """
+    rules = engine.folder / "rules"
+    shutil.copytree(ROOT / "deploy" / "prometheus", rules, dirs_exist_ok=True)
+    for file in (rules / "prometheus.yml", *rules.glob("rules/*.yml")):
+        hasty = re.sub(r"(evaluation_interval|\bfor): \d+[smhd]", r"\1: 1s", file.read_text())
+        file.write_text(hasty)
+    (engine.folder / "override.yml").write_text(WITHOUT_GRAFANA.format(folder=engine.folder))
     stack = Stack(engine)
-    services = ("envoy", "prometheus", "alertmanager")
-    options = ("--detach", "--wait", "--no-build", "--scale", f"server={SERVERS}")
     try:
-        stack.compose("up", *options, *services)
+        stack.sh(commands)
         with _forwarded(engine, (GRPC, HTTP, PROMETHEUS, ALERTMANAGER)):
             yield stack
     finally:
-        stack.compose("down", "--volumes", "--timeout", "5")
+        stack.sh("docker compose --profile scale down --volumes --timeout 5")
 
 
 @contextlib.contextmanager
 def _forwarded(engine: Engine, ports: tuple[int, ...]) -> Iterator[None]:
-    program = [sys.executable, Path(forward.__file__), engine.folder, *map(str, ports)]
+    program = [sys.executable, str(Path(forward.__file__)), str(engine.folder), *map(str, ports)]
     process = subprocess.Popen(engine.inside(*program), stdout=subprocess.PIPE, text=True)
     assert process.stdout
     try:
