@@ -11,7 +11,7 @@ RUN echo 'mlpserve:x:10001:10001::/nonexistent:/usr/sbin/nologin' >> /etc/passwd
     lib=$(python -c 'import os; print(os.path.dirname(os.__file__))') && \
     for unused in ensurepip idlelib lib2to3 pydoc_data site-packages tkinter turtledemo venv; do rm -rf "${lib:?}/$unused"; done && \
     find "$lib" -name __pycache__ -prune -exec rm -rf {} + && \
-    python -m compileall -q --invalidation-mode unchecked-hash "$lib"
+    python -B -m compileall -q -f --invalidation-mode unchecked-hash "$lib"
 
 FROM ${PYTHON} AS exporter-packages
 COPY requirements/exporter.txt /requirements.txt
@@ -28,12 +28,12 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     python -m pip install --require-hashes --no-compile --target /packages -r /requirements.txt && \
     rm -rf /packages/bin /packages/onnxruntime/quantization /packages/onnxruntime/tools /packages/onnxruntime/transformers && \
     find /packages -name tests -prune -exec rm -rf {} + && \
-    python -m compileall -q --invalidation-mode unchecked-hash /packages
+    python -B -m compileall -q -f --invalidation-mode unchecked-hash /packages
 WORKDIR /app
 COPY canonical canonical
 COPY mlpserve mlpserve
 COPY server server
-RUN python -m compileall -q --invalidation-mode unchecked-hash /app
+RUN python -B -m compileall -q -f --invalidation-mode unchecked-hash /app
 
 FROM scratch AS exporter
 # hadolint ignore=DL3067
