@@ -6,14 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import click
-import grpc
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.load import request
-from server import prediction
-from server.batching import Batcher, Job
+from server import metrics, prediction
+from server.batching import Batcher, answer
 from server.logs import configure_logs
 from server.model import load_model
 from server.repository import Models, Versions
@@ -33,13 +32,15 @@ class Call:
     deadline = float("inf")
     cancelled = False
     metadata: tuple[tuple[str, str | bytes], ...] = ()
+    request: Request
+    pixels: memoryview
+    size = 1
+    begin = waiting_since = 0.0
 
     def __init__(self, message: bytes) -> None:
         self.message = message
-
-    def read(self) -> Request:
-        """Return what the message asks for."""
-        return classifier.read_request(self.message)
+        self.read = classifier.read_request
+        self.request, self.pixels = self.read(message)
 
     def answer(self, response: bytes) -> None:
         """Drop the response."""
@@ -63,36 +64,33 @@ def main(model_file: Path) -> None:
     gc.disable()
     model = load_model(model_file, "digits", 1)
     message = request(1)
-    call, one = Call(message), classifier.read_request(message)
+    classifier.read_request(message)
+    calls = [Call(message) for _ in range(TOGETHER)]
     batcher = Batcher(4096, 16384, 64 * 1024 * 1024)
     batcher.models = Models({"digits": Versions({1: model}, {}, model)}, "digits")
-    method = Method("unary", "benchmark", "Predict")
-    requests, sizes = [one] * TOGETHER, [1] * TOGETHER
-    (answer, *_) = prediction.run(model, requests, sizes)
+    method = Method("unary", "benchmark", "Predict").calls
+    counts = metrics.VERSIONS.of(model)
+    run = prediction.run(model, calls)
     batch = np.zeros((TOGETHER, model.n_pixels), np.float32)
-    jobs = [Job(call, one, 1)] * TOGETHER
 
-    def queue() -> None:
-        line = batcher._queue(model, jobs)
-        assert line is not None
-        batcher._next(line)
-        batcher._next(line)
+    def count_run() -> None:
+        metrics.DECODE.observe(1e-4, TOGETHER)
+        metrics.QUEUE.observe_all([1e-4] * TOGETHER)
+        metrics.RUN.observe(1e-4, TOGETHER)
+        metrics.ENCODE.observe(1e-4, TOGETHER)
+        counts.count_run(TOGETHER, TOGETHER)
 
     steps = {
-        "read the message": microseconds(lambda: classifier.read_request(message)),
-        "find the model, count the images": microseconds(
-            lambda: (batcher.models.find("", 0), one.count_images(model, 4096))  # type: ignore[union-attr]
-        ),
-        "queue and take": microseconds(queue, TOGETHER),
-        "join, check, run, split": microseconds(
-            lambda: prediction.run(model, requests, sizes), TOGETHER
-        ),
+        "read the message, find the model": microseconds(lambda: batcher._read(calls), TOGETHER),
+        "join, check, run": microseconds(lambda: prediction.run(model, calls), TOGETHER),
         "   of it ONNX Runtime": microseconds(lambda: model.predict(batch), TOGETHER),
-        "write the response": microseconds(lambda: one.write(answer)),  # type: ignore[arg-type]
-        "count and time the call": microseconds(
-            lambda: method.end(method.start(), grpc.StatusCode.OK)
+        "write the response": microseconds(lambda: answer(calls, run), TOGETHER),
+        "count and time the run": microseconds(count_run, TOGETHER),
+        "look at images and answers": microseconds(
+            lambda: counts.see(run.batch, run.layers[0]), TOGETHER
         ),
-        "all but the last": microseconds(lambda: batcher.take([call] * TOGETHER), TOGETHER),
+        "all of that": microseconds(lambda: batcher.take(calls), TOGETHER),
+        "count and time the call": microseconds(lambda: method.end(method.start(), "OK", 1, 1)),
     }
     table = Table("step", "us a call")
     table.columns[1].justify = "right"

@@ -9,9 +9,11 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import repeat
+from operator import attrgetter
 from typing import Protocol
 
 import structlog
@@ -20,18 +22,21 @@ from server import metrics, prediction
 from server.errors import (
     Cancelled,
     Expired,
-    InvalidField,
     NotReady,
     Overloaded,
     RequestError,
     TooLarge,
 )
 from server.model import Model
+from server.observed import Version
+from server.prediction import Run
 from server.repository import Models
-from server.request import Request
+from server.request import FLOAT_BYTES, Request
 from server.shadowing import Answered, Shadow
 
 log = structlog.get_logger()
+
+_size = attrgetter("size")
 
 FAST_SECONDS = 0.001
 """A run that takes no longer is done at once."""
@@ -43,21 +48,37 @@ RUNNERS = 4
 """Threads for slow runs; a model uses one at a time."""
 
 
+WRITTEN_TOGETHER = 4
+"""Answers of the same kind from which on they are written at once."""
+
+
 class Call(Protocol):
-    """A call that waits for its answer; it gets exactly one, from any thread."""
+    """A call that waits for its answer; it gets exactly one, from any thread.
+
+    `read` returns what a message asks for, and its pixels; it raises InvalidField. `begin` is when
+    the call arrived, by time.perf_counter. The batcher keeps what it has read with the call.
+    """
 
     message: bytes
+    begin: float
     deadline: float
     """When its caller stops waiting, as time.time() counts; ages away for never."""
     cancelled: bool
+    request: Request
+    pixels: memoryview
+    size: int
+    """Its number of images."""
+    waiting_since: float
+    """When it arrived, later by the time that reading took."""
+
+    @property
+    def read(self) -> Callable[[bytes], tuple[Request, memoryview]]:
+        """Return what reads its message."""
+        ...
 
     @property
     def metadata(self) -> Iterable[tuple[str, str | bytes]]:
         """The caller's pairs of key and value."""
-        ...
-
-    def read(self) -> Request:
-        """Return what the message asks for; raises InvalidField."""
         ...
 
     def answer(self, response: bytes) -> None:
@@ -70,19 +91,11 @@ class Call(Protocol):
 
 
 @dataclass(slots=True, eq=False)
-class Job:
-    """A call whose request has been read: `size` images for a model."""
-
-    call: Call
-    request: Request
-    size: int
-
-
-@dataclass(slots=True, eq=False)
 class Line:
-    """What waits for one model, and whether some thread is running it."""
+    """What waits for one model, whether some thread is running it, and where that is counted."""
 
-    waiting: deque[Job] = field(default_factory=deque)
+    counts: Version
+    waiting: deque[Call] = field(default_factory=deque)
     images: int = 0
     to_put_right: int = 0
     running: bool = False
@@ -111,145 +124,233 @@ class Batcher:
         )
         self._shadow = Shadow(max_batch_size)
         metrics.QUEUED_IMAGES.set_function(lambda: self._queued_images)
+        metrics.MAX_QUEUED_IMAGES.set(max_queued_images)
 
     def refusal(self) -> Overloaded | None:
         """Return why no call can be taken now, whatever it holds; None when one can."""
         return self._full if self._queued_images >= self._max_queued_images else None
 
-    def take(self, calls: Iterable[Call]) -> None:
+    def take(self, calls: Sequence[Call]) -> None:
         """Answer calls that have arrived together; those of a slow run are answered later."""
-        arrived: dict[Model, list[Job]] = {}
-        for call in calls:
-            if found := self._read(call):
-                model, job = found
-                arrived.setdefault(model, []).append(job)
-        for model, jobs in arrived.items():
-            line = self._queue(model, jobs)
-            if line is None:
-                continue
-            seconds = model.expected_seconds(line.images)
-            if seconds + CANONICALIZE_SECONDS * line.to_put_right <= FAST_SECONDS:
+        begin = time.perf_counter()
+        arrived = self._read(calls)
+        decode_seconds = time.perf_counter() - begin
+        for model, read in arrived.items():
+            metrics.DECODE.observe(decode_seconds, len(read))
+            for call in read:
+                # The rest of its time until the run is waiting.
+                call.waiting_since = call.begin + decode_seconds
+            images = sum(map(_size, read))
+            to_put_right = sum(call.size for call in read if call.request.canonicalize)
+            line = self._line(model)
+            if self._is_fast(model, images, to_put_right) and self._claim(line, images):
+                self._run(model, line, read)
                 self._run_line(model, line)
-            else:
-                self._runners.submit(self._run_line, model, line)
+            elif self._queue(line, read):
+                if self._is_fast(model, line.images, line.to_put_right):
+                    self._run_line(model, line)
+                else:
+                    self._runners.submit(self._run_line, model, line)
 
     def answer_alone(self, call: Call) -> None:
         """Answer one call on this thread, joined with no other."""
-        if found := self._read(call):
-            model, job = found
-            if not self._drop(job, time.time()):
-                self._run(model, [job])
+        begin = time.perf_counter()
+        for model, read in self._read([call]).items():
+            decode_seconds = time.perf_counter() - begin
+            metrics.DECODE.observe(decode_seconds)
+            call.waiting_since = call.begin + decode_seconds
+            self._run(model, self._line(model), read)
 
-    def _read(self, call: Call) -> tuple[Model, Job] | None:
-        """Return the call's model and job; None when it was refused."""
-        try:
-            if self.models is None:
-                raise NotReady(
-                    "not_ready", "the server is still loading its models; try again shortly"
+    def _read(self, calls: Sequence[Call]) -> dict[Model, list[Call]]:
+        """Return the calls that can be answered by their models; the others are refused."""
+        arrived: dict[Model, list[Call]] = {}
+        models, max_message_bytes = self.models, self._max_message_bytes
+        model: Model | None = None
+        known: Request | None = None
+        image_bytes = 0
+        for call in calls:
+            try:
+                if models is None:
+                    raise NotReady(
+                        "not_ready", "the server is still loading its models; try again shortly"
+                    )
+                size = len(call.message)
+                if size > max_message_bytes:
+                    raise TooLarge(
+                        "message_bytes",
+                        f"the message has {size} bytes, larger than max_message_bytes, "
+                        f"{max_message_bytes}; send fewer images in one call, or as bytes, which "
+                        "are a quarter of the floats, or raise the server's --max-message-bytes",
+                    )
+                call.request, call.pixels = request, pixels = call.read(call.message)
+                # Most calls want what the one before wanted.
+                if request is not known or model is None:
+                    model = models.find(request.model, request.version, request.label, call)
+                    known = None if models.are_spread else request
+                    image_bytes = _bytes_of_one(model, request)
+                call.size = (
+                    1
+                    if len(pixels) == image_bytes
+                    else request.count_images(pixels, model, self._max_batch_size)
                 )
-            size = len(call.message)
-            if size > self._max_message_bytes:
-                raise TooLarge(
-                    "message_bytes",
-                    f"the message has {size} bytes, larger than max_message_bytes, "
-                    f"{self._max_message_bytes}; send fewer images in one call, or as bytes, which "
-                    "are a quarter of the floats, or raise the server's --max-message-bytes",
-                )
-            request = call.read()
-            model = self.models.find(request.model, request.version, request.label, call)
-            return model, Job(call, request, request.count_images(model, self._max_batch_size))
-        except RequestError as error:
-            refuse(call, error)
-        except Exception as error:
-            log.exception("call failed")
-            refuse(call, error)
-        return None
+                arrived.setdefault(model, []).append(call)
+            except RequestError as error:
+                refuse(call, error)
+            except Exception as error:
+                log.exception("call failed")
+                refuse(call, error)
+        return arrived
 
-    def _queue(self, model: Model, jobs: Sequence[Job]) -> Line | None:
-        """Let jobs wait for their model; returns its line when nobody runs it, who then must."""
+    def _line(self, model: Model) -> Line:
+        line = self._lines.get(model)
+        if line is None:
+            with self._lock:
+                line = self._lines.setdefault(model, Line(metrics.VERSIONS.of(model)))
+        return line
+
+    def _is_fast(self, model: Model, images: int, to_put_right: int) -> bool:
+        seconds = model.expected_seconds(images) + CANONICALIZE_SECONDS * to_put_right
+        return seconds <= FAST_SECONDS
+
+    def _claim(self, line: Line, images: int) -> bool:
+        """Take a line that nobody runs, for a run of so many images; returns whether that worked.
+
+        They would wait for nothing, so they don't queue.
+        """
+        with self._lock:
+            is_free = (
+                not line.running
+                and images <= self._max_batch_size
+                and self._queued_images + images <= self._max_queued_images
+            )
+            line.running = line.running or is_free
+        return is_free
+
+    def _queue(self, line: Line, calls: Sequence[Call]) -> bool:
+        """Let calls wait for their model; returns whether nobody runs it, so that this one must."""
         refused = []
         with self._lock:
-            line = self._lines.get(model)
-            if line is None:
-                line = self._lines[model] = Line()
-            for job in jobs:
+            for call in calls:
                 # What nothing waits for is taken however large it is.
-                if 0 < self._queued_images > self._max_queued_images - job.size:
-                    refused.append(job)
+                if 0 < self._queued_images > self._max_queued_images - call.size:
+                    refused.append(call)
                     continue
-                line.waiting.append(job)
-                line.images += job.size
-                line.to_put_right += job.size * job.request.canonicalize
-                self._queued_images += job.size
-            mine = not line.running and bool(line.waiting)
-            line.running = line.running or mine
-        for job in refused:
-            refuse(job.call, self._full)
-        return line if mine else None
+                line.waiting.append(call)
+                line.images += call.size
+                line.to_put_right += call.size * call.request.canonicalize
+                self._queued_images += call.size
+            is_mine = not line.running and bool(line.waiting)
+            line.running = line.running or is_mine
+        for call in refused:
+            refuse(call, self._full)
+        return is_mine
 
     def _run_line(self, model: Model, line: Line) -> None:
         """Run the model until nothing waits for it."""
-        while jobs := self._next(line):
-            self._run(model, jobs)
+        while calls := self._next(line):
+            self._run(model, line, calls)
 
-    def _next(self, line: Line) -> list[Job]:
-        """Return the jobs of the next run; none ends the running."""
+    def _next(self, line: Line) -> list[Call]:
+        """Return the calls of the next run; none ends the running."""
+        taken: list[Call] = []
+        with self._lock:
+            images = 0
+            while line.waiting and (
+                not taken or images + line.waiting[0].size <= self._max_batch_size
+            ):
+                call = line.waiting.popleft()
+                taken.append(call)
+                images += call.size
+                line.to_put_right -= call.size * call.request.canonicalize
+            line.images -= images
+            self._queued_images -= images
+            line.running = bool(taken)
+        return taken
+
+    def _run(self, model: Model, line: Line, calls: Sequence[Call]) -> None:
+        """Run the model once and give each call that somebody still waits for its answer."""
         now = time.time()
-        while True:
-            taken: list[Job] = []
-            with self._lock:
-                images = 0
-                while line.waiting and (
-                    not taken or images + line.waiting[0].size <= self._max_batch_size
-                ):
-                    taken.append(line.waiting.popleft())
-                    images += taken[-1].size
-                line.images -= images
-                line.to_put_right -= sum(job.size * job.request.canonicalize for job in taken)
-                self._queued_images -= images
-                line.running = bool(taken)
-            jobs = [job for job in taken if not self._drop(job, now)]
-            if jobs or not taken:
-                return jobs
-
-    def _drop(self, job: Job, now: float) -> bool:
-        """Refuse a job that nobody waits for any more; returns whether it was one."""
-        if job.call.cancelled:
-            refuse(job.call, Cancelled("cancelled", "the caller has left"))
-        elif job.call.deadline <= now:
-            refuse(job.call, Expired("deadline", "the call's time was over before the model ran"))
-        else:
-            return False
-        return True
-
-    def _run(self, model: Model, jobs: Sequence[Job]) -> None:
-        """Run the model once and give each job its answer."""
+        waiting = [call for call in calls if not call.cancelled and call.deadline > now]
+        if len(waiting) < len(calls):
+            for call in calls:
+                drop(call, now)
+            if not waiting:
+                return
+            calls = waiting
+        begin = time.perf_counter()
         try:
-            answers = prediction.run(
-                model, [job.request for job in jobs], [job.size for job in jobs]
-            )
+            run = prediction.run(model, calls)
         except Exception as error:
             log.exception("run failed", model=model.name, version=model.version)
-            for job in jobs:
-                refuse(job.call, error)
+            for call in calls:
+                refuse(call, error)
             return
-        version = str(model.version)
-        metrics.RUN_CALLS.labels(model.name, version).observe(len(jobs))
-        metrics.RUN_IMAGES.labels(model.name, version).observe(sum(job.size for job in jobs))
-        images = 0
-        for job, answer in zip(jobs, answers, strict=True):
-            if isinstance(answer, InvalidField):
-                refuse(job.call, answer)
-            else:
-                images += job.size
-                job.call.answer(job.request.write(answer))
-        metrics.IMAGES.labels(model.name, version).inc(images)
+        ran = time.perf_counter()
+        metrics.QUEUE.observe_all([begin - call.waiting_since for call in calls])
+        metrics.RUN.observe(ran - begin, len(calls))
+        line.counts.count_run(len(calls), len(run.batch))
+        self._see(line, calls, run)
+        begin = time.perf_counter()
+        answer(calls, run)
+        metrics.ENCODE.observe(time.perf_counter() - begin, len(calls))
         models = self.models
         if models is not None and models.are_shadowed:
-            for job, answer in zip(jobs, answers, strict=True):
-                if not isinstance(answer, InvalidField):
-                    answered = Answered(model, job.request, job.size, answer.labels)
-                    self._shadow.offer(models, answered)
+            self._offer(models, calls, run)
+
+    def _see(self, line: Line, calls: Sequence[Call], run: Run) -> None:
+        """Take note of the images that are going to be answered."""
+        batch, activations = run.batch, run.layers[0]
+        if any(run.errors):
+            answered = [
+                index
+                for call, error in zip(calls, run.errors, strict=True)
+                for index in [error is None] * call.size
+            ]
+            batch, activations = batch[answered], activations[answered]
+        line.counts.see(batch, activations)
+
+    def _offer(self, models: Models, calls: Sequence[Call], run: Run) -> None:
+        """Let some requests be run by other versions too."""
+        labels = run.labels.tolist()
+        begin = 0
+        for index, call in enumerate(calls):
+            end = begin + call.size
+            if not (run.errors and run.errors[index]):
+                found = Answered(run.model, call.request, call.pixels, call.size, labels[begin:end])
+                self._shadow.offer(models, found)
+            begin = end
+
+
+def answer(calls: Sequence[Call], run: Run) -> None:
+    """Give each call of a run its answer."""
+    request = calls[0].request
+    if (
+        len(calls) >= WRITTEN_TOGETHER
+        and len(calls) == len(run.labels)
+        and request.write_each is not None
+        and not run.errors
+        and all(call.request is request for call in calls)
+    ):
+        responses = request.write_each(run.model, run.labels, run.layers[0])
+        for call, response in zip(calls, responses, strict=True):
+            call.answer(response)
+        return
+    errors = run.errors or repeat(None)
+    for call, found, error in zip(
+        calls, prediction.split(run, [call.size for call in calls]), errors, strict=False
+    ):
+        if error is not None:
+            refuse(call, error)
+        else:
+            call.answer(call.request.write(found))
+
+
+def drop(call: Call, now: float) -> None:
+    """Refuse a call if nobody waits for it any more."""
+    if call.cancelled:
+        refuse(call, Cancelled("cancelled", "the caller has left"))
+    elif call.deadline <= now:
+        refuse(call, Expired("deadline", "the call's time was over before the model ran"))
 
 
 def refuse(call: Call, error: Exception) -> None:
@@ -265,3 +366,11 @@ def note_refusal(error: Exception) -> None:
         log.debug("request rejected", reason=error.reason, message=error.message)
     else:
         metrics.REJECTED.labels("internal").inc()
+
+
+def _bytes_of_one(model: Model, request: Request) -> int:
+    """Return the bytes of one image where nothing else about the request needs a look, else 0."""
+    is_simple = not (
+        request.is_bytes or request.canonicalize or request.outputs or request.shape is not None
+    )
+    return FLOAT_BYTES * model.n_pixels if is_simple else 0

@@ -2,6 +2,16 @@
 
 from dataclasses import dataclass, field
 
+REASONS = (
+    *("batch_size", "both_forms", "both_versions", "byte_count", "cancelled", "datatype"),
+    *("deadline", "inputs", "internal", "label_not_found", "message_bytes", "model_not_found"),
+    *("no_message", "no_pixels", "no_token", "not_a_request", "not_finite", "not_ready"),
+    *("not_square", "parameter", "pixel_count", "pixel_range", "queue_full", "shape"),
+    *("slow_message", "too_many_calls", "too_many_streams", "unknown_input", "unknown_output"),
+    *("unknown_token", "version", "version_not_found"),
+)
+"""Why requests are refused: the reasons of all RequestErrors, and `internal` for anything else."""
+
 
 class StartupError(Exception):
     """The server can't start; the message is one line that says what to do."""

@@ -131,6 +131,7 @@ class Loader:
             default if default in by_name else None,
             errors,
             are_shadowed=any(versions.shadowing for versions in by_name.values()),
+            are_spread=any(versions.split for versions in by_name.values()),
         )
 
     def _choose(self, name: str, on_disk: Sequence[int]) -> list[int]:

@@ -12,8 +12,10 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from server import series
+from server import observed, series
+from server.errors import REASONS
 from server.model import Model
+from server.series import Family
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no annotations
 
@@ -25,51 +27,45 @@ GCCollector(registry=REGISTRY)
 # Steps of 1.2 where the answers lie, so that a quantile read from the buckets is off by a tenth at
 # most; wider outside.
 _FINE = tuple(round(1e-4 * 1.2**step, 7) for step in range(26))
-LATENCY_BUCKETS = (5e-5, 7e-5, *_FINE, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_OBJECTIVE_SECONDS = 0.005
+"""The alerts count how many calls took longer, which only a bucket that ends there can tell."""
 
-_METHOD = ("grpc_type", "grpc_service", "grpc_method")
+_WIDE = (5e-5, 7e-5, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+LATENCY_BUCKETS = tuple(sorted((*_FINE, *_WIDE, _OBJECTIVE_SECONDS)))
 
-STARTED = series.Counter(
-    "grpc_server_started_total", "Calls that reached the server.", _METHOD, REGISTRY
+COMMON_CODES = (
+    *("OK", "Canceled", "InvalidArgument", "DeadlineExceeded", "NotFound", "ResourceExhausted"),
+    *("Unauthenticated", "Unavailable", "Internal", "Unknown"),
 )
-HANDLED = series.Counter(
-    "grpc_server_handled_total",
-    "Calls that ended, by status code.",
-    (*_METHOD, "grpc_code"),
-    REGISTRY,
-)
-HANDLING_SECONDS = series.Histogram(
-    "grpc_server_handling_seconds",
-    "Time from a call's arrival at its handler to its answer.",
-    _METHOD,
+"""Codes that a method has at zero before any call; others come with the first call."""
+
+METHODS = series.Methods(LATENCY_BUCKETS, COMMON_CODES)
+VERSIONS = observed.Versions()
+
+STAGES = ("decode", "queue", "run", "encode")
+STAGE_SECONDS = series.Histogram(
+    "mlpserve_stage_seconds",
+    "Time that each answered call spent in a stage: decode is reading the messages of the calls "
+    "that met, queue waiting before and after that, run the model's run, encode writing the "
+    "answers of that run.",
+    ("stage",),
     LATENCY_BUCKETS,
-    REGISTRY,
 )
-IMAGES = Counter(
-    "mlpserve_images_total", "Images classified.", ("model", "version"), registry=REGISTRY
-)
-_RUN_SIZES = tuple(2.0**power for power in range(13))
-RUN_CALLS = series.Histogram(
-    "mlpserve_run_calls",
-    "Calls that a run of the model answered together.",
-    ("model", "version"),
-    _RUN_SIZES,
-    REGISTRY,
-)
-RUN_IMAGES = series.Histogram(
-    "mlpserve_run_images",
-    "Images that a run of the model classified together.",
-    ("model", "version"),
-    _RUN_SIZES,
-    REGISTRY,
-)
+DECODE, QUEUE, RUN, ENCODE = map(STAGE_SECONDS.labels, STAGES)
 QUEUED_IMAGES = Gauge("mlpserve_queued_images", "Images that wait for a run.", registry=REGISTRY)
-REJECTED = Counter(
-    "mlpserve_rejected_requests_total",
-    "Requests that could not be answered, by reason.",
-    ("reason",),
+MAX_QUEUED_IMAGES = Gauge(
+    "mlpserve_max_queued_images", "Images that may wait for a run.", registry=REGISTRY
+)
+MAX_CALLS = Gauge(
+    "mlpserve_max_calls_in_progress",
+    "Calls that may be in progress at the same time.",
     registry=REGISTRY,
 )
+REJECTED = series.Counter(
+    "mlpserve_rejected_requests", "Requests that could not be answered, by reason.", ("reason",)
+)
+for _reason in REASONS:
+    REJECTED.labels(_reason)
 MODEL_INFO = Gauge(
     "mlpserve_model_info",
     "1 for each loaded model.",
@@ -137,7 +133,6 @@ SHADOW_SKIPPED = Counter(
     ("model", "version"),
     registry=REGISTRY,
 )
-_OF_VERSIONS = (IMAGES, RUN_CALLS, RUN_IMAGES)
 _OF_SHADOWS = (SHADOW_IMAGES, SHADOW_DIFFERING, SHADOW_SKIPPED)
 
 
@@ -149,15 +144,15 @@ def describe_models(before: Iterable[Model], after: Iterable[Model]) -> None:
         gone.discard(_describe(model))
         MODEL_INFO.labels(*_describe(model)).set(1)
         MODEL_LOAD_SECONDS.labels(model.name, version).set(model.load_seconds)
-        for metric in _OF_VERSIONS:
-            metric.labels(model.name, version)
+        VERSIONS.of(model)
     for labels in gone:
         MODEL_INFO.remove(*labels)
 
 
 def forget_version(name: str, version: int) -> None:
     """Remove the series of a version that is not loaded any more and has ended its last run."""
-    for metric in (MODEL_LOAD_SECONDS, *_OF_VERSIONS, *_OF_SHADOWS):
+    VERSIONS.forget(name, version)
+    for metric in (MODEL_LOAD_SECONDS, *_OF_SHADOWS):
         metric.remove(name, str(version))
 
 
@@ -168,6 +163,8 @@ def _describe(model: Model) -> tuple[str, ...]:
     return model.name, version, model.weights_sha256, sizes, parameters
 
 
-def total(metric: series.Counter) -> int:
-    """Sum a counter over its labels."""
-    return int(sum(sample.value for family in metric.collect() for sample in family.samples))
+def write(*labels: tuple[str, str]) -> list[Family]:
+    """Return every family, each sample with these labels and its own."""
+    own = (METHODS, VERSIONS, STAGE_SECONDS, REJECTED)
+    families = [family for metric in own for family in metric.write(*labels)]
+    return [*families, *series.of_library(REGISTRY, *labels)]

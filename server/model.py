@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from server.errors import ModelError
+from server.reference import Reference, read_reference
 
 # Since 1.29 ONNX Runtime reports to its makers unless this is set before its first import.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -39,7 +40,8 @@ class Model:
     `layer_sizes` counts the neurons of each layer from the input to the output, such as (784, 16,
     16, 10); `labels` names the classes; `golden_difference` is the largest difference found by the
     self-check; `run_seconds` is what a run of one image and one of 64 took at the warm-up;
-    `content` is the file, which costs no memory since the session keeps it too.
+    `reference` is what its training images looked like; `content` is the file, which costs no
+    memory since the session keeps it too.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Model:
     golden_difference: float
     load_seconds: float
     run_seconds: tuple[float, float]
+    reference: Reference
     session: onnxruntime.InferenceSession
     content: bytes
 
@@ -114,6 +117,7 @@ def load_model(path: Path, name: str, version: int) -> Model:
         weights_sha256 = metadata["weights_sha256"]
         golden_pixels = _read_floats(metadata, "golden_pixels", layer_sizes[0])
         golden_activations = _read_floats(metadata, "golden_activations", layer_sizes[-1])
+        reference = read_reference(metadata.get("reference"), labels)
     except (KeyError, ValueError, TypeError, IndexError) as error:
         raise ModelError(
             f"{path} has metadata that can't be used ({type(error).__name__}: {error}); export it "
@@ -131,6 +135,7 @@ def load_model(path: Path, name: str, version: int) -> Model:
         weights_sha256=weights_sha256,
         golden_difference=difference,
         run_seconds=_warm_up(session, layer_sizes[0]),
+        reference=reference,
         load_seconds=time.perf_counter() - begin,
         session=session,
         content=content,

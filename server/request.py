@@ -4,11 +4,16 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from canonical import Canonical
 from server.errors import InvalidField
-from server.model import Model
+from server.model import Batch, Model
 
 FLOAT_BYTES = 4
+
+Labels = npt.NDArray[np.intp]
 
 
 @dataclass(slots=True, eq=False)
@@ -27,35 +32,37 @@ class Answer:
     canonical: Canonical | None = None
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Request:
-    """A batch for a model, as it lies in a message.
+    """What a caller wants to know of a batch, whose pixels lie in the message.
 
-    `pixels` are N x P numbers as bytes: little-endian float32, or, with `is_bytes`, one byte each.
+    They are N x P numbers as bytes: little-endian float32, or, with `is_bytes`, one byte each.
     `field` is where they stand, for messages about them. `shape` is what the caller says of them,
     where the protocol has that, and `outputs` are the ones wanted by name. An empty `model` is the
     default one, version 0 the newest or the one that `label` points to. `canonicalize` wants the
-    images put right first. `write` makes the response.
+    images put right first. `write` makes the response; `write_each`, where there is one, those of
+    many calls with this same request, each for the image in its row of labels (N,) and activations
+    (N, classes).
     """
 
     model: str
     version: int
-    pixels: memoryview
     is_bytes: bool
     field: str
     write: Callable[[Answer], bytes]
+    write_each: Callable[[Model, Labels, Batch], list[bytes]] | None = None
     hidden_activations: bool = False
     canonicalize: bool = False
     shape: tuple[int, ...] | None = None
     outputs: tuple[str, ...] = ()
     label: str = ""
 
-    def count_images(self, model: Model, max_batch_size: int) -> int:
+    def count_images(self, pixels: memoryview, model: Model, max_batch_size: int) -> int:
         """Return the number of images; raises InvalidField when the request doesn't fit the model.
 
         A call may hold `max_batch_size` images.
         """
-        n_pixels, size = model.n_pixels, len(self.pixels)
+        n_pixels, size = model.n_pixels, len(pixels)
         if not size:
             raise InvalidField(
                 "no_pixels",

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import structlog
 
 from server import metrics, prediction
-from server.errors import InvalidField
 from server.model import Model
 from server.repository import Models
 from server.request import Request
@@ -17,12 +16,13 @@ from server.request import Request
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Answered:
     """A request of `size` images, and the labels that a model answered."""
 
     model: Model
     request: Request
+    pixels: memoryview
     size: int
     labels: Sequence[int]
 
@@ -56,19 +56,19 @@ class Shadow:
 
     def _run(self, model: Model, answered: Answered) -> None:
         try:
-            (found,) = prediction.run(model, [answered.request], [answered.size])
+            found = prediction.run(model, [answered])
         except Exception:
             log.exception("shadow run failed", model=model.name, version=model.version)
             return
         finally:
             with self._lock:
                 self._waiting_images -= answered.size
-        if isinstance(found, InvalidField):
+        if any(found.errors):
             return
         # By their names, since another version may have its classes in another order.
         differing = sum(
             model.labels[label] != answered.model.labels[other]
-            for label, other in zip(found.labels, answered.labels, strict=True)
+            for label, other in zip(found.labels.tolist(), answered.labels, strict=True)
         )
         labels = (model.name, str(model.version))
         metrics.SHADOW_IMAGES.labels(*labels).inc(answered.size)

@@ -14,7 +14,7 @@ from server.errors import StartupError
 from server.flags import restore
 from server.logs import configure_logs
 from server.workers.control import Control, Message
-from server.workers.families import write
+from server.workers.families import WORKER, pack
 
 PR_SET_PDEATHSIG = 1
 """From Linux's prctl.h."""
@@ -37,21 +37,27 @@ def main() -> None:
         sys.exit(1)
     control.send(event="ready", default_model=server.default_model)
     slow: queue.SimpleQueue[str] = queue.SimpleQueue()
+    label = WORKER, str(first["worker"])
     threading.Thread(
-        target=_obey, args=(control, orders, server, slow), name="control", daemon=True
+        target=_obey, args=(control, orders, server, slow, label), name="control", daemon=True
     ).start()
     while slow.get() != "stop":
         server.reload()
     server.stop()
+    started, handled = metrics.METHODS.total()
     control.send(
         event="stopped",
-        calls_started=metrics.total(metrics.STARTED),
-        calls_handled=metrics.total(metrics.HANDLED),
+        calls_started=started,
+        calls_handled=handled,
     )
 
 
 def _obey(
-    control: Control, orders: list[Message], server: Server, slow: "queue.SimpleQueue[str]"
+    control: Control,
+    orders: list[Message],
+    server: Server,
+    slow: "queue.SimpleQueue[str]",
+    worker: tuple[str, str],
 ) -> None:
     """Do what the parent says, one thing after the other; leave what takes time to `slow`."""
     while True:
@@ -60,7 +66,7 @@ def _obey(
                 case "ping":
                     control.send(event="pong")
                 case "metrics":
-                    families = write(metrics.REGISTRY.collect())
+                    families = pack(metrics.write(worker))
                     control.send(event="metrics", question=order["question"], families=families)
                 case "drain":
                     server.set_ready(False)

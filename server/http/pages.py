@@ -2,20 +2,26 @@
 
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+OPEN_METRICS = "application/openmetrics-text"
 
-def build_pages(registry: CollectorRegistry, is_ready: Callable[[], bool]) -> Starlette:
-    """Return the HTTP application; `is_ready` decides what /readyz answers."""
+
+def build_pages(write_metrics: Callable[[bool], str], is_ready: Callable[[], bool]) -> Starlette:
+    """Return the HTTP application.
+
+    `write_metrics` returns the page of metrics, as OpenMetrics or not; `is_ready` decides what
+    /readyz answers.
+    """
 
     def metrics(request: Request) -> Response:
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(encode(registry), media_type=None, headers={"content-type": content_type})
+        _, content_type = choose_encoder(request.headers.get("accept", ""))
+        page = write_metrics(content_type.startswith(OPEN_METRICS))
+        return Response(page, media_type=None, headers={"content-type": content_type})
 
     def live(_request: Request) -> Response:
         return PlainTextResponse("alive\n")

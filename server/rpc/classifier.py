@@ -7,16 +7,22 @@ its repeated floats costs 60 to 320 ns a float.
 import functools
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from canonical import Canonical
 from mlpserve import wire
 from mlpserve.v1 import classifier_pb2
 from server.errors import InvalidField
-from server.request import FLOAT_BYTES, Answer, Request
+from server.model import Batch, Model
+from server.request import FLOAT_BYTES, Answer, Labels, Request
 
 SERVICE = classifier_pb2.DESCRIPTOR.services_by_name["Classifier"].full_name
 
 _REQUEST, _RESPONSE = classifier_pb2.PredictRequest, classifier_pb2.PredictResponse
 _LAYER, _DONE = classifier_pb2.LayerActivations, classifier_pb2.Canonicalization
+LONGEST_NAMES = 256
+LABELS_OF_ONE_BYTE = 128
 MOST_HEADS = 64
 _HEADS: dict[int, bytes] = {}
 """What stands before the pixels in messages of some lengths that hold nothing but packed pixels.
@@ -25,12 +31,11 @@ Most messages are such, and these few bytes tell: a field with the length of all
 """
 
 
-def read_request(message: bytes) -> Request:
-    """Return what a serialized PredictRequest asks for; raises InvalidField."""
+def read_request(message: bytes) -> tuple[Request, memoryview]:
+    """Return what a serialized PredictRequest asks for, and its pixels; raises InvalidField."""
     head = _HEADS.get(len(message))
     if head is not None and message.startswith(head):
-        pixels = memoryview(message)[len(head) :]
-        return Request("", 0, pixels, is_bytes=False, field="pixels", write=_write_outputs)
+        return _PLAIN, memoryview(message)[len(head) :]
     try:
         fields = wire.read_fields(message)
         pixels = wire.joined(wire.read_chunks(fields, _REQUEST.PIXELS_FIELD_NUMBER))
@@ -57,17 +62,31 @@ def read_request(message: bytes) -> Request:
     version = wire.read_integer(fields, _REQUEST.VERSION_FIELD_NUMBER)
     check_version(version, label)
     hidden = bool(wire.read_integer(fields, _REQUEST.HIDDEN_ACTIVATIONS_FIELD_NUMBER))
+    canonicalize = bool(wire.read_integer(fields, _REQUEST.CANONICALIZE_FIELD_NUMBER))
+    # Long names are not worth their memory.
+    make = _request if len(model) + len(label) <= LONGEST_NAMES else _make_request
+    request = make(model, version, label, is_bytes, hidden, canonicalize)
+    return request, levels[-1] if is_bytes else pixels
+
+
+def _make_request(
+    model: str, version: int, label: str, is_bytes: bool, hidden: bool, canonicalize: bool
+) -> Request:
+    """Return a request, the same for the same wishes, so that they can be answered together."""
     return Request(
         model,
         version,
-        levels[-1] if is_bytes else pixels,
         is_bytes=is_bytes,
         field="pixels_u8" if is_bytes else "pixels",
         write=_write_all if hidden else _write_outputs,
+        write_each=None if hidden or canonicalize else _write_each,
         hidden_activations=hidden,
-        canonicalize=bool(wire.read_integer(fields, _REQUEST.CANONICALIZE_FIELD_NUMBER)),
+        canonicalize=canonicalize,
         label=label,
     )
+
+
+_request = functools.lru_cache(_make_request)
 
 
 def check_version(version: int, label: str) -> None:
@@ -132,6 +151,36 @@ def _fixed_parts(
     )
 
 
+def _write_each(model: Model, labels: Labels, activations: Batch) -> list[bytes]:
+    """Return a serialized PredictResponse for each image, all written at once."""
+    if len(model.labels) > LABELS_OF_ONE_BYTE:
+        outputs = activations.view(np.uint8).reshape(len(labels), -1)
+        return [
+            _write_outputs(Answer(model, [label], [row.data]))
+            for label, row in zip(labels.tolist(), outputs, strict=True)
+        ]
+    blank, label_place = _blank(model.name, model.version, model.labels)
+    responses = np.empty((len(labels), len(blank)), np.uint8)
+    responses[:] = blank
+    responses[:, label_place] = labels
+    content = np.ascontiguousarray(activations).view(np.uint8)
+    responses[:, len(blank) - content.shape[1] :] = content
+    written, size = responses.tobytes(), len(blank)
+    return [written[begin : begin + size] for begin in range(0, len(written), size)]
+
+
+@functools.lru_cache
+def _blank(
+    model: str, version: int, label_names: tuple[str, ...]
+) -> tuple[npt.NDArray[np.uint8], int]:
+    """Return the response for one image without its label and activations, and where the label
+    belongs; the activations are its end.
+    """
+    size = FLOAT_BYTES * len(label_names)
+    before, between = _fixed_parts(model, version, label_names, 1, size)
+    return np.frombuffer(before + bytes(1) + between + bytes(size), np.uint8), len(before)
+
+
 def _write_layer(activations: memoryview, n_images: int) -> bytes:
     """Return a serialized LayerActivations."""
     head = _LAYER(neurons=len(activations) // (FLOAT_BYTES * n_images)).SerializeToString()
@@ -147,3 +196,6 @@ def _write_canonical(canonical: Canonical) -> bytes:
     ]
     field = wire.encode_tagged(_RESPONSE.CANONICALIZATION_FIELD_NUMBER, b"".join(parts))
     return b"".join(field)
+
+
+_PLAIN = _request("", 0, "", False, False, False)

@@ -6,6 +6,7 @@ from grpc_reflection.v1alpha import reflection
 
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.v1 import classifier_pb2
+from server import metrics
 from server.access import Access
 from server.addresses import is_local
 from server.batching import Batcher
@@ -38,6 +39,7 @@ class Endpoint:
         guard = None if self._access is None else self._access.refusal
         self._ready = False
         calls = settings.max_concurrent_calls
+        metrics.MAX_CALLS.set(calls)
         pools = {path: Pool("predict", settings.threads, calls) for path in READERS}
         streams = Pool("stream", settings.max_streams, settings.max_streams)
         other = Pool("grpc", settings.threads, calls)
@@ -71,7 +73,11 @@ class Endpoint:
             delay_seconds=settings.batch_delay_seconds,
             joined_calls=min(lane.JOINED_CALLS, settings.max_batch_size),
         )
-        methods = {path: lane.Method(read, Method.of(path)) for path, read in READERS.items()}
+        methods = {}
+        for path, read in READERS.items():
+            method = Method.of(path)
+            note = method.note if method.is_logged else None
+            methods[path] = lane.Method(read, method.calls, note)
         tokens = None if self._access is None else self._access.tokens
         guard = None if tokens is None else tokens.refusal
         return lane.Lane(

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
@@ -19,7 +19,7 @@ from server.rpc.status import Status, status_of
 
 log = structlog.get_logger()
 
-Read = Callable[[bytes], Request]
+Read = Callable[[bytes], tuple[Request, memoryview]]
 Handlers = dict[str, "grpc.RpcMethodHandler[Any, Any]"]
 
 _STREAMED = classifier_pb2.PredictStreamResponse
@@ -32,11 +32,16 @@ class Call:
     Once answered, `response` or `status` holds how it ends.
     """
 
-    reader: Read
+    read: Read
     message: bytes
     deadline: float = math.inf
     cancelled: bool = False
     context: grpc.ServicerContext | None = None
+    begin: float = field(default_factory=time.perf_counter)
+    request: Request = field(init=False)
+    pixels: memoryview = field(init=False)
+    size: int = field(init=False)
+    waiting_since: float = field(init=False)
     response: bytes | None = None
     status: Status | None = None
 
@@ -44,10 +49,6 @@ class Call:
     def metadata(self) -> Iterable[tuple[str, str | bytes]]:
         """The caller's pairs of key and value, which grpc makes when asked."""
         return self.context.invocation_metadata() if self.context else ()
-
-    def read(self) -> Request:
-        """Return what the message asks for; raises InvalidField."""
-        return self.reader(self.message)
 
     def answer(self, response: bytes) -> None:
         """Keep the response."""

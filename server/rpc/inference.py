@@ -30,8 +30,8 @@ _INPUT, _OUTPUT = _INFER.InferInputTensor, _INFERRED.InferOutputTensor
 _REQUESTED, _CONTENTS = _INFER.InferRequestedOutputTensor, protocol.InferTensorContents
 
 
-def read_request(message: bytes) -> Request:
-    """Return what a serialized ModelInferRequest asks for; raises InvalidField."""
+def read_request(message: bytes) -> tuple[Request, memoryview]:
+    """Return what a serialized ModelInferRequest asks for, and its pixels; raises InvalidField."""
     try:
         return _read_request(wire.read_fields(message))
     except (wire.WireError, DecodeError) as error:
@@ -42,7 +42,7 @@ def read_request(message: bytes) -> Request:
         ) from error
 
 
-def _read_request(fields: list[wire.Field]) -> Request:
+def _read_request(fields: list[wire.Field]) -> tuple[Request, memoryview]:
     inputs = wire.read_contents(fields, _INFER.INPUTS_FIELD_NUMBER)
     raw = wire.read_contents(fields, _INFER.RAW_INPUT_CONTENTS_FIELD_NUMBER)
     if len(inputs) != 1:
@@ -67,10 +67,9 @@ def _read_request(fields: list[wire.Field]) -> Request:
     )
     pixels = _read_pixels(tensor, raw, datatype, shape)
     version, label = read_version(wire.read_text(fields, _INFER.MODEL_VERSION_FIELD_NUMBER))
-    return Request(
+    request = Request(
         model=wire.read_text(fields, _INFER.MODEL_NAME_FIELD_NUMBER),
         version=version,
-        pixels=pixels,
         is_bytes=datatype == BYTES,
         field=INPUT,
         write=functools.partial(
@@ -85,6 +84,7 @@ def _read_request(fields: list[wire.Field]) -> Request:
         outputs=outputs,
         label=label,
     )
+    return request, pixels
 
 
 def _read_canonicalize(fields: list[wire.Field]) -> bool:

@@ -2,7 +2,6 @@
 
 import functools
 import logging
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from server import metrics
 from server.batching import note_refusal
 from server.errors import Overloaded, RequestError
 from server.rpc.pools import Pool
-from server.rpc.status import status_of
+from server.rpc.status import spell, status_of
 
 log = structlog.get_logger()
 
@@ -34,36 +33,27 @@ _TYPES: dict[tuple[bool, bool], tuple[str, str, Callable[..., Handler]]] = {
 
 
 class Method:
-    """The series of one method, looked up once: by their labels that costs as much as a call."""
+    """One method's calls: they are counted, and with debug logs each is a line."""
 
     def __init__(self, kind: str, service: str, name: str) -> None:
-        labels = (kind, service, name)
-        self._started = metrics.STARTED.labels(*labels)
-        self._seconds = metrics.HANDLING_SECONDS.labels(*labels)
-        self._handled = {
-            code: metrics.HANDLED.labels(*labels, _spell(code)) for code in grpc.StatusCode
-        }
+        self.calls = metrics.METHODS.of(kind, service, name)
         self._log = log.bind(method=f"{service}/{name}")
-        self._is_logged = self._log.is_enabled_for(logging.DEBUG)
+        self.is_logged = self._log.is_enabled_for(logging.DEBUG)
 
     @classmethod
     def of(cls, path: str, kind: str = "unary") -> Self:
-        """Return the series of the method at a path such as /SERVICE/METHOD."""
+        """Return the calls of the method at a path such as /SERVICE/METHOD."""
         _, service, name = path.split("/")
         return cls(kind, service, name)
 
-    def start(self) -> float:
-        """Count a call that has arrived; returns the time for `end`."""
-        self._started.inc()
-        return time.perf_counter()
+    def end(self, begin: float, code: grpc.StatusCode, received: int = 0, sent: int = 0) -> None:
+        """Count a call that has ended, and messages that it had."""
+        self.note(code, self.calls.end(begin, spell(code), received, sent))
 
-    def end(self, begin: float, code: grpc.StatusCode) -> None:
-        """Count a call that has ended."""
-        seconds = time.perf_counter() - begin
-        self._seconds.observe(seconds)
-        self._handled[code].inc()
-        if self._is_logged:
-            self._log.debug("call", code=_spell(code), seconds=round(seconds, 6))
+    def note(self, code: grpc.StatusCode, seconds: float) -> None:
+        """Write a call's line, if there are to be any."""
+        if self.is_logged:
+            self._log.debug("call", code=spell(code), seconds=round(seconds, 6))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +97,7 @@ class Instrumentation(grpc.ServerInterceptor):
             if handler is None:
                 # Callers choose these names, so they get no series of their own.
                 unknown = Method(*UNKNOWN_METHOD)
-                unknown.end(unknown.start(), grpc.StatusCode.UNIMPLEMENTED)
+                unknown.end(unknown.calls.start(), grpc.StatusCode.UNIMPLEMENTED)
                 return None
             self._wrapped[details.method] = wrapped = self._wrap(details.method, handler)
         if wrapped.pool.is_full:
@@ -122,10 +112,11 @@ class Instrumentation(grpc.ServerInterceptor):
         kind, attribute, constructor = _TYPES[handler.request_streaming, handler.response_streaming]
         method = Method.of(path, kind)
         count = _count_stream if handler.response_streaming else _count_call
+        streamed = handler.request_streaming
         codec = (handler.request_deserializer, handler.response_serializer)
         behavior = getattr(handler, attribute)
         pool = self._pools.get(path, self._streams if handler.request_streaming else self._other)
-        answering = count(method, behavior)
+        answering = count(method, behavior, streamed)
         answering.experimental_thread_pool = pool  # type: ignore[attr-defined]
 
         # As if requests were streamed: otherwise grpc would wait for the message first, and who
@@ -135,7 +126,7 @@ class Instrumentation(grpc.ServerInterceptor):
         # Each method is refused for a handful of reasons only.
         @functools.cache
         def turn_away(error: RequestError) -> Handler:
-            refusing = count(method, _refuse(error))
+            refusing = count(method, _refuse(error), True)
             refusing.experimental_thread_pool = self._turning_away  # type: ignore[attr-defined]
             return at_once(refusing, *codec)
 
@@ -161,11 +152,14 @@ def _refuse(error: RequestError) -> Callable[..., Any]:
     return turn_away
 
 
-def _count_call(method: Method, behavior: Callable[..., Any]) -> Callable[..., Any]:
+def _count_call(
+    method: Method, behavior: Callable[..., Any], is_streamed: bool
+) -> Callable[..., Any]:
     @functools.wraps(behavior)
     def counted(request: Any, context: grpc.ServicerContext) -> Any:
-        begin = method.start()
+        begin = method.calls.start()
         code = grpc.StatusCode.UNKNOWN
+        received = 0 if is_streamed else 1
         try:
             response = behavior(request, context)
             code = _set_code(context) or _natural_end(context)
@@ -173,7 +167,7 @@ def _count_call(method: Method, behavior: Callable[..., Any]) -> Callable[..., A
             code = _set_code(context) or code
             raise
         finally:
-            method.end(begin, code)
+            method.end(begin, code, received, sent=1 if code is grpc.StatusCode.OK else 0)
         return response
 
     return counted
@@ -194,12 +188,33 @@ def _natural_end(context: grpc.ServicerContext) -> grpc.StatusCode:
     return grpc.StatusCode.DEADLINE_EXCEEDED if expired else grpc.StatusCode.CANCELLED
 
 
-def _count_stream(method: Method, behavior: Callable[..., Any]) -> Callable[..., Any]:
+def _count_requests(method: Method, requests: Iterator[Any]) -> Iterator[Any]:
+    for request in requests:
+        method.calls.exchange(received=1)
+        yield request
+
+
+def _count_sent(method: Method, send: Callable[[Any], None]) -> Callable[[Any], None]:
+    def counted(response: Any) -> None:
+        # None ends the stream.
+        method.calls.exchange(sent=0 if response is None else 1)
+        send(response)
+
+    return counted
+
+
+def _count_stream(
+    method: Method, behavior: Callable[..., Any], is_streamed: bool
+) -> Callable[..., Any]:
     # `wraps` keeps the attributes by which grpc learns that a stream needs no thread.
     @functools.wraps(behavior)
     def counted(request: Any, context: grpc.ServicerContext, *callback: Any) -> Any:
-        begin = method.start()
+        begin = method.calls.start()
         exhausted = False
+        if is_streamed:
+            request = _count_requests(method, request)
+        else:
+            method.calls.exchange(received=1)
 
         def ended() -> None:
             natural = grpc.StatusCode.OK if exhausted else grpc.StatusCode.CANCELLED
@@ -207,21 +222,14 @@ def _count_stream(method: Method, behavior: Callable[..., Any]) -> Callable[...,
 
         def forward(responses: Iterator[Any]) -> Iterator[Any]:
             nonlocal exhausted
-            yield from responses
+            for response in responses:
+                method.calls.exchange(sent=1)
+                yield response
             exhausted = True
 
         if not context.add_callback(ended):
             ended()
-        responses = behavior(request, context, *callback)
+        responses = behavior(request, context, *(_count_sent(method, send) for send in callback))
         return None if responses is None else forward(responses)
 
     return counted
-
-
-def _spell(code: grpc.StatusCode) -> str:
-    """Spell a code as Go does and dashboards expect: InvalidArgument."""
-    return (
-        "OK"
-        if code is grpc.StatusCode.OK
-        else code.name.title().replace("_", "").replace("Cancelled", "Canceled")
-    )

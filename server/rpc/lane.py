@@ -5,7 +5,6 @@ one, and the queue itself shows which calls have met. grpcio has no public way t
 file alone uses its core, `grpc._cython.cygrpc`; `check` tells whether it is one that was tested.
 """
 
-import contextlib
 import functools
 import threading
 import time
@@ -21,7 +20,7 @@ from grpc._cython import cygrpc  # type: ignore[attr-defined]
 from server.batching import refuse
 from server.errors import Cancelled, Overloaded, RequestError
 from server.request import Request
-from server.rpc.status import status_of
+from server.rpc.status import spell, status_of
 
 log = structlog.get_logger()
 
@@ -48,24 +47,28 @@ ARRIVAL_SECONDS = 2.0
 """How long a message may take to arrive while others wait for its place."""
 
 
-class Series(Protocol):
-    """Where a method's calls are counted; see `instrumentation.Method`."""
+class Counted(Protocol):
+    """Where a method's calls are counted; see `series.Calls`."""
 
     def start(self) -> float:
         """Count a call that has arrived; returns the time for `end`."""
         ...
 
-    def end(self, begin: float, code: grpc.StatusCode) -> None:
-        """Count a call that has ended."""
+    def end(self, begin: float, code: str, received: int, sent: int, /) -> float:
+        """Count a call that has ended, and its messages; returns its seconds."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A method on the lane: what reads its messages, and where its calls are counted."""
+    """A method on the lane: what reads its messages, and where its calls are counted.
 
-    read: Callable[[bytes], Request]
-    series: Series
+    `note`, if there is one, is told how each call ended and how many seconds it took.
+    """
+
+    read: Callable[[bytes], tuple[Request, memoryview]]
+    calls: Counted
+    note: Callable[[grpc.StatusCode, float], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +94,16 @@ def check(version: str) -> str | None:
     return f"grpcio is {version}, and the lane was tested with {oldest} to {newest}"
 
 
+# Operations that are the same for all answers. They hold no memory, so that calls may share them.
+_NO_METADATA = cygrpc.SendInitialMetadataOperation((), 0)
+_OK = cygrpc.SendStatusFromServerOperation((), 0, b"", 0)
+
+
 class Call:
     """One call on the lane, from its arrival until its answer is sent; see `batching.Call`.
 
-    `metadata` are the caller's pairs of key and value, `begin` is its arrival by
-    `time.perf_counter`, `accepted` tells whether it counts among the calls in progress, `ended`
-    whether it has its answer.
+    `metadata` are the caller's pairs of key and value, `accepted` tells whether it counts among the
+    calls in progress, `ended` whether it has its answer.
     """
 
     __slots__ = (
@@ -110,16 +117,27 @@ class Call:
         "ended",
         "message",
         "metadata",
+        "pixels",
+        "read",
+        "request",
+        "size",
+        "waiting_since",
     )
 
+    request: Request
+    pixels: memoryview
+    size: int
+    waiting_since: float
+
     def __init__(self, lane: "Lane", method: Method, event: Any) -> None:
-        self.begin = method.series.start()
+        self.begin = method.calls.start()
         self.metadata: Metadata = event.invocation_metadata
         self.deadline: float = event.call_details.deadline
         self.message = b""
         self.cancelled = False
         self.accepted = False
         self.ended = False
+        self.read = method.read
         self._core = event.call
         self._lane = lane
         self._method = method
@@ -129,48 +147,48 @@ class Call:
         """The caller's address, such as ipv4:127.0.0.1:40000."""
         return str(self._core.peer(), "utf-8")
 
-    def read(self) -> Request:
-        """Return what the message asks for; raises InvalidField."""
-        return self._method.read(self.message)
-
     def answer(self, response: bytes) -> None:
         """End the call with a serialized response."""
-        self._end(
-            grpc.StatusCode.OK,
-            cygrpc.SendInitialMetadataOperation((), 0),
-            cygrpc.SendMessageOperation(response, 0),
-            cygrpc.SendStatusFromServerOperation((), 0, b"", 0),
+        if self.ended:
+            return
+        self.ended = True
+        method = self._method
+        # Counted before it is sent, so that whoever has the answer finds it counted.
+        seconds = method.calls.end(self.begin, "OK", 1, 1)
+        if method.note is not None:
+            method.note(grpc.StatusCode.OK, seconds)
+        self._core.start_server_batch(
+            (_NO_METADATA, cygrpc.SendMessageOperation(response, 0), _OK), self._lane.on_sent
         )
 
     def refuse(self, error: Exception) -> None:
         """End the call with the error's status."""
+        if self.ended:
+            return
+        self.ended = True
         status = status_of(error)
-        number, details = status.code.value[0], status.details.encode()
-        self._end(
-            status.code,
-            cygrpc.SendInitialMetadataOperation((), 0),
-            cygrpc.SendStatusFromServerOperation(status.trailing_metadata, number, details, 0),
+        code, method = status.code, self._method
+        seconds = method.calls.end(self.begin, spell(code), 1 if self.message else 0, 0)
+        if method.note is not None:
+            method.note(code, seconds)
+        ending = cygrpc.SendStatusFromServerOperation(
+            status.trailing_metadata, code.value[0], status.details.encode(), 0
+        )
+        lane = self._lane
+        self._core.start_server_batch(
+            (_NO_METADATA, ending), lane.on_sent if self.accepted else lane.on_refused
         )
 
     def receive(self) -> None:
         """Ask for the message, which arrives at the lane."""
-        tag = functools.partial(self._lane.on_message, self)
-        self._core.start_server_batch((cygrpc.ReceiveMessageOperation(0),), tag)
+        self._core.start_server_batch((cygrpc.ReceiveMessageOperation(0),), self._on_message)
 
     def watch(self) -> None:
         """Ask to be told when the caller leaves."""
         self._core.start_server_batch((cygrpc.ReceiveCloseOnServerOperation(0),), self._on_close)
 
-    def _end(self, code: grpc.StatusCode, *operations: Any) -> None:
-        if self.ended:
-            return
-        self.ended = True
-        # Counted before it is sent, so that whoever has the answer finds it counted.
-        self._method.series.end(self.begin, code)
-        lane = self._lane
-        self._core.start_server_batch(
-            operations, lane.on_sent if self.accepted else lane.on_refused
-        )
+    def _on_message(self, event: Any) -> None:
+        self._lane.on_message(self, event.batch_operations[0].message())
 
     def _on_close(self, event: Any) -> None:
         self.cancelled = event.batch_operations[0].cancelled()
@@ -234,9 +252,8 @@ class Lane:
         """Wait until every call has ended; the server must have been stopped."""
         self._thread.join()
 
-    def on_message(self, call: Call, event: Any) -> None:
+    def on_message(self, call: Call, message: bytes | None) -> None:
         """Take note of a call's message, or that there is none."""
-        message: bytes | None = event.batch_operations[0].message()
         del self._arriving[call]
         if self._unread:
             self._receive(self._unread.popleft())
@@ -262,13 +279,15 @@ class Lane:
         self._unsent -= 1
 
     def _run(self) -> None:
+        poll, timeout = self._queue.poll, cygrpc.CompletionType.queue_timeout
         while self._armed or self._unsent:
-            event = self._queue.poll(self._wake_time())
+            # A time in the past: only look whether there is something.
+            event = poll(self._take_time if self._arrived else self._wake_time())
             try:
-                if event.completion_type != cygrpc.CompletionType.queue_timeout:
+                if event.completion_type != timeout:
                     event.tag(event)
                     self._events += 1
-                    if self._is_enough():
+                    if self._arrived and self._is_enough():
                         self._take_arrived()
                 elif self._arrived:
                     self._take_arrived()
@@ -280,17 +299,17 @@ class Lane:
             del event
 
     def _wake_time(self) -> float:
-        """Return until when to wait for an event, by time.time; in the past: only look."""
-        if self._arrived:
-            return self._take_time
+        """Return until when to wait for an event, by time.time, when no call waits to be taken."""
         return time.time() + (ARRIVAL_SECONDS if self._unread else IDLE_SECONDS)
 
     def _arm(self, path: str) -> None:
         """Ask the core for one more call."""
-        # It refuses with a ValueError once the server is stopping.
-        with contextlib.suppress(ValueError):
+        try:
             self._core.request_registered_call(self._queue, self._queue, path, self._tags[path])
-            self._armed += 1
+        except ValueError:
+            # The server is stopping.
+            return
+        self._armed += 1
 
     def _on_call(self, path: str, method: Method, event: Any) -> None:
         self._armed -= 1
@@ -327,7 +346,7 @@ class Lane:
 
     def _is_enough(self) -> bool:
         """Whether as many calls have arrived as may be joined."""
-        return bool(self._arrived) and (
+        return (
             len(self._arrived) >= self._limits.joined_calls
             or self._arrived_bytes >= JOINED_BYTES
             or self._events >= JOINED_EVENTS

@@ -1,36 +1,35 @@
-"""Metrics as JSON, from a worker to its parent."""
+"""Metrics as lists, from a worker to its parent, and as the page that Prometheus reads."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import astuple
 from typing import Any
 
-from prometheus_client.metrics_core import Metric
-
-Families = list[Any]
-"""[name, documentation, type, [[sample name, labels, value], ...]] for each metric."""
+from server.series import Family
 
 WORKER = "worker"
 """The label that tells the workers' samples apart."""
 
 
-def write(metrics: Iterable[Metric]) -> Families:
-    """Return metrics in a form that JSON can hold."""
-    return [
-        [
-            metric.name,
-            metric.documentation,
-            metric.type,
-            [[sample.name, sample.labels, sample.value] for sample in metric.samples],
-        ]
-        for metric in metrics
-    ]
+def pack(families: Iterable[Family]) -> list[Any]:
+    """Return families in a form that JSON can hold."""
+    return [list(astuple(family)) for family in families if family.lines]
 
 
-def merge(sources: Mapping[str, Families]) -> Iterable[Metric]:
-    """Return the metrics of several workers as one, with a label more."""
-    merged: dict[str, Metric] = {}
-    for worker, families in sources.items():
-        for name, documentation, kind, samples in families:
-            metric = merged.setdefault(name, Metric(name, documentation, kind))
-            for sample_name, labels, value in samples:
-                metric.add_sample(sample_name, {WORKER: worker, **labels}, value)
-    return merged.values()
+def unpack(packed: Iterable[Any]) -> list[Family]:
+    """Return the families that `pack` was given."""
+    return [Family(*fields) for fields in packed]
+
+
+def page(families: Iterable[Family], open_metrics: bool) -> str:
+    """Return a page, with the samples of several workers' families of one name together."""
+    together: dict[str, list[Family]] = {}
+    for family in families:
+        together.setdefault(family.name, []).append(family)
+    parts = []
+    for name, same in together.items():
+        kind, documentation = same[0].kind, same[0].documentation
+        named = f"{name}_total" if kind == "counter" and not open_metrics else name
+        described = documentation.replace("\\", r"\\").replace("\n", r"\n")
+        parts.append(f"# HELP {named} {described}\n# TYPE {named} {kind}\n")
+        parts += [family.lines for family in same]
+    return "".join((*parts, "# EOF\n" if open_metrics else ""))

@@ -1,6 +1,6 @@
 """The page of metrics: what each worker has counted, under its number, and what the parent has."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 
 from prometheus_client import (
     CollectorRegistry,
@@ -9,10 +9,10 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
 
-from server.workers.families import WORKER, Families, merge, write
+from server import series
+from server.series import Family
+from server.workers.families import WORKER, page
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no annotations
 
@@ -42,19 +42,16 @@ _PROCESS = CollectorRegistry()
 ProcessCollector(registry=_PROCESS)
 
 
-class Page(Collector):
+class Page:
     """All metrics of the server; `ask` brings those of each worker, None where one is silent."""
 
-    def __init__(self, ask: Callable[[], Mapping[str, Families | None]]) -> None:
+    def __init__(self, ask: Callable[[], Mapping[str, list[Family] | None]]) -> None:
         self._ask = ask
-        self.registry = CollectorRegistry()
-        self.registry.register(self)
 
-    def collect(self) -> Iterable[Metric]:
-        """Return what Prometheus reads."""
-        sources = {PARENT: write(_PROCESS.collect())}
-        for worker, families in self._ask().items():
-            ANSWERED.labels(worker).set(families is not None)
-            if families is not None:
-                sources[worker] = families
-        return [*_OWN.collect(), *merge(sources)]
+    def write(self, open_metrics: bool) -> str:
+        """Return what Prometheus reads, in its newer format or its older one."""
+        families = series.of_library(_PROCESS, (WORKER, PARENT))
+        for worker, its in self._ask().items():
+            ANSWERED.labels(worker).set(its is not None)
+            families += its or ()
+        return page((*series.of_library(_OWN), *families), open_metrics)

@@ -12,9 +12,10 @@ import structlog
 from server.errors import StartupError
 from server.http.listener import Listener
 from server.http.pages import build_pages
+from server.series import Family
 from server.workers import metrics, process
 from server.workers.control import Message
-from server.workers.families import Families
+from server.workers.families import unpack
 from server.workers.launch import Launched
 from server.workers.process import Worker
 from server.workers.signals import STOP
@@ -51,7 +52,7 @@ class Supervisor:
         for worker in launched.workers:
             self._selector.register(worker.control, selectors.EVENT_READ, worker)
         page = metrics.Page(self._ask_metrics)
-        self._http = Listener(launched.http, build_pages(page.registry, lambda: self.is_ready))
+        self._http = Listener(launched.http, build_pages(page.write, lambda: self.is_ready))
         metrics.WANTED.set(len(self._slots))
         metrics.READY.set_function(lambda: len(self._ready()))
 
@@ -267,13 +268,13 @@ class Supervisor:
         while self._workers():
             self._turn()
 
-    def _ask_metrics(self) -> dict[str, Families | None]:
+    def _ask_metrics(self) -> dict[str, list[Family] | None]:
         """Return each worker's metrics, None for those that don't give them in time."""
         asked = [(worker, *worker.ask_metrics()) for worker in self._ready()]
         futures.wait([answer for *_, answer in asked], SCRAPE_SECONDS)
-        found: dict[str, Families | None] = {str(slot.number): None for slot in self._slots}
+        found: dict[str, list[Family] | None] = {str(slot.number): None for slot in self._slots}
         for worker, question, answer in asked:
             worker.forget(question)
             with contextlib.suppress(TimeoutError):
-                found[str(worker.number)] = answer.result(0)
+                found[str(worker.number)] = unpack(answer.result(0))
         return found

@@ -49,7 +49,7 @@ def serving(
         echo.port = server.add_insecure_port("127.0.0.1:0")
     else:
         echo.port = server.add_secure_port("localhost:0", credentials)
-    method = lane.Method(classifier.read_request, Method.of(METHOD))
+    method = lane.Method(classifier.read_request, Method.of(METHOD).calls)
     hot = lane.Lane(server, {METHOD: method}, echo.take, limits)
     server.start()
     hot.start()

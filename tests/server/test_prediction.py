@@ -2,6 +2,7 @@
 
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from server.model import Model, load_model
 from server.request import Answer, Request
 from server.rpc import classifier, inference
 
-Read = Callable[[bytes], Request]
+Read = Callable[[bytes], tuple[Request, memoryview]]
 
 N_IMAGES = 2000
 PIXELS = np.random.default_rng(0).random((N_IMAGES, 784), dtype=np.float32)
@@ -38,15 +39,25 @@ def infer_message(images: slice) -> bytes:
     ).SerializeToString()
 
 
+@dataclass(slots=True, eq=False)
+class Part:
+    request: Request
+    pixels: memoryview
+    size: int
+
+
 def answer(model: Model, messages: list[bytes], read: Read) -> list[Answer]:
     """Do what the server does with messages that have met."""
-    requests: list[Request] = [read(message) for message in messages]
-    sizes = [request.count_images(model, N_IMAGES) for request in requests]
-    answers = prediction.run(model, requests, sizes)
-    found = [one for one in answers if isinstance(one, Answer)]
+    parts = []
+    for message in messages:
+        request, pixels = read(message)
+        parts.append(Part(request, pixels, request.count_images(pixels, model, N_IMAGES)))
+    run = prediction.run(model, parts)
+    assert not any(run.errors)
+    found = list(prediction.split(run, [part.size for part in parts]))
     assert len(found) == len(messages)
-    for request, one in zip(requests, found, strict=True):
-        request.write(one)
+    for part, one in zip(parts, found, strict=True):
+        part.request.write(one)
     return found
 
 

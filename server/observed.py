@@ -1,0 +1,193 @@
+"""What each version of a model has run, seen and said, and how far that is from its training set.
+
+Looking at single images would cost more than running them: runs are kept until there are many.
+"""
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from server.model import Batch, Model
+from server.reference import INK, LABELS, MARGIN, WINNING
+from server.series import Family, Series, Tally, spell
+
+RUN_SIZES = tuple(2.0**power for power in range(13))
+
+KEPT_IMAGES = 256
+"""Images whose activations are kept until they are looked at together."""
+
+DISTRIBUTIONS = {
+    WINNING: ("mlpserve_winning_activation", "The brightest output's activation, of each image."),
+    MARGIN: ("mlpserve_margin", "The brightest activation less the second, of each image."),
+    INK: ("mlpserve_ink", "The mean pixel of each image as the network has seen it."),
+}
+
+
+class Version:
+    """The counts of one version; all methods may be called from any thread."""
+
+    def __init__(self, model: Model) -> None:
+        self.reference = model.reference
+        self.label_names = model.labels
+        self.images = Tally()
+        self.run_calls, self.run_images = Series(RUN_SIZES), Series(RUN_SIZES)
+        self._seen = {of: Series(model.reference.bounds[of]) for of in DISTRIBUTIONS}
+        self._bounds = {of: np.array(model.reference.bounds[of]) for of in DISTRIBUTIONS}
+        self._labels = np.zeros(len(model.labels), np.int64)
+        self._kept: list[tuple[Batch, Batch]] = []
+        self._kept_images = 0
+        self._lock = threading.Lock()
+
+    def count_run(self, calls: int, images: int) -> None:
+        """Count a run of so many images, which answered so many calls."""
+        self.run_calls.observe(calls)
+        self.run_images.observe(images)
+
+    def see(self, batch: Batch, activations: Batch) -> None:
+        """Take note of images (N, pixels) and what the network said to them (N, classes)."""
+        # Here and not later: the pixels may take much memory.
+        ink = np.add.reduce(batch, axis=1)
+        self.images.inc(len(batch))
+        with self._lock:
+            self._kept.append((ink, activations))
+            self._kept_images += len(batch)
+            if self._kept_images < KEPT_IMAGES:
+                return
+            kept = self._take()
+        self._look_at(kept, batch.shape[1])
+
+    def _take(self) -> list[tuple[Batch, Batch]]:
+        kept, self._kept, self._kept_images = self._kept, [], 0
+        return kept
+
+    def settle(self, n_pixels: int) -> None:
+        """Look at what has been kept."""
+        with self._lock:
+            kept = self._take()
+        if kept:
+            self._look_at(kept, n_pixels)
+
+    def _look_at(self, kept: Sequence[tuple[Batch, Batch]], n_pixels: int) -> None:
+        ink = np.concatenate([ink for ink, _ in kept]) / n_pixels
+        activations = np.concatenate([activations for _, activations in kept])
+        labels = np.bincount(activations.argmax(axis=1), minlength=len(self._labels))
+        if activations.shape[1] > 1:
+            second, winning = np.partition(activations, -2, axis=1)[:, -2:].T
+        else:
+            winning, second = activations[:, 0], np.zeros(len(activations), np.float32)
+        with self._lock:
+            self._labels += labels
+        for of, values in ((WINNING, winning), (MARGIN, winning - second), (INK, ink)):
+            bounds = self._bounds[of]
+            counts = np.bincount(np.searchsorted(bounds, values), minlength=len(bounds) + 1)
+            self._seen[of].add(counts.tolist(), float(values.sum(dtype=np.float64)))
+
+    def labels(self) -> Mapping[str, int]:
+        """Return how often each label was the answer, by its name."""
+        return dict(zip(self.label_names, self._labels.tolist(), strict=True))
+
+    def distribution(self, of: str) -> Series:
+        """Return the series of winning activations, margins or ink."""
+        return self._seen[of]
+
+
+class Versions:
+    """The versions that are loaded, or have not yet ended their last run."""
+
+    def __init__(self) -> None:
+        self._versions: dict[tuple[str, int], tuple[Version, int]] = {}
+        self._lock = threading.Lock()
+
+    def of(self, model: Model) -> Version:
+        """Return the counts of a model's version, which exist from then on."""
+        key = model.name, model.version
+        with self._lock:
+            version, _ = self._versions.get(key, (None, 0))
+            # The same number may be given to another file.
+            if version is None or (version.reference, version.label_names) != (
+                model.reference,
+                model.labels,
+            ):
+                version = Version(model)
+                self._versions[key] = version, model.n_pixels
+            return version
+
+    def forget(self, name: str, number: int) -> None:
+        """Remove a version's series."""
+        self._versions.pop((name, number), None)
+
+    def write(self, *labels: tuple[str, str]) -> list[Family]:
+        """Return the families, each sample with these labels and its version's."""
+        known: list[tuple[str, Version]] = []
+        for (name, number), (version, n_pixels) in list(self._versions.items()):
+            version.settle(n_pixels)
+            known.append((spell((*labels, ("model", name), ("version", str(number)))), version))
+        families = [
+            _family(
+                "counter",
+                "mlpserve_images",
+                "Images classified.",
+                (version.images.write("mlpserve_images", own) for own, version in known),
+            ),
+            _family(
+                "histogram",
+                "mlpserve_run_calls",
+                "Calls that a run of the model answered together.",
+                (version.run_calls.write("mlpserve_run_calls", own) for own, version in known),
+            ),
+            _family(
+                "histogram",
+                "mlpserve_run_images",
+                "Images that a run of the model classified together.",
+                (version.run_images.write("mlpserve_run_images", own) for own, version in known),
+            ),
+            _family(
+                "counter",
+                "mlpserve_predicted_labels",
+                "Images that were given a label.",
+                (
+                    f"mlpserve_predicted_labels_total{{{own},{spell((('label', label),))}}} "
+                    f"{count}\n"
+                    for own, version in known
+                    for label, count in version.labels().items()
+                ),
+            ),
+        ]
+        for of, (metric, documentation) in DISTRIBUTIONS.items():
+            lines = (version.distribution(of).write(metric, own) for own, version in known)
+            families.append(_family("histogram", metric, documentation, lines))
+        drift = (
+            f"mlpserve_drift_images_total{{{own},{spell((('of', of), ('bin', name)))}}} {count}\n"
+            for own, version in known
+            for of in (LABELS, *DISTRIBUTIONS)
+            for name, count in (
+                version.labels() if of == LABELS else version.distribution(of).bins()
+            ).items()
+        )
+        reference = (
+            f"mlpserve_drift_reference_ratio{{{own},{spell((('of', of), ('bin', name)))}}} "
+            f"{share}\n"
+            for own, version in known
+            for of, shares in version.reference.shares.items()
+            for name, share in shares.items()
+        )
+        return [
+            *families,
+            _family(
+                "counter",
+                "mlpserve_drift_images",
+                "Images by what was seen or said, in the bins of the model's reference.",
+                drift,
+            ),
+            _family(
+                "gauge",
+                "mlpserve_drift_reference_ratio",
+                "The share of the training images in each bin, as the model's file tells.",
+                reference,
+            ),
+        ]
+
+
+def _family(kind: str, name: str, documentation: str, lines: Iterable[str]) -> Family:
+    return Family(name, kind, documentation, "".join(lines))
