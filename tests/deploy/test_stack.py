@@ -6,9 +6,11 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.mnist import Labels
@@ -34,6 +36,28 @@ def stack(engine: Engine) -> Iterator[Stack]:
     """The stack, which its tests use one after the other, and leave with all servers healthy."""
     with stacks.start(engine, handbook.commands("up --detach --wait --scale")) as running:
         yield running
+
+
+def test_one_server_has_the_ports(
+    engine: Engine, digits: tuple[Batch, Labels], tmp_path: Path
+) -> None:
+    images, labels = digits
+    seven = tmp_path / "7.png"
+    Image.fromarray(np.uint8(255 * images[labels == 7][0].reshape(28, 28))).save(seven)
+    with stacks.start(engine, handbook.commands("docker compose up --detach --wait\n")) as stack:
+        (server,) = stack.servers()
+        checks = len(stack.inspect(server)["State"]["Health"]["Log"])
+        assert "7" in stack.sh(handbook.commands("predict 7.png").replace("7.png", str(seven)))
+        assert stack.get(HTTP, "/readyz").status_code == 200
+
+        def is_checked_again() -> bool:
+            return len(stack.inspect(server)["State"]["Health"]["Log"]) > checks
+
+        wait_for(is_checked_again, "its health is asked for again")
+        # That of the first health check and that of the picture: later ones predict nothing.
+        assert answered(stack, server) == 2
+        stack.sh(handbook.commands("docker compose down\n"))
+        assert engine.docker("ps", "--all", "--quiet") == ""
 
 
 def wait_for(condition: Callable[..., bool], what: str) -> None:

@@ -14,6 +14,8 @@ PROMETHEUS = "prom/prometheus:v3.5.0"
 ALERTMANAGER = "prom/alertmanager:v0.28.1"
 ENVOY = "envoyproxy/envoy:v1.40.0"
 PUBLIC = (PYTHON, PROMETHEUS, ALERTMANAGER, ENVOY)
+"""Pinned here as in Dockerfile and docker-compose.yml."""
+
 TARGETS = {"exporter": "mlpserve-exporter:dev", "server": "mlpserve:dev"}
 """Of Dockerfile, and the names that docker-compose.yml gives them."""
 
@@ -28,14 +30,30 @@ exec "$@"
 
 def provide(engine: Engine, envoy: Path) -> None:
     """Get the public images, or else make stand-ins; the daemon must reach the network."""
+    with ThreadPoolExecutor() as pool:
+        made = [pool.submit(provide_python, engine), pool.submit(_provide_others, engine, envoy)]
+        for result in made:
+            result.result()
+
+
+def provide_python(engine: Engine) -> None:
+    """Get the image that Dockerfile builds on, or else make a stand-in."""
+    if not _pull(engine, PYTHON):
+        _python(engine)
+
+
+def _provide_others(engine: Engine, envoy: Path) -> None:
+    if not all(_pull(engine, tag) for tag in (PROMETHEUS, ALERTMANAGER, ENVOY)):
+        _others(engine, envoy)
+
+
+def _pull(engine: Engine, tag: str) -> bool:
+    """Return whether a registry of images could be reached, and has it."""
     try:
-        # The first tells whether a registry can be reached.
-        for tag in reversed(PUBLIC):
-            engine.docker("pull", "--quiet", tag, timeout_seconds=PULL_SECONDS)
+        engine.docker("pull", "--quiet", tag, timeout_seconds=PULL_SECONDS)
     except EngineError:
-        with ThreadPoolExecutor() as pool:
-            for made in (pool.submit(_python, engine), pool.submit(_others, engine, envoy)):
-                made.result()
+        return False
+    return True
 
 
 def build(engine: Engine, *options: str) -> None:
