@@ -29,7 +29,10 @@ LOOPBACK = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104
 )
 @settings_options
 @click.option(
-    "--predict", is_flag=True, help="Ask for a prediction of a blank image too, a call as others."
+    "--predict",
+    is_flag=True,
+    help="Ask for a prediction of a blank image too, unless the server wants tokens: none is meant "
+    "for this.",
 )
 @click.option(
     "--once",
@@ -49,13 +52,13 @@ def health_command(predict: bool, once: Path | None, timeout_seconds: float, **v
     """Ask a server on this machine whether it is ready; the exit code is 0 if it is, else 1.
 
     Give it the settings that the server has: it finds the server by its address, and trusts its
-    certificate alone. With tokens, --predict sends none, and so is refused.
+    certificate alone.
     """
     settings = Settings(**values)
     try:
         with _connect(settings, timeout_seconds) as channel:
             _check(channel, timeout_seconds)
-            if predict and not (once and once.exists()):
+            if predict and settings.tokens_file is None and not (once and once.exists()):
                 _predict(channel, timeout_seconds)
                 if once:
                     once.touch()

@@ -12,6 +12,8 @@ from tests.deploy.engine.daemon import Engine, EngineError
 from tests.deploy.engine.images import TARGETS
 from tests.server_process import ROOT
 
+pytestmark = pytest.mark.timeout(600)
+
 SERVER, EXPORTER = TARGETS["server"], TARGETS["exporter"]
 LARGEST_BYTES = 300_000_000
 

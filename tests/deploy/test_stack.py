@@ -125,13 +125,6 @@ def test_digits_are_answered_by_every_server_and_counted_exactly(
     assert stack.query('count(up{job="mlpserve"} == 1)') == SERVERS
 
 
-def test_envoy_serves_the_pages_but_no_metrics(stack: Stack) -> None:
-    assert stack.get(HTTP, "/readyz").status_code == 200
-    metrics = stack.get(HTTP, "/metrics")
-    assert (metrics.status_code, "ask Prometheus" in metrics.text) == (404, True)
-    wait_for(lambda: stack.query('up{job="envoy"}') == 1, "Prometheus reads Envoy's metrics")
-
-
 def test_no_call_fails_when_a_server_is_killed(stack: Stack, digits: tuple[Batch, Labels]) -> None:
     victim = stack.servers()[0]
     before = stack.start_time(victim)
@@ -173,6 +166,13 @@ def test_a_second_version_is_served_without_a_restart(
     with Client(stack.address(GRPC)) as client:
         assert {client.predict(digits[0][:1]).version for _ in range(30)} == {2}
     assert [stack.start_time(server) for server in servers] == started
+
+
+def test_envoy_serves_the_pages_but_no_metrics(stack: Stack) -> None:
+    assert stack.get(HTTP, "/readyz").status_code == 200
+    metrics = stack.get(HTTP, "/metrics")
+    assert (metrics.status_code, "ask Prometheus" in metrics.text) == (404, True)
+    wait_for(lambda: stack.query('up{job="envoy"}') == 1, "Prometheus reads Envoy's metrics")
 
 
 def test_an_alert_arrives_when_all_servers_have_stopped(stack: Stack) -> None:

@@ -85,16 +85,30 @@ def test_a_misspelt_setting_is_an_error() -> None:
     assert "--grpc-address" in ended.stderr
 
 
-@pytest.mark.parametrize("kind", ["unix:{}/server.sock", "unix-abstract:mlpserve-health-{}"])
-def test_a_socket_is_asked(repository: Path, tmp_path: Path, kind: str) -> None:
-    address = kind.format(tmp_path)
-    with start_server(repository, "--grpc-address", address):
-        assert health("--grpc-address", address, "--predict") == (0, "healthy")
+def test_a_server_that_wants_tokens_is_asked_for_no_prediction(
+    repository: Path, tmp_path: Path
+) -> None:
+    tokens = tmp_path / "tokens"
+    tokens.write_text("somebody: 0123456789abcdef\n")
+    tokens.chmod(0o600)
+    with start_server(repository, "--tokens-file", str(tokens)) as server:
+        address = ("--grpc-address", server.grpc_address)
+        assert health(*address, "--tokens-file", tokens, "--predict") == (0, "healthy")
+        assert predictions(server) == 0
+        code, line = health(*address, "--predict")
+        assert (code, "UNAUTHENTICATED" in line) == (1, True)
 
 
-@pytest.mark.parametrize("asks_callers", [False, True])
+@pytest.mark.parametrize(
+    ("listening", "asks_callers"),
+    [
+        ("127.0.0.1:0", False),
+        ("unix:{}/server.sock", True),
+        ("unix-abstract:{}/server", True),
+    ],
+)
 def test_tls_is_spoken_and_only_with_the_holder_of_the_certificate(
-    repository: Path, tmp_path: Path, asks_callers: bool
+    repository: Path, tmp_path: Path, listening: str, asks_callers: bool
 ) -> None:
     authority = certificate.make(tmp_path, "authority")
     its = certificate.sign(authority, tmp_path, "server")
@@ -102,7 +116,8 @@ def test_tls_is_spoken_and_only_with_the_holder_of_the_certificate(
     tls: list[str | Path] = ["--tls-certificate", its.certificate_file, "--tls-key", its.key_file]
     if asks_callers:
         tls += ["--tls-client-ca", authority.certificate_file]
-    with start_server(repository, *map(str, tls)) as server:
+    listen = ("--grpc-address", listening.format(tmp_path))
+    with start_server(repository, *listen, *map(str, tls)) as server:
         address = ("--grpc-address", server.grpc_address)
         assert health(*address, *tls, "--predict") == (0, "healthy")
         wrong = ("--tls-certificate", other.certificate_file, "--tls-key", other.key_file)
