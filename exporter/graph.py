@@ -16,6 +16,8 @@ Metadata, each value a text:
 - `provenance`: JSON object, how the network was trained, its accuracy and on what it was measured
 - `evaluation` (only when it was measured): JSON object, how the network did on test images: right
   and wrong answers, calibration, distorted images; `exporter/records.py` describes it
+- `reference` (only when it was measured): JSON object, what the training images looked like and
+  what the network said to them; `exporter/reference.py` describes it
 - `golden_pixels`: images (eight, n_in) as little-endian float32, row-major, in base64
 - `golden_activations`: what NumPy computed for them, (eight, classes), written likewise
 """
@@ -35,7 +37,14 @@ from onnx import TensorProto, helper, numpy_helper, shape_inference
 from onnx.reference import ReferenceEvaluator
 
 from exporter.activations import SELU_ALPHA, SELU_SCALE
-from exporter.network import Batch, EvaluationRecord, Network, NetworkError, Provenance
+from exporter.network import (
+    Batch,
+    EvaluationRecord,
+    Network,
+    NetworkError,
+    Provenance,
+    ReferenceRecord,
+)
 
 FORMAT = "mlpserve/1"
 INPUT, OUTPUT, HIDDEN = "pixels", "activations", "hidden_{}"
@@ -95,6 +104,7 @@ def build(
     examples: Batch | None = None,
     provenance: Provenance | None = None,
     evaluation: EvaluationRecord | None = None,
+    reference: ReferenceRecord | None = None,
 ) -> onnx.ModelProto:
     """Return the model of a network; the same arguments give the same bytes when serialised.
 
@@ -146,7 +156,11 @@ def build(
         ir_version=IR_VERSION,
         producer_name="mlpserve",
     )
-    helper.set_model_props(model, _metadata(network, examples, provenance or {}, evaluation))
+    metadata = _metadata(network, examples, provenance or {})
+    for key, record in (("evaluation", evaluation), ("reference", reference)):
+        if record is not None:
+            metadata[key] = _json(record)
+    helper.set_model_props(model, metadata)
     onnx.checker.check_model(model, full_check=True)
     shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
     return model
@@ -232,20 +246,15 @@ def _floats(name: str, columns: int) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", columns])
 
 
-def _metadata(
-    network: Network,
-    examples: Batch | None,
-    provenance: Provenance,
-    evaluation: EvaluationRecord | None,
-) -> dict[str, str]:
-    """Return the metadata that the module's docstring describes."""
+def _metadata(network: Network, examples: Batch | None, provenance: Provenance) -> dict[str, str]:
+    """Return the metadata that each model has, which the module's docstring describes."""
     pixels = _golden_pixels(network, examples)
     with np.errstate(over="ignore", invalid="ignore"):
         activations = network.forward(pixels)[-1]
     if not np.isfinite(activations).all():
         raise NetworkError("weights: so large that activations overflow; scale them down")
     arrays = [array for layer in network.layers for array in (layer.weights, layer.biases)]
-    metadata = {
+    return {
         "format": FORMAT,
         "labels": json.dumps(network.labels, ensure_ascii=False),
         "layer_sizes": json.dumps(network.sizes),
@@ -256,7 +265,6 @@ def _metadata(
         "golden_pixels": encode_floats(pixels),
         "golden_activations": encode_floats(activations),
     }
-    return metadata if evaluation is None else {**metadata, "evaluation": _json(evaluation)}
 
 
 def _json(values: Mapping[str, Any]) -> str:

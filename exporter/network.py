@@ -27,9 +27,13 @@ Provenance = Mapping[str, str | int | float]
 EvaluationRecord = Mapping[str, Any]
 """The JSON object of an evaluation; `exporter.records` reads and writes it."""
 
+ReferenceRecord = Mapping[str, Any]
+"""The JSON object that `exporter.reference` writes: what the training images looked like."""
+
 DEFAULT_ACTIVATION = "sigmoid"
 
-OTHER_KEYS = ("activations", "labels", "provenance", "examples", "evaluation")
+RECORDS = ("evaluation", "reference")
+OTHER_KEYS = ("activations", "labels", "provenance", "examples", *RECORDS)
 """What a weights file may hold besides weights and biases."""
 
 READ_ERRORS = (
@@ -151,13 +155,15 @@ class Saved:
     """What a weights file holds: a network, where it comes from, example images, an evaluation.
 
     `examples` (E, n_inputs) float32 in [0, 1] are meant for the model's golden examples; None when
-    the file has none. `evaluation` is None when the network wasn't measured.
+    the file has none. `evaluation` is None when the network wasn't measured, `reference` when its
+    training images weren't there.
     """
 
     network: Network
     provenance: Provenance
     examples: Batch | None
     evaluation: EvaluationRecord | None = None
+    reference: ReferenceRecord | None = None
 
 
 def save(
@@ -167,6 +173,7 @@ def save(
     examples: Batch | None = None,
     provenance: Provenance | None = None,
     evaluation: EvaluationRecord | None = None,
+    reference: ReferenceRecord | None = None,
 ) -> None:
     """Write a weights file, atomically; the same arguments give the same bytes.
 
@@ -177,7 +184,8 @@ def save(
     - `labels`: the name of each output's class, as text
     - `provenance` (optional): a JSON object of texts and numbers, as one text
     - `examples` (optional): float32 images (E, n_in) in [0, 1]
-    - `evaluation` (optional): the JSON object that `exporter.records` describes, as one text
+    - `evaluation`, `reference` (optional): the JSON objects that `exporter.records` and
+      `exporter.reference` describe, each as one text
 
     Raises WeightsError when one of the optional ones can't be stored, OSError when the file can't
     be written.
@@ -193,9 +201,10 @@ def save(
     if examples is not None:
         arrays["examples"] = examples
         _read_examples(path, arrays, network.n_inputs)
-    if evaluation is not None:
-        arrays["evaluation"] = np.array(json.dumps(dict(evaluation), ensure_ascii=False))
-        _read_evaluation(path, arrays)
+    for key, record in zip(RECORDS, (evaluation, reference), strict=True):
+        if record is not None:
+            arrays[key] = np.array(json.dumps(dict(record), ensure_ascii=False))
+            _read_record(path, arrays, key)
     publishing.write_file(path, _pack(arrays))
 
 
@@ -223,8 +232,9 @@ def load(path: Path) -> Saved:
     labels = _read_texts(path, arrays, "labels", n_outputs, "output")
     network = Network(tuple(layers), labels or tuple(str(index) for index in range(n_outputs)))
     examples = _read_examples(path, arrays, network.n_inputs)
-    provenance, evaluation = _read_provenance(path, arrays), _read_evaluation(path, arrays)
-    return Saved(network, provenance, examples, evaluation)
+    provenance = _read_provenance(path, arrays)
+    evaluation, reference = (_read_record(path, arrays, key) for key in RECORDS)
+    return Saved(network, provenance, examples, evaluation, reference)
 
 
 def _known_activations() -> str:
@@ -360,14 +370,16 @@ def _read_provenance(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> Prov
     return provenance
 
 
-def _read_evaluation(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> EvaluationRecord | None:
-    """Return the evaluation, or None when it isn't there; what it says is not looked at."""
-    evaluation = _read_object(path, arrays, "evaluation")
+def _read_record(
+    path: Path, arrays: Mapping[str, npt.NDArray[Any]], key: str
+) -> Mapping[str, Any] | None:
+    """Return a record, or None when it isn't there; what it says is not looked at."""
+    record = _read_object(path, arrays, key)
     try:
-        json.dumps(evaluation, allow_nan=False)
+        json.dumps(record, allow_nan=False)
     except ValueError as error:
-        raise WeightsError(f"{path}: evaluation holds a number that is not finite") from error
-    return evaluation
+        raise WeightsError(f"{path}: {key} holds a number that is not finite") from error
+    return record
 
 
 def _read_object(

@@ -87,4 +87,5 @@ def record_test(path: Path, measured: Evaluation) -> None:
         examples=saved.examples,
         provenance=provenance,
         evaluation=records.encode(measured),
+        reference=saved.reference,
     )

@@ -4,25 +4,17 @@ from collections.abc import Iterable
 
 from prometheus_client import (
     CollectorRegistry,
-    Counter,
-    Gauge,
     GCCollector,
     PlatformCollector,
     ProcessCollector,
-    disable_created_metrics,
 )
 
-from server import observed, series
+from server import calls, observed
 from server.errors import REASONS
 from server.model import Model
-from server.series import Family
+from server.series import Library, Registry
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no annotations
-
-REGISTRY = CollectorRegistry()
-ProcessCollector(registry=REGISTRY)
-PlatformCollector(registry=REGISTRY)
-GCCollector(registry=REGISTRY)
+REGISTRY = Registry()
 
 # Steps of 1.2 where the answers lie, so that a quantile read from the buckets is off by a tenth at
 # most; wider outside.
@@ -39,11 +31,11 @@ COMMON_CODES = (
 )
 """Codes that a method has at zero before any call; others come with the first call."""
 
-METHODS = series.Methods(LATENCY_BUCKETS, COMMON_CODES)
-VERSIONS = observed.Versions()
+METHODS = REGISTRY.add(calls.Methods(LATENCY_BUCKETS, COMMON_CODES))
+VERSIONS = REGISTRY.add(observed.Versions())
 
 STAGES = ("decode", "queue", "run", "encode")
-STAGE_SECONDS = series.Histogram(
+STAGE_SECONDS = REGISTRY.histogram(
     "mlpserve_stage_seconds",
     "Time that each answered call spent in a stage: decode is reading the messages of the calls "
     "that met, queue waiting before and after that, run the model's run, encode writing the "
@@ -52,88 +44,81 @@ STAGE_SECONDS = series.Histogram(
     LATENCY_BUCKETS,
 )
 DECODE, QUEUE, RUN, ENCODE = map(STAGE_SECONDS.labels, STAGES)
-QUEUED_IMAGES = Gauge("mlpserve_queued_images", "Images that wait for a run.", registry=REGISTRY)
-MAX_QUEUED_IMAGES = Gauge(
-    "mlpserve_max_queued_images", "Images that may wait for a run.", registry=REGISTRY
-)
-MAX_CALLS = Gauge(
+QUEUED_IMAGES = REGISTRY.gauge("mlpserve_queued_images", "Images that wait for a run.").labels()
+MAX_QUEUED_IMAGES = REGISTRY.gauge(
+    "mlpserve_max_queued_images", "Images that may wait for a run."
+).labels()
+MAX_CALLS = REGISTRY.gauge(
     "mlpserve_max_calls_in_progress",
     "Calls that may be in progress at the same time.",
-    registry=REGISTRY,
-)
-REJECTED = series.Counter(
+).labels()
+REJECTED = REGISTRY.counter(
     "mlpserve_rejected_requests", "Requests that could not be answered, by reason.", ("reason",)
 )
 for _reason in REASONS:
     REJECTED.labels(_reason)
-MODEL_INFO = Gauge(
+MODEL_INFO = REGISTRY.gauge(
     "mlpserve_model_info",
     "1 for each loaded model.",
     ("model", "version", "weights_sha256", "layer_sizes", "parameters"),
-    registry=REGISTRY,
 )
-MODEL_LOAD_SECONDS = Gauge(
+MODEL_LOAD_SECONDS = REGISTRY.gauge(
     "mlpserve_model_load_seconds",
     "Time to load and check the model.",
     ("model", "version"),
-    registry=REGISTRY,
 )
 
-TOKEN_CALLS = Counter(
-    "mlpserve_token_calls_total",
+TOKEN_CALLS = REGISTRY.counter(
+    "mlpserve_token_calls",
     "Calls with a known token, by the file that has it and the name that it has there.",
     ("part", "token"),
-    registry=REGISTRY,
 )
-CERTIFICATE_EXPIRY = Gauge(
+CERTIFICATE_EXPIRY = REGISTRY.gauge(
     "mlpserve_certificate_expiry_timestamp_seconds",
     "When the certificate that is shown to callers expires, in seconds since 1970.",
     ("file",),
-    registry=REGISTRY,
 )
-RELOADS = Counter(
-    "mlpserve_reloads_total",
+RELOADS = REGISTRY.counter(
+    "mlpserve_reloads",
     "Attempts to read a part of the server again, by outcome: done or failed.",
     ("part", "outcome"),
-    registry=REGISTRY,
 )
-LAST_RELOAD_SUCCESSFUL = Gauge(
+LAST_RELOAD_SUCCESSFUL = REGISTRY.gauge(
     "mlpserve_last_reload_successful",
     "0 while a part is served as it was before a change that can't be used, otherwise 1.",
     ("part",),
-    registry=REGISTRY,
 )
 
 
-MODEL_LOADS = Counter(
-    "mlpserve_model_loads_total", "Versions loaded, by model.", ("model",), registry=REGISTRY
-)
-MODEL_LOAD_FAILURES = Counter(
-    "mlpserve_model_load_failures_total",
+MODEL_LOADS = REGISTRY.counter("mlpserve_model_loads", "Versions loaded, by model.", ("model",))
+MODEL_LOAD_FAILURES = REGISTRY.counter(
+    "mlpserve_model_load_failures",
     "Versions that could not be loaded, by model and reason.",
     ("model", "reason"),
-    registry=REGISTRY,
 )
-SHADOW_IMAGES = Counter(
-    "mlpserve_shadow_images_total",
+SHADOW_IMAGES = REGISTRY.counter(
+    "mlpserve_shadow_images",
     "Images that others have answered and this version has classified too.",
     ("model", "version"),
-    registry=REGISTRY,
 )
-SHADOW_DIFFERING = Counter(
-    "mlpserve_shadow_differing_images_total",
+SHADOW_DIFFERING = REGISTRY.counter(
+    "mlpserve_shadow_differing_images",
     "Images to which this version gave another label than the answer had.",
     ("model", "version"),
-    registry=REGISTRY,
 )
-SHADOW_SKIPPED = Counter(
-    "mlpserve_shadow_skipped_images_total",
+SHADOW_SKIPPED = REGISTRY.counter(
+    "mlpserve_shadow_skipped_images",
     "Images that this version did not classify too, since too many were waiting for it or it takes "
     "another number of pixels.",
     ("model", "version"),
-    registry=REGISTRY,
 )
 _OF_SHADOWS = (SHADOW_IMAGES, SHADOW_DIFFERING, SHADOW_SKIPPED)
+
+
+_LIBRARY = CollectorRegistry()
+for _collector in (ProcessCollector, PlatformCollector, GCCollector):
+    _collector(registry=_LIBRARY)
+REGISTRY.add(Library(_LIBRARY))
 
 
 def describe_models(before: Iterable[Model], after: Iterable[Model]) -> None:
@@ -161,10 +146,3 @@ def _describe(model: Model) -> tuple[str, ...]:
     sizes = "-".join(map(str, model.layer_sizes))
     version, parameters = str(model.version), str(model.parameters)
     return model.name, version, model.weights_sha256, sizes, parameters
-
-
-def write(*labels: tuple[str, str]) -> list[Family]:
-    """Return every family, each sample with these labels and its own."""
-    own = (METHODS, VERSIONS, STAGE_SECONDS, REJECTED)
-    families = [family for metric in own for family in metric.write(*labels)]
-    return [*families, *series.of_library(REGISTRY, *labels)]

@@ -3,14 +3,17 @@
 Looking at single images would cost more than running them: runs are kept until there are many.
 """
 
+import functools
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
 from server.model import Batch, Model
-from server.reference import INK, LABELS, MARGIN, WINNING
-from server.series import Family, Series, Tally, spell
+from server.reference import ANSWERS, INK, MARGIN, WINNING
+from server.series import Family, Label, Series, Tally, spell
+
+LABELS = ("model", "version")
 
 RUN_SIZES = tuple(2.0**power for power in range(13))
 
@@ -87,6 +90,10 @@ class Version:
         """Return how often each label was the answer, by its name."""
         return dict(zip(self.label_names, self._labels.tolist(), strict=True))
 
+    def bins(self, of: str) -> Mapping[str, int]:
+        """Return how many images lie in each bin, by its name."""
+        return self.labels() if of == ANSWERS else self._seen[of].bins()
+
     def distribution(self, of: str) -> Series:
         """Return the series of winning activations, margins or ink."""
         return self._seen[of]
@@ -117,77 +124,83 @@ class Versions:
         """Remove a version's series."""
         self._versions.pop((name, number), None)
 
-    def write(self, *labels: tuple[str, str]) -> list[Family]:
+    def write(self, *labels: Label) -> list[Family]:
         """Return the families, each sample with these labels and its version's."""
         known: list[tuple[str, Version]] = []
         for (name, number), (version, n_pixels) in list(self._versions.items()):
             version.settle(n_pixels)
             known.append((spell((*labels, ("model", name), ("version", str(number)))), version))
-        families = [
-            _family(
+
+        def family(
+            kind: str, name: str, documentation: str, write: Callable[[Version, str], str]
+        ) -> Family:
+            lines = "".join(write(version, own) for own, version in known)
+            return Family(name, kind, documentation, LABELS, lines)
+
+        def binned(name: str, kind: str, documentation: str, lines: Iterable[str]) -> Family:
+            return Family(name, kind, documentation, (*LABELS, "of", "bin"), "".join(lines))
+
+        return [
+            family(
                 "counter",
                 "mlpserve_images",
                 "Images classified.",
-                (version.images.write("mlpserve_images", own) for own, version in known),
+                lambda version, own: version.images.write("mlpserve_images", own),
             ),
-            _family(
+            family(
                 "histogram",
                 "mlpserve_run_calls",
                 "Calls that a run of the model answered together.",
-                (version.run_calls.write("mlpserve_run_calls", own) for own, version in known),
+                lambda version, own: version.run_calls.write("mlpserve_run_calls", own),
             ),
-            _family(
+            family(
                 "histogram",
                 "mlpserve_run_images",
                 "Images that a run of the model classified together.",
-                (version.run_images.write("mlpserve_run_images", own) for own, version in known),
+                lambda version, own: version.run_images.write("mlpserve_run_images", own),
             ),
-            _family(
-                "counter",
+            Family(
                 "mlpserve_predicted_labels",
+                "counter",
                 "Images that were given a label.",
-                (
-                    f"mlpserve_predicted_labels_total{{{own},{spell((('label', label),))}}} "
+                (*LABELS, "label"),
+                "".join(
+                    f"mlpserve_predicted_labels_total{{{own},{spell([('label', label)])}}} "
                     f"{count}\n"
                     for own, version in known
                     for label, count in version.labels().items()
                 ),
             ),
-        ]
-        for of, (metric, documentation) in DISTRIBUTIONS.items():
-            lines = (version.distribution(of).write(metric, own) for own, version in known)
-            families.append(_family("histogram", metric, documentation, lines))
-        drift = (
-            f"mlpserve_drift_images_total{{{own},{spell((('of', of), ('bin', name)))}}} {count}\n"
-            for own, version in known
-            for of in (LABELS, *DISTRIBUTIONS)
-            for name, count in (
-                version.labels() if of == LABELS else version.distribution(of).bins()
-            ).items()
-        )
-        reference = (
-            f"mlpserve_drift_reference_ratio{{{own},{spell((('of', of), ('bin', name)))}}} "
-            f"{share}\n"
-            for own, version in known
-            for of, shares in version.reference.shares.items()
-            for name, share in shares.items()
-        )
-        return [
-            *families,
-            _family(
-                "counter",
+            *(
+                family("histogram", metric, documentation, functools.partial(_write, of, metric))
+                for of, (metric, documentation) in DISTRIBUTIONS.items()
+            ),
+            binned(
                 "mlpserve_drift_images",
+                "counter",
                 "Images by what was seen or said, in the bins of the model's reference.",
-                drift,
+                (
+                    f"mlpserve_drift_images_total{{{own},{spell([('of', of), ('bin', name)])}}} "
+                    f"{count}\n"
+                    for own, version in known
+                    for of in (ANSWERS, *DISTRIBUTIONS)
+                    for name, count in version.bins(of).items()
+                ),
             ),
-            _family(
-                "gauge",
+            binned(
                 "mlpserve_drift_reference_ratio",
+                "gauge",
                 "The share of the training images in each bin, as the model's file tells.",
-                reference,
+                (
+                    f"mlpserve_drift_reference_ratio{{{own},{spell([('of', of), ('bin', name)])}}} "
+                    f"{share}\n"
+                    for own, version in known
+                    for of, shares in version.reference.shares.items()
+                    for name, share in shares.items()
+                ),
             ),
         ]
 
 
-def _family(kind: str, name: str, documentation: str, lines: Iterable[str]) -> Family:
-    return Family(name, kind, documentation, "".join(lines))
+def _write(of: str, metric: str, version: Version, labels: str) -> str:
+    return version.distribution(of).write(metric, labels)

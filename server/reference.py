@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from prometheus_client.utils import floatToGoString
 
-LABELS, WINNING, MARGIN, INK = "labels", "winning_activation", "margin", "ink"
+ANSWERS, WINNING, MARGIN, INK = "labels", "winning_activation", "margin", "ink"
 
 _TWENTIETHS = tuple(round(0.05 * step, 2) for step in range(1, 21))
 _INK = (*(round(0.02 * step, 2) for step in range(1, 16)), 0.4, 0.5, 0.75, 1.0)
@@ -45,7 +45,7 @@ def read_reference(text: str | None, labels: Sequence[str]) -> Reference:
     record = json.loads(text)
     bounds: dict[str, Sequence[float]] = {}
     shares: dict[str, Mapping[str, float]] = {
-        LABELS: dict(zip(labels, map(float, record[LABELS]), strict=True))
+        ANSWERS: dict(zip(labels, map(float, record[ANSWERS]), strict=True))
     }
     for of in DEFAULT_BOUNDS:
         bounds[of] = tuple(map(float, record[of]["bounds"]))

@@ -1,19 +1,20 @@
-"""Counters and histograms for what happens in every call, at a third of what the library's cost.
+"""Counters, gauges and histograms, at a third of what the library's cost in every call.
 
-Each family writes itself as the lines of Prometheus' text format, which both of its versions share.
+Each metric writes itself as the lines of Prometheus' text format, which both of its versions share.
 """
 
+import functools
 import threading
-import time
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Generic, Protocol, TypeVar
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.utils import floatToGoString
 
-Labels = Sequence[tuple[str, str]]
+Label = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +24,11 @@ class Family:
     name: str
     kind: str
     documentation: str
+    label_names: Sequence[str]
     lines: str
 
 
-def spell(labels: Labels) -> str:
+def spell(labels: Iterable[Label]) -> str:
     """Return labels as they stand between a sample's braces."""
     return ",".join(f'{name}="{_escape(value)}"' for name, value in labels)
 
@@ -80,14 +82,7 @@ class Series:
 
     def write(self, name: str, labels: str) -> str:
         """Return the lines of a histogram of this name."""
-        counts, total = self.read()
-        lines = [
-            f'{name}_bucket{{{labels},le="{bound}"}} {count}\n'
-            for bound, count in zip(self._names, counts, strict=True)
-        ]
-        return "".join(
-            (*lines, f"{name}_count{{{labels}}} {counts[-1]}\n{name}_sum{{{labels}}} {total}\n")
-        )
+        return write_histogram(name, labels, self._names, *self.read())
 
 
 class Tally:
@@ -113,200 +108,153 @@ class Tally:
         return f"{name}_total{{{labels}}} {self._count}\n"
 
 
-class Counter:
-    """The tallies of one counter, by the values of its labels; its name comes without _total."""
+class Level:
+    """A number that goes up and down, or that a function tells when somebody asks."""
 
-    def __init__(self, name: str, documentation: str, label_names: Sequence[str]) -> None:
-        self._name, self._documentation, self._label_names = name, documentation, label_names
-        self._tallies: dict[tuple[str, ...], Tally] = {}
+    __slots__ = ("_read", "_value")
 
-    def labels(self, *values: str) -> Tally:
-        """Return the tally of these label values, which exists from then on."""
-        tally = self._tallies.get(values)
-        # Of two threads that come here at once, both get the same.
-        return self._tallies.setdefault(values, Tally()) if tally is None else tally
+    def __init__(self) -> None:
+        self._value = 0.0
+        self._read: Callable[[], float] | None = None
 
-    def write(self, *labels: tuple[str, str]) -> list[Family]:
-        """Return the family, each sample with these labels and its own."""
-        lines = (
-            tally.write(self._name, _join(labels, self._label_names, values))
-            for values, tally in list(self._tallies.items())
-        )
-        return [Family(self._name, "counter", self._documentation, "".join(lines))]
+    def set(self, value: float) -> None:
+        """Make it this number."""
+        self._value = value
+
+    def set_function(self, read: Callable[[], float]) -> None:
+        """Make it what the function returns."""
+        self._read = read
+
+    def write(self, name: str, labels: str) -> str:
+        """Return the line of a gauge of this name."""
+        value = self._value if self._read is None else self._read()
+        braced = f"{{{labels}}}" if labels else ""
+        return f"{name}{braced} {float(value)}\n"
 
 
-class Histogram:
-    """The series of one histogram, by the values of its labels."""
+def write_histogram(
+    name: str, labels: str, bounds: Sequence[str], counts: Sequence[int], total: float
+) -> str:
+    """Return the lines of a histogram: how many values lie up to each bound, and their sum."""
+    lines = [
+        f'{name}_bucket{{{labels},le="{bound}"}} {count}\n'
+        for bound, count in zip(bounds, counts, strict=True)
+    ]
+    lines.append(f"{name}_count{{{labels}}} {counts[-1]}\n{name}_sum{{{labels}}} {total}\n")
+    return "".join(lines)
+
+
+class Child(Protocol):
+    """What one combination of a metric's labels counts."""
+
+    def write(self, name: str, labels: str, /) -> str:
+        """Return its lines."""
+        ...
+
+
+C = TypeVar("C", bound=Child)
+
+
+class Metric(Generic[C]):
+    """One metric, by the values of its labels; a counter's name comes without its _total."""
 
     def __init__(
-        self, name: str, documentation: str, label_names: Sequence[str], bounds: Sequence[float]
+        self,
+        name: str,
+        kind: str,
+        documentation: str,
+        label_names: Sequence[str],
+        make: Callable[[], C],
     ) -> None:
-        self._name, self._documentation = name, documentation
-        self._label_names, self._bounds = label_names, bounds
-        self._series: dict[tuple[str, ...], Series] = {}
+        self._name, self._kind, self._documentation = name, kind, documentation
+        self._label_names, self._make = label_names, make
+        self._children: dict[tuple[str, ...], C] = {}
 
-    def labels(self, *values: str) -> Series:
-        """Return the series of these label values, which exists from then on."""
-        return self._series.setdefault(values, Series(self._bounds))
+    def labels(self, *values: str) -> C:
+        """Return the child of these label values, which exists from then on."""
+        child = self._children.get(values)
+        # Of two threads that come here at once, both get the same.
+        return self._children.setdefault(values, self._make()) if child is None else child
 
-    def write(self, *labels: tuple[str, str]) -> list[Family]:
+    def remove(self, *values: str) -> None:
+        """Forget the child of these label values, if there is one."""
+        self._children.pop(values, None)
+
+    def write(self, *labels: Label) -> list[Family]:
         """Return the family, each sample with these labels and its own."""
         lines = (
-            series.write(self._name, _join(labels, self._label_names, values))
-            for values, series in list(self._series.items())
+            child.write(self._name, spell((*labels, *zip(self._label_names, values, strict=True))))
+            for values, child in list(self._children.items())
         )
-        return [Family(self._name, "histogram", self._documentation, "".join(lines))]
+        described = self._name, self._kind, self._documentation, self._label_names
+        return [Family(*described, "".join(lines))]
 
 
-def _join(labels: Labels, names: Sequence[str], values: Sequence[str]) -> str:
-    return spell((*labels, *zip(names, values, strict=True)))
+class Writes(Protocol):
+    """One metric or several."""
+
+    def write(self, *labels: Label) -> list[Family]:
+        """Return the families, each sample with these labels too."""
+        ...
 
 
-def of_library(registry: CollectorRegistry, *labels: tuple[str, str]) -> list[Family]:
-    """Return the families of the library's own metrics, each sample with these labels too."""
-    return [
-        Family(
-            metric.name,
-            metric.type,
-            metric.documentation,
-            "".join(
-                f"{sample.name}{{{spell((*labels, *sample.labels.items()))}}} "
-                f"{float(sample.value)}\n"
-                for sample in metric.samples
-            ),
-        )
-        for metric in registry.collect()
-    ]
+W = TypeVar("W", bound=Writes)
 
 
-class Calls:
-    """The calls of one method: what came, what went, how each ended and how long it took."""
+class Registry:
+    """All metrics of a process."""
 
-    __slots__ = (
-        "_bounds",
-        "_lock",
-        "codes",
-        "counts",
-        "received",
-        "seconds",
-        "sent",
-        "started",
-    )
+    def __init__(self) -> None:
+        self._metrics: list[Writes] = []
 
-    def __init__(self, bounds: Sequence[float], codes: Iterable[str]) -> None:
-        self._bounds = bounds
-        self._lock = threading.Lock()
-        self.started = self.received = self.sent = 0
-        self.codes = dict.fromkeys(codes, 0)
-        self.counts = [0] * (len(bounds) + 1)
-        self.seconds = 0.0
+    def counter(
+        self, name: str, documentation: str, label_names: Sequence[str] = ()
+    ) -> Metric[Tally]:
+        """Declare a counter, its name without _total."""
+        return self.add(Metric(name, "counter", documentation, label_names, Tally))
 
-    def start(self) -> float:
-        """Count a call that has arrived; returns the time for `end`."""
-        with self._lock:
-            self.started += 1
-        return time.perf_counter()
+    def gauge(
+        self, name: str, documentation: str, label_names: Sequence[str] = ()
+    ) -> Metric[Level]:
+        """Declare a gauge."""
+        return self.add(Metric(name, "gauge", documentation, label_names, Level))
 
-    def end(self, begin: float, code: str, received: int = 0, sent: int = 0) -> float:
-        """Count a call that has ended, and messages that it had; returns its seconds."""
-        seconds = time.perf_counter() - begin
-        index = bisect_left(self._bounds, seconds)
-        with self._lock:
-            self.counts[index] += 1
-            self.seconds += seconds
-            self.codes[code] = self.codes.get(code, 0) + 1
-            self.received += received
-            self.sent += sent
-        return seconds
+    def histogram(
+        self, name: str, documentation: str, label_names: Sequence[str], bounds: Sequence[float]
+    ) -> Metric[Series]:
+        """Declare a histogram with ascending bounds."""
+        make = functools.partial(Series, bounds)
+        return self.add(Metric(name, "histogram", documentation, label_names, make))
 
-    def exchange(self, received: int = 0, sent: int = 0) -> None:
-        """Count messages of a call that goes on."""
-        with self._lock:
-            self.received += received
-            self.sent += sent
+    def add(self, metric: W) -> W:
+        """Add something that writes its families itself."""
+        self._metrics.append(metric)
+        return metric
+
+    def write(self, *labels: Label) -> list[Family]:
+        """Return all families, each sample with these labels and its own."""
+        return [family for metric in self._metrics for family in metric.write(*labels)]
 
 
-class Methods:
-    """The families of all methods' calls, under the names that gRPC dashboards expect."""
+@dataclass(frozen=True, slots=True)
+class Library:
+    """The metrics that the library has of a process, of Python and of its memory."""
 
-    LABELS = ("grpc_type", "grpc_service", "grpc_method")
+    registry: CollectorRegistry
 
-    def __init__(self, bounds: Sequence[float], codes: Sequence[str]) -> None:
-        self._bounds, self._codes = bounds, codes
-        self._names = [*map(floatToGoString, bounds), "+Inf"]
-        self._calls: dict[tuple[str, ...], Calls] = {}
-
-    def of(self, kind: str, service: str, method: str) -> Calls:
-        """Return a method's calls, whose series exist from then on."""
-        return self._calls.setdefault((kind, service, method), Calls(self._bounds, self._codes))
-
-    def total(self) -> tuple[int, int]:
-        """Return how many calls have started and ended."""
-        calls = list(self._calls.values())
-        return sum(one.started for one in calls), sum(sum(one.counts) for one in calls)
-
-    def write(self, *labels: tuple[str, str]) -> list[Family]:
-        """Return the families, each sample with these labels and its method's."""
-        known = [
-            (spell((*labels, *zip(self.LABELS, values, strict=True))), calls)
-            for values, calls in list(self._calls.items())
-        ]
-        counters = (
-            ("started", "Calls that reached the server.", "started"),
-            ("msg_received", "Messages of callers that the server has read.", "received"),
-            ("msg_sent", "Messages that the server has sent.", "sent"),
-        )
-        families = [
+    def write(self, *labels: Label) -> list[Family]:
+        """Return the families, each sample with these labels too."""
+        return [
             Family(
-                f"grpc_server_{name}",
-                "counter",
-                documentation,
+                metric.name,
+                metric.type,
+                metric.documentation,
+                tuple(metric.samples[0].labels) if metric.samples else (),
                 "".join(
-                    f"grpc_server_{name}_total{{{own}}} {getattr(calls, attribute)}\n"
-                    for own, calls in known
+                    f"{sample.name}{{{spell((*labels, *sample.labels.items()))}}} "
+                    f"{float(sample.value)}\n"
+                    for sample in metric.samples
                 ),
             )
-            for name, documentation, attribute in counters
+            for metric in self.registry.collect()
         ]
-        families.append(
-            Family(
-                "grpc_server_handled",
-                "counter",
-                "Calls that ended, by status code.",
-                "".join(
-                    f'grpc_server_handled_total{{{own},grpc_code="{code}"}} {count}\n'
-                    for own, calls in known
-                    for code, count in list(calls.codes.items())
-                ),
-            )
-        )
-        families.append(
-            Family(
-                "grpc_server_calls_in_progress",
-                "gauge",
-                "Calls that have started and not ended.",
-                "".join(
-                    f"grpc_server_calls_in_progress{{{own}}} {calls.started - sum(calls.counts)}\n"
-                    for own, calls in known
-                ),
-            )
-        )
-        families.append(
-            Family(
-                "grpc_server_handling_seconds",
-                "histogram",
-                "Time from a call's arrival at the server until its answer is sent.",
-                "".join(self._write_seconds(own, calls) for own, calls in known),
-            )
-        )
-        return families
-
-    def _write_seconds(self, labels: str, calls: Calls) -> str:
-        counts = list(accumulate(calls.counts))
-        lines = [
-            f'grpc_server_handling_seconds_bucket{{{labels},le="{bound}"}} {count}\n'
-            for bound, count in zip(self._names, counts, strict=True)
-        ]
-        lines.append(f"grpc_server_handling_seconds_count{{{labels}}} {counts[-1]}\n")
-        lines.append(f"grpc_server_handling_seconds_sum{{{labels}}} {calls.seconds}\n")
-        return "".join(lines)

@@ -66,7 +66,7 @@ def _obey(
                 case "ping":
                     control.send(event="pong")
                 case "metrics":
-                    families = pack(metrics.write(worker))
+                    families = pack(metrics.REGISTRY.write(worker))
                     control.send(event="metrics", question=order["question"], families=families)
                 case "drain":
                     server.set_ready(False)

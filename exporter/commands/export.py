@@ -42,6 +42,7 @@ def export_command(
         examples=saved.examples,
         provenance=saved.provenance,
         evaluation=saved.evaluation,
+        reference=saved.reference,
     )
     click.echo(publishing.publish(model, repository, name, version))
     click.echo(f"Serve it with: python -m server --repository {repository}", err=True)

@@ -29,6 +29,7 @@ def inspect_command(path: Path) -> None:
             examples=saved.examples,
             provenance=saved.provenance,
             evaluation=saved.evaluation,
+            reference=saved.reference,
         )
     else:
         model = graph.read(path)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from exporter import mnist, network, origin, progress, training
+from exporter import mnist, network, origin, progress, reference, training
 from exporter.commands.common import INTERRUPTED, PATH, clear_errors, data_option
 
 DEFAULTS = training.TrainingOptions()
@@ -106,6 +106,7 @@ def train_command(data: Path, output: Path, checkpoint: Path | None, **values: t
         # Golden images that the network was not trained on and will not be tested on.
         examples=origin.choose_examples(trained.network, images[n_train:], labels[n_train:]),
         provenance=origin.describe(trained, options, "MNIST", n_train),
+        reference=reference.measure(trained.network, images[:n_train]),
     )
     checkpoint.unlink(missing_ok=True)
     click.echo(output)

@@ -12,7 +12,7 @@ WORKER = "worker"
 
 def pack(families: Iterable[Family]) -> list[Any]:
     """Return families in a form that JSON can hold."""
-    return [list(astuple(family)) for family in families if family.lines]
+    return [astuple(family) for family in families]
 
 
 def unpack(packed: Iterable[Any]) -> list[Family]:

@@ -1,4 +1,4 @@
-"""Programs and a container engine for the tests of deploy/."""
+"""Programs, built manifests and a container engine that the tests of deploy/ share."""
 
 import contextlib
 import os
@@ -10,17 +10,40 @@ from pathlib import Path
 import pytest
 
 from tests import isolated
+from tests.deploy import manifests
 from tests.deploy.engine import daemon, images, needs
 from tests.deploy.engine.daemon import Engine
+from tests.deploy.manifests import Manifest
 
 ENVOY_BINARY = "lib/python*/site-packages/envoy/_bin/envoy"
 """What the package's command starts."""
 
 
 @pytest.fixture(scope="session")
+def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A kubectl, which needs no cluster to build manifests."""
+    return manifests.unpack_kubectl(tmp_path_factory.mktemp("kubectl"))
+
+
+@pytest.fixture(scope="session")
 def envoy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Envoy's program."""
     return isolated.install("envoy", tmp_path_factory.mktemp("envoy") / "venv") / "envoy"
+
+
+@pytest.fixture(scope="session")
+def texts(kubectl: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The YAML of each of `manifests.BUILT`."""
+    make = tmp_path_factory.mktemp
+    return {name: manifests.build(kubectl, name, make(name)) for name in manifests.BUILT}
+
+
+@pytest.fixture(scope="session")
+def built(texts: dict[str, str]) -> dict[str, list[Manifest]]:
+    """What they hold, and the Job that publishes a model, which is in no kustomization."""
+    job = manifests.KUBERNETES / "components" / "models-from-volume" / "publish.yaml"
+    read = {name: manifests.read(text) for name, text in texts.items()}
+    return read | {"publish": manifests.read(job.read_text())}
 
 
 @pytest.fixture(scope="session")

@@ -54,16 +54,23 @@ class Load:
 
 @contextlib.contextmanager
 def load(
-    address: str, digits: tuple[Batch, Labels], connections: int, *, reconnect: bool = False
+    address: str,
+    digits: tuple[Batch, Labels],
+    connections: int,
+    *,
+    reconnect: bool = False,
+    retries: bool = True,
+    pause_seconds: float = 0.0,
 ) -> Iterator[Load]:
     """Call until the block ends; with `reconnect` over a new connection each time."""
+    options = OWN_CONNECTION | {"grpc.enable_retries": int(retries)}
     images, _ = digits
     with Client(address) as client:
         expected = client.predict(images[:10]).labels
     running = Load([Counts() for _ in range(connections)])
 
     def call(counts: Counts) -> None:
-        client = Client(address, options=OWN_CONNECTION)
+        client = Client(address, options=options)
         while not running.over.is_set():
             index = counts.sent % 10
             counts.sent += 1
@@ -74,9 +81,11 @@ def load(
             else:
                 counts.answered += 1
                 counts.wrong += label != expected[index]
+            if pause_seconds:
+                time.sleep(pause_seconds)
             if reconnect:
                 client.close()
-                client = Client(address, options=OWN_CONNECTION)
+                client = Client(address, options=options)
         client.close()
 
     threads = [threading.Thread(target=call, args=(counts,)) for counts in running.each]

@@ -96,7 +96,7 @@ def test_one_page_of_metrics_for_all(pair: ServerProcess) -> None:
     accept = {"accept": "application/openmetrics-text; version=1.0.0"}
     page = httpx.get(f"http://{pair.http_address}/metrics", headers=accept).text
     assert page.endswith("# EOF\n")
-    assert 'grpc_method="Predict",grpc_service="mlpserve.v1.Classifier"' in page
+    assert 'grpc_service="mlpserve.v1.Classifier",grpc_method="Predict"' in page
     assert 'worker="1"' in page
 
 

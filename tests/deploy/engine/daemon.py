@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.deploy.engine.needs import PATH, program
 from tests.server_process import ROOT
 
+CGROUPS = Path("/sys/fs/cgroup")
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
 
@@ -112,6 +113,7 @@ def _running(
     folder = engine.folder
     own = [f"--data-root={folder / 'data'}", f"--exec-root={folder / 'exec'}"]
     own += [f"--pidfile={folder / 'docker.pid'}", f"--host=unix://{folder / 'docker.sock'}"]
+    own.append(f"--cgroup-parent=/{engine.namespace}")
     command = [*before, program("dockerd"), *own, *options]
     with (folder / "dockerd.log").open("ab") as log:
         # A session of its own, so that a Ctrl-C for the tests leaves the end in order to this.
@@ -133,6 +135,15 @@ def _running(
         except subprocess.TimeoutExpired:
             daemon.kill()
             daemon.wait()
+        _remove_groups(engine.namespace)
+
+
+def _remove_groups(name: str) -> None:
+    """Remove the control groups that the daemon has made, and leaves."""
+    for place in (CGROUPS, *CGROUPS.iterdir()):
+        for group in sorted((place / name).glob("**/"), reverse=True):
+            with contextlib.suppress(OSError):
+                group.rmdir()
 
 
 def _wait_until_it_answers(engine: Engine, daemon: "subprocess.Popen[bytes]") -> None:

@@ -1,0 +1,1 @@
+"""Configuration of what runs beside the server."""

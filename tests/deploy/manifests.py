@@ -1,0 +1,108 @@
+"""Kubernetes manifests as kubectl builds them from deploy/."""
+
+import os
+import subprocess
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import yaml
+
+from tests import isolated
+from tests.server_process import ROOT
+
+Manifest: TypeAlias = dict[str, Any]
+
+KUBERNETES = ROOT / "deploy" / "kubernetes"
+OVERLAYS = ("dev", "production")
+OPTIONS = ("scale-on-calls", "tls", "gateway", "models-from-image", "models-from-volume")
+"""Components that the production overlay leaves to choose from."""
+
+BUILT = (*OVERLAYS, *OPTIONS, "kserve")
+"""What is built for the tests: the overlays, production with each option, and KServe's."""
+
+PODS = tuple(name for name in BUILT if name != "kserve")
+"""Those of them that have the Deployment."""
+
+KUSTOMIZATION = """\
+resources: [{production}]
+components: [{component}]
+"""
+
+
+def unpack_kubectl(folder: Path) -> Path:
+    """Unpack kubectl into a folder and return its path."""
+    # What it is wrapped in takes as much again, and isn't kept.
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        isolated.install("kubectl", Path(scratch) / "venv")
+        (package,) = Path(scratch).glob("venv/lib/*/site-packages/aws_cdk/*/_jsii/*.tgz")
+        with tarfile.open(package) as tar:
+            tar.extract("package/lib/layer.zip", scratch, filter="data")
+        with zipfile.ZipFile(f"{scratch}/package/lib/layer.zip") as layer:
+            kubectl = Path(layer.extract("kubectl/kubectl", folder))
+    kubectl.chmod(0o755)
+    return kubectl
+
+
+def build(kubectl: Path, name: str, folder: Path) -> str:
+    """Build one of `BUILT` in an empty folder and return its YAML."""
+    if name in OVERLAYS:
+        target = KUBERNETES / "overlays" / name
+    elif name in OPTIONS:
+        target = folder
+        paths = {"production": "overlays/production", "component": f"components/{name}"}
+        # kustomize takes no absolute ones.
+        relative = {key: os.path.relpath(KUBERNETES / path, folder) for key, path in paths.items()}
+        (folder / "kustomization.yaml").write_text(KUSTOMIZATION.format(**relative))
+    else:
+        target = ROOT / "deploy" / name
+    command = [str(kubectl), "kustomize", str(target)]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    # Nor a warning, such as that a field is deprecated.
+    assert (ended.returncode, ended.stderr) == (0, ""), ended.stderr
+    return ended.stdout
+
+
+def read(text: str) -> list[Manifest]:
+    """Return the documents of a YAML text that are not empty."""
+    return [document for document in yaml.safe_load_all(text) if document]
+
+
+def the(manifests: Iterable[Manifest], kind: str, name: str = "") -> Manifest:
+    """Return the only manifest of a kind, or the only one with this name too."""
+    (found,) = (m for m in manifests if m["kind"] == kind and name in ("", m["metadata"]["name"]))
+    return found
+
+
+def pod_specs(manifests: Iterable[Manifest]) -> Iterator[Manifest]:
+    """Return the pods that the manifests start, as far as they say what is in them."""
+    for manifest in manifests:
+        if manifest["kind"] in ("Deployment", "Job"):
+            yield manifest["spec"]["template"]["spec"]
+        elif manifest["kind"] == "ServingRuntime":
+            yield manifest["spec"]
+
+
+def containers(pod: Manifest) -> list[Manifest]:
+    """Return all containers of a pod."""
+    return [*pod.get("initContainers", []), *pod["containers"]]
+
+
+def server_of(manifests: Iterable[Manifest]) -> Manifest:
+    """Return the server's container."""
+    found: Manifest
+    (found,) = (
+        container
+        for pod in pod_specs(manifests)
+        for container in pod["containers"]
+        if container["name"] in ("server", "kserve-container")
+    )
+    return found
+
+
+def settings_of(container: Manifest) -> dict[str, str]:
+    """Return a container's environment."""
+    return {variable["name"]: variable["value"] for variable in container.get("env", [])}

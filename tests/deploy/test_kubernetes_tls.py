@@ -1,0 +1,54 @@
+"""With the TLS component the server shows what is in the Secret, and soon what is renewed there."""
+
+import ssl
+from pathlib import Path
+
+import httpx
+
+from tests.deploy.manifests import Manifest, server_of, settings_of
+from tests.server import certificate
+from tests.server.certificate import Certificate
+from tests.server.waiting import wait_for
+from tests.server_process import start_server
+
+MOUNT = "/tls"
+
+
+def write_secret(mount: Path, number: int, content: Certificate) -> None:
+    """Write a Secret as kubelet mounts it: links through a link that is changed in one step."""
+    version = mount / f"..{number}"
+    version.mkdir()
+    (version / "tls.crt").write_bytes(content.certificate)
+    (version / "tls.key").write_bytes(content.key)
+    (version / "tls.key").chmod(0o440)
+    (mount / "..new").symlink_to(version.name)
+    (mount / "..new").replace(mount / "..data")
+    for name in ("tls.crt", "tls.key"):
+        if not (mount / name).is_symlink():
+            (mount / name).symlink_to(f"..data/{name}")
+
+
+def test_a_renewed_secret_is_shown(
+    built: dict[str, list[Manifest]], repository: Path, tmp_path: Path
+) -> None:
+    container = server_of(built["tls"])
+    variables = settings_of(container)
+    for name, value in variables.items():
+        variables[name] = value.replace(f"{MOUNT}/", f"{tmp_path}/mount/")
+    (tmp_path / "mount").mkdir()
+    first, second = (certificate.make(tmp_path, name) for name in ("first", "second"))
+    write_secret(tmp_path / "mount", 1, first)
+    with start_server(repository, **variables) as server:
+        host, _, port = server.grpc_address.rpartition(":")
+
+        def shown() -> bytes:
+            return ssl.get_server_certificate((host, int(port))).encode()
+
+        assert shown() == first.certificate
+        for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+            path = container[probe]["httpGet"]["path"]
+            assert httpx.get(f"http://{server.http_address}{path}").status_code == 200
+        write_secret(tmp_path / "mount", 2, second)
+        wait_for(lambda: shown() == second.certificate)
+        # A key that others could read would be warned of.
+        assert [line["level"] for line in server.log if line["level"] != "info"] == []
