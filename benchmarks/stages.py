@@ -12,7 +12,7 @@ from rich.table import Table
 
 from benchmarks.load import request
 from server import metrics, prediction
-from server.batching import Batcher, answer
+from server.batching import Batcher, write
 from server.logs import configure_logs
 from server.model import load_model
 from server.repository import Models, Versions
@@ -84,7 +84,7 @@ def main(model_file: Path) -> None:
         "read the message, find the model": microseconds(lambda: batcher._read(calls), TOGETHER),
         "join, check, run": microseconds(lambda: prediction.run(model, calls), TOGETHER),
         "   of it ONNX Runtime": microseconds(lambda: model.predict(batch), TOGETHER),
-        "write the response": microseconds(lambda: answer(calls, run), TOGETHER),
+        "write the response": microseconds(lambda: write(calls, run), TOGETHER),
         "count and time the run": microseconds(count_run, TOGETHER),
         "look at images and answers": microseconds(
             lambda: counts.see(run.batch, run.layers[0]), TOGETHER

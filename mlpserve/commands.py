@@ -1,4 +1,4 @@
-"""The command mlpserve: classifies picture files and draws what the network saw."""
+"""The command mlpserve: classifies picture files, draws what the network saw, watches servers."""
 
 import io
 import json
@@ -20,6 +20,7 @@ from mlpserve.drawing import draw
 from mlpserve.errors import MlpserveError, Unavailable
 from mlpserve.pictures import MNIST_SIDE, Invert, PictureError, read_picture
 from mlpserve.prediction import Prediction
+from mlpserve.top import top
 
 STDIN = "-"
 _PICTURES_PER_CALL = 64
@@ -36,7 +37,10 @@ class Picture:
 @click.group()
 @click.version_option(__version__, prog_name="mlpserve")
 def mlpserve() -> None:
-    """Ask a running mlpserve server what is on an image."""
+    """Ask a running mlpserve server what is on an image, or what it does."""
+
+
+mlpserve.add_command(top)
 
 
 @mlpserve.command()

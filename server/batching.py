@@ -36,7 +36,7 @@ from server.shadowing import Answered, Shadow
 
 log = structlog.get_logger()
 
-_size = attrgetter("size")
+_size, _request = attrgetter("size"), attrgetter("request")
 
 FAST_SECONDS = 0.001
 """A run that takes no longer is done at once."""
@@ -141,7 +141,9 @@ class Batcher:
                 # The rest of its time until the run is waiting.
                 call.waiting_since = call.begin + decode_seconds
             images = sum(map(_size, read))
-            to_put_right = sum(call.size for call in read if call.request.canonicalize)
+            to_put_right = 0
+            if any(request.canonicalize for request in set(map(_request, read))):
+                to_put_right = sum(call.size for call in read if call.request.canonicalize)
             line = self._line(model)
             if self._is_fast(model, images, to_put_right) and self._claim(line, images):
                 self._run(model, line, read)
@@ -208,7 +210,8 @@ class Batcher:
                 line = self._lines.setdefault(model, Line(metrics.VERSIONS.of(model)))
         return line
 
-    def _is_fast(self, model: Model, images: int, to_put_right: int) -> bool:
+    @staticmethod
+    def _is_fast(model: Model, images: int, to_put_right: int) -> bool:
         seconds = model.expected_seconds(images) + CANONICALIZE_SECONDS * to_put_right
         return seconds <= FAST_SECONDS
 
@@ -290,9 +293,13 @@ class Batcher:
         metrics.RUN.observe(ran - begin, len(calls))
         line.counts.count_run(len(calls), len(run.batch))
         self._see(line, calls, run)
-        begin = time.perf_counter()
-        answer(calls, run)
-        metrics.ENCODE.observe(time.perf_counter() - begin, len(calls))
+        responses = write(calls, run)
+        metrics.ENCODE.observe(time.perf_counter() - ran, len(calls))
+        for call, response in zip(calls, responses, strict=True):
+            if isinstance(response, bytes):
+                call.answer(response)
+            else:
+                refuse(call, response)
         models = self.models
         if models is not None and models.are_shadowed:
             self._offer(models, calls, run)
@@ -321,8 +328,8 @@ class Batcher:
             begin = end
 
 
-def answer(calls: Sequence[Call], run: Run) -> None:
-    """Give each call of a run its answer."""
+def write(calls: Sequence[Call], run: Run) -> Sequence[bytes | RequestError]:
+    """Return each call's response, or what is wrong with its images."""
     request = calls[0].request
     if (
         len(calls) >= WRITTEN_TOGETHER
@@ -331,18 +338,13 @@ def answer(calls: Sequence[Call], run: Run) -> None:
         and not run.errors
         and all(call.request is request for call in calls)
     ):
-        responses = request.write_each(run.model, run.labels, run.layers[0])
-        for call, response in zip(calls, responses, strict=True):
-            call.answer(response)
-        return
+        return request.write_each(run.model, run.labels, run.layers[0])
+    answers = prediction.split(run, [call.size for call in calls])
     errors = run.errors or repeat(None)
-    for call, found, error in zip(
-        calls, prediction.split(run, [call.size for call in calls]), errors, strict=False
-    ):
-        if error is not None:
-            refuse(call, error)
-        else:
-            call.answer(call.request.write(found))
+    return [
+        call.request.write(answer) if error is None else error
+        for call, answer, error in zip(calls, answers, errors, strict=False)
+    ]
 
 
 def drop(call: Call, now: float) -> None:

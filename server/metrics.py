@@ -38,8 +38,8 @@ STAGES = ("decode", "queue", "run", "encode")
 STAGE_SECONDS = REGISTRY.histogram(
     "mlpserve_stage_seconds",
     "Time that each answered call spent in a stage: decode is reading the messages of the calls "
-    "that met, queue waiting before and after that, run the model's run, encode writing the "
-    "answers of that run.",
+    "that met, queue waiting before and after that, run the model's run, encode counting and "
+    "writing the answers of that run.",
     ("stage",),
     LATENCY_BUCKETS,
 )

@@ -2,6 +2,8 @@
 
 import grpc
 import structlog
+from google.protobuf import descriptor_pool
+from google.protobuf.descriptor import ServiceDescriptor
 from grpc_reflection.v1alpha import reflection
 
 from mlpserve.inference import open_inference_pb2 as protocol
@@ -12,7 +14,17 @@ from server.addresses import is_local
 from server.batching import Batcher
 from server.certificates import watch_certificate
 from server.reloading import Reloads
-from server.rpc import admin, catalog, classifier, connections, handlers, health, inference, lane
+from server.rpc import (
+    admin,
+    catalog,
+    classifier,
+    connections,
+    handlers,
+    health,
+    inference,
+    instrumentation,
+    lane,
+)
 from server.rpc.instrumentation import Instrumentation, Method
 from server.rpc.pools import Pool
 from server.settings import Settings
@@ -55,6 +67,7 @@ class Endpoint:
         if settings.admin_tokens_file is not None:
             handlers.mount(self._server, admin.SERVICE, admin.methods(reloads))
             services.append(admin.SERVICE)
+        instrumentation.declare(map(_descriptor, (*services, health.NAME, reflection.SERVICE_NAME)))
         self._health = health.Health(self._server, tuple(services))
         if settings.reflection != "off":
             names = (*services, health.NAME, reflection.SERVICE_NAME)
@@ -129,6 +142,10 @@ class Endpoint:
         if self._lane is not None:
             self._lane.join()
         self._binding.close()
+
+
+def _descriptor(service: str) -> ServiceDescriptor:
+    return descriptor_pool.Default().FindServiceByName(service)
 
 
 def _read_certificate(settings: Settings, reloads: Reloads) -> grpc.ServerCredentials | None:

@@ -9,6 +9,7 @@ from typing import Any, Self, TypeAlias
 
 import grpc
 import structlog
+from google.protobuf.descriptor import ServiceDescriptor
 
 from server import metrics
 from server.batching import note_refusal
@@ -54,6 +55,15 @@ class Method:
         """Write a call's line, if there are to be any."""
         if self.is_logged:
             self._log.debug("call", code=spell(code), seconds=round(seconds, 6))
+
+
+def declare(services: Iterable[ServiceDescriptor]) -> None:
+    """Have the series of all methods of some services, and of those that nobody knows, at zero."""
+    Method(*UNKNOWN_METHOD)
+    for service in services:
+        for method in service.methods:
+            kind, *_ = _TYPES[method.client_streaming, method.server_streaming]
+            Method(kind, service.full_name, method.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,3 +38,13 @@ def by_worker(server: ServerProcess, name: str, **labels: str) -> dict[str, floa
             if sample.name == name and labels.items() <= sample.labels.items():
                 found[sample.labels.get("worker", "")] += sample.value
     return dict(found)
+
+
+def buckets(server: ServerProcess, name: str, **labels: str) -> dict[float, float]:
+    """Return a histogram's cumulative counts by their bounds, as sums over its series."""
+    found: dict[float, float] = defaultdict(float)
+    for family in families(server):
+        for sample in family.samples:
+            if sample.name == f"{name}_bucket" and labels.items() <= sample.labels.items():
+                found[float(sample.labels["le"])] += sample.value
+    return dict(found)

@@ -1,0 +1,46 @@
+"""Serves as a worker does, alone in its process, with or without counting anything."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import click
+
+from server import calls, observed, series
+from server.app import Server
+from server.logs import configure_logs
+from server.settings import Settings
+
+
+def stop_counting() -> None:
+    """Make all that happens for each call or run, and only for the metrics, do nothing."""
+
+    def nothing(*_arguments: Any) -> float:
+        return 0.0
+
+    for kind, names in {
+        calls.Calls: ("start", "end", "exchange"),
+        series.Series: ("observe", "observe_all", "add"),
+        series.Tally: ("inc",),
+        observed.Version: ("count_run", "see"),
+    }.items():
+        for name in names:
+            setattr(kind, name, nothing)
+
+
+@click.command()
+@click.argument("address")
+@click.option("--repository", type=click.Path(path_type=Path), required=True)
+@click.option("--counting/--no-counting", default=True, show_default=True)
+def main(address: str, repository: Path, counting: bool) -> None:
+    """Serve the models of a repository at ADDRESS (HOST:PORT) until told to stop."""
+    configure_logs("warning", "auto")
+    if not counting:
+        stop_counting()
+    server = Server(Settings(grpc_address=address, repository=repository, watch="off"))
+    server.start()
+    threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

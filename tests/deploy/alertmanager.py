@@ -1,0 +1,102 @@
+"""A real Alertmanager with the shipped routes, whose receivers are a webhook here."""
+
+import contextlib
+import json
+import queue
+import subprocess
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from tests.deploy.programs import free_address, need, running
+from tests.server.waiting import wait_for
+from tests.server_process import ROOT
+
+CONFIG = ROOT / "deploy" / "alertmanager" / "alertmanager.yml"
+TIMEOUT_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Alertmanager:
+    """A running Alertmanager, and the messages that its receivers got."""
+
+    address: str
+    process: "subprocess.Popen[bytes]"
+    messages: "queue.Queue[dict[str, Any]]"
+
+    def send(self, alerts: list[Any]) -> None:
+        """Tell it of alerts, as Prometheus does."""
+        httpx.post(f"http://{self.address}/api/v2/alerts", json=alerts).raise_for_status()
+
+    def wait_for(self, alert: str, status: str) -> dict[str, Any]:
+        """Return the next message about this alert, within a minute."""
+        while True:
+            message = self.messages.get(timeout=TIMEOUT_SECONDS)
+            found = (message["groupLabels"]["alertname"], message["status"])
+            if found == (alert, status):
+                return message
+
+
+@contextlib.contextmanager
+def start_alertmanager(folder: Path) -> Iterator[Alertmanager]:
+    """Run an Alertmanager with what is shipped, which sends to a webhook and waits for nothing."""
+    program = need("prometheus-alertmanager", "prometheus-alertmanager")
+    messages: queue.Queue[dict[str, Any]] = queue.Queue()
+    with _receive(messages) as url:
+        config = yaml.safe_load(CONFIG.read_text())
+        for receiver in config["receivers"]:
+            receiver["webhook_configs"] = [{"url": f"{url}/{receiver['name']}"}]
+        for route in (config["route"], *config["route"]["routes"]):
+            route |= {"group_wait": "0s", "group_interval": "1s"}
+        folder.mkdir(parents=True)
+        (folder / "alertmanager.yml").write_text(yaml.safe_dump(config))
+        address = free_address()
+        command = [
+            program,
+            f"--config.file={folder / 'alertmanager.yml'}",
+            f"--storage.path={folder / 'data'}",
+            f"--web.listen-address={address}",
+            "--cluster.listen-address=",
+        ]
+        with running(command, folder / "log") as process:
+            wait_for(lambda: _is_ready(address, process))
+            yield Alertmanager(address, process, messages)
+
+
+def _is_ready(address: str, process: "subprocess.Popen[bytes]") -> bool:
+    assert process.poll() is None, "Alertmanager has ended"
+    try:
+        return httpx.get(f"http://{address}/-/ready").is_success
+    except httpx.TransportError:
+        return False
+
+
+@contextlib.contextmanager
+def _receive(messages: "queue.Queue[dict[str, Any]]") -> Iterator[str]:
+    """Take messages over HTTP; yields the URL to send them to."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            messages.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_arguments: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

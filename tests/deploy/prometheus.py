@@ -1,0 +1,84 @@
+"""A real Prometheus with the shipped rules, which scrapes and evaluates each second."""
+
+import contextlib
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from tests.deploy.programs import free_address, need, running
+from tests.deploy.rules import PROMETHEUS
+
+TIMEOUT_SECONDS = 60.0
+_INTERVAL = re.compile(r"^(\s+interval:) \w+$", re.MULTILINE)
+_FOR = re.compile(r"^(\s+for:) \w+$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Prometheus:
+    """A running Prometheus."""
+
+    address: str
+    process: "subprocess.Popen[bytes]"
+
+    def query(self, expression: str) -> dict[frozenset[tuple[str, str]], float]:
+        """Return the value of each series that an expression has now, by its labels."""
+        return {
+            frozenset(series["metric"].items()): float(series["value"][1])
+            for series in self.get("query", query=expression)["result"]
+        }
+
+    def value(self, expression: str) -> float:
+        """Return the value of the only series."""
+        (value,) = self.query(expression).values()
+        return value
+
+    def get(self, what: str, **parameters: str) -> Any:
+        """Ask the API; raises httpx.HTTPError."""
+        answer = httpx.get(f"http://{self.address}/api/v1/{what}", params=parameters)
+        return answer.raise_for_status().json()["data"]
+
+    def wait_for(self, expression: str) -> None:
+        """Return once an expression has a series, within a minute."""
+        end = time.monotonic() + TIMEOUT_SECONDS
+        while time.monotonic() < end and self.process.poll() is None:
+            with contextlib.suppress(httpx.HTTPError):
+                if self.query(expression):
+                    return
+            time.sleep(0.1)
+        raise AssertionError(f"Prometheus has nothing for {expression}")
+
+
+@contextlib.contextmanager
+def start_prometheus(folder: Path, target: str, alertmanager: str) -> Iterator[Prometheus]:
+    """Run a Prometheus with what is shipped, but for where the others are and how long it waits."""
+    program = need("prometheus", "prometheus")
+    config = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())
+    config["global"] |= {"scrape_interval": "1s", "scrape_timeout": "1s"}
+    config["global"]["evaluation_interval"] = "1s"
+    config["alerting"]["alertmanagers"] = [{"static_configs": [{"targets": [alertmanager]}]}]
+    (job,) = (job for job in config["scrape_configs"] if job["job_name"] == "mlpserve")
+    del job["dns_sd_configs"]
+    job["static_configs"] = [{"targets": [target]}]
+    config["scrape_configs"] = [job]
+    (folder / "rules").mkdir(parents=True)
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
+    for file in (PROMETHEUS / "rules").glob("*.yml"):
+        # Longer than a busy machine may keep a page from being read.
+        text = _FOR.sub(r"\1 2s", _INTERVAL.sub(r"\1 1s", file.read_text()))
+        (folder / "rules" / file.name).write_text(text)
+    address = free_address()
+    command = [
+        program,
+        f"--config.file={folder / 'prometheus.yml'}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        f"--web.listen-address={address}",
+    ]
+    with running(command, folder / "log") as process:
+        yield Prometheus(address, process)

@@ -1,0 +1,68 @@
+"""Alerts reach who should hear of them, and a real Alertmanager keeps quiet about the rest."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.deploy.alertmanager import CONFIG, Alertmanager, start_alertmanager
+from tests.deploy.programs import need
+from tests.server.waiting import wait_for
+
+
+@pytest.fixture(scope="session")
+def amtool() -> str:
+    return need("amtool", "prometheus-alertmanager")
+
+
+def test_configuration_is_valid(amtool: str) -> None:
+    done = subprocess.run([amtool, "check-config", CONFIG], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("severity", "receiver"), [("page", "page"), ("ticket", "ticket"), ("other", "nobody")]
+)
+def test_routes(amtool: str, severity: str, receiver: str) -> None:
+    command = [amtool, "config", "routes", "test", f"--config.file={CONFIG}"]
+    labels = ["alertname=ServerDown", f"severity={severity}"]
+    done = subprocess.run([*command, *labels], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [receiver]
+
+
+Key = tuple[str, str, str]
+
+
+def alert(name: str, severity: str = "ticket", job: str = "mlpserve", **labels: str) -> Any:
+    return {"labels": {"alertname": name, "severity": severity, "job": job, **labels}}
+
+
+def in_state(alertmanager: Alertmanager, state: str) -> set[Key]:
+    """Return the alerts in this state, as name, severity and job."""
+    answer = httpx.get(f"http://{alertmanager.address}/api/v2/alerts").raise_for_status()
+    return {
+        (found["labels"]["alertname"], found["labels"]["severity"], found["labels"]["job"])
+        for found in answer.json()
+        if found["status"]["state"] == state
+    }
+
+
+def test_what_is_silenced(tmp_path: Path) -> None:
+    """A page silences the ticket that says less, and ServerDown whatever else its job has."""
+    budget = "AvailabilityBudgetBurn"
+    burning = [alert(budget, "page", window="1h"), alert(budget, window="3d")]
+    missing = [alert("NoReadyWorker", "page"), alert("WorkersMissing", instance="a")]
+    others = [alert("ModelDrift"), alert("ModelDrift", job="other")]
+    silent = {(budget, "ticket", "mlpserve"), ("WorkersMissing", "ticket", "mlpserve")}
+    pages = {(budget, "page", "mlpserve"), ("NoReadyWorker", "page", "mlpserve")}
+    drift, other = ("ModelDrift", "ticket", "mlpserve"), ("ModelDrift", "ticket", "other")
+    down = ("ServerDown", "page", "mlpserve")
+    with start_alertmanager(tmp_path / "alertmanager") as alertmanager:
+        alertmanager.send([*burning, *missing, *others])
+        wait_for(lambda: in_state(alertmanager, "suppressed") == silent)
+        wait_for(lambda: in_state(alertmanager, "active") == {*pages, drift, other})
+        alertmanager.send([alert("ServerDown", "page")])
+        wait_for(lambda: in_state(alertmanager, "suppressed") == {*silent, *pages, drift})
+        wait_for(lambda: in_state(alertmanager, "active") == {down, other})

@@ -1,0 +1,201 @@
+"""`mlpserve top` counts exactly the calls that a real server got, and says when it can't."""
+
+import contextlib
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import httpx
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from prometheus_client.parser import text_string_to_metric_families
+
+from exporter.mnist import Labels
+from exporter.network import Batch
+from mlpserve import Client
+from mlpserve.commands import mlpserve
+from mlpserve.errors import InvalidRequest
+from mlpserve.exposition import parse
+from tests.server_process import ROOT, ServerProcess, start_server
+
+IMAGES = 5
+GOOD, WRONG = 20, 3
+
+
+@pytest.fixture(scope="module")
+def two_workers(repository: Path) -> Iterator[ServerProcess]:
+    with start_server(repository, "--workers", "2") as server:
+        yield server
+
+
+def look_once(
+    address: str, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]
+) -> Result:
+    """Run the command in this process, and do something between its two looks."""
+    clock = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _seconds: meanwhile())
+    monkeypatch.setattr("mlpserve.top.time", clock)
+    runner = CliRunner(env={"COLUMNS": "120"})
+    result = runner.invoke(mlpserve, ["top", address, "--once"])
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result
+
+
+def rows(result: Result) -> dict[str, list[str]]:
+    """Return the words of each line after its first."""
+    assert (result.exit_code, result.stderr) == (0, "")
+    return {words[0]: words[1:] for line in result.stdout.splitlines() if (words := line.split())}
+
+
+def call(server: ServerProcess, images: Batch) -> None:
+    """Make good calls and wrong ones, over a connection each, so that both workers get some."""
+    for number in range(GOOD):
+        with Client(server.grpc_address) as client:
+            client.predict(images[number * IMAGES : (number + 1) * IMAGES])
+    for _ in range(WRONG):
+        with Client(server.grpc_address) as client, pytest.raises(InvalidRequest):
+            client.predict(np.zeros((1, 28, 27), np.uint8))
+
+
+def test_the_calls_that_were_made(
+    two_workers: ServerProcess, digits: tuple[Batch, Labels], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, _ = digits
+    call(two_workers, images)  # Before the first look, so not counted.
+    shown = rows(
+        look_once(two_workers.http_address, monkeypatch, lambda: call(two_workers, images))
+    )
+    assert shown["Predict"][0] == str(GOOD + WRONG)
+    assert shown["codes"] == ["OK", str(GOOD), "InvalidArgument", str(WRONG)]
+    calls_a_second, errors_a_second = map(float, shown["Predict"][1:3])
+    assert errors_a_second / calls_a_second == pytest.approx(WRONG / (GOOD + WRONG), rel=0.1)
+    assert "-" not in shown["Predict"]
+    assert shown["images"][1:4] == [f"{IMAGES}.0", "images", "of"]
+    assert {"0", "1", "parent", "digits"} <= set(shown)
+
+
+def test_shares_of_labels(
+    two_workers: ServerProcess, digits: tuple[Batch, Labels], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, _ = digits
+    with Client(two_workers.grpc_address) as client:
+        labels = client.predict(images[:100]).labels
+        shown = rows(
+            look_once(two_workers.http_address, monkeypatch, lambda: client.predict(images[:100]))
+        )
+    shares = {str(label): f"{count}%" for label, count in enumerate(np.bincount(labels)) if count}
+    _version, _rate, *pairs = shown["digits"]
+    assert dict(zip(pairs[::2], pairs[1::2], strict=True)) == shares
+
+
+def test_nothing_happens(two_workers: ServerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = look_once(two_workers.http_address, monkeypatch, lambda: None)
+    assert "no calls yet" in result.stdout
+    assert "2 of 2 workers ready" in result.stdout
+    assert rows(result)["rejected"] == ["none"]
+
+
+def test_a_killed_worker_is_counted(
+    two_workers: ServerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill() -> None:
+        os.kill(two_workers.workers[0], signal.SIGKILL)
+        two_workers.wait_for("worker ready")
+
+    shown = rows(look_once(two_workers.http_address, monkeypatch, kill))
+    assert shown["restarts"] == ["killed", "1"]
+
+
+def test_a_real_page_is_read_as_by_the_library(two_workers: ServerProcess) -> None:
+    page = httpx.get(f"http://{two_workers.http_address}/metrics").text
+    expected = {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(page)
+        for sample in family.samples
+    }
+    found = {
+        (name, labels): value
+        for name, series in parse(page).items()
+        for labels, value in series.items()
+    }
+    assert len(found) > 100
+    assert found == expected
+
+
+def test_the_address_of_grpc(two_workers: ServerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = look_once(two_workers.grpc_address, monkeypatch, lambda: None)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"Error: {two_workers.grpc_address} does not speak HTTP")
+    assert result.stderr.count("\n") == 1
+
+
+def test_into_a_pipe(two_workers: ServerProcess) -> None:
+    """One look follows the other, until Ctrl+C."""
+    command = [sys.executable, "-m", "mlpserve", "top", two_workers.http_address]
+    with subprocess.Popen(
+        [*command, "--interval-seconds", "0.1"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as top:
+        assert top.stdout is not None
+        heads = (line for line in top.stdout if line.startswith("mlpserve at "))
+        assert "2 of 2 workers ready" in next(heads)
+        assert "2 of 2 workers ready" in next(heads)
+        top.send_signal(signal.SIGINT)
+        top.stdout.read()
+    assert top.returncode == 0
+
+
+def test_on_a_terminal(two_workers: ServerProcess) -> None:
+    """It is drawn again and again, outlives the server, and ends without a word on Ctrl+C.
+
+    The last test of this server.
+    """
+    with on_terminal(two_workers.http_address) as (top, terminal):
+        read_until(terminal, r"2 of 2 workers ready")
+        with Client(two_workers.grpc_address) as client:
+            client.predict(np.zeros((28, 28), np.uint8))
+        read_until(terminal, r"Predict +1 ")
+        assert two_workers.terminate() == 0
+        read_until(terminal, r"does not answer \(connection refused\)")
+        top.send_signal(signal.SIGINT)
+        read_until(terminal, re.escape("\x1b[?1049l"))
+        _, errors = top.communicate(timeout=30)
+        assert (top.returncode, errors) == (0, b"")
+
+
+@contextlib.contextmanager
+def on_terminal(address: str) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
+    """Run the command on a terminal; yields its process and what to read the terminal from."""
+    ours, theirs = pty.openpty()
+    top = subprocess.Popen(
+        [sys.executable, "-m", "mlpserve", "top", address, "--interval-seconds", "0.1"],
+        cwd=ROOT,
+        env=os.environ | {"TERM": "xterm", "COLUMNS": "120", "LINES": "40"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        yield top, ours
+    finally:
+        if top.poll() is None:
+            top.kill()
+            top.communicate()
+        os.close(ours)
+        os.close(theirs)
+
+
+def read_until(terminal: int, pattern: str) -> None:
+    """Read what is drawn until it matches, for half a minute at most."""
+    seen, end = "", time.monotonic() + 30
+    while not re.search(pattern, seen):
+        ready, _, _ = select.select([terminal], [], [], max(0.0, end - time.monotonic()))
+        assert ready, f"{pattern!r} was not drawn: {seen[-2000:]!r}"
+        seen += os.read(terminal, 65536).decode(errors="replace")

@@ -1,0 +1,55 @@
+"""Writes docs/metrics.md, the table of all metrics, from where they are declared."""
+
+from pathlib import Path
+
+from server import metrics
+from server.metrics import LATENCY_BUCKETS
+from server.series import Family
+from server.workers import metrics as of_parent
+from server.workers.families import WORKER
+
+PAGE = Path(__file__).parents[1] / "docs" / "metrics.md"
+
+_HEAD = f"""# Metrics
+
+`http://HOST:8080/metrics` has the metrics of all workers on one page, as OpenMetrics or as the
+older text format, whichever the reader asks for. This page is written by
+`python -m tests.generate_metrics_page`; a test holds it against the code.
+
+- Each metric of a worker has the label `worker`, its number; `worker="parent"` has the process that
+  starts them. A worker that is restarted begins at zero, which `rate()` takes for what it is.
+- Every method, reason and common code is there from the start, at zero. Callers can't add series:
+  methods that don't exist are counted as `other`.
+- `grpc_server_handling_seconds` and `mlpserve_stage_seconds` have {len(LATENCY_BUCKETS)} bounds
+  from 50 us to 10 s, in steps of 1.2 between 100 us and 10 ms, so that a quantile read from them is
+  off by a fifth at most there, and one at 5 ms, the objective of the alerts.
+- `mlpserve_stage_seconds` adds up to nearly all that each answered call took: *decode* is reading
+  the messages of the calls that met, *queue* is waiting, *run* is the model's run, *encode* is
+  counting and writing the answers of that run. What is missing is handing answers to gRPC.
+- `mlpserve_drift_images_total` and `mlpserve_drift_reference_ratio` have the same bins. From both
+  the recording rules compute the Population Stability Index, the sum over all bins of
+  `(p - q) * ln(p / q)`, where p is the share of the images seen and q that of the training images:
+  0.1 is worth a look, 0.25 is drift. A model whose training images were not there when it was
+  written has no reference.
+
+| metric | type | labels | what it says |
+|---|---|---|---|
+"""
+
+
+def _row(family: Family, own: tuple[str, ...]) -> str:
+    name = f"{family.name}_total" if family.kind == "counter" else family.name
+    labels = ", ".join(f"`{label}`" for label in (*own, *family.label_names))
+    return f"| `{name}` | {family.kind} | {labels} | {family.documentation} |\n"
+
+
+def page() -> str:
+    """Return the page."""
+    families = [(family, (WORKER,)) for family in metrics.REGISTRY.write()]
+    rows = [_row(family, own) for family, own in families if not family.name.startswith("python_")]
+    rows += [_row(family, ()) for family in of_parent.REGISTRY.write()]
+    return _HEAD + "".join(sorted(set(rows)))
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())

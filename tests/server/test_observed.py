@@ -1,0 +1,105 @@
+"""What the model sees and says is counted as NumPy counts it, and drift can be told from that."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+
+from exporter import network
+from exporter.network import Batch
+from mlpserve.v1.classifier_pb2 import PredictRequest
+from server.reference import DEFAULT_BOUNDS
+from tests.server.calls import predict
+from tests.server.scrape import families, value
+from tests.server_process import ServerProcess, start_server
+
+ROOT = Path(__file__).parents[2]
+MODEL = {"model": "digits", "version": "1"}
+METRICS = {
+    "winning_activation": "mlpserve_winning_activation",
+    "margin": "mlpserve_margin",
+    "ink": "mlpserve_ink",
+}
+FLOOR = 1e-4
+
+
+def send(server: ServerProcess, images: Batch, at_once: int) -> None:
+    with grpc.insecure_channel(server.grpc_address) as channel:
+        for begin in range(0, len(images), at_once):
+            pixels = images[begin : begin + at_once].ravel()
+            assert predict(channel, PredictRequest(pixels=pixels)).labels
+
+
+def binned(server: ServerProcess, name: str, key: str, **labels: str) -> Mapping[str, float]:
+    return {
+        sample.labels[key]: sample.value
+        for family in families(server)
+        for sample in family.samples
+        if sample.name == name and labels.items() <= sample.labels.items()
+    }
+
+
+def stability_index(server: ServerProcess, of: str) -> float:
+    """Compute the Population Stability Index as the recording rule does."""
+    seen = binned(server, "mlpserve_drift_images_total", "bin", of=of)
+    reference = binned(server, "mlpserve_drift_reference_ratio", "bin", of=of)
+    assert seen.keys() == reference.keys()
+    p = np.maximum(np.array(list(seen.values())) / sum(seen.values()), FLOOR)
+    q = np.maximum(np.array([reference[name] for name in seen]), FLOOR)
+    return float(((p - q) * np.log(p / q)).sum())
+
+
+@pytest.mark.parametrize("at_once", [1, 300])
+def test_what_is_seen_and_said_is_counted(
+    repository: Path, digits: tuple[Batch, Batch], at_once: int
+) -> None:
+    images = digits[0][:300]
+    said = network.load(ROOT / "exporter" / "weights" / "digits.npz").network.forward(images)[-1]
+    ordered = np.sort(said, axis=1)
+    exact = {
+        "winning_activation": ordered[:, -1],
+        "margin": ordered[:, -1] - ordered[:, -2],
+        "ink": images.mean(axis=1),
+    }
+    with start_server(repository) as server:
+        send(server, images, at_once)
+        labels = binned(server, "mlpserve_predicted_labels_total", "label", **MODEL)
+        assert [labels[str(label)] for label in range(10)] == np.bincount(
+            said.argmax(axis=1), minlength=10
+        ).tolist()
+        for of, values in exact.items():
+            counts = binned(server, f"{METRICS[of]}_bucket", "le", **MODEL)
+            for bound in DEFAULT_BOUNDS[of]:
+                # An activation may lie so near a bound that float32 decides.
+                near = int((np.abs(values - bound) < 1e-5).sum())
+                assert abs(counts[str(bound)] - (values <= bound).sum()) <= near
+            assert counts["+Inf"] == len(images)
+            assert value(server, f"{METRICS[of]}_sum", **MODEL) == pytest.approx(
+                values.sum(dtype=np.float64), rel=1e-4
+            )
+
+
+def test_bad_images_are_not_counted_among_the_seen(repository: Path) -> None:
+    bad = np.full((1, 784), np.nan, np.float32)
+    with start_server(repository) as server:
+        with pytest.raises(grpc.RpcError, match="pixel 0 is nan"):
+            send(server, bad, 1)
+        assert value(server, "mlpserve_ink_count", **MODEL) == 0
+        assert value(server, "mlpserve_images_total", **MODEL) == 0
+
+
+def test_drift_can_be_told(repository: Path, digits: tuple[Batch, Batch]) -> None:
+    images = digits[0][:2000]
+    with start_server(repository) as server:
+        for of in ("labels", *METRICS):
+            shares = binned(server, "mlpserve_drift_reference_ratio", "bin", of=of)
+            assert sum(shares.values()) == pytest.approx(1, abs=1e-4)
+        send(server, images, 500)
+        usual = {of: stability_index(server, of) for of in ("labels", *METRICS)}
+    assert max(usual.values()) < 0.1, usual
+    with start_server(repository) as server:
+        send(server, 1 - images, 500)
+        inverted = {of: stability_index(server, of) for of in ("labels", *METRICS)}
+    assert min(inverted.values()) > 0.25, inverted
