@@ -56,6 +56,7 @@ proto: .venv/ready ## Regenerate mlpserve/v1 from proto/.
 lock: .venv/ready ## Compile requirements/*.txt from pyproject.toml.
 	$(COMPILE) --group server -o requirements/server.txt
 	$(COMPILE) --group exporter -o requirements/exporter.txt
+	$(COMPILE) --group server --group tracing -o requirements/tracing.txt
 	$(COMPILE) pyproject.toml -o requirements/client.txt
 	$(COMPILE) pyproject.toml --extra cli --group dev -o requirements/dev.txt
 	$(COMPILE) requirements/proto.in -o requirements/proto.txt

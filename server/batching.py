@@ -30,6 +30,7 @@ from server.errors import (
 from server.model import Model
 from server.observed import Version
 from server.prediction import Run
+from server.record import Record, note_run
 from server.repository import Models
 from server.request import FLOAT_BYTES, Request
 from server.shadowing import Answered, Shadow
@@ -70,6 +71,8 @@ class Call(Protocol):
     """Its number of images."""
     waiting_since: float
     """When it arrived, later by the time that reading took."""
+    record: Record | None
+    """Where to note what becomes of it, if anybody asks."""
 
     @property
     def read(self) -> Callable[[bytes], tuple[Request, memoryview]]:
@@ -276,7 +279,7 @@ class Batcher:
         waiting = [call for call in calls if not call.cancelled and call.deadline > now]
         if len(waiting) < len(calls):
             for call in calls:
-                drop(call, now)
+                drop(call, model, now)
             if not waiting:
                 return
             calls = waiting
@@ -294,11 +297,14 @@ class Batcher:
         line.counts.count_run(len(calls), len(run.batch))
         self._see(line, calls, run)
         responses = write(calls, run)
-        metrics.ENCODE.observe(time.perf_counter() - ran, len(calls))
+        encoded = time.perf_counter()
+        metrics.ENCODE.observe(encoded - ran, len(calls))
+        note_run(calls, model, len(run.batch), begin, ran, encoded)
         for call, response in zip(calls, responses, strict=True):
             if isinstance(response, bytes):
                 call.answer(response)
             else:
+                call.record = call.record or Record(model=model, images=call.size)
                 refuse(call, response)
         models = self.models
         if models is not None and models.are_shadowed:
@@ -347,12 +353,18 @@ def write(calls: Sequence[Call], run: Run) -> Sequence[bytes | RequestError]:
     ]
 
 
-def drop(call: Call, now: float) -> None:
+def drop(call: Call, model: Model, now: float) -> None:
     """Refuse a call if nobody waits for it any more."""
+    error: RequestError
     if call.cancelled:
-        refuse(call, Cancelled("cancelled", "the caller has left"))
+        error = Cancelled("cancelled", "the caller has left")
     elif call.deadline <= now:
-        refuse(call, Expired("deadline", "the call's time was over before the model ran"))
+        error = Expired("deadline", "the call's time was over before the model ran")
+    else:
+        return
+    call.record = call.record or Record()
+    call.record.predict(model, call.size)
+    refuse(call, error)
 
 
 def refuse(call: Call, error: Exception) -> None:
@@ -365,7 +377,6 @@ def note_refusal(error: Exception) -> None:
     """Count an error that ends a call, by its reason."""
     if isinstance(error, RequestError):
         metrics.REJECTED.labels(error.reason).inc()
-        log.debug("request rejected", reason=error.reason, message=error.message)
     else:
         metrics.REJECTED.labels("internal").inc()
 

@@ -1,5 +1,7 @@
 """Settings that are each fine and make no sense together: found at the start, with the remedy."""
 
+from urllib.parse import urlsplit
+
 from server.addresses import is_socket
 from server.errors import StartupError
 from server.settings import Settings
@@ -64,4 +66,20 @@ def _contradictions(its: Settings) -> tuple[tuple[bool, str], ...]:
             f"keepalive_seconds, {its.keepalive_seconds:g}; lower --keepalive-timeout-seconds or "
             "raise --keepalive-seconds",
         ),
+        (
+            bool(its.otlp_endpoint) and not _is_url(its.otlp_endpoint),
+            f"otlp_endpoint is {its.otlp_endpoint!r}, no URL with http or https and a host; give "
+            "--otlp-endpoint http://HOST:4317",
+        ),
     )
+
+
+def _is_url(text: str) -> bool:
+    """Whether a text is a URL that OTLP can be sent to."""
+    try:
+        parts = urlsplit(text)
+        # Reading it checks it.
+        _ = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)

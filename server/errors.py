@@ -42,6 +42,11 @@ class RequestError(Exception):
         return self.message
 
 
+def reason_of(error: Exception) -> str:
+    """Return the reason why an error ends a call; internal for one that nobody expected."""
+    return error.reason if isinstance(error, RequestError) else "internal"
+
+
 @dataclass(eq=False)
 class InvalidField(RequestError):
     """A field of the request has a value that can't be used."""

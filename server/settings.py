@@ -14,7 +14,8 @@ SECURITY = "Security"
 RUNNING = "Running"
 DRAINING = "Draining"
 LOGS = "Logs"
-GROUPS = (LISTENING, MODELS, LIMITS, CONNECTIONS, SECURITY, RUNNING, DRAINING, LOGS)
+TRACES = "Traces"
+GROUPS = (LISTENING, MODELS, LIMITS, CONNECTIONS, SECURITY, RUNNING, DRAINING, LOGS, TRACES)
 """The headings of `--help`, in its order."""
 
 PER_MODEL = {"versions", "labels", "traffic", "shadow"}
@@ -249,4 +250,23 @@ class Settings:
         "auto: colours on a terminal, JSON otherwise.",
         click.Choice(["auto", "console", "json"]),
         group=LOGS,
+    )
+    log_calls: float = _option(
+        0.01,
+        "Share of the calls that are logged, 0 to 1. Those that end with an error are as well, up "
+        "to 20 a second in each worker.",
+        click.FloatRange(0, 1),
+        group=LOGS,
+    )
+    otlp_endpoint: str = _option(
+        "",
+        "Where traces go, over OTLP/gRPC: http://HOST:4317, or https. Empty: there are none.",
+        group=TRACES,
+    )
+    trace_sample_rate: float = _option(
+        0.001,
+        "Share of the calls that are traced, 0 to 1, of those whose caller has not decided it in "
+        "traceparent.",
+        click.FloatRange(0, 1),
+        group=TRACES,
     )

@@ -35,6 +35,7 @@ FORBIDDEN = {
     "server/rpc/inference.py": {"grpc"},
     "server/batching.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
     "server/prediction.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
+    "server/record.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
     "server/request.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
 }
 

@@ -10,6 +10,7 @@ from mlpserve.v1 import classifier_pb2
 from server import memory
 from server.logs import configure_logs
 from server.rpc import classifier, lane
+from server.rpc.recording import Recording
 from server.settings import Settings
 
 PREDICT = f"/{classifier.SERVICE}/Predict"
@@ -64,7 +65,7 @@ def main(address: str, on_lane: bool) -> None:
             delay_seconds=0.0,
             joined_calls=lane.JOINED_CALLS,
         )
-        method = lane.Method(classifier.read_request, Uncounted())
+        method = lane.Method(classifier.read_request, Uncounted(), Recording(0, 0).of(PREDICT))
         hot = lane.Lane(server, {PREDICT: method}, answer_all, limits)
         server.start()
         hot.start()

@@ -27,6 +27,7 @@ from server.rpc import (
 )
 from server.rpc.instrumentation import Instrumentation, Method
 from server.rpc.pools import Pool
+from server.rpc.recording import make_recording
 from server.settings import Settings
 from server.tokens import Tokens
 
@@ -46,6 +47,7 @@ class Endpoint:
         self.batcher = Batcher(
             settings.max_batch_size, settings.max_queued_images, settings.max_message_bytes
         )
+        self._recording = make_recording(settings)
         self._tls = _read_certificate(settings, reloads)
         self._access = _read_tokens(settings, reloads)
         guard = None if self._access is None else self._access.refusal
@@ -57,7 +59,7 @@ class Endpoint:
         other = Pool("grpc", settings.threads, calls)
         self._server = grpc.server(
             other,
-            interceptors=[Instrumentation(other, streams, pools, guard)],
+            interceptors=[Instrumentation(self._recording, other, streams, pools, guard)],
             options=connections.options(settings),
         )
         self._lane = self._make_lane(settings)
@@ -88,9 +90,8 @@ class Endpoint:
         )
         methods = {}
         for path, read in READERS.items():
-            method = Method.of(path)
-            note = method.note if method.is_logged else None
-            methods[path] = lane.Method(read, method.calls, note)
+            method = Method.of(path, self._recording)
+            methods[path] = lane.Method(read, method.calls, method.recorder)
         tokens = None if self._access is None else self._access.tokens
         guard = None if tokens is None else tokens.refusal
         return lane.Lane(
@@ -142,6 +143,7 @@ class Endpoint:
         if self._lane is not None:
             self._lane.join()
         self._binding.close()
+        self._recording.stop()
 
 
 def _descriptor(service: str) -> ServiceDescriptor:

@@ -13,7 +13,8 @@ from google.protobuf.message import Message
 from mlpserve import wire
 from mlpserve.v1 import classifier_pb2
 from server.batching import Batcher, note_refusal
-from server.errors import RequestError
+from server.errors import RequestError, reason_of
+from server.record import CURRENT, Record, note_reason
 from server.request import Request
 from server.rpc.status import Status, status_of
 
@@ -29,7 +30,7 @@ _STREAMED = classifier_pb2.PredictStreamResponse
 class Call:
     """A call on an ordinary server's thread, or a message of a stream; see `batching.Call`.
 
-    Once answered, `response` or `status` holds how it ends.
+    Once answered, `response` or `status` and `reason` hold how it ends.
     """
 
     read: Read
@@ -42,8 +43,10 @@ class Call:
     pixels: memoryview = field(init=False)
     size: int = field(init=False)
     waiting_since: float = field(init=False)
+    record: Record | None = field(default_factory=CURRENT.get)
     response: bytes | None = None
     status: Status | None = None
+    reason: str = ""
 
     @property
     def metadata(self) -> Iterable[tuple[str, str | bytes]]:
@@ -57,6 +60,7 @@ class Call:
     def refuse(self, error: Exception) -> None:
         """Keep the error's status."""
         self.status = status_of(error)
+        self.reason = reason_of(error)
 
 
 def mount(server: grpc.Server, service: str, handlers: Handlers) -> None:
@@ -73,6 +77,7 @@ def unary(batcher: Batcher, read: Read) -> "grpc.RpcMethodHandler[Any, Any]":
         call = Call(read, message, deadline, not context.is_active(), context)
         batcher.answer_alone(call)
         if call.status is not None:
+            note_reason(call.reason)
             context.abort_with_status(call.status)
         return call.response or b""
 
@@ -105,12 +110,11 @@ def plain(
     def guarded(request: Message, context: grpc.ServicerContext) -> Message | bytes:
         try:
             return answer(request)
-        except RequestError as error:
-            note_refusal(error)
-            context.abort_with_status(status_of(error))
         except Exception as error:
-            log.exception("call failed")
+            if not isinstance(error, RequestError):
+                log.exception("call failed")
             note_refusal(error)
+            note_reason(reason_of(error))
             context.abort_with_status(status_of(error))
 
     return grpc.unary_unary_rpc_method_handler(

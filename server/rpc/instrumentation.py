@@ -1,29 +1,30 @@
 """Counts and times every call of any service, under the names that gRPC dashboards expect."""
 
 import functools
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Self, TypeAlias
 
 import grpc
-import structlog
 from google.protobuf.descriptor import ServiceDescriptor
 
 from server import metrics
 from server.batching import note_refusal
+from server.calls import Calls
 from server.errors import Overloaded, RequestError
+from server.record import CURRENT, Record, note_reason
 from server.rpc.pools import Pool
+from server.rpc.recording import Recorder, Recording, trailing
 from server.rpc.status import spell, status_of
-
-log = structlog.get_logger()
 
 # In quotes, since the class takes parameters for the type checker alone.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Guard = Callable[[str, Iterable[tuple[str, str | bytes]]], RequestError | None]
 
 UNKNOWN_METHOD = ("unary", "other", "other")
+LONGEST_PATH = 128
+"""Characters of an unknown method's path that are logged; callers choose it."""
 
 _TYPES: dict[tuple[bool, bool], tuple[str, str, Callable[..., Handler]]] = {
     (False, False): ("unary", "unary_unary", grpc.unary_unary_rpc_method_handler),
@@ -33,37 +34,45 @@ _TYPES: dict[tuple[bool, bool], tuple[str, str, Callable[..., Handler]]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
 class Method:
-    """One method's calls: they are counted, and with debug logs each is a line."""
+    """One method's calls: where they are counted, and what writes some of them down."""
 
-    def __init__(self, kind: str, service: str, name: str) -> None:
-        self.calls = metrics.METHODS.of(kind, service, name)
-        self._log = log.bind(method=f"{service}/{name}")
-        self.is_logged = self._log.is_enabled_for(logging.DEBUG)
+    calls: Calls
+    recorder: Recorder
 
     @classmethod
-    def of(cls, path: str, kind: str = "unary") -> Self:
+    def of(cls, path: str, recording: Recording, kind: str = "unary") -> Self:
         """Return the calls of the method at a path such as /SERVICE/METHOD."""
         _, service, name = path.split("/")
-        return cls(kind, service, name)
+        return cls(metrics.METHODS.of(kind, service, name), recording.of(path))
 
-    def end(self, begin: float, code: grpc.StatusCode, received: int = 0, sent: int = 0) -> None:
-        """Count a call that has ended, and messages that it had."""
-        self.note(code, self.calls.end(begin, spell(code), received, sent))
+    def start(self, context: grpc.ServicerContext) -> tuple[float, Record]:
+        """Count a call that has arrived; returns the time, and where to note what it does."""
+        begin = self.calls.start()
+        # On these threads a record costs little; errors then say all that is known.
+        return begin, self.recorder.begin(begin, context.invocation_metadata()) or Record()
 
-    def note(self, code: grpc.StatusCode, seconds: float) -> None:
-        """Write a call's line, if there are to be any."""
-        if self.is_logged:
-            self._log.debug("call", code=spell(code), seconds=round(seconds, 6))
+    def end(
+        self,
+        begin: float,
+        record: Record | None,
+        code: grpc.StatusCode,
+        received: int = 0,
+        sent: int = 0,
+    ) -> None:
+        """Count a call that has ended, and messages that it had, and write down what is to be."""
+        seconds = self.calls.end(begin, spell(code), received, sent)
+        self.recorder.end(record, code, begin, seconds)
 
 
 def declare(services: Iterable[ServiceDescriptor]) -> None:
     """Have the series of all methods of some services, and of those that nobody knows, at zero."""
-    Method(*UNKNOWN_METHOD)
+    metrics.METHODS.of(*UNKNOWN_METHOD)
     for service in services:
         for method in service.methods:
             kind, *_ = _TYPES[method.client_streaming, method.server_streaming]
-            Method(kind, service.full_name, method.name)
+            metrics.METHODS.of(kind, service.full_name, method.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +93,19 @@ class Instrumentation(grpc.ServerInterceptor):
 
     Methods with a pool in `pools`, by their paths, run there; streams that hold a thread run on
     `streams`, so that idle ones starve nobody; all else runs on `other`, the server's own. Calls
-    that `guard` finds fault with, by path and metadata, are turned away as well.
+    that `guard` finds fault with, by path and metadata, are turned away as well. `recording` writes
+    some calls down.
     """
 
     def __init__(
-        self, other: Pool, streams: Pool, pools: Mapping[str, Pool], guard: Guard | None = None
+        self,
+        recording: Recording,
+        other: Pool,
+        streams: Pool,
+        pools: Mapping[str, Pool],
+        guard: Guard | None = None,
     ) -> None:
+        self._recording = recording
         self._other, self._streams, self._pools = other, streams, pools
         self._guard = guard
         self._turning_away = ThreadPoolExecutor(1, thread_name_prefix="turn away")
@@ -106,8 +122,7 @@ class Instrumentation(grpc.ServerInterceptor):
             handler = continuation(details)
             if handler is None:
                 # Callers choose these names, so they get no series of their own.
-                unknown = Method(*UNKNOWN_METHOD)
-                unknown.end(unknown.calls.start(), grpc.StatusCode.UNIMPLEMENTED)
+                self._count_unknown(details)
                 return None
             self._wrapped[details.method] = wrapped = self._wrap(details.method, handler)
         if wrapped.pool.is_full:
@@ -118,9 +133,16 @@ class Instrumentation(grpc.ServerInterceptor):
                 return wrapped.turn_away(error)
         return wrapped.answering
 
+    def _count_unknown(self, details: grpc.HandlerCallDetails) -> None:
+        recorder = self._recording.of(details.method[:LONGEST_PATH])
+        unknown = Method(metrics.METHODS.of(*UNKNOWN_METHOD), recorder)
+        begin = unknown.calls.start()
+        record = recorder.begin(begin, details.invocation_metadata)
+        unknown.end(begin, record, grpc.StatusCode.UNIMPLEMENTED)
+
     def _wrap(self, path: str, handler: Handler) -> Wrapped:
         kind, attribute, constructor = _TYPES[handler.request_streaming, handler.response_streaming]
-        method = Method.of(path, kind)
+        method = Method.of(path, self._recording, kind)
         count = _count_stream if handler.response_streaming else _count_call
         streamed = handler.request_streaming
         codec = (handler.request_deserializer, handler.response_serializer)
@@ -157,6 +179,7 @@ def _refuse(error: RequestError) -> Callable[..., Any]:
 
     def turn_away(_request: Any, context: grpc.ServicerContext, *_callback: Any) -> None:
         note_refusal(error)
+        note_reason(error.reason)
         context.abort_with_status(status)
 
     return turn_away
@@ -167,7 +190,8 @@ def _count_call(
 ) -> Callable[..., Any]:
     @functools.wraps(behavior)
     def counted(request: Any, context: grpc.ServicerContext) -> Any:
-        begin = method.calls.start()
+        begin, record = method.start(context)
+        current = CURRENT.set(record)
         code = grpc.StatusCode.UNKNOWN
         received = 0 if is_streamed else 1
         try:
@@ -177,7 +201,10 @@ def _count_call(
             code = _set_code(context) or code
             raise
         finally:
-            method.end(begin, code, received, sent=1 if code is grpc.StatusCode.OK else 0)
+            CURRENT.reset(current)
+            _tell_caller(record, context)
+            sent = 1 if code is grpc.StatusCode.OK else 0
+            method.end(begin, record, code, received, sent)
         return response
 
     return counted
@@ -219,7 +246,7 @@ def _count_stream(
     # `wraps` keeps the attributes by which grpc learns that a stream needs no thread.
     @functools.wraps(behavior)
     def counted(request: Any, context: grpc.ServicerContext, *callback: Any) -> Any:
-        begin = method.calls.start()
+        begin, record = method.start(context)
         exhausted = False
         if is_streamed:
             request = _count_requests(method, request)
@@ -228,18 +255,38 @@ def _count_stream(
 
         def ended() -> None:
             natural = grpc.StatusCode.OK if exhausted else grpc.StatusCode.CANCELLED
-            method.end(begin, _set_code(context) or natural)
+            method.end(begin, record, _set_code(context) or natural)
 
         def forward(responses: Iterator[Any]) -> Iterator[Any]:
             nonlocal exhausted
+            # Nothing else runs on this thread until the stream ends.
+            current = CURRENT.set(record)
             for response in responses:
                 method.calls.exchange(sent=1)
                 yield response
+            CURRENT.reset(current)
             exhausted = True
 
         if not context.add_callback(ended):
             ended()
-        responses = behavior(request, context, *(_count_sent(method, send) for send in callback))
+        _tell_caller(record, context)
+        current = CURRENT.set(record)
+        try:
+            responses = behavior(
+                request, context, *(_count_sent(method, send) for send in callback)
+            )
+        except Exception:
+            # The status that it has set replaced what was told.
+            _tell_caller(record, context)
+            raise
+        finally:
+            CURRENT.reset(current)
         return None if responses is None else forward(responses)
 
     return counted
+
+
+def _tell_caller(record: Record, context: grpc.ServicerContext) -> None:
+    """Add what the record tells to the trailing metadata."""
+    if told := trailing(record):
+        context.set_trailing_metadata((*(context.trailing_metadata() or ()), *told))

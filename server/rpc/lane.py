@@ -18,8 +18,10 @@ import structlog
 from grpc._cython import cygrpc  # type: ignore[attr-defined]
 
 from server.batching import refuse
-from server.errors import Cancelled, Overloaded, RequestError
+from server.errors import Cancelled, Overloaded, RequestError, reason_of
+from server.record import Record
 from server.request import Request
+from server.rpc.recording import Recorder, trailing
 from server.rpc.status import spell, status_of
 
 log = structlog.get_logger()
@@ -63,12 +65,12 @@ class Counted(Protocol):
 class Method:
     """A method on the lane: what reads its messages, and where its calls are counted.
 
-    `note`, if there is one, is told how each call ended and how many seconds it took.
+    `recorder` writes some of them down.
     """
 
     read: Callable[[bytes], tuple[Request, memoryview]]
     calls: Counted
-    note: Callable[[grpc.StatusCode, float], None] | None = None
+    recorder: Recorder
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ class Call:
         "metadata",
         "pixels",
         "read",
+        "record",
         "request",
         "size",
         "waiting_since",
@@ -132,6 +135,7 @@ class Call:
     def __init__(self, lane: "Lane", method: Method, event: Any) -> None:
         self.begin = method.calls.start()
         self.metadata: Metadata = event.invocation_metadata
+        self.record: Record | None = method.recorder.begin(self.begin, self.metadata)
         self.deadline: float = event.call_details.deadline
         self.message = b""
         self.cancelled = False
@@ -152,14 +156,18 @@ class Call:
         if self.ended:
             return
         self.ended = True
-        method = self._method
+        method, record = self._method, self.record
         # Counted before it is sent, so that whoever has the answer finds it counted.
         seconds = method.calls.end(self.begin, "OK", 1, 1)
-        if method.note is not None:
-            method.note(grpc.StatusCode.OK, seconds)
+        ending = _OK
+        if record is not None:
+            ending = cygrpc.SendStatusFromServerOperation(trailing(record), 0, b"", 0)
         self._core.start_server_batch(
-            (_NO_METADATA, cygrpc.SendMessageOperation(response, 0), _OK), self._lane.on_sent
+            (_NO_METADATA, cygrpc.SendMessageOperation(response, 0), ending), self._lane.on_sent
         )
+        # Written afterwards, since nobody should wait for it.
+        if record is not None:
+            method.recorder.end(record, grpc.StatusCode.OK, self.begin, seconds)
 
     def refuse(self, error: Exception) -> None:
         """End the call with the error's status."""
@@ -169,15 +177,17 @@ class Call:
         status = status_of(error)
         code, method = status.code, self._method
         seconds = method.calls.end(self.begin, spell(code), 1 if self.message else 0, 0)
-        if method.note is not None:
-            method.note(code, seconds)
+        told: tuple[tuple[str, str | bytes], ...] = status.trailing_metadata
+        if self.record is not None:
+            told += trailing(self.record)
         ending = cygrpc.SendStatusFromServerOperation(
-            status.trailing_metadata, code.value[0], status.details.encode(), 0
+            told, code.value[0], status.details.encode(), 0
         )
         lane = self._lane
         self._core.start_server_batch(
             (_NO_METADATA, ending), lane.on_sent if self.accepted else lane.on_refused
         )
+        method.recorder.end(self.record, code, self.begin, seconds, reason_of(error))
 
     def receive(self) -> None:
         """Ask for the message, which arrives at the lane."""

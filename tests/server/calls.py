@@ -27,6 +27,11 @@ def predict_method(
     )
 
 
+def raw_method(channel: grpc.Channel, path: str) -> "grpc.UnaryUnaryMultiCallable[bytes, bytes]":
+    """Return a method at a path such as /SERVICE/METHOD as a callable from bytes to bytes."""
+    return channel.unary_unary(path, request_serializer=bytes, response_deserializer=bytes)
+
+
 def status(error: grpc.RpcError) -> status_pb2.Status:
     """Return the google.rpc.Status that came with an error, which must say what the call says."""
     (packed,) = (item.value for item in error.trailing_metadata() if item.key == DETAILS)

@@ -16,6 +16,7 @@ from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.errors import InvalidField
 from server.rpc import classifier, lane
 from server.rpc.instrumentation import Method
+from server.rpc.recording import Recording
 from tests.server import certificate
 from tests.server.calls import BLACK, predict, violation
 from tests.server_process import start_server
@@ -49,8 +50,9 @@ def serving(
         echo.port = server.add_insecure_port("127.0.0.1:0")
     else:
         echo.port = server.add_secure_port("localhost:0", credentials)
-    method = lane.Method(classifier.read_request, Method.of(METHOD).calls)
-    hot = lane.Lane(server, {METHOD: method}, echo.take, limits)
+    method = Method.of(METHOD, Recording(0, 0))
+    hot_method = lane.Method(classifier.read_request, method.calls, method.recorder)
+    hot = lane.Lane(server, {METHOD: hot_method}, echo.take, limits)
     server.start()
     hot.start()
     try:

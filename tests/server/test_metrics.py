@@ -49,20 +49,6 @@ def test_every_call_is_counted_once(repository: Path) -> None:
     assert (stopped["calls_started"], stopped["calls_handled"]) == (7, 7)
 
 
-def test_calls_are_logged_at_debug_alone(repository: Path) -> None:
-    with (
-        start_server(repository, "--log-level", "debug") as server,
-        grpc.insecure_channel(server.grpc_address) as channel,
-    ):
-        predict(channel, PredictRequest(pixels_u8=bytes(784)))
-        line = server.wait_for("call")
-        assert (line["method"], line["code"]) == ("mlpserve.v1.Classifier/Predict", "OK")
-        with pytest.raises(grpc.RpcError):
-            predict(channel, PredictRequest())
-        rejected = server.wait_for("request rejected")
-        assert (rejected["reason"], rejected["level"]) == ("no_pixels", "debug")
-
-
 def test_model_and_process_are_described(repository: Path) -> None:
     with start_server(repository) as server:
         found = samples(server)

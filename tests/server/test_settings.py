@@ -159,6 +159,12 @@ def test_variables_that_others_set_are_none_of_ours() -> None:
             "connections live for ever; give --max-connection-age-seconds too",
         ),
         (["--keepalive-seconds", "10"], "longer than keepalive_seconds, 10; lower"),
+        (
+            ["--otlp-endpoint", "collector:4317"],
+            "otlp_endpoint is 'collector:4317', no URL with http or https and a host; give "
+            "--otlp-endpoint http://HOST:4317",
+        ),
+        (["--otlp-endpoint", "http://host:port"], "otlp_endpoint is 'http://host:port', no URL"),
     ],
 )
 def test_senseless_combinations(arguments: list[str], words: str) -> None:
