@@ -20,7 +20,9 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     python -m pip install --require-hashes --no-compile --target /packages -r /requirements.txt
 
 FROM ${PYTHON} AS server-packages
-COPY requirements/server.txt /requirements.txt
+# Or tracing, which has what OpenTelemetry needs as well.
+ARG PACKAGES=server
+COPY requirements/${PACKAGES}.txt /requirements.txt
 # Compiled here, once, and trusted later (unchecked): each worker would compile at each start otherwise, as nothing can be
 # written in a container. What packages bring for their own tests and for making models is left out.
 RUN --mount=type=cache,target=/root/.cache/pip \

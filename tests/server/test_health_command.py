@@ -16,6 +16,12 @@ from tests.server_process import ROOT, ServerProcess, environment, start_server
 ANSWERED = "grpc_server_handled_total"
 
 
+@pytest.fixture(autouse=True)
+def _only_with_the_lane(lane: bool) -> None:
+    if not lane:
+        pytest.skip("it is the same in both modes")
+
+
 def health(*arguments: str | Path, **variables: str) -> tuple[int, str]:
     """Return the exit code of the command, and its only line."""
     command = [sys.executable, "-W", "error", "-m", "server", "health", *arguments]
