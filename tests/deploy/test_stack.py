@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import grpc
 import numpy as np
 import pytest
 from PIL import Image
@@ -16,11 +17,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporter.mnist import Labels
 from exporter.network import Batch
 from mlpserve import Client
+from mlpserve.v1.classifier_pb2 import PredictRequest
 from tests.deploy import handbook
 from tests.deploy.engine import stack as stacks
 from tests.deploy.engine.daemon import Engine
 from tests.deploy.engine.stack import ALERTMANAGER, GRPC, HTTP, Stack
 from tests.server import callers, connecting
+from tests.server.calls import predict_method
 
 pytestmark = pytest.mark.timeout(600)
 SERVERS = 3
@@ -168,8 +171,14 @@ def test_a_second_version_is_served_without_a_restart(
     assert [stack.start_time(server) for server in servers] == started
 
 
-def test_envoy_serves_the_pages_but_no_metrics(stack: Stack) -> None:
+def test_envoy_passes_on_pages_and_the_ids_of_calls_but_no_metrics(stack: Stack) -> None:
     assert stack.get(HTTP, "/readyz").status_code == 200
+    with grpc.insecure_channel(stack.address(GRPC)) as channel:
+        _, call = predict_method(channel).with_call(
+            PredictRequest(pixels_u8=bytes(784)).SerializeToString(),
+            metadata=(("x-request-id", "of the caller"),),
+        )
+        assert ("x-request-id", "of the caller") in call.trailing_metadata()
     metrics = stack.get(HTTP, "/metrics")
     assert (metrics.status_code, "ask Prometheus" in metrics.text) == (404, True)
     wait_for(lambda: stack.query('up{job="envoy"}') == 1, "Prometheus reads Envoy's metrics")
