@@ -31,11 +31,6 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     rm -rf /packages/bin /packages/onnxruntime/quantization /packages/onnxruntime/tools /packages/onnxruntime/transformers && \
     find /packages -name tests -prune -exec rm -rf {} + && \
     python -B -m compileall -q -f --invalidation-mode unchecked-hash /packages
-WORKDIR /app
-COPY canonical canonical
-COPY mlpserve mlpserve
-COPY server server
-RUN python -B -m compileall -q -f --invalidation-mode unchecked-hash /app
 
 FROM scratch AS exporter
 # hadolint ignore=DL3067
@@ -43,11 +38,11 @@ COPY --from=bare / /
 COPY --from=exporter-packages /packages /packages
 ENV PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 \
     PYTHONPATH=/packages PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
-WORKDIR /app
-COPY canonical canonical
-COPY exporter exporter
+COPY canonical /app/canonical
+COPY exporter /app/exporter
 # A volume that is mounted here gets its owner from it.
 COPY --from=bare --chown=10001:10001 /mnt /app/models
+WORKDIR /app
 USER 10001:10001
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["python", "-m", "exporter"]
@@ -65,8 +60,11 @@ COPY --from=server-packages /packages /packages
 ENV PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 \
     PYTHONPATH=/packages PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
     MLPSERVE_GRPC_ADDRESS=0.0.0.0:50051 MLPSERVE_HTTP_ADDRESS=0.0.0.0:8080
+COPY canonical /app/canonical
+COPY mlpserve /app/mlpserve
+COPY server /app/server
+RUN python -B -m compileall -q -f --invalidation-mode unchecked-hash /app
 WORKDIR /app
-COPY --from=server-packages /app /app
 USER 10001:10001
 EXPOSE 50051 8080
 STOPSIGNAL SIGTERM

@@ -8,10 +8,10 @@ BIN := .venv/bin
 UV = $(if $(shell command -v uv),uv,$(BIN)/uv)
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11
 
-.PHONY: help setup run up down test lint format proto lock k8s clean
+.PHONY: help setup run up down test lint format proto dashboards lock k8s clean
 
 help: ## Print the targets.
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
 
 setup: .venv/ready ## Prepare .venv from the hashed locks (done once, again when a lock changes).
 
@@ -52,6 +52,9 @@ format: .venv/ready ## Rewrite the code in the house's style.
 
 proto: .venv/ready ## Regenerate mlpserve/v1 from proto/.
 	$(BIN)/python -m tests.generate_stubs
+
+dashboards: .venv/ready ## Write Grafana's dashboards, and the page about them, from their code.
+	$(BIN)/python -m deploy.grafana
 
 lock: .venv/ready ## Compile requirements/*.txt from pyproject.toml.
 	$(COMPILE) --group server -o requirements/server.txt

@@ -5,6 +5,7 @@ than it takes. A slow one goes to a thread of its own, so that new calls are sti
 arrives meanwhile is the next run.
 """
 
+import sys
 import threading
 import time
 import weakref
@@ -172,7 +173,7 @@ class Batcher:
         models, max_message_bytes = self.models, self._max_message_bytes
         model: Model | None = None
         known: Request | None = None
-        image_bytes = 0
+        image_bytes = sys.maxsize
         for call in calls:
             try:
                 if models is None:
@@ -193,11 +194,10 @@ class Batcher:
                     model = models.find(request.model, request.version, request.label, call)
                     known = None if models.are_spread else request
                     image_bytes = _bytes_of_one(model, request)
-                call.size = (
-                    1
-                    if len(pixels) == image_bytes
-                    else request.count_images(pixels, model, self._max_batch_size)
-                )
+                size, rest = divmod(len(pixels), image_bytes)
+                if rest or not 0 < size <= self._max_batch_size:
+                    size = request.count_images(pixels, model, self._max_batch_size)
+                call.size = size
                 arrived.setdefault(model, []).append(call)
             except RequestError as error:
                 refuse(call, error)
@@ -382,8 +382,7 @@ def note_refusal(error: Exception) -> None:
 
 
 def _bytes_of_one(model: Model, request: Request) -> int:
-    """Return the bytes of one image where nothing else about the request needs a look, else 0."""
-    is_simple = not (
-        request.is_bytes or request.canonicalize or request.outputs or request.shape is not None
-    )
-    return FLOAT_BYTES * model.n_pixels if is_simple else 0
+    """Return the bytes of one image where that is all to know, else more than messages have."""
+    if request.canonicalize or request.outputs or request.shape is not None:
+        return sys.maxsize
+    return model.n_pixels if request.is_bytes else FLOAT_BYTES * model.n_pixels

@@ -17,7 +17,7 @@ LABELS = ("model", "version")
 
 RUN_SIZES = tuple(2.0**power for power in range(13))
 
-KEPT_IMAGES = 256
+KEPT_IMAGES = 1024
 """Images whose activations are kept until they are looked at together."""
 
 DISTRIBUTIONS = {

@@ -15,6 +15,7 @@ FORBIDDEN = {
     "exporter": {"server", "mlpserve", "grpc", "onnxruntime", "tests"},
     "server": {"exporter", "onnx", "tests"},
     "mlpserve": {"server", "exporter", "onnx", "onnxruntime", "tests"},
+    "deploy": {"server", "tests", "onnxruntime"},
     "server/__main__.py": WORKERS_ONLY,
     "server/http": WORKERS_ONLY,
     "server/workers": WORKERS_ONLY,

@@ -1,0 +1,96 @@
+"""Asks a Prometheus what a dashboard asks it, with the variables as they are when it opens."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from deploy.grafana.reading import Variable, fill
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A series of an answer: its labels, its times in seconds since 1970, and its values."""
+
+    labels: Mapping[str, str]
+    times: tuple[float, ...]
+    values: tuple[float, ...]
+
+    @property
+    def last(self) -> float:
+        """The newest value."""
+        return self.values[-1]
+
+
+class Prometheus:
+    """A Prometheus at HOST:PORT; raises httpx.HTTPError when it does not answer as it should."""
+
+    def __init__(self, address: str) -> None:
+        self._http = httpx.Client(base_url=f"http://{address}/api/v1/", timeout=30)
+
+    def close(self) -> None:
+        """End its connections."""
+        self._http.close()
+
+    def at(self, expression: str, time: float | None = None) -> list[Series]:
+        """Return what the expression was at a time, or is now; without what isn't a number."""
+        asked: dict[str, str | float] = {"query": expression}
+        if time is not None:
+            asked["time"] = time
+        found = self._ask("query", asked)["result"]
+        return _known((each["metric"], [each["value"]]) for each in found)
+
+    def between(self, expression: str, start: float, end: float, step: float) -> list[Series]:
+        """Return what the expression was every `step` seconds; without what isn't a number."""
+        asked: dict[str, str | float] = {
+            "query": expression,
+            "start": start,
+            "end": end,
+            "step": step,
+        }
+        found = self._ask("query_range", asked)["result"]
+        return _known((each["metric"], each["values"]) for each in found)
+
+    def samples(self, selector: str, seconds: float) -> list[Series]:
+        """Return the samples of the last seconds as they were scraped."""
+        found = self._ask("query", {"query": f"{selector}[{round(seconds)}s]"})["result"]
+        return _known((each["metric"], each["values"]) for each in found)
+
+    def choose(self, variables: Iterable[Variable]) -> dict[str, str]:
+        """Return what stands for each variable when All is chosen of it, in the order given."""
+        values: dict[str, str] = {}
+        for variable in variables:
+            values[variable.name] = variable.first or "|".join(
+                re.escape(each).replace("\\", "\\\\") for each in self.options(variable, values)
+            )
+            if variable.every:
+                values[variable.name] = variable.every
+        return values
+
+    def options(self, variable: Variable, chosen: Mapping[str, str]) -> list[str]:
+        """Return the values that a variable offers, given those of the ones before it."""
+        if not variable.metric:
+            return [variable.first]
+        matching = {"match[]": fill(variable.metric, chosen)}
+        found: list[str] = self._ask(f"label/{variable.label}/values", matching)
+        return found
+
+    def _ask(self, path: str, asked: Mapping[str, str | float]) -> Any:
+        answer = self._http.get(path, params=asked)
+        body = answer.json() if "json" in answer.headers.get("content-type", "") else {}
+        if answer.is_error and "error" in body:
+            raise ValueError(f"{asked.get('query', path)}: {body['error']}")
+        return answer.raise_for_status().json()["data"]
+
+
+def _known(found: Iterable[tuple[Mapping[str, str], list[tuple[float, str]]]]) -> list[Series]:
+    series = []
+    for labels, pairs in found:
+        known = [(time, float(value)) for time, value in pairs if not math.isnan(float(value))]
+        if known:
+            times, values = zip(*known, strict=True)
+            series.append(Series(labels, times, values))
+    return series

@@ -1,0 +1,155 @@
+"""What a dashboard's file asks Prometheus, as Grafana understands it."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_LABEL_VALUES = re.compile(r"label_values\((?P<metric>.+), (?P<label>\w+)\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A question, and what the legend calls a series of its answer, with {{label}} in it."""
+
+    expression: str
+    legend: str
+
+    def name(self, labels: Mapping[str, str]) -> str:
+        """Return the legend of the series with these labels."""
+        return re.sub(r"{{(\w+)}}", lambda found: labels.get(found[1], ""), self.legend).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A panel; `x`, `width` are in 24ths of the page, `y`, `height` in 30 pixels.
+
+    `steps` are the values from which on a colour holds, `colours` are those of series by name. Of
+    a table, `hidden` are the columns that aren't shown, and `value` is what the last one is called.
+    """
+
+    section: str
+    kind: str
+    title: str
+    description: str
+    unit: str
+    x: int
+    y: int
+    width: int
+    height: int
+    targets: tuple[Target, ...]
+    steps: tuple[tuple[float, str], ...]
+    colours: Mapping[str, str]
+    stacking: str
+    is_logarithmic: bool
+    are_counts: bool
+    dashed: frozenset[str]
+    hidden: frozenset[str]
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable with the values of a label, or with its first value where `metric` is empty."""
+
+    name: str
+    metric: str
+    label: str
+    every: str
+    first: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """A dashboard; `marks` are the expressions of its vertical lines by name."""
+
+    uid: str
+    title: str
+    description: str
+    datasources: frozenset[str]
+    variables: tuple[Variable, ...]
+    marks: Mapping[str, str]
+    panels: tuple[Panel, ...]
+
+    @property
+    def sections(self) -> Sequence[str]:
+        """The headings, in order."""
+        return list(dict.fromkeys(panel.section for panel in self.panels))
+
+
+def read(file: Path) -> Dashboard:
+    """Return what the file holds."""
+    return parse(file.read_text())
+
+
+def parse(content: str) -> Dashboard:
+    """Return what a file of this content holds."""
+    board = json.loads(content)
+    panels, section = [], ""
+    for each in board["panels"]:
+        if each["type"] == "row":
+            section = each["title"]
+        else:
+            panels.append(_panel(each, section))
+    marks = board.get("annotations", {}).get("list", [])
+    asking = [each for each in board["panels"] if each["type"] != "row"]
+    asking += [*marks, *(each for each in board["templating"]["list"] if each["type"] == "query")]
+    return Dashboard(
+        board["uid"],
+        board["title"],
+        board["description"],
+        frozenset(each["datasource"]["uid"] for each in asking),
+        tuple(_variable(each) for each in board["templating"]["list"]),
+        {mark["name"]: mark["expr"] for mark in marks},
+        tuple(panels),
+    )
+
+
+def fill(expression: str, values: Mapping[str, str]) -> str:
+    """Return the expression with the values of its variables; raises KeyError for unknown ones."""
+    return re.sub(r"\$(\w+)", lambda found: values[found[1]], expression)
+
+
+def _panel(panel: Mapping[str, Any], section: str) -> Panel:
+    defaults = panel["fieldConfig"]["defaults"]
+    custom = defaults.get("custom", {})
+    position = panel["gridPos"]
+    properties = [
+        (override["matcher"]["options"], each["id"], each["value"])
+        for override in panel["fieldConfig"].get("overrides", [])
+        for each in override["properties"]
+    ]
+    steps = defaults.get("thresholds", {}).get("steps", [])
+    transformed = [each["options"] for each in panel.get("transformations", [])]
+    return Panel(
+        section,
+        panel["type"],
+        panel["title"],
+        panel["description"],
+        defaults["unit"],
+        position["x"],
+        position["y"],
+        position["w"],
+        position["h"],
+        tuple(Target(each["expr"], each["legendFormat"]) for each in panel["targets"]),
+        tuple((float("-inf") if s["value"] is None else s["value"], s["color"]) for s in steps),
+        {name: value["fixedColor"] for name, what, value in properties if what == "color"},
+        custom.get("stacking", {}).get("mode", "none"),
+        custom.get("scaleDistribution", {}).get("type") == "log",
+        defaults.get("decimals") == 0,
+        frozenset(name for name, what, _ in properties if what == "custom.lineStyle"),
+        frozenset(name for each in transformed for name in each.get("excludeByName", ())),
+        "".join(each.get("renameByName", {}).get("Value", "") for each in transformed),
+    )
+
+
+def _variable(variable: Mapping[str, Any]) -> Variable:
+    if variable["type"] != "query":
+        return Variable(variable["name"], "", "", "", variable["current"]["value"])
+    found = _LABEL_VALUES.fullmatch(variable["query"])
+    if found is None:
+        raise ValueError(f"query {variable['query']!r}: write label_values(METRIC, LABEL)")
+    every = variable.get("allValue") or ""
+    return Variable(variable["name"], found["metric"], found["label"], every, "")

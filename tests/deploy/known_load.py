@@ -1,0 +1,165 @@
+"""Calls of every kind and outcome to a server with TLS and tokens, each counted by its caller."""
+
+import contextlib
+import itertools
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import grpc
+import numpy as np
+
+from exporter.network import Batch
+from mlpserve.inference import open_inference_pb2 as protocol
+from mlpserve.v1.classifier_pb2 import PredictRequest
+
+# In quotes, since the classes take parameters for the type checker alone.
+Unary: TypeAlias = "grpc.UnaryUnaryMultiCallable[bytes, bytes]"
+Stream: TypeAlias = "grpc.StreamStreamMultiCallable[bytes, bytes]"
+
+CLASSIFIER, INFERENCE = "mlpserve.v1.Classifier", "inference.GRPCInferenceService"
+PREDICT, INFER = f"{CLASSIFIER}/Predict", f"{INFERENCE}/ModelInfer"
+TOKEN = "0123456789abcdef-caller"
+METADATA = (("authorization", f"Bearer {TOKEN}"),)
+CONNECTIONS = 8
+
+SIZES = (1, 1, 1, 2, 3, 5, 8, 13, 21, 34, 55)
+"""Images of the calls; a spread of durations, as from callers of all kinds."""
+
+
+SLOW_METHODS = ("PredictStream", "ListModels", "other")
+"""Those of the calls that take threads; a worker lacks series of rare codes before the first."""
+
+SMALL = 4
+"""Pixels of the model of that name."""
+
+
+@dataclass(slots=True)
+class Load:
+    """What callers have counted: calls by method and code, and the images that were answered."""
+
+    calls: Counter[tuple[str, str]] = field(default_factory=Counter)
+    images: int = 0
+
+    def __add__(self, other: "Load") -> "Load":
+        return Load(self.calls + other.calls, self.images + other.images)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A unary call's method, message and number of images, and whether it shows its token."""
+
+    method: str
+    message: bytes
+    images: int = 0
+    shows_token: bool = True
+
+
+def _mixture(images: Batch) -> list[Request]:
+    """Return requests that are answered, and that are refused for each reason that is certain.
+
+    Those of ModelInfer are all answered.
+    """
+    pixels = (images * 255).astype(np.uint8)
+    answered = [
+        *(
+            Request(PREDICT, PredictRequest(pixels_u8=pixels[:n].tobytes()).SerializeToString(), n)
+            for n in SIZES[::3]
+        ),
+        *(Request(INFER, _infer(pixels[:n]).SerializeToString(), n) for n in SIZES),
+    ]
+    small = PredictRequest(pixels_u8=bytes(SMALL), model="small").SerializeToString()
+    answered.append(Request(PREDICT, small, 1))
+    one = pixels[:1].tobytes()
+    refused = [
+        Request(PREDICT, PredictRequest(pixels=[2.0] * 784).SerializeToString()),
+        Request(PREDICT, PredictRequest(pixels_u8=one, model="no").SerializeToString()),
+        Request(PREDICT, PredictRequest(pixels_u8=one).SerializeToString(), shows_token=False),
+        Request(f"{CLASSIFIER}/Nothing", b""),
+        Request(f"{CLASSIFIER}/ListModels", b""),
+    ]
+    return [*answered, *refused]
+
+
+def _infer(pixels: "np.ndarray[tuple[int, int], np.dtype[np.uint8]]") -> protocol.ModelInferRequest:
+    tensor = protocol.ModelInferRequest.InferInputTensor(
+        name="pixels", datatype="UINT8", shape=pixels.shape
+    )
+    return protocol.ModelInferRequest(
+        model_name="digits", inputs=[tensor], raw_input_contents=[pixels.tobytes()]
+    )
+
+
+def run(address: str, certificate: bytes, images: Batch, *, rounds: int) -> Load:
+    """Make every call so many times on each connection; returns what they were, all ended."""
+    load, lock = Load(), threading.Lock()
+    mixture = _mixture(images)
+
+    def call(number: int) -> None:
+        own = Load()
+        with connect(address, certificate) as channel:
+            methods: dict[str, Unary] = {
+                each.method: channel.unary_unary(f"/{each.method}") for each in mixture
+            }
+            # Each begins elsewhere, so that unlike calls meet.
+            turned = mixture[number:] + mixture[:number]
+            for request in itertools.chain.from_iterable(itertools.repeat(turned, rounds)):
+                metadata = METADATA if request.shows_token else ()
+                try:
+                    methods[request.method](request.message, metadata=metadata, timeout=30)
+                except grpc.RpcError as error:
+                    own.calls[request.method, spell(error.code())] += 1
+                else:
+                    own.calls[request.method, "OK"] += 1
+                    own.images += request.images
+        with lock:
+            load.calls += own.calls
+            load.images += own.images
+
+    threads = [threading.Thread(target=call, args=(number,)) for number in range(CONNECTIONS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    _refuse_a_stream(address, certificate, load)
+    return load
+
+
+def _refuse_a_stream(address: str, certificate: bytes, load: Load) -> None:
+    """Open more streams than one, which must be as many as the server takes."""
+    stream = f"{CLASSIFIER}/PredictStream"
+    message = PredictRequest(pixels_u8=bytes(784)).SerializeToString()
+    goes_on = threading.Event()
+
+    def messages() -> Iterator[bytes]:
+        yield message
+        goes_on.wait()
+
+    with connect(address, certificate) as channel:
+        open_stream: Stream = channel.stream_stream(f"/{stream}")
+        first = open_stream(messages(), metadata=METADATA, timeout=30)
+        next(first)
+        load.images += 1
+        try:
+            list(open_stream(iter([message]), metadata=METADATA, timeout=30))
+        except grpc.RpcError as error:
+            load.calls[stream, spell(error.code())] += 1
+        goes_on.set()
+        assert list(first) == []
+        load.calls[stream, spell(first.code())] += 1
+
+
+@contextlib.contextmanager
+def connect(address: str, certificate: bytes) -> Iterator[grpc.Channel]:
+    """A connection that no other shares, so that the kernel may give it to another worker."""
+    credentials = grpc.ssl_channel_credentials(certificate)
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    with grpc.secure_channel(address, credentials, options) as channel:
+        yield channel
+
+
+def spell(code: grpc.StatusCode) -> str:
+    """Return the code as metrics have it."""
+    return "OK" if code is grpc.StatusCode.OK else code.name.title().replace("_", "")

@@ -1,0 +1,318 @@
+"""Every panel's query, asked of a real Prometheus that watched a real server under a known load."""
+
+import contextlib
+import os
+import signal
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from deploy.grafana import pictures, watching
+from deploy.grafana.asking import Prometheus, Series
+from deploy.grafana.page import picture_of
+from deploy.grafana.reading import Dashboard, fill, read
+from exporter import graph, network, publishing, reference
+from exporter.mnist import Labels
+from exporter.network import Batch, Network
+from server.metrics import LATENCY_BUCKETS
+from tests.deploy import known_load
+from tests.deploy.known_load import Load
+from tests.deploy.programs import need
+from tests.exporter.networks import random_network
+from tests.server import certificate
+from tests.server.scrape import by_worker, value
+from tests.server.waiting import wait_for
+from tests.server_process import ROOT, ServerProcess, start_server
+
+FILES = sorted((ROOT / "deploy" / "grafana" / "dashboards").glob("*.json"))
+DASHBOARDS = {file.stem: read(file) for file in FILES}
+PANELS = {
+    f"{name}: {panel.title}": (board, panel)
+    for name, board in DASHBOARDS.items()
+    for panel in board.panels
+}
+
+ROUNDS = 30
+
+FIRING = """\
+groups:
+  - name: always
+    rules:
+      - {alert: Always, expr: vector(1)}
+"""
+"""What the dashboard of the objectives must show, and the server gives no reason for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A Prometheus, and what it watched: a load between two scrapes, `start` and `end`.
+
+    `seconds` are how long the load's calls of ModelInfer took, as the server has logged them.
+    """
+
+    address: str
+    prometheus: Prometheus
+    load: Load
+    seconds: Sequence[float]
+    start: float
+    end: float
+
+    def ask(
+        self, board: Dashboard, expression: str, time: float | None = None, method: str = ""
+    ) -> list[Series]:
+        """Return the answer with All chosen; at `end` rates are over exactly the load.
+
+        `method` is what is chosen for that variable instead.
+        """
+        # From one scrape to the other, both of which Prometheus 2 takes into account.
+        window = f"{round((self.end - self.start) * 1000)}ms" if time else "1m"
+        windows = dict.fromkeys(("__rate_interval", "__interval", "__range"), window)
+        values = self.prometheus.choose(board.variables) | windows
+        values["method"] = method or values.get("method", "")
+        return self.prometheus.at(fill(expression, values), time)
+
+    def measured(self, title: str, method: str = "") -> dict[str, float]:
+        """Return what a panel shows of the whole load, by legend."""
+        board, panel = PANELS[title]
+        return {
+            target.name(series.labels): series.last
+            for target in panel.targets
+            for series in self.ask(board, target.expression, self.end, method)
+        }
+
+    def counted(self, title: str) -> dict[str, int]:
+        """Return what a panel's rates come to over the whole load, which are whole numbers."""
+        rates = self.measured(title)
+        counts = {name: rate * (self.end - self.start) for name, rate in rates.items()}
+        assert counts == pytest.approx(
+            {name: round(each) for name, each in counts.items()}, abs=0.1
+        )
+        return {name: round(count) for name, count in counts.items()}
+
+
+@pytest.fixture(scope="module")
+def watched(
+    digits: tuple[Batch, Labels], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Watched]:
+    """All that panels can show has happened: calls of every kind, a failed load, a restart."""
+    for program in ("prometheus", "openssl"):
+        need(program, program)
+    folder = tmp_path_factory.mktemp("watched")
+    models, images = folder / "models", digits[0][:64]
+    shipped = network.load(ROOT / "exporter" / "weights" / "digits.npz").network
+    _publish(models, "digits", 1, shipped, images)
+    _publish(models, "digits", 2, random_network((784, 16, 10), seed=2), images)
+    # The second can't shadow the first, which takes images of another size.
+    few = known_load.SMALL
+    _publish(models, "small", 1, random_network((few, 10), seed=1), images[:, :few])
+    _publish(models, "small", 2, random_network((784, 10), seed=2), images)
+    tokens, tls = folder / "tokens", certificate.make(folder)
+    tokens.write_text(f"caller: {known_load.TOKEN}\n")
+    tokens.chmod(0o600)
+    settings = [
+        *("--workers", "2", "--max-streams", "1", "--log-calls", "1"),
+        *("--versions", "latest 2", "--labels", "stable 1, canary 2"),
+        *("--traffic", "digits: stable 90, canary 10; small: stable 100"),
+        *("--shadow", "digits: canary 50; small: canary 100"),
+        *("--tls-certificate", str(tls.certificate_file), "--tls-key", str(tls.key_file)),
+        *("--tokens-file", str(tokens)),
+    ]
+    with start_server(models, *settings) as server:
+        config = watching.configure(folder, server.http_address, "1s", more=FIRING, hurry=True)
+        with (
+            watching.prometheus(config) as address,
+            contextlib.closing(Prometheus(address)) as asking,
+        ):
+            first, load, start, end = _watch(server, asking, models, images, tls.certificate)
+            seconds = [
+                line["seconds"]
+                for line in server.log
+                if line["event"] == "call" and line["method"] == known_load.INFER
+            ]
+            earlier = first.calls[known_load.INFER, "OK"]
+            yield Watched(address, asking, load, seconds[earlier:], start, end)
+
+
+def _watch(
+    server: ServerProcess, asking: Prometheus, models: Path, images: Batch, certificate: bytes
+) -> tuple[Load, Load, float, float]:
+    """Let all happen; returns calls made before and during the load, and the time around it."""
+    _wait_for(asking, "sum(mlpserve_workers_ready) == 2")
+    os.kill(server.workers[0], signal.SIGKILL)
+    wait_for(lambda: value(server, "mlpserve_worker_restarts_total", reason="killed") == 1)
+    wait_for(lambda: value(server, "mlpserve_workers_ready") == 2)
+    _publish(models, "digits", 3, random_network((784, 16, 10), seed=3), images)
+    wait_for(lambda: value(server, "mlpserve_model_info", model="digits", version="3") == 2)
+    _spoil(models, 4)
+    wait_for(lambda: value(server, "mlpserve_model_load_failures_total") >= 2)
+    server.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: value(server, "mlpserve_reloads_total") >= 2)
+    _wait_for(asking, "count(process_start_time_seconds) == 3 and sum(mlpserve_reloads_total) >= 2")
+    first = Load()
+    # Rates miss the first calls of a series that no scrape has seen before them.
+    while any(_untold(server, method) for method in known_load.SLOW_METHODS):
+        first += known_load.run(server.grpc_address, certificate, images, rounds=1)
+    start = _scrape(asking, first)
+    load = known_load.run(server.grpc_address, certificate, images, rounds=ROUNDS)
+    end = _scrape(asking, first + load)
+    # Rules are evaluated between scrapes, and some read what others have recorded before.
+    for rule in ("model:mlpserve_drift_psi:1h", "slo:sli_error:ratio_rate3d"):
+        _wait_for(asking, f"timestamp({rule}) > {end}")
+    return first, load, start, end
+
+
+def _untold(server: ServerProcess, method: str) -> bool:
+    """Whether a worker has had no call of a method yet."""
+    started = by_worker(server, "grpc_server_started_total", grpc_method=method)
+    return sum(calls > 0 for calls in started.values()) < 2
+
+
+def _publish(models: Path, name: str, version: int, its: Network, images: Batch) -> None:
+    """Publish a network as if it had been trained on the images."""
+    model = graph.build(its, reference=reference.measure(its, images))
+    publishing.publish(model, models, name, version)
+
+
+def _spoil(models: Path, version: int) -> None:
+    """Publish what is no model."""
+    folder = models / "digits" / str(version)
+    folder.mkdir()
+    temporary = folder / "new"
+    temporary.write_bytes(b"no model")
+    temporary.rename(folder / "model.onnx")
+
+
+def _scrape(asking: Prometheus, load: Load) -> float:
+    """Wait until Prometheus has read all of the load; returns when it did."""
+    _wait_for(asking, f"sum(grpc_server_handled_total) == {load.calls.total()}")
+    _wait_for(asking, f"sum(mlpserve_images_total) == {load.images}")
+    (series,) = asking.at("timestamp(mlpserve_workers_ready)")
+    return series.last
+
+
+def _wait_for(asking: Prometheus, expression: str) -> None:
+    wait_for(lambda: bool(asking.at(expression)))
+
+
+@pytest.mark.parametrize("title", PANELS)
+def test_panel_has_data(watched: Watched, title: str) -> None:
+    board, panel = PANELS[title]
+    names = []
+    for target in panel.targets:
+        answer = watched.ask(board, target.expression)
+        assert answer, target.expression
+        names += [target.name(series.labels) for series in answer]
+    # A legend that calls two curves by one name, or one by none, tells nothing.
+    if panel.kind not in ("heatmap", "table", "barchart"):
+        assert all(names)
+        assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_variables_have_values(watched: Watched, name: str) -> None:
+    board = DASHBOARDS[name]
+    chosen = watched.prometheus.choose(board.variables)
+    for variable in board.variables:
+        assert watched.prometheus.options(variable, chosen), variable
+
+
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_marks_have_been_seen(watched: Watched, name: str) -> None:
+    for expression in DASHBOARDS[name].marks.values():
+        assert watched.ask(DASHBOARDS[name], expression), expression
+
+
+def test_each_call_is_counted_once(watched: Watched) -> None:
+    by_method = Counter[str]()
+    for (method, _), calls in watched.load.calls.items():
+        by_method["other/other" if method.endswith("Nothing") else method] += calls
+    assert watched.counted("service: Calls by method") == by_method
+    assert watched.counted("service: Calls") == {"calls": by_method.total()}
+
+
+def test_each_error_is_counted_once(watched: Watched) -> None:
+    codes = Counter[str]()
+    for (_, code), calls in watched.load.calls.items():
+        codes[code] += calls
+    answered = codes.pop("OK")
+    assert watched.counted("service: Errors by code") == codes
+    assert set(codes) >= {"InvalidArgument", "NotFound", "ResourceExhausted", "Unauthenticated"}
+    assert watched.counted("slo: Server errors by code") == {"ResourceExhausted": 1}
+    good = watched.measured("service: No server error")["answered"]
+    assert good == pytest.approx(1 - 1 / (answered + codes.total()))
+
+
+def test_each_image_is_counted_once(watched: Watched) -> None:
+    by_version = watched.counted("model: Images by version")
+    assert sum(by_version.values()) == watched.load.images
+    assert all(by_version[name] for name in ("digits 1", "digits 2", "small 1"))
+    assert by_version["digits 3"] == by_version["small 2"] == 0
+    assert sum(watched.counted("model: Labels").values()) == watched.load.images
+
+
+def test_quantiles_are_those_of_the_calls(watched: Watched) -> None:
+    assert len(watched.seconds) == watched.load.calls[known_load.INFER, "OK"]
+    shown = watched.measured("service: Duration", method="ModelInfer")
+    assert set(shown) == {"p50", "p90", "p99", "p99.9"}
+    for name, seconds in shown.items():
+        exact = float(np.percentile(watched.seconds, float(name[1:]), method="inverted_cdf"))
+        lower, upper = _bucket(exact)
+        assert lower <= seconds <= upper, name
+        # Where buckets are wide, on a machine that is busy with other things, that is all.
+        if upper / lower < 1.25 and name != "p99.9":
+            assert seconds == pytest.approx(exact, rel=0.1), name
+
+
+def test_the_heatmap_has_every_call(watched: Watched) -> None:
+    board, panel = PANELS["service: Durations"]
+    (target,) = panel.targets
+    answer = watched.ask(board, target.expression, watched.end, method="ModelInfer")
+    buckets = {float(series.labels["le"]): series.last for series in answer}
+    assert sorted(buckets) == [*LATENCY_BUCKETS, float("inf")]
+    for bound, count in buckets.items():
+        # The log has whole microseconds.
+        least, most = (
+            sum(seconds <= bound + error for seconds in watched.seconds) for error in (-1e-6, 1e-6)
+        )
+        assert least <= round(count) <= most
+
+
+def test_pictures_can_be_drawn_of_it(watched: Watched, tmp_path: Path, lane: bool) -> None:
+    """Those that have each kind of panel between them."""
+    if not lane:
+        pytest.skip("pictures are drawn the same in both modes")
+    sections = {
+        ("service", "Latency"): {"timeseries", "heatmap"},
+        ("model", "What is served"): {"timeseries", "table"},
+        ("model", "Drift"): {"timeseries", "stat", "barchart"},
+        ("slo", "Burn rates"): {"timeseries", "bargauge"},
+    }
+    names = [picture_of(*section) for section in sections]
+    only = [word for name in names for word in ("--only", name)]
+    asked = ["--prometheus", watched.address, "--minutes", "1", "--folder", str(tmp_path), *only]
+    drawn = CliRunner().invoke(pictures.main, asked, catch_exceptions=False)
+    assert drawn.exit_code == 0, drawn.output
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(names)
+    assert set().union(*sections.values()) == {panel.kind for _, panel in PANELS.values()}
+    for (name, section), kinds in sections.items():
+        panels = [panel for panel in DASHBOARDS[name].panels if panel.section == section]
+        assert {panel.kind for panel in panels} == kinds
+        with Image.open(tmp_path / picture_of(name, section)) as picture:
+            assert picture.info["Description"] == pictures.fingerprint(panels)
+            colours = picture.convert("RGB").getcolors(maxcolors=2**20)
+        # As many as lines and letters with smooth edges have.
+        assert colours is not None
+        assert len(colours) > 100
+
+
+def _bucket(seconds: float) -> tuple[float, float]:
+    """Return the bounds of the bucket that counts it."""
+    bounds = [0.0, *LATENCY_BUCKETS, float("inf")]
+    return next(pair for pair in pairwise(bounds) if pair[0] < seconds <= pair[1])
