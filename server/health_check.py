@@ -1,0 +1,164 @@
+"""`python -m server health`: asks the server that has these settings whether it can be used."""
+
+import contextlib
+import socket
+import ssl
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+import grpc
+from grpc_health.v1 import health_pb2
+
+from server.addresses import UNIX, UNIX_ABSTRACT, is_socket, split_address
+from server.errors import StartupError
+from server.flags import ENVIRONMENT_PREFIX, SettingsCommand, settings_options
+from server.settings import Settings
+
+SERVICE = "mlpserve.v1.Classifier"
+"""Written out here, as its module takes longer to import than the whole check."""
+
+LOOPBACK = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104
+"""What stands for all addresses of a machine, and the one that a process on it can call."""
+
+
+@click.command(
+    cls=SettingsCommand,
+    context_settings={"auto_envvar_prefix": ENVIRONMENT_PREFIX, "max_content_width": 110},
+)
+@settings_options
+@click.option(
+    "--predict",
+    is_flag=True,
+    help="Ask for a prediction of a blank image too, unless the server wants tokens: none is meant "
+    "for this.",
+)
+@click.option(
+    "--once",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With --predict: a file that notes a prediction that was answered, after which there are "
+    "no further ones, as they would count among those of callers. It should not outlast the "
+    "server: in a container, put it on a tmpfs.",
+)
+@click.option(
+    "--timeout-seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=2.0,
+    show_default=True,
+    help="How long each question may take.",
+)
+def health_command(predict: bool, once: Path | None, timeout_seconds: float, **values: Any) -> None:
+    """Ask a server on this machine whether it is ready; the exit code is 0 if it is, else 1.
+
+    Give it the settings that the server has: it finds the server by its address, and trusts its
+    certificate alone.
+    """
+    settings = Settings(**values)
+    try:
+        with _connect(settings, timeout_seconds) as channel:
+            _check(channel, timeout_seconds)
+            if predict and settings.tokens_file is None and not (once and once.exists()):
+                _predict(channel, timeout_seconds)
+                if once:
+                    once.touch()
+    except grpc.RpcError as error:
+        _fail(f"{settings.grpc_address} answered {error.code().name}: {error.details()}")
+    except (OSError, StartupError) as error:
+        _fail(f"{settings.grpc_address} can't be asked: {error}")
+    click.echo("healthy")
+
+
+def _fail(reason: str) -> NoReturn:
+    click.echo(f"unhealthy: {' '.join(reason.split())}")
+    sys.exit(1)
+
+
+def _connect(settings: Settings, timeout_seconds: float) -> grpc.Channel:
+    """Return a connection to the server; raises OSError when its certificate can't be had."""
+    target = settings.grpc_address
+    if not is_socket(target):
+        host, port = split_address(target, "--grpc-address")
+        target = f"{LOOPBACK.get(host, host)}:{port}"
+    # A proxy that the environment names is not asked for what is on this machine.
+    options: list[tuple[str, int | str]] = [("grpc.enable_http_proxy", 0)]
+    certificate, key = settings.tls_certificate, settings.tls_key
+    if certificate is None or key is None:
+        return grpc.insecure_channel(target, options=options)
+    shown = certificate.read_bytes()
+    own = (key.read_bytes(), shown) if settings.tls_client_ca else (None, None)
+    name = _name(target, certificate, key, timeout_seconds)
+    options.append(("grpc.ssl_target_name_override", name))
+    return grpc.secure_channel(target, grpc.ssl_channel_credentials(shown, *own), options=options)
+
+
+def _name(target: str, certificate: Path, key: Path, timeout_seconds: float) -> str:
+    """Return a name that the server's certificate is for: it need not be for this machine's own
+    addresses, but must be the one that the settings name, whose key nobody else has.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.load_verify_locations(certificate)
+    # Callers may have to show one: an authority that made this one may be taken for callers too.
+    context.load_cert_chain(certificate, key, password="")
+    context.set_alpn_protocols(["h2"])
+    with (
+        contextlib.closing(_open(target, timeout_seconds)) as plain,
+        context.wrap_socket(plain) as secure,
+    ):
+        peer: Any = secure.getpeercert() or {}
+    names = [value for _, value in peer.get("subjectAltName", ())]
+    names += [value for part in peer.get("subject", ()) for kind, value in part if "Name" in kind]
+    if not names:
+        raise OSError(f"{certificate} is for no name")
+    return str(names[0]).replace("*", "any")
+
+
+def _open(target: str, timeout_seconds: float) -> socket.socket:
+    if not is_socket(target):
+        host, port = split_address(target, "--grpc-address")
+        return socket.create_connection((host.strip("[]"), port), timeout_seconds)
+    is_abstract = target.startswith(UNIX_ABSTRACT)
+    path = f"\0{target[len(UNIX_ABSTRACT) :]}" if is_abstract else target[len(UNIX) :]
+    opened = socket.socket(socket.AF_UNIX)
+    opened.settimeout(timeout_seconds)
+    opened.connect(path)
+    return opened
+
+
+def _check(channel: grpc.Channel, timeout_seconds: float) -> None:
+    ask = channel.unary_unary(
+        "/grpc.health.v1.Health/Check",
+        request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+        response_deserializer=health_pb2.HealthCheckResponse.FromString,
+    )
+    answer = ask(health_pb2.HealthCheckRequest(service=SERVICE), timeout=timeout_seconds)
+    if answer.status != health_pb2.HealthCheckResponse.SERVING:
+        state = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
+        raise OSError(f"{SERVICE} is {state}")
+
+
+def _predict(channel: grpc.Channel, timeout_seconds: float) -> None:
+    """Have a blank image of the default model, or else of the first one, classified."""
+    # Only here, as it takes longer to import than all else.
+    from mlpserve.v1 import classifier_pb2 as messages
+
+    list_models = channel.unary_unary(
+        f"/{SERVICE}/ListModels",
+        request_serializer=messages.ListModelsRequest.SerializeToString,
+        response_deserializer=messages.ListModelsResponse.FromString,
+    )
+    predict = channel.unary_unary(
+        f"/{SERVICE}/Predict",
+        request_serializer=messages.PredictRequest.SerializeToString,
+        response_deserializer=messages.PredictResponse.FromString,
+    )
+    listed = list_models(messages.ListModelsRequest(), timeout=timeout_seconds)
+    loaded = [model for model in listed.models if model.default_version]
+    if not loaded:
+        raise OSError("no model is loaded")
+    model = next((m for m in loaded if m.name == listed.default_model), loaded[0])
+    (sizes,) = (v.layer_sizes for v in model.versions if v.version == model.default_version)
+    request = messages.PredictRequest(model=model.name, pixels_u8=bytes(sizes[0]))
+    predict(request, timeout=timeout_seconds)

