@@ -294,12 +294,12 @@ class Batcher:
         ran = time.perf_counter()
         metrics.QUEUE.observe_all([begin - call.waiting_since for call in calls])
         metrics.RUN.observe(ran - begin, len(calls))
-        line.counts.count_run(len(calls), len(run.batch))
+        line.counts.count_run(len(calls), len(run.labels))
         self._see(line, calls, run)
         responses = write(calls, run)
         encoded = time.perf_counter()
         metrics.ENCODE.observe(encoded - ran, len(calls))
-        note_run(calls, model, len(run.batch), begin, ran, encoded)
+        note_run(calls, model, len(run.labels), begin, ran, encoded)
         for call, response in zip(calls, responses, strict=True):
             if isinstance(response, bytes):
                 call.answer(response)
@@ -312,15 +312,15 @@ class Batcher:
 
     def _see(self, line: Line, calls: Sequence[Call], run: Run) -> None:
         """Take note of the images that are going to be answered."""
-        batch, activations = run.batch, run.layers[0]
+        ink, activations = run.ink, run.layers[0]
         if any(run.errors):
             answered = [
                 index
                 for call, error in zip(calls, run.errors, strict=True)
                 for index in [error is None] * call.size
             ]
-            batch, activations = batch[answered], activations[answered]
-        line.counts.see(batch, activations)
+            ink, activations = ink[answered], activations[answered]
+        line.counts.see(ink, activations)
 
     def _offer(self, models: Models, calls: Sequence[Call], run: Run) -> None:
         """Let some requests be run by other versions too."""

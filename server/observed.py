@@ -33,6 +33,7 @@ class Version:
     def __init__(self, model: Model) -> None:
         self.reference = model.reference
         self.label_names = model.labels
+        self._n_pixels = model.n_pixels
         self.images = Tally()
         self.run_calls, self.run_images = Series(RUN_SIZES), Series(RUN_SIZES)
         self._seen = {of: Series(model.reference.bounds[of]) for of in DISTRIBUTIONS}
@@ -47,32 +48,32 @@ class Version:
         self.run_calls.observe(calls)
         self.run_images.observe(images)
 
-    def see(self, batch: Batch, activations: Batch) -> None:
-        """Take note of images (N, pixels) and what the network said to them (N, classes)."""
-        # Here and not later: the pixels may take much memory.
-        ink = np.einsum("ij->i", batch)
-        self.images.inc(len(batch))
+    def see(self, ink: Batch, activations: Batch) -> None:
+        """Take note of images, the sum of the pixels of each (N,) and the activations (N, classes)
+        that they got.
+        """
+        self.images.inc(len(ink))
         with self._lock:
             self._kept.append((ink, activations))
-            self._kept_images += len(batch)
+            self._kept_images += len(ink)
             if self._kept_images < KEPT_IMAGES:
                 return
             kept = self._take()
-        self._look_at(kept, batch.shape[1])
+        self._look_at(kept)
 
     def _take(self) -> list[tuple[Batch, Batch]]:
         kept, self._kept, self._kept_images = self._kept, [], 0
         return kept
 
-    def settle(self, n_pixels: int) -> None:
+    def settle(self) -> None:
         """Look at what has been kept."""
         with self._lock:
             kept = self._take()
         if kept:
-            self._look_at(kept, n_pixels)
+            self._look_at(kept)
 
-    def _look_at(self, kept: Sequence[tuple[Batch, Batch]], n_pixels: int) -> None:
-        ink = np.concatenate([ink for ink, _ in kept]) / n_pixels
+    def _look_at(self, kept: Sequence[tuple[Batch, Batch]]) -> None:
+        ink = np.concatenate([ink for ink, _ in kept]) / self._n_pixels
         activations = np.concatenate([activations for _, activations in kept])
         labels = np.bincount(activations.argmax(axis=1), minlength=len(self._labels))
         if activations.shape[1] > 1:
@@ -103,21 +104,20 @@ class Versions:
     """The versions that are loaded, or have not yet ended their last run."""
 
     def __init__(self) -> None:
-        self._versions: dict[tuple[str, int], tuple[Version, int]] = {}
+        self._versions: dict[tuple[str, int], Version] = {}
         self._lock = threading.Lock()
 
     def of(self, model: Model) -> Version:
         """Return the counts of a model's version, which exist from then on."""
         key = model.name, model.version
         with self._lock:
-            version, _ = self._versions.get(key, (None, 0))
+            version = self._versions.get(key)
             # The same number may be given to another file.
             if version is None or (version.reference, version.label_names) != (
                 model.reference,
                 model.labels,
             ):
-                version = Version(model)
-                self._versions[key] = version, model.n_pixels
+                self._versions[key] = version = Version(model)
             return version
 
     def forget(self, name: str, number: int) -> None:
@@ -127,8 +127,8 @@ class Versions:
     def write(self, *labels: Label) -> list[Family]:
         """Return the families, each sample with these labels and its version's."""
         known: list[tuple[str, Version]] = []
-        for (name, number), (version, n_pixels) in list(self._versions.items()):
-            version.settle(n_pixels)
+        for (name, number), version in list(self._versions.items()):
+            version.settle()
             known.append((spell((*labels, ("model", name), ("version", str(number)))), version))
 
         def family(
