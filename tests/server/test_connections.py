@@ -90,11 +90,15 @@ def test_old_connections_are_replaced_without_a_failed_call(lenient: ServerProce
     # A channel as callers have it: what it has not sent yet when the connection is closed, it sends
     # on the next one. No call that has reached the server is repeated.
     with grpc.insecure_channel(lenient.grpc_address) as channel:
+        others = set(threading.enumerate())
         channel.subscribe(notice)
         while not third.is_set():
             assert predict(channel, request).labels
             answered += 1
         channel.unsubscribe(notice)
+        # The thread that watches fails when the channel is closed before it has noticed.
+        for watching in set(threading.enumerate()) - others:
+            watching.join(10)
     assert answered > 3
 
 

@@ -16,8 +16,8 @@ from tests.server.calls import PREDICT, predict, predict_method, status
 from tests.server.scrape import value
 from tests.server_process import ServerProcess, start_server
 
-SLOW_IMAGES = 4096
-"""Images of a call that keeps the wide model busy for about a second or more."""
+SLOW_IMAGES = 8000
+"""Images of a call that keeps the wide model busy for some seconds."""
 
 
 def message(model: str, images: int) -> bytes:
@@ -46,7 +46,7 @@ def occupied(
 ) -> Iterator[tuple[ServerProcess, grpc.Channel, list[Any]]]:
     """A server whose wide model is busy with some calls, a connection to it, and these calls."""
     with (
-        start_server(models, *arguments) as server,
+        start_server(models, "--max-batch-size", str(SLOW_IMAGES), *arguments) as server,
         grpc.insecure_channel(server.grpc_address) as channel,
     ):
         call = predict_method(channel)
