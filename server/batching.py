@@ -136,14 +136,7 @@ class Batcher:
 
     def take(self, calls: Sequence[Call]) -> None:
         """Answer calls that have arrived together; those of a slow run are answered later."""
-        begin = time.perf_counter()
-        arrived = self._read(calls)
-        decode_seconds = time.perf_counter() - begin
-        for model, read in arrived.items():
-            metrics.DECODE.observe(decode_seconds, len(read))
-            for call in read:
-                # The rest of its time until the run is waiting.
-                call.waiting_since = call.begin + decode_seconds
+        for model, read in self._decode(calls).items():
             images = sum(map(_size, read))
             to_put_right = 0
             if any(request.canonicalize for request in set(map(_request, read))):
@@ -160,12 +153,19 @@ class Batcher:
 
     def answer_alone(self, call: Call) -> None:
         """Answer one call on this thread, joined with no other."""
-        begin = time.perf_counter()
-        for model, read in self._read([call]).items():
-            decode_seconds = time.perf_counter() - begin
-            metrics.DECODE.observe(decode_seconds)
-            call.waiting_since = call.begin + decode_seconds
+        for model, read in self._decode([call]).items():
             self._run(model, self._line(model), read)
+
+    def _decode(self, calls: Sequence[Call]) -> dict[Model, list[Call]]:
+        """Read calls, and count what that took; the rest of their time until a run is waiting."""
+        begin = time.perf_counter()
+        arrived = self._read(calls)
+        seconds = time.perf_counter() - begin
+        for read in arrived.values():
+            metrics.DECODE.observe(seconds, len(read))
+            for call in read:
+                call.waiting_since = call.begin + seconds
+        return arrived
 
     def _read(self, calls: Sequence[Call]) -> dict[Model, list[Call]]:
         """Return the calls that can be answered by their models; the others are refused."""

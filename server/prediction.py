@@ -63,30 +63,22 @@ def run(model: Model, parts: Sequence[Part]) -> Run:
     """
     requests = set(map(_request, parts))
     hidden = any(request.hidden_activations for request in requests)
-    if any(request.canonicalize for request in requests):
-        return _run_put_right(model, parts, hidden)
-    if sum(map(_size, parts)) <= SLICE_IMAGES:
+    canonical = any(request.canonicalize for request in requests)
+    put_right: Sequence[Canonical | None] = ()
+    if sum(map(_size, parts)) > SLICE_IMAGES and not canonical:
+        layers, ink, is_good = _run_slices(model, parts, hidden)
+    else:
         batch = _join(parts, requests, model.n_pixels)
         is_good = _is_good(batch)
+        if canonical:
+            batch = batch.copy()
+            put_right = [
+                _put_right(batch[end - part.size : end]) if part.request.canonicalize else None
+                for part, end in zip(parts, accumulate(map(_size, parts)), strict=True)
+            ]
         layers, ink = model.predict(batch, hidden), _ink(batch)
-    else:
-        layers, ink, is_good = _run_slices(model, parts, hidden)
     errors = () if is_good else [_find_bad_pixel(part) for part in parts]
-    return Run(model, layers, layers[0].argmax(axis=1), ink, errors)
-
-
-def _run_put_right(model: Model, parts: Sequence[Part], hidden: bool) -> Run:
-    """Run a model for requests some of which want their images put right first."""
-    batch = _join(parts, set(map(_request, parts)), model.n_pixels)
-    errors = () if _is_good(batch) else [_find_bad_pixel(part) for part in parts]
-    batch = batch.copy()
-    ends = accumulate(map(_size, parts))
-    put_right = [
-        _put_right(batch[end - part.size : end]) if part.request.canonicalize else None
-        for part, end in zip(parts, ends, strict=True)
-    ]
-    layers = model.predict(batch, hidden)
-    return Run(model, layers, layers[0].argmax(axis=1), _ink(batch), errors, put_right)
+    return Run(model, layers, layers[0].argmax(axis=1), ink, errors, put_right)
 
 
 def _run_slices(
@@ -171,7 +163,8 @@ def _is_good(batch: Batch) -> bool:
 
 
 def _ink(batch: Batch) -> Batch:
-    return np.einsum("ij->i", batch)  # type: ignore[no-any-return]
+    ink: Batch = np.einsum("ij->i", batch)
+    return ink
 
 
 def _put_right(batch: Batch) -> Canonical:
