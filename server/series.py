@@ -99,10 +99,6 @@ class Tally:
         with self._lock:
             self._count += amount
 
-    def read(self) -> int:
-        """Return the count."""
-        return self._count
-
     def write(self, name: str, labels: str) -> str:
         """Return the line of a counter of this name."""
         return f"{name}_total{{{labels}}} {self._count}\n"
