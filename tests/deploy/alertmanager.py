@@ -4,10 +4,9 @@ import contextlib
 import json
 import queue
 import subprocess
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import httpx
 import yaml
 
 from tests.deploy.programs import free_address, need, running
+from tests.http_server import serving
 from tests.server.waiting import wait_for
 from tests.server_process import ROOT
 
@@ -81,22 +81,11 @@ def _is_ready(address: str, process: "subprocess.Popen[bytes]") -> bool:
 def _receive(messages: "queue.Queue[dict[str, Any]]") -> Iterator[str]:
     """Take messages over HTTP; yields the URL to send them to."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            messages.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+    def take(request: BaseHTTPRequestHandler) -> None:
+        messages.put(json.loads(request.rfile.read(int(request.headers["Content-Length"]))))
+        request.send_response(200)
+        request.send_header("Content-Length", "0")
+        request.end_headers()
 
-        def log_message(self, *_arguments: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(take) as address:
+        yield f"http://{address}"

@@ -4,7 +4,9 @@ import contextlib
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from tests.http_server import serving
 
 
 @dataclass(slots=True)
@@ -61,21 +63,9 @@ class Mirror:
 def serve(mirror: Mirror) -> Iterator[Mirror]:
     """Run the mirror on a free port until the block ends."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            mirror.answer(self)
-
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = False
-        mirror.address = f"http://127.0.0.1:{server.server_port}/mnist/"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving(mirror.answer) as address:
+        mirror.address = f"http://{address}/mnist/"
         try:
             yield mirror
         finally:
             mirror.release.set()
-            server.shutdown()
-            thread.join()
