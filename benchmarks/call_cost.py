@@ -10,7 +10,16 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.load import Measured, Shape, median, need_h2load, run, server_command, started
+from benchmarks.load import (
+    Measured,
+    Shape,
+    median,
+    need_h2load,
+    repository_option,
+    run,
+    server_command,
+    started,
+)
 from server.rpc.endpoint import PREDICT
 
 SHAPES = (
@@ -39,12 +48,7 @@ def commands(repository: Path) -> Mapping[str, tuple[str, list[str]]]:
 @click.command()
 @click.option("--rounds", default=3, show_default=True, type=click.IntRange(min=1))
 @click.option("--seconds", default=3.0, show_default=True, help="Of each load.")
-@click.option(
-    "--repository",
-    default="models",
-    show_default=True,
-    type=click.Path(path_type=Path, exists=True),
-)
+@repository_option
 @click.option(
     "--shape",
     "shapes",

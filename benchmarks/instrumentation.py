@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.load import Shape, need_h2load, run, started
+from benchmarks.load import Shape, need_h2load, repository_option, run, started
 from server.rpc.endpoint import PREDICT
 
 SHAPES = (Shape(1, 1), Shape(8, 8), Shape(16, 16))
@@ -20,12 +20,7 @@ ADDRESSES = {"--counting": "127.0.0.1:50081", "--no-counting": "127.0.0.1:50082"
 @click.command()
 @click.option("--rounds", default=9, show_default=True, type=click.IntRange(min=1))
 @click.option("--seconds", default=2.0, show_default=True, help="Of each load.")
-@click.option(
-    "--repository",
-    default="models",
-    show_default=True,
-    type=click.Path(path_type=Path, exists=True),
-)
+@repository_option
 def main(rounds: int, seconds: float, repository: Path) -> None:
     """Load both workers in turns, each pinned to one core, the load generator to another.
 

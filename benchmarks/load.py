@@ -29,6 +29,13 @@ from mlpserve.v1.classifier_pb2 import PredictRequest
 SERVER_CORE, CLIENT_CORE = 0, 1
 START_SECONDS = 30.0
 
+repository_option = click.option(
+    "--repository",
+    default="models",
+    show_default=True,
+    type=click.Path(path_type=Path, exists=True),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:

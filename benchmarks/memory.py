@@ -14,6 +14,7 @@ from benchmarks.load import (
     memory_mib,
     need_h2load,
     pinned,
+    repository_option,
     request,
     server_command,
     started,
@@ -27,12 +28,7 @@ PAUSE_SECONDS = 5.0
 
 @click.command()
 @click.option("--calls", default=1_000_000, show_default=True, type=click.IntRange(min=1))
-@click.option(
-    "--repository",
-    default="models",
-    show_default=True,
-    type=click.Path(path_type=Path, exists=True),
-)
+@repository_option
 def main(calls: int, repository: Path) -> None:
     """Load a server with one-image calls, 64 at a time, and print its memory meanwhile."""
     console = Console(highlight=False)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.load import request
+from benchmarks.load import repository_option, request
 from server.rpc.endpoint import PREDICT
 from tests.server_process import start_server
 
@@ -41,12 +41,7 @@ def latencies(address: str, seconds: float) -> list[float]:
 @click.option("--workers", "numbers", multiple=True, type=int, default=(1, 8), show_default=True)
 @click.option("--scrapes", default=40, show_default=True)
 @click.option("--seconds", default=4.0, show_default=True, help="Of calls, for each figure.")
-@click.option(
-    "--repository",
-    default="models",
-    show_default=True,
-    type=click.Path(path_type=Path, exists=True),
-)
+@repository_option
 def main(numbers: tuple[int, ...], scrapes: int, seconds: float, repository: Path) -> None:
     """Scrape servers of several workers, at rest and, ten times a second, while calls are made."""
     table = Table("workers", "page kB", "median ms", "slowest ms", "p99 of calls ms", "scraped ms")
