@@ -106,7 +106,8 @@ def draw_heat(figure: Figure, box: Box, answered: Answered) -> None:
     first, last = min(used, default=0), max(used, default=0)
     bounds = [buckets[0][0] / 2, *(bound for bound, _ in buckets)]
     axes = make_axes(figure, box, 0.28)
-    edges = [*times, times[-1] + (times[-1] - times[-2])]
+    # The last column is as wide as the one before, if any.
+    edges = [*times, times[-1] + (times[-1] - (answered.start, *times)[-2])]
     shown = [[count**0.5 for count in row] for row in counts[first : last + 1]]
     axes.pcolormesh(edges, bounds[first : last + 2], shown, cmap="Blues", rasterized=True)
     axes.set_yscale("log")

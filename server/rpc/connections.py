@@ -4,8 +4,10 @@ import contextlib
 import errno
 import math
 import os
+import select
 import socket
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +22,9 @@ from server.settings import Settings
 FLAG = "--grpc-address"
 NOBODY_ELSE = 0o117
 """The mask that leaves a socket to its owner and its group, 0660."""
+
+GREETING_SECONDS = 0.1
+"""What a connection may take from being accepted to being greeted."""
 
 _LARGEST_INTEGER = 2**31 - 1
 
@@ -109,6 +114,35 @@ class Binding:
             with contextlib.suppress(FileNotFoundError):
                 if path.stat().st_ino == number:
                     path.unlink()
+
+
+def stop_listening() -> None:
+    """Take no more connections, and give those just taken the time to be greeted.
+
+    A server of gRPC's that stops greets whoever is just connecting, and says goodbye at once; its
+    own client may then spin until the call's deadline instead of connecting anew.
+    """
+    files = [int(name) for name in os.listdir("/dev/fd")]
+    with contextlib.ExitStack() as stack:
+        pollers = [stack.enter_context(poller) for poller in _pollers(files)]
+        for file in files:
+            # Of this process, which listens for nothing else. The file stays gRPC's.
+            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(file)) as opened:
+                if opened.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                    # Nobody need be told, who would log it as an error.
+                    for poller in pollers:
+                        with contextlib.suppress(OSError):
+                            poller.unregister(file)
+                    opened.shutdown(socket.SHUT_RD)
+    time.sleep(GREETING_SECONDS)
+
+
+def _pollers(files: list[int]) -> Iterator[select.epoll]:
+    """Yield what waits for connections, as far as the system tells."""
+    for file in files:
+        with contextlib.suppress(OSError):
+            if os.readlink(f"/proc/self/fd/{file}") == "anon_inode:[eventpoll]":
+                yield select.epoll.fromfd(os.dup(file))
 
 
 def _listen(server: grpc.Server, address: str, tls: grpc.ServerCredentials | None) -> None:

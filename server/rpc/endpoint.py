@@ -137,6 +137,7 @@ class Endpoint:
 
     def stop(self, grace_seconds: float) -> None:
         """Refuse new calls, let those in progress end within the grace period, and close."""
+        connections.stop_listening()
         stopped = self._server.stop(grace_seconds)
         self._health.end_watches()
         stopped.wait()

@@ -1,11 +1,12 @@
 """Every panel's query, asked of a real Prometheus that watched a real server under a known load."""
 
 import contextlib
+import io
 import os
 import signal
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from click.testing import CliRunner
 from PIL import Image
 
 from deploy.grafana import pictures, watching
+from deploy.grafana.answered import Answered
 from deploy.grafana.asking import Prometheus, Series
+from deploy.grafana.drawing import draw
 from deploy.grafana.page import picture_of
 from deploy.grafana.reading import Dashboard, fill, read
 from exporter import graph, network, publishing, reference
@@ -310,6 +313,24 @@ def test_pictures_can_be_drawn_of_it(watched: Watched, tmp_path: Path, lane: boo
         # As many as lines and letters with smooth edges have.
         assert colours is not None
         assert len(colours) > 100
+
+
+@pytest.mark.parametrize("times", [(30.0,), (15.0, 30.0)])
+def test_buckets_can_be_drawn_from_the_first_scrape_on(times: tuple[float, ...]) -> None:
+    (heat,) = (panel for _, panel in PANELS.values() if panel.kind == "heatmap")
+    heat = replace(heat, x=0, y=0)
+    colours = []
+    for height in (0.0, 1.0):
+        buckets = [
+            Series({"le": bound}, times, (height * count,) * len(times))
+            for bound, count in (("0.001", 1.0), ("0.01", 5.0), ("+Inf", 5.0))
+        ]
+        drawn = draw([Answered(heat, [buckets], 0.0, 60.0, [])], "")
+        with Image.open(io.BytesIO(drawn)) as picture:
+            found = picture.convert("RGB").getcolors(maxcolors=2**20)
+        assert found is not None
+        colours.append({colour for _, colour in found})
+    assert colours[1] - colours[0], "what was counted has a colour"
 
 
 def _bucket(seconds: float) -> tuple[float, float]:

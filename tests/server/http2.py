@@ -5,9 +5,9 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-PING, GOAWAY = 6, 7
+SETTINGS, PING, GOAWAY = 4, 6, 7
 ACKNOWLEDGED = 1
-_DATA, _HEADERS, _SETTINGS = 0, 1, 4
+_DATA, _HEADERS = 0, 1
 _END_STREAM, _END_HEADERS = 1, 4
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _HEADER_BYTES = 9
@@ -83,5 +83,5 @@ def connect(address: str) -> Iterator[Connection]:
     with socket.create_connection((host, int(port)), timeout=30) as opened:
         connection = Connection(opened)
         opened.sendall(_PREFACE)
-        connection.send(_SETTINGS)
+        connection.send(SETTINGS)
         yield connection

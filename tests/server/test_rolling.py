@@ -1,6 +1,9 @@
 """New workers take the places of the old ones, or all end, and no client's call fails."""
 
+import contextlib
 import signal
+import threading
+from collections import Counter
 from pathlib import Path
 
 import grpc
@@ -10,6 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from exporter.mnist import Labels
 from exporter.network import Batch
 from mlpserve.v1.classifier_pb2 import PredictRequest
+from tests.server import http2
 from tests.server.callers import load
 from tests.server.calls import predict
 from tests.server.scrape import value
@@ -45,6 +49,33 @@ def test_two_workers_are_replaced_under_load(
 ) -> None:
     for _ in range(2):
         roll_under_load(pair, digits)
+
+
+def test_nobody_is_greeted_and_sent_away_at_once(pair: ServerProcess) -> None:
+    over, greeted, errors = threading.Event(), Counter[int](), Counter[bytes]()
+
+    def connect() -> None:
+        while not over.is_set():
+            with contextlib.suppress(OSError), http2.connect(pair.grpc_address) as connection:
+                for frame in connection.frames():
+                    if frame.kind == http2.GOAWAY:
+                        errors[frame.content[4:]] += 1
+                    if frame.kind == http2.GOAWAY or frame.flags & http2.ACKNOWLEDGED:
+                        greeted[frame.kind] += 1
+                        break
+
+    threads = [threading.Thread(target=connect) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for _ in range(3):
+        pair.process.send_signal(signal.SIGUSR2)
+        pair.wait_for("rolling restart done")
+    over.set()
+    for thread in threads:
+        thread.join()
+    assert greeted[http2.SETTINGS] > 100
+    # Zero is the code of those that may end what they have begun.
+    assert {error for error in errors if error[:4] != bytes(4)} == set()
 
 
 def test_a_single_worker_is_replaced_under_load(
