@@ -122,7 +122,7 @@ def stop_listening() -> None:
     A server of gRPC's that stops greets whoever is just connecting, and says goodbye at once; its
     own client may then spin until the call's deadline instead of connecting anew.
     """
-    files = [int(name) for name in os.listdir("/dev/fd")]
+    files = [int(file.name) for file in Path("/dev/fd").iterdir()]
     with contextlib.ExitStack() as stack:
         pollers = [stack.enter_context(poller) for poller in _pollers(files)]
         for file in files:
@@ -141,7 +141,7 @@ def _pollers(files: list[int]) -> Iterator[select.epoll]:
     """Yield what waits for connections, as far as the system tells."""
     for file in files:
         with contextlib.suppress(OSError):
-            if os.readlink(f"/proc/self/fd/{file}") == "anon_inode:[eventpoll]":
+            if str(Path(f"/proc/self/fd/{file}").readlink()) == "anon_inode:[eventpoll]":
                 yield select.epoll.fromfd(os.dup(file))
 
 
