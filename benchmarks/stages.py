@@ -91,7 +91,7 @@ def main(model_file: Path) -> None:
         "write the response": microseconds(lambda: write(calls, run), TOGETHER),
         "count and time the run": microseconds(count_run, TOGETHER),
         "look at images and answers": microseconds(
-            lambda: counts.see(run.ink, run.layers[0]), TOGETHER
+            lambda: counts.see(run.ink, run.layers[0], run.labels), TOGETHER
         ),
         "all of that": microseconds(lambda: batcher.take(calls), TOGETHER),
         "count and time the call": microseconds(lambda: method.end(method.start(), "OK", 1, 1)),

@@ -3,6 +3,7 @@
 The format is described at https://protobuf.dev/programming-guides/encoding.
 """
 
+import contextlib
 import functools
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
@@ -50,8 +51,9 @@ def encode_varint(value: int) -> bytes:
 def encode_varints(values: Sequence[int]) -> bytes:
     """Encode non-negative integers, one after the other."""
     # Most labels fit into one byte.
-    if values and max(values) <= 0x7F:
-        return bytes(values)
+    with contextlib.suppress(ValueError):
+        if (packed := bytes(values)).isascii():
+            return packed
     return b"".join(map(encode_varint, values))
 
 

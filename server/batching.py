@@ -312,15 +312,15 @@ class Batcher:
 
     def _see(self, line: Line, calls: Sequence[Call], run: Run) -> None:
         """Take note of the images that are going to be answered."""
-        ink, activations = run.ink, run.layers[0]
+        ink, activations, labels = run.ink, run.layers[0], run.labels
         if any(run.errors):
             answered = [
                 index
                 for call, error in zip(calls, run.errors, strict=True)
                 for index in [error is None] * call.size
             ]
-            ink, activations = ink[answered], activations[answered]
-        line.counts.see(ink, activations)
+            ink, activations, labels = ink[answered], activations[answered], labels[answered]
+        line.counts.see(ink, activations, labels)
 
     def _offer(self, models: Models, calls: Sequence[Call], run: Run) -> None:
         """Let some requests be run by other versions too."""

@@ -11,13 +11,14 @@ import numpy as np
 
 from server.model import Batch, Model
 from server.reference import ANSWERS, INK, MARGIN, WINNING
+from server.request import Labels
 from server.series import Family, Label, Series, Tally, spell
 
 LABELS = ("model", "version")
 
 RUN_SIZES = tuple(2.0**power for power in range(13))
 
-KEPT_IMAGES = 1024
+KEPT_IMAGES = 8192
 """Images whose activations are kept until they are looked at together."""
 
 DISTRIBUTIONS = {
@@ -39,7 +40,7 @@ class Version:
         self._seen = {of: Series(model.reference.bounds[of]) for of in DISTRIBUTIONS}
         self._bounds = {of: np.array(model.reference.bounds[of]) for of in DISTRIBUTIONS}
         self._labels = np.zeros(len(model.labels), np.int64)
-        self._kept: list[tuple[Batch, Batch]] = []
+        self._kept: list[tuple[Batch, Batch, Labels]] = []
         self._kept_images = 0
         self._lock = threading.Lock()
 
@@ -48,20 +49,20 @@ class Version:
         self.run_calls.observe(calls)
         self.run_images.observe(images)
 
-    def see(self, ink: Batch, activations: Batch) -> None:
-        """Take note of images, the sum of the pixels of each (N,) and the activations (N, classes)
-        that they got.
+    def see(self, ink: Batch, activations: Batch, labels: Labels) -> None:
+        """Take note of images, the sum of the pixels of each (N,), and the activations (N, classes)
+        and the label (N,) that they got.
         """
         self.images.inc(len(ink))
         with self._lock:
-            self._kept.append((ink, activations))
+            self._kept.append((ink, activations, labels))
             self._kept_images += len(ink)
             if self._kept_images < KEPT_IMAGES:
                 return
             kept = self._take()
         self._look_at(kept)
 
-    def _take(self) -> list[tuple[Batch, Batch]]:
+    def _take(self) -> list[tuple[Batch, Batch, Labels]]:
         kept, self._kept, self._kept_images = self._kept, [], 0
         return kept
 
@@ -72,20 +73,22 @@ class Version:
         if kept:
             self._look_at(kept)
 
-    def _look_at(self, kept: Sequence[tuple[Batch, Batch]]) -> None:
-        ink = np.concatenate([ink for ink, _ in kept]) / self._n_pixels
-        activations = np.concatenate([activations for _, activations in kept])
-        labels = np.bincount(activations.argmax(axis=1), minlength=len(self._labels))
-        if activations.shape[1] > 1:
-            second, winning = np.partition(activations, -2, axis=1)[:, -2:].T
-        else:
-            winning, second = activations[:, 0], np.zeros(len(activations), np.float32)
+    def _look_at(self, kept: Sequence[tuple[Batch, Batch, Labels]]) -> None:
+        inks, rows, winners = zip(*kept, strict=True)
+        ink, labels = np.concatenate(inks) / self._n_pixels, np.concatenate(winners)
+        # Class by class, since NumPy looks for the largest of long rows many at a time.
+        activations = np.concatenate(rows).T.copy()
+        winning, second = activations.max(axis=0), np.zeros(len(labels), np.float32)
+        if len(activations) > 1:
+            activations[labels, np.arange(len(labels))] = -np.inf
+            second = activations.max(axis=0)
+        counts = np.bincount(labels, minlength=len(self._labels))
         with self._lock:
-            self._labels += labels
+            self._labels += counts
         for of, values in ((WINNING, winning), (MARGIN, winning - second), (INK, ink)):
             bounds = self._bounds[of]
-            counts = np.bincount(np.searchsorted(bounds, values), minlength=len(bounds) + 1)
-            self._seen[of].add(counts.tolist(), float(values.sum(dtype=np.float64)))
+            binned = np.bincount(np.searchsorted(bounds, values), minlength=len(bounds) + 1)
+            self._seen[of].add(binned.tolist(), float(values.sum(dtype=np.float64)))
 
     def labels(self) -> Mapping[str, int]:
         """Return how often each label was the answer, by its name."""

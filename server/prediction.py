@@ -12,7 +12,7 @@ import numpy.typing as npt
 from canonical import Canonical, canonicalize
 from server.errors import InvalidField
 from server.model import Batch, Model
-from server.request import FLOAT_BYTES, Answer, Labels, Request
+from server.request import FLOAT_BYTES, LABELS_OF_ONE_BYTE, Answer, Labels, Request
 
 ONE = np.uint32(0x3F800000)
 """1.0 as bits: the floats in [0, 1] are those whose bits, as an integer, are at most these."""
@@ -32,10 +32,10 @@ class Part(Protocol):
     size: int
 
 
-SLICE_IMAGES = 128
+SLICE_IMAGES = 512
 """Images of a large run that go together from the message to the answer.
 
-They and their neighbours then stay in the processor's cache: four hundred kilobytes of 784 pixels.
+They then stay in the processor's cache, or near it: 1.6 MB with 784 pixels.
 """
 
 
@@ -116,7 +116,9 @@ def _run_slices(
 
 def split(run: Run, sizes: Sequence[int]) -> Iterable[Answer]:
     """Return the answer for each part, by their sizes."""
-    labels = run.labels.tolist()
+    labels: Sequence[int] = run.labels.tolist()
+    if len(run.model.labels) <= LABELS_OF_ONE_BYTE:
+        labels = run.labels.astype(np.uint8).tobytes()
     rows = [(_bytes_of(layer), FLOAT_BYTES * layer.shape[1]) for layer in run.layers]
     begin = 0
     for index, size in enumerate(sizes):

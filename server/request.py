@@ -1,7 +1,7 @@
 """What a caller wants from a model, in no protocol's terms, and what the model says to it."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,9 @@ from server.model import Batch, Model
 
 FLOAT_BYTES = 4
 
+LABELS_OF_ONE_BYTE = 128
+"""Classes of a model up to which each label is one byte in messages."""
+
 Labels = npt.NDArray[np.intp]
 
 
@@ -20,14 +23,14 @@ Labels = npt.NDArray[np.intp]
 class Answer:
     """What a model says to N images, in the form that messages take.
 
-    `labels` are their brightest outputs, N numbers. `layers` are activations as little-endian
-    float32, image after image: the output layer's, then, if some request of the run wanted them,
-    the hidden ones' from input to output. `canonical` tells how the images were put right, if their
-    request wanted that.
+    `labels` are their brightest outputs, N numbers, as bytes where they fit. `layers` are
+    activations as little-endian float32, image after image: the output layer's, then, if some
+    request of the run wanted them, the hidden ones' from input to output. `canonical` tells how the
+    images were put right, if their request wanted that.
     """
 
     model: Model
-    labels: list[int]
+    labels: Sequence[int]
     layers: list[memoryview]
     canonical: Canonical | None = None
 

@@ -213,6 +213,13 @@ class Settings:
     threads: int = _option(
         4, "Threads for calls that are not on the lane.", click.IntRange(min=1), group=RUNNING
     )
+    scheduling: str = _option(
+        "batch",
+        "batch: threads of a worker finish what they do before others of it go on, where Linux can "
+        "be told so, which answers more calls on a core. normal: the system's default.",
+        click.Choice(["batch", "normal"]),
+        group=RUNNING,
+    )
     workers: int = _option(
         0,
         "Processes that share the gRPC port, each with limits and threads of its own; the kernel "

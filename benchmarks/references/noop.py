@@ -7,7 +7,7 @@ import click
 import grpc
 
 from mlpserve.v1 import classifier_pb2
-from server import memory
+from server import memory, scheduling
 from server.logs import configure_logs
 from server.rpc import classifier, lane
 from server.rpc.recording import Recording
@@ -48,6 +48,7 @@ def main(address: str, on_lane: bool) -> None:
     """Answer every Predict at ADDRESS (HOST:PORT) with the same bytes, until told to stop."""
     settings = Settings()
     configure_logs("warning", "auto")
+    scheduling.set_batch()
     limit = settings.max_message_bytes
     server = grpc.server(
         futures.ThreadPoolExecutor(settings.threads),

@@ -15,14 +15,13 @@ from mlpserve import wire
 from mlpserve.v1 import classifier_pb2
 from server.errors import InvalidField
 from server.model import Batch, Model
-from server.request import FLOAT_BYTES, Answer, Labels, Request
+from server.request import FLOAT_BYTES, LABELS_OF_ONE_BYTE, Answer, Labels, Request
 
 SERVICE = classifier_pb2.DESCRIPTOR.services_by_name["Classifier"].full_name
 
 _REQUEST, _RESPONSE = classifier_pb2.PredictRequest, classifier_pb2.PredictResponse
 _LAYER, _DONE = classifier_pb2.LayerActivations, classifier_pb2.Canonicalization
 LONGEST_NAMES = 256
-LABELS_OF_ONE_BYTE = 128
 MOST_HEADS = 64
 _HEADS: dict[int, bytes] = {}
 """What stands before the pixels in messages of some lengths that hold nothing but packed pixels.

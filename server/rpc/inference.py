@@ -190,7 +190,7 @@ def write_answer(answer: Answer, identifier: str, outputs: tuple[str, ...], raw:
         values: bytes | memoryview
         if name == LABELS:
             described = _OUTPUT(name=name, datatype=INTEGERS, shape=[n_images])
-            values = np.array(answer.labels, "<i8").tobytes()
+            values = np.array(list(answer.labels), "<i8").tobytes()
             typed: tuple[int, bytes | memoryview]
             typed = (_CONTENTS.INT64_CONTENTS_FIELD_NUMBER, wire.encode_varints(answer.labels))
         else:

@@ -35,7 +35,7 @@ ARMED = 256
 """Calls of a method that the core may hand over before the lane asks for more."""
 
 JOINED_CALLS = 64
-JOINED_BYTES = 4 * 1024 * 1024
+JOINED_BYTES = 2 * 1024 * 1024
 JOINED_EVENTS = 512
 """Calls, bytes of their messages, and events of any kind after which no more are waited for.
 
