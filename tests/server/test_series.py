@@ -1,0 +1,52 @@
+"""Counts that many threads add to while others read them: none is lost, none counted twice."""
+
+import threading
+from collections.abc import Callable
+from functools import partial
+
+from server.calls import Calls
+from server.series import MOST_WAITING, Series
+
+THREADS, TIMES = 4, 5 * MOST_WAITING + 3
+
+
+def run_together(add: Callable[[], object], read: Callable[[], int]) -> list[int]:
+    """Call `add` many times in each of some threads, and return what `read` found meanwhile."""
+    over, found = threading.Event(), [0]
+
+    def look() -> None:
+        while not over.is_set():
+            found.append(read())
+
+    def work() -> None:
+        for _ in range(TIMES):
+            add()
+
+    looking = threading.Thread(target=look)
+    threads = [threading.Thread(target=work) for _ in range(THREADS)]
+    for thread in (looking, *threads):
+        thread.start()
+    for thread in threads:
+        thread.join()
+    over.set()
+    looking.join()
+    return [*found, read()]
+
+
+def test_values_are_counted_once() -> None:
+    series = Series([1.0, 2.0])
+    found = run_together(partial(series.observe, 1.5, 2), lambda: series.read()[0][-1])
+    assert found == sorted(found)
+    assert series.read() == ([0, 2 * THREADS * TIMES, 2 * THREADS * TIMES], 3.0 * THREADS * TIMES)
+    series.observe_all([0.5, 2.5])
+    assert list(series.bins().values()) == [1, 2 * THREADS * TIMES, 1]
+
+
+def test_calls_are_counted_once() -> None:
+    calls = Calls([1e9], ["OK"])
+    found = run_together(lambda: calls.end(calls.start(), "OK", 1, 1), lambda: calls.read().sent)
+    assert found == sorted(found)
+    counted, all_of_them = calls.read(), THREADS * TIMES
+    assert (counted.started, counted.received, counted.sent) == (all_of_them,) * 3
+    assert counted.codes == {"OK": all_of_them}
+    assert counted.counts == [all_of_them] * 2
