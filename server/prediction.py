@@ -116,9 +116,11 @@ def _run_slices(
 
 def split(run: Run, sizes: Sequence[int]) -> Iterable[Answer]:
     """Return the answer for each part, by their sizes."""
-    labels: Sequence[int] = run.labels.tolist()
+    labels: Sequence[int]
     if len(run.model.labels) <= LABELS_OF_ONE_BYTE:
         labels = run.labels.astype(np.uint8).tobytes()
+    else:
+        labels = run.labels.tolist()
     rows = [(_bytes_of(layer), FLOAT_BYTES * layer.shape[1]) for layer in run.layers]
     begin = 0
     for index, size in enumerate(sizes):

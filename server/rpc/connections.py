@@ -126,18 +126,26 @@ def stop_listening() -> None:
     with contextlib.ExitStack() as stack:
         pollers = [stack.enter_context(poller) for poller in _pollers(files)]
         for file in files:
-            # Of this process, which listens for nothing else. The file stays gRPC's.
-            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(file)) as opened:
-                if opened.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            with contextlib.suppress(OSError):
+                # Of this process, which listens for nothing else. The file stays gRPC's.
+                if _is_listening(file):
                     # Nobody need be told, who would log it as an error.
                     for poller in pollers:
                         with contextlib.suppress(OSError):
                             poller.unregister(file)
-                    opened.shutdown(socket.SHUT_RD)
+                    with socket.socket(fileno=os.dup(file)) as opened:
+                        opened.shutdown(socket.SHUT_RD)
     time.sleep(GREETING_SECONDS)
 
 
-def _pollers(files: list[int]) -> Iterator[select.epoll]:
+def _is_listening(file: int) -> bool:
+    if not stat.S_ISSOCK(os.fstat(file).st_mode):
+        return False
+    with socket.socket(fileno=os.dup(file)) as opened:
+        return bool(opened.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+
+
+def _pollers(files: list[int]) -> "Iterator[select.epoll]":
     """Yield what waits for connections, as far as the system tells."""
     for file in files:
         with contextlib.suppress(OSError):
