@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 import watchfiles
 
-from server import metrics
+from server import memory, metrics
 from server.errors import StartupError
 from server.loading import Loader
 from server.model import Model
@@ -138,6 +138,8 @@ class Reloader:
                     metrics.forget_version(version.name, version.version)
         for version in released:
             log.info("model released", model=version.name, version=version.version)
+        if released:
+            memory.give_back()
 
     def _watch(self, folder: Path) -> None:
         try:

@@ -27,7 +27,13 @@ def settle() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS)
-    # Other C libraries have no such function.
+    # Other C libraries have no such function, nor the one below.
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
         mallopt(_MMAP_THRESHOLD, KEPT_BYTES)
         mallopt(_TRIM_THRESHOLD, KEPT_BYTES)
+
+
+def give_back() -> None:
+    """Give the system the memory that a model has left behind, of which `settle` keeps too much."""
+    if malloc_trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+        malloc_trim(0)
