@@ -1,26 +1,14 @@
 """Prints what a call costs the server, beside servers that do nothing for it, in one run."""
 
-import contextlib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
-from benchmarks.load import (
-    Measured,
-    Shape,
-    median,
-    need_h2load,
-    repository_option,
-    run,
-    server_command,
-    started,
-)
-from server.rpc.endpoint import PREDICT
+from benchmarks.load import Shape, measure, median, need_h2load, repository_option, server_command
 
 SHAPES = (
     Shape(1, 1),
@@ -63,27 +51,18 @@ def main(rounds: int, seconds: float, repository: Path, shapes: tuple[str, ...])
     """
     need_h2load()
     loads = [shape for shape in SHAPES if not shapes or str(shape) in shapes]
-    found: dict[tuple[str, Shape], list[Measured]] = {}
-    console = Console()
-    with contextlib.ExitStack() as stack:
-        running = {
-            name: (stack.enter_context(started(command, address)), address)
-            for name, (address, command) in commands(repository).items()
-        }
-        turns = [(shape, name) for _ in range(rounds) for shape in loads for name in running]
-        for shape, name in track(turns, "measuring", console=Console(stderr=True)):
-            process, address = running[name]
-            measured = run(process, address, shape, seconds, PREDICT)
-            found.setdefault((name, shape), []).append(measured)
+    servers = commands(repository)
+    found = measure(servers, loads, rounds, seconds)
     table = Table("in flight", "server", "calls/s", "p50 us", "p99 us", "CPU us a call")
     for column in table.columns[2:]:
         column.justify = "right"
     for shape in loads:
-        for name in running:
+        for name in servers:
             one = median(found[name, shape])
             figures = (one.calls_per_second, one.p50, one.p99, one.cpu)
             table.add_row(str(shape), name, *(f"{figure:,.0f}" for figure in figures))
         table.add_section()
+    console = Console()
     console.print(table)
     for shape in loads:
         mine, idle = median(found["server", shape]), median(found["no-op, lane", shape])

@@ -1,17 +1,14 @@
 """Prints what the metrics cost: a worker that counts beside one that does not, in one run."""
 
-import contextlib
 import statistics
 import sys
 from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
-from benchmarks.load import Shape, need_h2load, repository_option, run, started
-from server.rpc.endpoint import PREDICT
+from benchmarks.load import Shape, measure, need_h2load, repository_option
 
 SHAPES = (Shape(1, 1), Shape(8, 8), Shape(16, 16))
 ADDRESSES = {"--counting": "127.0.0.1:50081", "--no-counting": "127.0.0.1:50082"}
@@ -28,22 +25,17 @@ def main(rounds: int, seconds: float, repository: Path) -> None:
     about the same machine.
     """
     need_h2load()
-    cpu: dict[tuple[str, Shape], list[float]] = {}
-    with contextlib.ExitStack() as stack:
-        running = {}
-        for option, address in ADDRESSES.items():
-            command = [sys.executable, "-m", "benchmarks.references.worker", address, option]
-            command += ["--repository", str(repository)]
-            running[option] = stack.enter_context(started(command, address))
-        turns = [(shape, option) for _ in range(rounds) for shape in SHAPES for option in running]
-        for shape, option in track(turns, "measuring", console=Console(stderr=True)):
-            measured = run(running[option], ADDRESSES[option], shape, seconds, PREDICT)
-            cpu.setdefault((option, shape), []).append(measured.cpu)
+    worker = [sys.executable, "-m", "benchmarks.references.worker"]
+    servers = {
+        option: (address, [*worker, address, option, "--repository", str(repository)])
+        for option, address in ADDRESSES.items()
+    }
+    found = measure(servers, SHAPES, rounds, seconds)
     table = Table("in flight", "CPU us a call", "without metrics", "share of the metrics")
     for column in table.columns[1:]:
         column.justify = "right"
     for shape in SHAPES:
-        counting, without = (cpu[option, shape] for option in ADDRESSES)
+        counting, without = ([one.cpu for one in found[option, shape]] for option in ADDRESSES)
         shares = [1 - less / more for more, less in zip(counting, without, strict=True)]
         table.add_row(
             str(shape),

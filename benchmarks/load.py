@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -21,10 +21,13 @@ from pathlib import Path
 import click
 import grpc
 import numpy as np
+from rich.console import Console
+from rich.progress import track
 
 from exporter import graph, publishing
 from exporter.network import Layer, Network
 from mlpserve.v1.classifier_pb2 import PredictRequest
+from server.rpc.endpoint import PREDICT
 
 SERVER_CORE, CLIENT_CORE = 0, 1
 START_SECONDS = 30.0
@@ -163,6 +166,30 @@ def run(
         p99=float(np.percentile(latencies, 99)),
         cpu=cpu / len(latencies) * 1e6,
     )
+
+
+def measure(
+    servers: Mapping[str, tuple[str, Sequence[str]]],
+    shapes: Sequence[Shape],
+    rounds: int,
+    seconds: float,
+) -> dict[tuple[str, Shape], list[Measured]]:
+    """Load servers in turns with calls of Predict; returns what each round brought.
+
+    `servers` are their addresses and command lines, by their names.
+    """
+    found: dict[tuple[str, Shape], list[Measured]] = {}
+    with contextlib.ExitStack() as stack:
+        running = {
+            name: (stack.enter_context(started(command, address)), address)
+            for name, (address, command) in servers.items()
+        }
+        turns = [(name, shape) for _ in range(rounds) for shape in shapes for name in running]
+        for name, shape in track(turns, "measuring", console=Console(stderr=True)):
+            process, address = running[name]
+            measured = run(process, address, shape, seconds, PREDICT)
+            found.setdefault((name, shape), []).append(measured)
+    return found
 
 
 def cpu_seconds(pid: int) -> float:

@@ -1,25 +1,13 @@
 """Prints what batch scheduling brings: the server with it beside one without, in one run."""
 
-import contextlib
 from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 from benchmarks.call_cost import SHAPES
-from benchmarks.load import (
-    Measured,
-    Shape,
-    median,
-    need_h2load,
-    repository_option,
-    run,
-    server_command,
-    started,
-)
-from server.rpc.endpoint import PREDICT
+from benchmarks.load import measure, median, need_h2load, repository_option, server_command
 
 ADDRESSES = {"batch": "127.0.0.1:50083", "normal": "127.0.0.1:50084"}
 
@@ -31,17 +19,12 @@ ADDRESSES = {"batch": "127.0.0.1:50083", "normal": "127.0.0.1:50084"}
 def main(rounds: int, seconds: float, repository: Path) -> None:
     """Load both servers in turns, each pinned to one core, the load generator to another."""
     need_h2load()
-    found: dict[tuple[str, Shape], list[Measured]] = {}
-    with contextlib.ExitStack() as stack:
-        running = {}
-        for policy, address in ADDRESSES.items():
-            models = ("--repository", str(repository))
-            command = server_command(address, *models, "--scheduling", policy)
-            running[policy] = stack.enter_context(started(command, address))
-        turns = [(shape, policy) for _ in range(rounds) for shape in SHAPES for policy in running]
-        for shape, policy in track(turns, "measuring", console=Console(stderr=True)):
-            measured = run(running[policy], ADDRESSES[policy], shape, seconds, PREDICT)
-            found.setdefault((policy, shape), []).append(measured)
+    models = ("--repository", str(repository))
+    servers = {
+        policy: (address, server_command(address, *models, "--scheduling", policy))
+        for policy, address in ADDRESSES.items()
+    }
+    found = measure(servers, SHAPES, rounds, seconds)
     table = Table("in flight", "calls/s", "normal", "p50 us", "normal", "p99 us", "normal", "more")
     for column in table.columns[1:]:
         column.justify = "right"
