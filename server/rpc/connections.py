@@ -24,7 +24,7 @@ NOBODY_ELSE = 0o117
 """The mask that leaves a socket to its owner and its group, 0660."""
 
 GREETING_SECONDS = 0.1
-"""What a connection may take from being accepted to being greeted."""
+"""What a connection may take from being accepted to being greeted, of which gRPC says nothing."""
 
 _LARGEST_INTEGER = 2**31 - 1
 
@@ -125,24 +125,23 @@ def stop_listening() -> None:
     files = [int(file.name) for file in Path("/dev/fd").iterdir()]
     with contextlib.ExitStack() as stack:
         pollers = [stack.enter_context(poller) for poller in _pollers(files)]
-        for file in files:
-            with contextlib.suppress(OSError):
-                # Of this process, which listens for nothing else. The file stays gRPC's.
-                if _is_listening(file):
-                    # Nobody need be told, who would log it as an error.
-                    for poller in pollers:
-                        with contextlib.suppress(OSError):
-                            poller.unregister(file)
-                    with socket.socket(fileno=os.dup(file)) as opened:
-                        opened.shutdown(socket.SHUT_RD)
+        for file, opened in _listening(files):
+            # Nobody need be told, who would log it as an error.
+            for poller in pollers:
+                with contextlib.suppress(OSError):
+                    poller.unregister(file)
+            opened.shutdown(socket.SHUT_RD)
     time.sleep(GREETING_SECONDS)
 
 
-def _is_listening(file: int) -> bool:
-    if not stat.S_ISSOCK(os.fstat(file).st_mode):
-        return False
-    with socket.socket(fileno=os.dup(file)) as opened:
-        return bool(opened.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+def _listening(files: list[int]) -> Iterator[tuple[int, socket.socket]]:
+    """Yield the sockets that listen, which are gRPC's: a worker listens for nothing else."""
+    for file in files:
+        with contextlib.suppress(OSError):
+            if stat.S_ISSOCK(os.fstat(file).st_mode):
+                with socket.socket(fileno=os.dup(file)) as opened:
+                    if opened.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                        yield file, opened
 
 
 def _pollers(files: list[int]) -> "Iterator[select.epoll]":
