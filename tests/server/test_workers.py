@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -73,7 +72,6 @@ def test_every_worker_gets_traffic(pair: ServerProcess) -> None:
     assert sum(counts.values()) == before + 60
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the policies are Linux's")
 @pytest.mark.parametrize("policy", ["batch", "normal"])
 def test_workers_are_scheduled_as_is_set(repository: Path, policy: str) -> None:
     wanted = {"batch": os.SCHED_BATCH, "normal": os.SCHED_OTHER}[policy]
