@@ -1,5 +1,9 @@
-"""Prints what batch scheduling brings: the server with it beside one without, in one run."""
+"""Prints what batch scheduling brings and costs: the server with it beside one without."""
 
+import contextlib
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -7,28 +11,41 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.call_cost import SHAPES
-from benchmarks.load import measure, median, need_h2load, repository_option, server_command
+from benchmarks.load import (
+    SERVER_CORE,
+    Measured,
+    Shape,
+    measure,
+    median,
+    need_h2load,
+    pinned,
+    repository_option,
+    server_command,
+)
 
 ADDRESSES = {"batch": "127.0.0.1:50083", "normal": "127.0.0.1:50084"}
+ALONE = Shape(1, 1)
 
 
-@click.command()
-@click.option("--rounds", default=5, show_default=True, type=click.IntRange(min=1))
-@click.option("--seconds", default=2.0, show_default=True, help="Of each load.")
-@repository_option
-def main(rounds: int, seconds: float, repository: Path) -> None:
-    """Load both servers in turns, each pinned to one core, the load generator to another."""
-    need_h2load()
-    models = ("--repository", str(repository))
-    servers = {
-        policy: (address, server_command(address, *models, "--scheduling", policy))
-        for policy, address in ADDRESSES.items()
-    }
-    found = measure(servers, SHAPES, rounds, seconds)
-    table = Table("in flight", "calls/s", "normal", "p50 us", "normal", "p99 us", "normal", "more")
+@contextlib.contextmanager
+def neighbour() -> Iterator[None]:
+    """Run another program on the server's core, one that never rests."""
+    command = [*pinned(SERVER_CORE), sys.executable, "-c", "while True: pass"]
+    with subprocess.Popen(command) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
+
+
+def print_table(
+    first: str, loads: Mapping[str, Shape], found: Mapping[tuple[str, Shape], Sequence[Measured]]
+) -> None:
+    """Print both servers side by side."""
+    table = Table(first, "calls/s", "normal", "p50 us", "normal", "p99 us", "normal", "more calls")
     for column in table.columns[1:]:
         column.justify = "right"
-    for shape in SHAPES:
+    for name, shape in loads.items():
         batch, normal = (median(found[policy, shape]) for policy in ADDRESSES)
         pairs = (
             (batch.calls_per_second, normal.calls_per_second),
@@ -37,8 +54,30 @@ def main(rounds: int, seconds: float, repository: Path) -> None:
         )
         more = batch.calls_per_second / normal.calls_per_second - 1
         figures = (f"{figure:,.0f}" for pair in pairs for figure in pair)
-        table.add_row(str(shape), *figures, f"{more:.0%}")
+        table.add_row(name, *figures, f"{more:.0%}")
     Console().print(table)
+
+
+@click.command()
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(min=1))
+@click.option("--seconds", default=2.0, show_default=True, help="Of each load.")
+@repository_option
+def main(rounds: int, seconds: float, repository: Path) -> None:
+    """Load both servers in turns, each pinned to one core, the load generator to another.
+
+    Then once more with calls one by one, while another program computes on the servers' core.
+    """
+    need_h2load()
+    models = ("--repository", str(repository))
+    servers = {
+        policy: (address, server_command(address, *models, "--scheduling", policy))
+        for policy, address in ADDRESSES.items()
+    }
+    found = measure(servers, SHAPES, rounds, seconds)
+    with neighbour():
+        beside = measure(servers, [ALONE], rounds, seconds)
+    print_table("in flight", {str(shape): shape for shape in SHAPES}, found)
+    print_table("in flight", {f"{ALONE}, beside another program": ALONE}, beside)
 
 
 if __name__ == "__main__":

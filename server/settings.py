@@ -214,10 +214,11 @@ class Settings:
         4, "Threads for calls that are not on the lane.", click.IntRange(min=1), group=RUNNING
     )
     scheduling: str = _option(
-        "batch",
-        "batch: threads of a worker finish what they do before others of it go on, where Linux can "
-        "be told so, which answers more calls on a core. normal: the system's default.",
-        click.Choice(["batch", "normal"]),
+        "normal",
+        "normal: the system's default. batch: threads of a worker interrupt no other, where Linux "
+        "can be told so. Fast models answer more calls on a core that is theirs alone; beside "
+        "another program or a slow model each call waits milliseconds for its turn.",
+        click.Choice(["normal", "batch"]),
         group=RUNNING,
     )
     workers: int = _option(

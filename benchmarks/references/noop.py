@@ -44,11 +44,13 @@ def answer_all(calls: Sequence[lane.Call]) -> None:
 @click.command()
 @click.argument("address")
 @click.option("--lane", "on_lane", is_flag=True, help="On the lane, not on grpcio's thread pool.")
-def main(address: str, on_lane: bool) -> None:
+@click.option("--scheduling", "policy", default="normal", help="As the server's own option.")
+def main(address: str, on_lane: bool, policy: str) -> None:
     """Answer every Predict at ADDRESS (HOST:PORT) with the same bytes, until told to stop."""
     settings = Settings()
     configure_logs("warning", "auto")
-    scheduling.set_batch()
+    if policy == "batch":
+        scheduling.set_batch()
     limit = settings.max_message_bytes
     server = grpc.server(
         futures.ThreadPoolExecutor(settings.threads),

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from server import calls, observed, scheduling, series
+from server import calls, observed, series
 from server.app import Server
 from server.logs import configure_logs
 from server.settings import Settings
@@ -35,7 +35,6 @@ def stop_counting() -> None:
 def main(address: str, repository: Path, counting: bool) -> None:
     """Serve the models of a repository at ADDRESS (HOST:PORT) until told to stop."""
     configure_logs("warning", "auto")
-    scheduling.set_batch()
     if not counting:
         stop_counting()
     server = Server(Settings(grpc_address=address, repository=repository, watch="off"))

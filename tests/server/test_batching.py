@@ -163,8 +163,12 @@ def test_a_slow_run_stalls_nobody_else(models: Path) -> None:
     def end(name: str) -> None:
         ended.append(name)
 
-    with start_server(models) as server, grpc.insecure_channel(server.grpc_address) as channel:
-        slow = PredictRequest(model="wide", pixels_u8=bytes(784 * 4096)).SerializeToString()
+    images = 8192
+    with (
+        start_server(models, "--max-batch-size", str(images)) as server,
+        grpc.insecure_channel(server.grpc_address) as channel,
+    ):
+        slow = PredictRequest(model="wide", pixels_u8=bytes(784 * images)).SerializeToString()
         futures = [predict_method(channel).future(slow, timeout=120) for _ in range(2)]
         for future in futures:
             future.add_done_callback(lambda _: end("slow"))
@@ -174,7 +178,7 @@ def test_a_slow_run_stalls_nobody_else(models: Path) -> None:
             assert predict(channel, quick).model == "digits"
             assert check_health(channel)
         end("quick")
-        assert [len(future.result().labels) for future in futures] == [4096, 4096]
+        assert [len(future.result().labels) for future in futures] == [images, images]
     assert ended[0] == "quick"
 
 
