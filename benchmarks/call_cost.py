@@ -20,11 +20,11 @@ SHAPES = (
 )
 
 
-def commands(repository: Path, policy: str) -> Mapping[str, tuple[str, list[str]]]:
+def commands(repository: Path) -> Mapping[str, tuple[str, list[str]]]:
     """Return each server's address and command line."""
-    noop = [sys.executable, "-m", "benchmarks.references.noop", "--scheduling", policy]
+    noop = [sys.executable, "-m", "benchmarks.references.noop"]
     addresses = [f"127.0.0.1:{50061 + number}" for number in range(4)]
-    models = ("--repository", str(repository), "--scheduling", policy)
+    models = ("--repository", str(repository))
     return {
         "server": (addresses[0], server_command(addresses[0], *models)),
         "no-op, lane": (addresses[1], [*noop, addresses[1], "--lane"]),
@@ -38,30 +38,20 @@ def commands(repository: Path, policy: str) -> Mapping[str, tuple[str, list[str]
 @click.option("--seconds", default=3.0, show_default=True, help="Of each load.")
 @repository_option
 @click.option(
-    "--scheduling",
-    "policy",
-    default="normal",
-    show_default=True,
-    type=click.Choice(["normal", "batch"]),
-    help="Of all servers.",
-)
-@click.option(
     "--shape",
     "shapes",
     multiple=True,
     type=click.Choice(list(map(str, SHAPES))),
     help="Only this load; may be repeated.",
 )
-def main(
-    rounds: int, seconds: float, repository: Path, policy: str, shapes: tuple[str, ...]
-) -> None:
+def main(rounds: int, seconds: float, repository: Path, shapes: tuple[str, ...]) -> None:
     """Measure servers in turns, each pinned to one core, the load generator to another.
 
     CPU is the server's, user and system, per call. The figures are medians of the rounds.
     """
     need_h2load()
     loads = [shape for shape in SHAPES if not shapes or str(shape) in shapes]
-    servers = commands(repository, policy)
+    servers = commands(repository)
     found = measure(servers, loads, rounds, seconds)
     table = Table("in flight", "server", "calls/s", "p50 us", "p99 us", "CPU us a call")
     for column in table.columns[2:]:

@@ -23,7 +23,7 @@ from benchmarks.load import (
     server_command,
 )
 
-ADDRESSES = {"batch": "127.0.0.1:50083", "normal": "127.0.0.1:50084"}
+ADDRESSES = {"auto": "127.0.0.1:50083", "normal": "127.0.0.1:50084"}
 ALONE = Shape(1, 1)
 
 
@@ -46,13 +46,13 @@ def print_table(
     for column in table.columns[1:]:
         column.justify = "right"
     for name, shape in loads.items():
-        batch, normal = (median(found[policy, shape]) for policy in ADDRESSES)
+        auto, normal = (median(found[policy, shape]) for policy in ADDRESSES)
         pairs = (
-            (batch.calls_per_second, normal.calls_per_second),
-            (batch.p50, normal.p50),
-            (batch.p99, normal.p99),
+            (auto.calls_per_second, normal.calls_per_second),
+            (auto.p50, normal.p50),
+            (auto.p99, normal.p99),
         )
-        more = batch.calls_per_second / normal.calls_per_second - 1
+        more = auto.calls_per_second / normal.calls_per_second - 1
         figures = (f"{figure:,.0f}" for pair in pairs for figure in pair)
         table.add_row(name, *figures, f"{more:.0%}")
     Console().print(table)

@@ -214,11 +214,10 @@ class Settings:
         4, "Threads for calls that are not on the lane.", click.IntRange(min=1), group=RUNNING
     )
     scheduling: str = _option(
-        "normal",
-        "normal: the system's default. batch: threads of a worker interrupt no other, where Linux "
-        "can be told so. Fast models answer more calls on a core that is theirs alone; beside "
-        "another program or a slow model each call waits milliseconds for its turn.",
-        click.Choice(["normal", "batch"]),
+        "auto",
+        "auto: while the lane's calls keep a core busy, a worker's threads interrupt no other "
+        "(batch scheduling, on Linux), which answers up to a third more. normal: never.",
+        click.Choice(["auto", "normal"]),
         group=RUNNING,
     )
     workers: int = _option(

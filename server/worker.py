@@ -8,7 +8,7 @@ import socket
 import sys
 import threading
 
-from server import metrics, scheduling
+from server import metrics
 from server.app import Server
 from server.errors import StartupError
 from server.flags import restore
@@ -28,8 +28,6 @@ def main() -> None:
     _die_with(first["parent"])
     settings = restore(first["settings"])
     configure_logs(settings.log_level, settings.log_format, worker=first["worker"])
-    if settings.scheduling == "batch":
-        scheduling.set_batch()
     try:
         server = Server(settings)
         server.start()

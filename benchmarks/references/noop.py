@@ -7,10 +7,11 @@ import click
 import grpc
 
 from mlpserve.v1 import classifier_pb2
-from server import memory, scheduling
+from server import memory
 from server.logs import configure_logs
 from server.rpc import classifier, lane
 from server.rpc.recording import Recording
+from server.scheduling import Scheduling
 from server.settings import Settings
 
 PREDICT = f"/{classifier.SERVICE}/Predict"
@@ -44,13 +45,10 @@ def answer_all(calls: Sequence[lane.Call]) -> None:
 @click.command()
 @click.argument("address")
 @click.option("--lane", "on_lane", is_flag=True, help="On the lane, not on grpcio's thread pool.")
-@click.option("--scheduling", "policy", default="normal", help="As the server's own option.")
-def main(address: str, on_lane: bool, policy: str) -> None:
+def main(address: str, on_lane: bool) -> None:
     """Answer every Predict at ADDRESS (HOST:PORT) with the same bytes, until told to stop."""
     settings = Settings()
     configure_logs("warning", "auto")
-    if policy == "batch":
-        scheduling.set_batch()
     limit = settings.max_message_bytes
     server = grpc.server(
         futures.ThreadPoolExecutor(settings.threads),
@@ -72,6 +70,7 @@ def main(address: str, on_lane: bool, policy: str) -> None:
         hot = lane.Lane(server, {PREDICT: method}, answer_all, limits)
         server.start()
         hot.start()
+        Scheduling(hot).start()
     else:
         handler: grpc.RpcMethodHandler[bytes, bytes]
         handler = grpc.unary_unary_rpc_method_handler(lambda _message, _context: RESPONSE)

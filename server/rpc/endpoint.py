@@ -28,6 +28,7 @@ from server.rpc import (
 from server.rpc.instrumentation import Instrumentation, Method
 from server.rpc.pools import Pool
 from server.rpc.recording import make_recording
+from server.scheduling import Scheduling
 from server.settings import Settings
 from server.tokens import Tokens
 
@@ -75,6 +76,7 @@ class Endpoint:
             names = (*services, health.NAME, reflection.SERVICE_NAME)
             reflection.enable_server_reflection(names, self._server)
         self._address = settings.grpc_address
+        self._scheduling = settings.scheduling
 
     def _make_lane(self, settings: Settings) -> lane.Lane | None:
         if settings.lane == "off":
@@ -129,6 +131,8 @@ class Endpoint:
         self._server.start()
         if self._lane is not None:
             self._lane.start()
+            if self._scheduling == "auto":
+                Scheduling(self._lane).start()
 
     def set_ready(self, ready: bool) -> None:
         """Tell probes and balancers whether to send calls here."""

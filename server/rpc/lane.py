@@ -214,9 +214,12 @@ class Call:
 class Lane:
     """Takes the calls of some methods off a server and brings those that meet to `take`.
 
-    All but `start` and `join` happens on the lane's thread, which ends when the server has been
-    stopped and each call has its answer.
+    All but `start`, `join` and `thread_id` happens on the lane's thread, which ends when the server
+    has been stopped and each call has its answer.
     """
+
+    most_in_progress = 0
+    """The most calls that were in progress at once since somebody has set it to 0."""
 
     def __init__(
         self,
@@ -265,6 +268,12 @@ class Lane:
             for _ in range(ARMED):
                 self._arm(path)
         self._thread.start()
+
+    @property
+    def thread_id(self) -> int:
+        """The system's number of the lane's thread, which must have been started."""
+        assert self._thread.native_id is not None
+        return self._thread.native_id
 
     def join(self) -> None:
         """Wait until every call has ended; the server must have been stopped."""
@@ -381,6 +390,8 @@ class Lane:
 
     def _take_arrived(self) -> None:
         calls, self._arrived, self._arrived_bytes, self._events = self._arrived, [], 0, 0
+        if self._in_progress > self.most_in_progress:
+            self.most_in_progress = self._in_progress
         try:
             self._take(calls)
         except Exception as error:

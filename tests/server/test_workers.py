@@ -72,22 +72,6 @@ def test_every_worker_gets_traffic(pair: ServerProcess) -> None:
     assert sum(counts.values()) == before + 60
 
 
-@pytest.mark.parametrize("policy", ["batch", "normal"])
-def test_workers_are_scheduled_as_is_set(repository: Path, policy: str) -> None:
-    wanted = {"batch": os.SCHED_BATCH, "normal": os.SCHED_OTHER}[policy]
-    with start_server(repository, "--workers", "1", "--scheduling", policy) as server:
-        with grpc.insecure_channel(server.grpc_address) as channel:
-            predict(channel, IMAGE)
-        (worker,) = server.workers
-        found = {os.sched_getscheduler(worker)}
-        for thread in Path(f"/proc/{worker}/task").iterdir():
-            # They come and go.
-            with contextlib.suppress(ProcessLookupError, FileNotFoundError):
-                if (thread / "comm").read_text().strip() == "event_engine":
-                    found.add(os.sched_getscheduler(int(thread.name)))
-        assert found == {wanted}
-
-
 def test_the_parent_holds_neither_the_model_nor_grpc(pair: ServerProcess) -> None:
     def has(pid: int) -> set[str]:
         maps = Path(f"/proc/{pid}/maps").read_text()
