@@ -216,7 +216,7 @@ class Settings:
     scheduling: str = _option(
         "auto",
         "auto: while the lane's calls keep a core busy, a worker's threads interrupt no other "
-        "(batch scheduling, on Linux), which answers up to a third more. normal: never.",
+        "(batch scheduling, on Linux), which answers up to a quarter more. normal: never.",
         click.Choice(["auto", "normal"]),
         group=RUNNING,
     )

@@ -3,8 +3,7 @@
 import contextlib
 import os
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
@@ -13,6 +12,7 @@ import pytest
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from tests.server.calls import predict, predict_method
 from tests.server.scrape import by_worker, value
+from tests.server.waiting import wait_for
 from tests.server_process import ServerProcess, start_server
 
 DEAR = PredictRequest(model="digits", pixels_u8=bytes(784 * 1000)).SerializeToString()
@@ -59,21 +59,14 @@ def called(server: ServerProcess, message: bytes, in_flight: int) -> Iterator[No
                 caller.join()
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 def test_busy_threads_interrupt_no_other(models: Path) -> None:
     if len(os.sched_getaffinity(0)) < 2:
         pytest.skip("callers need a core beside the server's")
     with start_server(models, "--max-batch-size", "1000") as server:
         assert policies(server) == {os.SCHED_OTHER}
         with called(server, DEAR, in_flight=4):
-            wait_until(lambda: policies(server) == {os.SCHED_BATCH})
-        wait_until(lambda: policies(server) == {os.SCHED_OTHER})
+            wait_for(lambda: policies(server) == {os.SCHED_BATCH})
+        wait_for(lambda: policies(server) == {os.SCHED_OTHER})
 
 
 def test_a_slow_run_makes_nobody_wait(models: Path) -> None:

@@ -6,8 +6,6 @@ import signal
 import socket
 import subprocess
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import grpc
@@ -22,6 +20,7 @@ from server.workers.ports import claim
 from tests.server.callers import load
 from tests.server.calls import predict
 from tests.server.scrape import by_worker, value
+from tests.server.waiting import wait_for
 from tests.server_process import (
     ROOT,
     ServerProcess,
@@ -33,13 +32,6 @@ from tests.server_process import (
 
 IMAGE = PredictRequest(pixels_u8=bytes(784))
 STARTED = {"name": "grpc_server_started_total", "grpc_method": "Predict"}
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def restarts(server: ServerProcess, reason: str) -> float:
@@ -166,7 +158,7 @@ def test_a_killed_worker_costs_no_client_a_call(
         os.kill(killed, signal.SIGKILL)
         for load_ in (steady, changing):
             load_.go_on(50)
-        wait_until(lambda: restarts(pair, "killed") == before + 1 and are_ready(pair, 2))
+        wait_for(lambda: restarts(pair, "killed") == before + 1 and are_ready(pair, 2))
         for load_ in (steady, changing):
             load_.go_on(50)
         assert other in pair.workers
@@ -207,9 +199,9 @@ def test_calls_on_other_workers_do_not_notice(pair: ServerProcess) -> None:
         for thread in threads:
             thread.start()
         os.kill(pair.workers[0], signal.SIGKILL)
-        wait_until(lambda: restarts(pair, "killed") == killed + 1)
+        wait_for(lambda: restarts(pair, "killed") == killed + 1)
         there = list(answered)
-        wait_until(
+        wait_for(
             lambda: all(
                 b or n > before for b, n, before in zip(broken, answered, there, strict=True)
             )
@@ -222,7 +214,7 @@ def test_calls_on_other_workers_do_not_notice(pair: ServerProcess) -> None:
     assert len(lost) <= 1
     assert not lost & kept
     assert {code for codes in broken for code in codes} <= {grpc.StatusCode.UNAVAILABLE}
-    wait_until(lambda: are_ready(pair, 2))
+    wait_for(lambda: are_ready(pair, 2))
 
 
 def test_a_worker_that_hangs_is_replaced(pair: ServerProcess) -> None:
@@ -233,7 +225,7 @@ def test_a_worker_that_hangs_is_replaced(pair: ServerProcess) -> None:
     (there,) = (worker for worker, answered in answers.items() if answered)
     assert set(by_worker(pair, "process_resident_memory_bytes")) == {"parent", there}
     assert httpx.get(f"http://{pair.http_address}/readyz").status_code == 200
-    wait_until(lambda: restarts(pair, "hung") == before + 1 and are_ready(pair, 2))
+    wait_for(lambda: restarts(pair, "hung") == before + 1 and are_ready(pair, 2))
     assert not is_alive(hung)
     assert by_worker(pair, "mlpserve_worker_answered") == {"0": 1, "1": 1}
 
@@ -245,12 +237,12 @@ def test_a_worker_that_can_not_start_again_is_tried_until_it_can(
     (own_repository / "digits").rename(tmp_path / "away")
     try:
         os.kill(pair.workers[0], signal.SIGKILL)
-        wait_until(lambda: restarts(pair, "failed") >= before + 2)
+        wait_for(lambda: restarts(pair, "failed") >= before + 2)
         assert are_ready(pair, 1)
         assert httpx.get(f"http://{pair.http_address}/readyz").status_code == 200
     finally:
         (tmp_path / "away").rename(own_repository / "digits")
-    wait_until(lambda: are_ready(pair, 2))
+    wait_for(lambda: are_ready(pair, 2))
     ended = [line for line in pair.log[seen:] if line["event"] == "worker ended"]
     assert [line["reason"] for line in ended[:3]] == ["killed", "failed", "failed"]
     assert "holds no model" in ended[1]["error"]
@@ -277,7 +269,7 @@ def test_workers_die_with_their_parent(repository: Path) -> None:
         assert len(pids) == 2
         server.process.kill()
         assert server.process.wait(30) == -signal.SIGKILL
-        wait_until(lambda: not any(map(is_alive, pids)))
+        wait_for(lambda: not any(map(is_alive, pids)))
 
 
 @pytest.mark.parametrize(
@@ -294,9 +286,9 @@ def test_workers_that_still_start_end_with_their_parent(
     (tmp_path / "sitecustomize.py").write_text(slow)
     arguments = command("--repository", str(repository), "--workers", "2")
     with subprocess.Popen(arguments, cwd=ROOT, env=environment(PYTHONPATH=str(tmp_path))) as parent:
-        wait_until(mark.exists)
+        wait_for(mark.exists)
         pids = ServerProcess(parent).workers
         parent.send_signal(number)
         assert parent.wait(60) == exit_code
     assert pids
-    wait_until(lambda: not any(map(is_alive, pids)))
+    wait_for(lambda: not any(map(is_alive, pids)))

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    """Return once it is so, within half a minute."""
-    end = time.monotonic() + 30
+    """Return once it is so, within a minute."""
+    end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end, "it did not become so"
         time.sleep(0.01)
