@@ -18,6 +18,7 @@ from mlpserve import __version__
 from mlpserve.client import DEFAULT_ADDRESS, Client
 from mlpserve.drawing import draw
 from mlpserve.errors import MlpserveError, Unavailable
+from mlpserve.options import with_client
 from mlpserve.pictures import MNIST_SIDE, Invert, PictureError, read_picture
 from mlpserve.prediction import Prediction
 from mlpserve.top import top
@@ -45,9 +46,6 @@ mlpserve.add_command(top)
 
 @mlpserve.command()
 @click.argument("pictures", metavar="IMAGE...", nargs=-1, required=True)
-@click.option(
-    "--address", default=DEFAULT_ADDRESS, show_default=True, help="The server, HOST:PORT."
-)
 @click.option("--model", default="", help="The model's name. Default: the server's.")
 @click.option(
     "--version",
@@ -74,16 +72,11 @@ mlpserve.add_command(top)
     show_default=True,
     help="Rows and columns of the model's images.",
 )
-@click.option(
-    "--timeout-seconds",
-    type=click.FloatRange(min=0, min_open=True),
-    default=10.0,
-    show_default=True,
-    help="How long one call may take.",
-)
+@with_client
 def predict(
+    client: Client,
+    *,
     pictures: tuple[str, ...],
-    address: str,
     model: str,
     version: int,
     hidden: bool,
@@ -91,7 +84,6 @@ def predict(
     as_json: bool,
     invert: str,
     side: int,
-    timeout_seconds: float,
 ) -> None:
     """Print what each IMAGE shows, how bright that answer is, and what the network saw.
 
@@ -103,25 +95,24 @@ def predict(
         sys.stdout.reconfigure(errors="backslashreplace")
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
     failed = False
-    with _connect(address, timeout_seconds) as client:
-        for names in _chunks(pictures):
-            chunk = list(_read_all(names, Invert(invert), side))
-            failed |= len(chunk) < len(names)
-            if not chunk:
-                continue
-            prediction = _ask(
-                client,
-                chunk,
-                model=model,
-                version=version,
-                hidden_activations=hidden,
-                canonicalize=canonicalize,
-            )
-            for index, picture in enumerate(chunk):
-                if as_json:
-                    click.echo(json.dumps(_describe(picture, prediction, index)))
-                else:
-                    _show(picture, prediction, index, console)
+    for names in _chunks(pictures):
+        chunk = list(_read_all(names, Invert(invert), side))
+        failed |= len(chunk) < len(names)
+        if not chunk:
+            continue
+        prediction = _ask(
+            client,
+            chunk,
+            model=model,
+            version=version,
+            hidden_activations=hidden,
+            canonicalize=canonicalize,
+        )
+        for index, picture in enumerate(chunk):
+            if as_json:
+                click.echo(json.dumps(_describe(picture, prediction, index)))
+            else:
+                _show(picture, prediction, index, console)
     if failed:
         sys.exit(1)
 
@@ -152,20 +143,13 @@ def _read(name: str, invert: Invert, side: int) -> npt.NDArray[np.float32]:
         raise PictureError((error.strerror or str(error)).lower()) from error
 
 
-def _connect(address: str, timeout_seconds: float) -> Client:
-    try:
-        return Client(address, timeout_seconds=timeout_seconds)
-    except ValueError as error:
-        raise click.ClickException(str(error)) from error
-
-
 def _ask(client: Client, pictures: Sequence[Picture], **options: Any) -> Prediction:
     try:
         return client.predict(np.stack([picture.image for picture in pictures]), **options)
     except Unavailable as error:
         raise click.ClickException(
             f"{error}. Is a server running there? `make run` in mlpserve's repository starts one "
-            f"at {DEFAULT_ADDRESS}; --address names another"
+            f"at {DEFAULT_ADDRESS}; --address names another, --tls or --ca one that speaks TLS"
         ) from error
     except (MlpserveError, ValueError) as error:
         raise click.ClickException(str(error)) from error

@@ -1,0 +1,78 @@
+"""The options with which a command reaches its server."""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mlpserve.client import DEFAULT_ADDRESS, Client
+from mlpserve.connection import Tls, is_local
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+_OPTIONS = (
+    click.option(
+        "--address", default=DEFAULT_ADDRESS, show_default=True, help="The server, HOST:PORT."
+    ),
+    click.option(
+        "--timeout-seconds",
+        type=click.FloatRange(min=0, min_open=True),
+        default=10.0,
+        show_default=True,
+        help="How long one call may take.",
+    ),
+    click.option("--tls", is_flag=True, help="Speak TLS; the authorities are those gRPC knows."),
+    click.option("--ca", type=_FILE, help="Speak TLS; a PEM file of the authorities to trust."),
+    click.option("--certificate", type=_FILE, help="A PEM file to show a server that asks for it."),
+    click.option("--key", type=_FILE, help="The PEM file of the certificate's key."),
+    click.option("--token-file", type=_FILE, help="A file that holds nothing but your token."),
+)
+
+
+def with_client(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command these options, and call it with a client instead of their values."""
+
+    @functools.wraps(command)
+    def connected(
+        *,
+        address: str,
+        timeout_seconds: float,
+        tls: bool,
+        ca: Path | None,
+        certificate: Path | None,
+        key: Path | None,
+        token_file: Path | None,
+        **others: Any,
+    ) -> None:
+        if (certificate is None) != (key is None):
+            raise click.UsageError("--certificate and --key go together; give both or neither")
+        is_safe = tls or ca is not None or certificate is not None
+        token = None if token_file is None else _read_token(token_file)
+        if token is not None and not is_safe and not is_local(address):
+            raise click.UsageError(
+                f"the token would travel to {address} readably; give --tls or --ca"
+            )
+        try:
+            client = Client(
+                address,
+                timeout_seconds=timeout_seconds,
+                tls=Tls(ca, certificate, key) if is_safe else None,
+                token=token,
+            )
+        except (ValueError, OSError) as error:
+            raise click.ClickException(str(error)) from error
+        with client:
+            command(client, **others)
+
+    for option in reversed(_OPTIONS):
+        option(connected)
+    return connected
+
+
+def _read_token(file: Path) -> str:
+    try:
+        return file.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.ClickException(f"the token can't be read: {error}") from error

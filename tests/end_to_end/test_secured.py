@@ -1,0 +1,128 @@
+"""The command reaches a server that speaks TLS and wants to know who calls."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from exporter.mnist import Labels
+from exporter.network import Batch
+from tests.server import certificate
+from tests.server.certificate import Certificate
+from tests.server_process import ROOT, ServerProcess, start_server
+
+TOKEN = "0123456789abcdef0123456789abcdef"
+
+
+@dataclass(frozen=True, slots=True)
+class Secured:
+    """A server, and the files with which it can be reached."""
+
+    server: ServerProcess
+    authority: Certificate
+    caller: Certificate
+    token: Path
+    seven: Path
+
+    def predict(self, *options: str | Path) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "mlpserve", "predict", str(self.seven), "--json"]
+        command += ["--address", self.server.grpc_address]
+        return subprocess.run(
+            [*command, *options],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    @property
+    def trust(self) -> list[str | Path]:
+        return ["--ca", self.authority.certificate_file]
+
+    @property
+    def identity(self) -> list[str | Path]:
+        return ["--certificate", self.caller.certificate_file, "--key", self.caller.key_file]
+
+
+@pytest.fixture(scope="module")
+def secured(
+    repository: Path, digits: tuple[Batch, Labels], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Secured]:
+    folder = tmp_path_factory.mktemp("secured")
+    authority = certificate.make(folder, "authority")
+    its = certificate.sign(authority, folder, "server")
+    caller = certificate.sign(authority, folder, "caller")
+    tokens, token, seven = folder / "tokens", folder / "token", folder / "seven.png"
+    tokens.write_text(f"caller: {TOKEN}\n")
+    tokens.chmod(0o600)
+    token.write_text(f"{TOKEN}\n")
+    Image.fromarray(np.round(255 * digits[0][0].reshape(28, 28)).astype(np.uint8)).save(seven)
+    arguments = {
+        "--tls-certificate": its.certificate_file,
+        "--tls-key": its.key_file,
+        "--tls-client-ca": authority.certificate_file,
+        "--tokens-file": tokens,
+    }
+    flags = [str(part) for pair in arguments.items() for part in pair]
+    with start_server(repository, *flags) as server:
+        yield Secured(server, authority, caller, token, seven)
+
+
+def test_all_that_it_asks_for(secured: Secured) -> None:
+    ended = secured.predict(*secured.trust, *secured.identity, "--token-file", secured.token)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert json.loads(ended.stdout)["label"] == 7
+
+
+def test_no_token(secured: Secured) -> None:
+    ended = secured.predict(*secured.trust, *secured.identity)
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("Error: ")
+    assert "authorization" in line
+
+
+@pytest.mark.parametrize("missing", ["tls", "authority", "certificate"])
+def test_no_way_in(secured: Secured, missing: str) -> None:
+    options = {
+        "tls": [],
+        "authority": ["--tls", *secured.identity],
+        "certificate": secured.trust,
+    }[missing]
+    ended = secured.predict(*options)
+    assert ended.returncode == 1
+    # Before it gRPC may say itself what it thinks of the certificate.
+    line = ended.stderr.splitlines()[-1]
+    assert line.startswith(f"Error: {secured.server.grpc_address} is unavailable")
+    assert "--ca" in line
+
+
+def test_a_token_stays_here_without_tls(secured: Secured) -> None:
+    ended = secured.predict("--token-file", secured.token, "--address", "classifier.example:1")
+    assert ended.returncode == 2
+    assert "readably; give --tls or --ca" in ended.stderr
+    assert TOKEN not in ended.stderr
+
+
+def test_half_a_certificate(secured: Secured) -> None:
+    ended = secured.predict("--certificate", secured.caller.certificate_file)
+    assert ended.returncode == 2
+    assert "--certificate and --key go together" in ended.stderr
+
+
+def test_a_file_that_holds_no_token(secured: Secured, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    for content in (b"", b"caller: " + TOKEN.encode(), b"\xff\xfe"):
+        file.write_bytes(content)
+        ended = secured.predict(*secured.trust, "--token-file", file)
+        assert ended.returncode == 1
+        (line,) = ended.stderr.splitlines()
+        assert line.startswith("Error: ")
+        assert "token" in line
+        assert TOKEN not in line
