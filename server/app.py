@@ -1,5 +1,7 @@
 """Puts the parts of a worker together: settings in, answered calls out."""
 
+from collections.abc import Callable
+
 import structlog
 
 from server import memory
@@ -17,10 +19,11 @@ log = structlog.get_logger()
 class Server:
     """What answers gRPC in one worker, from `start` to `stop`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, tell_others: Callable[[], None] = lambda: None) -> None:
+        """`tell_others` has the other workers reload, when a caller has asked this one to."""
         self.settings = settings
         self.default_model: str | None = None
-        self._reloads = Reloads()
+        self._reloads = Reloads(tell_others)
         policies = read_policies(
             settings.versions, settings.labels, settings.traffic, settings.shadow
         )

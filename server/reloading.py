@@ -34,7 +34,9 @@ class Outcome:
 class Reloads:
     """The parts of the server that can be read again, by any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell_others: Callable[[], None] = lambda: None) -> None:
+        """`tell_others` has the other workers read theirs again."""
+        self._tell_others = tell_others
         self._parts: dict[str, Callable[[], None]] = {}
         self._watched: list[Callable[[], None]] = []
         self._lock = threading.Lock()
@@ -67,6 +69,11 @@ class Reloads:
         with self._lock:
             parts = list(self._parts.items())
             return [Outcome(part, attempt(part, reload)) for part, reload in parts]
+
+    def run_everywhere(self) -> list[Outcome]:
+        """Have every worker read its parts again; returns how that went here."""
+        self._tell_others()
+        return self.run()
 
     def _watch(self) -> None:
         while not self._stop.wait(WATCH_SECONDS):

@@ -29,7 +29,7 @@ def main() -> None:
     settings = restore(first["settings"])
     configure_logs(settings.log_level, settings.log_format, worker=first["worker"])
     try:
-        server = Server(settings)
+        server = Server(settings, lambda: control.send(event="reloading"))
         server.start()
     except StartupError as error:
         control.send(event="failed", error=str(error))

@@ -13,7 +13,7 @@ def methods(reloads: Reloads) -> handlers.Handlers:
     def reload(_request: admin_pb2.ReloadRequest) -> admin_pb2.ReloadResponse:
         parts = [
             admin_pb2.ReloadedPart(name=outcome.part, error=outcome.error)
-            for outcome in reloads.run()
+            for outcome in reloads.run_everywhere()
         ]
         return admin_pb2.ReloadResponse(parts=parts)
 

@@ -112,11 +112,16 @@ class Supervisor:
             if number in STOP:
                 self._stops += 1
             elif number == signal.SIGHUP:
-                for worker in self._workers():
-                    worker.control.send(do="reload")
+                self._reload()
             elif number == signal.SIGUSR2 and self._is_serving:
                 log.info("rolling restart", workers=len(self._slots))
                 self._rolling = deque(self._slots)
+
+    def _reload(self, already: Worker | None = None) -> None:
+        """Have the workers read again what they have read, all but one that already does."""
+        for worker in self._workers():
+            if worker is not already:
+                worker.control.send(do="reload")
 
     def _start(self, slot: Slot) -> Worker | None:
         """Start a worker for a place; None when that has failed and is tried again later."""
@@ -144,6 +149,8 @@ class Supervisor:
             case "ready":
                 worker.ready_time = time.monotonic()
                 self._on_ready(worker, message["default_model"])
+            case "reloading":
+                self._reload(worker)
             case "failed":
                 worker.error = message["error"]
             case "metrics":

@@ -12,8 +12,10 @@ import grpc
 import httpx
 import pytest
 
+from benchmarks.reloads import publish
 from exporter.mnist import Labels
 from exporter.network import Batch
+from mlpserve.v1 import admin_pb2, admin_pb2_grpc
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.errors import StartupError
 from server.workers.ports import claim
@@ -95,6 +97,20 @@ def test_one_page_of_metrics_for_all(pair: ServerProcess) -> None:
 def test_reload_reaches_every_worker(pair: ServerProcess) -> None:
     pair.process.send_signal(signal.SIGHUP)
     assert {pair.wait_for("reloading")["worker"] for _ in range(2)} == {0, 1}
+
+
+def test_an_admin_call_reaches_every_worker(tmp_path: Path) -> None:
+    models, tokens = tmp_path / "models", tmp_path / "tokens"
+    publish(models, 1)
+    tokens.write_text("boss: 0123456789abcdef\n")
+    arguments = ("--workers", "2", "--watch", "off", "--admin-tokens-file", str(tokens))
+    with start_server(models, *arguments) as server:
+        publish(models, 2)
+        with grpc.insecure_channel(server.grpc_address) as channel:
+            stub = admin_pb2_grpc.AdminStub(channel)  # type: ignore[no-untyped-call]  # generated
+            who = [("authorization", "Bearer 0123456789abcdef")]
+            stub.Reload(admin_pb2.ReloadRequest(), metadata=who, timeout=30)
+        wait_for(lambda: by_worker(server, "mlpserve_model_info", version="2") == {"0": 1, "1": 1})
 
 
 def test_signals_are_for_the_parent_alone(pair: ServerProcess) -> None:
