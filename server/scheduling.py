@@ -42,7 +42,11 @@ class Scheduling:
 
     def start(self) -> None:
         """Begin, where the system knows such a thing and nobody has set another policy."""
-        if sys.platform == "linux" and os.sched_getscheduler(0) == os.SCHED_OTHER:
+        if (
+            sys.platform == "linux"
+            and os.sched_getscheduler(0) == os.SCHED_OTHER
+            and _stat_file(self._lane.thread_id).exists()
+        ):
             self._thread.start()
 
     def _watch(self) -> None:
@@ -52,12 +56,11 @@ class Scheduling:
             time.sleep(PERIOD_SECONDS)
             now = time.perf_counter()
             share, begin = self._spend() / (now - begin), now
-            was_batch = self._is_batch
-            is_busy = share >= (IDLE if was_batch else BUSY)
+            is_busy = share >= (IDLE if self._is_batch else BUSY)
             self._is_batch = is_busy and self._lane.most_in_progress > 1
             self._lane.most_in_progress = 0
-            if self._is_batch or was_batch:
-                set_policy(self._nanoseconds, os.SCHED_BATCH if self._is_batch else os.SCHED_OTHER)
+            # Always: a thread that has just been started may have the other one.
+            _set_policy(self._nanoseconds, os.SCHED_BATCH if self._is_batch else os.SCHED_OTHER)
 
     def _spend(self) -> float:
         """Return the CPU seconds that the threads which serve calls have had since the last time.
@@ -68,14 +71,20 @@ class Scheduling:
         before, self._nanoseconds = self._nanoseconds, {}
         for task in TASKS.iterdir():
             if (number := int(task.name)) not in others:
-                # Threads come and go, and a sandbox may not say.
+                # Threads come and go.
                 with contextlib.suppress(OSError):
-                    self._nanoseconds[number] = int((task / "schedstat").read_text().split()[0])
+                    self._nanoseconds[number] = int(_stat_file(number).read_text().split()[0])
         return sum(ns - before.get(task, 0) for task, ns in self._nanoseconds.items()) / 1e9
 
 
-def set_policy(tasks: Iterable[int], policy: int) -> None:
+def _stat_file(task: int) -> Path:
+    """Return where the system says, first, how many nanoseconds a thread has run; not all do."""
+    return TASKS / str(task) / "schedstat"
+
+
+def _set_policy(tasks: Iterable[int], policy: int) -> None:
     """Schedule threads by their native ids, as far as they are there and a sandbox lets us."""
     for task in tasks:
         with contextlib.suppress(OSError):
-            os.sched_setscheduler(task, policy, os.sched_param(0))
+            if os.sched_getscheduler(task) != policy:
+                os.sched_setscheduler(task, policy, os.sched_param(0))
