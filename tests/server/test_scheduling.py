@@ -3,12 +3,14 @@
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
 import pytest
 
+from benchmarks.load import cpu_seconds
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from tests.server.calls import predict, predict_method
 from tests.server.scrape import by_worker, value
@@ -65,7 +67,14 @@ def test_busy_threads_interrupt_no_other(models: Path) -> None:
     with start_server(models, "--max-batch-size", "1000") as server:
         assert policies(server) == {os.SCHED_OTHER}
         with called(server, DEAR, in_flight=4):
-            wait_for(lambda: policies(server) == {os.SCHED_BATCH})
+            used, begin = cpu_seconds(server.process.pid), time.monotonic()
+            try:
+                wait_for(lambda: policies(server) == {os.SCHED_BATCH})
+            except AssertionError:
+                used = cpu_seconds(server.process.pid) - used
+                if used < 0.9 * (time.monotonic() - begin):
+                    pytest.skip("other programs leave the server less than a core")
+                raise
         wait_for(lambda: policies(server) == {os.SCHED_OTHER})
 
 
