@@ -130,7 +130,9 @@ def stop_listening() -> None:
             for poller in pollers:
                 with contextlib.suppress(OSError):
                     poller.unregister(file)
-            opened.shutdown(socket.SHUT_RD)
+            # Not every system lets a socket that listens be shut down.
+            with contextlib.suppress(OSError):
+                opened.shutdown(socket.SHUT_RD)
     time.sleep(GREETING_SECONDS)
 
 
