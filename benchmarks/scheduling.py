@@ -3,7 +3,7 @@
 import contextlib
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -38,24 +38,15 @@ def neighbour() -> Iterator[None]:
             process.terminate()
 
 
-def print_table(
-    first: str, loads: Mapping[str, Shape], found: Mapping[tuple[str, Shape], Sequence[Measured]]
-) -> None:
-    """Print both servers side by side."""
-    table = Table(first, "calls/s", "normal", "p50 us", "normal", "p99 us", "normal", "more calls")
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for name, shape in loads.items():
-        auto, normal = (median(found[policy, shape]) for policy in ADDRESSES)
-        pairs = (
-            (auto.calls_per_second, normal.calls_per_second),
-            (auto.p50, normal.p50),
-            (auto.p99, normal.p99),
-        )
-        more = auto.calls_per_second / normal.calls_per_second - 1
-        figures = (f"{figure:,.0f}" for pair in pairs for figure in pair)
-        table.add_row(name, *figures, f"{more:.0%}")
-    Console().print(table)
+def row(auto: Measured, normal: Measured) -> list[str]:
+    """Return both servers' figures side by side."""
+    pairs = (
+        (auto.calls_per_second, normal.calls_per_second),
+        (auto.p50, normal.p50),
+        (auto.p99, normal.p99),
+    )
+    more = auto.calls_per_second / normal.calls_per_second - 1
+    return [*(f"{figure:,.0f}" for pair in pairs for figure in pair), f"{more:.0%}"]
 
 
 @click.command()
@@ -76,8 +67,16 @@ def main(rounds: int, seconds: float, repository: Path) -> None:
     found = measure(servers, SHAPES, rounds, seconds)
     with neighbour():
         beside = measure(servers, [ALONE], rounds, seconds)
-    print_table("in flight", {str(shape): shape for shape in SHAPES}, found)
-    print_table("in flight", {f"{ALONE}, beside another program": ALONE}, beside)
+    table = Table(
+        "in flight", "calls/s", "normal", "p50 us", "normal", "p99 us", "normal", "more calls"
+    )
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for shape in SHAPES:
+        table.add_row(str(shape), *row(*(median(found[policy, shape]) for policy in ADDRESSES)))
+    both = (median(beside[policy, ALONE]) for policy in ADDRESSES)
+    table.add_row(f"{ALONE}, beside another program", *row(*both))
+    Console().print(table)
 
 
 if __name__ == "__main__":
