@@ -3,7 +3,7 @@
 import grpc
 from google.rpc import error_details_pb2, status_pb2
 
-from mlpserve.v1 import classifier_pb2
+from mlpserve.v1 import admin_pb2, admin_pb2_grpc, classifier_pb2
 
 PREDICT = "/mlpserve.v1.Classifier/Predict"
 DETAILS = "grpc-status-details-bin"
@@ -30,6 +30,19 @@ def predict_method(
 def raw_method(channel: grpc.Channel, path: str) -> "grpc.UnaryUnaryMultiCallable[bytes, bytes]":
     """Return a method at a path such as /SERVICE/METHOD as a callable from bytes to bytes."""
     return channel.unary_unary(path, request_serializer=bytes, response_deserializer=bytes)
+
+
+def bearer(token: str) -> list[tuple[str, str]]:
+    """Return the metadata that shows a token."""
+    return [("authorization", f"Bearer {token}")]
+
+
+def reload(channel: grpc.Channel, token: str) -> admin_pb2.ReloadResponse:
+    """Have the server read again what it can, as somebody with this admin token."""
+    stub = admin_pb2_grpc.AdminStub(channel)  # type: ignore[no-untyped-call]  # generated
+    answer: admin_pb2.ReloadResponse
+    answer = stub.Reload(admin_pb2.ReloadRequest(), metadata=bearer(token), timeout=10)
+    return answer
 
 
 def status(error: grpc.RpcError) -> status_pb2.Status:

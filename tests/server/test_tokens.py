@@ -17,11 +17,10 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 
 from mlpserve import Client, Unauthenticated
 from mlpserve.inference import open_inference_pb2 as protocol
-from mlpserve.v1 import admin_pb2, admin_pb2_grpc
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.errors import StartupError
 from server.tokens import read_tokens
-from tests.server.calls import PREDICT, error_info
+from tests.server.calls import PREDICT, bearer, error_info, reload
 from tests.server.connecting import BLACK, OPTIONS, load
 from tests.server.scrape import value
 from tests.server.waiting import wait_for
@@ -68,10 +67,6 @@ def guarded(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     files = ["--tokens-file", str(tokens), "--admin-tokens-file", str(admin_tokens)]
     with start_server(repository, *files) as server:
         yield Guarded(server, tokens, admin_tokens)
-
-
-def bearer(token: str) -> list[tuple[str, str]]:
-    return [("authorization", f"Bearer {token}")]
 
 
 def call(channel: grpc.Channel, path: str, metadata: Any) -> object:
@@ -198,7 +193,7 @@ def test_a_bad_file_keeps_the_old_tokens(guarded: Guarded) -> None:
     wait_for(lambda: value(guarded.server, success, part="tokens") == 0)
     assert is_known(guarded, CALLER)
     with guarded.channel() as channel:
-        answer = reload(channel)
+        answer = reload(channel, ADMIN)
     errors = {part.name: part.error for part in answer.parts}
     assert errors["admin_tokens"] == ""
     assert f"line 3 of the tokens file {guarded.tokens} is not `name: token`" in errors["tokens"]
@@ -208,16 +203,9 @@ def test_a_bad_file_keeps_the_old_tokens(guarded: Guarded) -> None:
     assert not any(secret in json.dumps(guarded.server.log) for secret in secrets)
 
 
-def reload(channel: grpc.Channel, token: str = ADMIN) -> admin_pb2.ReloadResponse:
-    stub = admin_pb2_grpc.AdminStub(channel)  # type: ignore[no-untyped-call]  # generated
-    answer: admin_pb2.ReloadResponse
-    answer = stub.Reload(admin_pb2.ReloadRequest(), metadata=bearer(token), timeout=10)
-    return answer
-
-
 def test_admin_needs_a_token_of_its_own(guarded: Guarded) -> None:
     with guarded.channel() as channel:
-        answer = reload(channel)
+        answer = reload(channel, ADMIN)
         assert {part.name: part.error for part in answer.parts} == {
             "tokens": "",
             "admin_tokens": "",
@@ -232,7 +220,7 @@ def test_admin_needs_a_token_of_its_own(guarded: Guarded) -> None:
 
 def test_admin_is_off_by_default(channel: grpc.Channel) -> None:
     with pytest.raises(grpc.RpcError) as caught:
-        reload(channel)
+        reload(channel, ADMIN)
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
     assert "mlpserve.v1.Admin" not in ProtoReflectionDescriptorDatabase(channel).get_services()
 

@@ -15,12 +15,11 @@ import pytest
 from benchmarks.reloads import publish
 from exporter.mnist import Labels
 from exporter.network import Batch
-from mlpserve.v1 import admin_pb2, admin_pb2_grpc
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.errors import StartupError
 from server.workers.ports import claim
 from tests.server.callers import load
-from tests.server.calls import predict
+from tests.server.calls import predict, reload
 from tests.server.scrape import by_worker, value
 from tests.server.waiting import wait_for
 from tests.server_process import (
@@ -107,9 +106,7 @@ def test_an_admin_call_reaches_every_worker(tmp_path: Path) -> None:
     with start_server(models, *arguments) as server:
         publish(models, 2)
         with grpc.insecure_channel(server.grpc_address) as channel:
-            stub = admin_pb2_grpc.AdminStub(channel)  # type: ignore[no-untyped-call]  # generated
-            who = [("authorization", "Bearer 0123456789abcdef")]
-            stub.Reload(admin_pb2.ReloadRequest(), metadata=who, timeout=30)
+            reload(channel, "0123456789abcdef")
         wait_for(lambda: by_worker(server, "mlpserve_model_info", version="2") == {"0": 1, "1": 1})
 
 
