@@ -38,22 +38,22 @@ class Scheduling:
         self._lane = lane
         self._is_batch = False
         self._nanoseconds: dict[int, int] = {}
-        self._thread = threading.Thread(target=self._watch, name="scheduling", daemon=True)
 
     def start(self) -> None:
-        """Begin, where the system knows such a thing and nobody has set another policy."""
+        """Watch until the lane ends, where the system knows such a thing and nobody has set another
+        policy.
+        """
         if (
             sys.platform == "linux"
             and os.sched_getscheduler(0) == os.SCHED_OTHER
             and _stat_file(self._lane.thread_id).exists()
         ):
-            self._thread.start()
+            threading.Thread(target=self._watch, name="scheduling", daemon=True).start()
 
     def _watch(self) -> None:
         self._spend()
         begin = time.perf_counter()
-        while True:
-            time.sleep(PERIOD_SECONDS)
+        while not self._lane.join(PERIOD_SECONDS):
             now = time.perf_counter()
             share, begin = self._spend() / (now - begin), now
             is_busy = share >= (IDLE if self._is_batch else BUSY)

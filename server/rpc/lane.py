@@ -215,11 +215,9 @@ class Lane:
     """Takes the calls of some methods off a server and brings those that meet to `take`.
 
     All but `start`, `join` and `thread_id` happens on the lane's thread, which ends when the server
-    has been stopped and each call has its answer.
+    has been stopped and each call has its answer. `most_in_progress` is how many calls were in
+    progress at once, at most, since somebody has set it to 0.
     """
-
-    most_in_progress = 0
-    """The most calls that were in progress at once since somebody has set it to 0."""
 
     def __init__(
         self,
@@ -249,6 +247,7 @@ class Lane:
         # Calls that the core may still bring, that it has brought and the lane has accepted, and
         # all that have yet to be told how they end.
         self._armed = self._in_progress = self._unsent = 0
+        self.most_in_progress = 0
         # Since when, by time.perf_counter, and so in that order.
         self._arriving: dict[Call, float] = {}
         self._unread: deque[Call] = deque()
@@ -275,9 +274,13 @@ class Lane:
         assert self._thread.native_id is not None
         return self._thread.native_id
 
-    def join(self) -> None:
-        """Wait until every call has ended; the server must have been stopped."""
-        self._thread.join()
+    def join(self, timeout_seconds: float | None = None) -> bool:
+        """Wait until every call has ended, after the server was stopped; returns whether they have.
+
+        That is always so without a timeout.
+        """
+        self._thread.join(timeout_seconds)
+        return not self._thread.is_alive()
 
     def on_message(self, call: Call, message: bytes | None) -> None:
         """Take note of a call's message, or that there is none."""
