@@ -114,10 +114,10 @@ class Reloader:
             try:
                 cause = self._causes.get(timeout=DRAIN_SECONDS if self._draining else idle_seconds)
             except queue.Empty:
-                cause = RESCAN
                 if self._draining:
                     self._note_released()
                     continue
+                cause = RESCAN
             if cause is None:
                 return
             log.debug("reload", cause=cause)
@@ -125,6 +125,8 @@ class Reloader:
                 self.reload(cause)
             except Exception:
                 log.exception("reload failed", cause=cause)
+            # One change may follow the other without a pause.
+            self._note_released()
 
     def _note_released(self) -> None:
         """Forget the versions that have ended their last run."""
