@@ -3,12 +3,20 @@
 from dataclasses import dataclass, field
 
 REASONS = (
-    *("batch_size", "both_forms", "both_versions", "byte_count", "cancelled", "datatype"),
+    *(
+        "answer_bytes",
+        "batch_size",
+        "both_forms",
+        "both_versions",
+        "byte_count",
+        "cancelled",
+        "datatype",
+    ),
     *("deadline", "inputs", "internal", "label_not_found", "message_bytes", "model_not_found"),
     *("no_message", "no_pixels", "no_token", "not_a_request", "not_finite", "not_ready"),
     *("not_square", "parameter", "pixel_count", "pixel_range", "queue_full", "shape"),
     *("slow_message", "too_many_calls", "too_many_streams", "unknown_input", "unknown_output"),
-    *("unknown_token", "version", "version_not_found"),
+    *("unknown_service", "unknown_token", "version", "version_not_found"),
 )
 """Why requests are refused: the reasons of all RequestErrors, and `internal` for anything else."""
 
@@ -45,6 +53,10 @@ class RequestError(Exception):
 def reason_of(error: Exception) -> str:
     """Return the reason why an error ends a call; internal for one that nobody expected."""
     return error.reason if isinstance(error, RequestError) else "internal"
+
+
+class TakesLong(Exception):
+    """A message takes longer to read than the thread has on which other calls wait."""
 
 
 @dataclass(eq=False)

@@ -109,6 +109,10 @@ class Request:
             )
         return n_images
 
+    def answer_bytes(self, model: Model, n_images: int) -> int:
+        """Return about how many bytes the answer has, at most."""
+        return 64 * n_images * len(model.labels)
+
     def _check_shape(self, n_pixels: int) -> None:
         side = math.isqrt(n_pixels)
         images = (side, side) if side * side == n_pixels else (n_pixels,)

@@ -30,7 +30,7 @@ Most messages are such, and these few bytes tell: a field with the length of all
 """
 
 
-def read_request(message: bytes) -> tuple[Request, memoryview]:
+def read_request(message: bytes, patient: bool = True) -> tuple[Request, memoryview]:
     """Return what a serialized PredictRequest asks for, and its pixels; raises InvalidField."""
     head = _HEADS.get(len(message))
     if head is not None and message.startswith(head):

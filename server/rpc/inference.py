@@ -30,7 +30,7 @@ _INPUT, _OUTPUT = _INFER.InferInputTensor, _INFERRED.InferOutputTensor
 _REQUESTED, _CONTENTS = _INFER.InferRequestedOutputTensor, protocol.InferTensorContents
 
 
-def read_request(message: bytes) -> tuple[Request, memoryview]:
+def read_request(message: bytes, patient: bool = True) -> tuple[Request, memoryview]:
     """Return what a serialized ModelInferRequest asks for, and its pixels; raises InvalidField."""
     try:
         return _read_request(wire.read_fields(message))
