@@ -60,6 +60,8 @@ READERS = 2
 WRITTEN_TOGETHER = 4
 """Answers of the same kind from which on they are written at once."""
 
+NOT_COUNTED = "calls are answered, but not counted"
+
 SPARE_BYTES = 64 * 1024
 """What a message may hold beside its pixels while it waits; of others the pixels alone are kept."""
 
@@ -223,9 +225,12 @@ class Batcher:
         arrived = self._read(calls, patient)
         seconds = time.perf_counter() - begin
         for read in arrived.values():
-            metrics.DECODE.observe(seconds, len(read))
             for call in read:
                 call.waiting_since = call.begin + seconds
+            try:
+                metrics.DECODE.observe(seconds, len(read))
+            except Exception:
+                log.exception(NOT_COUNTED)
         return arrived
 
     def _read(self, calls: Sequence[Call], patient: bool) -> dict[Model, list[Call]]:
@@ -332,14 +337,17 @@ class Batcher:
             counts.count_run(len(calls), len(run.labels))
             _see(counts, calls, run)
         except Exception:
-            log.exception("counting failed", model=model.name, version=model.version)
+            log.exception(NOT_COUNTED)
         responses = write(calls, run)
         encoded = time.perf_counter()
-        metrics.ENCODE.observe(encoded - ran, len(calls))
-        note_run(calls, model, len(run.labels), begin, ran, encoded)
+        try:
+            metrics.ENCODE.observe(encoded - ran, len(calls))
+            note_run(calls, model, len(run.labels), begin, ran, encoded)
+        except Exception:
+            log.exception(NOT_COUNTED)
         for call, response in zip(calls, responses, strict=True):
             if isinstance(response, bytes):
-                call.answer(response)
+                answer(call, response)
             else:
                 call.record = call.record or Record(model=model, images=call.size)
                 refuse(call, response)
@@ -439,11 +447,24 @@ def refuse_all(calls: Iterable[Call], error: Exception) -> None:
         refuse(call, error)
 
 
+def answer(call: Call, response: bytes) -> None:
+    """End a call with a response; if it takes none, with an error."""
+    try:
+        call.answer(response)
+    except Exception as error:
+        log.exception("answering failed")
+        refuse(call, error)
+
+
 def refuse(call: Call, error: Exception) -> None:
     """End a call with an error; does nothing when it has ended."""
-    if not call.ended:
+    if call.ended:
+        return
+    try:
         note_refusal(error)
-        call.refuse(error)
+    except Exception:
+        log.exception(NOT_COUNTED)
+    call.refuse(error)
 
 
 def note_refusal(error: Exception) -> None:

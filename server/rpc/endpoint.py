@@ -1,5 +1,6 @@
 """The gRPC server on its port: the services, each method on the lane or on threads of its own."""
 
+import threading
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
@@ -191,7 +192,9 @@ class Endpoint:
     def start(self) -> None:
         """Listen and answer calls; raises StartupError when the address can't be had."""
         self._binding = connections.Binding(self._server, self._address, self._tls)
+        others = set(threading.enumerate())
         self._server.start()
+        self._serving = set(threading.enumerate()) - others
         if self._lane is not None:
             self._lane.start()
             if self._scheduling == "auto":
@@ -201,6 +204,20 @@ class Endpoint:
         """Tell probes and balancers whether to send calls here."""
         self._ready = ready
         self._health.set_ready(ready)
+
+    def missing_threads(self) -> list[str]:
+        """Return which of the threads that calls can't do without have ended."""
+        alive = {
+            "gRPC's": all(thread.is_alive() for thread in self._serving),
+            "lane": self._lane is None or self._lane.is_alive,
+            "run or read": self.batcher.is_alive,
+            "answer": self._threads.are_alive,
+        }
+        return [name for name, is_alive in alive.items() if not is_alive]
+
+    def silent_seconds(self) -> float:
+        """Return how long the lane has been busy with one thing; for one thread that asks often."""
+        return 0.0 if self._lane is None else self._lane.silent_seconds()
 
     def stop(self, grace_seconds: float) -> None:
         """Refuse new calls, let those in progress end within the grace period, and close."""

@@ -316,7 +316,11 @@ class Call:
 
 def _refusing(error: Exception, record: Record | None) -> tuple[grpc.StatusCode, tuple[Any, ...]]:
     """Return the code of an error, and the operations that end a call with it."""
-    status = status_of(error)
+    try:
+        status = status_of(error)
+    except Exception as other:
+        log.exception("an error has no status")
+        status = status_of(other)
     told: tuple[tuple[str, str | bytes], ...] = status.trailing_metadata
     if record is not None:
         told += trailing(record)
