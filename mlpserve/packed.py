@@ -12,6 +12,8 @@ import numpy.typing as npt
 LONGEST_VARINT = 10
 SLICE_BYTES = 1 << 18
 _FIRST_ROWS = 64
+_BITS_ABOVE = (0x7E, 0x7F, 0x7F, 0x0F)
+"""In a number of type uint32, the bits 8 to 31 of the bytes behind the first."""
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -128,22 +130,21 @@ def _decode_small(groups: Bytes) -> Bytes | None:
         return groups
     is_first = np.concatenate(([True], ~goes_on[:-1]))
     values, is_large = groups & 0x7F, np.zeros(len(groups), np.bool_)
+    # Whether what begins at each byte has one more so many places further on.
     reaches = goes_on
-    # The bits 8 to 31 must be 0; those above are none of a uint32.
-    for place, bits in enumerate((0x7E, 0x7F, 0x7F, 0x0F), start=1):
-        reaches = reaches[: len(groups) - place]
+    for place in range(1, LONGEST_VARINT + 1):
+        reaches = reaches[: max(0, len(groups) - place)]
+        if not reaches.any():
+            break
+        if place == LONGEST_VARINT:
+            raise ValueError(f"a number has more than {LONGEST_VARINT} bytes")
         group = groups[place:]
         if place == 1:
             values[:-1] |= group * np.uint8(0x80) * reaches.view(np.uint8)
-        is_large[:-place] |= reaches & ((group & bits) != 0)
+        if place <= len(_BITS_ABOVE):
+            is_large[:-place] |= reaches & ((group & _BITS_ABOVE[place - 1]) != 0)
         reaches = reaches & goes_on[place:]
-        if not reaches.any():
-            break
-    for place in range(5, LONGEST_VARINT):
-        reaches = reaches[: len(groups) - place] & goes_on[place:]
-    if reaches.any():
-        raise ValueError(f"a number has more than {LONGEST_VARINT} bytes")
-    return None if (is_large & is_first).any() else values.compress(is_first)
+    return None if (is_large & is_first).any() else np.compress(is_first, values)
 
 
 def _slices(groups: Bytes) -> Iterator[Bytes]:

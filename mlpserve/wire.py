@@ -116,7 +116,9 @@ def read_fields(
             value, position = _read_varint(view, position)
             fields.append((number, VARINT, value))
         elif wire_type == START_GROUP:
-            position, skipped = _skip_group(view, position, tag, depth, max_fields - len(fields))
+            position, skipped = _skip_group(
+                view, position, tag, depth, max_fields - len(fields) - 1
+            )
             max_fields -= skipped
             fields.append((number, START_GROUP, view[:0]))
             continue
@@ -207,12 +209,14 @@ def _read_run(
         values, n_bytes = packed.take_varint_fields(following, tag, max_fields + 1)
         count = packed.count_varints(np.frombuffer(values, np.uint8))
     else:
-        if not size:
-            return following[:0], end
-        count = packed.count_equal_fields(following, view[start:content], size, max_fields + 1)
+        count = 0
+        if size:
+            count = packed.count_equal_fields(following, view[start:content], size, max_fields + 1)
         n_bytes = count * (width + size)
     if count > max_fields:
         raise TooMuch(f"it has more than {max_fields} fields {tag >> 3} in a row")
+    if not count:
+        return following[:0], end
     if tag & 7 != VARINT:
         values = packed.join_equal_fields(following, width, size, count)
     return values, end + n_bytes
