@@ -86,7 +86,9 @@ def main(model_file: Path) -> None:
         counts.count_run(TOGETHER, TOGETHER)
 
     steps = {
-        "read the message, find the model": microseconds(lambda: batcher._read(calls, False), TOGETHER),
+        "read the message, find the model": microseconds(
+            lambda: batcher._read(calls, False), TOGETHER
+        ),
         "join, check, run": microseconds(lambda: prediction.run(model, calls), TOGETHER),
         "   of it ONNX Runtime": microseconds(lambda: model.predict(batch), TOGETHER),
         "write the response": microseconds(lambda: write(calls, run), TOGETHER),

@@ -267,7 +267,7 @@ class Batcher:
                 if rest or not 0 < size <= self._max_batch_size:
                     size = request.count_images(pixels, model, self._max_batch_size)
                 if size > max_images:
-                    raise self._too_large_answer(model, request, size)
+                    request.check_answer(model, size, max_message_bytes)
                 call.size = size
                 arrived.setdefault(model, []).append(call)
             except TakesLong:
@@ -283,15 +283,6 @@ class Batcher:
         """Return up to how many images the answer is certainly not too large."""
         fits = request.answer_bytes(model, self._max_batch_size) <= self._max_message_bytes
         return self._max_batch_size if fits else 0
-
-    def _too_large_answer(self, model: Model, request: Request, size: int) -> TooLarge:
-        answer_bytes = request.answer_bytes(model, size)
-        return TooLarge(
-            "answer_bytes",
-            f"the answer would have about {answer_bytes} bytes, more than max_message_bytes, "
-            f"{self._max_message_bytes}; send fewer images in one call, ask for fewer outputs, or "
-            "raise the server's --max-message-bytes",
-        )
 
     def _read_later(self, call: Call) -> None:
         """Have a message read by a thread on which nobody else waits."""

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mlpserve.v1.classifier_pb2 import PredictRequest, PredictResponse
-from server import batching
+from server import batching, metrics, prediction
 from server.batching import RUNNERS, Batcher
 from server.errors import Expired, Overloaded, TakesLong, TooLarge
 from server.model import Batch, Model, load_model
@@ -135,17 +135,17 @@ def break_at(place: object, name: str) -> Break:
 FAILING = {
     "reading": break_at(classifier, "check_version"),
     "finding the model": break_at(Models, "find"),
-    "finding the queue": break_at(batching.metrics.VERSIONS, "of"),
-    "running": break_at(batching.prediction, "run"),
+    "finding the queue": break_at(metrics.VERSIONS, "of"),
+    "running": break_at(prediction, "run"),
     "dropping": break_at(batching, "drop_abandoned"),
     "writing": break_at(batching, "write"),
-    "splitting": break_at(batching.prediction, "split"),
+    "splitting": break_at(prediction, "split"),
 }
 UNHURT = {
-    "counting the reading": break_at(batching.metrics, "DECODE"),
-    "counting the run": break_at(batching.metrics, "RUN"),
-    "counting the wait": break_at(batching.metrics, "QUEUE"),
-    "counting the writing": break_at(batching.metrics, "ENCODE"),
+    "counting the reading": break_at(metrics, "DECODE"),
+    "counting the run": break_at(metrics, "RUN"),
+    "counting the wait": break_at(metrics, "QUEUE"),
+    "counting the writing": break_at(metrics, "ENCODE"),
     "looking at the images": break_at(batching, "_see"),
     "noting": break_at(batching, "note_run"),
 }
