@@ -139,8 +139,8 @@ class Batcher:
         self._runners, self._readers = Threads(RUNNERS, "run"), Threads(READERS, "read")
         self._full = Overloaded(
             "queue_full",
-            f"{max_queued_images} images or {max_queued_bytes} bytes are waiting, as many as the "
-            "server takes; come back later",
+            f"the queue is full: {max_queued_images} images for a model may wait, and "
+            f"{max_queued_bytes} bytes for all; come back later",
         )
         self._shadow = Shadow(max_batch_size)
         metrics.QUEUED_IMAGES.set_function(lambda: self._queues.images)
@@ -262,12 +262,14 @@ class Batcher:
                     model = models.find(request.model, request.version, request.label, call)
                     known = None if models.are_spread else request
                     image_bytes = _bytes_of_one(model, request)
-                    max_images = self._max_images(model, request)
+                    max_images = 0
                 size, rest = divmod(len(pixels), image_bytes)
                 if rest or not 0 < size <= self._max_batch_size:
                     size = request.count_images(pixels, model, self._max_batch_size)
                 if size > max_images:
                     request.check_answer(model, size, max_message_bytes)
+                    # So does the answer for fewer.
+                    max_images = size
                 call.size = size
                 arrived.setdefault(model, []).append(call)
             except TakesLong:
@@ -278,11 +280,6 @@ class Batcher:
                 log.exception("call failed")
                 refuse(call, error)
         return arrived
-
-    def _max_images(self, model: Model, request: Request) -> int:
-        """Return up to how many images the answer is certainly not too large."""
-        fits = request.answer_bytes(model, self._max_batch_size) <= self._max_message_bytes
-        return self._max_batch_size if fits else 0
 
     def _read_later(self, call: Call) -> None:
         """Have a message read by a thread on which nobody else waits."""

@@ -36,6 +36,15 @@ class Connection:
         """Make a gRPC call, which may have metadata that no library sends; returns the block of
         headers that ends it, compressed in parts.
         """
+        self.begin(path, 1, *metadata)
+        self.send(_DATA, b"\0" + len(message).to_bytes(4) + message, _END_STREAM, stream=1)
+        for frame in self.frames():
+            if frame.kind == _HEADERS and frame.flags & _END_STREAM:
+                return frame.content
+        raise AssertionError("the connection ended before the call")
+
+    def begin(self, path: str, stream: int, *metadata: tuple[bytes, bytes]) -> None:
+        """Begin a call, on a stream with an odd number, and leave its message out."""
         headers = (
             (b":method", b"POST"),
             (b":scheme", b"http"),
@@ -50,12 +59,11 @@ class Connection:
             b"".join((b"\0", bytes([len(name)]), name, bytes([len(value)]), value))
             for name, value in headers
         )
-        self.send(_HEADERS, block, _END_HEADERS, stream=1)
-        self.send(_DATA, b"\0" + len(message).to_bytes(4) + message, _END_STREAM, stream=1)
-        for frame in self.frames():
-            if frame.kind == _HEADERS and frame.flags & _END_STREAM:
-                return frame.content
-        raise AssertionError("the connection ended before the call")
+        self.send(_HEADERS, block, _END_HEADERS, stream=stream)
+
+    def dribble(self, size: int, stream: int) -> None:
+        """Send the beginning of a message of so many bytes."""
+        self.send(_DATA, b"\0" + size.to_bytes(4), stream=stream)
 
     def frames(self) -> Iterator[Frame]:
         """Yield what the server sends until it closes the connection."""

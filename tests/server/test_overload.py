@@ -102,7 +102,9 @@ def test_images_beyond_the_queue_are_turned_away(models: Path, lane: bool) -> No
         waiting = predict_method(channel).future(message("wide", SLOW_IMAGES), timeout=120)
         wait_for(lambda: value(server, "mlpserve_queued_images") == SLOW_IMAGES)
         for count in range(1, 4):
-            with pytest.raises(grpc.RpcError, match=f"{SLOW_IMAGES} images are wait") as caught:
+            with pytest.raises(
+                grpc.RpcError, match=f"queue is full: {SLOW_IMAGES} images"
+            ) as caught:
                 predict(channel, message("wide", 4))
             assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
             assert 0 < retry_seconds(caught.value) <= 1
