@@ -146,6 +146,9 @@ def check(version: str) -> str | None:
 # Operations that are the same for all answers. They hold no memory, so that calls may share them.
 _NO_METADATA = cygrpc.SendInitialMetadataOperation((), 0)
 _OK = cygrpc.SendStatusFromServerOperation((), 0, b"", 0)
+_INTERNAL = cygrpc.SendStatusFromServerOperation(
+    (), grpc.StatusCode.INTERNAL.value[0], INTERNAL_MESSAGE.encode(), 0
+)
 
 
 class Group:
@@ -318,15 +321,15 @@ def _refusing(error: Exception, record: Record | None) -> tuple[grpc.StatusCode,
     """Return the code of an error, and the operations that end a call with it."""
     try:
         status = status_of(error)
-    except Exception as other:
-        log.exception("an error has no status")
-        status = status_of(other)
-    told: tuple[tuple[str, str | bytes], ...] = status.trailing_metadata
-    if record is not None:
-        told += trailing(record)
-    ending = cygrpc.SendStatusFromServerOperation(
-        told, status.code.value[0], status.details.encode(), 0
-    )
+        told: Metadata = status.trailing_metadata
+        if record is not None:
+            told += trailing(record)
+        ending = cygrpc.SendStatusFromServerOperation(
+            told, status.code.value[0], status.details.encode(), 0
+        )
+    except Exception:
+        log.exception("an error can't be told")
+        return grpc.StatusCode.INTERNAL, (_NO_METADATA, _INTERNAL)
     return status.code, (_NO_METADATA, ending)
 
 

@@ -8,15 +8,17 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
+from grpc._cython import cygrpc  # type: ignore[attr-defined]
 
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.errors import InvalidField
 from server.rpc import classifier, lane
 from server.rpc.instrumentation import Method
-from server.rpc.recording import Recording
+from server.rpc.recording import Recorder, Recording
 from tests.server import certificate
 from tests.server.calls import BLACK, predict, violation
 from tests.server_process import start_server
@@ -43,7 +45,10 @@ class Echo:
 
 @contextlib.contextmanager
 def serving(
-    echo: Echo, credentials: grpc.ServerCredentials | None = None, limits: lane.Limits = LIMITS
+    echo: Echo,
+    credentials: grpc.ServerCredentials | None = None,
+    limits: lane.Limits = LIMITS,
+    make_lane: Callable[..., lane.Lane] = lane.Lane,
 ) -> Iterator[grpc.Server]:
     server = grpc.server(futures.ThreadPoolExecutor(2), options=[("grpc.so_reuseport", 0)])
     if credentials is None:
@@ -52,7 +57,7 @@ def serving(
         echo.port = server.add_secure_port("localhost:0", credentials)
     method = Method.of(METHOD, Recording(0, 0))
     hot_method = lane.Method(method.calls, method.recorder, classifier.read_request)
-    hot = lane.Lane(server, {METHOD: hot_method}, echo.take, limits)
+    hot = make_lane(server, {METHOD: hot_method}, echo.take, limits)
     server.start()
     hot.start()
     try:
@@ -286,3 +291,126 @@ def test_server_without_a_tested_grpcio_says_so_and_serves(
         (warning,) = (line for line in server.log if line["level"] == "warning")
         assert warning["event"] == "serving without the lane, which is slower"
         assert "grpcio is 1.99.0" in json.dumps(warning)
+
+
+def test_a_delay_is_not_counted_by_the_time_of_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    """gRPC's own waiting is: where the clock is set back meanwhile, it lasts as much longer."""
+    echo = Echo()
+    lanes: list[lane.Lane] = []
+    waited: set[float] = set()
+
+    class Watched(cygrpc.CompletionQueue):  # type: ignore[misc]
+        def poll(self, deadline: float) -> Any:
+            if lanes[0]._arrived:
+                waited.add(deadline)
+            return super().poll(deadline)
+
+    def make_lane(*arguments: Any) -> lane.Lane:
+        with monkeypatch.context() as patch:
+            patch.setattr(cygrpc, "CompletionQueue", Watched)
+            lanes.append(lane.Lane(*arguments))
+        return lanes[0]
+
+    limits = replace(LIMITS, delay_seconds=0.05)
+    with serving(echo, limits=limits, make_lane=make_lane), calling(echo) as call:
+        assert call(b"x", timeout=30) == b"x"
+    assert waited == {0.0}, "it only looks, and sleeps"
+
+
+def test_silence_is_told_while_a_call_keeps_the_lane_busy() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def answer(call: lane.Call) -> None:
+        begun.set()
+        go_on.wait(30)
+        call.answer(b"")
+
+    echo = Echo(answer)
+    lanes: list[lane.Lane] = []
+
+    def make_lane(*arguments: Any) -> lane.Lane:
+        lanes.append(lane.Lane(*arguments))
+        return lanes[0]
+
+    with serving(echo, make_lane=make_lane), calling(echo) as call:
+        hot = lanes[0]
+        assert hot.silent_seconds() == 0.0
+        future = call.future(b"", timeout=60)
+        assert begun.wait(30)
+        told = [hot.silent_seconds()]
+        end = time.monotonic() + 30
+        while told[-1] < 0.2:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+            told.append(hot.silent_seconds())
+        assert told == sorted(told)
+        go_on.set()
+        assert future.result() == b""
+        while hot.silent_seconds() > 0.0:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+
+
+def test_an_answer_that_grpc_does_not_take_ends_the_call(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def answer(call: lane.Call) -> None:
+        call.answer("no bytes" if call.message == b"bad" else b"good")  # type: ignore[arg-type]
+
+    echo = Echo(answer)
+    with serving(echo), calling(echo) as call:
+        with pytest.raises(grpc.RpcError) as caught:
+            call(b"bad", timeout=30)
+        assert caught.value.code() is not grpc.StatusCode.DEADLINE_EXCEEDED
+        assert call(b"", timeout=30) == b"good"
+    # The lane has ended, so each call is known to have.
+
+
+def test_errors_that_have_no_status_end_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    def status_of(_error: Exception) -> None:
+        raise UnicodeEncodeError("utf-8", "\udc80", 0, 1, "surrogates not allowed")
+
+    monkeypatch.setattr(lane, "status_of", status_of)
+    echo = Echo(lambda call: call.refuse(ValueError()))
+    with serving(echo), calling(echo) as call, pytest.raises(grpc.RpcError) as caught:
+        call(b"", timeout=30)
+    assert caught.value.code() is grpc.StatusCode.INTERNAL
+
+
+@pytest.mark.parametrize("place", ["begin", "arm", "receive", "admit"])
+def test_an_error_before_the_message_ends_that_call_alone(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = threading.Event()
+    broken.set()
+
+    def breaking(real: Callable[..., Any]) -> Callable[..., Any]:
+        def maybe(*arguments: Any) -> Any:
+            if broken.is_set():
+                raise MemoryError
+            return real(*arguments)
+
+        return maybe
+
+    owner: Any = {"begin": Recorder, "receive": lane.Call, "admit": lane.Call}.get(place, lane.Lane)
+    name = {"arm": "_arm"}.get(place, place)
+    echo = Echo()
+    with serving(echo), calling(echo) as call:
+        monkeypatch.setattr(owner, name, breaking(getattr(owner, name)))
+        with pytest.raises(grpc.RpcError) as caught:
+            call(b"", timeout=30)
+        assert caught.value.code() is grpc.StatusCode.INTERNAL
+        broken.clear()
+        assert call(b"x", timeout=30) == b"x"
+
+
+def test_an_answer_beyond_the_limit_is_an_error_and_counts_as_one() -> None:
+    echo = Echo(lambda call: call.answer(bytes(1001)))
+    words = "1001 bytes, more than max_message_bytes"
+    with (
+        serving(echo, limits=replace(LIMITS, response_bytes=1000)),
+        calling(echo) as call,
+        pytest.raises(grpc.RpcError, match=words) as caught,
+    ):
+        call(b"", timeout=30)
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
