@@ -107,7 +107,10 @@ def read_fields(
         if len(fields) >= max_fields:
             raise TooMuch("it has too many fields")
         start = position
-        tag, position = _read_tag(view, position)
+        tag = view[position]
+        position += 1
+        if tag > 0x7F:
+            tag, position = _read_tag(view, start)
         number, wire_type = tag >> 3, tag & 7
         if not number:
             raise WireError(f"field number 0 at byte {start}")
@@ -242,8 +245,13 @@ def read_contents(fields: Iterable[Field], number: int) -> list[memoryview]:
 
 def read_texts(fields: Iterable[Field], number: int) -> tuple[str, ...]:
     """Return each occurrence of a string field; raises WireError when one is not UTF-8."""
+    return decode_texts(read_contents(fields, number), number)
+
+
+def decode_texts(contents: Iterable[memoryview], number: int) -> tuple[str, ...]:
+    """Return the texts of a string field; raises WireError when one is not UTF-8."""
     try:
-        return tuple(str(content, "utf-8") for content in read_contents(fields, number))
+        return tuple([str(content, "utf-8") for content in contents])
     except UnicodeDecodeError as error:
         raise WireError(f"field {number} is not UTF-8: {error}") from error
 

@@ -34,6 +34,8 @@ FORBIDDEN = {
     "server/errors.py": {"grpc", "server.rpc", "server.http"},
     "server/rpc/classifier.py": {"grpc"},
     "server/rpc/inference.py": {"grpc"},
+    "server/rpc/contents.py": {"grpc"},
+    "server/rpc/reading.py": {"grpc"},
     "server/batching.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
     "server/prediction.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
     "server/record.py": {"grpc", "mlpserve", "server.rpc", "server.http"},

@@ -70,7 +70,8 @@ class ClassifierServicer(object):
         than the server takes in one call.
         NOT_FOUND         ErrorInfo (reason MODEL_NOT_FOUND, VERSION_NOT_FOUND or LABEL_NOT_FOUND) lists what is loaded.
         RESOURCE_EXHAUSTED RetryInfo says how long to wait: the server has as many calls or images as it takes.
-        With ErrorInfo (reason MESSAGE_BYTES) the message is too large instead.
+        With ErrorInfo (reason MESSAGE_BYTES or ANSWER_BYTES) the message, or what would answer it, is
+        too large instead.
         DEADLINE_EXCEEDED the call's time was over before the model ran.
         UNAUTHENTICATED   ErrorInfo (reason NO_TOKEN or UNKNOWN_TOKEN): the server wants a token with each call, as the
         metadata `authorization: Bearer TOKEN`.

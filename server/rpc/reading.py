@@ -64,7 +64,7 @@ def read_text(fields: Collection[wire.Field], number: int, name: str) -> str:
             f"{name} has {size} bytes, and {MAX_TEXT_BYTES} are read; send a shorter one",
             name,
         )
-    return wire.read_text(fields, number)
+    return wire.decode_texts(contents, number)[-1]
 
 
 def read_name(fields: Collection[wire.Field], number: int, name: str) -> str:

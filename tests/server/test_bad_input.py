@@ -3,6 +3,7 @@
 import math
 
 import grpc
+import numpy as np
 import pytest
 
 from exporter.mnist import Labels
@@ -77,6 +78,9 @@ NO_REQUESTS = {
     "truncated": PredictRequest(pixels=BLACK).SerializeToString()[:-100],
     "noise": b"\xff" * 64,
     "endless number": b"\x10" + b"\x80" * 11,
+    "pixels of three bytes": b"\x1a\x03abc",
+    "field number of 2^29": b"\x80\x80\x80\x80\x10\x01",
+    "open group": b"\x4b",
 }
 
 
@@ -86,6 +90,53 @@ def test_bytes_that_are_no_request(what: str, channel: grpc.Channel) -> None:
         predict(channel, NO_REQUESTS[what])
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert violation(caught.value).reason == "NOT_A_REQUEST"
+
+
+FLOODS = {
+    "versions": b"\x10\x01",
+    "unknown fields": b"\x78\x01",
+    "empty pieces of pixels": b"\x1a\x00",
+    "groups": b"\x4b\x4c",
+}
+
+
+@pytest.mark.parametrize("what", FLOODS)
+def test_floods_of_fields(what: str, server: ServerProcess, channel: grpc.Channel) -> None:
+    reason = {"reason": "too_many_fields"}
+    before = value(server, "mlpserve_rejected_requests_total", **reason)
+    with pytest.raises(grpc.RpcError, match="4096 are read of one call") as caught:
+        predict(channel, FLOODS[what] * 30_000_000)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert violation(caught.value).reason == "TOO_MANY_FIELDS"
+    assert value(server, "mlpserve_rejected_requests_total", **reason) == before + 1
+    assert predict(channel, PredictRequest(pixels=BLACK)).labels
+
+
+def test_groups_are_passed_over_as_unknown_fields(
+    channel: grpc.Channel, digits: tuple[Batch, Labels]
+) -> None:
+    plain = PredictRequest(pixels=digits[0][0]).SerializeToString()
+    nested = b"\x4b" * 100 + b"\x4c" * 100
+    assert predict(channel, nested + plain + nested) == predict(channel, plain)
+
+
+def test_unpacked_pixels_are_answered_like_packed_ones(
+    channel: grpc.Channel, digits: tuple[Batch, Labels]
+) -> None:
+    images = np.ascontiguousarray(digits[0][:1000], "<f4")
+    packed = predict(channel, PredictRequest(pixels=images.ravel()))
+    unpacked = b"".join(b"\x1d" + pixel.tobytes() for pixel in images.ravel())
+    assert predict(channel, unpacked) == packed
+
+
+def test_long_names_are_not_found(channel: grpc.Channel) -> None:
+    for request in (
+        PredictRequest(model="x" * 100_000, pixels=BLACK),
+        PredictRequest(label="x" * 100_000, pixels=BLACK),
+    ):
+        with pytest.raises(grpc.RpcError, match="xxx") as caught:
+            predict(channel, request)
+        assert caught.value.code() is grpc.StatusCode.NOT_FOUND
 
 
 def test_unknown_model_lists_what_is_loaded(channel: grpc.Channel) -> None:

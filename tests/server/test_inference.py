@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 
 from exporter.mnist import Labels
 from exporter.network import Batch
+from mlpserve import wire
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from tests.server.calls import error_info, predict, violation
@@ -175,7 +176,7 @@ def set_input(**fields: object) -> Callable[[Infer], None]:
     return change
 
 
-TYPED = typed_request(BLACK)
+PARAMETER = protocol.InferParameter(int64_param=1)
 BAD = {
     # what is wrong: request, reason, words of the message
     "no input": (Infer(), "INPUTS", "0 tensors, wanted one, called pixels"),
@@ -242,6 +243,49 @@ BAD = {
         "UNKNOWN_OUTPUT",
         "no output 'softmax'; it has activations, labels, hidden_1, hidden_2",
     ),
+    "output twice": (
+        raw_request(BLACK, *["hidden_1", "labels"] * 1500),
+        "DUPLICATE_OUTPUT",
+        "'hidden_1' is asked for more than once",
+    ),
+    "many outputs": (
+        raw_request(BLACK, *map(str, range(3000))),
+        "UNKNOWN_OUTPUT",
+        "no output '0'; it has activations",
+    ),
+    "many dimensions": (changed(set_input(shape=[1] * 9)), "SHAPE", "a shape of 9 numbers"),
+    "large dimensions": (changed(set_input(shape=[2**40] * 2200)), "SHAPE", "2200 numbers"),
+    "very many dimensions": (
+        changed(set_input(shape=[1] * 100_000)),
+        "DESCRIPTION_BYTES",
+        "names, shape and parameters have 1000.. bytes together, and 65536 are read",
+    ),
+    "very many parameters": (
+        raw_request(BLACK, parameters={str(number): PARAMETER for number in range(5000)}),
+        "TOO_MANY_FIELDS",
+        "4096 are read of one call",
+    ),
+    "empty strings": (
+        changed(
+            lambda request: request.inputs[0].contents.bytes_contents.extend([b""] * 100_000),
+            typed_request(BLACK),
+        ),
+        "TOO_MANY_FIELDS",
+        "4096 are read of one call",
+    ),
+    "empty string": (
+        changed(
+            lambda request: request.inputs[0].contents.bytes_contents.append(b""),
+            typed_request(BLACK),
+        ),
+        "DATATYPE",
+        "belong into fp32_contents, but they stand in bytes_contents",
+    ),
+    "version beyond int64": (
+        raw_request(BLACK, model_version=str(2**63)),
+        "VERSION",
+        "'9223372036854775808' is no version",
+    ),
     "version": (raw_request(BLACK, model_version="2nd"), "VERSION", "'2nd' is no version"),
 }
 
@@ -267,6 +311,8 @@ def test_every_mismatch_is_named_and_counted(
     [
         ("letters", "", "MODEL_NOT_FOUND", "model 'letters' is not loaded; name one of: digits"),
         ("digits", "7", "VERSION_NOT_FOUND", "has version 1 loaded, not 7"),
+        ("digits", "20251129123456789", "VERSION_NOT_FOUND", "not 20251129123456789"),
+        ("digits", str(2**63 - 1), "VERSION_NOT_FOUND", f"loaded, not {2**63 - 1}"),
         ("digits", "newest", "LABEL_NOT_FOUND", "has no labels, not 'newest'; ask for a version"),
     ],
 )
@@ -280,6 +326,26 @@ def test_unknown_model_lists_what_is_loaded(
         ask(channel, method, request, protocol.ModelInferResponse)
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
     assert error_info(caught.value).reason == reason
+
+
+def test_unpacked_numbers_of_many_images_are_answered(channel: grpc.Channel) -> None:
+    images = np.linspace(0, 1, 1000 * 784, dtype=np.float32).reshape(1000, 784)
+    expected = infer(channel, raw_request(images, "labels"))
+    call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
+        "/inference.GRPCInferenceService/ModelInfer"
+    )
+    request = raw_request(images, "labels")
+    del request.raw_input_contents[:]
+    tag = bytes([Contents.FP32_CONTENTS_FIELD_NUMBER << 3 | wire.FIXED32])
+    numbers = b"".join(tag + number.tobytes() for number in images.ravel())
+    tensor = request.inputs[0].SerializeToString()
+    contents = wire.encode_tagged(Tensor.CONTENTS_FIELD_NUMBER, numbers)
+    del request.inputs[:]
+    whole = wire.encode_tagged(Infer.INPUTS_FIELD_NUMBER, b"".join([tensor, *contents]))
+    message = b"".join([request.SerializeToString(), *whole])
+    response = protocol.ModelInferResponse.FromString(call(message, timeout=30))
+    labels = np.frombuffer(expected.raw_output_contents[0], "<i8")
+    assert list(response.outputs[0].contents.int64_contents) == labels.tolist()
 
 
 def test_bytes_that_are_no_request(channel: grpc.Channel) -> None:

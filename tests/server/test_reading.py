@@ -1,5 +1,7 @@
 """Requests are read as protobuf reads them, which is the reference, and never more than is due."""
 
+import struct
+import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
@@ -8,12 +10,13 @@ from google.protobuf.message import DecodeError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlpserve import wire
 from mlpserve.inference.open_inference_pb2 import InferTensorContents, ModelInferRequest
 from mlpserve.v1.classifier_pb2 import PredictRequest
-from server.errors import InvalidField
+from server.errors import InvalidField, TakesLong
 from server.policy import LABEL
 from server.request import Request
-from server.rpc import classifier, inference
+from server.rpc import classifier, inference, reading
 from tests.server.encodings import Encoder, delimited, integer, with_tag
 
 Read = Callable[..., tuple[Request, memoryview]]
@@ -204,3 +207,256 @@ def test_model_infer_is_read_as_protobuf_reads_it(seed: int) -> None:
             assert isinstance(found_in(inference.read_request, message), str), message
         else:
             assert found_in(inference.read_request, message) == expected, message
+
+
+KIBIBYTE, MEBIBYTE = 1024, 1024 * 1024
+SIZE = 16 * MEBIBYTE
+
+
+def filled(piece: bytes, size: int = SIZE) -> bytes:
+    """A message of a size that holds nothing but the same field again and again."""
+    return piece * (size // len(piece))
+
+
+def input_of(*more: bytes, datatype: bytes = b"FP32", shape: bytes = b"\x01") -> bytes:
+    """An input of one number, and whatever else."""
+    fields = delimited(1, b"pixels"), delimited(2, datatype), delimited(3, shape), *more
+    return delimited(5, b"".join(fields))
+
+
+predict, infer = classifier.read_request, inference.read_request
+FLOODS: dict[str, tuple[Read, Callable[[], bytes], str]] = {
+    # what comes in a large number: reader, message, reason
+    "integers": (predict, lambda: filled(integer(2, 1)), "too_many_fields"),
+    "unknown integers": (predict, lambda: filled(integer(15, 1)), "too_many_fields"),
+    "empty texts": (predict, lambda: filled(delimited(1, b"")), "too_many_fields"),
+    "empty pieces of pixels": (predict, lambda: filled(delimited(3, b"")), "too_many_fields"),
+    "pieces of pixels": (
+        predict,
+        lambda: filled(delimited(3, bytes(4)) + delimited(3, bytes(8))),
+        "too_many_fields",
+    ),
+    "groups": (predict, lambda: filled(with_tag(9, 3, with_tag(9, 4, b""))), "too_many_fields"),
+    "fields of a group": (
+        predict,
+        lambda: with_tag(9, 3, filled(integer(2, 1)) + with_tag(9, 4, b"")),
+        "too_many_fields",
+    ),
+    "groups in groups": (predict, lambda: filled(with_tag(9, 3, b"")), "not_a_request"),
+    "letters of a name": (predict, lambda: delimited(1, filled(b"a")), "description_bytes"),
+    "names": (predict, lambda: filled(delimited(7, bytes(KIBIBYTE))), "too_many_fields"),
+    "inputs": (infer, lambda: filled(delimited(5, b"")), "too_many_fields"),
+    "outputs": (infer, lambda: input_of() + filled(delimited(6, b"")), "too_many_fields"),
+    "parameters": (infer, lambda: input_of() + filled(delimited(4, b"")), "too_many_fields"),
+    "raw contents": (infer, lambda: input_of() + filled(delimited(7, b"")), "too_many_fields"),
+    "parameters of an input": (
+        infer,
+        lambda: input_of(filled(delimited(4, b""))),
+        "too_many_fields",
+    ),
+    "parameters of an output": (
+        infer,
+        lambda: input_of() + delimited(6, filled(delimited(2, b""))),
+        "description_bytes",
+    ),
+    "fields of an output": (
+        infer,
+        lambda: input_of() + delimited(6, filled(integer(9, 1))),
+        "description_bytes",
+    ),
+    "letters of an output": (
+        infer,
+        lambda: input_of() + delimited(6, delimited(1, filled(b"a"))),
+        "description_bytes",
+    ),
+    "letters of an id": (
+        infer,
+        lambda: input_of() + delimited(7, bytes(4)) + delimited(3, filled(b"a")),
+        "description_bytes",
+    ),
+    "dimensions": (infer, lambda: input_of(shape=filled(b"\x01")), "description_bytes"),
+    "a few dimensions": (infer, lambda: input_of(shape=b"\x01" * 9), "shape"),
+    "large dimensions": (infer, lambda: input_of(shape=(b"\xff" * 8 + b"\x7f") * 2200), "shape"),
+    "unpacked dimensions": (infer, lambda: input_of(filled(integer(3, 1))), "too_many_fields"),
+    "empty strings": (
+        infer,
+        lambda: input_of(delimited(5, filled(delimited(8, b"")))),
+        "too_many_fields",
+    ),
+    "contents": (infer, lambda: input_of(filled(delimited(5, b""))), "too_many_fields"),
+    "groups in contents": (
+        infer,
+        lambda: input_of(filled(delimited(5, (with_tag(9, 3, b"") + with_tag(9, 4, b"")) * 90))),
+        "too_many_fields",
+    ),
+    "numbers beyond the shape": (
+        infer,
+        lambda: input_of(delimited(5, delimited(4, filled(b"\x01"))), datatype=b"UINT8"),
+        "byte_count",
+    ),
+    "unpacked numbers beyond the shape": (
+        infer,
+        lambda: input_of(delimited(5, filled(integer(4, 1))), datatype=b"UINT8"),
+        "too_many_fields",
+    ),
+    "numbers taken one by one": (
+        infer,
+        lambda: input_of(
+            delimited(5, delimited(4, filled(b"\x01"))),
+            datatype=b"UINT8",
+            shape=b"\x80\x80\x80\x08",
+        ),
+        "byte_count",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", FLOODS)
+def test_floods_are_refused_before_they_cost_anything(what: str) -> None:
+    read, make, reason = FLOODS[what]
+    message = make()
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidField) as caught:
+            read(message)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert caught.value.reason == reason
+    assert len(caught.value.message) < 500
+    assert peak < SIZE / 3
+
+
+def in_fields(number: int, contents: list[bytes]) -> bytes:
+    """Unpacked numbers, each of four bytes."""
+    return b"".join(with_tag(number, 5, content) for content in contents)
+
+
+def unpacked_floats(count: int) -> list[bytes]:
+    return [struct.pack("<f", number / count) for number in range(count)]
+
+
+FLOATS = unpacked_floats(100 * 784)
+LEVELS = [number % 256 for number in range(400 * 784)]
+SHAPE = wire.encode_varint(len(FLOATS))
+SLOW: dict[str, tuple[Read, bytes, bytes]] = {
+    # what takes its time: reader, message, pixels
+    "unpacked": (predict, in_fields(3, FLOATS), b"".join(FLOATS)),
+    "pieces": (predict, delimited(3, bytes(200 * KIBIBYTE)) * 2, bytes(400 * KIBIBYTE)),
+    "many pieces": (predict, delimited(3, FLOATS[7]) * 70_000, FLOATS[7] * 70_000),
+    "unpacked contents": (
+        infer,
+        input_of(delimited(5, in_fields(6, FLOATS)), shape=SHAPE),
+        b"".join(FLOATS),
+    ),
+    "packed levels": (
+        infer,
+        input_of(
+            delimited(5, delimited(4, wire.encode_varints(LEVELS))),
+            datatype=b"UINT8",
+            shape=wire.encode_varint(len(LEVELS)),
+        ),
+        bytes(LEVELS),
+    ),
+    "unpacked levels": (
+        infer,
+        input_of(
+            delimited(5, b"".join(integer(4, level) for level in LEVELS)),
+            datatype=b"UINT8",
+            shape=wire.encode_varint(len(LEVELS)),
+        ),
+        bytes(LEVELS),
+    ),
+    "unknown fields": (predict, delimited(3, FLOATS[1]) + integer(9, 1) * 4000, FLOATS[1]),
+}
+
+
+@pytest.mark.parametrize("what", SLOW)
+def test_what_takes_long_is_left_to_who_has_time(what: str) -> None:
+    read, message, pixels = SLOW[what]
+    with pytest.raises(TakesLong):
+        read(message, patient=False)
+    assert bytes(read(message)[1]) == pixels
+    # Whoever comes second may take a shorter way.
+    with pytest.raises(TakesLong):
+        read(message, patient=False)
+
+
+@pytest.mark.parametrize("n_images", [1, 4096])
+def test_what_is_only_looked_at_takes_no_time(n_images: int) -> None:
+    pixels = bytes(n_images * 784 * 4)
+    size = wire.encode_varint(len(pixels) // 4)
+    for read, message in (
+        (predict, delimited(3, pixels)),
+        (predict, delimited(4, pixels)),
+        (predict, delimited(1, b"digits") + delimited(3, pixels)),
+        (infer, input_of(shape=size) + delimited(7, pixels)),
+        (infer, input_of(delimited(5, delimited(6, pixels)), shape=size)),
+    ):
+        found = read(message, patient=False)[1]
+        assert bytes(found) == pixels
+        # Nothing is copied: the pixels still lie in the message.
+        assert found.obj is message
+
+
+def test_unpacked_pixels_take_no_object_each() -> None:
+    message = in_fields(3, unpacked_floats(200_000))
+    tracemalloc.start()
+    try:
+        pixels = predict(message)[1]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert bytes(pixels) == b"".join(unpacked_floats(200_000))
+    # The pixels themselves, and a little.
+    assert peak < 2 * len(pixels) + MEBIBYTE
+
+
+@pytest.mark.parametrize("length", [reading.MAX_NAME, 10_000, MEBIBYTE])
+def test_long_names_are_not_kept(length: int) -> None:
+    name = "é" * (length // 2)
+    for request in (
+        predict(PredictRequest(model=name, label=name).SerializeToString())[0],
+        infer(input_of() + delimited(7, bytes(4)) + delimited(1, name.encode()))[0],
+    ):
+        kept = request.model
+        assert kept == name[: reading.MAX_NAME + 1]
+        assert (len(kept) > reading.MAX_NAME) == (len(name) > reading.MAX_NAME)
+
+
+LONG = "x" * 50_000
+
+
+@pytest.mark.parametrize(
+    ("read", "message"),
+    [
+        (predict, PredictRequest(version=1, label=LONG).SerializeToString()),
+        (infer, delimited(5, delimited(1, LONG.encode()))),
+        (infer, delimited(5, delimited(1, b"pixels") + delimited(2, LONG.encode()))),
+        (infer, input_of() + delimited(6, delimited(1, LONG[:9000].encode())) * 2),
+        (infer, input_of() + delimited(7, bytes(4)) + delimited(2, LONG.encode())),
+    ],
+)
+def test_texts_of_callers_are_cut_in_errors(read: Read, message: bytes) -> None:
+    with pytest.raises(InvalidField, match=r"'x{100}'\.\.\.") as caught:
+        read(message)
+    assert len(caught.value.message) < 300
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        *[("", (0, "")), ("1", (1, "")), ("0007", (7, "")), ("stable", (0, "stable"))],
+        *[(str(2**63 - 1), (2**63 - 1, "")), ("1" + "0" * 18, (10**18, ""))],
+    ],
+)
+def test_every_version_that_there_may_be_can_be_named(text: str, expected: tuple[int, str]) -> None:
+    assert inference.read_version(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", [str(2**63), "9" * 20, "9" * 5000, "-1", "1.0", "²", "٣", "1_0", " 1"]
+)
+def test_what_is_no_version(text: str) -> None:
+    with pytest.raises(InvalidField, match="is no version"):
+        inference.read_version(text)
