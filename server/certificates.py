@@ -94,7 +94,6 @@ def read_certificate(certificate: Path, key: Path, client_ca: Path | None) -> Ce
                 raise CertificateError(
                     f"{path} begins with a byte order mark", "save it as plain text without one"
                 )
-        _check_key(content.certificate)
         _check_time("it", *validity(content.certificate))
         if client_ca is not None:
             _check_authorities(client_ca)
@@ -171,8 +170,8 @@ def validity(pem: bytes) -> tuple[float, float]:
 
     Python's ssl module can check certificates, but shows the dates of a peer's only. By RFC 5280,
     section 4.1, a certificate is SEQUENCE { SEQUENCE { [0] version, serial number, signature,
-    issuer, SEQUENCE { not before, not after }, subject, SEQUENCE { SEQUENCE { algorithm, ... },
-    key }, ... }, ... }, where the version may be absent.
+    issuer, SEQUENCE { not before, not after }, subject, ... }, ... }, where the version may be
+    absent.
     """
     begin, end = _elements(_fields(split(pem)[0])[3])
     return _seconds(*begin), _seconds(*end)
@@ -189,32 +188,10 @@ def split(pem: bytes) -> list[bytes]:
     return [found[0] for found in _CERTIFICATE.finditer(pem)]
 
 
-def _check_key(pem: bytes) -> None:
-    """Raise CertificateError when gRPC doesn't know the key's kind, which it would complain of in
-    lines of its own.
-    """
-    algorithm, *_ = _elements(_fields(split(pem)[0])[5])
-    if not algorithm[1].startswith(_KNOWN_KEYS):
-        raise CertificateError("its key is of a kind that gRPC does not take", _KEY_REMEDY)
-
-
-_KEY_REMEDY = f"make one of {KEYS}"
-
 _CERTIFICATE = re.compile(
     rb"-----BEGIN ((?:X509 |TRUSTED )?CERTIFICATE)-----(.*?)-----END \1-----", re.DOTALL
 )
 _VERSION, _UTC_TIME = 0xA0, 0x17
-
-_EC_KEY = bytes.fromhex("06072a8648ce3d0201")
-_KNOWN_KEYS = (
-    bytes.fromhex("06092a864886f70d010101"),  # rsaEncryption
-    _EC_KEY + bytes.fromhex("06082a8648ce3d030107"),  # on P-256
-    _EC_KEY + bytes.fromhex("06052b81040022"),  # on P-384
-    _EC_KEY + bytes.fromhex("06052b81040023"),  # on P-521
-    bytes.fromhex("06032b6570"),  # Ed25519
-)
-"""How the algorithms of keys begin that gRPC can read; what it can do with them, a handshake tells.
-"""
 
 
 def _fields(pem: bytes) -> list[bytes]:

@@ -153,7 +153,7 @@ def test_a_bad_pair_keeps_the_old_one(secured: Secured, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        ("rsa-pss", "its key is of a kind that gRPC does not take"),
+        ("rsa-pss", "gRPC does not take it"),
         ("ed25519", "gRPC makes no connection with it"),
         ("expired", "it has expired on 20"),
     ],
