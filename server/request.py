@@ -10,6 +10,7 @@ import numpy.typing as npt
 from canonical import Canonical
 from server.errors import InvalidField
 from server.model import Batch, Model
+from server.texts import told
 
 FLOAT_BYTES = 4
 
@@ -123,7 +124,7 @@ class Request:
             if name not in model.outputs:
                 raise InvalidField(
                     "unknown_output",
-                    f"outputs: {model.name} has no output {name!r}; it has "
+                    f"outputs: {model.name} has no output {told(name)}; it has "
                     + ", ".join(model.outputs),
                     "outputs",
                 )

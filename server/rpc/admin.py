@@ -3,8 +3,12 @@
 from mlpserve.v1 import admin_pb2
 from server.reloading import Reloads
 from server.rpc import handlers
+from server.texts import shorten
 
 SERVICE = admin_pb2.DESCRIPTOR.services_by_name["Admin"].full_name
+
+ERROR_BYTES = 2000
+"""What is told of a part that could not be read again; the log has all of it."""
 
 
 def methods(reloads: Reloads) -> handlers.Handlers:
@@ -12,7 +16,7 @@ def methods(reloads: Reloads) -> handlers.Handlers:
 
     def reload(_request: admin_pb2.ReloadRequest) -> admin_pb2.ReloadResponse:
         parts = [
-            admin_pb2.ReloadedPart(name=outcome.part, error=outcome.error)
+            admin_pb2.ReloadedPart(name=outcome.part, error=shorten(outcome.error, ERROR_BYTES))
             for outcome in reloads.run_everywhere()
         ]
         return admin_pb2.ReloadResponse(parts=parts)

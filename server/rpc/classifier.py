@@ -16,6 +16,7 @@ from mlpserve.v1 import classifier_pb2
 from server.errors import InvalidField
 from server.model import Batch, Model
 from server.request import FLOAT_BYTES, LABELS_OF_ONE_BYTE, Answer, Labels, Request
+from server.texts import told
 
 SERVICE = classifier_pb2.DESCRIPTOR.services_by_name["Classifier"].full_name
 
@@ -93,7 +94,7 @@ def check_version(version: int, label: str) -> None:
     if version and label:
         raise InvalidField(
             "both_versions",
-            f"version {version} and label {label!r} are both given; send one of them",
+            f"version {version} and label {told(label)} are both given; send one of them",
             "label",
         )
 

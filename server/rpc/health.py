@@ -12,6 +12,8 @@ from typing import TypeAlias
 import grpc
 from grpc_health.v1 import health_pb2
 
+from server.texts import told
+
 NAME = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 
 Response: TypeAlias = health_pb2.HealthCheckResponse
@@ -58,7 +60,7 @@ class Health:
             known = ", ".join(service for service in self._states if service)
             context.abort(
                 grpc.StatusCode.NOT_FOUND,
-                f"service: {request.service!r} is unknown; ask for {known}, or for nothing",
+                f"service: {told(request.service)} is unknown; ask for {known}, or for nothing",
             )
         return Response(status=state)
 

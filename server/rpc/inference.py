@@ -19,6 +19,7 @@ from server.model import INPUT, LABELS, OUTPUT
 from server.policy import LABEL
 from server.repository import Models
 from server.request import FLOAT_BYTES, Answer, Request
+from server.texts import told
 
 SERVICE = protocol.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
 FLOATS, BYTES, INTEGERS = "FP32", "UINT8", "INT64"
@@ -53,12 +54,12 @@ def _read_request(fields: list[wire.Field]) -> tuple[Request, memoryview]:
     name = wire.read_text(tensor, _INPUT.NAME_FIELD_NUMBER)
     if name != INPUT:
         raise InvalidField(
-            "unknown_input", f"inputs: there is no input {name!r}, only {INPUT}", "inputs"
+            "unknown_input", f"inputs: there is no input {told(name)}, only {INPUT}", "inputs"
         )
     datatype = wire.read_text(tensor, _INPUT.DATATYPE_FIELD_NUMBER)
     if datatype not in (FLOATS, BYTES):
         raise InvalidField(
-            "datatype", f"{INPUT} has datatype {datatype!r}, wanted {FLOATS} or {BYTES}", INPUT
+            "datatype", f"{INPUT} has datatype {told(datatype)}, wanted {FLOATS} or {BYTES}", INPUT
         )
     shape = tuple(wire.read_integers(tensor, _INPUT.SHAPE_FIELD_NUMBER).tolist())
     outputs = tuple(
@@ -172,8 +173,8 @@ def read_version(text: str) -> tuple[int, str]:
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
         raise InvalidField(
             "version",
-            f"version: {text!r} is no version; versions are 1, 2, 3, ... or labels such as stable, "
-            "empty is the newest",
+            f"version: {told(text)} is no version; versions are 1, 2, 3, ... or labels such as "
+            "stable, empty is the newest",
             "model_version",
         )
     return int(text), ""

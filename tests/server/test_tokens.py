@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -187,9 +188,12 @@ def test_an_unknown_token_has_no_file_looked_at(
     tokens = Tokens("tokens", file, "the tokens")
     looked: list[Path] = []
     stat = Path.stat
-    monkeypatch.setattr(
-        Path, "stat", lambda path, **how: (looked.append(path), stat(path, **how))[1]
-    )
+
+    def look(path: Path, **how: bool) -> os.stat_result:
+        looked.append(path)
+        return stat(path, **how)
+
+    monkeypatch.setattr(Path, "stat", look)
     for _ in range(100):
         refused = tokens.refusal(bearer("0123456789abcdef-wrong"))
         assert refused is not None
