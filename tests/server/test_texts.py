@@ -79,7 +79,7 @@ def test_the_middle_is_left_out() -> None:
 
 ERRORS = [
     lambda text: InvalidField("shape", text, text),
-    lambda text: NotLoaded("model_not_found", text, dict.fromkeys(("models", "versions"), text)),
+    lambda text: NotLoaded("model_not_found", text, {"models": text, "versions": text}),
     lambda text: NotReady("not_ready", text),
     lambda text: Overloaded("queue_full", text),
     lambda text: TooLarge("message_bytes", text),
@@ -180,7 +180,7 @@ def test_callers_are_told_that_a_model_is_not_there_whatever_its_name(
     for path, message in calls.items():
         with pytest.raises(grpc.RpcError) as caught:
             raw_method(crowded, path)(
-                message.SerializeToString(), timeout=30, metadata=[("x-request-id", "i" * 128)]
+                message.SerializeToString(), timeout=30, metadata=(("x-request-id", "i" * 128),)
             )
         assert caught.value.code() is grpc.StatusCode.NOT_FOUND
         assert status(caught.value).message == caught.value.details()
