@@ -97,7 +97,7 @@ def load(path: Path, identity: dict[str, Any]) -> State:
         )
     except OSError as error:
         raise CheckpointError(f"{path} can't be read: {error.strerror or error}") from error
-    except (KeyError, *READ_ERRORS) as error:
+    except READ_ERRORS as error:
         raise CheckpointError(
             f"{path} is not a checkpoint ({error}); delete it to start afresh"
         ) from error

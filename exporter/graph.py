@@ -172,7 +172,7 @@ def read(path: Path) -> onnx.ModelProto:
         return onnx.load_model_from_string(path.read_bytes())
     except OSError as error:
         raise ModelError(f"{path} can't be read: {error.strerror}") from error
-    except DecodeError as error:
+    except (DecodeError, ValueError, MemoryError) as error:
         raise ModelError(f"{path} is not an ONNX file") from error
 
 
@@ -187,9 +187,9 @@ def describe(path: Path, model: onnx.ModelProto) -> Description:
             f"{path} was not exported by mlpserve: its metadata has format "
             f"{metadata.get('format')!r}, wanted {FORMAT!r}"
         )
-    # Named W1, b1, W2, b2, ... and stored in this order.
-    arrays = [numpy_helper.to_array(initializer) for initializer in model.graph.initializer]
     try:
+        # Named W1, b1, W2, b2, ... and stored in this order.
+        arrays = [numpy_helper.to_array(initializer) for initializer in model.graph.initializer]
         sizes = tuple(int(size) for size in json.loads(metadata["layer_sizes"]))
         pixels = decode_floats(metadata["golden_pixels"], sizes[0])
         wanted = decode_floats(metadata["golden_activations"], sizes[-1])
@@ -210,7 +210,8 @@ def describe(path: Path, model: onnx.ModelProto) -> Description:
             golden_images=len(pixels),
             golden_difference=_largest_difference(np.asarray(found), wanted),
         )
-    except (KeyError, ValueError, TypeError, IndexError, RuntimeError) as error:
+    except Exception as error:
+        # ONNX and its evaluator raise whatever they come to.
         reason = f"{type(error).__name__}: {error}"
         raise ModelError(f"{path} is damaged ({reason}); export it again") from error
 

@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import hashlib
+import io
 import math
 import struct
 import zlib
@@ -52,6 +53,11 @@ UNSIGNED_BYTE = 0x08
 """IDX's code for the only type of value that MNIST uses."""
 
 MAX_DIMENSIONS = 8
+
+LARGEST_BYTES = 2**30
+"""What a gzipped file may unpack to, twenty times what the largest of MNIST's does."""
+
+BLOCK_BYTES = 2**24
 
 ROUNDS = 2
 """How often each mirror is tried: the second time makes good a connection that broke."""
@@ -247,9 +253,17 @@ def _unpack(path: Path, content: bytes) -> bytes:
     """Return the bytes of the file `path`, unpacked when they begin like gzip."""
     if not content.startswith(GZIP_MAGIC):
         return content
+    blocks: list[bytes] = []
+    size = 0
     try:
-        return gzip.decompress(content)
-    except (EOFError, OSError, zlib.error) as error:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
+            while size <= LARGEST_BYTES and (block := packed.read(BLOCK_BYTES)):
+                blocks.append(block)
+                size += len(block)
+    except (EOFError, OSError, struct.error, zlib.error) as error:
         raise MnistError(
             f"{path} is damaged or truncated gzip ({error}); fetch it again"
         ) from error
+    if size > LARGEST_BYTES:
+        raise MnistError(f"{path} unpacks to more than {LARGEST_BYTES} bytes; fetch it again")
+    return b"".join(blocks)

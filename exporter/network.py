@@ -4,9 +4,7 @@ import io
 import json
 import math
 import re
-import tokenize
 import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,19 +34,13 @@ RECORDS = ("evaluation", "reference")
 OTHER_KEYS = ("activations", "labels", "provenance", "examples", *RECORDS)
 """What a weights file may hold besides weights and biases."""
 
-READ_ERRORS = (
-    EOFError,
-    MemoryError,
-    OSError,
-    RuntimeError,  # NotImplementedError among them
-    SyntaxError,
-    TypeError,
-    ValueError,
-    tokenize.TokenError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-"""What NumPy raises over damaged files, whose headers it parses as Python does."""
+LARGEST_BYTES = 2**31
+"""What an archive may unpack to: an ONNX file, which is made of it, can't be larger."""
+
+READ_ERRORS = (Exception,)
+"""What libraries raise over damaged files: NumPy parses headers as Python does, and archives may
+ask for any amount of memory, for passwords, and for packings of a dozen kinds.
+"""
 
 
 class NetworkError(ValueError):
@@ -56,7 +48,13 @@ class NetworkError(ValueError):
 
 
 class WeightsError(Exception):
-    """A weights file can't be used; the message names file, key, what was found and wanted."""
+    """A weights file can't be used; the message names file, key, what was found and wanted.
+
+    It is one line, whatever the file has for names.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,6 +115,9 @@ class Network:
             raise NetworkError(f"labels: {len(self.labels)} for {self.sizes[-1]} output neurons")
         if not all(self.labels):
             raise NetworkError(f"labels: number {self.labels.index('')} is empty")
+        for index, label in enumerate(self.labels):
+            if any(0xD800 <= ord(letter) <= 0xDFFF for letter in label):
+                raise NetworkError(f"labels: number {index}, {label!r}, is not Unicode")
 
     @property
     def n_inputs(self) -> int:
@@ -263,14 +264,27 @@ def _read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
         raise WeightsError(f"{path} can't be read: {error.strerror}") from error
     if not zipfile.is_zipfile(io.BytesIO(content)):
         raise WeightsError(f"{path} is not an .npz file; write it with numpy.savez")
-    key = ""
+    try:
+        return read_npz(content)
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from error
+
+
+def read_npz(content: bytes) -> dict[str, npt.NDArray[Any]]:
+    """Return every array of an .npz file; nothing is unpickled. Raises WeightsError."""
+    key = "the archive"
     arrays = {}
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            for key in archive.files:
-                arrays[key] = np.asarray(archive[key])
+        with zipfile.ZipFile(io.BytesIO(content)) as members:
+            size = sum(member.file_size for member in members.infolist())
+        if size <= LARGEST_BYTES:
+            with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+                for key in archive.files:
+                    arrays[key] = np.asarray(archive[key])
     except READ_ERRORS as error:
-        raise WeightsError(f"{path}: {key or 'the archive'} can't be read: {error}") from error
+        raise WeightsError(f"{key} can't be read: {str(error) or type(error).__name__}") from error
+    if size > LARGEST_BYTES:
+        raise WeightsError(f"{key} unpacks to {size} bytes, wanted up to {LARGEST_BYTES}")
     return arrays
 
 
@@ -354,16 +368,22 @@ def _read_texts(
             f"{path}: {key} is {values.dtype} {values.shape}, wanted text ({count},), one for each "
             f"{what}"
         )
-    if not all(values):
+    try:
+        texts = tuple(str(value) for value in values)
+        "".join(texts).encode()
+    except ValueError as error:
+        # NumPy keeps any numbers in place of letters.
+        raise WeightsError(f"{path}: {key} is not Unicode: {error}") from error
+    if not all(texts):
         raise WeightsError(f"{path}: {key} has an empty text, wanted a name for each {what}")
-    return tuple(str(value) for value in values)
+    return texts
 
 
 def _read_provenance(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> Provenance:
     """Return the provenance, which is empty when it isn't there."""
     provenance = _read_object(path, arrays, "provenance") or {}
     if not all(
-        isinstance(value, str) or (isinstance(value, int | float) and math.isfinite(value))
+        isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
         for value in provenance.values()
     ):
         raise WeightsError(f"{path}: provenance is not a JSON object of texts and numbers")
@@ -377,7 +397,7 @@ def _read_record(
     record = _read_object(path, arrays, key)
     try:
         json.dumps(record, allow_nan=False)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WeightsError(f"{path}: {key} holds a number that is not finite") from error
     return record
 
@@ -390,7 +410,7 @@ def _read_object(
         return None
     try:
         content = json.loads(str(arrays[key]))
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise WeightsError(f"{path}: {key} is not JSON: {error}") from error
     if not isinstance(content, dict):
         raise WeightsError(f"{path}: {key} is not a JSON object")

@@ -68,7 +68,7 @@ def decode(record: Mapping[str, Any]) -> Evaluation:
             _decode_robustness(record["robustness"]),
         )
         _check(evaluation)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise EvaluationError(
             f"evaluation: can't be read ({type(error).__name__}: {error}); measure it again with "
             "`python -m exporter evaluate --record`"

@@ -77,6 +77,8 @@ def _split(address: str) -> tuple[str, int]:
     try:
         parts = urlsplit(address if "://" in address else f"//{address}")
         host, port = parts.hostname, parts.port
+        # As it is looked up, which may fail.
+        (host or "").encode("idna")
     except ValueError as error:
         raise PageError(wrong) from error
     if not host or not port or parts.scheme not in ("", "http"):

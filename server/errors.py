@@ -63,14 +63,6 @@ class TakesLong(Exception):
     """Reading a message would keep the thread longer than it can wait; nothing is wrong with it."""
 
 
-MAX_QUOTED = 100
-
-
-def quoted(text: str) -> str:
-    """Return a caller's text in quotation marks, cut: it may be as long as a message."""
-    return repr(text) if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]!r}..."
-
-
 @dataclass(eq=False)
 class RequestError(Exception):
     """A request that can't be answered; subclasses say whose fault it is.

@@ -4,6 +4,7 @@ import contextlib
 import socket
 import ssl
 import sys
+import time
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,10 +15,14 @@ from grpc_health.v1 import health_pb2
 from server.addresses import UNIX, UNIX_ABSTRACT, is_socket, split_address
 from server.errors import StartupError
 from server.flags import ENVIRONMENT_PREFIX, SettingsCommand, settings_options
+from server.hostnames import names_of
 from server.settings import Settings
 
 SERVICE = "mlpserve.v1.Classifier"
 """Written out here, as its module takes longer to import than the whole check."""
+
+READY = "/readyz"
+LONGEST_LINE = 128
 
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104
 """What stands for all addresses of a machine, and the one that a process on it can call."""
@@ -31,8 +36,8 @@ LOOPBACK = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104
 @click.option(
     "--predict",
     is_flag=True,
-    help="Ask for a prediction of a blank image too, unless the server wants tokens: none is meant "
-    "for this.",
+    help="Ask for a prediction of a blank image too, unless the server wants tokens, or "
+    "certificates of another authority: none is meant for this.",
 )
 @click.option(
     "--once",
@@ -52,7 +57,7 @@ def health_command(predict: bool, once: Path | None, timeout_seconds: float, **v
     """Ask a server on this machine whether it is ready; the exit code is 0 if it is, else 1.
 
     Give it the settings that the server has: it finds the server by its address, and trusts its
-    certificate alone.
+    certificate alone. Where TLS lets nobody in who has only these, it asks /readyz.
     """
     settings = Settings(**values)
     try:
@@ -63,10 +68,46 @@ def health_command(predict: bool, once: Path | None, timeout_seconds: float, **v
                 if once:
                     once.touch()
     except grpc.RpcError as error:
-        _fail(f"{settings.grpc_address} answered {error.code().name}: {error.details()}")
+        reason = f"{settings.grpc_address} answered {error.code().name}: {error.details()}"
+        # Python and gRPC learn of it when they have sent their certificate, and are cut off.
+        if settings.tls_client_ca is None or error.code() is not grpc.StatusCode.UNAVAILABLE:
+            _fail(reason)
+        _ask_http(settings, timeout_seconds, reason)
+    except ssl.SSLError as error:
+        # The file may be newer than what the server shows: it keeps a good one if that is bad.
+        reason = f"{settings.grpc_address} can't be asked: {error}"
+        _ask_http(settings, timeout_seconds, reason)
     except (OSError, StartupError) as error:
         _fail(f"{settings.grpc_address} can't be asked: {error}")
     click.echo("healthy")
+
+
+def _ask_http(settings: Settings, timeout_seconds: float, reason: str) -> None:
+    """Ask /readyz whether some worker is ready, as gRPC could not be asked for a reason."""
+    try:
+        answer = _get_ready(settings.http_address, timeout_seconds)
+    except (OSError, StartupError) as error:
+        _fail(f"{reason}; nor can {READY} at {settings.http_address}: {error}")
+    if answer.split()[1:2] != [b"200"]:
+        shown = answer.decode("ascii", "replace") or "nothing in time"
+        _fail(f"{reason}; {READY} at {settings.http_address} answered {shown}")
+
+
+def _get_ready(address: str, timeout_seconds: float) -> bytes:
+    """Return the first line of the answer, or what is there of it when the time is over."""
+    host, port = split_address(address, "--http-address")
+    host = LOOPBACK.get(host, host).strip("[]")
+    end, answer = time.monotonic() + timeout_seconds, b""
+    with socket.create_connection((host, port), timeout_seconds) as asked:
+        asked.sendall(
+            f"GET {READY} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+        )
+        while b"\n" not in answer and (left := end - time.monotonic()) > 0:
+            asked.settimeout(left)
+            if not (more := asked.recv(LONGEST_LINE)):
+                break
+            answer = (answer + more)[:LONGEST_LINE]
+    return answer.partition(b"\r\n")[0]
 
 
 def _fail(reason: str) -> NoReturn:
@@ -108,11 +149,10 @@ def _name(target: str, certificate: Path, key: Path, timeout_seconds: float) -> 
         context.wrap_socket(plain) as secure,
     ):
         peer: Any = secure.getpeercert() or {}
-    names = [value for _, value in peer.get("subjectAltName", ())]
-    names += [value for part in peer.get("subject", ()) for kind, value in part if "Name" in kind]
+    names = names_of(peer)
     if not names:
-        raise OSError(f"{certificate} is for no name")
-    return str(names[0]).replace("*", "any")
+        raise ssl.SSLError(f"{certificate} is for no name")
+    return names[0]
 
 
 def _open(target: str, timeout_seconds: float) -> socket.socket:

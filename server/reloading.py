@@ -1,6 +1,8 @@
 """What is read again while the server runs: a bad change keeps what was good before."""
 
+import math
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,14 @@ _ATTEMPTS = 5
 
 Content = TypeVar("Content")
 State = tuple[tuple[int, ...], ...]
+
+
+class TryLater(StartupError):
+    """What can't be used yet, though it may be from `time` on, by time.time, as it stands."""
+
+    def __init__(self, message: str, time: float) -> None:
+        super().__init__(message)
+        self.time = time
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +94,37 @@ class Reloads:
 class Files(Generic[Content]):
     """Files and what was read from them; `content` is always whole and good."""
 
-    def __init__(self, part: str, paths: Sequence[Path], read: Callable[[], Content]) -> None:
-        """Read them; raises StartupError. `part` is what logs and metrics call them."""
+    def __init__(
+        self,
+        part: str,
+        paths: Sequence[Path],
+        read: Callable[[], Content],
+        tell: Callable[[Content], None] = lambda _: None,
+    ) -> None:
+        """Read them; raises StartupError. `part` is what logs and metrics call them.
+
+        `tell` is told what is in use from now on.
+        """
         self.part = part
-        self._paths, self._read = paths, read
+        self._paths, self._read, self._tell = paths, read, tell
         self._lock = threading.Lock()
+        self._retry_time = math.inf
         self.content, self._state = self._read_whole()
+        tell(self.content)
 
     def refresh(self) -> None:
-        """Read the files again if they have changed since they were read last, well or not."""
-        if self._look() == self._state:
+        """Read the files again if they have changed since they were read last, well or not, or have
+        become what can be used.
+        """
+        if not self._is_due():
             return
         with self._lock:
             # Another thread may have been first.
-            if self._look() != self._state:
+            if self._is_due():
                 attempt(self.part, self._take)
+
+    def _is_due(self) -> bool:
+        return self._look() != self._state or time.time() >= self._retry_time
 
     def reload(self) -> None:
         """Read the files again; raises StartupError, and `content` stays what it was."""
@@ -107,8 +133,13 @@ class Files(Generic[Content]):
 
     def _take(self) -> None:
         # Noted first, so that bad files are complained about once.
-        self._state = self._look()
-        self.content, self._state = self._read_whole()
+        self._state, self._retry_time = self._look(), math.inf
+        try:
+            self.content, self._state = self._read_whole()
+        except TryLater as error:
+            self._retry_time = error.time
+            raise
+        self._tell(self.content)
 
     def _read_whole(self) -> tuple[Content, State]:
         """Return the content and the state of the files, which did not change meanwhile."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from server.errors import NotLoaded, StartupError
 from server.model import Model
+from server.texts import listed, quoted
 from server.traffic import Caller, Shadowing, Split
 
 FILE = "model.onnx"
@@ -34,15 +35,18 @@ class Versions:
         if model is not None:
             return model
         name = self.newest.name
-        numbers = ", ".join(map(str, self.by_number))
-        labels = ", ".join(f"{known} ({model.version})" for known, model in self.by_label.items())
+        numbers = listed(map(str, self.by_number), str(version))
+        labels = listed(
+            (f"{known} ({model.version})" for known, model in self.by_label.items()), label
+        )
         known = {"model": name, "versions": numbers} | ({"labels": labels} if labels else {})
         if label:
             has = f"the labels {labels}" if labels else "no labels"
             remedy = "one of them or a version" if labels else "a version"
             raise NotLoaded(
                 "label_not_found",
-                f"label: model {name!r} has {has}, not {label!r}; ask for {remedy}: {numbers}",
+                f"label: model {name!r} has {has}, not {quoted(label)}; ask for {remedy}: "
+                f"{numbers}",
                 known,
             )
         loaded = f"versions {numbers}" if len(self.by_number) > 1 else f"version {numbers}"
@@ -84,9 +88,9 @@ class Models:
         """
         versions = self.by_name.get(name or self.default or "")
         if versions is None:
-            loaded = ", ".join(sorted(self.by_name))
+            loaded = listed(sorted(self.by_name), name)
             asked = (
-                f"model {name!r} is not loaded"
+                f"model {quoted(name)} is not loaded"
                 if name
                 else "no model is named and there is no default"
             )

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from canonical import Canonical
-from server.errors import InvalidField, TooLarge, quoted
+from server.errors import InvalidField, TooLarge
 from server.model import Batch, Model
+from server.texts import quoted
 
 FLOAT_BYTES = 4
 

@@ -2,10 +2,8 @@
 
 import functools
 import hashlib
-import hmac
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from server import metrics
@@ -13,19 +11,17 @@ from server.errors import StartupError, Unauthenticated
 from server.reloading import Files, warn_if_readable
 
 MOST_TOKENS = 256
-"""Each call is compared with all of them, and each name is the label of a metric."""
+"""Each name is the label of a metric."""
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # What RFC 6750 lets a bearer token be; shorter ones can be guessed.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{16,1024}=*")
+_AUTHORIZATION = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/-]+=*)")
 
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A caller's name and the SHA-256 of its token."""
-
-    name: str
-    digest: bytes
+Names = Mapping[bytes, str]
+"""Callers' names by the SHA-256 of their tokens: how long it takes to find one tells of a digest,
+from which no token follows.
+"""
 
 
 class Tokens:
@@ -43,44 +39,40 @@ class Tokens:
 
     def refusal(self, metadata: Iterable[tuple[str, str | bytes]]) -> Unauthenticated | None:
         """Return why a call with this metadata is not taken; None when it is, which is counted."""
-        for key, value in metadata:
-            if key == "authorization":
-                scheme, _, token = str(value).partition(" ")
-                if scheme.lower() != "bearer":
-                    return self._malformed
-                return self._check(token.strip())
-        return self._missing
-
-    def _check(self, token: str) -> Unauthenticated | None:
-        digest = _digest(token)
-        name = _find(digest, self.files.content)
-        if name is None:
-            # It may be newer than the last look at the file.
-            self.files.refresh()
-            name = _find(digest, self.files.content)
+        found = {value for key, value in metadata if key == "authorization"}
+        if not found:
+            return self._missing
+        # One of several, which one chooses, may be another's who passed the call on.
+        given = _AUTHORIZATION.fullmatch(str(found.pop()))
+        if given is None or found:
+            return self._malformed
+        # The file is not looked at: whoever guesses would have it looked at in each call.
+        name = self.files.content.get(_digest(given[1]))
         if name is None:
             return self._unknown
         self._calls(name).inc()
         return None
 
 
-def read_tokens(path: Path) -> tuple[Token, ...]:
+def read_tokens(path: Path) -> Names:
     """Return the tokens of a file with lines `name: token`; # begins a comment line.
 
-    A name may have several tokens, so that one can follow another. Raises StartupError, which says
-    the line but nothing of what stands there.
+    A name may have several tokens, so that one can follow another. Spaces and tabs may stand around
+    both. Raises StartupError, which says the line but nothing of what stands there.
     """
     try:
-        lines = path.read_text().splitlines()
+        # Not as lines of text are read, some of which end with other characters than these.
+        lines = path.read_bytes().decode().replace("\r\n", "\n").split("\n")
         warn_if_readable(path)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise StartupError(f"the tokens file {path} can't be read: {reason}") from error
-    found: dict[bytes, Token] = {}
+    found: dict[bytes, str] = {}
     for number, line in enumerate(lines, start=1):
-        if not line.strip() or line.lstrip().startswith("#"):
+        line = line.strip(_SPACES)
+        if not line or line.startswith("#"):
             continue
-        name, _, token = (part.strip() for part in line.partition(":"))
+        name, _, token = (part.strip(_SPACES) for part in line.partition(":"))
         if not _NAME.fullmatch(name) or not _TOKEN.fullmatch(token):
             raise StartupError(
                 f"line {number} of the tokens file {path} is not `name: token`: a name has 1 to 64 "
@@ -92,24 +84,18 @@ def read_tokens(path: Path) -> tuple[Token, ...]:
             raise StartupError(
                 f"line {number} of the tokens file {path} repeats a token; give each caller its own"
             )
-        found[digest] = Token(name, digest)
+        found[digest] = name
     if not found:
         raise StartupError(f"the tokens file {path} holds no token; add a line `name: token`")
     if len(found) > MOST_TOKENS:
         raise StartupError(
             f"the tokens file {path} holds {len(found)} tokens; at most {MOST_TOKENS} are taken"
         )
-    return tuple(found.values())
-
-
-def _find(digest: bytes, tokens: Iterable[Token]) -> str | None:
-    """Return whose token it is. All are compared, so that the time tells nothing."""
-    found = None
-    for token in tokens:
-        if hmac.compare_digest(token.digest, digest):
-            found = token.name
     return found
 
 
+_SPACES = " \t"
+
+
 def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+    return hashlib.sha256(token.encode()).digest()

@@ -23,15 +23,14 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import Link, Span, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.util.re import parse_env_headers
 
 import mlpserve
+from server import otel
 from server.record import Record, Stage
 
 FLUSH_SECONDS: Final = 2.0
 """How long a stop waits for the last spans to be sent, so that no collector can keep it up."""
-
-BATCH_SPANS: Final = 64
-"""Spans sent at once: to encode them takes 1.4 ms, in which calls may wait."""
 
 MOST_LINKS: Final = 32
 """Other calls of the same run that a call's run names."""
@@ -50,13 +49,17 @@ class Tracing:
     """
 
     def __init__(self, endpoint: str) -> None:
-        """Send to `endpoint`, http://HOST:PORT or https://HOST:PORT."""
+        """Send to `endpoint`, http://HOST:PORT or https://HOST:PORT; raises StartupError when a
+        variable has headers that can't be sent.
+        """
+        for name, value in otel.header_variables().items():
+            otel.check_headers(parse_env_headers(value, liberal=True), name)
         self._exporter = OTLPSpanExporter(endpoint, insecure=endpoint.startswith("http:"))
         # What reaches it has been sampled already.
         self._provider = TracerProvider(
             sampler=ALWAYS_ON, resource=_describe_server(), shutdown_on_exit=False
         )
-        processor = BatchSpanProcessor(self._exporter, max_export_batch_size=BATCH_SPANS)
+        processor = BatchSpanProcessor(self._exporter, max_export_batch_size=otel.BATCH_SPANS)
         self._provider.add_span_processor(processor)
         self._tracer = self._provider.get_tracer("mlpserve", mlpserve.__version__)
         # Spans have the time of day, stages that of the clock that never jumps.

@@ -29,7 +29,12 @@ def read_names(_: click.Context, __: click.Parameter, text: str | None) -> tuple
 def read_numbers(_: click.Context, parameter: click.Parameter, text: str) -> npt.ArrayLike:
     """Return a number, or the array in a .npy file."""
     try:
-        return np.load(text, allow_pickle=False) if text.endswith(".npy") else float(text)
+        if not text.endswith(".npy"):
+            return float(text)
+        array = np.load(text, allow_pickle=False)
+        if not isinstance(array, np.ndarray):
+            raise TypeError("it is an archive")
+        return array
     except READ_ERRORS as error:
         raise click.BadParameter(
             f"{text!r}, wanted a number, or a .npy file with one for each pixel", param=parameter
@@ -174,6 +179,10 @@ def read_examples(path: Path) -> Batch:
                         f"{path} holds {len(archive.files)} arrays, wanted the images alone"
                     )
                 images = archive[archive.files[0]]
+        if images.dtype.kind not in "fiub":
+            raise WeightsError(f"{path} holds {images.dtype}, wanted numbers")
+    except WeightsError:
+        raise
     except READ_ERRORS as error:
         raise WeightsError(f"{path} can't be read: {error}; write it with numpy.save") from error
     flat = images.reshape(len(images), -1) if images.ndim > 1 else images

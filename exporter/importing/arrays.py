@@ -101,7 +101,7 @@ def _by_name(named: Mapping[str, Array]) -> tuple[SourceLayer, ...]:
 
 def _words(name: str) -> tuple[str, ...]:
     """Return the words and numbers of a name in lower case: layer1.weight -> layer, 1, weight."""
-    return tuple(word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d+", name))
+    return tuple(word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d{1,18}", name))
 
 
 def _numbers(name: str) -> tuple[int, ...]:
@@ -148,4 +148,10 @@ def _no_part(name: str, array: Array, words: Sequence[str]) -> str:
 
 def _texts(array: Array | None) -> tuple[str, ...] | None:
     """Return the elements of an array as texts."""
-    return None if array is None else tuple(str(value) for value in array.reshape(-1).tolist())
+    if array is None:
+        return None
+    try:
+        return tuple(str(value) for value in array.reshape(-1).tolist())
+    except ValueError as error:
+        # NumPy keeps any numbers in place of letters.
+        raise WeightsError(f"names: not Unicode ({error})") from error

@@ -2,15 +2,13 @@
 
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from exporter.importing import arrays, safetensors, sklearn
 from exporter.importing.source import Array, Source
-from exporter.network import OTHER_KEYS, READ_ERRORS, WeightsError
+from exporter.network import OTHER_KEYS, READ_ERRORS, WeightsError, read_npz
 
 OWN_KEYS = frozenset(OTHER_KEYS) - frozenset(arrays.TEXTS)
 """What only a weights file of this program holds."""
@@ -51,22 +49,30 @@ def read(path: Path, content: bytes) -> Source:
     if not content:
         raise WeightsError(f"{path} is empty; save it again")
     try:
-        if zipfile.is_zipfile(io.BytesIO(content)):
-            return _read_zip(content)
+        names = _names(content)
+        if names is not None:
+            return _read_zip(content, names)
         if _is_safetensors(content):
             named, notes = safetensors.read(content)
             return replace(arrays.read(named), origin=STATE_DICT, notes=notes)
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from error
-    except (zipfile.BadZipFile, NotImplementedError) as error:
-        raise WeightsError(f"{path}: damaged archive ({error}); save it again") from error
     raise WeightsError(f"{path} {_explain(path, content)}")
 
 
-def _read_zip(content: bytes) -> Source:
+def _names(content: bytes) -> list[str] | None:
+    """Return the names in a zip archive; None when it is none."""
+    try:
+        if not zipfile.is_zipfile(io.BytesIO(content)):
+            return None
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return archive.namelist()
+    except READ_ERRORS as error:
+        raise WeightsError(f"damaged archive ({error}); save it again") from error
+
+
+def _read_zip(content: bytes, names: Sequence[str]) -> Source:
     """Return what a zip archive says, which may be NumPy's, skops's or another's."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        names = archive.namelist()
     if any(name.endswith("data.pkl") for name in names):
         raise WeightsError(PYTORCH)
     if any(name.endswith(".weights.h5") for name in names):
@@ -80,21 +86,18 @@ def _read_zip(content: bytes) -> Source:
 
 def _read_npz(content: bytes) -> Mapping[str, Array]:
     """Return every array of an .npz file; nothing is unpickled."""
-    name = "the archive"
-    found = {}
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            if OWN_KEYS & set(archive.files):
-                raise WeightsError(WEIGHTS_FILE)
-            for name in archive.files:
-                found[name] = np.asarray(archive[name])
-    except READ_ERRORS as error:
-        if "Object arrays" in str(error):
+        found = read_npz(content)
+    except WeightsError as error:
+        name, _, reason = str(error).rpartition(" can't be read: ")
+        if "Object arrays" in reason:
             raise WeightsError(
                 f"{name} is a list of Python objects, kept as a pickle, which is never opened; "
                 "save each array under a name of its own: numpy.savez(path, W1=W1, b1=b1)"
             ) from error
-        raise WeightsError(f"{name} can't be read: {error}; save it again") from error
+        raise WeightsError(f"{error}; save it again") from error
+    if OWN_KEYS & set(found):
+        raise WeightsError(WEIGHTS_FILE)
     return found
 
 

@@ -4,7 +4,7 @@ import numpy as np
 from safetensors import SafetensorError, deserialize
 
 from exporter.importing.source import Array
-from exporter.network import WeightsError
+from exporter.network import READ_ERRORS, WeightsError
 
 DTYPES = {
     "F64": "<f8",
@@ -28,7 +28,7 @@ def read(content: bytes) -> tuple[dict[str, Array], tuple[str, ...]]:
     """
     try:
         entries = deserialize(content)  # type: ignore[no-untyped-call]
-    except SafetensorError as error:
+    except (SafetensorError, *READ_ERRORS) as error:
         raise WeightsError(f"not a whole safetensors file ({error}); save it again") from error
     arrays: dict[str, Array] = {}
     widened = []

@@ -2,15 +2,13 @@
 
 import importlib
 import warnings
-import zipfile
-import zlib
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from exporter.importing.source import Scaling, Source, SourceLayer
-from exporter.network import WeightsError
+from exporter.network import READ_ERRORS, WeightsError
 
 ORIGIN = "scikit-learn MLPClassifier"
 
@@ -90,18 +88,9 @@ def read_skops(content: bytes) -> Source:
             # Another version of scikit-learn wrote it: the arrays are the same.
             warnings.simplefilter("ignore")
             return read(skops.loads(content, trusted=list(OPTIMIZERS)))
-    except (
-        AttributeError,
-        ImportError,
-        EOFError,
-        LookupError,
-        OSError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
+    except WeightsError:
+        raise
+    except READ_ERRORS as error:
         raise WeightsError(f"skops can't read it: {type(error).__name__}: {error}") from error
 
 

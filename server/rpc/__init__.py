@@ -1,6 +1,19 @@
 """gRPC only: turns calls into requests for the other rooms and their answers into messages."""
 
+import logging
 import os
 
-# grpc reads it at its first import. Its own lines, one for each failed handshake, are no JSON.
-os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+# grpc reads it at its first import. Its core writes lines that are no JSON, at the will of callers,
+# such as one for each header that it can't read, and waits until somebody has read them.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
+
+def _holds_no_header(line: logging.LogRecord) -> bool:
+    """Whether a line of grpc's has no bytes to show, which are those of a header."""
+    values = line.args if isinstance(line.args, tuple) else ()
+    return not any(isinstance(value, bytes) for value in values)
+
+
+# What is no UTF-8 they would write down, be it a token.
+for _name in ("grpc._cython.cygrpc", "grpc._common"):
+    logging.getLogger(_name).addFilter(_holds_no_header)

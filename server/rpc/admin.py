@@ -4,8 +4,12 @@ from collections.abc import Callable
 
 from mlpserve.v1 import admin_pb2
 from server.reloading import Reloads
+from server.texts import shorten
 
 SERVICE = admin_pb2.DESCRIPTOR.services_by_name["Admin"].full_name
+
+ERROR_BYTES = 2000
+"""What is told of a part that could not be read again; the log has all of it."""
 
 
 def reload(reloads: Reloads) -> Callable[[admin_pb2.ReloadRequest], admin_pb2.ReloadResponse]:
@@ -13,7 +17,7 @@ def reload(reloads: Reloads) -> Callable[[admin_pb2.ReloadRequest], admin_pb2.Re
 
     def answer(_request: admin_pb2.ReloadRequest) -> admin_pb2.ReloadResponse:
         parts = [
-            admin_pb2.ReloadedPart(name=outcome.part, error=outcome.error)
+            admin_pb2.ReloadedPart(name=outcome.part, error=shorten(outcome.error, ERROR_BYTES))
             for outcome in reloads.run_everywhere()
         ]
         return admin_pb2.ReloadResponse(parts=parts)

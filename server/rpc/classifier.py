@@ -13,7 +13,7 @@ import numpy.typing as npt
 from canonical import Canonical
 from mlpserve import wire
 from mlpserve.v1 import classifier_pb2
-from server.errors import InvalidField, quoted
+from server.errors import InvalidField
 from server.model import Batch, Model
 from server.request import (
     FLOAT_BYTES,
@@ -26,6 +26,7 @@ from server.request import (
     label_bytes,
 )
 from server.rpc import reading
+from server.texts import quoted
 
 SERVICE = classifier_pb2.DESCRIPTOR.services_by_name["Classifier"].full_name
 

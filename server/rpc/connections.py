@@ -17,6 +17,7 @@ from server.addresses import UNIX, UNIX_ABSTRACT
 from server.certificates import Certificate
 from server.errors import StartupError
 from server.reloading import Files
+from server.rpc.handshake import configuration
 from server.settings import Settings
 
 FLAG = "--grpc-address"
@@ -66,28 +67,26 @@ def _milliseconds(seconds: float) -> int:
 
 
 def credentials(files: Files[Certificate]) -> grpc.ServerCredentials:
-    """Return TLS with the files' content, of which each new connection gets the newest."""
+    """Return TLS with the files' content, of which each new connection gets the newest.
+
+    Nothing is read or tried out meanwhile: whoever connects would wait for it.
+    """
     shown = files.content
 
     def fetch() -> grpc.ServerCertificateConfiguration | None:
         nonlocal shown
-        files.refresh()
         newest = files.content
         if newest is shown:
             return None
         shown = newest
-        return _configuration(newest)
+        return configuration(newest)
 
     return grpc.dynamic_ssl_server_credentials(
-        _configuration(shown),
+        configuration(shown),
         # Its types leave out that None stands for no change.
         fetch,  # type: ignore[arg-type]
         require_client_authentication=shown.client_ca is not None,
     )
-
-
-def _configuration(its: Certificate) -> grpc.ServerCertificateConfiguration:
-    return grpc.ssl_server_certificate_configuration([(its.key, its.certificate)], its.client_ca)
 
 
 class Binding:

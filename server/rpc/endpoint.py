@@ -27,6 +27,7 @@ from server.rpc import (
     connections,
     desk,
     handlers,
+    handshake,
     health,
     inference,
     instrumentation,
@@ -239,7 +240,9 @@ def _read_certificate(settings: Settings, reloads: Reloads) -> grpc.ServerCreden
     """Return TLS if the settings want it; raises StartupError when its files can't be used."""
     if settings.tls_certificate is None or settings.tls_key is None:
         return None
-    files = watch_certificate(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
+    files = watch_certificate(
+        settings.tls_certificate, settings.tls_key, settings.tls_client_ca, handshake.attempt
+    )
     reloads.watch(files)
     return connections.credentials(files)
 

@@ -13,6 +13,7 @@ import grpc
 from grpc_health.v1 import health_pb2
 
 from server.errors import NotLoaded
+from server.texts import quoted
 
 NAME = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 
@@ -59,7 +60,7 @@ class Health:
             known = ", ".join(service for service in self._states if service)
             raise NotLoaded(
                 "unknown_service",
-                f"service: {request.service!r} is unknown; ask for {known}, or for nothing",
+                f"service: {quoted(request.service)} is unknown; ask for {known}, or for nothing",
             )
         return Response(status=state)
 

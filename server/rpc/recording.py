@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import grpc
 import structlog
 
+from server import otel
 from server.errors import StartupError
 from server.record import Record
 from server.rpc import trace_context
@@ -152,7 +153,9 @@ class Recorder:
 
 
 def make_recording(settings: Settings) -> Recording:
-    """Return the recording that the settings want; raises StartupError without its packages."""
+    """Return the recording that the settings want; raises StartupError without its packages, or
+    with variables of theirs that can't be used.
+    """
     # Lines that the level leaves out need no records.
     log_rate = settings.log_calls if log.is_enabled_for(logging.INFO) else 0.0
     return Recording(log_rate, settings.trace_sample_rate, _start_tracing(settings))
@@ -161,8 +164,15 @@ def make_recording(settings: Settings) -> Recording:
 def _start_tracing(settings: Settings) -> "Tracing | None":
     if not settings.otlp_endpoint:
         return None
+    if otel.is_disabled():
+        log.warning("there are no traces, as OTEL_SDK_DISABLED is true")
+        return None
+    otel.check(settings.otlp_endpoint)
     try:
-        from server.tracing import Tracing
+        with otel.guard():
+            from server.tracing import Tracing
+
+            return Tracing(settings.otlp_endpoint)
     except ImportError as error:
         if not (error.name or "").startswith("opentelemetry"):
             raise
@@ -170,7 +180,6 @@ def _start_tracing(settings: Settings) -> "Tracing | None":
             f"otlp_endpoint is {settings.otlp_endpoint!r}, but {error.name} is not installed; run "
             "python -m pip install -r requirements/tracing.txt, or leave --otlp-endpoint out"
         ) from error
-    return Tracing(settings.otlp_endpoint)
 
 
 def trailing(record: Record) -> tuple[tuple[str, str], ...]:

@@ -1,9 +1,15 @@
-"""Errors as gRPC statuses with google.rpc details, so that a program can tell what to mend."""
+"""Errors as gRPC statuses with google.rpc details, so that a program can tell what to mend.
+
+However long and odd the texts are that callers send, a status fits into the trailers that clients
+take, of 8 KiB in all: they would tell of RESOURCE_EXHAUSTED in its place.
+"""
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import grpc
+import structlog
 from google.protobuf import any_pb2, duration_pb2
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
@@ -19,11 +25,22 @@ from server.errors import (
     TooLarge,
     Unauthenticated,
 )
+from server.texts import shorten
 
 DETAILS_KEY = "grpc-status-details-bin"
 STATUS_TYPE = "type.googleapis.com/google.rpc.Status"
 DOMAIN = "mlpserve"
 INTERNAL_MESSAGE = "internal error; the server's log has the reason"
+
+MESSAGE_BYTES = 900
+FIELD_BYTES = 200
+VALUE_BYTES = 300
+"""What a message, the name of its field, and each value of an ErrorInfo may take on the wire.
+
+The message travels twice more in the details, of which base64 makes four thirds.
+"""
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +70,21 @@ def spell(code: grpc.StatusCode) -> str:
 
 def status_of(error: Exception) -> Status:
     """Return an error's status; one that nobody expected is INTERNAL, its reason in the log."""
+    try:
+        return _status_of(error)
+    except Exception:
+        # Who waits for an answer gets one.
+        log.exception("a status could not be made", error=type(error).__name__)
+        return _status(grpc.StatusCode.INTERNAL, INTERNAL_MESSAGE)
+
+
+def _status_of(error: Exception) -> Status:
     match error:
         case InvalidField():
             violation = error_details_pb2.BadRequest.FieldViolation(
-                field=error.field, description=error.message, reason=error.reason.upper()
+                field=shorten(error.field, FIELD_BYTES),
+                description=shorten(error.message, MESSAGE_BYTES),
+                reason=error.reason.upper(),
             )
             detail = error_details_pb2.BadRequest(field_violations=[violation])
             return _status(grpc.StatusCode.INVALID_ARGUMENT, error.message, detail)
@@ -97,11 +125,13 @@ def _unauthenticated(error: Unauthenticated) -> Status:
     return _status(grpc.StatusCode.UNAUTHENTICATED, error.message, _error_info(error, {}))
 
 
-def _error_info(error: RequestError, known: dict[str, str]) -> error_details_pb2.ErrorInfo:
-    return error_details_pb2.ErrorInfo(reason=error.reason.upper(), domain=DOMAIN, metadata=known)
+def _error_info(error: RequestError, known: Mapping[str, str]) -> error_details_pb2.ErrorInfo:
+    told = {key: shorten(value, VALUE_BYTES) for key, value in known.items()}
+    return error_details_pb2.ErrorInfo(reason=error.reason.upper(), domain=DOMAIN, metadata=told)
 
 
 def _status(code: grpc.StatusCode, message: str, *details: Message) -> Status:
+    message = shorten(message, MESSAGE_BYTES)
     packed = []
     for detail in details:
         packed.append(any_pb2.Any())

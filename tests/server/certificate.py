@@ -1,10 +1,13 @@
 """Certificates for tests, from openssl."""
 
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
-_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+P_256 = ("ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
+NAMES = "subjectAltName=DNS:localhost,IP:127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +28,12 @@ class Certificate:
         return self.key_file.read_bytes()
 
 
-def make(folder: Path, name: str = "certificate", days: int = 1) -> Certificate:
+def make(
+    folder: Path, name: str = "certificate", days: int = 1, key: Sequence[str] = P_256
+) -> Certificate:
     """Return a new certificate for localhost that is its own authority; needs openssl."""
     its = Certificate(folder / f"{name}.pem", folder / f"{name}.key")
-    subject = ["-subj", f"/CN={name}", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    subject = ["-subj", f"/CN={name}", "-addext", NAMES]
     out: list[str | Path] = [
         "-days",
         str(days),
@@ -37,17 +42,25 @@ def make(folder: Path, name: str = "certificate", days: int = 1) -> Certificate:
         "-out",
         its.certificate_file,
     ]
-    _openssl("req", "-x509", *_KEY, *subject, *out)
+    _openssl("req", "-x509", "-newkey", *key, "-nodes", *subject, *out)
     its.key_file.chmod(0o600)
     return its
 
 
-def sign(authority: Certificate, folder: Path, name: str, days: int = 1) -> Certificate:
-    """Return a new certificate for localhost by the authority, good for a server or a caller."""
+def sign(
+    authority: Certificate,
+    folder: Path,
+    name: str,
+    days: int = 1,
+    extensions: Sequence[str] = (NAMES,),
+) -> Certificate:
+    """Return a new certificate for localhost by the authority, good for a server or a caller unless
+    the extensions say otherwise.
+
+    With -1 `days` it has expired a day before.
+    """
     its = Certificate(folder / f"{name}.pem", folder / f"{name}.key")
-    request, extensions = folder / f"{name}.request", folder / f"{name}.extensions"
-    _openssl("req", *_KEY, "-subj", f"/CN={name}", "-keyout", its.key_file, "-out", request)
-    extensions.write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+    request, file = _request(its, folder, name, extensions)
     by: list[str | Path] = [
         "-CA",
         authority.certificate_file,
@@ -55,17 +68,38 @@ def sign(authority: Certificate, folder: Path, name: str, days: int = 1) -> Cert
         authority.key_file,
         "-CAcreateserial",
     ]
-    out: list[str | Path] = [
-        "-days",
-        str(days),
-        "-extfile",
-        extensions,
-        "-out",
-        its.certificate_file,
-    ]
+    out: list[str | Path] = ["-days", str(days), "-extfile", file, "-out", its.certificate_file]
     _openssl("x509", "-req", "-in", request, *by, *out)
-    its.key_file.chmod(0o600)
     return its
+
+
+def make_between(folder: Path, name: str, begin: datetime, end: datetime) -> Certificate:
+    """Return a certificate that is its own authority, for localhost and for a time."""
+    its = Certificate(folder / f"{name}.pem", folder / f"{name}.key")
+    request, file = _request(its, folder, name, (NAMES, "basicConstraints=CA:TRUE"))
+    index, settings = folder / f"{name}.index", folder / f"{name}.cnf"
+    index.touch()
+    settings.write_text(
+        f"[ca]\ndefault_ca=one\n[one]\ndatabase={index}\nnew_certs_dir={folder}\n"
+        "rand_serial=yes\ndefault_md=sha256\npolicy=any\n[any]\ncommonName=supplied\n"
+    )
+    times = ["-startdate", f"{begin:%Y%m%d%H%M%SZ}", "-enddate", f"{end:%Y%m%d%H%M%SZ}"]
+    by: list[str | Path] = ["-selfsign", "-keyfile", its.key_file, "-extfile", file]
+    out: list[str | Path] = ["-in", request, "-out", its.certificate_file, "-notext"]
+    _openssl("ca", "-batch", "-config", settings, *times, *by, *out)
+    return its
+
+
+def _request(
+    its: Certificate, folder: Path, name: str, extensions: Sequence[str]
+) -> tuple[Path, Path]:
+    """Make a key; returns the files of a request for its certificate and of the extensions."""
+    request, file = folder / f"{name}.request", folder / f"{name}.extensions"
+    subject = ["-subj", f"/CN={name}"]
+    _openssl("req", "-newkey", *P_256, "-nodes", *subject, "-keyout", its.key_file, "-out", request)
+    its.key_file.chmod(0o600)
+    file.write_text("\n".join(extensions) + "\n")
+    return request, file
 
 
 def _openssl(*arguments: str | Path) -> None:

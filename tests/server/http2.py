@@ -32,7 +32,7 @@ class Connection:
         header = len(content).to_bytes(3) + bytes([kind, flags]) + stream.to_bytes(4)
         self.socket.sendall(header + content)
 
-    def call(self, path: str, message: bytes, *metadata: tuple[bytes, bytes]) -> bytes:
+    def call(self, path: str | bytes, message: bytes, *metadata: tuple[bytes, bytes]) -> bytes:
         """Make a gRPC call, which may have metadata that no library sends; returns the block of
         headers that ends it, compressed in parts.
         """
@@ -43,12 +43,12 @@ class Connection:
                 return frame.content
         raise AssertionError("the connection ended before the call")
 
-    def begin(self, path: str, stream: int, *metadata: tuple[bytes, bytes]) -> None:
+    def begin(self, path: str | bytes, stream: int, *metadata: tuple[bytes, bytes]) -> None:
         """Begin a call, on a stream with an odd number, and leave its message out."""
         headers = (
             (b":method", b"POST"),
             (b":scheme", b"http"),
-            (b":path", path.encode()),
+            (b":path", path.encode() if isinstance(path, str) else path),
             (b":authority", b"localhost"),
             (b"content-type", b"application/grpc"),
             (b"te", b"trailers"),

@@ -1,6 +1,7 @@
 """`python -m server health` asks a running server, as a container's health check does."""
 
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from server.health_check import SERVICE as ASKED
 from server.rpc.classifier import SERVICE
 from tests.server import certificate
 from tests.server.scrape import value
+from tests.server.waiting import wait_for
 from tests.server_process import ROOT, ServerProcess, environment, start_server
 
 ANSWERED = "grpc_server_handled_total"
@@ -131,3 +133,36 @@ def test_tls_is_spoken_and_only_with_the_holder_of_the_certificate(
         assert code == 1
         assert "certificate verify failed" in line.lower()
         assert health(*address)[0] == 1
+
+
+def test_who_asks_callers_for_certificates_of_others_is_asked_over_http(
+    repository: Path, tmp_path: Path
+) -> None:
+    authority, callers = (certificate.make(tmp_path, name) for name in ("authority", "callers"))
+    usage = (certificate.NAMES, "extendedKeyUsage=serverAuth")
+    its = certificate.sign(authority, tmp_path, "server", extensions=usage)
+    tls: list[str | Path] = ["--tls-certificate", its.certificate_file, "--tls-key", its.key_file]
+    tls += ["--tls-client-ca", callers.certificate_file]
+    with start_server(repository, *map(str, tls), "--drain-delay-seconds", "60") as server:
+        grpc = ("--grpc-address", server.grpc_address, *tls, "--predict")
+        http = ("--http-address", server.http_address)
+        assert health(*grpc, *http) == (0, "healthy")
+        # Nothing can be said without: what is there might refuse everybody.
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            nobody = f"127.0.0.1:{silent.getsockname()[1]}"
+            code, line = health(*grpc, "--http-address", nobody, "--timeout-seconds", "0.5")
+        assert (code, "answered nothing in time" in line or "timed out" in line) == (1, True)
+        code, line = health(*grpc, "--http-address", nobody)
+        assert (code, f"nor can /readyz at {nobody}" in line) == (1, True)
+        # A new certificate that can't be used leaves the server, and its health, as they were.
+        expired = certificate.sign(authority, tmp_path, "expired", days=-1)
+        its.certificate_file.write_bytes(expired.certificate)
+        its.key_file.write_bytes(expired.key)
+        failed = ("mlpserve_last_reload_successful", {"part": "certificate"})
+        wait_for(lambda: value(server, failed[0], **failed[1]) == 0)
+        assert health(*grpc, *http) == (0, "healthy")
+        server.process.send_signal(signal.SIGTERM)
+        server.wait_for("draining")
+        code, line = health(*grpc, *http)
+        assert (code, "answered HTTP/1.1 503" in line) == (1, True)
+        assert server.terminate() == 0

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from mlpserve import Client, Unauthenticated
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.errors import StartupError
-from server.tokens import read_tokens
+from server.tokens import Tokens, read_tokens
 from tests.server.calls import PREDICT, bearer, error_info, reload
 from tests.server.connecting import BLACK, OPTIONS, load
 from tests.server.scrape import value
@@ -166,16 +167,39 @@ def test_rotation_under_load_fails_no_call(guarded: Guarded) -> None:
         for number in range(ROTATIONS):
             old, new = used, f"0123456789abcdef-caller-{number}"
             write(guarded.tokens, f"caller: {old}", f"caller: {new}", f"other: {OTHER}")
+            wait_for(lambda new=new: is_known(guarded, new))  # type: ignore[misc]
             used = new
             # Each caller ends its connection, which has the old token, after three calls.
             counts.wait_for_more(20)
             write(guarded.tokens, f"caller: {new}", f"other: {OTHER}")
             wait_for(lambda old=old: not is_known(guarded, old))  # type: ignore[misc]
     write(guarded.tokens, f"caller: {CALLER}", f"other: {OTHER}")
-    assert is_known(guarded, CALLER), "at once, since the file holds it"
+    wait_for(lambda: is_known(guarded, CALLER))
     assert not counts.failed
     assert counts.lost == 0
     assert counts.answered == counts.sent >= 20 * ROTATIONS
+
+
+def test_an_unknown_token_has_no_file_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "tokens"
+    write(file, f"caller: {CALLER}")
+    tokens = Tokens("tokens", file, "the tokens")
+    looked: list[Path] = []
+    stat = Path.stat
+
+    def look(path: Path, **how: bool) -> os.stat_result:
+        looked.append(path)
+        return stat(path, **how)
+
+    monkeypatch.setattr(Path, "stat", look)
+    for _ in range(100):
+        refused = tokens.refusal(bearer("0123456789abcdef-wrong"))
+        assert refused is not None
+        assert refused.reason == "unknown_token"
+    assert tokens.refusal(bearer(CALLER)) is None
+    assert not looked
 
 
 def is_known(guarded: Guarded, token: str) -> bool:
@@ -250,6 +274,14 @@ def test_open_reflection_and_warnings_of_carelessness(repository: Path, tmp_path
         (f"a: {CALLER}\nb: {CALLER}\n", "line 2 of the tokens file .* repeats a token"),
         ("".join(f"a: 0123456789abcdef{n}\n" for n in range(257)), "holds 257 tokens"),
         ("a: \xff", "can't be read: it is not UTF-8"),
+        (f"a: {CALLER}\xc2\xa0\n", "line 1 .* is not"),
+        (f"a\xe2\x80\x83: {CALLER}\n", "line 1 .* is not"),
+        (f"\xef\xbb\xbfa: {CALLER}\n", "line 1 .* is not"),
+        (f"a: {CALLER}\0\n", "line 1 .* is not"),
+        (f"a: {CALLER}\x0bb: {OTHER}\n", "line 1 .* is not"),
+        (f"a: {CALLER}\xc2\x85\n", "line 1 .* is not"),
+        (f"a: {CALLER[:9]} {CALLER[9:]}\n", "line 1 .* is not"),
+        (f"a: {CALLER}\rb: {OTHER}\n", "line 1 .* is not"),
     ],
 )
 def test_files_that_can_not_be_used(tmp_path: Path, content: str, words: str) -> None:
@@ -260,3 +292,10 @@ def test_files_that_can_not_be_used(tmp_path: Path, content: str, words: str) ->
     assert CALLER[:15] not in str(caught.value)
     with pytest.raises(StartupError, match="can't be read: No such file"):
         read_tokens(tmp_path / "none")
+
+
+def test_spaces_and_line_ends_of_any_system_are_no_part_of_a_token(tmp_path: Path) -> None:
+    file = tmp_path / "tokens"
+    file.write_bytes(f"\t # comment\r\n\r\n  a :\t{CALLER} \t\r\nb:{OTHER}".encode())
+    file.chmod(0o600)
+    assert sorted(read_tokens(file).values()) == ["a", "b"]

@@ -1,0 +1,87 @@
+"""Texts of others, such as names that callers send, made fit to be told and to be logged."""
+
+import difflib
+from collections.abc import Iterable
+from urllib.parse import quote
+
+CUT = "..."
+MAX_LISTED = 10
+"""Names that a message lists."""
+
+MAX_COMPARED = 500
+MAX_CLOSEST = 12
+"""Names that are looked through for those like a misspelt one, which takes a millisecond, and of
+these how many are compared letter by letter.
+"""
+
+NAME_BYTES = 64
+
+_PLAIN = "".join(map(chr, range(0x20, 0x7F))).replace("%", "")
+
+
+def shorten(text: str, max_bytes: int) -> str:
+    """Return a text in one line of at most so many bytes on the wire, its middle left out if it is
+    longer.
+
+    gRPC sends what is no ASCII as %XX for each byte of UTF-8. What can't be printed, such as
+    control characters and lone surrogates, is replaced.
+    """
+    # First, as a text may be as long as a message.
+    text = _printable(_cut(text, max_bytes))
+    while len(text) * 12 > max_bytes and (size := len(quote(text, _PLAIN))) > max_bytes:
+        text = _cut(text, min(len(text) * max_bytes // size, len(text) - 1))
+    return text
+
+
+def quoted(name: str) -> str:
+    """Return a name that a caller has sent in quotes, short enough for a message."""
+    return repr(shorten(name, 2 * NAME_BYTES))
+
+
+def listed(names: Iterable[str], asked: str = "") -> str:
+    """Return names as a list for people; of many, those most like `asked` and how many others
+    there are.
+    """
+    known = list(names)
+    if len(known) > MAX_LISTED:
+        shown = _closest(known, asked)
+        others = f" and {len(known) - len(shown)} more"
+    else:
+        shown, others = known, ""
+    return ", ".join(shorten(name, NAME_BYTES) for name in shown) + others
+
+
+def _closest(names: list[str], asked: str) -> list[str]:
+    """Return some names: those most like the one asked for, the most alike first."""
+    if not asked or len(asked) > NAME_BYTES or len(names) > MAX_COMPARED:
+        return names[:MAX_LISTED]
+    letters = set(asked)
+    # To look at letters alone is fast, and no two names that are alike differ in many.
+    alike = sorted(names, key=lambda name: len(letters.symmetric_difference(name)))[:MAX_CLOSEST]
+    matcher = difflib.SequenceMatcher(autojunk=False)
+    matcher.set_seq2(asked)
+
+    def likeness(name: str) -> float:
+        matcher.set_seq1(name)
+        return matcher.ratio()
+
+    return sorted(alike, key=likeness, reverse=True)[:MAX_LISTED]
+
+
+def _cut(text: str, max_characters: int) -> str:
+    """Leave out the middle of a longer text: what it is about stands first, what to do last."""
+    if len(text) <= max_characters:
+        return text
+    kept = max(max_characters - len(CUT), 0)
+    end = kept // 3
+    return text[: kept - end] + CUT + text[len(text) - end :]
+
+
+def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else _substitute(letter) for letter in text)
+
+
+def _substitute(letter: str) -> str:
+    return " " if letter.isspace() else "\N{REPLACEMENT CHARACTER}"
