@@ -1,0 +1,59 @@
+"""How much memory this process may still take, so that what does not fit is not even tried."""
+
+import contextlib
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+from server.workers.cores import group_folders
+
+PAGE_BYTES = resource.getpagesize()
+_UNLIMITED = 1 << 60
+"""Version 1 of control groups says so with a number near 2**63."""
+
+
+def headroom() -> int | None:
+    """Return the bytes that can be had: the least of what the limits of this process, its
+    container and the machine leave; None when nothing says.
+    """
+    return min((*_of_process(), *_of_groups(), *_of_machine()), default=None)
+
+
+def _of_process() -> Iterator[int]:
+    """Yield what the limits of addresses and of data leave, as `ulimit -v` and `-d` set them."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        pages = list(map(int, Path("/proc/self/statm").read_text().split()))
+        for limit, used in ((resource.RLIMIT_AS, pages[0]), (resource.RLIMIT_DATA, pages[5])):
+            soft, _ = resource.getrlimit(limit)
+            if soft != resource.RLIM_INFINITY:
+                yield max(0, soft - used * PAGE_BYTES)
+
+
+def _of_groups() -> Iterator[int]:
+    """Yield what the limits of the control groups that this process is in leave."""
+    for folder in group_folders("memory"):
+        for limit, used, cached in (
+            ("memory.max", "memory.current", "inactive_file"),
+            ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+        ):
+            # Also where there is no such file, or it says "max".
+            with contextlib.suppress(OSError, ValueError):
+                most = int((folder / limit).read_text())
+                if most >= _UNLIMITED:
+                    continue
+                # What has been read from files counts, and goes when memory is short.
+                statistics = dict(map(str.split, _lines(folder / "memory.stat")))
+                free = int(statistics.get(cached, 0))
+                yield max(0, most - int((folder / used).read_text()) + free)
+
+
+def _of_machine() -> Iterator[int]:
+    """Yield what the kernel says can be had without swapping."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for line in _lines(Path("/proc/meminfo")):
+            if line.startswith("MemAvailable:"):
+                yield int(line.split()[1]) * 1024
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text().splitlines()
