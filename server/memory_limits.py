@@ -1,15 +1,68 @@
 """How much memory this process may still take, so that what does not fit is not even tried."""
 
 import contextlib
+import fcntl
+import os
 import resource
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from server.errors import Fault
 from server.workers.cores import group_folders
 
 PAGE_BYTES = resource.getpagesize()
 _UNLIMITED = 1 << 60
 """Version 1 of control groups says so with a number near 2**63."""
+
+PLENTY = 8
+"""Workers that may load a file at the same time without asking whether the others do."""
+
+TURN_SECONDS = 60.0
+"""How long to wait for the others; one that takes longer hangs, and may not hold up all."""
+
+POLL_SECONDS = 0.02
+
+
+def check(n_bytes: int) -> None:
+    """Raise Fault when there is not so much memory."""
+    free = headroom()
+    if free is not None and n_bytes > free:
+        raise Fault(
+            f"needs {n_bytes} bytes of memory while it is loaded, and {free} are left; raise the "
+            "limit, lower --workers or export a smaller network",
+            "memory",
+        )
+
+
+@contextlib.contextmanager
+def turn(file: Path, n_bytes: int) -> Iterator[None]:
+    """Run the block while no other process does for this file, if there is not plenty of memory.
+
+    Workers find a new file at the same time, and what one finds free, another may just take.
+    """
+    free = headroom()
+    if free is None or PLENTY * n_bytes < free:
+        yield
+        return
+    with contextlib.ExitStack() as held:
+        # Without locks, as on some network file systems, it is tried all the same.
+        with contextlib.suppress(OSError):
+            descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+            held.callback(os.close, descriptor)
+            end = time.monotonic() + TURN_SECONDS
+            while not _is_locked(descriptor) and time.monotonic() < end:
+                time.sleep(POLL_SECONDS)
+        yield
+
+
+def _is_locked(descriptor: int) -> bool:
+    """Whether a file is locked by this process from now on; raises OSError if that can't be."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def headroom() -> int | None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from server import memory_limits
 from server.errors import Fault, ModelError
 from server.metadata import read_metadata
-from server.model_file import read_file
+from server.model_file import read_file, size_of
 from server.onnx_file import HIDDEN, Layer, read_layers, read_model
 from server.onnx_file import INPUT as INPUT
 from server.onnx_file import OUTPUT as OUTPUT
@@ -113,22 +113,36 @@ def load_model(path: Path, name: str, version: int, max_bytes: int = MAX_BYTES) 
     """
     begin = time.perf_counter()
     try:
-        content = read_file(path, max_bytes)
-        file = read_model(content)
-        its = read_metadata(file.values)
-        layers = read_layers(file, its.layer_sizes, its.activations)
-        _check_memory(len(content), its.layer_sizes)
-        session = open_session(content)
-        with Runner(session, its.layer_sizes, LOAD_SECONDS) as runner:
-            difference = check(runner, its.golden_pixels, its.golden_activations)
-            run_seconds = warm_up(runner)
+        wanted = MEMORY_FACTOR * size_of(path, max_bytes) + SPARE_BYTES
+        with memory_limits.turn(path, wanted):
+            memory_limits.check(wanted)
+            return _load(path, name, version, max_bytes, begin)
     except Fault as fault:
         raise ModelError(shown(f"{path} {fault}"), fault.reason) from fault
     except MemoryError as error:
         raise ModelError(
-            shown(f"{path} takes more memory than there is; raise the limit"), "memory"
+            shown(f"{path} needs more memory than there is; raise the limit"), "memory"
         ) from error
+
+
+def _load(path: Path, name: str, version: int, max_bytes: int, begin: float) -> Model:
+    content = read_file(path, max_bytes)
+    file = read_model(content)
+    its = read_metadata(file.values)
+    layers = read_layers(file, its.layer_sizes, its.activations)
+    memory_limits.check(
+        (MEMORY_FACTOR - 1) * len(content) + 4 * RUN_IMAGES * sum(its.layer_sizes) + SPARE_BYTES
+    )
+    session = open_session(content)
+    with Runner(session, its.layer_sizes, LOAD_SECONDS) as runner:
+        difference = check(runner, its.golden_pixels, its.golden_activations)
+        run_seconds = warm_up(runner)
     found = _sha256_of(layers)
+    is_right = found == its.weights_sha256
+    doubt = (
+        f"{path} has weights of SHA-256 {found}, and its metadata says {its.weights_sha256}; it is "
+        "damaged, or was changed by hand: export it again"
+    )
     return Model(
         name=name,
         version=version,
@@ -142,27 +156,8 @@ def load_model(path: Path, name: str, version: int, max_bytes: int = MAX_BYTES) 
         load_seconds=time.perf_counter() - begin,
         session=session,
         layers=tuple(layers),
-        doubt=(
-            ""
-            if found == its.weights_sha256
-            else shown(
-                f"{path} has weights of SHA-256 {found}, and its metadata says "
-                f"{its.weights_sha256}; it is damaged, or was changed by hand: export it again"
-            )
-        ),
+        doubt="" if is_right else shown(doubt),
     )
-
-
-def _check_memory(n_bytes: int, layer_sizes: tuple[int, ...]) -> None:
-    """Raise Fault when a file of so many bytes, which is in memory already, can't be loaded."""
-    wanted = (MEMORY_FACTOR - 1) * n_bytes + 4 * RUN_IMAGES * sum(layer_sizes) + SPARE_BYTES
-    free = memory_limits.headroom()
-    if free is not None and wanted > free:
-        raise Fault(
-            f"has {n_bytes} bytes, which need another {wanted} of memory while it is loaded, and "
-            f"{free} are left; raise the limit, or export a smaller network",
-            "memory",
-        )
 
 
 def _sha256_of(layers: Iterable[Layer]) -> str:

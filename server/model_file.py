@@ -24,16 +24,21 @@ def stamp_of(path: Path) -> Stamp:
     return its.st_dev, its.st_ino, its.st_size, its.st_mtime_ns, its.st_ctime_ns
 
 
-def read_file(path: Path, max_bytes: int) -> bytes:
-    """Return what is in a file.
-
-    Raises Fault when it can't be read, is no file, or has more than `max_bytes`, before anything of
-    it is read.
-    """
+def size_of(path: Path, max_bytes: int) -> int:
+    """Return the size of a file; raises Fault when it is none, or has more than `max_bytes`."""
     try:
-        # Looked at first, since the mere opening of some devices does something.
-        _check(path.stat(), max_bytes)
-        # Nothing else may have taken its place, and if so, opening a pipe must not wait.
+        # Not opened, since the mere opening of some devices does something.
+        its = path.stat()
+    except OSError as error:
+        raise Fault(f"can't be read: {error.strerror}", "unreadable") from error
+    _check(its, max_bytes)
+    return its.st_size
+
+
+def read_file(path: Path, max_bytes: int) -> bytes:
+    """Return what is in a file of which `size_of` has told the size; raises Fault as it does."""
+    try:
+        # Something else may have taken its place, and opening a pipe must not wait.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
         with os.fdopen(descriptor, "rb") as file:
             its = os.fstat(descriptor)
