@@ -15,7 +15,7 @@ REASONS = (
 LOAD_REASONS = (
     *("answers", "crashed", "external_data", "format", "golden_examples", "graph", "internal"),
     *("memory", "metadata", "not_a_file", "not_finite", "not_loadable", "operators", "signature"),
-    *("too_large", "too_slow", "unreadable"),
+    *("too_large", "too_slow", "unreadable", "weights"),
 )
 """Why versions are not loaded: the reasons of all ModelErrors."""
 

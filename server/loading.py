@@ -64,7 +64,8 @@ class Loader:
 
     A version is served once its file passes its golden examples. A file that doesn't, such as one
     that is still being copied, replaces nothing: the next older version or the one loaded before
-    stays. A model of which nothing on disk can be served any more keeps what it has. A file that
+    stays. A model of which nothing on disk can be served any more keeps what it has; one that has
+    nothing is served from a file whose weights are not those that it promises. A file that
     was being loaded when a worker died is not tried again unless somebody asks, or it changes.
     """
 
@@ -82,7 +83,9 @@ class Loader:
         self._loaded: dict[tuple[str, int], Loaded] = {}
         self._failed: dict[tuple[str, int], Failure] = {}
         self._warned: set[str] = set()
+        # Of the look at the repository that is being taken.
         self._missed: set[tuple[str, int]] = set()
+        self._doubtful: dict[tuple[str, int], Loaded] = {}
         self._tried = 0
 
     def first(self) -> Refreshed:
@@ -148,7 +151,7 @@ class Loader:
         by_name: dict[str, Versions] = {}
         kept: dict[tuple[str, int], Loaded] = {}
         gone: dict[tuple[str, int], str] = {}
-        self._missed, self._tried = set(), 0
+        self._missed, self._tried, self._doubtful = set(), 0, {}
         for name in sorted({*on_disk, *(name for name, _ in self._loaded)}):
             chosen = self._choose(name, on_disk.get(name, []))
             for version in chosen:
@@ -158,7 +161,7 @@ class Loader:
             if chosen:
                 models = {version: kept[name, version].model for version in sorted(chosen)}
                 by_name[name] = self._arrange(name, models)
-        self._loaded = kept
+        self._loaded, self._doubtful = kept, {}
         self._failed = {
             (name, version): failure
             for (name, version), failure in self._failed.items()
@@ -195,7 +198,15 @@ class Loader:
         for version in policy.labels.values():
             if version in on_disk and version not in chosen and self._have(name, version):
                 chosen.append(version)
-        return chosen or [version for known, version in self._loaded if known == name]
+        chosen = chosen or [version for known, version in self._loaded if known == name]
+        if not chosen and (doubtful := [key for key in self._doubtful if key[0] == name]):
+            # Rather than nothing: its golden examples are right.
+            key = max(doubtful)
+            self._loaded[key] = self._doubtful[key]
+            self._failed.pop(key, None)
+            self._missed.discard(key)
+            chosen = [key[1]]
+        return chosen
 
     def _have(self, name: str, version: int) -> bool:
         """Whether a version is loaded, now or from before; loads it when its file is new."""
@@ -229,6 +240,9 @@ class Loader:
                 )
             with self._journal.loading(name, version, stamp):
                 model = self._load_model(path, name, version)
+            if model.doubt:
+                self._doubtful[name, version] = Loaded(stamp, model)
+                raise ModelError(model.doubt, "weights")
         except ModelError as error:
             failure = Failure(stamp, shown(str(error)), error.reason)
         except Exception as error:
