@@ -39,7 +39,8 @@ PART = "models"
 """What reloads call the models."""
 
 STOPPING = "the server stops"
-"""Why there is no reload."""
+GOES_ON = "are still being loaded"
+"""Why nothing can be said of a reload."""
 
 MAX_PROBLEMS = 5
 """Versions whose problems one outcome tells; ListModels has all."""
@@ -146,8 +147,8 @@ class Reloader:
             return request.outcome.result(seconds)
         except TimeoutError:
             return (
-                f"the models are still being loaded after {seconds:g} s, and that goes on; the log "
-                "and mlpserve_last_reload_successful tell how it ends"
+                f"the models {GOES_ON} after {seconds:g} s; the log and "
+                "mlpserve_last_reload_successful tell how that ends"
             )
 
     def reload(self, cause: str) -> str:
@@ -163,6 +164,8 @@ class Reloader:
                 return STOPPING
             self._swap(refreshed.models)
             problem, tried = _tell(refreshed), refreshed.tried
+            if tried:
+                memory.give_back()
         except StartupError as error:
             problem = str(error)
             # The same answer every few seconds is no news.

@@ -46,7 +46,8 @@ class Runner:
         self._outputs = dict([output, *hidden])
         self._session, self._seconds = session, seconds
         self._options = RunOptions()
-        self._timer = threading.Timer(seconds, self._end)
+        # It must not know the runner, which would keep a model in memory that nobody else knows.
+        self._timer = threading.Timer(seconds, setattr, (self._options, "terminate", True))
         self._timer.daemon = True
 
     def __enter__(self) -> Self:
@@ -55,9 +56,6 @@ class Runner:
 
     def __exit__(self, *_error: object) -> None:
         self._timer.cancel()
-
-    def _end(self) -> None:
-        self._options.terminate = True
 
     def run(self, batch: Batch) -> list[Batch]:
         """Return what all layers say to a batch (N, n_pixels), the output layer first.

@@ -20,7 +20,8 @@ from server.model import Model, load_model
 from server.policy import MAX_VERSION, read_policies
 from server.reloading import Reloads
 from server.repository import Models
-from tests.server.versions import check_until, publish
+from tests.server.versions import publish
+from tests.server.waiting import wait_for
 
 POLICIES = read_policies("latest 1", "", "", "")
 WAIT_SECONDS = 60
@@ -336,7 +337,7 @@ def test_requests_that_come_meanwhile_are_answered_by_one_look() -> None:
     reloader = started(loader)
     reloader.wake(following.FILES_CHANGED)
     assert begun.wait(WAIT_SECONDS)
-    assert "that goes on" in reloader.ask(0)
+    assert following.GOES_ON in reloader.ask(0)
     for _ in range(20):
         reloader.wake(following.FILES_CHANGED)
     go_on.set()
@@ -432,5 +433,5 @@ def test_the_watch_over_files_goes_on_after_errors(monkeypatch: pytest.MonkeyPat
     found = {outcome.part: outcome.error for outcome in parts.run(2)}
     assert found == {"broken": "still no", "models": "after 2"}
     parts.stop()
-    check_until(lambda: not parts.is_alive)
+    wait_for(lambda: not parts.is_alive)
     metrics.LAST_RELOAD_SUCCESSFUL.remove("broken")

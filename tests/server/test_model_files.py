@@ -1,10 +1,12 @@
 """Whatever lies where a model should: it is loaded and answers right, or refused with a reason."""
 
 import copy
+import gc
 import os
 import random
 import socket
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -529,6 +531,41 @@ def test_the_real_model_is_checked_in_every_size(
     monkeypatch.setattr(Runner, "run", run)
     load_model(written(tmp_path, WHOLE), "small", 1)
     assert {1, *self_check.BATCH_SIZES, 8} <= {*sizes}
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """Let nothing find what only refers to itself, as the server does for long."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.parametrize("is_good", [True, False])
+@pytest.mark.usefixtures("no_collector")
+def test_nothing_stays_of_what_is_not_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_good: bool
+) -> None:
+    opened: list[weakref.ref[object]] = []
+    real = model.open_session
+
+    def open_session(content: bytes) -> Any:
+        session = real(content)
+        opened.append(weakref.ref(session))
+        return session
+
+    monkeypatch.setattr(model, "open_session", open_session)
+    changed = copy.deepcopy(WHOLE)
+    if not is_good:
+        golden = graph.encode_floats(np.ones((8, 3), np.float32))
+        set_metadata(changed, "golden_activations", golden)
+    path = written(tmp_path, changed)
+    if is_good:
+        load_model(path, "small", 1)
+    else:
+        assert refusal(path)[0] == "golden_examples"
+    (session,) = opened
+    assert session() is None
 
 
 def damaged(content: bytes, draw: random.Random) -> bytes:
