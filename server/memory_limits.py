@@ -85,9 +85,9 @@ def _of_process() -> Iterator[int]:
 def _of_groups() -> Iterator[int]:
     """Yield what the limits of the control groups that this process is in leave."""
     for folder in group_folders("memory"):
-        for limit, used, cached in (
-            ("memory.max", "memory.current", "inactive_file"),
-            ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+        for limit, used, prefix in (
+            ("memory.max", "memory.current", ""),
+            ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_"),
         ):
             # Also where there is no such file, or it says "max".
             with contextlib.suppress(OSError, ValueError):
@@ -96,8 +96,9 @@ def _of_groups() -> Iterator[int]:
                     continue
                 # What has been read from files counts, and goes when memory is short.
                 statistics = dict(map(str.split, _lines(folder / "memory.stat")))
-                free = int(statistics.get(cached, 0))
-                yield max(0, most - int((folder / used).read_text()) + free)
+                kinds = f"{prefix}inactive_file", f"{prefix}active_file"
+                cached = sum(int(statistics.get(kind, 0)) for kind in kinds)
+                yield max(0, most - int((folder / used).read_text()) + cached)
 
 
 def _of_machine() -> Iterator[int]:

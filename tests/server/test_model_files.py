@@ -408,7 +408,7 @@ def test_the_tightest_limit_of_memory_counts(
     group.mkdir()
     (group / "memory.max").write_text("1000000\n")
     (group / "memory.current").write_text("400000\n")
-    (group / "memory.stat").write_text("anon 1\ninactive_file 100000\n")
+    (group / "memory.stat").write_text("anon 1\nactive_file 30000\ninactive_file 70000\n")
     monkeypatch.setattr(memory_limits, "group_folders", lambda _controller: [tmp_path, group])
     assert memory_limits.headroom() == 700_000
     (group / "memory.max").write_text("max\n")
