@@ -29,7 +29,9 @@ def main() -> None:
     _die_with(first["parent"])
     settings = restore(first["settings"])
     configure_logs(settings.log_level, settings.log_format, worker=first["worker"])
-    journal = Journal(lambda file: control.send(event="loading", file=file), first["crashed"])
+    journal = Journal(
+        lambda file: control.send(event="loading", file=file), first.get("crashed", ())
+    )
     slow: queue.SimpleQueue[str] = queue.SimpleQueue()
     label = WORKER, str(first["worker"])
     try:
