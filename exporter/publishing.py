@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     import onnx
 
 FILE = "model.onnx"
+MAX_VERSION = (1 << 63) - 1
+"""What fits an int64, as which servers take versions."""
+
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -108,12 +111,21 @@ def _rename_to_version(temporary: Path, folder: Path, version: int | None) -> Pa
 def _versions(folder: Path) -> list[int]:
     """Return the numbers that entries of the folder have for names."""
     names = [path.name for path in folder.iterdir()]
-    return [int(name) for name in names if re.fullmatch(r"[1-9][0-9]{0,17}", name)]
+    numbers = [int(name) for name in names if re.fullmatch(r"[1-9][0-9]{0,18}", name)]
+    return [number for number in numbers if number <= MAX_VERSION]
 
 
 def _next_version(folder: Path) -> int:
-    """Return the number after the highest, whether that is a whole version or not."""
-    return max(_versions(folder), default=0) + 1
+    """Return the number after the highest, whether that is a whole version or not.
+
+    Raises RepositoryError when there is none.
+    """
+    following = max(_versions(folder), default=0) + 1
+    if following > MAX_VERSION:
+        raise RepositoryError(
+            f"version: {folder} holds the largest version that there can be; give --version"
+        )
+    return following
 
 
 def _write_synced(path: Path, content: bytes) -> None:

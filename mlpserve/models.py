@@ -14,6 +14,7 @@ class ModelVersion:
     `is_loaded` tells whether it answers requests. `error` says why not; for a loaded version, why
     its file, changed or gone since, is not followed. `layer_sizes` counts the neurons of each layer
     from input to output; it, `label_names` and `weights_sha256` are empty unless it is loaded.
+    `version` 0 stands for a folder whose number is larger than versions can be.
     """
 
     version: int

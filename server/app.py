@@ -1,12 +1,15 @@
 """Puts the parts of a worker together: settings in, answered calls out."""
 
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
-from server import memory
+from server import following, memory
 from server.following import Reloader
+from server.journal import Journal
 from server.loading import Loader
+from server.model import load_model
 from server.policy import read_policies
 from server.reloading import Reloads
 from server.repository import Models
@@ -15,19 +18,31 @@ from server.settings import Settings
 
 log = structlog.get_logger()
 
+END_SECONDS = 0.5
+"""How long the end waits for threads that read files; one that still loads is left behind."""
+
 
 class Server:
     """What answers gRPC in one worker, from `start` to `stop`."""
 
-    def __init__(self, settings: Settings, tell_others: Callable[[], None] = lambda: None) -> None:
-        """`tell_others` has the other workers reload, when a caller has asked this one to."""
+    def __init__(
+        self,
+        settings: Settings,
+        tell_others: Callable[[], None] = lambda: None,
+        journal: Journal | None = None,
+    ) -> None:
+        """`tell_others` has the other workers reload, when a caller has asked this one to; the
+        journal tells the parent what is being loaded.
+        """
         self.settings = settings
         self.default_model: str | None = None
+        self.is_started = self._is_draining = self._is_stopping = False
         self._reloads = Reloads(tell_others)
         policies = read_policies(
             settings.versions, settings.labels, settings.traffic, settings.shadow
         )
-        loader = Loader(settings.repository, settings.default_model, policies)
+        load = partial(load_model, max_bytes=settings.max_model_bytes)
+        loader = Loader(settings.repository, settings.default_model, policies, load, journal)
         self._reloader = Reloader(loader, self._publish)
 
     def start(self) -> None:
@@ -36,38 +51,58 @@ class Server:
         self._grpc = Endpoint(self.settings, self._reloads)
         self.default_model = self._reloader.first().default
         self._reloader.start(self.settings.repository if self.settings.watch == "on" else None)
-        self._reloads.register("models", self._reload_models)
+        self._reloads.follow(following.PART, self._reloader.ask)
         self._reloads.start()
-        self.set_ready(True)
+        self.is_started = True
+        self._grpc.set_ready(True)
+        # It may have been said meanwhile.
+        if self._is_draining:
+            self._grpc.set_ready(False)
         self._grpc.start()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether all threads run that read files again."""
+        return self._reloader.is_alive and self._reloads.is_alive
 
     def _publish(self, models: Models) -> None:
         if self._grpc.batcher.models is None:
             memory.settle()
         self._grpc.batcher.models = models
 
-    def _reload_models(self) -> None:
-        self._reloader.reload("asked")
-
     def set_ready(self, ready: bool) -> None:
-        """Tell probes and balancers whether to send calls here."""
-        self._grpc.set_ready(ready)
+        """Tell probes and balancers whether to send calls here; for any thread, also while `start`
+        runs.
+        """
+        self._is_draining = not ready
+        if self.is_started:
+            self._grpc.set_ready(ready)
 
     def missing_threads(self) -> list[str]:
         """Return which of the threads that the server can't do without have ended."""
-        return self._grpc.missing_threads()
+        # A stop ends them, one after the other.
+        if self._is_stopping:
+            return []
+        return self._grpc.missing_threads() + ([] if self.is_alive else ["reload or watch"])
 
     def silent_seconds(self) -> float:
         """Return how long calls have made no progress; for one thread that asks often."""
-        return self._grpc.silent_seconds()
+        return 0.0 if self._is_stopping else self._grpc.silent_seconds()
 
     def reload(self) -> None:
         """Read again what may have changed on disk; the parent passes SIGHUP on as this."""
         log.info("reloading")
-        self._reloads.run()
+        # Models may take long, and nobody waits for the outcome.
+        self._reloads.run(seconds=0)
 
-    def stop(self) -> None:
-        """Refuse new calls, and let those in progress end within the grace period."""
+    def stop(self) -> bool:
+        """Refuse new calls, and let those in progress end within the grace period.
+
+        Returns whether no thread is left behind, as one is that still loads a model.
+        """
+        self._is_stopping = True
+        # Before calls are waited for, so that nothing more is begun.
         self._reloader.stop()
-        self._grpc.stop(self.settings.stop_grace_seconds)
         self._reloads.stop()
+        self._grpc.stop(self.settings.stop_grace_seconds)
+        return self._reloader.wait(END_SECONDS)

@@ -43,6 +43,13 @@ REASONS = (
 )
 """Why requests are refused: the reasons of all RequestErrors, and `internal` for anything else."""
 
+LOAD_REASONS = (
+    *("answers", "crashed", "external_data", "format", "golden_examples", "graph", "internal"),
+    *("memory", "metadata", "not_a_file", "not_finite", "not_loadable", "operators", "signature"),
+    *("too_large", "too_slow", "unreadable", "weights"),
+)
+"""Why versions are not loaded: the reasons of all ModelErrors."""
+
 
 class StartupError(Exception):
     """The server can't start; the message is one line that says what to do."""
@@ -51,7 +58,7 @@ class StartupError(Exception):
 class ModelError(StartupError):
     """A model file can't be served; the message names the file and what is wrong with it.
 
-    `reason` is one of a fixed set of words, because it becomes the label of a metric.
+    `reason` is one of `LOAD_REASONS`, because it becomes the label of a metric.
     """
 
     def __init__(self, message: str, reason: str) -> None:
@@ -61,6 +68,14 @@ class ModelError(StartupError):
 
 class TakesLong(Exception):
     """Reading a message would keep the thread longer than it can wait; nothing is wrong with it."""
+
+
+class Fault(Exception):
+    """What is wrong with a model file, in words that follow its name; see ModelError."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 @dataclass(eq=False)

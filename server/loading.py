@@ -1,24 +1,31 @@
 """Loads the versions that the policies choose, and keeps good ones when others turn out bad."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import structlog
 
 from server import metrics
 from server.errors import ModelError, StartupError
+from server.journal import Journal
 from server.model import Model, load_model
+from server.model_file import Stamp, stamp_of
 from server.policy import MOST_PERCENT, Policies
-from server.repository import FILE, Models, Versions, find_versions
+from server.repository import FILE, Listing, Models, Versions, list_models
+from server.texts import shown
 from server.traffic import Shadowing, Split
 
 log = structlog.get_logger()
 
 PREFERRED = "digits"
 
-Stamp = tuple[int, int, int, int]
-"""Changes whenever a file does: its number on disk, size, and times of change in nanoseconds."""
+MAX_LISTED = 10
+"""Names that a message lists."""
+
+Load = Callable[[Path, str, int], Model]
+"""Loads a file as a version of a model; raises ModelError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,97 +48,144 @@ class Failure:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What is loaded after a look at the repository; `problems` says of each version that is wanted
+    why it isn't, or why what is loaded is not what is on disk. `tried` counts attempts to load.
+    """
+
+    models: Models
+    problems: Sequence[str] = ()
+    tried: int = 0
+
+
 class Loader:
     """Knows what is loaded and what has failed, so that each file is tried once until it changes.
 
     A version is served once its file passes its golden examples. A file that doesn't, such as one
     that is still being copied, replaces nothing: the next older version or the one loaded before
-    stays. A model of which nothing on disk can be served any more keeps what it has.
+    stays. A model of which nothing on disk can be served any more keeps what it has; one that has
+    nothing is served from a file whose weights are not those that it promises. A file that
+    was being loaded when a worker died is not tried again unless somebody asks, or it changes.
     """
 
-    def __init__(self, repository: Path, default: str, policies: Policies) -> None:
+    def __init__(
+        self,
+        repository: Path,
+        default: str,
+        policies: Policies,
+        load: Load = load_model,
+        journal: Journal | None = None,
+    ) -> None:
         self._repository, self._policies = repository, policies
         self._default: str | None = default or None
+        self._load_model, self._journal = load, journal or Journal()
         self._loaded: dict[tuple[str, int], Loaded] = {}
         self._failed: dict[tuple[str, int], Failure] = {}
         self._warned: set[str] = set()
+        # Of the look at the repository that is being taken.
+        self._missed: set[tuple[str, int]] = set()
+        self._doubtful: dict[tuple[str, int], Loaded] = {}
+        self._tried = 0
 
-    def first(self) -> Models:
+    def first(self) -> Refreshed:
         """Load for the first time.
 
         Raises StartupError when there is no model, or when the default one can't be served.
         """
-        on_disk = find_versions(self._repository)
+        listing = list_models(self._repository)
+        on_disk = listing.versions
         if not on_disk:
             raise StartupError(
-                f"the repository {self._repository} holds no model (NAME/VERSION/{FILE}); run "
-                "`python -m exporter export` first"
+                f"the repository {shown(self._repository)} holds no model (NAME/VERSION/{FILE}); "
+                "run `python -m exporter export` first"
+                + "".join(f"; {message}" for message in listing.passed_over[:1])
             )
         if self._default and self._default not in on_disk:
+            names = [*list(on_disk)[:MAX_LISTED], *(["..."] if len(on_disk) > MAX_LISTED else [])]
             raise StartupError(
-                f"the default model {self._default!r} is not in {self._repository}; it holds: "
-                + ", ".join(on_disk)
+                f"the default model {self._default!r} is not in {shown(self._repository)}; it "
+                f"holds: {', '.join(names)}"
             )
         default = self._default or (next(iter(on_disk)) if len(on_disk) == 1 else PREFERRED)
-        models = self._load(on_disk, default)
-        if default in on_disk and default not in models.by_name:
-            self._explain(default, on_disk[default])
-        if not models.by_name:
-            self._explain(*next(iter(on_disk.items())))
+        refreshed = self._load(listing, default)
+        if self._journal.crashed and not _can_start(refreshed.models, default, on_disk):
+            # Without it there is nothing to lose, and the worker may have died of something else.
+            self._journal.crashed.clear()
+            self._failed.clear()
+            refreshed = self._load(listing, default)
+        if default in on_disk and default not in refreshed.models.by_name:
+            self._explain(default, listing)
+        if not refreshed.models.by_name:
+            self._explain(next(iter(on_disk)), listing)
         # Others that appear later don't take its place.
-        self._default = models.default
-        return models
+        self._default = refreshed.models.default
+        return refreshed
 
-    def refresh(self, retry: bool) -> Models:
+    def refresh(self, retry: bool) -> Refreshed:
         """Load what has appeared or changed, and with `retry` what has failed before.
 
         Raises StartupError when the repository is gone.
         """
-        on_disk = find_versions(self._repository)
+        listing = list_models(self._repository)
         if retry:
             self._failed.clear()
-        return self._load(on_disk, self._default or PREFERRED)
+            self._journal.crashed.clear()
+        return self._load(listing, self._default or PREFERRED)
 
-    def _explain(self, name: str, versions: Sequence[int]) -> None:
+    def _explain(self, name: str, listing: Listing) -> None:
         """Raise a StartupError that says why a model can't be served."""
+        versions = listing.versions[name]
         for version in reversed(versions):
             if failure := self._failed.get((name, version)):
                 raise ModelError(failure.message, failure.reason)
+        if refused := listing.refused.get(name):
+            raise StartupError(refused)
         raise StartupError(
             f"--versions: {name} is to have {self._policies.of(name).choice}, and the repository "
-            f"{self._repository} holds {', '.join(map(str, versions))}; ask for one of these"
+            f"{shown(self._repository)} holds {', '.join(map(str, versions))}; ask for one of these"
         )
 
-    def _load(self, on_disk: dict[str, list[int]], default: str) -> Models:
+    def _load(self, listing: Listing, default: str) -> Refreshed:
+        on_disk = listing.versions
         by_name: dict[str, Versions] = {}
         kept: dict[tuple[str, int], Loaded] = {}
-        warnings: dict[tuple[str, int], str] = {}
+        gone: dict[tuple[str, int], str] = {}
+        self._missed, self._tried, self._doubtful = set(), 0, {}
         for name in sorted({*on_disk, *(name for name, _ in self._loaded)}):
             chosen = self._choose(name, on_disk.get(name, []))
             for version in chosen:
                 kept[name, version] = self._loaded[name, version]
                 if version not in on_disk.get(name, []):
-                    warnings[name, version] = self._gone(name, version)
+                    gone[name, version] = self._gone(name, version)
             if chosen:
                 models = {version: kept[name, version].model for version in sorted(chosen)}
                 by_name[name] = self._arrange(name, models)
-        self._loaded = kept
+        self._loaded, self._doubtful = kept, {}
         self._failed = {
             (name, version): failure
             for (name, version), failure in self._failed.items()
             if version in on_disk.get(name, ())
         }
-        self._warn([*warnings.values(), *self._unmet(by_name)])
-        warnings |= {key: failure.message for key, failure in self._failed.items()}
+        doubts = {key: its.model.doubt for key, its in kept.items() if its.model.doubt}
+        said = (gone.values(), doubts.values(), listing.refused.values(), listing.passed_over)
+        self._warn([*chain(*said), *self._unmet(by_name)])
+        messages = doubts | gone | {key: its.message for key, its in self._failed.items()}
+        messages |= {(name, 0): message for name, message in listing.refused.items()}
         errors: dict[str, dict[int, str]] = {}
-        for (name, version), message in sorted(warnings.items()):
+        for (name, version), message in sorted(messages.items()):
             errors.setdefault(name, {})[version] = message
-        return Models(
-            by_name,
-            default if default in by_name else None,
-            errors,
-            are_shadowed=any(versions.shadowing for versions in by_name.values()),
-            are_spread=any(versions.split for versions in by_name.values()),
+        missed = [self._failed[key].message for key in sorted(self._missed) if key in self._failed]
+        return Refreshed(
+            Models(
+                by_name,
+                default if default in by_name else None,
+                errors,
+                are_shadowed=any(versions.shadowing for versions in by_name.values()),
+                are_spread=any(versions.split for versions in by_name.values()),
+            ),
+            [*missed, *gone.values(), *listing.refused.values()],
+            self._tried,
         )
 
     def _choose(self, name: str, on_disk: Sequence[int]) -> list[int]:
@@ -144,7 +198,15 @@ class Loader:
         for version in policy.labels.values():
             if version in on_disk and version not in chosen and self._have(name, version):
                 chosen.append(version)
-        return chosen or [version for known, version in self._loaded if known == name]
+        chosen = chosen or [version for known, version in self._loaded if known == name]
+        if not chosen and (doubtful := [key for key in self._doubtful if key[0] == name]):
+            # Rather than nothing: its golden examples are right.
+            key = max(doubtful)
+            self._loaded[key] = self._doubtful[key]
+            self._failed.pop(key, None)
+            self._missed.discard(key)
+            chosen = [key[1]]
+        return chosen
 
     def _have(self, name: str, version: int) -> bool:
         """Whether a version is loaded, now or from before; loads it when its file is new."""
@@ -152,26 +214,42 @@ class Loader:
         loaded, failure = self._loaded.get(key), self._failed.get(key)
         try:
             # Before the file is read: what changes meanwhile is found changed the next time.
-            stamp = _stamp_of(path)
-        except OSError:
+            stamp = stamp_of(path)
+        except (FileNotFoundError, NotADirectoryError):
             return False
+        except OSError:
+            # Trying says why.
+            stamp = ()
         if loaded and loaded.stamp == stamp:
             self._failed.pop(key, None)
         elif failure is None or failure.stamp != stamp:
             self._try(path, name, version, stamp)
+        if key in self._failed:
+            self._missed.add(key)
         return key in self._loaded
 
     def _try(self, path: Path, name: str, version: int, stamp: Stamp) -> None:
         """Load a version, or keep in mind why it can't be."""
+        self._tried += 1
         try:
-            model = load_model(path, name, version)
+            if self._journal.has_crashed(name, version, stamp):
+                raise ModelError(
+                    f"{shown(path)} was being loaded when a worker died, and is not tried again "
+                    "until it changes, or a reload is asked for; is there enough memory?",
+                    "crashed",
+                )
+            with self._journal.loading(name, version, stamp):
+                model = self._load_model(path, name, version)
+            if model.doubt:
+                self._doubtful[name, version] = Loaded(stamp, model)
+                raise ModelError(model.doubt, "weights")
         except ModelError as error:
-            failure = Failure(stamp, str(error), error.reason)
+            failure = Failure(stamp, shown(str(error)), error.reason)
         except Exception as error:
             # Whatever a damaged file may bring about, the server goes on.
             log.exception("loading failed")
             message = f"{path} can't be loaded ({type(error).__name__}: {error})"
-            failure = Failure(stamp, message, "internal")
+            failure = Failure(stamp, shown(message), "internal")
         else:
             metrics.MODEL_LOADS.labels(name).inc()
             log.info(
@@ -218,7 +296,9 @@ class Loader:
 
     def _gone(self, name: str, version: int) -> str:
         file = self._repository / name / str(version) / FILE
-        return f"{file} is gone; the version stays loaded, since nothing else of {name} can be"
+        return shown(
+            f"{file} is gone; the version stays loaded, since nothing else of {name} can be"
+        )
 
     def _unmet(self, by_name: dict[str, Versions]) -> list[str]:
         """Say which settings ask for what is not loaded."""
@@ -250,6 +330,6 @@ class Loader:
         self._warned = current
 
 
-def _stamp_of(path: Path) -> Stamp:
-    status = path.stat()
-    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+def _can_start(models: Models, default: str, on_disk: Iterable[str]) -> bool:
+    """Whether a server can begin with these models."""
+    return bool(models.by_name) and (default in models.by_name or default not in on_disk)

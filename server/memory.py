@@ -34,6 +34,8 @@ def settle() -> None:
 
 
 def give_back() -> None:
-    """Give the system the memory that a model has left behind, of which `settle` keeps too much."""
+    """Give the system the memory that a model, or its loading, has left behind, of which `settle`
+    keeps too much.
+    """
     if malloc_trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
         malloc_trim(0)

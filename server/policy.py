@@ -12,7 +12,10 @@ LABEL = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,62}")
 
 MOST_PERCENT = 100
 
-_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
+MAX_VERSION = (1 << 63) - 1
+"""What fits an int64, as which versions travel."""
+
+_NUMBER = re.compile(r"[1-9][0-9]{0,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +103,10 @@ def _by_model(setting: str, text: str) -> Sequence[tuple[str, str]]:
 
 def _read_choice(text: str) -> Choice:
     words = text.split()
-    if len(words) == 2 and words[0] == "latest" and _NUMBER.fullmatch(words[1]):
+    if len(words) == 2 and words[0] == "latest" and _is_number(words[1]):
         return Choice(newest=int(words[1]))
     numbers = [number.strip() for number in text.split(",")]
-    if not all(map(_NUMBER.fullmatch, numbers)):
+    if not all(map(_is_number, numbers)):
         raise _mistake("versions", text, 'wanted is "latest N" or a list of versions such as 1, 3')
     return Choice(newest=0, numbers=tuple(sorted(set(map(int, numbers)))))
 
@@ -134,7 +137,7 @@ def _read_pairs(
     for pair in text.split(","):
         name, _, number = pair.strip().partition(" ")
         number = number.strip()
-        if name in pairs or not is_name(name) or not _NUMBER.fullmatch(number):
+        if name in pairs or not is_name(name) or not _is_number(number):
             raise _mistake(setting, text, remedy)
         pairs[name] = int(number)
     return pairs
@@ -146,7 +149,12 @@ def _is_label(text: str) -> bool:
 
 def _is_version(text: str) -> bool:
     """Whether a text is a label or the number of a version."""
-    return _is_label(text) or bool(_NUMBER.fullmatch(text))
+    return _is_label(text) or _is_number(text)
+
+
+def _is_number(text: str) -> bool:
+    """Whether a text is an integer above 0 that a version may have."""
+    return bool(_NUMBER.fullmatch(text)) and int(text) <= MAX_VERSION
 
 
 def _mistake(setting: str, text: str, remedy: str) -> StartupError:

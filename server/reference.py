@@ -6,6 +6,7 @@ ascending `bounds` and the `shares` of the training images up to each and beyond
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -49,7 +50,11 @@ def read_reference(text: str | None, labels: Sequence[str]) -> Reference:
     }
     for of in DEFAULT_BOUNDS:
         bounds[of] = tuple(map(float, record[of]["bounds"]))
-        if list(bounds[of]) != sorted(set(bounds[of])) or not 0 < len(bounds[of]) <= MOST_BOUNDS:
+        if (
+            list(bounds[of]) != sorted(set(bounds[of]))
+            or not all(map(math.isfinite, bounds[of]))
+            or not 0 < len(bounds[of]) <= MOST_BOUNDS
+        ):
             raise ValueError(f"reference: the bounds of {of} are not ascending, or too many")
         names = [*map(floatToGoString, bounds[of]), "+Inf"]
         shares[of] = dict(zip(names, map(float, record[of]["shares"]), strict=True))

@@ -1,5 +1,6 @@
 """What is read again while the server runs: a bad change keeps what was good before."""
 
+import contextlib
 import math
 import threading
 import time
@@ -41,22 +42,32 @@ class Outcome:
     error: str
 
 
+ASK_SECONDS = 4.0
+"""How long somebody who asks for a reload waits for what takes long to load."""
+
+
 class Reloads:
     """The parts of the server that can be read again, by any thread."""
 
     def __init__(self, tell_others: Callable[[], None] = lambda: None) -> None:
         """`tell_others` has the other workers read theirs again."""
         self._tell_others = tell_others
-        self._parts: dict[str, Callable[[], None]] = {}
+        self._parts: dict[str, Callable[[float], str]] = {}
         self._watched: list[Callable[[], None]] = []
-        self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
 
     def register(self, part: str, reload: Callable[[], None]) -> None:
         """Let `run` call `reload`, which raises StartupError when it keeps what was there."""
-        self._parts[part] = reload
+        self._parts[part] = lambda _seconds: attempt(part, reload)
         metrics.LAST_RELOAD_SUCCESSFUL.labels(part).set(1)
+
+    def follow(self, part: str, ask: Callable[[float], str]) -> None:
+        """Let `run` ask a part that reloads itself, and notes how that went, to do so now.
+
+        It is told how many seconds the answer may take, and returns why it failed, if it did.
+        """
+        self._parts[part] = ask
 
     def watch(self, files: "Files[Content]") -> None:
         """Let `run` read files again, and look once a second whether they have changed."""
@@ -68,17 +79,21 @@ class Reloads:
         if self._watched:
             self._thread.start()
 
-    def stop(self) -> None:
-        """Watch no longer."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread runs that watches files, if there are any."""
+        return not self._watched or self._thread.is_alive()
 
-    def run(self) -> list[Outcome]:
-        """Read every part again; those that fail keep what they had, and the others go on."""
-        with self._lock:
-            parts = list(self._parts.items())
-            return [Outcome(part, attempt(part, reload)) for part, reload in parts]
+    def stop(self) -> None:
+        """Watch no longer; what is being read is not waited for."""
+        self._stop.set()
+
+    def run(self, seconds: float = ASK_SECONDS) -> list[Outcome]:
+        """Read every part again; those that fail keep what they had, and the others go on.
+
+        What loads by itself is waited for so many seconds.
+        """
+        return [Outcome(part, reload(seconds)) for part, reload in list(self._parts.items())]
 
     def run_everywhere(self) -> list[Outcome]:
         """Have every worker read its parts again; returns how that went here."""
@@ -88,7 +103,12 @@ class Reloads:
     def _watch(self) -> None:
         while not self._stop.wait(WATCH_SECONDS):
             for refresh in self._watched:
-                refresh()
+                try:
+                    refresh()
+                except Exception:
+                    # Without this thread no file would ever be read again.
+                    with contextlib.suppress(Exception):
+                        log.exception("looking at files failed")
 
 
 class Files(Generic[Content]):
@@ -160,16 +180,23 @@ def attempt(part: str, reload: Callable[[], None]) -> str:
     error = ""
     try:
         reload()
-        log.info("reloaded", part=part)
     except StartupError as failure:
         error = str(failure)
-        log.error("not reloaded, going on with what was there", part=part, reason=error)
     except Exception:
         error = "internal error; the server's log has the reason"
-        log.exception("not reloaded, going on with what was there", part=part)
+        log.exception("reload failed", part=part)
+    note_outcome(part, error)
+    return error
+
+
+def note_outcome(part: str, error: str) -> None:
+    """Log and count how reading a part again went; `error` is empty when it went well."""
     metrics.RELOADS.labels(part, "failed" if error else "done").inc()
     metrics.LAST_RELOAD_SUCCESSFUL.labels(part).set(not error)
-    return error
+    if error:
+        log.error("not reloaded, going on with what was there", part=part, reason=error)
+    else:
+        log.info("reloaded", part=part)
 
 
 def _look(path: Path) -> tuple[int, ...]:

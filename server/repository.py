@@ -1,15 +1,19 @@
 """Models on disk, as NAME/VERSION/model.onnx, and those of them that are loaded."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from server.errors import NotLoaded, StartupError
 from server.model import Model
-from server.texts import listed, quoted
+from server.policy import MAX_VERSION
+from server.texts import fault_of, listed, quoted, shown
 from server.traffic import Caller, Shadowing, Split
 
 FILE = "model.onnx"
+
+_NUMBER = re.compile("[1-9][0-9]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +69,8 @@ class Models:
     """The loaded models by name, and the name that an empty one stands for, if any.
 
     `errors` says by name and version why versions are not loaded, or what is wrong with the files
-    of some that are. `are_shadowed` tells whether some model has `shadowing`, `are_spread` whether
-    some has a `split`.
+    of some that are; version 0 stands for one whose number can't be told. `are_shadowed` tells
+    whether some model has `shadowing`, `are_spread` whether some has a `split`.
     """
 
     by_name: Mapping[str, Versions]
@@ -104,24 +108,89 @@ class Models:
         return versions.newest
 
 
-def find_versions(repository: Path) -> dict[str, list[int]]:
-    """Return each model's versions on disk, ascending; anything else there is passed over.
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What is in a repository: each model's versions, ascending, and what can't be one.
+
+    `refused` says by a model's name why some of its versions can't be served; `passed_over` says
+    so of folders that callers are not told of, since their names can't be.
+    """
+
+    versions: Mapping[str, Sequence[int]]
+    refused: Mapping[str, str]
+    passed_over: Sequence[str]
+
+
+def list_models(repository: Path) -> Listing:
+    """Return what is in a repository; anything but models and versions there is passed over.
 
     Raises StartupError when the folder is missing or can't be read.
     """
     if not repository.is_dir():
         raise StartupError(
-            f"the repository {repository} is not a folder; give --repository, or run `python -m "
-            "exporter export` first"
+            f"the repository {shown(repository)} is not a folder; give --repository, or run "
+            "`python -m exporter export` first"
         )
     found: dict[str, list[int]] = {}
+    refused: dict[str, str] = {}
+    passed_over: list[str] = []
     try:
-        for file in repository.glob(f"*/*/{FILE}"):
-            version, name = file.parent.name, file.parent.parent.name
-            if version.isascii() and version.isdigit() and str(int(version)) == version != "0":
-                found.setdefault(name, []).append(int(version))
+        names = sorted(path.name for path in repository.iterdir())
     except OSError as error:
         raise StartupError(
-            f"the repository {repository} can't be read: {error.strerror}"
+            f"the repository {shown(repository)} can't be read: {error.strerror}"
         ) from error
-    return {name: sorted(found[name]) for name in sorted(found) if not name.startswith(".")}
+    for name in names:
+        if name.startswith("."):
+            continue
+        numbers, others = _find_versions(repository / name)
+        if (numbers or others) and (fault := fault_of(name)):
+            passed_over.append(
+                f"the model's folder {shown(repository / name)} {fault}; rename it to be served"
+            )
+            continue
+        too_large = [other for other in others if other.isdigit()]
+        if too_large:
+            refused[name] = (
+                f"{shown(repository / name)} has the version {too_large[0]}, and the largest is "
+                f"{MAX_VERSION}; rename the folder"
+            )
+        passed_over += [
+            f"the version's folder {shown(repository / name / other)} {fault_of(other)}; rename it "
+            "to be served"
+            for other in others
+            if other not in too_large
+        ]
+        if numbers or too_large:
+            found[name] = sorted(numbers)
+    return Listing(found, refused, passed_over)
+
+
+def _find_versions(folder: Path) -> tuple[list[int], list[str]]:
+    """Return the versions in a model's folder, and the names of folders that can't be versions."""
+    numbers: list[int] = []
+    others: list[str] = []
+    try:
+        names = sorted(path.name for path in folder.iterdir())
+    except OSError:
+        # No folder, or somebody else's.
+        return numbers, others
+    for name in names:
+        is_number = bool(_NUMBER.fullmatch(name))
+        if (is_number or fault_of(name)) and _is_there(folder / name / FILE):
+            if is_number and int(name) <= MAX_VERSION:
+                numbers.append(int(name))
+            else:
+                others.append(name)
+    return numbers, others
+
+
+def _is_there(file: Path) -> bool:
+    """Whether there is something of that name, be it that nobody may read it."""
+    try:
+        file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError):
+        return True
+    return True

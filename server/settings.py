@@ -91,6 +91,13 @@ class Settings:
         click.Choice(["on", "off"]),
         group=MODELS,
     )
+    max_model_bytes: int = _option(
+        256 * 1024 * 1024,
+        "Largest model.onnx that is loaded, which takes about three times as much memory in each "
+        "worker, beside the version before.",
+        click.IntRange(min=4096, max=2**31 - 1),
+        group=LIMITS,
+    )
     max_batch_size: int = _option(
         4096,
         "Images taken in one call, and run together at most.",

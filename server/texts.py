@@ -1,7 +1,10 @@
-"""Texts of others, such as names that callers send, made fit to be told and to be logged."""
+"""Texts of others, such as names that callers send or folders have, made fit to be told."""
 
 import difflib
+import os
+import unicodedata
 from collections.abc import Iterable
+from pathlib import Path
 from urllib.parse import quote
 
 CUT = "..."
@@ -15,6 +18,12 @@ these how many are compared letter by letter.
 """
 
 NAME_BYTES = 64
+
+MAX_SHOWN = 1000
+"""Characters of a message that callers are told; what a library says may have any number."""
+
+_NOT_SHOWN = {"Cc", "Cs", "Zl", "Zp"}
+"""Unicode's categories of control characters, halves of characters, and ends of lines."""
 
 _PLAIN = "".join(map(chr, range(0x20, 0x7F))).replace("%", "")
 
@@ -85,3 +94,23 @@ def _printable(text: str) -> str:
 
 def _substitute(letter: str) -> str:
     return " " if letter.isspace() else "\N{REPLACEMENT CHARACTER}"
+
+
+def fault_of(text: str) -> str:
+    """Say why a text can't be a name or a label; empty when it can."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "is not UTF-8"
+    if any(unicodedata.category(character) in _NOT_SHOWN for character in text):
+        return "holds control characters"
+    return ""
+
+
+def shown(text: str | Path) -> str:
+    """Return a text, or the name of a file, as one line that UTF-8 can have, of bounded length."""
+    line = "".join(
+        repr(character)[1:-1] if unicodedata.category(character) in _NOT_SHOWN else character
+        for character in os.fspath(text)[: 2 * MAX_SHOWN]
+    )
+    return line if len(line) <= MAX_SHOWN else f"{line[: MAX_SHOWN - 4]} ..."

@@ -14,6 +14,7 @@ from server import metrics
 from server.app import Server
 from server.errors import StartupError
 from server.flags import restore
+from server.journal import Journal
 from server.logs import configure_logs
 from server.workers.control import Control, Message
 from server.workers.families import WORKER, pack
@@ -32,26 +33,31 @@ def main() -> None:
     _die_with(first["parent"])
     settings = restore(first["settings"])
     configure_logs(settings.log_level, settings.log_format, worker=first["worker"])
+    journal = Journal(
+        lambda file: control.send(event="loading", file=file), first.get("crashed", ())
+    )
+    slow: queue.SimpleQueue[str] = queue.SimpleQueue()
+    label = WORKER, str(first["worker"])
     try:
-        server = Server(settings, lambda: control.send(event="reloading"))
+        server = Server(settings, lambda: control.send(event="reloading"), journal)
+        # Before the start, which loads models: a stop must not wait for that.
+        threading.Thread(
+            target=_obey, args=(control, orders, server, slow, label), name="control", daemon=True
+        ).start()
         server.start()
     except StartupError as error:
         control.send(event="failed", error=str(error))
         control.detach()
         sys.exit(1)
     control.send(event="ready", default_model=server.default_model)
-    slow: queue.SimpleQueue[str] = queue.SimpleQueue()
-    label = WORKER, str(first["worker"])
-    threading.Thread(
-        target=_obey, args=(control, orders, server, slow, label), name="control", daemon=True
-    ).start()
     while slow.get() != "stop":
         try:
             server.reload()
         except Exception:
             log.exception("reload failed")
+    has_ended = False
     try:
-        server.stop()
+        has_ended = server.stop()
     except Exception:
         log.exception("the stop was not orderly")
     started, handled = metrics.METHODS.total()
@@ -60,6 +66,9 @@ def main() -> None:
         calls_started=started,
         calls_handled=handled,
     )
+    if not has_ended:
+        # A thread that loads is in native code, which does not survive the interpreter's end.
+        os._exit(0)
 
 
 def _obey(
@@ -104,6 +113,8 @@ def _do(
             control.send(event="metrics", question=order["question"], families=families)
         case "drain":
             server.set_ready(False)
+        case "stop" if not server.is_started:
+            os._exit(0)
         case what:
             slow.put(what)
 

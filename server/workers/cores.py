@@ -15,20 +15,24 @@ def usable_cores(cgroups: Path = CGROUPS, membership: Path = MEMBERSHIP) -> int:
     """
     has_mask = hasattr(os, "sched_getaffinity")
     cores = float(len(os.sched_getaffinity(0)) if has_mask else os.cpu_count() or 1)
-    for folder in _folders(cgroups, membership):
+    for folder in group_folders("cpu", cgroups, membership):
         for quota in (_quota_v2(folder), _quota_v1(folder)):
             if quota is not None:
                 cores = min(cores, quota)
     return max(1, int(cores))
 
 
-def _folders(cgroups: Path, membership: Path) -> Iterable[Path]:
-    """Return the folders of the groups that this process is in, and of all that hold them."""
-    found = {cgroups, cgroups / "cpu", cgroups / "cpu,cpuacct"}
+def group_folders(
+    controller: str, cgroups: Path = CGROUPS, membership: Path = MEMBERSHIP
+) -> Iterable[Path]:
+    """Return the folders of the groups that this process is in, and of all that hold them, as far
+    as they have to do with a controller: cpu or memory.
+    """
+    found = {cgroups, cgroups / controller, cgroups / f"{controller},cpuacct"}
     with contextlib.suppress(OSError):
         for line in membership.read_text().splitlines():
             _, controllers, path = line.split(":", 2)
-            if controllers and "cpu" not in controllers.split(","):
+            if controllers and controller not in controllers.split(","):
                 continue
             # Version 2 names no controllers and has one tree, version 1 has one each.
             root = cgroups / controllers

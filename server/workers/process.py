@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -24,7 +25,8 @@ class Worker:
     """A process that answers calls, and what is known about it.
 
     `ready_time`, `ping_time` and `deadline` are by time.monotonic: since when it answers calls,
-    since when it owes an answer to a ping, and when it is killed unless it has ended.
+    since when it owes an answer to a ping, and when it is killed unless it has ended. `loading` is
+    the file that it is loading, as `server.journal` writes it.
     """
 
     number: int
@@ -34,6 +36,7 @@ class Worker:
     ping_time: float | None = None
     deadline: float | None = None
     error: str = ""
+    loading: list[Any] | None = None
     hung: bool = False
     _answers: "dict[int, Future[list[Any]]]" = field(default_factory=dict)
     _questions: "itertools.count[int]" = field(default_factory=itertools.count)
@@ -75,8 +78,10 @@ class Worker:
             return self.process.wait()
 
 
-def start(number: int, settings: Settings) -> Worker:
-    """Start a worker; for the main thread, since workers die with the thread that started them."""
+def start(number: int, settings: Settings, crashed: Iterable[list[Any]] = ()) -> Worker:
+    """Start a worker, which does not load what has `crashed` others; for the main thread, since
+    workers die with the thread that started them.
+    """
     ours, theirs = socket.socketpair()
     ours.settimeout(SEND_SECONDS)
     warnings = [f"-W{option}" for option in sys.warnoptions]
@@ -94,5 +99,7 @@ def start(number: int, settings: Settings) -> Worker:
         theirs.close()
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     worker = Worker(number, process, Control(ours))
-    worker.control.send(worker=number, parent=os.getpid(), settings=asdict(settings))
+    worker.control.send(
+        worker=number, parent=os.getpid(), settings=asdict(settings), crashed=[*crashed]
+    )
     return worker

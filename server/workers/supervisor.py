@@ -6,6 +6,7 @@ import signal
 import time
 from collections import deque
 from concurrent import futures
+from typing import Any
 
 import structlog
 
@@ -43,6 +44,8 @@ class Supervisor:
         self._slots = [Slot(worker.number, worker) for worker in launched.workers]
         self._leaving: set[Worker] = set()
         self._rolling: deque[Slot] = deque()
+        # Files that workers were loading when they ended by themselves.
+        self._crashed: list[list[Any]] = []
         self._stops = 0
         self._is_serving = self._is_stopping = False
         self._ping_time = 0.0
@@ -119,6 +122,7 @@ class Supervisor:
 
     def _reload(self, already: Worker | None = None) -> None:
         """Have the workers read again what they have read, all but one that already does."""
+        self._crashed.clear()
         for worker in self._workers():
             if worker is not already:
                 worker.control.send(do="reload")
@@ -126,7 +130,7 @@ class Supervisor:
     def _start(self, slot: Slot) -> Worker | None:
         """Start a worker for a place; None when that has failed and is tried again later."""
         try:
-            worker = process.start(slot.number, self._settings)
+            worker = process.start(slot.number, self._settings, self._crashed)
         except OSError as error:
             self._put_off(slot, None, "failed", f"can't start a process: {error.strerror}")
             return None
@@ -151,6 +155,8 @@ class Supervisor:
                 self._on_ready(worker, message["default_model"])
             case "reloading":
                 self._reload(worker)
+            case "loading":
+                worker.loading = message["file"]
             case "failed":
                 worker.error = message["error"]
             case "metrics":
@@ -180,6 +186,9 @@ class Supervisor:
 
     def _on_end(self, worker: Worker, exit_code: int) -> None:
         slot = self._slots[worker.number]
+        is_wanted = worker not in self._leaving and not self._is_stopping
+        if is_wanted and worker.loading and worker.loading not in self._crashed:
+            self._crashed.append(worker.loading)
         if worker in self._leaving:
             self._leaving.remove(worker)
             if not self._rolling and not self._is_stopping:
@@ -212,6 +221,8 @@ class Supervisor:
         else:
             reason = "killed" if exit_code < 0 else "exited"
         end = f"signal {-exit_code}" if exit_code < 0 else f"exit code {exit_code}"
+        if worker.loading:
+            end += f" while it loaded {worker.loading[0]} {worker.loading[1]}"
         self._put_off(slot, worker.ready_time, reason, worker.error or f"it ended with {end}")
 
     def _put_off(self, slot: Slot, ready_time: float | None, reason: str, error: str) -> None:
