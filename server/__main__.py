@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from server import combinations
+from server import combinations, descriptors
 from server.errors import StartupError
 from server.flags import ENVIRONMENT_PREFIX, SettingsCommand, describe, settings_options
 from server.settings import Settings
@@ -50,6 +50,7 @@ def main(context: click.Context, /, print_config: bool, **values: Any) -> None:
 
 
 if __name__ == "__main__":
+    descriptors.occupy()
     if sys.argv[1:2] == ["health"]:
         # Imported here, as the server's parent needs none of it.
         from server.health_check import health_command

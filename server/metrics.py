@@ -11,6 +11,7 @@ from prometheus_client import (
 
 from server import calls, observed
 from server.errors import REASONS
+from server.log_writer import LINES_LOST, STDERR
 from server.model import Model
 from server.series import Library, Registry
 
@@ -114,6 +115,7 @@ SHADOW_SKIPPED = REGISTRY.counter(
 )
 _OF_SHADOWS = (SHADOW_IMAGES, SHADOW_DIFFERING, SHADOW_SKIPPED)
 
+REGISTRY.counter(*LINES_LOST).labels().set_function(lambda: STDERR.lost)
 
 _LIBRARY = CollectorRegistry()
 for _collector in (ProcessCollector, PlatformCollector, GCCollector):

@@ -1,11 +1,13 @@
 """A worker as its parent sees it: a process, and the control socket to it."""
 
+import contextlib
 import itertools
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field
@@ -14,9 +16,13 @@ from typing import Any
 from server.settings import Settings
 from server.workers.control import Control
 from server.workers.signals import HANDLED
+from server.workers.standard_error import divert, forward
 
 SEND_SECONDS = 1.0
 """How long a message may wait for a worker that reads none; such a one is not well."""
+
+LAST_WORDS_SECONDS = 1.0
+"""How long the log waits for what a worker that has ended wrote to its standard error."""
 
 
 @dataclass(slots=True, eq=False)
@@ -30,13 +36,21 @@ class Worker:
     number: int
     process: "subprocess.Popen[bytes]"
     control: Control
+    standard_error: int
     ready_time: float | None = None
     ping_time: float | None = None
     deadline: float | None = None
     error: str = ""
     hung: bool = False
+    _forwarding: threading.Thread | None = None
     _answers: "dict[int, Future[list[Any]]]" = field(default_factory=dict)
     _questions: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    def forward_standard_error(self) -> None:
+        """Log what it writes there from now on; the logs must have been set up."""
+        # Without a thread to be had it goes unread, which troubles nobody.
+        with contextlib.suppress(RuntimeError):
+            self._forwarding = forward(self.standard_error, worker=self.number)
 
     def ping(self) -> None:
         """Ask for a sign of life, unless that is so already."""
@@ -69,10 +83,16 @@ class Worker:
         """Close the control socket and return the exit code, after a kill if need be."""
         self.control.close()
         try:
-            return self.process.wait(patience_seconds)
+            exit_code = self.process.wait(patience_seconds)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            return self.process.wait()
+            exit_code = self.process.wait()
+        if self._forwarding is None:
+            os.close(self.standard_error)
+        else:
+            # Its last words may say why.
+            self._forwarding.join(LAST_WORDS_SECONDS)
+        return exit_code
 
 
 def start(number: int, settings: Settings) -> Worker:
@@ -85,14 +105,19 @@ def start(number: int, settings: Settings) -> Worker:
     # all at once and in no order. What is blocked stays so in the new process.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
     try:
-        # Exec, never fork alone, which grpc does not survive.
-        process = subprocess.Popen(command, stdin=theirs.fileno())  # noqa: S603  # of our own making
+        with divert() as stderr:
+            # Exec, never fork alone, which grpc does not survive.
+            process = subprocess.Popen(  # noqa: S603  # of our own making
+                command, stdin=theirs.fileno(), stderr=stderr.write_end, pass_fds=[stderr.log]
+            )
     except OSError:
         ours.close()
         raise
     finally:
         theirs.close()
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    worker = Worker(number, process, Control(ours))
-    worker.control.send(worker=number, parent=os.getpid(), settings=asdict(settings))
+    worker = Worker(number, process, Control(ours), stderr.read_end)
+    worker.control.send(
+        worker=number, parent=os.getpid(), log=stderr.log, settings=asdict(settings)
+    )
     return worker
