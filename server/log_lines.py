@@ -63,20 +63,21 @@ class Lines:
                 datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="microseconds")[:-6]
                 + "Z"
             )
-            line = self._write(level, dict(event), USUAL)
+            line = self._write(level, event, USUAL)
             return line if len(line) <= MAX_LINE_BYTES else self._write(level, event, NARROW)
         except Exception as error:
             return self._excuse(level, event, error)
 
     def _write(self, level: str, event: Event, bounds: Bounds) -> bytes:
         if self._console is not None:
-            for key, value in event.items():
-                if key != "exc_info":
-                    event[key] = bounded(value, bounds)
-            text = str(self._console(None, level, event))
+            plain = {
+                key: value if key == "exc_info" else bounded(value, bounds)
+                for key, value in event.items()
+            }
+            text = str(self._console(None, level, plain))
         else:
             if "exc_info" in event:
-                event = dict(self._describe(None, level, event))
+                event = dict(self._describe(None, level, dict(event)))
             text = json.dumps({key: bounded(value, bounds) for key, value in event.items()})
         line = text.encode(errors="backslashreplace")
         if bounds is NARROW and len(line) > MAX_LINE_BYTES:

@@ -81,10 +81,6 @@ class Writer:
             with contextlib.suppress(Exception):
                 self.start()
 
-    def count_lost(self) -> None:
-        """Count a line that could not even be made."""
-        self.lost += 1
-
     def flush(self, timeout_seconds: float) -> bool:
         """Wait until what was to be written before has been, or dropped; returns whether it is."""
         if not self._is_started:
@@ -168,7 +164,7 @@ class Writer:
                 if not count:
                     break
                 written += count
-        except OSError:
+        except Exception:  # noqa: S110  # there is nobody to tell
             # A full disk, a closed terminal, a reader that is gone.
             pass
         self._is_working = written == len(content)
