@@ -85,7 +85,7 @@ def checked_output() -> Iterator[None]:
         raise
     except OSError as error:
         # Python would try again at the end.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         raise click.ClickException(
             f"can't write to standard output: {error.strerror or error}"
         ) from error

@@ -250,7 +250,7 @@ def test_without_a_thread_to_be_had_lines_wait(
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as patched:
-        patched.setattr(log_writer._thread, "start_new_thread", none)
+        patched.setattr("_thread.start_new_thread", none)
         for _ in range(MAX_LINES + 2):
             writer.write(b"line\n")
     assert (fake.written, writer.lost) == (b"", 2)
