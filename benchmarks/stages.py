@@ -31,7 +31,8 @@ class Call:
     """A call without gRPC."""
 
     deadline = float("inf")
-    cancelled = False
+    cancelled = ended = False
+    held_bytes = 0
     metadata: tuple[tuple[str, str | bytes], ...] = ()
     request: Request
     pixels: memoryview
@@ -68,7 +69,7 @@ def main(model_file: Path) -> None:
     message = request(1)
     classifier.read_request(message)
     calls = [Call(message) for _ in range(TOGETHER)]
-    batcher = Batcher(4096, 16384, 64 * 1024 * 1024)
+    batcher = Batcher(4096, 16384, 64 * 1024 * 1024, 128 * 1024 * 1024)
     batcher.models = Models({"digits": Versions({1: model}, {}, model)}, "digits")
     method = metrics.METHODS.of("unary", "benchmark", "Predict")
     recorder = Recording(0, 0).of("/benchmark/Predict")
@@ -85,7 +86,9 @@ def main(model_file: Path) -> None:
         counts.count_run(TOGETHER, TOGETHER)
 
     steps = {
-        "read the message, find the model": microseconds(lambda: batcher._read(calls), TOGETHER),
+        "read the message, find the model": microseconds(
+            lambda: batcher._read(calls, False), TOGETHER
+        ),
         "join, check, run": microseconds(lambda: prediction.run(model, calls), TOGETHER),
         "   of it ONNX Runtime": microseconds(lambda: model.predict(batch), TOGETHER),
         "write the response": microseconds(lambda: write(calls, run), TOGETHER),

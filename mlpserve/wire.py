@@ -5,24 +5,54 @@ The format is described at https://protobuf.dev/programming-guides/encoding.
 
 import contextlib
 import functools
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-VARINT, FIXED64, LENGTH_DELIMITED, FIXED32 = 0, 1, 2, 5
+from mlpserve import packed
+
+VARINT, FIXED64, LENGTH_DELIMITED, START_GROUP, END_GROUP, FIXED32 = range(6)
 _FIXED_SIZES = {FIXED64: 8, FIXED32: 4}
-_LONGEST_VARINT = 10
+_LONGEST_TAG = _LONGEST_SIZE = 5
+_LARGEST_TAG = (1 << 32) - 1
 _MASK64 = (1 << 64) - 1
+DEEPEST_GROUP = 100
+"""Groups and messages that may lie within each other, as protobuf has it."""
+
+RUN_FIELDS = 16
+"""Fields in a row with the same tag after which it is looked whether many more follow."""
 
 
 class WireError(ValueError):
     """The bytes are no protobuf message."""
 
 
+class TooMuch(WireError):
+    """The message has more fields than are read."""
+
+
+@dataclass(slots=True)
+class Limits:
+    """How much may still be read: `fields`, those in groups included, which reading counts down,
+    and `run_fields` of each run, which count as one.
+
+    A field takes about half a microsecond, one of a run some nanoseconds.
+    """
+
+    fields: int = sys.maxsize
+    run_fields: int = sys.maxsize
+
+
 Field: TypeAlias = tuple[int, int, int | memoryview]
-"""One field as it stands in a message: number, wire type, and an int for a varint, else bytes."""
+"""One field as it stands in a message: number, wire type, and an int for a varint, else bytes.
+
+The bytes of a group are empty. A run of fields with the same tag may be one: its wire type is that
+of each, its bytes are theirs, one after the other.
+"""
 
 
 def encode_tagged(number: int, content: bytes | memoryview) -> list[bytes | memoryview]:
@@ -57,34 +87,139 @@ def encode_varints(values: Sequence[int]) -> bytes:
     return b"".join(map(encode_varint, values))
 
 
-def read_fields(message: bytes | memoryview) -> list[Field]:
-    """Return the fields of a message in their order; raises WireError when they don't end where
-    the message does.
+def read_fields(
+    message: bytes | memoryview,
+    limits: Limits | None = None,
+    runs: Collection[int] = (),
+    depth: int = 0,
+) -> list[Field]:
+    """Return the fields of a message in their order, among them those of `runs` joined.
+
+    `depth` counts the messages around this one. Raises WireError where protobuf finds no message,
+    and TooMuch.
     """
+    limits = limits or Limits()
     view = memoryview(message)
     fields: list[Field] = []
-    position, length = 0, len(view)
+    position, length, max_fields = 0, len(view), limits.fields
+    last_tag = n_equal = 0
     while position < length:
-        tag, position = _read_varint(view, position)
+        if len(fields) >= max_fields:
+            raise TooMuch("it has too many fields")
+        start = position
+        tag, position = _read_tag(view, position)
         number, wire_type = tag >> 3, tag & 7
-        if number == 0:
-            raise WireError(f"field number 0 before byte {position}")
+        if not number:
+            raise WireError(f"field number 0 at byte {start}")
         if wire_type == VARINT:
+            content = position
             value, position = _read_varint(view, position)
-            fields.append((number, wire_type, value))
+            fields.append((number, VARINT, value))
+        elif wire_type == START_GROUP:
+            position, skipped = _skip_group(
+                view, position, tag, depth, max_fields - len(fields) - 1
+            )
+            max_fields -= skipped
+            fields.append((number, START_GROUP, view[:0]))
             continue
-        if wire_type == LENGTH_DELIMITED:
-            size, position = _read_varint(view, position)
-        elif wire_type in _FIXED_SIZES:
-            size = _FIXED_SIZES[wire_type]
         else:
-            raise WireError(f"field {number} has wire type {wire_type}, which is not in use")
-        end = position + size
-        if end > length:
-            raise WireError(f"field {number} ends at byte {end}, the message at {length}")
-        fields.append((number, wire_type, view[position:end]))
-        position = end
+            content, position = _read_extent(view, position, tag)
+            fields.append((number, wire_type, view[content:position]))
+        if tag != last_tag or number not in runs:
+            last_tag, n_equal = tag, 0
+            continue
+        n_equal += 1
+        if n_equal >= RUN_FIELDS:
+            n_equal = 0
+            values, end = _read_run(view, tag, (start, content, position), limits.run_fields)
+            if end > position:
+                fields.append((number, wire_type, values))
+                position = end
+    limits.fields = max_fields - len(fields)
     return fields
+
+
+def _read_tag(view: memoryview, position: int) -> tuple[int, int]:
+    """Return the tag at the position and the position after it."""
+    tag = view[position]
+    if tag < 0x80:
+        return tag, position + 1
+    tag, end = _read_varint(view, position)
+    if tag > _LARGEST_TAG or end - position > _LONGEST_TAG:
+        raise WireError(f"the field number at byte {position} is too large")
+    return tag, end
+
+
+def _read_extent(view: memoryview, position: int, tag: int) -> tuple[int, int]:
+    """Return where the content of a field begins and ends, which is no varint and no group."""
+    number, wire_type = tag >> 3, tag & 7
+    begin = position
+    if wire_type == LENGTH_DELIMITED:
+        size, begin = _read_varint(view, position)
+        if begin - position > _LONGEST_SIZE:
+            raise WireError(f"field {number} has a size of more than {_LONGEST_SIZE} bytes")
+    elif wire_type in _FIXED_SIZES:
+        size = _FIXED_SIZES[wire_type]
+    else:
+        raise WireError(f"field {number} has wire type {wire_type}, which has no place there")
+    end = begin + size
+    if end > len(view):
+        raise WireError(f"field {number} ends at byte {end}, the message at {len(view)}")
+    return begin, end
+
+
+def _skip_group(
+    view: memoryview, position: int, tag: int, depth: int, max_fields: int
+) -> tuple[int, int]:
+    """Return the position after a group whose tag ends at this one, and how many fields it has."""
+    opened, n_fields = [tag >> 3], 0
+    while opened:
+        if depth + len(opened) > DEEPEST_GROUP:
+            raise WireError(f"more than {DEEPEST_GROUP} groups lie within each other")
+        if position == len(view):
+            raise WireError(f"the group of field {opened[-1]} does not end")
+        n_fields += 1
+        if n_fields > max_fields:
+            raise TooMuch("it has too many fields in groups")
+        tag, position = _read_tag(view, position)
+        number, wire_type = tag >> 3, tag & 7
+        if wire_type == VARINT:
+            _, position = _read_varint(view, position)
+        elif wire_type == START_GROUP:
+            opened.append(number)
+        elif wire_type != END_GROUP:
+            _, position = _read_extent(view, position, tag)
+        elif opened.pop() != number:
+            raise WireError(f"a group ends as that of field {number}, which is another's number")
+    return position, n_fields
+
+
+def _read_run(
+    view: memoryview, tag: int, places: tuple[int, int, int], max_fields: int
+) -> tuple[memoryview, int]:
+    """Return the contents of fields that follow one and have its tag and, but for varints, its
+    size; and the position after them. `places` are where that one and its content begin and end.
+    """
+    start, content, end = places
+    width, size = content - start, end - content
+    following = view[end:]
+    if tag & 7 == VARINT:
+        if width > 1:
+            return following[:0], end
+        values, n_bytes = packed.take_varint_fields(following, tag, max_fields + 1)
+        count = packed.count_varints(np.frombuffer(values, np.uint8))
+    else:
+        count = 0
+        if size:
+            count = packed.count_equal_fields(following, view[start:content], size, max_fields + 1)
+        n_bytes = count * (width + size)
+    if count > max_fields:
+        raise TooMuch(f"it has more than {max_fields} fields {tag >> 3} in a row")
+    if not count:
+        return following[:0], end
+    if tag & 7 != VARINT:
+        values = packed.join_equal_fields(following, width, size, count)
+    return values, end + n_bytes
 
 
 def read_integer(fields: Iterable[Field], number: int) -> int:
@@ -121,13 +256,14 @@ def read_text(fields: Iterable[Field], number: int) -> str:
 
 def read_chunks(fields: Iterable[Field], number: int) -> list[memoryview]:
     """Return the bytes of a repeated float field, in the pieces in which they stand."""
-    return [
-        value
-        for found, wire_type, value in fields
-        if found == number
-        and wire_type in (LENGTH_DELIMITED, FIXED32)
-        and isinstance(value, memoryview)
-    ]
+    chunks = []
+    for found, wire_type, value in fields:
+        if found == number and not isinstance(value, int):
+            if wire_type == LENGTH_DELIMITED and len(value) % 4:
+                raise WireError(f"field {number} has {len(value)} bytes, no multiple of 4")
+            if wire_type in (LENGTH_DELIMITED, FIXED32):
+                chunks.append(value)
+    return chunks
 
 
 def read_floats(fields: Iterable[Field], number: int) -> npt.NDArray[np.float32]:
@@ -135,45 +271,37 @@ def read_floats(fields: Iterable[Field], number: int) -> npt.NDArray[np.float32]
 
     The numbers are copied once: in the message they are rarely aligned, which slows NumPy down.
     """
-    content = joined(read_chunks(fields, number))
-    if len(content) % 4:
-        raise WireError(f"field {number} has {len(content)} bytes, no multiple of 4")
-    return np.frombuffer(content, "<f4").astype(np.float32)
+    return np.frombuffer(joined(read_chunks(fields, number)), "<f4").astype(np.float32)
 
 
-def read_integers(fields: Iterable[Field], number: int) -> npt.NDArray[np.int64]:
-    """Return a repeated int32 or int64 field as an array (n,), whether it is packed or not."""
+def read_varints(fields: Iterable[Field], number: int) -> npt.NDArray[np.uint8]:
+    """Return a repeated field of some integers as varints that follow each other, packed or not."""
     chunks = []
     for found, wire_type, value in fields:
         if found != number:
             continue
         if isinstance(value, int):
             chunks.append(memoryview(encode_varint(value)))
-        elif wire_type == LENGTH_DELIMITED:
+        elif wire_type == VARINT:
             chunks.append(value)
-    return _decode_varints(np.frombuffer(joined(chunks), np.uint8), number)
+        elif wire_type == LENGTH_DELIMITED and len(value):
+            if value[-1] >= 0x80:
+                raise WireError(f"the last number of field {number} is cut off")
+            chunks.append(value)
+    return np.frombuffer(joined(chunks), np.uint8)
+
+
+def read_integers(fields: Iterable[Field], number: int) -> npt.NDArray[np.int64]:
+    """Return a repeated int32 or int64 field as an array (n,), whether it is packed or not."""
+    try:
+        return packed.decode_varints(read_varints(fields, number))
+    except ValueError as error:
+        raise WireError(f"field {number}: {error}") from error
 
 
 def joined(chunks: Sequence[memoryview]) -> memoryview:
     """Return the chunks of a packed field as one; the only chunk is not copied."""
     return chunks[0] if len(chunks) == 1 else memoryview(b"".join(chunks))
-
-
-def _decode_varints(groups: npt.NDArray[np.uint8], number: int) -> npt.NDArray[np.int64]:
-    """Decode varints that follow each other, all at once."""
-    is_last = groups < 0x80
-    if is_last.all():
-        return groups.astype(np.int64)
-    if not is_last[-1]:
-        raise WireError(f"the last number of field {number} is cut off")
-    ends = np.flatnonzero(is_last) + 1
-    starts = np.concatenate(([0], ends[:-1]))
-    sizes = ends - starts
-    if sizes.max() > _LONGEST_VARINT:
-        raise WireError(f"field {number} holds a number of more than {_LONGEST_VARINT} bytes")
-    places = np.arange(len(groups)) - np.repeat(starts, sizes)
-    bits = (groups & 0x7F).astype(np.uint64) << (7 * places).astype(np.uint64)
-    return np.bitwise_or.reduceat(bits, starts).view(np.int64)
 
 
 def _read_varint(view: memoryview, position: int) -> tuple[int, int]:
@@ -183,7 +311,7 @@ def _read_varint(view: memoryview, position: int) -> tuple[int, int]:
         if value < 0x80:
             return value, position + 1
         value &= 0x7F
-        for place in range(1, _LONGEST_VARINT):
+        for place in range(1, packed.LONGEST_VARINT):
             group = view[position + place]
             value |= (group & 0x7F) << 7 * place
             if group < 0x80:

@@ -53,6 +53,14 @@ class Server:
         """Tell probes and balancers whether to send calls here."""
         self._grpc.set_ready(ready)
 
+    def missing_threads(self) -> list[str]:
+        """Return which of the threads that the server can't do without have ended."""
+        return self._grpc.missing_threads()
+
+    def silent_seconds(self) -> float:
+        """Return how long calls have made no progress; for one thread that asks often."""
+        return self._grpc.silent_seconds()
+
     def reload(self) -> None:
         """Read again what may have changed on disk; the parent passes SIGHUP on as this."""
         log.info("reloading")

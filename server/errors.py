@@ -3,12 +3,43 @@
 from dataclasses import dataclass, field
 
 REASONS = (
-    *("batch_size", "both_forms", "both_versions", "byte_count", "cancelled", "datatype"),
-    *("deadline", "inputs", "internal", "label_not_found", "message_bytes", "model_not_found"),
-    *("no_message", "no_pixels", "no_token", "not_a_request", "not_finite", "not_ready"),
-    *("not_square", "parameter", "pixel_count", "pixel_range", "queue_full", "shape"),
-    *("slow_message", "too_many_calls", "too_many_streams", "unknown_input", "unknown_output"),
-    *("unknown_token", "version", "version_not_found"),
+    "answer_bytes",
+    "batch_size",
+    "both_forms",
+    "both_versions",
+    "byte_count",
+    "cancelled",
+    "datatype",
+    "deadline",
+    "description_bytes",
+    "duplicate_output",
+    "inputs",
+    "internal",
+    "label_not_found",
+    "message_bytes",
+    "model_not_found",
+    "no_message",
+    "no_pixels",
+    "no_token",
+    "not_a_request",
+    "not_finite",
+    "not_ready",
+    "not_square",
+    "parameter",
+    "pixel_count",
+    "pixel_range",
+    "queue_full",
+    "shape",
+    "slow_message",
+    "too_many_calls",
+    "too_many_fields",
+    "too_many_streams",
+    "unknown_input",
+    "unknown_output",
+    "unknown_service",
+    "unknown_token",
+    "version",
+    "version_not_found",
 )
 """Why requests are refused: the reasons of all RequestErrors, and `internal` for anything else."""
 
@@ -26,6 +57,18 @@ class ModelError(StartupError):
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class TakesLong(Exception):
+    """Reading a message would keep the thread longer than it can wait; nothing is wrong with it."""
+
+
+MAX_QUOTED = 100
+
+
+def quoted(text: str) -> str:
+    """Return a caller's text in quotation marks, cut: it may be as long as a message."""
+    return repr(text) if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]!r}..."
 
 
 @dataclass(eq=False)

@@ -47,7 +47,13 @@ STAGE_SECONDS = REGISTRY.histogram(
 DECODE, QUEUE, RUN, ENCODE = map(STAGE_SECONDS.labels, STAGES)
 QUEUED_IMAGES = REGISTRY.gauge("mlpserve_queued_images", "Images that wait for a run.").labels()
 MAX_QUEUED_IMAGES = REGISTRY.gauge(
-    "mlpserve_max_queued_images", "Images that may wait for a run."
+    "mlpserve_max_queued_images", "Images that may wait for a run of each model."
+).labels()
+QUEUED_BYTES = REGISTRY.gauge(
+    "mlpserve_queued_bytes", "Bytes of messages that wait to be read or for a run."
+).labels()
+MAX_QUEUED_BYTES = REGISTRY.gauge(
+    "mlpserve_max_queued_bytes", "Bytes of messages that may wait, for all models together."
 ).labels()
 MAX_CALLS = REGISTRY.gauge(
     "mlpserve_max_calls_in_progress",

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from canonical import Canonical
-from server.errors import InvalidField
+from server.errors import InvalidField, TooLarge, quoted
 from server.model import Batch, Model
 
 FLOAT_BYTES = 4
@@ -16,7 +16,23 @@ FLOAT_BYTES = 4
 LABELS_OF_ONE_BYTE = 128
 """Classes of a model up to which each label is one byte in messages."""
 
+HEAD_BYTES = 10
+"""Bytes that stand before a field's content at most: its tag and its size, of five each."""
+
 Labels = npt.NDArray[np.intp]
+
+
+def label_bytes(model: Model) -> int:
+    """Return how many bytes a label of the model has in messages at most."""
+    return (max(1, len(model.labels) - 1).bit_length() + 6) // 7
+
+
+def encodable(text: str) -> str:
+    """Return a text as messages can have it: what is no Unicode, as in odd file names, becomes ?.
+
+    An answer that can't be written would be lost.
+    """
+    return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 @dataclass(slots=True, eq=False)
@@ -43,9 +59,9 @@ class Request:
     `field` is where they stand, for messages about them. `shape` is what the caller says of them,
     where the protocol has that, and `outputs` are the ones wanted by name. An empty `model` is the
     default one, version 0 the newest or the one that `label` points to. `canonicalize` wants the
-    images put right first. `write` makes the response; `write_each`, where there is one, those of
-    many calls with this same request, each for the image in its row of labels (N,) and activations
-    (N, classes).
+    images put right first. `write` makes the response, and `measure` tells how many bytes it has
+    for a number of images at most; `write_each`, where there is one, makes those of many calls with
+    this same request, each for the image in its row of labels (N,) and activations (N, classes).
     """
 
     model: str
@@ -53,6 +69,7 @@ class Request:
     is_bytes: bool
     field: str
     write: Callable[[Answer], bytes]
+    measure: Callable[[Model, int], int]
     write_each: Callable[[Model, Labels, Batch], list[bytes]] | None = None
     hidden_activations: bool = False
     canonicalize: bool = False
@@ -109,6 +126,21 @@ class Request:
             )
         return n_images
 
+    def answer_bytes(self, model: Model, n_images: int) -> int:
+        """Return how many bytes the answer has at most, which is linear in the images."""
+        return self.measure(model, n_images)
+
+    def check_answer(self, model: Model, n_images: int, max_message_bytes: int) -> None:
+        """Raise TooLarge when the answer might not fit into a message."""
+        size = self.answer_bytes(model, n_images)
+        if size > max_message_bytes:
+            raise TooLarge(
+                "answer_bytes",
+                f"the answer for {n_images} images has up to {size} bytes, larger than "
+                f"max_message_bytes, {max_message_bytes}; send fewer images in one call, ask for "
+                "fewer outputs, or raise the server's --max-message-bytes",
+            )
+
     def _check_shape(self, n_pixels: int) -> None:
         side = math.isqrt(n_pixels)
         images = (side, side) if side * side == n_pixels else (n_pixels,)
@@ -119,11 +151,12 @@ class Request:
             )
 
     def _check_outputs(self, model: Model) -> None:
+        known = model.outputs
         for name in self.outputs:
-            if name not in model.outputs:
+            if name not in known:
                 raise InvalidField(
                     "unknown_output",
-                    f"outputs: {model.name} has no output {name!r}; it has "
-                    + ", ".join(model.outputs),
+                    f"outputs: {model.name} has no output {quoted(name)}; it has "
+                    + ", ".join(known),
                     "outputs",
                 )

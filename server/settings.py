@@ -106,7 +106,14 @@ class Settings:
     )
     max_queued_images: int = _option(
         16_384,
-        "Images that wait for a run; calls beyond get RESOURCE_EXHAUSTED.",
+        "Images that wait for a run of a model; calls beyond get RESOURCE_EXHAUSTED.",
+        click.IntRange(min=1),
+        group=LIMITS,
+    )
+    max_queued_bytes: int = _option(
+        128 * 1024 * 1024,
+        "Bytes of messages that wait, for all models together; one alone may have half of them. "
+        "Calls beyond get RESOURCE_EXHAUSTED.",
         click.IntRange(min=1),
         group=LIMITS,
     )

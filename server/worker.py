@@ -8,6 +8,8 @@ import socket
 import sys
 import threading
 
+import structlog
+
 from server import metrics
 from server.app import Server
 from server.errors import StartupError
@@ -15,6 +17,8 @@ from server.flags import restore
 from server.logs import configure_logs
 from server.workers.control import Control, Message
 from server.workers.families import WORKER, pack
+
+log = structlog.get_logger()
 
 PR_SET_PDEATHSIG = 1
 """From Linux's prctl.h."""
@@ -44,8 +48,14 @@ def main() -> None:
         target=_obey, args=(control, orders, server, slow, label), name="control", daemon=True
     ).start()
     while slow.get() != "stop":
-        server.reload()
-    server.stop()
+        try:
+            server.reload()
+        except Exception:
+            log.exception("reload failed")
+    try:
+        server.stop()
+    except Exception:
+        log.exception("the stop was not orderly")
     started, handled = metrics.METHODS.total()
     control.send(
         event="stopped",
@@ -61,20 +71,43 @@ def _obey(
     slow: "queue.SimpleQueue[str]",
     worker: tuple[str, str],
 ) -> None:
-    """Do what the parent says, one thing after the other; leave what takes time to `slow`."""
-    while True:
-        for order in orders:
-            match order["do"]:
-                case "ping":
-                    control.send(event="pong")
-                case "metrics":
-                    families = pack(metrics.REGISTRY.write(worker))
-                    control.send(event="metrics", question=order["question"], families=families)
-                case "drain":
-                    server.set_ready(False)
-                case what:
-                    slow.put(what)
-        orders = _receive(control)
+    """Do what the parent says, one thing after the other; leave what takes time to `slow`.
+
+    Ends the process when it can't go on, as nobody would hear from it any more.
+    """
+    try:
+        while True:
+            for order in orders:
+                try:
+                    _do(order, control, server, slow, worker)
+                except Exception:
+                    log.exception("order failed", order=order.get("do"))
+            orders = _receive(control)
+    finally:
+        os._exit(1)
+
+
+def _do(
+    order: Message,
+    control: Control,
+    server: Server,
+    slow: "queue.SimpleQueue[str]",
+    worker: tuple[str, str],
+) -> None:
+    match order["do"]:
+        case "ping":
+            if missing := server.missing_threads():
+                # Another worker is better than this one without them.
+                log.critical("the worker ends, as a thread has ended", threads=missing)
+                os._exit(1)
+            control.send(event="pong", silent_seconds=server.silent_seconds())
+        case "metrics":
+            families = pack(metrics.REGISTRY.write(worker))
+            control.send(event="metrics", question=order["question"], families=families)
+        case "drain":
+            server.set_ready(False)
+        case what:
+            slow.put(what)
 
 
 def _receive(control: Control) -> list[Message]:

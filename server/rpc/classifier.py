@@ -13,16 +13,26 @@ import numpy.typing as npt
 from canonical import Canonical
 from mlpserve import wire
 from mlpserve.v1 import classifier_pb2
-from server.errors import InvalidField
+from server.errors import InvalidField, quoted
 from server.model import Batch, Model
-from server.request import FLOAT_BYTES, LABELS_OF_ONE_BYTE, Answer, Labels, Request
+from server.request import (
+    FLOAT_BYTES,
+    HEAD_BYTES,
+    LABELS_OF_ONE_BYTE,
+    Answer,
+    Labels,
+    Request,
+    encodable,
+    label_bytes,
+)
+from server.rpc import reading
 
 SERVICE = classifier_pb2.DESCRIPTOR.services_by_name["Classifier"].full_name
 
 _REQUEST, _RESPONSE = classifier_pb2.PredictRequest, classifier_pb2.PredictResponse
 _LAYER, _DONE = classifier_pb2.LayerActivations, classifier_pb2.Canonicalization
 LONGEST_NAMES = 256
-MOST_HEADS = 64
+MAX_HEADS = 64
 _HEADS: dict[int, bytes] = {}
 """What stands before the pixels in messages of some lengths that hold nothing but packed pixels.
 
@@ -30,17 +40,18 @@ Most messages are such, and these few bytes tell: a field with the length of all
 """
 
 
-def read_request(message: bytes) -> tuple[Request, memoryview]:
-    """Return what a serialized PredictRequest asks for, and its pixels; raises InvalidField."""
+def read_request(message: bytes, patient: bool = True) -> tuple[Request, memoryview]:
+    """Return what a serialized PredictRequest asks for, and its pixels; raises InvalidField.
+
+    Unless `patient`, raises TakesLong when that would take more than about a millisecond.
+    """
     head = _HEADS.get(len(message))
     if head is not None and message.startswith(head):
         return _PLAIN, memoryview(message)[len(head) :]
     try:
-        fields = wire.read_fields(message)
-        pixels = wire.joined(wire.read_chunks(fields, _REQUEST.PIXELS_FIELD_NUMBER))
-        levels = wire.read_contents(fields, _REQUEST.PIXELS_U8_FIELD_NUMBER)
-        model = wire.read_text(fields, _REQUEST.MODEL_FIELD_NUMBER)
-        label = wire.read_text(fields, _REQUEST.LABEL_FIELD_NUMBER)
+        return _read_request(message, patient)
+    except wire.TooMuch as error:
+        raise reading.refuse_fields(error, patient) from None
     except wire.WireError as error:
         raise InvalidField(
             "not_a_request",
@@ -48,13 +59,22 @@ def read_request(message: bytes) -> tuple[Request, memoryview]:
             "generate the client from proto/mlpserve/v1/classifier.proto",
             "",
         ) from error
+
+
+def _read_request(message: bytes, patient: bool) -> tuple[Request, memoryview]:
+    fields = wire.read_fields(message, reading.limits(patient), (_REQUEST.PIXELS_FIELD_NUMBER,))
+    chunks = wire.read_chunks(fields, _REQUEST.PIXELS_FIELD_NUMBER)
+    levels = wire.read_contents(fields, _REQUEST.PIXELS_U8_FIELD_NUMBER)
+    model = reading.read_name(fields, _REQUEST.MODEL_FIELD_NUMBER, "model")
+    label = reading.read_name(fields, _REQUEST.LABEL_FIELD_NUMBER, "label")
+    pixels = reading.join(chunks, patient)
     is_bytes = bool(levels and levels[-1])
     if pixels and is_bytes:
         raise InvalidField(
             "both_forms", "pixels and pixels_u8 are both given; send one of them", "pixels"
         )
-    if len(fields) == 1 and pixels:
-        if len(_HEADS) >= MOST_HEADS:
+    if len(fields) == 1 and pixels and fields[0][1] == wire.LENGTH_DELIMITED:
+        if len(_HEADS) >= MAX_HEADS:
             # Nobody shall fill it with lengths that never come again.
             _HEADS.clear()
         _HEADS[len(message)] = message[: len(message) - len(pixels)]
@@ -78,6 +98,7 @@ def _make_request(
         is_bytes=is_bytes,
         field="pixels_u8" if is_bytes else "pixels",
         write=_write_all if hidden else _write_outputs,
+        measure=functools.partial(_measure, hidden=hidden, canonicalize=canonicalize),
         write_each=None if hidden or canonicalize else _write_each,
         hidden_activations=hidden,
         canonicalize=canonicalize,
@@ -93,7 +114,7 @@ def check_version(version: int, label: str) -> None:
     if version and label:
         raise InvalidField(
             "both_versions",
-            f"version {version} and label {label!r} are both given; send one of them",
+            f"version {version} and label {quoted(label)} are both given; send one of them",
             "label",
         )
 
@@ -142,12 +163,26 @@ def _fixed_parts(
     activations_bytes: int,
 ) -> tuple[bytes, bytes]:
     """Return what all responses of a model and of these sizes have around their labels."""
-    head = _RESPONSE(model=model, version=version).SerializeToString()
-    names = _RESPONSE(label_names=label_names).SerializeToString()
+    head = _RESPONSE(model=encodable(model), version=version).SerializeToString()
+    names = _RESPONSE(label_names=map(encodable, label_names)).SerializeToString()
     return (
         head + wire.encode_tag(_RESPONSE.LABELS_FIELD_NUMBER, labels_bytes),
         names + wire.encode_tag(_RESPONSE.ACTIVATIONS_FIELD_NUMBER, activations_bytes),
     )
+
+
+def _measure(model: Model, n_images: int, hidden: bool, canonicalize: bool) -> int:
+    """Return the bytes that a serialized PredictResponse has at most, as one of a stream too."""
+    before, between = _fixed_parts(model.name, model.version, model.labels, 0, 0)
+    fixed = len(before) + len(between) + 3 * HEAD_BYTES
+    of_image = label_bytes(model) + FLOAT_BYTES * len(model.labels)
+    if hidden:
+        fixed += 3 * HEAD_BYTES * model.n_hidden
+        of_image += FLOAT_BYTES * sum(model.layer_sizes[1:-1])
+    if canonicalize:
+        fixed += 4 * HEAD_BYTES
+        of_image += 1 + 4 * FLOAT_BYTES
+    return fixed + n_images * of_image
 
 
 def _write_each(model: Model, labels: Labels, activations: Batch) -> list[bytes]:

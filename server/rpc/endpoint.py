@@ -1,13 +1,19 @@
 """The gRPC server on its port: the services, each method on the lane or on threads of its own."""
 
+import threading
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
 import grpc
 import structlog
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.message import Message
+from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection
 
 from mlpserve.inference import open_inference_pb2 as protocol
-from mlpserve.v1 import classifier_pb2
+from mlpserve.v1 import admin_pb2, classifier_pb2
 from server import metrics
 from server.access import Access
 from server.addresses import is_local
@@ -19,6 +25,7 @@ from server.rpc import (
     catalog,
     classifier,
     connections,
+    desk,
     handlers,
     health,
     inference,
@@ -30,6 +37,7 @@ from server.rpc.pools import Pool
 from server.rpc.recording import make_recording
 from server.scheduling import Scheduling
 from server.settings import Settings
+from server.threads import Threads
 from server.tokens import Tokens
 
 log = structlog.get_logger()
@@ -39,6 +47,20 @@ INFER = f"/{inference.SERVICE}/ModelInfer"
 READERS = {PREDICT: classifier.read_request, INFER: inference.read_request}
 """The hot methods, and what reads their messages."""
 
+HEALTH_CHECK = f"/{health.NAME}/Check"
+
+OTHER_MESSAGES, PROBE_MESSAGES = 4, 8
+"""Messages of other methods, and of probes, that arrive at the same time on the lane."""
+
+PROBE_PATIENCE_SECONDS = 0.25
+"""How long a probe's few bytes may take while others wait: a prober itself waits a second or so."""
+
+END_SECONDS = 2.0
+"""How long a stop waits, after the grace period, for runs that have not ended."""
+
+Plain: TypeAlias = tuple[type[Message], Callable[..., Message | bytes]]
+"""What a method takes, and the function that returns its answer."""
+
 
 class Endpoint:
     """A gRPC server that listens, and answers predictions once `batcher.models` is set."""
@@ -46,13 +68,17 @@ class Endpoint:
     def __init__(self, settings: Settings, reloads: Reloads) -> None:
         """Raises StartupError when a certificate or tokens can't be read."""
         self.batcher = Batcher(
-            settings.max_batch_size, settings.max_queued_images, settings.max_message_bytes
+            settings.max_batch_size,
+            settings.max_queued_images,
+            settings.max_message_bytes,
+            settings.max_queued_bytes,
         )
         self._recording = make_recording(settings)
         self._tls = _read_certificate(settings, reloads)
         self._access = _read_tokens(settings, reloads)
         guard = None if self._access is None else self._access.refusal
         self._ready = False
+        self._has_admin = settings.admin_tokens_file is not None
         calls = settings.max_concurrent_calls
         metrics.MAX_CALLS.set(calls)
         pools = {path: Pool("predict", settings.threads, calls) for path in READERS}
@@ -63,72 +89,112 @@ class Endpoint:
             interceptors=[Instrumentation(self._recording, other, streams, pools, guard)],
             options=connections.options(settings),
         )
-        self._lane = self._make_lane(settings)
-        self._mount_classifier()
-        self._mount_inference()
         services = [classifier.SERVICE, inference.SERVICE]
-        if settings.admin_tokens_file is not None:
-            handlers.mount(self._server, admin.SERVICE, admin.methods(reloads))
+        if self._has_admin:
             services.append(admin.SERVICE)
+        self._health = health.Health(tuple(services))
+        plain = self._plain_methods(reloads)
+        self._threads = Threads(settings.threads, "answer")
+        self._lane = self._make_lane(settings, plain)
+        self._mount(plain)
         instrumentation.declare(map(_descriptor, (*services, health.NAME, reflection.SERVICE_NAME)))
-        self._health = health.Health(self._server, tuple(services))
         if settings.reflection != "off":
             names = (*services, health.NAME, reflection.SERVICE_NAME)
             reflection.enable_server_reflection(names, self._server)
         self._address = settings.grpc_address
         self._scheduling = settings.scheduling
 
-    def _make_lane(self, settings: Settings) -> lane.Lane | None:
+    def _plain_methods(self, reloads: Reloads) -> dict[str, Plain]:
+        """Return the methods, by their paths, that answer one message with one and run no model."""
+        about = catalog.Catalog(lambda: self.batcher.models)
+        oip = inference.Inference(lambda: self.batcher.models, lambda: self._ready)
+        methods: dict[str, Plain] = {
+            f"/{classifier.SERVICE}/ListModels": (
+                classifier_pb2.ListModelsRequest,
+                about.list_models,
+            ),
+            f"/{classifier.SERVICE}/GetNetwork": (
+                classifier_pb2.GetNetworkRequest,
+                about.get_network,
+            ),
+            f"/{inference.SERVICE}/ServerLive": (protocol.ServerLiveRequest, oip.server_live),
+            f"/{inference.SERVICE}/ServerReady": (protocol.ServerReadyRequest, oip.server_ready),
+            f"/{inference.SERVICE}/ModelReady": (protocol.ModelReadyRequest, oip.model_ready),
+            f"/{inference.SERVICE}/ServerMetadata": (
+                protocol.ServerMetadataRequest,
+                oip.server_metadata,
+            ),
+            f"/{inference.SERVICE}/ModelMetadata": (
+                protocol.ModelMetadataRequest,
+                oip.model_metadata,
+            ),
+            HEALTH_CHECK: (health_pb2.HealthCheckRequest, self._health.check),
+        }
+        if self._has_admin:
+            methods[f"/{admin.SERVICE}/Reload"] = (admin_pb2.ReloadRequest, admin.reload(reloads))
+        return methods
+
+    def _make_lane(self, settings: Settings, plain: Mapping[str, Plain]) -> lane.Lane | None:
         if settings.lane == "off":
             return None
         if reason := lane.check(grpc.__version__):
             log.warning("serving without the lane, which is slower", reason=reason)
             return None
+        calls, threads = settings.max_concurrent_calls, self._threads
+        methods = {path: self._lane_method(path, read=read) for path, read in READERS.items()}
+        # Small messages, of which many may come at a time.
+        others = lane.Bounds("others", calls, OTHER_MESSAGES)
+        for path, (kind, answer) in plain.items():
+            respond = desk.responder(kind, answer)
+            methods[path] = self._lane_method(
+                path, answer=desk.on_threads(threads, respond), bounds=others
+            )
+        probes = lane.Bounds("health", calls, PROBE_MESSAGES, PROBE_PATIENCE_SECONDS)
+        check = desk.responder(*plain[HEALTH_CHECK])
+        methods[HEALTH_CHECK] = self._lane_method(
+            HEALTH_CHECK, answer=desk.at_once(check), bounds=probes
+        )
         limits = lane.Limits(
-            calls=settings.max_concurrent_calls,
+            calls=calls,
             messages=settings.max_arriving_messages,
             delay_seconds=settings.batch_delay_seconds,
             joined_calls=min(lane.JOINED_CALLS, settings.max_batch_size),
+            response_bytes=settings.max_message_bytes,
         )
-        methods = {}
-        for path, read in READERS.items():
-            method = Method.of(path, self._recording)
-            methods[path] = lane.Method(read, method.calls, method.recorder)
-        tokens = None if self._access is None else self._access.tokens
-        guard = None if tokens is None else tokens.refusal
-        return lane.Lane(
-            self._server, methods, self.batcher.take, limits, self.batcher.refusal, guard
-        )
+        return lane.Lane(self._server, methods, self.batcher.take, limits, self.batcher.refusal)
 
-    def _mount_classifier(self) -> None:
+    def _lane_method(
+        self,
+        path: str,
+        read: lane.Read | None = None,
+        answer: Callable[[lane.Call], None] | None = None,
+        bounds: lane.Bounds | None = None,
+    ) -> lane.Method:
+        method = Method.of(path, self._recording)
+        guard = None if self._access is None else self._access.guard(path)
+        return lane.Method(method.calls, method.recorder, read, answer, bounds, guard)
+
+    def _mount(self, plain: Mapping[str, Plain]) -> None:
+        """Leave to the ordinary server what the lane does not take."""
         stream = handlers.stream(self.batcher, classifier.read_request)
-        about = catalog.Catalog(lambda: self.batcher.models)
-        methods = {
-            "PredictStream": stream,
-            "ListModels": handlers.plain(classifier_pb2.ListModelsRequest, about.list_models),
-            "GetNetwork": handlers.plain(classifier_pb2.GetNetworkRequest, about.get_network),
-        }
+        mounted: dict[str, handlers.Handlers] = {classifier.SERVICE: {"PredictStream": stream}}
         if self._lane is None:
-            methods["Predict"] = handlers.unary(self.batcher, classifier.read_request)
-        handlers.mount(self._server, classifier.SERVICE, methods)
-
-    def _mount_inference(self) -> None:
-        about = inference.Inference(lambda: self.batcher.models, lambda: self._ready)
-        methods = {
-            "ServerLive": handlers.plain(protocol.ServerLiveRequest, about.server_live),
-            "ServerReady": handlers.plain(protocol.ServerReadyRequest, about.server_ready),
-            "ModelReady": handlers.plain(protocol.ModelReadyRequest, about.model_ready),
-            "ServerMetadata": handlers.plain(protocol.ServerMetadataRequest, about.server_metadata),
-            "ModelMetadata": handlers.plain(protocol.ModelMetadataRequest, about.model_metadata),
-        }
-        if self._lane is None:
-            methods["ModelInfer"] = handlers.unary(self.batcher, inference.read_request)
-        handlers.mount(self._server, inference.SERVICE, methods)
+            for path, read in READERS.items():
+                _, service, name = path.split("/")
+                mounted.setdefault(service, {})[name] = handlers.unary(self.batcher, read)
+            for path, (kind, answer) in plain.items():
+                _, service, name = path.split("/")
+                mounted.setdefault(service, {})[name] = handlers.plain(kind, answer)
+        for service, methods in mounted.items():
+            handlers.mount(self._server, service, methods)
+        self._health.mount(self._server)
 
     def start(self) -> None:
         """Listen and answer calls; raises StartupError when the address can't be had."""
         self._binding = connections.Binding(self._server, self._address, self._tls)
+        others = set(threading.enumerate())
         self._server.start()
+        self._serving = set(threading.enumerate()) - others
         if self._lane is not None:
             self._lane.start()
             if self._scheduling == "auto":
@@ -139,14 +205,28 @@ class Endpoint:
         self._ready = ready
         self._health.set_ready(ready)
 
+    def missing_threads(self) -> list[str]:
+        """Return which of the threads that calls can't do without have ended."""
+        alive = {
+            "gRPC's": all(thread.is_alive() for thread in self._serving),
+            "lane": self._lane is None or self._lane.is_alive,
+            "run or read": self.batcher.is_alive,
+            "answer": self._threads.are_alive,
+        }
+        return [name for name, is_alive in alive.items() if not is_alive]
+
+    def silent_seconds(self) -> float:
+        """Return how long the lane has been busy with one thing; for one thread that asks often."""
+        return 0.0 if self._lane is None else self._lane.silent_seconds()
+
     def stop(self, grace_seconds: float) -> None:
         """Refuse new calls, let those in progress end within the grace period, and close."""
         connections.stop_listening()
         stopped = self._server.stop(grace_seconds)
         self._health.end_watches()
         stopped.wait()
-        if self._lane is not None:
-            self._lane.join()
+        if self._lane is not None and not self._lane.join(END_SECONDS):
+            log.warning("a run did not end, and its calls have no answer")
         self._binding.close()
         self._recording.stop()
 

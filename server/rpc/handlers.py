@@ -20,7 +20,7 @@ from server.rpc.status import Status, status_of
 
 log = structlog.get_logger()
 
-Read = Callable[[bytes], tuple[Request, memoryview]]
+Read = Callable[[bytes, bool], tuple[Request, memoryview]]
 Handlers = dict[str, "grpc.RpcMethodHandler[Any, Any]"]
 
 _STREAMED = classifier_pb2.PredictStreamResponse
@@ -42,6 +42,7 @@ class Call:
     request: Request = field(init=False)
     pixels: memoryview = field(init=False)
     size: int = field(init=False)
+    held_bytes: int = 0
     waiting_since: float = field(init=False)
     record: Record | None = field(default_factory=CURRENT.get)
     response: bytes | None = None
@@ -52,6 +53,11 @@ class Call:
     def metadata(self) -> Iterable[tuple[str, str | bytes]]:
         """The caller's pairs of key and value, which grpc makes when asked."""
         return self.context.invocation_metadata() if self.context else ()
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is known how the call ends."""
+        return self.response is not None or self.status is not None
 
     def answer(self, response: bytes) -> None:
         """Keep the response."""
@@ -73,7 +79,7 @@ def unary(batcher: Batcher, read: Read) -> "grpc.RpcMethodHandler[Any, Any]":
 
     def answer(message: bytes, context: grpc.ServicerContext) -> bytes:
         remaining = context.time_remaining()
-        deadline = math.inf if remaining is None else time.time() + remaining
+        deadline = math.inf if remaining is None else time.perf_counter() + remaining
         call = Call(read, message, deadline, not context.is_active(), context)
         batcher.answer_alone(call)
         if call.status is not None:

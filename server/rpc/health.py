@@ -12,6 +12,8 @@ from typing import TypeAlias
 import grpc
 from grpc_health.v1 import health_pb2
 
+from server.errors import NotLoaded
+
 NAME = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 
 Response: TypeAlias = health_pb2.HealthCheckResponse
@@ -22,17 +24,17 @@ Send = Callable[[Response | None], None]
 class Health:
     """The grpc.health.v1 state of some services, NOT_SERVING until `set_ready(True)`."""
 
-    def __init__(self, server: grpc.Server, services: tuple[str, ...]) -> None:
+    def __init__(self, services: tuple[str, ...]) -> None:
         self._states = {"": Response.SERVING} | dict.fromkeys(services, Response.NOT_SERVING)
         self._watchers: dict[Send, str] = {}
         self._lock = threading.Lock()
         # One thread, so that what it is given in the lock's order arrives in that order.
         self._sender = ThreadPoolExecutor(1, thread_name_prefix="health")
+
+    def mount(self, server: grpc.Server) -> None:
+        """Add Watch to a server not yet started; Check is `check`, wherever it is mounted."""
         codec = (health_pb2.HealthCheckRequest.FromString, Response.SerializeToString)
-        handlers = {
-            "Check": grpc.unary_unary_rpc_method_handler(self._check, *codec),
-            "Watch": grpc.unary_stream_rpc_method_handler(self._watch, *codec),
-        }
+        handlers = {"Watch": grpc.unary_stream_rpc_method_handler(self._watch, *codec)}
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(NAME, handlers),))
 
     def set_ready(self, ready: bool) -> None:
@@ -50,14 +52,13 @@ class Health:
             for send in self._watchers:
                 self._sender.submit(send, None)
 
-    def _check(
-        self, request: health_pb2.HealthCheckRequest, context: grpc.ServicerContext
-    ) -> Response:
+    def check(self, request: health_pb2.HealthCheckRequest) -> Response:
+        """Return the state of a service; raises NotLoaded when there is no such service."""
         state = self._states.get(request.service)
         if state is None:
             known = ", ".join(service for service in self._states if service)
-            context.abort(
-                grpc.StatusCode.NOT_FOUND,
+            raise NotLoaded(
+                "unknown_service",
                 f"service: {request.service!r} is unknown; ask for {known}, or for nothing",
             )
         return Response(status=state)

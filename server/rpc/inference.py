@@ -3,8 +3,7 @@
 ModelInfer is read and written as bytes, like Predict; the other calls are rare and use messages.
 """
 
-import functools
-import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,26 +13,57 @@ from google.protobuf.message import DecodeError
 import mlpserve
 from mlpserve import wire
 from mlpserve.inference import open_inference_pb2 as protocol
-from server.errors import InvalidField, NotLoaded, NotReady
-from server.model import INPUT, LABELS, OUTPUT
+from server.errors import InvalidField, NotLoaded, NotReady, quoted
+from server.model import INPUT, LABELS, OUTPUT, Model
 from server.policy import LABEL
 from server.repository import Models
-from server.request import FLOAT_BYTES, Answer, Request
+from server.request import FLOAT_BYTES, HEAD_BYTES, Answer, Request, encodable, label_bytes
+from server.rpc import reading
+from server.rpc.contents import BYTES, FLOATS, Values, read_pixels
 
 SERVICE = protocol.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
-FLOATS, BYTES, INTEGERS = "FP32", "UINT8", "INT64"
+INTEGERS = "INT64"
 ANY_SIZE = -1
 CANONICALIZE = "canonicalize"
 
+MAX_DIMENSIONS = 8
+MAX_DESCRIPTION_BYTES = 64 * 1024
+"""Bytes of all names, shapes and parameters of a request, without the model's name and the id."""
+
+MAX_VERSION = (1 << 63) - 1
+MAX_DIGITS = len(str(MAX_VERSION))
+
+INTEGER_BYTES = 8
+"""What a value of datatype INT64 has."""
+
+CHARACTER_BYTES = 4
+"""What UTF-8 needs at most."""
+
+OUTPUT_BYTES = 10 * HEAD_BYTES
+"""What stands in a response around an output's name and values at most."""
+
 _INFER, _INFERRED = protocol.ModelInferRequest, protocol.ModelInferResponse
 _INPUT, _OUTPUT = _INFER.InferInputTensor, _INFERRED.InferOutputTensor
-_REQUESTED, _CONTENTS = _INFER.InferRequestedOutputTensor, protocol.InferTensorContents
+_CONTENTS = protocol.InferTensorContents
+_DESCRIBED = (_INFER.PARAMETERS_FIELD_NUMBER, _INFER.OUTPUTS_FIELD_NUMBER)
+_DESCRIBED_INPUT = (
+    _INPUT.NAME_FIELD_NUMBER,
+    _INPUT.DATATYPE_FIELD_NUMBER,
+    _INPUT.SHAPE_FIELD_NUMBER,
+    _INPUT.PARAMETERS_FIELD_NUMBER,
+)
+_SHAPE_TAG = wire.encode_varint(_INPUT.SHAPE_FIELD_NUMBER << 3 | wire.VARINT)
 
 
-def read_request(message: bytes) -> tuple[Request, memoryview]:
-    """Return what a serialized ModelInferRequest asks for, and its pixels; raises InvalidField."""
+def read_request(message: bytes, patient: bool = True) -> tuple[Request, memoryview]:
+    """Return what a serialized ModelInferRequest asks for, and its pixels; raises InvalidField.
+
+    Unless `patient`, raises TakesLong when that would take more than about a millisecond.
+    """
     try:
-        return _read_request(wire.read_fields(message))
+        return _read_request(message, patient)
+    except wire.TooMuch as error:
+        raise reading.refuse_fields(error, patient) from None
     except (wire.WireError, DecodeError) as error:
         raise InvalidField(
             "not_a_request",
@@ -42,44 +72,71 @@ def read_request(message: bytes) -> tuple[Request, memoryview]:
         ) from error
 
 
-def _read_request(fields: list[wire.Field]) -> tuple[Request, memoryview]:
+def _read_request(message: bytes, patient: bool) -> tuple[Request, memoryview]:
+    limits = reading.limits(patient)
+    fields = wire.read_fields(message, limits)
     inputs = wire.read_contents(fields, _INFER.INPUTS_FIELD_NUMBER)
     raw = wire.read_contents(fields, _INFER.RAW_INPUT_CONTENTS_FIELD_NUMBER)
     if len(inputs) != 1:
         raise InvalidField(
             "inputs", f"inputs: {len(inputs)} tensors, wanted one, called {INPUT}", "inputs"
         )
-    tensor = wire.read_fields(inputs[0])
-    name = wire.read_text(tensor, _INPUT.NAME_FIELD_NUMBER)
-    if name != INPUT:
+    tensor = wire.read_fields(inputs[0], limits, depth=1)
+    described = _INFER.FromString(_description(fields, tensor))
+    (given,) = described.inputs
+    if given.name != INPUT:
         raise InvalidField(
-            "unknown_input", f"inputs: there is no input {name!r}, only {INPUT}", "inputs"
+            "unknown_input",
+            f"inputs: there is no input {quoted(given.name)}, only {INPUT}",
+            "inputs",
         )
-    datatype = wire.read_text(tensor, _INPUT.DATATYPE_FIELD_NUMBER)
+    datatype = given.datatype
     if datatype not in (FLOATS, BYTES):
         raise InvalidField(
-            "datatype", f"{INPUT} has datatype {datatype!r}, wanted {FLOATS} or {BYTES}", INPUT
+            "datatype",
+            f"{INPUT} has datatype {quoted(datatype)}, wanted {FLOATS} or {BYTES}",
+            INPUT,
         )
-    shape = tuple(wire.read_integers(tensor, _INPUT.SHAPE_FIELD_NUMBER).tolist())
-    outputs = tuple(
-        wire.read_text(wire.read_fields(output), _REQUESTED.NAME_FIELD_NUMBER)
-        for output in wire.read_contents(fields, _INFER.OUTPUTS_FIELD_NUMBER)
+    if len(given.shape) > MAX_DIMENSIONS:
+        raise InvalidField(
+            "shape",
+            f"{INPUT} has a shape of {len(given.shape)} numbers, wanted [N, pixels] or "
+            "[N, rows, columns]",
+            INPUT,
+        )
+    shape = tuple(given.shape)
+    outputs = tuple([output.name for output in described.outputs])
+    if len(set(outputs)) < len(outputs):
+        ((twice, _),) = Counter(outputs).most_common(1)
+        raise InvalidField(
+            "duplicate_output",
+            f"outputs: {quoted(twice)} is asked for more than once; name each output once",
+            "outputs",
+        )
+    pixels = read_pixels(
+        wire.read_contents(tensor, _INPUT.CONTENTS_FIELD_NUMBER),
+        raw,
+        Values(datatype, shape),
+        limits,
+        patient,
     )
-    pixels = _read_pixels(tensor, raw, datatype, shape)
-    version, label = read_version(wire.read_text(fields, _INFER.MODEL_VERSION_FIELD_NUMBER))
+    version, label = read_version(
+        reading.read_text(fields, _INFER.MODEL_VERSION_FIELD_NUMBER, "model_version")
+    )
+    wanted = Wanted(
+        reading.read_text(fields, _INFER.ID_FIELD_NUMBER, "id"),
+        outputs or (OUTPUT, LABELS),
+        bool(raw),
+    )
     request = Request(
-        model=wire.read_text(fields, _INFER.MODEL_NAME_FIELD_NUMBER),
+        model=reading.read_name(fields, _INFER.MODEL_NAME_FIELD_NUMBER, "model_name"),
         version=version,
         is_bytes=datatype == BYTES,
         field=INPUT,
-        write=functools.partial(
-            write_answer,
-            identifier=wire.read_text(fields, _INFER.ID_FIELD_NUMBER),
-            outputs=outputs or (OUTPUT, LABELS),
-            raw=bool(raw),
-        ),
-        hidden_activations=bool(set(outputs) - {OUTPUT, LABELS}),
-        canonicalize=_read_canonicalize(fields),
+        write=wanted.write,
+        measure=wanted.measure,
+        hidden_activations=any(name not in (OUTPUT, LABELS) for name in outputs),
+        canonicalize=_read_canonicalize(described),
         shape=shape,
         outputs=outputs,
         label=label,
@@ -87,77 +144,51 @@ def _read_request(fields: list[wire.Field]) -> tuple[Request, memoryview]:
     return request, pixels
 
 
-def _read_canonicalize(fields: list[wire.Field]) -> bool:
-    """Return the parameter of that name, false when there is none."""
-    for entry in wire.read_contents(fields, _INFER.PARAMETERS_FIELD_NUMBER):
-        parameter = _INFER.ParametersEntry.FromString(bytes(entry))
-        if parameter.key == CANONICALIZE:
-            if parameter.value.WhichOneof("parameter_choice") != "bool_param":
-                raise InvalidField(
-                    "parameter", f"parameters: {CANONICALIZE} is no truth value", "parameters"
-                )
-            return bool(parameter.value.bool_param)
-    return False
+def _description(fields: list[wire.Field], tensor: list[wire.Field]) -> bytes:
+    """Return the message without its values and texts, which is small; raises InvalidField.
+
+    Protobuf may read it, however many parameters and numbers of a shape there are.
+    """
+    parts: list[bytes | memoryview] = []
+    for number, wire_type, value in tensor:
+        if isinstance(value, int):
+            if number == _INPUT.SHAPE_FIELD_NUMBER:
+                parts += (_SHAPE_TAG, wire.encode_varint(value))
+        elif wire_type == wire.LENGTH_DELIMITED and number in _DESCRIBED_INPUT:
+            parts += wire.encode_tagged(number, value)
+    described = wire.encode_tagged(_INFER.INPUTS_FIELD_NUMBER, b"".join(_checked(parts)))
+    for number, wire_type, value in fields:
+        if (
+            wire_type == wire.LENGTH_DELIMITED
+            and number in _DESCRIBED
+            and not isinstance(value, int)
+        ):
+            described += wire.encode_tagged(number, value)
+    return b"".join(_checked(described))
 
 
-def _read_pixels(
-    tensor: list[wire.Field], raw: list[memoryview], datatype: str, shape: tuple[int, ...]
-) -> memoryview:
-    """Return the bytes of the only input, from whichever form it has."""
-    contents = wire.read_contents(tensor, _INPUT.CONTENTS_FIELD_NUMBER)
-    if raw and contents:
+def _checked(parts: list[bytes | memoryview]) -> list[bytes | memoryview]:
+    size = sum(map(len, parts))
+    if size > MAX_DESCRIPTION_BYTES:
         raise InvalidField(
-            "both_forms",
-            f"{INPUT} has contents, and raw_input_contents is given too; send one of them",
-            "raw_input_contents",
-        )
-    if len(raw) > 1:
-        raise InvalidField(
+            "description_bytes",
+            f"names, shape and parameters have {size} bytes together, and {MAX_DESCRIPTION_BYTES} "
+            "are read",
             "inputs",
-            f"raw_input_contents has {len(raw)} entries for 1 input",
-            "raw_input_contents",
         )
-    pixels = raw[0] if raw else _read_contents(wire.joined(contents), datatype)
-    itemsize = 1 if datatype == BYTES else FLOAT_BYTES
-    wanted = math.prod(shape) if shape and min(shape) > 0 else 0
-    if len(pixels) != wanted * itemsize:
-        raise InvalidField(
-            "byte_count",
-            f"{INPUT} has shape {list(shape)} and datatype {datatype}, which is {wanted} values in "
-            f"{wanted * itemsize} bytes, but there are {len(pixels)} bytes",
-            INPUT,
-        )
-    return pixels
+    return parts
 
 
-def _read_contents(message: memoryview, datatype: str) -> memoryview:
-    """Return the values of a serialized InferTensorContents as bytes, those of UINT8 one each."""
-    contents = wire.read_fields(message)
-    number = {
-        FLOATS: _CONTENTS.FP32_CONTENTS_FIELD_NUMBER,
-        BYTES: _CONTENTS.UINT_CONTENTS_FIELD_NUMBER,
-    }[datatype]
-    for other, _, values in contents:
-        if other != number and values:
-            known = _CONTENTS.DESCRIPTOR.fields_by_number
-            found = known[other].name if other in known else str(other)
-            raise InvalidField(
-                "datatype",
-                f"{INPUT} has datatype {datatype}, whose contents belong into "
-                f"{known[number].name}, but they stand in {found}",
-                INPUT,
-            )
-    if datatype == FLOATS:
-        return wire.read_floats(contents, number).view(np.uint8).data
-    levels = wire.read_integers(contents, number)
-    if len(levels) and not 0 <= levels.min() <= levels.max() <= np.iinfo(np.uint8).max:
-        place = int(np.flatnonzero((levels < 0) | (levels > np.iinfo(np.uint8).max))[0])
+def _read_canonicalize(described: protocol.ModelInferRequest) -> bool:
+    """Return the parameter of that name, false when there is none."""
+    if CANONICALIZE not in described.parameters:
+        return False
+    value = described.parameters[CANONICALIZE]
+    if value.WhichOneof("parameter_choice") != "bool_param":
         raise InvalidField(
-            "pixel_range",
-            f"{INPUT}: value {place} is {levels[place]}, wanted 0 to 255 for {BYTES}",
-            INPUT,
+            "parameter", f"parameters: {CANONICALIZE} is no truth value", "parameters"
         )
-    return levels.astype(np.uint8).data
+    return bool(value.bool_param)
 
 
 def read_version(text: str) -> tuple[int, str]:
@@ -169,43 +200,70 @@ def read_version(text: str) -> tuple[int, str]:
         return 0, ""
     if LABEL.fullmatch(text):
         return 0, text
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS else -1
+    if not 0 <= number <= MAX_VERSION:
         raise InvalidField(
             "version",
-            f"version: {text!r} is no version; versions are 1, 2, 3, ... or labels such as stable, "
-            "empty is the newest",
+            f"version: {quoted(text)} is no version; versions are 1, 2, 3, ... or labels such as "
+            "stable, empty is the newest",
             "model_version",
         )
-    return int(text), ""
+    return number, ""
 
 
-def write_answer(answer: Answer, identifier: str, outputs: tuple[str, ...], raw: bool) -> bytes:
-    """Return a serialized ModelInferResponse with the outputs, in the order of their names."""
-    model, n_images = answer.model, len(answer.labels)
-    floats = dict(zip((OUTPUT, *model.outputs[2:]), answer.layers, strict=False))
-    head = _INFERRED(model_name=model.name, model_version=str(model.version), id=identifier)
-    parts: list[bytes | memoryview] = [head.SerializeToString()]
-    contents: list[bytes | memoryview] = []
-    for name in outputs:
-        values: bytes | memoryview
-        if name == LABELS:
-            described = _OUTPUT(name=name, datatype=INTEGERS, shape=[n_images])
-            values = np.array(list(answer.labels), "<i8").tobytes()
-            typed: tuple[int, bytes | memoryview]
-            typed = (_CONTENTS.INT64_CONTENTS_FIELD_NUMBER, wire.encode_varints(answer.labels))
-        else:
-            values = floats[name]
-            columns = len(values) // (FLOAT_BYTES * n_images)
-            described = _OUTPUT(name=name, datatype=FLOATS, shape=[n_images, columns])
-            typed = (_CONTENTS.FP32_CONTENTS_FIELD_NUMBER, values)
-        output: list[bytes | memoryview] = [described.SerializeToString()]
-        if raw:
-            contents += wire.encode_tagged(_INFERRED.RAW_OUTPUT_CONTENTS_FIELD_NUMBER, values)
-        else:
-            content = b"".join(wire.encode_tagged(*typed))
-            output += wire.encode_tagged(_OUTPUT.CONTENTS_FIELD_NUMBER, content)
-        parts += wire.encode_tagged(_INFERRED.OUTPUTS_FIELD_NUMBER, b"".join(output))
-    return b"".join(parts + contents)
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the response has, beside what the model says: the request's id, the outputs in the order
+    of their names, and whether their values stand in raw_output_contents.
+    """
+
+    identifier: str
+    outputs: tuple[str, ...]
+    raw: bool
+
+    def write(self, answer: Answer) -> bytes:
+        """Return a serialized ModelInferResponse."""
+        model, n_images = answer.model, len(answer.labels)
+        floats = dict(zip((OUTPUT, *model.outputs[2:]), answer.layers, strict=False))
+        head = _INFERRED(
+            model_name=encodable(model.name), model_version=str(model.version), id=self.identifier
+        )
+        parts: list[bytes | memoryview] = [head.SerializeToString()]
+        contents: list[bytes | memoryview] = []
+        for name in self.outputs:
+            values: bytes | memoryview
+            if name == LABELS:
+                described = _OUTPUT(name=name, datatype=INTEGERS, shape=[n_images])
+                values = np.array(list(answer.labels), "<i8").tobytes()
+                typed: tuple[int, bytes | memoryview]
+                typed = (_CONTENTS.INT64_CONTENTS_FIELD_NUMBER, wire.encode_varints(answer.labels))
+            else:
+                values = floats[name]
+                columns = len(values) // (FLOAT_BYTES * n_images)
+                described = _OUTPUT(name=name, datatype=FLOATS, shape=[n_images, columns])
+                typed = (_CONTENTS.FP32_CONTENTS_FIELD_NUMBER, values)
+            output: list[bytes | memoryview] = [described.SerializeToString()]
+            if self.raw:
+                contents += wire.encode_tagged(_INFERRED.RAW_OUTPUT_CONTENTS_FIELD_NUMBER, values)
+            else:
+                content = b"".join(wire.encode_tagged(*typed))
+                output += wire.encode_tagged(_OUTPUT.CONTENTS_FIELD_NUMBER, content)
+            parts += wire.encode_tagged(_INFERRED.OUTPUTS_FIELD_NUMBER, b"".join(output))
+        return b"".join(parts + contents)
+
+    def measure(self, model: Model, n_images: int) -> int:
+        """Return the bytes that it has at most."""
+        sizes, size, of_image = model.layer_sizes, 0, 0
+        for name in self.outputs:
+            size += len(name) + OUTPUT_BYTES
+            if name == LABELS:
+                of_image += INTEGER_BYTES if self.raw else label_bytes(model)
+            elif name == OUTPUT:
+                of_image += FLOAT_BYTES * sizes[-1]
+            else:
+                of_image += FLOAT_BYTES * sizes[model.outputs.index(name) - 1]
+        texts = len(model.name) + len(self.identifier) + MAX_DIGITS
+        return 3 * HEAD_BYTES + CHARACTER_BYTES * texts + size + n_images * of_image
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from exporter import graph, network, publishing
 from exporter.network import Network
@@ -13,6 +14,19 @@ from tests.server_process import ROOT, ServerProcess, start_server
 
 WIDE = (784, 2048, 2048, 10)
 """The slow model: an image takes it milliseconds, where digits takes microseconds."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_logs() -> None:
+    """Log short tracebacks: by default structlog renders every variable, which takes seconds."""
+    processors = structlog.processors
+    structlog.configure(
+        processors=[
+            processors.add_log_level,
+            processors.format_exc_info,
+            processors.KeyValueRenderer(),
+        ]
+    )
 
 
 @pytest.fixture(scope="session")

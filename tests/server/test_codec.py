@@ -90,4 +90,4 @@ def test_lengths_that_never_come_again_fill_nothing() -> None:
     for length in range(1, 500):
         message = PredictRequest(pixels=[0.5] * length).SerializeToString()
         assert len(read_request(message)[1]) == 4 * length
-    assert len(classifier._HEADS) <= classifier.MOST_HEADS
+    assert len(classifier._HEADS) <= classifier.MAX_HEADS

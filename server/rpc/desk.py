@@ -1,0 +1,58 @@
+"""Answers the lane's calls for which no model is run: at once, or on threads of their own."""
+
+from collections.abc import Callable
+
+import structlog
+from google.protobuf.message import DecodeError, Message
+
+from server.batching import refuse
+from server.errors import InvalidField, RequestError
+from server.rpc.lane import Call
+from server.threads import Threads
+
+log = structlog.get_logger()
+
+Respond = Callable[[bytes], bytes]
+"""Returns the serialized answer to a serialized message; raises RequestError."""
+
+
+def responder(kind: type[Message], answer: Callable[..., Message | bytes]) -> Respond:
+    """Return what a function from messages of a kind to messages, serialized or not, does with
+    serialized ones.
+    """
+
+    def respond(message: bytes) -> bytes:
+        try:
+            request = kind.FromString(message)
+        except DecodeError as error:
+            raise InvalidField(
+                "not_a_request",
+                f"the message ({len(message)} bytes) is not a {kind.DESCRIPTOR.full_name} "
+                f"({error})",
+                "",
+            ) from error
+        response = answer(request)
+        return response if isinstance(response, bytes) else response.SerializeToString()
+
+    return respond
+
+
+def at_once(respond: Respond) -> Callable[[Call], None]:
+    """Return what answers a call on the lane itself: for what takes microseconds."""
+
+    def answer(call: Call) -> None:
+        try:
+            call.answer(respond(call.message))
+        except RequestError as error:
+            refuse(call, error)
+        except Exception as error:
+            log.exception("call failed")
+            refuse(call, error)
+
+    return answer
+
+
+def on_threads(threads: Threads, respond: Respond) -> Callable[[Call], None]:
+    """Return what answers a call on one of some threads."""
+    answer = at_once(respond)
+    return lambda call: threads.submit(answer, call)
