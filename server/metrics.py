@@ -115,8 +115,8 @@ SHADOW_DIFFERING = REGISTRY.counter(
 )
 SHADOW_SKIPPED = REGISTRY.counter(
     "mlpserve_shadow_skipped_images",
-    "Images that this version did not classify too, since too many were waiting for it or it takes "
-    "another number of pixels.",
+    "Images that this version did not classify too, since too many were waiting for it, it takes "
+    "another number of pixels, or its run failed.",
     ("model", "version"),
 )
 _OF_SHADOWS = (SHADOW_IMAGES, SHADOW_DIFFERING, SHADOW_SKIPPED)

@@ -1,6 +1,5 @@
 """A worker as its parent sees it: a process, and the control socket to it."""
 
-import contextlib
 import itertools
 import os
 import signal
@@ -30,27 +29,21 @@ class Worker:
     """A process that answers calls, and what is known about it.
 
     `ready_time`, `ping_time` and `deadline` are by time.monotonic: since when it answers calls,
-    since when it owes an answer to a ping, and when it is killed unless it has ended.
+    since when it owes an answer to a ping, and when it is killed unless it has ended. `forwarding`
+    logs what it writes to its standard error.
     """
 
     number: int
     process: "subprocess.Popen[bytes]"
     control: Control
-    standard_error: int
     ready_time: float | None = None
     ping_time: float | None = None
     deadline: float | None = None
     error: str = ""
     hung: bool = False
-    _forwarding: threading.Thread | None = None
+    forwarding: threading.Thread | None = None
     _answers: "dict[int, Future[list[Any]]]" = field(default_factory=dict)
     _questions: "itertools.count[int]" = field(default_factory=itertools.count)
-
-    def forward_standard_error(self) -> None:
-        """Log what it writes there from now on; the logs must have been set up."""
-        # Without a thread to be had it goes unread, which troubles nobody.
-        with contextlib.suppress(RuntimeError):
-            self._forwarding = forward(self.standard_error, worker=self.number)
 
     def ping(self) -> None:
         """Ask for a sign of life, unless that is so already."""
@@ -87,11 +80,9 @@ class Worker:
         except subprocess.TimeoutExpired:
             self.process.kill()
             exit_code = self.process.wait()
-        if self._forwarding is None:
-            os.close(self.standard_error)
-        else:
+        if self.forwarding is not None:
             # Its last words may say why.
-            self._forwarding.join(LAST_WORDS_SECONDS)
+            self.forwarding.join(LAST_WORDS_SECONDS)
         return exit_code
 
 
@@ -116,7 +107,8 @@ def start(number: int, settings: Settings) -> Worker:
     finally:
         theirs.close()
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    worker = Worker(number, process, Control(ours), stderr.read_end)
+    worker = Worker(number, process, Control(ours))
+    worker.forwarding = forward(stderr.read_end, worker=number)
     worker.control.send(
         worker=number, parent=os.getpid(), log=stderr.log, settings=asdict(settings)
     )

@@ -12,9 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import structlog
-
-log = structlog.get_logger()
+from server.log_writer import STDERR
 
 MAX_TEXT_BYTES = 4096
 """What is logged of a text: half of it from its begin, half from its end."""
@@ -30,7 +28,9 @@ CHUNK_BYTES = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class StandardError:
-    """For a child: `write_end` is to be its standard error, `log` a descriptor of the real one."""
+    """For a child: `write_end` is to be its standard error, `log` a descriptor of the real one, to
+    which its log goes.
+    """
 
     read_end: int
     write_end: int
@@ -53,14 +53,18 @@ def divert() -> Iterator[StandardError]:
             kept.pop_all()
 
 
-def forward(read_end: int, **context: object) -> threading.Thread:
-    """Log what comes out of a pipe until its end, on a thread of its own; each line carries
-    `context`.
+def forward(read_end: int, **context: object) -> threading.Thread | None:
+    """Log what comes out of a pipe until its end, on a thread of its own, and close it; each line
+    carries `context`. Returns the thread, None if there is none to be had.
     """
     thread = threading.Thread(
         target=_forward, args=(read_end, context), name="standard error", daemon=True
     )
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError:
+        # Then nobody reads it, which troubles nobody who writes.
+        return None
     return thread
 
 
@@ -73,7 +77,17 @@ def _forward(read_end: int, context: dict[str, object]) -> None:
                 if not (chunk := os.read(read_end, CHUNK_BYTES)):
                     break
                 text.add(chunk)
-            log.error("written to standard error", **context, text=str(text))
+            _log(str(text), context)
+
+
+def _log(text: str, context: dict[str, object]) -> None:
+    # Imported here, as it takes long and is not needed before the first children start.
+    import structlog
+
+    if structlog.is_configured():
+        structlog.get_logger().error("written to standard error", **context, text=text)
+    else:
+        STDERR.write(text.encode(errors="backslashreplace") + b"\n")
 
 
 class _Text:

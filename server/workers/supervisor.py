@@ -50,7 +50,7 @@ class Supervisor:
         self._selector = selectors.DefaultSelector()
         self._selector.register(launched.signals, selectors.EVENT_READ)
         for worker in launched.workers:
-            self._take(worker)
+            self._selector.register(worker.control, selectors.EVENT_READ, worker)
         page = metrics.Page(self._ask_metrics)
         self._http = Listener(launched.http, build_pages(page.write, lambda: self.is_ready))
         metrics.WANTED.set(len(self._slots))
@@ -130,13 +130,8 @@ class Supervisor:
         except OSError as error:
             self._put_off(slot, None, "failed", f"can't start a process: {error.strerror}")
             return None
-        self._take(worker)
-        return worker
-
-    def _take(self, worker: Worker) -> None:
-        """Listen to a worker from now on."""
         self._selector.register(worker.control, selectors.EVENT_READ, worker)
-        worker.forward_standard_error()
+        return worker
 
     def _listen(self, worker: Worker) -> None:
         """Take what a worker says, or its end."""
