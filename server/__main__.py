@@ -5,9 +5,15 @@ from typing import Any
 
 import click
 
-from server import combinations
+from server import combinations, descriptors
 from server.errors import StartupError
-from server.flags import ENVIRONMENT_PREFIX, SettingsCommand, describe, settings_options
+from server.flags import (
+    ENVIRONMENT_PREFIX,
+    SettingsCommand,
+    checked_output,
+    describe,
+    settings_options,
+)
 from server.settings import Settings
 from server.workers.launch import launch
 
@@ -36,7 +42,8 @@ def main(context: click.Context, /, print_config: bool, **values: Any) -> None:
     try:
         combinations.check(settings)
         if print_config:
-            click.echo("\n".join(describe(context, settings)).rstrip())
+            with checked_output():
+                click.echo("\n".join(describe(context, settings)).rstrip())
             return
         launched = launch(settings)
         # Imported while the workers start, as it takes nearly as long.
@@ -50,6 +57,7 @@ def main(context: click.Context, /, print_config: bool, **values: Any) -> None:
 
 
 if __name__ == "__main__":
+    descriptors.occupy()
     if sys.argv[1:2] == ["health"]:
         # Imported here, as the server's parent needs none of it.
         from server.health_check import health_command

@@ -3,10 +3,12 @@
 Flags win over environment variables, over a TOML file, over defaults.
 """
 
+import contextlib
 import difflib
 import json
 import os
 import re
+import sys
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
@@ -34,6 +36,17 @@ class SettingsCommand(click.Command):
     A subclass, since click has no other place for either.
     """
 
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Read flags, environment and file, or print the help."""
+        with checked_output():
+            return super().make_context(info_name, args, parent, **extra)
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read flags, environment and file; raises UsageError."""
         rest = super().parse_args(ctx, args)
@@ -58,6 +71,24 @@ class SettingsCommand(click.Command):
             if records:
                 with formatter.section(group):
                     formatter.write_dl(records)
+
+
+@contextlib.contextmanager
+def checked_output() -> Iterator[None]:
+    """Tell in one line when what the block prints can't be written, on a full disk for example.
+
+    That a reader is gone is nothing to be told, and click ends quietly.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # Python would try again at the end.
+        sys.stdout = None
+        raise click.ClickException(
+            f"can't write to standard output: {error.strerror or error}"
+        ) from error
 
 
 def settings_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -11,6 +11,7 @@ from prometheus_client import (
 
 from server import calls, observed
 from server.errors import REASONS
+from server.log_writer import LINES_LOST, STDERR
 from server.model import Model
 from server.series import Library, Registry
 
@@ -114,12 +115,13 @@ SHADOW_DIFFERING = REGISTRY.counter(
 )
 SHADOW_SKIPPED = REGISTRY.counter(
     "mlpserve_shadow_skipped_images",
-    "Images that this version did not classify too, since too many were waiting for it or it takes "
-    "another number of pixels.",
+    "Images that this version did not classify too, since too many were waiting for it, it takes "
+    "another number of pixels, or its run failed.",
     ("model", "version"),
 )
 _OF_SHADOWS = (SHADOW_IMAGES, SHADOW_DIFFERING, SHADOW_SKIPPED)
 
+REGISTRY.counter(*LINES_LOST).labels().set_function(lambda: STDERR.lost)
 
 _LIBRARY = CollectorRegistry()
 for _collector in (ProcessCollector, PlatformCollector, GCCollector):

@@ -6,8 +6,10 @@ Looking at single images would cost more than running them: runs are kept until 
 import functools
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from server.model import Batch, Model
 from server.reference import ANSWERS, INK, MARGIN, WINNING
@@ -18,14 +20,26 @@ LABELS = ("model", "version")
 
 RUN_SIZES = tuple(2.0**power for power in range(13))
 
-KEPT_IMAGES = 8192
-"""Images whose activations are kept until they are looked at together."""
+KEPT_BYTES = 512 * 1024
+"""Activations, and what goes with them, that a version keeps until they are looked at together."""
+
+ENTRY_BYTES = 1024
+"""What a run's arrays take beside their content."""
 
 DISTRIBUTIONS = {
     WINNING: ("mlpserve_winning_activation", "The brightest output's activation, of each image."),
     MARGIN: ("mlpserve_margin", "The brightest activation less the second, of each image."),
     INK: ("mlpserve_ink", "The mean pixel of each image as the network has seen it."),
 }
+
+
+A = TypeVar("A", bound=np.generic)
+
+
+def own(values: npt.NDArray[A]) -> npt.NDArray[A]:
+    """Return an array that keeps no larger one in memory, as a part of one does."""
+    base = values.base
+    return values.copy() if isinstance(base, np.ndarray) and base.nbytes > values.nbytes else values
 
 
 class Version:
@@ -41,7 +55,7 @@ class Version:
         self._bounds = {of: np.array(model.reference.bounds[of]) for of in DISTRIBUTIONS}
         self._labels = np.zeros(len(model.labels), np.int64)
         self._kept: list[tuple[Batch, Batch, Labels]] = []
-        self._kept_images = 0
+        self._kept_bytes = 0
         self._lock = threading.Lock()
 
     def count_run(self, calls: int, images: int) -> None:
@@ -54,16 +68,24 @@ class Version:
         and the label (N,) that they got.
         """
         self.images.inc(len(ink))
+        size = ink.nbytes + activations.nbytes + labels.nbytes + ENTRY_BYTES
+        if size > KEPT_BYTES:
+            rows = max(1, len(ink) * KEPT_BYTES // size)
+            for begin in range(0, len(ink), rows):
+                part = slice(begin, begin + rows)
+                self._look_at([(ink[part], activations[part], labels[part])])
+            return
+        kept = own(ink), own(activations), own(labels)
         with self._lock:
-            self._kept.append((ink, activations, labels))
-            self._kept_images += len(ink)
-            if self._kept_images < KEPT_IMAGES:
+            self._kept.append(kept)
+            self._kept_bytes += size
+            if self._kept_bytes < KEPT_BYTES:
                 return
-            kept = self._take()
-        self._look_at(kept)
+            taken = self._take()
+        self._look_at(taken)
 
     def _take(self) -> list[tuple[Batch, Batch, Labels]]:
-        kept, self._kept, self._kept_images = self._kept, [], 0
+        kept, self._kept, self._kept_bytes = self._kept, [], 0
         return kept
 
     def settle(self) -> None:

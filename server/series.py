@@ -107,13 +107,18 @@ class Series:
 
 
 class Tally:
-    """A count that only grows; `inc` may be called from any thread."""
+    """A count that only grows, or that a function tells; `inc` may be called from any thread."""
 
-    __slots__ = ("_count", "_lock")
+    __slots__ = ("_count", "_lock", "_read")
 
     def __init__(self) -> None:
         self._count = 0
+        self._read: Callable[[], int] | None = None
         self._lock = threading.Lock()
+
+    def set_function(self, read: Callable[[], int]) -> None:
+        """Make it what the function returns, which never gets less."""
+        self._read = read
 
     def inc(self, amount: int = 1) -> None:
         """Count so many more."""
@@ -122,7 +127,9 @@ class Tally:
 
     def write(self, name: str, labels: str) -> str:
         """Return the line of a counter of this name."""
-        return f"{name}_total{{{labels}}} {self._count}\n"
+        count = self._count if self._read is None else self._read()
+        braced = f"{{{labels}}}" if labels else ""
+        return f"{name}_total{braced} {count}\n"
 
 
 class Level:

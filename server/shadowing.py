@@ -1,10 +1,12 @@
-"""Runs a share of the answered requests on a second version, and counts where labels differ."""
+"""Runs a share of the answered requests on a second version, and counts where labels differ.
+
+Nothing of it reaches who has been answered: what fails or has no room is counted as skipped.
+"""
 
 import random
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -12,8 +14,18 @@ from server import metrics, prediction
 from server.model import Model
 from server.repository import Models
 from server.request import Request
+from server.threads import Threads
 
 log = structlog.get_logger()
+
+MAX_WAITING_BYTES = 16 * 1024 * 1024
+"""What is kept of messages whose images the shadow has yet to classify."""
+
+SPARE_BYTES = 64 * 1024
+"""What a message may hold beside its pixels and be kept whole; of others these are copied."""
+
+OVERHEAD_BYTES = 1024
+"""What a request takes that waits, beside its message."""
 
 
 @dataclass(slots=True, eq=False)
@@ -28,48 +40,89 @@ class Answered:
 
 
 class Shadow:
-    """Has a thread of its own; what is more than `max_images` waiting for it is passed over."""
+    """Has a thread of its own; what is more than `max_images` or `max_bytes` is passed over."""
 
-    def __init__(self, max_images: int) -> None:
-        self._max_images = max_images
-        self._waiting_images = 0
+    def __init__(self, max_images: int, max_bytes: int = MAX_WAITING_BYTES) -> None:
+        self._max_images, self._max_bytes = max_images, max_bytes
+        self._waiting_images = self._waiting_bytes = 0
         self._lock = threading.Lock()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="shadow")
+        self._thread = Threads(1, "shadow")
 
     def offer(self, models: Models, answered: Answered) -> None:
-        """Run a request on its model's shadow later, if there is one and chance says so."""
-        versions = models.by_name.get(answered.model.name)
-        shadowing = versions.shadowing if versions else None
-        if shadowing is None or shadowing.model is answered.model:
-            return
-        if random.random() >= shadowing.share:  # noqa: S311  # nobody gains by guessing it
-            return
-        with self._lock:
-            fits = self._waiting_images + answered.size <= self._max_images
-            fits = fits and shadowing.model.n_pixels == answered.model.n_pixels
-            self._waiting_images += answered.size if fits else 0
-        if not fits:
-            labels = (shadowing.model.name, str(shadowing.model.version))
-            metrics.SHADOW_SKIPPED.labels(*labels).inc(answered.size)
-            return
-        self._thread.submit(self._run, shadowing.model, answered)
-
-    def _run(self, model: Model, answered: Answered) -> None:
+        """Run a request on its model's shadow later, if there is one and chance says so; never
+        raises.
+        """
         try:
-            found = prediction.run(model, [answered])
+            versions = models.by_name.get(answered.model.name)
+            shadowing = versions.shadowing if versions else None
+            if shadowing is None or shadowing.model is answered.model:
+                return
+            if random.random() >= shadowing.share:  # noqa: S311  # nobody gains by guessing it
+                return
+            self._take(shadowing.model, answered)
+        except Exception:
+            log.exception("an answered request was not given to the shadow")
+
+    def _take(self, model: Model, answered: Answered) -> None:
+        """Let a request wait, or count it as skipped."""
+        whole = memoryview(answered.pixels.obj).nbytes
+        is_copied = whole > len(answered.pixels) + SPARE_BYTES
+        held = (len(answered.pixels) if is_copied else whole) + OVERHEAD_BYTES
+        with self._lock:
+            fits = (
+                model.n_pixels == answered.model.n_pixels
+                and self._waiting_images + answered.size <= self._max_images
+                and self._waiting_bytes + held <= self._max_bytes
+            )
+            if fits:
+                self._waiting_images += answered.size
+                self._waiting_bytes += held
+        if not fits:
+            _skip(model, answered)
+            return
+        try:
+            if is_copied:
+                answered.pixels = memoryview(bytes(answered.pixels))
+            if answered.request.hidden_activations:
+                # Nobody looks at them, and they may be larger than all else.
+                answered.request = replace(answered.request, hidden_activations=False)
+            self._thread.submit(self._run, model, answered, held)
+        except BaseException:
+            self._let_go(answered, held)
+            _skip(model, answered)
+            raise
+
+    def _let_go(self, answered: Answered, held: int) -> None:
+        with self._lock:
+            self._waiting_images -= answered.size
+            self._waiting_bytes -= held
+
+    def _run(self, model: Model, answered: Answered, held: int) -> None:
+        try:
+            differing = _count_differing(model, answered)
         except Exception:
             log.exception("shadow run failed", model=model.name, version=model.version)
-            return
+            _skip(model, answered)
+        else:
+            labels = (model.name, str(model.version))
+            metrics.SHADOW_IMAGES.labels(*labels).inc(answered.size)
+            metrics.SHADOW_DIFFERING.labels(*labels).inc(differing)
         finally:
-            with self._lock:
-                self._waiting_images -= answered.size
-        if any(found.errors):
-            return
-        # By their names, since another version may have its classes in another order.
-        differing = sum(
-            model.labels[label] != answered.model.labels[other]
-            for label, other in zip(found.labels.tolist(), answered.labels, strict=True)
-        )
-        labels = (model.name, str(model.version))
-        metrics.SHADOW_IMAGES.labels(*labels).inc(answered.size)
-        metrics.SHADOW_DIFFERING.labels(*labels).inc(differing)
+            self._let_go(answered, held)
+
+
+def _skip(model: Model, answered: Answered) -> None:
+    metrics.SHADOW_SKIPPED.labels(model.name, str(model.version)).inc(answered.size)
+
+
+def _count_differing(model: Model, answered: Answered) -> int:
+    """Return how many images get another label than their answer had; raises what the run does."""
+    found = prediction.run(model, [answered])
+    for error in found.errors:
+        if error is not None:
+            raise error
+    # By their names, since another version may have its classes in another order.
+    return sum(
+        model.labels[label] != answered.model.labels[other]
+        for label, other in zip(found.labels.tolist(), answered.labels, strict=True)
+    )

@@ -32,7 +32,9 @@ def main() -> None:
     first, *orders = _receive(control)
     _die_with(first["parent"])
     settings = restore(first["settings"])
-    configure_logs(settings.log_level, settings.log_format, worker=first["worker"])
+    configure_logs(
+        settings.log_level, settings.log_format, descriptor=first["log"], worker=first["worker"]
+    )
     journal = Journal(
         lambda file: control.send(event="loading", file=file), first.get("crashed", ())
     )

@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 
+from server.log_writer import LINES_LOST, STDERR
 from server.series import Family, Library, Registry
 from server.workers.families import WORKER, page
 
 PARENT = "parent"
-"""The label's value for the memory, time and files that the parent uses."""
+"""The label's value for what the parent has counted of itself, and the memory that it uses."""
 
 RESTART_REASONS = ("exited", "killed", "hung", "failed", "rolled")
 
@@ -30,6 +31,11 @@ ANSWERED = REGISTRY.gauge(
 _PROCESS = CollectorRegistry()
 ProcessCollector(registry=_PROCESS)
 
+OWN = Registry()
+"""What the parent has of the metrics that each process has."""
+OWN.counter(*LINES_LOST).labels().set_function(lambda: STDERR.lost)
+OWN.add(Library(_PROCESS))
+
 
 class Page:
     """All metrics of the server; `ask` brings those of each worker, None where one is silent."""
@@ -39,7 +45,7 @@ class Page:
 
     def write(self, open_metrics: bool) -> str:
         """Return what Prometheus reads, in its newer format or its older one."""
-        families = Library(_PROCESS).write((WORKER, PARENT))
+        families = OWN.write((WORKER, PARENT))
         for worker, its in self._ask().items():
             ANSWERED.labels(worker).set(its is not None)
             families += its or ()

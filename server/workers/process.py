@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterable
 from concurrent.futures import Future
@@ -15,9 +16,13 @@ from typing import Any
 from server.settings import Settings
 from server.workers.control import Control
 from server.workers.signals import HANDLED
+from server.workers.standard_error import divert, forward
 
 SEND_SECONDS = 1.0
 """How long a message may wait for a worker that reads none; such a one is not well."""
+
+LAST_WORDS_SECONDS = 1.0
+"""How long the log waits for what a worker that has ended wrote to its standard error."""
 
 
 @dataclass(slots=True, eq=False)
@@ -26,7 +31,8 @@ class Worker:
 
     `ready_time`, `ping_time` and `deadline` are by time.monotonic: since when it answers calls,
     since when it owes an answer to a ping, and when it is killed unless it has ended. `loading` is
-    the file that it is loading, as `server.journal` writes it.
+    the file that it is loading, as `server.journal` writes it. `forwarding` logs what it writes to
+    its standard error.
     """
 
     number: int
@@ -38,6 +44,7 @@ class Worker:
     error: str = ""
     loading: list[Any] | None = None
     hung: bool = False
+    forwarding: threading.Thread | None = None
     _answers: "dict[int, Future[list[Any]]]" = field(default_factory=dict)
     _questions: "itertools.count[int]" = field(default_factory=itertools.count)
 
@@ -72,10 +79,14 @@ class Worker:
         """Close the control socket and return the exit code, after a kill if need be."""
         self.control.close()
         try:
-            return self.process.wait(patience_seconds)
+            exit_code = self.process.wait(patience_seconds)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            return self.process.wait()
+            exit_code = self.process.wait()
+        if self.forwarding is not None:
+            # Its last words may say why.
+            self.forwarding.join(LAST_WORDS_SECONDS)
+        return exit_code
 
 
 def start(number: int, settings: Settings, crashed: Iterable[list[Any]] = ()) -> Worker:
@@ -90,8 +101,11 @@ def start(number: int, settings: Settings, crashed: Iterable[list[Any]] = ()) ->
     # all at once and in no order. What is blocked stays so in the new process.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
     try:
-        # Exec, never fork alone, which grpc does not survive.
-        process = subprocess.Popen(command, stdin=theirs.fileno())  # noqa: S603  # of our own making
+        with divert() as stderr:
+            # Exec, never fork alone, which grpc does not survive.
+            process = subprocess.Popen(  # noqa: S603  # of our own making
+                command, stdin=theirs.fileno(), stderr=stderr.write_end, pass_fds=[stderr.log]
+            )
     except OSError:
         ours.close()
         raise
@@ -99,7 +113,12 @@ def start(number: int, settings: Settings, crashed: Iterable[list[Any]] = ()) ->
         theirs.close()
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     worker = Worker(number, process, Control(ours))
+    worker.forwarding = forward(stderr.read_end, worker=number)
     worker.control.send(
-        worker=number, parent=os.getpid(), settings=asdict(settings), crashed=[*crashed]
+        worker=number,
+        parent=os.getpid(),
+        log=stderr.log,
+        settings=asdict(settings),
+        crashed=[*crashed],
     )
     return worker

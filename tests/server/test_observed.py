@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import grpc
 import numpy as np
@@ -10,7 +12,9 @@ import pytest
 from exporter import network
 from exporter.network import Batch
 from mlpserve.v1.classifier_pb2 import PredictRequest
-from server.reference import DEFAULT_BOUNDS
+from server import observed
+from server.model import Model
+from server.reference import DEFAULT_BOUNDS, read_reference
 from tests.server.calls import predict
 from tests.server.scrape import families, value
 from tests.server_process import ServerProcess, start_server
@@ -103,3 +107,51 @@ def test_drift_can_be_told(repository: Path, digits: tuple[Batch, Batch]) -> Non
         send(server, 1 - images, 500)
         inverted = {of: stability_index(server, of) for of in ("labels", *METRICS)}
     assert min(inverted.values()) > 0.25, inverted
+
+
+def version_of(classes: int) -> observed.Version:
+    labels = tuple(map(str, range(classes)))
+    model = SimpleNamespace(
+        reference=read_reference(None, labels), labels=labels, n_pixels=4, name="m", version=1
+    )
+    return observed.Version(cast(Model, model))
+
+
+def kept_bytes(version: observed.Version) -> int:
+    """What a version keeps, whole arrays where it keeps parts of them."""
+    arrays = [array for entry in version._kept for array in entry]
+    owners = {id(a): a for a in (a if a.base is None else a.base for a in arrays)}
+    return sum(owner.nbytes for owner in owners.values())
+
+
+@pytest.mark.parametrize("classes", [1, 10, 10_000])
+@pytest.mark.parametrize("images", [1, 300])
+def test_what_is_kept_is_bounded_by_bytes(classes: int, images: int) -> None:
+    version = version_of(classes)
+    random = np.random.default_rng(classes)
+    seen = []
+    for _ in range(max(3, 1500 // images)):
+        # Parts of larger arrays, as when some calls of a run are refused.
+        activations = random.random((2 * images, classes), np.float32)[:images]
+        ink = random.random(2 * images, np.float32)[:images]
+        labels = np.concatenate([activations.argmax(axis=1)] * 2)[:images]
+        version.see(ink, activations, labels)
+        assert kept_bytes(version) <= observed.KEPT_BYTES
+        seen.append((ink, activations, labels))
+        if sum(len(labels) for *_, labels in seen) * classes > 2_000_000:
+            break
+    version.settle()
+    assert kept_bytes(version) == 0
+    ink, activations, labels = (np.concatenate(those) for those in zip(*seen, strict=True))
+    assert list(version.labels().values()) == np.bincount(labels, minlength=classes).tolist()
+    ordered = np.sort(activations, axis=1)
+    second = ordered[:, -2] if classes > 1 else np.zeros(len(ordered), np.float32)
+    for of, values in (
+        ("winning_activation", ordered[:, -1]),
+        ("margin", ordered[:, -1] - second),
+        ("ink", ink / 4),
+    ):
+        counts, total = version.distribution(of).read()
+        bounds = version.reference.bounds[of]
+        assert counts == [*((values <= bound).sum() for bound in bounds), len(values)]
+        assert total == pytest.approx(values.sum(dtype=np.float64), rel=1e-5)
