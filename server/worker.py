@@ -1,9 +1,7 @@
 """A worker: serves on the port that the workers share, and does what its parent says."""
 
-import ctypes
 import os
 import queue
-import signal
 import socket
 import sys
 import threading
@@ -15,9 +13,7 @@ from server.flags import restore
 from server.logs import configure_logs
 from server.workers.control import Control, Message
 from server.workers.families import WORKER, pack
-
-PR_SET_PDEATHSIG = 1
-"""From Linux's prctl.h."""
+from server.workers.lifeline import die_with
 
 
 def main() -> None:
@@ -25,7 +21,7 @@ def main() -> None:
     # The standard input is the control socket.
     control = Control(socket.socket(fileno=0))
     first, *orders = _receive(control)
-    _die_with(first["parent"])
+    die_with(first["parent"])
     settings = restore(first["settings"])
     configure_logs(settings.log_level, settings.log_format, worker=first["worker"])
     try:
@@ -66,8 +62,8 @@ def _obey(
                 case "ping":
                     control.send(event="pong")
                 case "metrics":
-                    families = pack(metrics.REGISTRY.write(worker))
-                    control.send(event="metrics", question=order["question"], families=families)
+                    packed = pack(metrics.REGISTRY.write(worker))
+                    control.send(*packed, event="metrics", question=order["question"])
                 case "drain":
                     server.set_ready(False)
                 case what:
@@ -81,15 +77,6 @@ def _receive(control: Control) -> list[Message]:
         if orders:
             return orders
     os._exit(1)
-
-
-def _die_with(parent: int) -> None:
-    """End this process when its parent ends, however that happens."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    # It may have ended before.
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 if __name__ == "__main__":
