@@ -30,8 +30,11 @@ class Server:
         loader = Loader(settings.repository, settings.default_model, policies)
         self._reloader = Reloader(loader, self._publish)
 
-    def start(self) -> None:
-        """Load the models, then answer calls; raises StartupError when that can't be done."""
+    def start(self, make_room: Callable[[], None] = lambda: None) -> None:
+        """Load the models, then answer calls; raises StartupError when that can't be done.
+
+        `make_room` has a predecessor stop listening, where only one can.
+        """
         # Nothing listens before: other workers may be there to answer.
         self._grpc = Endpoint(self.settings, self._reloads)
         self.default_model = self._reloader.first().default
@@ -39,7 +42,7 @@ class Server:
         self._reloads.register("models", self._reload_models)
         self._reloads.start()
         self.set_ready(True)
-        self._grpc.start()
+        self._grpc.start(make_room)
 
     def _publish(self, models: Models) -> None:
         if self._grpc.batcher.models is None:

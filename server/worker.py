@@ -26,7 +26,7 @@ def main() -> None:
     configure_logs(settings.log_level, settings.log_format, worker=first["worker"])
     try:
         server = Server(settings, lambda: control.send(event="reloading"))
-        server.start()
+        server.start(lambda: control.send(event="takes_over"))
     except StartupError as error:
         control.send(event="failed", error=str(error))
         control.detach()

@@ -1,6 +1,7 @@
 """HTTP's process: answers on the sockets that its parent holds, until the parent says stop."""
 
 import asyncio
+import contextlib
 import os
 import selectors
 import socket
@@ -48,7 +49,8 @@ def main() -> None:
     configure_logs(settings.log_level, settings.log_format, process="http")
     sockets = [socket.socket(fileno=file) for file in first["files"]]
     parent = Parent(link, settings.worker_timeout_seconds)
-    asyncio.run(_serve(parent, others, sockets, build_pages(parent, first["parent"])))
+    with contextlib.closing(link):
+        asyncio.run(_serve(parent, others, sockets, build_pages(parent, first["parent"])))
 
 
 async def _serve(

@@ -1,5 +1,7 @@
 """The gRPC server on its port: the services, each method on the lane or on threads of its own."""
 
+from collections.abc import Callable
+
 import grpc
 import structlog
 from google.protobuf import descriptor_pool
@@ -125,9 +127,12 @@ class Endpoint:
             methods["ModelInfer"] = handlers.unary(self.batcher, inference.read_request)
         handlers.mount(self._server, inference.SERVICE, methods)
 
-    def start(self) -> None:
-        """Listen and answer calls; raises StartupError when the address can't be had."""
-        self._binding = connections.Binding(self._server, self._address, self._tls)
+    def start(self, make_room: Callable[[], None]) -> None:
+        """Listen and answer calls; raises StartupError when the address can't be had.
+
+        `make_room` has the worker that has the address, and can't share it, stop listening.
+        """
+        self._binding = connections.Binding(self._server, self._address, self._tls, make_room)
         self._server.start()
         if self._lane is not None:
             self._lane.start()
