@@ -121,7 +121,7 @@ class Binding:
             _listen(server, address, tls)
 
     def close(self) -> None:
-        """Remove the socket's file, unless it is another server's by now."""
+        """Let nobody find the socket any more, unless its file is another server's by now."""
         if self._socket is not None:
             path, number = self._socket
             with contextlib.suppress(FileNotFoundError):
@@ -164,7 +164,7 @@ def _listen_on_name(
     if _is_sibling(_listener(name)):
         make_room()
         end = time.monotonic() + ROOM_SECONDS
-        while _listener(name) is not None and time.monotonic() < end:
+        while _is_taken(name) and time.monotonic() < end:
             time.sleep(ROOM_TICK_SECONDS)
     _listen(server, address, tls)
 
@@ -184,6 +184,16 @@ def _listener(path: str) -> int | None:
             return 0
         packed = attempt.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
         return int(_CREDENTIALS.unpack(packed)[0])
+
+
+def _is_taken(name: str) -> bool:
+    """Whether a socket has an abstract name, be it one that listens no longer."""
+    with socket.socket(socket.AF_UNIX) as attempt:
+        try:
+            attempt.bind(name)
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
 
 
 def _is_sibling(pid: int | None) -> bool:
@@ -207,6 +217,9 @@ def stop_listening() -> None:
     with contextlib.ExitStack() as stack:
         pollers = [stack.enter_context(poller) for poller in _pollers(files)]
         for file, opened in _listening(files):
+            if _is_path(opened):
+                # Its file is gone or another's: whoever has come before that is still taken.
+                continue
             # Nobody need be told, who would log it as an error.
             for poller in pollers:
                 with contextlib.suppress(OSError):
@@ -225,6 +238,12 @@ def _listening(files: list[int]) -> Iterator[tuple[int, socket.socket]]:
                 with socket.socket(fileno=os.dup(file)) as opened:
                     if opened.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
                         yield file, opened
+
+
+def _is_path(opened: socket.socket) -> bool:
+    """Whether a socket has a path, rather than a port or an abstract name."""
+    name = opened.getsockname()
+    return isinstance(name, str) and bool(name)
 
 
 def _pollers(files: list[int]) -> "Iterator[select.epoll]":

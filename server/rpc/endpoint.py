@@ -146,13 +146,13 @@ class Endpoint:
 
     def stop(self, grace_seconds: float) -> None:
         """Refuse new calls, let those in progress end within the grace period, and close."""
+        self._binding.close()
         connections.stop_listening()
         stopped = self._server.stop(grace_seconds)
         self._health.end_watches()
         stopped.wait()
         if self._lane is not None:
             self._lane.join()
-        self._binding.close()
         self._recording.stop()
 
 
