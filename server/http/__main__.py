@@ -18,7 +18,7 @@ from server.workers.control import Link, Message
 from server.workers.lifeline import die_with
 from server.workers.ports import BACKLOG
 
-STOP_SECONDS = 1
+STOP_SECONDS = 1.0
 """What readers may take to read what has begun, once this process is to end."""
 
 
@@ -70,13 +70,18 @@ async def _serve(
         server_header=False,
         backlog=bounds.ACCEPTED_AT_ONCE,
         timeout_keep_alive=bounds.KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=STOP_SECONDS,
         h11_max_incomplete_event_size=bounds.MAX_HEAD_BYTES,
     )
     server = Server(config, parent)
 
     def stop() -> None:
         server.should_exit = True
+        asyncio.get_running_loop().call_later(STOP_SECONDS, give_up)
+
+    def give_up() -> None:
+        for connection in list(server.server_state.connections):
+            if isinstance(connection, bounds.BoundedProtocol):
+                connection.give_up()
 
     parent.listen(already, stop)
     await server.serve(sockets)
