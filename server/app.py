@@ -45,8 +45,11 @@ class Server:
         loader = Loader(settings.repository, settings.default_model, policies, load, journal)
         self._reloader = Reloader(loader, self._publish)
 
-    def start(self) -> None:
-        """Load the models, then answer calls; raises StartupError when that can't be done."""
+    def start(self, make_room: Callable[[], None] = lambda: None) -> None:
+        """Load the models, then answer calls; raises StartupError when that can't be done.
+
+        `make_room` has a predecessor stop listening, where only one can.
+        """
         # Nothing listens before: other workers may be there to answer.
         self._grpc = Endpoint(self.settings, self._reloads)
         self.default_model = self._reloader.first().default
@@ -58,7 +61,7 @@ class Server:
         # It may have been said meanwhile.
         if self._is_draining:
             self._grpc.set_ready(False)
-        self._grpc.start()
+        self._grpc.start(make_room)
 
     @property
     def is_alive(self) -> bool:

@@ -166,7 +166,8 @@ def _read_file(context: click.Context, parameter: click.Parameter, path: Path | 
         return
     try:
         values = tomllib.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    # Values that are no UTF-8, no TOML or no number of a sane length, and brackets without end.
+    except (OSError, ValueError, RecursionError) as error:
         raise click.BadParameter(f"{path} can't be read: {error}", context, parameter) from error
     known = {setting.name for setting in fields(Settings)}
     for key in values:
@@ -176,8 +177,23 @@ def _read_file(context: click.Context, parameter: click.Parameter, path: Path | 
             )
     for key in PER_MODEL & values.keys():
         values[key] = _flat(values[key], "; ", ": ")
-    context.default_map = values
+    context.default_map = {
+        key: _text(key, value, path, context, parameter) for key, value in values.items()
+    }
     context.meta[_FILE] = path
+
+
+def _text(
+    key: str, value: object, path: Path, context: click.Context, parameter: click.Parameter
+) -> str:
+    """Return a value as a flag would have it, so that both are taken or refused alike."""
+    # What is no number is to be refused as one: true is 1.0 for Python, and 1.9 nearly 1.
+    text = value if isinstance(value, str) else str(value)
+    if isinstance(value, list | dict) or "\0" in text:
+        raise click.BadParameter(
+            f"{path} has {text!r} for {key}; give one value, as --help has it", context, parameter
+        )
+    return text
 
 
 def _flat(value: object, comma: str = ", ", colon: str = " ") -> str:

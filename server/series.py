@@ -10,10 +10,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from prometheus_client import CollectorRegistry
-from prometheus_client.utils import floatToGoString
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
 
 Label = tuple[str, str]
 
@@ -56,6 +56,9 @@ class Series:
         self._sum = 0.0
         self._waiting: deque[tuple[float, int]] = deque()
         self._lock = threading.Lock()
+        # Only here: the parent has no histograms, and so nothing to do with the library.
+        from prometheus_client.utils import floatToGoString
+
         self._names = [*map(floatToGoString, bounds), "+Inf"]
 
     def observe(self, value: float, times: int = 1) -> None:
@@ -264,7 +267,7 @@ class Registry:
 class Library:
     """The metrics that the library has of a process, of Python and of its memory."""
 
-    registry: CollectorRegistry
+    registry: "CollectorRegistry"
 
     def write(self, *labels: Label) -> list[Family]:
         """Return the families, each sample with these labels too."""

@@ -1,5 +1,6 @@
 """One Settings object: everything that can be set, by flag, environment variable or file."""
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,35 @@ def _option(
     which heading it stands.
     """
     return field(default=default, metadata={"help": help_text, "type": kind, "group": group})
+
+
+MAX_SECONDS = 2_000_000
+"""The longest duration that makes sense, 23 days: gRPC counts milliseconds in 31 bits."""
+
+MAX_COUNT = 2**31 - 1
+MAX_THREADS = 10_000
+MAX_WORKERS = 1024
+
+
+class Number(click.FloatRange):
+    """A number in a range, which nan is in for click; a subclass, as click has no other place."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number; fails with the range as the remedy when there is none in it."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value} is not in the range {self._describe_range()}.", param, ctx)
+        return number
+
+
+def _seconds(min_seconds: float = 0, max_seconds: float = MAX_SECONDS) -> Number:
+    return Number(min_seconds, max_seconds)
+
+
+def _count(max_count: int = MAX_COUNT, min_count: int = 1) -> click.IntRange:
+    return click.IntRange(min_count, max_count)
 
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -101,27 +131,27 @@ class Settings:
     max_batch_size: int = _option(
         4096,
         "Images taken in one call, and run together at most.",
-        click.IntRange(min=1),
+        _count(),
         group=LIMITS,
     )
     batch_delay_seconds: float = _option(
         0.0,
         "How long a call waits for others to run with. 0: not at all; those that come while the "
         "model runs still run together.",
-        click.FloatRange(min=0, max=1),
+        _seconds(max_seconds=1),
         group=RUNNING,
     )
     max_queued_images: int = _option(
         16_384,
         "Images that wait for a run of a model; calls beyond get RESOURCE_EXHAUSTED.",
-        click.IntRange(min=1),
+        _count(),
         group=LIMITS,
     )
     max_queued_bytes: int = _option(
         128 * 1024 * 1024,
         "Bytes of messages that wait, for all models together; one alone may have half of them. "
         "Calls beyond get RESOURCE_EXHAUSTED.",
-        click.IntRange(min=1),
+        _count(),
         group=LIMITS,
     )
     max_message_bytes: int = _option(
@@ -134,51 +164,51 @@ class Settings:
     max_arriving_messages: int = _option(
         16,
         "Messages that arrive at the same time; each may need twice max_message_bytes of memory.",
-        click.IntRange(min=1),
+        _count(),
         group=LIMITS,
     )
     max_concurrent_calls: int = _option(
         1000,
         "Calls in progress; further ones get RESOURCE_EXHAUSTED.",
-        click.IntRange(min=1),
+        _count(),
         group=LIMITS,
     )
     max_streams: int = _option(
         64,
         "Streams open at the same time, a thread each; further ones get RESOURCE_EXHAUSTED.",
-        click.IntRange(min=1),
+        _count(MAX_THREADS),
         group=LIMITS,
     )
     keepalive_seconds: float = _option(
         60.0,
         "Silence after which the server pings a caller, to find connections that are dead.",
-        click.FloatRange(min=1),
+        _seconds(1),
         group=CONNECTIONS,
     )
     keepalive_timeout_seconds: float = _option(
         20.0,
         "How long the answer to such a ping may take, after which the connection is closed.",
-        click.FloatRange(min=0.1),
+        _seconds(0.1),
         group=CONNECTIONS,
     )
     min_client_ping_seconds: float = _option(
         10.0,
         "Least time between pings of a caller, with or without calls; who pings more often is "
         "sent away with too_many_pings.",
-        click.FloatRange(min=0),
+        _seconds(),
         group=CONNECTIONS,
     )
     max_connection_age_seconds: float = _option(
         0.0,
         "Age, give or take a tenth, at which a connection gets no new calls and its caller makes "
         "another, so that calls spread over new servers. 0: never.",
-        click.FloatRange(min=0),
+        _seconds(),
         group=CONNECTIONS,
     )
     max_connection_age_grace_seconds: float = _option(
         0.0,
         "How long calls on such a connection may take to end. 0: as long as they want.",
-        click.FloatRange(min=0),
+        _seconds(),
         group=CONNECTIONS,
     )
     tls_certificate: Path | None = _option(
@@ -225,7 +255,7 @@ class Settings:
         group=RUNNING,
     )
     threads: int = _option(
-        4, "Threads for calls that are not on the lane.", click.IntRange(min=1), group=RUNNING
+        4, "Threads for calls that are not on the lane.", _count(MAX_THREADS), group=RUNNING
     )
     scheduling: str = _option(
         "auto",
@@ -239,25 +269,25 @@ class Settings:
         "Processes that share the gRPC port, each with limits and threads of its own; the kernel "
         "gives each connection, not each call, to one of them. 0: as many as there are cores to "
         "use, by affinity and the container's quota.",
-        click.IntRange(min=0),
+        _count(MAX_WORKERS, 0),
         group=RUNNING,
     )
     worker_timeout_seconds: float = _option(
         30.0,
         "How long a worker may give no sign of life until another takes its place.",
-        click.FloatRange(min=0, min_open=True),
+        _seconds(0.1),
         group=RUNNING,
     )
     drain_delay_seconds: float = _option(
         2.0,
         "After SIGTERM: how long calls are still served while health says NOT_SERVING.",
-        click.FloatRange(min=0),
+        _seconds(),
         group=DRAINING,
     )
     stop_grace_seconds: float = _option(
         10.0,
         "After the drain: how long calls in progress may take to end.",
-        click.FloatRange(min=0),
+        _seconds(),
         group=DRAINING,
     )
     log_level: str = _option(
@@ -276,7 +306,7 @@ class Settings:
         0.01,
         "Share of the calls that are logged, 0 to 1. Those that end with an error are as well, up "
         "to 20 a second in each worker.",
-        click.FloatRange(0, 1),
+        Number(0, 1),
         group=LOGS,
     )
     otlp_endpoint: str = _option(
@@ -288,6 +318,6 @@ class Settings:
         0.001,
         "Share of the calls that are traced, 0 to 1, of those whose caller has not decided it in "
         "traceparent.",
-        click.FloatRange(0, 1),
+        Number(0, 1),
         group=TRACES,
     )

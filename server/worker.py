@@ -1,9 +1,7 @@
 """A worker: serves on the port that the workers share, and does what its parent says."""
 
-import ctypes
 import os
 import queue
-import signal
 import socket
 import sys
 import threading
@@ -18,11 +16,9 @@ from server.journal import Journal
 from server.logs import configure_logs
 from server.workers.control import Control, Message
 from server.workers.families import WORKER, pack
+from server.workers.lifeline import die_with
 
 log = structlog.get_logger()
-
-PR_SET_PDEATHSIG = 1
-"""From Linux's prctl.h."""
 
 
 def main() -> None:
@@ -30,7 +26,7 @@ def main() -> None:
     # The standard input is the control socket.
     control = Control(socket.socket(fileno=0))
     first, *orders = _receive(control)
-    _die_with(first["parent"])
+    die_with(first["parent"])
     settings = restore(first["settings"])
     configure_logs(
         settings.log_level, settings.log_format, descriptor=first["log"], worker=first["worker"]
@@ -46,7 +42,7 @@ def main() -> None:
         threading.Thread(
             target=_obey, args=(control, orders, server, slow, label), name="control", daemon=True
         ).start()
-        server.start()
+        server.start(lambda: control.send(event="takes_over"))
     except StartupError as error:
         control.send(event="failed", error=str(error))
         control.detach()
@@ -111,8 +107,8 @@ def _do(
                 os._exit(1)
             control.send(event="pong", silent_seconds=server.silent_seconds())
         case "metrics":
-            families = pack(metrics.REGISTRY.write(worker))
-            control.send(event="metrics", question=order["question"], families=families)
+            packed = pack(metrics.REGISTRY.write(worker))
+            control.send(*packed, event="metrics", question=order["question"])
         case "drain":
             server.set_ready(False)
         case "stop" if not server.is_started:
@@ -127,15 +123,6 @@ def _receive(control: Control) -> list[Message]:
         if orders:
             return orders
     os._exit(1)
-
-
-def _die_with(parent: int) -> None:
-    """End this process when its parent ends, however that happens."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    # It may have ended before.
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 if __name__ == "__main__":

@@ -40,8 +40,23 @@ class ServerProcess:
     @property
     def workers(self) -> list[int]:
         """The process ids of its workers."""
+        return self._children("server.worker")
+
+    @property
+    def http(self) -> list[int]:
+        """The process id of what answers HTTP, if it runs."""
+        return self._children("server.http")
+
+    def _children(self, module: str) -> list[int]:
         pid = self.process.pid
-        return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        pids = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        found = []
+        for child in map(int, pids):
+            # It may end meanwhile.
+            with contextlib.suppress(OSError):
+                if module.encode() in Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0"):
+                    found.append(child)
+        return found
 
     def terminate(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send the signal and return the exit code."""

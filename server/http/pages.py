@@ -1,34 +1,162 @@
 """What HTTP answers: /metrics, /healthz and /readyz."""
 
-from collections.abc import Callable
+import asyncio
+import math
+import time
 
+import structlog
+from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from server.http.bounds import refuse_bodies
+from server.http.parent import Parent
+from server.series import Library
+from server.workers.control import PAYLOAD
+from server.workers.families import HTTP, PARENT, WORKER, Packed, pack, page, unpack
+from server.workers.metrics import ANSWERED, OWN
+
+log = structlog.get_logger()
 
 OPEN_METRICS = "application/openmetrics-text"
+TIMEOUT_HEADER = "x-prometheus-scrape-timeout-seconds"
+DEFAULT_SCRAPE_SECONDS, MAX_SCRAPE_SECONDS = 4.0, 30.0
+"""How long a reader waits who does not say it, and at most."""
+
+MARGIN_SECONDS = 0.5
+"""What is left of a reader's time to send the page, or a quarter of it if that is less."""
+
+READY_SECONDS = 0.5
+"""How long the parent may take to say whether a worker is ready, as probes wait for a second."""
+
+MAX_SCRAPES = 16
+"""Pages that are being written or read at the same time; each may be large."""
+
+CHUNK_BYTES = 1 << 18
 
 
-def build_pages(write_metrics: Callable[[bool], str], is_ready: Callable[[], bool]) -> Starlette:
-    """Return the HTTP application.
+class Chunks(Response):
+    """A response that is sent as fast as it is read, so that little of it waits to be."""
 
-    `write_metrics` returns the page of metrics, as OpenMetrics or not; `is_ready` decides what
-    /readyz answers.
-    """
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        """Send it; for Starlette."""
+        start = {"type": "http.response.start", "status": self.status_code}
+        await send({**start, "headers": self.raw_headers})
+        body = bytes(self.body)
+        for begin in range(0, max(1, len(body)), CHUNK_BYTES):
+            chunk, is_last = body[begin : begin + CHUNK_BYTES], begin + CHUNK_BYTES >= len(body)
+            await send({"type": "http.response.body", "body": chunk, "more_body": not is_last})
 
-    def metrics(request: Request) -> Response:
+
+class Metrics:
+    """/metrics: gathers the metrics of all processes; an ASGI application."""
+
+    def __init__(self, parent: Parent, parent_pid: int) -> None:
+        self._parent = parent
+        self._processes = [
+            (_process(parent_pid), (WORKER, PARENT)),
+            (_process("self"), (WORKER, HTTP)),
+        ]
+        self._missing: set[int] = set()
+        self._slots = asyncio.Semaphore(MAX_SCRAPES)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, unless too many are being answered."""
+        if self._slots.locked():
+            words, later = "too many scrapes at once; come back later\n", {"retry-after": "1"}
+            await PlainTextResponse(words, 503, later)(scope, receive, send)
+            return
+        async with self._slots:
+            response = await self._answer(Request(scope))
+            await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
         _, content_type = choose_encoder(request.headers.get("accept", ""))
-        page = write_metrics(content_type.startswith(OPEN_METRICS))
-        return Response(page, media_type=None, headers={"content-type": content_type})
+        seconds = scrape_seconds(request.headers.get(TIMEOUT_HEADER, ""))
+        try:
+            families = await self._gather(seconds)
+        except TimeoutError:
+            return PlainTextResponse("the parent process does not answer\n", 503)
+        body = page(families, content_type.startswith(OPEN_METRICS))
+        return Chunks(body, headers={"content-type": content_type})
 
-    def live(_request: Request) -> Response:
+    async def _gather(self, seconds: float) -> list[Packed]:
+        """Return all families, without those of workers that don't give theirs in time; raises
+        TimeoutError when the parent doesn't either.
+        """
+        end = time.monotonic() + seconds
+        told = await asyncio.wait_for(self._parent.ask("parent"), seconds)
+        asked = {n: asyncio.ensure_future(self._parent.ask(n)) for n in told["ready"]}
+        if asked:
+            await asyncio.wait(asked.values(), timeout=max(0.0, end - time.monotonic()))
+        found = unpack(told[PAYLOAD])
+        answered = set()
+        for number, answer in asked.items():
+            if not answer.done():
+                answer.cancel()
+            elif not answer.result().get("is_missing"):
+                found += unpack(answer.result()[PAYLOAD])
+                answered.add(number)
+        for number in told["workers"]:
+            ANSWERED.labels(str(number)).set(number in answered)
+        self._note_missing(asked.keys() - answered, seconds)
+        families = [f for library, label in self._processes for f in library.write(label)]
+        families += OWN.write((WORKER, HTTP))
+        return [*found, *unpack(b"".join(pack([*ANSWERED.write(), *families])))]
+
+    def _note_missing(self, missing: set[int], seconds: float) -> None:
+        """Log which workers' metrics are missing, once for as long as they are."""
+        for number in sorted(missing - self._missing):
+            log.warning(
+                "a scrape lacks a worker, which did not give its metrics in time",
+                worker=number,
+                seconds=round(seconds, 3),
+            )
+        self._missing = missing
+
+
+def _process(pid: int | str) -> Library:
+    registry = CollectorRegistry()
+    ProcessCollector(pid=lambda: pid, registry=registry)
+    return Library(registry)
+
+
+def scrape_seconds(header: str) -> float:
+    """Return how long to wait for metrics, of a reader that says how long it waits itself."""
+    try:
+        seconds = float(header)
+    except ValueError:
+        seconds = math.nan
+    if not seconds > 0:
+        seconds = DEFAULT_SCRAPE_SECONDS
+    seconds = min(seconds, MAX_SCRAPE_SECONDS)
+    return seconds - min(MARGIN_SECONDS, seconds / 4)
+
+
+def build_pages(parent: Parent, parent_pid: int) -> ASGIApp:
+    """Return the HTTP application."""
+
+    async def live(_request: Request) -> Response:
+        if parent.is_silent:
+            return PlainTextResponse("the parent process is silent\n", 503)
         return PlainTextResponse("alive\n")
 
-    def ready(_request: Request) -> Response:
-        return PlainTextResponse("ready\n") if is_ready() else PlainTextResponse("not ready\n", 503)
+    async def ready(_request: Request) -> Response:
+        try:
+            told = await asyncio.wait_for(parent.ask("state"), READY_SECONDS)
+        except TimeoutError:
+            told = {"is_ready": parent.was_ready and not parent.is_silent}
+        if told["is_ready"]:
+            return PlainTextResponse("ready\n")
+        return PlainTextResponse("not ready\n", 503)
 
-    return Starlette(
-        routes=[Route("/metrics", metrics), Route("/healthz", live), Route("/readyz", ready)]
-    )
+    routes = [
+        Route("/metrics", Metrics(parent, parent_pid), methods=["GET"]),
+        Route("/healthz", live),
+        Route("/readyz", ready),
+    ]
+    return refuse_bodies(Starlette(routes=routes))

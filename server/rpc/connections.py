@@ -7,8 +7,9 @@ import os
 import select
 import socket
 import stat
+import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import grpc
@@ -26,6 +27,12 @@ NOBODY_ELSE = 0o117
 
 GREETING_SECONDS = 0.1
 """What a connection may take from being accepted to being greeted, of which gRPC says nothing."""
+
+ROOM_SECONDS, ROOM_TICK_SECONDS = 10.0, 0.005
+"""How long, and how often, a worker looks whether its predecessor has stopped listening."""
+
+_CREDENTIALS = struct.Struct("3i")
+"""Linux's ucred: process, user and group."""
 
 _LARGEST_INTEGER = 2**31 - 1
 
@@ -93,26 +100,110 @@ class Binding:
     """A server's hold of an address."""
 
     def __init__(
-        self, server: grpc.Server, address: str, tls: grpc.ServerCredentials | None
+        self,
+        server: grpc.Server,
+        address: str,
+        tls: grpc.ServerCredentials | None,
+        make_room: Callable[[], None] = lambda: None,
     ) -> None:
-        """Listen on HOST:PORT, unix:PATH or unix-abstract:NAME; raises StartupError."""
+        """Listen on HOST:PORT, unix:PATH or unix-abstract:NAME; raises StartupError.
+
+        A Unix-domain socket may be taken over from another worker of the same parent. `make_room`
+        has that one stop listening, where two can't listen at the same time.
+        """
         self._socket: tuple[Path, int] | None = None
         if address.startswith(UNIX):
-            path = Path(address.removeprefix(UNIX))
-            _make_way(path)
-            with _mask(NOBODY_ELSE):
-                _listen(server, address, tls)
-            self._socket = path, path.stat().st_ino
+            self._socket = _listen_on_path(server, address, tls)
+        elif address.startswith(UNIX_ABSTRACT):
+            _listen_on_name(server, address, tls, make_room)
         else:
             _listen(server, address, tls)
 
     def close(self) -> None:
-        """Remove the socket's file, unless it is another server's by now."""
+        """Let nobody find the socket any more, unless its file is another server's by now."""
         if self._socket is not None:
             path, number = self._socket
             with contextlib.suppress(FileNotFoundError):
                 if path.stat().st_ino == number:
                     path.unlink()
+
+
+def _listen_on_path(
+    server: grpc.Server, address: str, tls: grpc.ServerCredentials | None
+) -> tuple[Path, int]:
+    """Listen, and return the socket's path and its inode.
+
+    The socket gets its name when it listens already, so that at no time nobody does who has the
+    name, and so that gRPC, which removes its socket at its end, does not remove a successor's.
+    """
+    path = Path(address.removeprefix(UNIX))
+    _check_path(path)
+    begun = path.with_name(f".{os.getpid()}.sock") if path.name else path
+    with _mask(NOBODY_ELSE):
+        _listen(server, f"{UNIX}{begun}", tls, shown=address)
+    try:
+        number = begun.stat().st_ino
+        begun.rename(path)
+    except OSError as error:
+        begun.unlink(missing_ok=True)
+        raise StartupError(
+            f"gRPC can't listen on {address} ({error.strerror}); give another {FLAG}"
+        ) from error
+    return path, number
+
+
+def _listen_on_name(
+    server: grpc.Server,
+    address: str,
+    tls: grpc.ServerCredentials | None,
+    make_room: Callable[[], None],
+) -> None:
+    """Listen on a name that a predecessor may have, who is then asked for it and waited for."""
+    name = f"\0{address.removeprefix(UNIX_ABSTRACT)}"
+    if _is_sibling(_listener(name)):
+        make_room()
+        end = time.monotonic() + ROOM_SECONDS
+        while _is_taken(name) and time.monotonic() < end:
+            time.sleep(ROOM_TICK_SECONDS)
+    _listen(server, address, tls)
+
+
+def _listener(path: str) -> int | None:
+    """Return the process that listens on a Unix-domain socket; 0 for an unknown one, None if there
+    is none. Raises OSError when that can't be found out.
+    """
+    with socket.socket(socket.AF_UNIX) as attempt:
+        attempt.settimeout(1)
+        if answer := attempt.connect_ex(path):
+            if answer in (errno.ECONNREFUSED, errno.ENOENT):
+                return None
+            # It has no time to answer, or not for this process.
+            return 0
+        if not hasattr(socket, "SO_PEERCRED"):
+            return 0
+        packed = attempt.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        return int(_CREDENTIALS.unpack(packed)[0])
+
+
+def _is_taken(name: str) -> bool:
+    """Whether a socket has an abstract name, be it one that listens no longer."""
+    with socket.socket(socket.AF_UNIX) as attempt:
+        try:
+            attempt.bind(name)
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
+
+
+def _is_sibling(pid: int | None) -> bool:
+    """Whether a process has the same parent as this one, which is the server's."""
+    try:
+        # After the name, which may have anything in it: the state, then the parent.
+        return pid is not None and os.getppid() == int(
+            Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
+        )
+    except (OSError, ValueError, IndexError):
+        return False
 
 
 def stop_listening() -> None:
@@ -125,6 +216,9 @@ def stop_listening() -> None:
     with contextlib.ExitStack() as stack:
         pollers = [stack.enter_context(poller) for poller in _pollers(files)]
         for file, opened in _listening(files):
+            if _is_path(opened):
+                # Its file is gone or another's: whoever has come before that is still taken.
+                continue
             # Nobody need be told, who would log it as an error.
             for poller in pollers:
                 with contextlib.suppress(OSError):
@@ -145,6 +239,12 @@ def _listening(files: list[int]) -> Iterator[tuple[int, socket.socket]]:
                         yield file, opened
 
 
+def _is_path(opened: socket.socket) -> bool:
+    """Whether a socket has a path, rather than a port or an abstract name."""
+    name = opened.getsockname()
+    return isinstance(name, str) and bool(name)
+
+
 def _pollers(files: list[int]) -> "Iterator[select.epoll]":
     """Yield what waits for connections, as far as the system tells."""
     for file in files:
@@ -153,7 +253,10 @@ def _pollers(files: list[int]) -> "Iterator[select.epoll]":
                 yield select.epoll.fromfd(os.dup(file))
 
 
-def _listen(server: grpc.Server, address: str, tls: grpc.ServerCredentials | None) -> None:
+def _listen(
+    server: grpc.Server, address: str, tls: grpc.ServerCredentials | None, shown: str = ""
+) -> None:
+    """Listen; raises StartupError about the address `shown`, or this one."""
     try:
         if tls is None:
             server.add_insecure_port(address)
@@ -167,37 +270,33 @@ def _listen(server: grpc.Server, address: str, tls: grpc.ServerCredentials | Non
             if address.startswith(UNIX_ABSTRACT)
             else "is the port taken, or the address not this machine's?"
         )
-        raise StartupError(f"gRPC can't listen on {address}: {remedy} Give another {FLAG}") from (
-            error
-        )
+        raise StartupError(
+            f"gRPC can't listen on {shown or address}: {remedy} Give another {FLAG}"
+        ) from error
 
 
-def _make_way(path: Path) -> None:
-    """Remove the socket that a killed server has left; raises StartupError if it is anything else.
-
-    gRPC itself would remove that of a running server as well.
-    """
+def _check_path(path: Path) -> None:
+    """Raise StartupError when the path is in use by another server, or no socket."""
     try:
         if not stat.S_ISSOCK(path.lstat().st_mode):
             raise StartupError(
                 f"gRPC can't listen on {UNIX}{path}: there is a file that is no socket; remove it "
                 f"or give another {FLAG}"
             )
-        with socket.socket(socket.AF_UNIX) as attempt:
-            attempt.settimeout(1)
-            answer = attempt.connect_ex(str(path))
-        if answer not in (errno.ECONNREFUSED, errno.ENOENT):
-            raise StartupError(
-                f"gRPC can't listen on {UNIX}{path}: another server does ({os.strerror(answer)}); "
-                f"stop it or give another {FLAG}"
-            )
-        path.unlink(missing_ok=True)
+        pid = _listener(str(path))
+    except FileNotFoundError:
+        return
     except OSError as error:
-        if error.errno != errno.ENOENT:
-            raise StartupError(
-                f"gRPC can't listen on {UNIX}{path} ({error.strerror or error}); give another "
-                f"{FLAG}"
-            ) from error
+        raise StartupError(
+            f"gRPC can't listen on {UNIX}{path} ({error.strerror or error}); give another {FLAG}"
+        ) from error
+    # What a killed server has left is taken over too.
+    if pid is not None and not _is_sibling(pid):
+        who = f" (process {pid})" if pid else ""
+        raise StartupError(
+            f"gRPC can't listen on {UNIX}{path}: another server does{who}; stop it or give another "
+            f"{FLAG}"
+        )
 
 
 @contextlib.contextmanager

@@ -190,9 +190,12 @@ class Endpoint:
             handlers.mount(self._server, service, methods)
         self._health.mount(self._server)
 
-    def start(self) -> None:
-        """Listen and answer calls; raises StartupError when the address can't be had."""
-        self._binding = connections.Binding(self._server, self._address, self._tls)
+    def start(self, make_room: Callable[[], None] = lambda: None) -> None:
+        """Listen and answer calls; raises StartupError when the address can't be had.
+
+        `make_room` has the worker that has the address, and can't share it, stop listening.
+        """
+        self._binding = connections.Binding(self._server, self._address, self._tls, make_room)
         others = set(threading.enumerate())
         self._server.start()
         self._serving = set(threading.enumerate()) - others
@@ -222,13 +225,13 @@ class Endpoint:
 
     def stop(self, grace_seconds: float) -> None:
         """Refuse new calls, let those in progress end within the grace period, and close."""
+        self._binding.close()
         connections.stop_listening()
         stopped = self._server.stop(grace_seconds)
         self._health.end_watches()
         stopped.wait()
         if self._lane is not None and not self._lane.join(END_SECONDS):
             log.warning("a run did not end, and its calls have no answer")
-        self._binding.close()
         self._recording.stop()
 
 

@@ -1,33 +1,86 @@
-"""Messages between the parent and a worker: JSON objects, one a line, over a pair of sockets."""
+"""Messages between the parent and the processes that it starts, as frames over a pair of sockets.
+
+A frame is two lengths, a JSON object, and bytes that nobody but their last reader looks into.
+"""
 
 import contextlib
 import json
 import socket
+import struct
 import threading
+from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 Message = dict[str, Any]
 
-CHUNK_BYTES = 1 << 16
+PAYLOAD = "payload"
+"""The key under which a message that is received has the bytes that came with it."""
+
+CHUNK_BYTES = 1 << 20
+MAX_JSON_BYTES = 1 << 20
+MAX_PAYLOAD_BYTES = 1 << 28
+
+_LENGTHS = struct.Struct(">II")
+
+
+class Broken(Exception):
+    """What has arrived is no frame, so that nobody can tell where the next one begins."""
+
+
+def _frame(message: Message, payload: Sequence[bytes]) -> list[bytes]:
+    text = json.dumps(message, default=str).encode()
+    lengths = _LENGTHS.pack(len(text), sum(map(len, payload)))
+    return [lengths + text, *payload]
+
+
+class _Frames:
+    """Puts what arrives together to messages again."""
+
+    def __init__(self) -> None:
+        self._begun = bytearray()
+
+    def take(self, chunk: bytes) -> list[Message]:
+        """Return the messages that are complete with this; raises Broken."""
+        self._begun += chunk
+        found = []
+        while len(self._begun) >= _LENGTHS.size:
+            text, payload = _LENGTHS.unpack_from(self._begun)
+            if text > MAX_JSON_BYTES or payload > MAX_PAYLOAD_BYTES:
+                raise Broken(f"a message of {text} and {payload} bytes")
+            middle = _LENGTHS.size + text
+            if len(self._begun) < middle + payload:
+                break
+            message = _parse(self._begun[_LENGTHS.size : middle])
+            if payload:
+                message[PAYLOAD] = bytes(memoryview(self._begun)[middle : middle + payload])
+            del self._begun[: middle + payload]
+            found.append(message)
+        return found
+
+
+def _parse(text: bytearray) -> Message:
+    """Return the object, or an empty one for what is none: the frames behind it are still good."""
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return message if isinstance(message, dict) else {}
 
 
 class Control:
-    """One end; `send` may be called from any thread, `receive` from one."""
+    """A child's end, which waits; `send` may be called from any thread, `receive` from one."""
 
     def __init__(self, end: socket.socket) -> None:
         self._socket = end
-        self._begun = b""
+        self._frames = _Frames()
         self._lock = threading.Lock()
 
-    def fileno(self) -> int:
-        """Return the descriptor, for a selector."""
-        return self._socket.fileno()
-
-    def send(self, **message: Any) -> None:
+    def send(self, *payload: bytes, **message: Any) -> None:
         """Send a message; that nobody is there any more is for `receive` to tell."""
-        line = json.dumps(message, default=str).encode() + b"\n"
         with self._lock, contextlib.suppress(OSError):
-            self._socket.sendall(line)
+            for part in _frame(message, payload):
+                self._socket.sendall(part)
 
     def receive(self) -> list[Message] | None:
         """Wait for the other end; returns the messages that are complete, None when it is gone."""
@@ -35,10 +88,7 @@ class Control:
             chunk = self._socket.recv(CHUNK_BYTES)
         except OSError:
             chunk = b""
-        if not chunk:
-            return None
-        *lines, self._begun = (self._begun + chunk).split(b"\n")
-        return [json.loads(line) for line in lines]
+        return self._frames.take(chunk) if chunk else None
 
     def close(self) -> None:
         """Close this end."""
@@ -47,3 +97,58 @@ class Control:
     def detach(self) -> None:
         """Leave this end open until the process ends."""
         self._socket.detach()
+
+
+class Link:
+    """An end for a loop that waits for several: nothing here waits. For one thread."""
+
+    def __init__(self, end: socket.socket) -> None:
+        end.setblocking(False)
+        self._socket = end
+        self._frames = _Frames()
+        self._waiting: deque[memoryview] = deque()
+        self.waiting_bytes = 0
+
+    def fileno(self) -> int:
+        """Return the descriptor, for a selector; -1 when it is closed."""
+        return self._socket.fileno()
+
+    def send(self, *payload: bytes, **message: Any) -> None:
+        """Send a message, or keep what the other end has no room for until `flush`."""
+        for part in _frame(message, payload):
+            self._waiting.append(memoryview(part))
+            self.waiting_bytes += len(part)
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what waits, as far as the other end takes it."""
+        try:
+            while self._waiting:
+                part = self._waiting.popleft()
+                sent = self._socket.send(part)
+                self.waiting_bytes -= sent
+                if sent < len(part):
+                    self._waiting.appendleft(part[sent:])
+        except BlockingIOError:
+            self._waiting.appendleft(part)
+        except OSError:
+            # That nobody is there any more is for `receive` to tell.
+            self._waiting.clear()
+            self.waiting_bytes = 0
+
+    def receive(self) -> list[Message] | None:
+        """Return the messages that are complete by now, None when the other end is gone.
+
+        Raises Broken when no further one can be understood.
+        """
+        try:
+            chunk = self._socket.recv(CHUNK_BYTES)
+        except BlockingIOError:
+            return []
+        except OSError:
+            chunk = b""
+        return self._frames.take(chunk) if chunk else None
+
+    def close(self) -> None:
+        """Close this end."""
+        self._socket.close()

@@ -1,17 +1,11 @@
-"""The page of metrics: what each worker has counted, under its number, and what the parent has."""
-
-from collections.abc import Callable, Mapping
-
-from prometheus_client import CollectorRegistry, ProcessCollector
+"""What the parent counts: the processes that it has started, and how often."""
 
 from server.log_writer import LINES_LOST, STDERR
-from server.series import Family, Library, Registry
-from server.workers.families import WORKER, page
-
-PARENT = "parent"
-"""The label's value for what the parent has counted of itself, and the memory that it uses."""
+from server.series import Registry
+from server.workers.families import WORKER
 
 RESTART_REASONS = ("exited", "killed", "hung", "failed", "rolled")
+HTTP_RESTART_REASONS = ("exited", "killed", "hung", "failed")
 
 REGISTRY = Registry()
 READY = REGISTRY.gauge("mlpserve_workers_ready", "Workers that answer calls.").labels()
@@ -23,30 +17,20 @@ RESTARTS = REGISTRY.counter(
 )
 for _reason in RESTART_REASONS:
     RESTARTS.labels(_reason)
+HTTP_RESTARTS = REGISTRY.counter(
+    "mlpserve_http_restarts",
+    "Processes for HTTP started in place of another, by what became of that one.",
+    ("reason",),
+)
+for _reason in HTTP_RESTART_REASONS:
+    HTTP_RESTARTS.labels(_reason)
 ANSWERED = REGISTRY.gauge(
     "mlpserve_worker_answered",
     "1 for a worker whose metrics are on this page, 0 for one that did not give them in time.",
     (WORKER,),
 )
-_PROCESS = CollectorRegistry()
-ProcessCollector(registry=_PROCESS)
+"""Known in HTTP's process alone, which writes the page."""
 
 OWN = Registry()
-"""What the parent has of the metrics that each process has."""
+"""What each process has of itself, here the parent or HTTP's process."""
 OWN.counter(*LINES_LOST).labels().set_function(lambda: STDERR.lost)
-OWN.add(Library(_PROCESS))
-
-
-class Page:
-    """All metrics of the server; `ask` brings those of each worker, None where one is silent."""
-
-    def __init__(self, ask: Callable[[], Mapping[str, list[Family] | None]]) -> None:
-        self._ask = ask
-
-    def write(self, open_metrics: bool) -> str:
-        """Return what Prometheus reads, in its newer format or its older one."""
-        families = OWN.write((WORKER, PARENT))
-        for worker, its in self._ask().items():
-            ANSWERED.labels(worker).set(its is not None)
-            families += its or ()
-        return page((*REGISTRY.write(), *families), open_metrics)

@@ -1,124 +1,144 @@
-"""A worker as its parent sees it: a process, and the control socket to it."""
+"""A process as its parent sees it, a worker or HTTP's, and the control socket to it."""
 
-import itertools
+import math
 import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Iterable
-from concurrent.futures import Future
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from server.settings import Settings
-from server.workers.control import Control
+from server.workers.control import Link, Message
 from server.workers.signals import HANDLED
 from server.workers.standard_error import divert, forward
 
-SEND_SECONDS = 1.0
-"""How long a message may wait for a worker that reads none; such a one is not well."""
+WORKER, HTTP = "server.worker", "server.http"
+"""The modules that the processes run."""
 
-LAST_WORDS_SECONDS = 1.0
-"""How long the log waits for what a worker that has ended wrote to its standard error."""
+MAX_WAITING_BYTES = 1 << 20
+"""Orders that may wait for a worker that reads none; beyond, it is not well."""
+
+
+class Process(Protocol):
+    """What the parent needs of subprocess.Popen."""
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        ...
+
+    def poll(self) -> int | None:
+        """Return the exit code, None while it runs."""
+        ...
+
+    def kill(self) -> None:
+        """End it at once."""
+        ...
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end, which the parent does at its own end alone."""
+        ...
 
 
 @dataclass(slots=True, eq=False)
-class Worker:
-    """A process that answers calls, and what is known about it.
+class Child:
+    """A process that the parent has started, and what is known about it.
 
-    `ready_time`, `ping_time` and `deadline` are by time.monotonic: since when it answers calls,
-    since when it owes an answer to a ping, and when it is killed unless it has ended. `loading` is
-    the file that it is loading, as `server.journal` writes it. `forwarding` logs what it writes to
-    its standard error.
+    `ready_time`, `ping_time` and `deadline` are by the parent's clock: since when it does its work,
+    since when it owes an answer to a ping, and when it is killed unless it has ended.
+    `silent_seconds` is how long a part that it can't do without had made no progress, as it said
+    last; `asked` are questions that it has not answered. `loading` is the file that it is loading,
+    as `server.journal` writes it; `forwarding` logs what it writes to its standard error. HTTP's
+    process has the number 0 too.
     """
 
     number: int
-    process: "subprocess.Popen[bytes]"
-    control: Control
+    process: Process
+    control: Link
     ready_time: float | None = None
     ping_time: float | None = None
+    silent_seconds: float = 0.0
     deadline: float | None = None
     error: str = ""
     loading: list[Any] | None = None
-    hung: bool = False
+    is_hung: bool = False
+    is_gone: bool = False
+    asked: set[str] = field(default_factory=set)
     forwarding: threading.Thread | None = None
-    _answers: "dict[int, Future[list[Any]]]" = field(default_factory=dict)
-    _questions: "itertools.count[int]" = field(default_factory=itertools.count)
 
-    def ping(self) -> None:
+    @property
+    def is_ready(self) -> bool:
+        """Whether it does its work, as far as the parent knows."""
+        return self.ready_time is not None and not self.is_hung
+
+    def ping(self, now: float) -> None:
         """Ask for a sign of life, unless that is so already."""
         if self.ping_time is None:
-            self.ping_time = time.monotonic()
+            self.ping_time = now
             self.control.send(do="ping")
 
-    def ask_metrics(self) -> "tuple[int, Future[list[Any]]]":
-        """Ask for its metrics; returns the question's number and what will hold the answer."""
-        question, answer = next(self._questions), Future[list[Any]]()
-        self._answers[question] = answer
-        self.control.send(do="metrics", question=question)
-        return question, answer
+    def take_pong(self, message: Message) -> None:
+        """Take note of a sign of life; raises ValueError when it has no number for the silence."""
+        silent = float(message.get("silent_seconds", 0.0))
+        if math.isnan(silent):
+            raise ValueError("silent_seconds is no number")
+        self.ping_time, self.silent_seconds = None, silent
 
-    def answer_metrics(self, question: int, families: list[Any]) -> None:
-        """Give an answer to whoever still waits for it."""
-        if answer := self._answers.pop(question, None):
-            answer.set_result(families)
+    def silence(self, now: float) -> float:
+        """Return for how many seconds it has given no sign of life."""
+        unanswered = 0.0 if self.ping_time is None else now - self.ping_time
+        return max(unanswered, self.silent_seconds)
 
-    def forget(self, question: int) -> None:
-        """Wait for an answer no longer."""
-        self._answers.pop(question, None)
-
-    def stop(self, grace_seconds: float, margin_seconds: float) -> None:
-        """Ask it to end within the grace period; the margin later it is to be killed."""
-        self.deadline = time.monotonic() + grace_seconds + margin_seconds
+    def stop(self, deadline: float) -> None:
+        """Ask it to end, and plan to kill it at the deadline."""
+        self.deadline = deadline
         self.control.send(do="stop")
 
-    def end(self, patience_seconds: float) -> int:
-        """Close the control socket and return the exit code, after a kill if need be."""
-        self.control.close()
-        try:
-            exit_code = self.process.wait(patience_seconds)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            exit_code = self.process.wait()
-        if self.forwarding is not None:
-            # Its last words may say why.
-            self.forwarding.join(LAST_WORDS_SECONDS)
-        return exit_code
+
+def start_worker(number: int, settings: Settings, crashed: Sequence[list[Any]] = ()) -> Child:
+    """Start a worker, which does not load what has `crashed` others; raises OSError."""
+    return start(WORKER, number, settings=asdict(settings), crashed=[*crashed])
 
 
-def start(number: int, settings: Settings, crashed: Iterable[list[Any]] = ()) -> Worker:
-    """Start a worker, which does not load what has `crashed` others; for the main thread, since
-    workers die with the thread that started them.
+def start_http(settings: Settings, listening: Sequence[socket.socket]) -> Child:
+    """Start HTTP's process on sockets that listen; raises OSError when that can't be done."""
+    files = [opened.fileno() for opened in listening]
+    return start(HTTP, 0, files=files, settings=asdict(settings))
+
+
+def start(module: str, number: int, files: Sequence[int] = (), **first: Any) -> Child:
+    """Start a process that runs a module; for the main thread, since it dies with the thread that
+    started it. `first` is what it is told, `files` stay open in it.
     """
+    name: dict[str, object] = {"process": "http"} if module == HTTP else {"worker": number}
     ours, theirs = socket.socketpair()
-    ours.settimeout(SEND_SECONDS)
     warnings = [f"-W{option}" for option in sys.warnoptions]
-    command = [sys.executable, *warnings, "-m", "server.worker"]
-    # Workers take orders from the parent alone: a terminal or a service manager signals them too,
+    command = [sys.executable, *warnings, "-m", module]
+    # They take orders from the parent alone: a terminal or a service manager signals them too,
     # all at once and in no order. What is blocked stays so in the new process.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
     try:
         with divert() as stderr:
             # Exec, never fork alone, which grpc does not survive.
             process = subprocess.Popen(  # noqa: S603  # of our own making
-                command, stdin=theirs.fileno(), stderr=stderr.write_end, pass_fds=[stderr.log]
+                command,
+                stdin=theirs.fileno(),
+                stderr=stderr.write_end,
+                pass_fds=[*files, stderr.log],
             )
-    except OSError:
+    except BaseException:
         ours.close()
         raise
     finally:
         theirs.close()
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    worker = Worker(number, process, Control(ours))
-    worker.forwarding = forward(stderr.read_end, worker=number)
-    worker.control.send(
-        worker=number,
-        parent=os.getpid(),
-        log=stderr.log,
-        settings=asdict(settings),
-        crashed=[*crashed],
+    child = Child(number, process, Link(ours))
+    child.forwarding = forward(stderr.read_end, **name)
+    child.control.send(
+        worker=number, parent=os.getpid(), log=stderr.log, files=list(files), **first
     )
-    return worker
+    return child

@@ -1,5 +1,6 @@
 """Signals as something to wait for, together with all else that the parent waits for."""
 
+import contextlib
 import signal
 import socket
 from types import FrameType
@@ -9,15 +10,18 @@ HANDLED = (*STOP, signal.SIGHUP, signal.SIGUSR2)
 
 
 class Signals:
-    """Collects the signals of this process from now on; made on the main thread."""
+    """Collects the signals of this process from now on; made on the main thread.
+
+    SIGCHLD is among them, so that the end of a process is noticed at once.
+    """
 
     def __init__(self) -> None:
         self._socket, self._writer = socket.socketpair()
         for end in (self._socket, self._writer):
             end.setblocking(False)
-        # Python writes their numbers there.
-        signal.set_wakeup_fd(self._writer.fileno())
-        for number in HANDLED:
+        # Python writes their numbers there. Where there is no room left, enough wait already.
+        signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        for number in (*HANDLED, signal.SIGCHLD):
             signal.signal(number, _note)
 
     def fileno(self) -> int:
@@ -26,10 +30,9 @@ class Signals:
 
     def take(self) -> list[int]:
         """Return the numbers of those that have come."""
-        try:
+        with contextlib.suppress(BlockingIOError):
             return list(self._socket.recv(4096))
-        except BlockingIOError:
-            return []
+        return []
 
     def close(self) -> None:
         """Collect no more; they then go unheard."""

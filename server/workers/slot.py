@@ -1,43 +1,41 @@
-"""A worker's place: who has it, and when another may be tried after one that went wrong."""
+"""A place for a process: who has it, and when another may be tried after one that went wrong."""
 
-import time
 from dataclasses import dataclass
 
-from server.workers.process import Worker
+from server.workers.process import Child
 
 STABLE_SECONDS = 10.0
-"""A worker that has answered calls for so long was well; what came before it is forgotten."""
+"""One that has done its work for so long was well; what came before it is forgotten."""
 
 MAX_FAILED_STARTS = 5
-BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 0.1, 10.0
+BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 0.1, 30.0
 """Before the second restart in a row, doubled for each further one; the first is at once."""
 
 
 @dataclass(slots=True)
 class Slot:
-    """One of the numbered places; `successor` is who takes it from `worker` as soon as it is ready.
+    """One of the numbered places; `successor` is who takes it from `child` as soon as it is ready.
 
-    `restart_time` is by time.monotonic.
+    `restart_time` is by the parent's clock.
     """
 
     number: int
-    worker: Worker | None
-    successor: Worker | None = None
+    child: Child | None
+    successor: Child | None = None
     crashes: int = 0
     failed_starts: int = 0
     restart_time: float = 0.0
 
     @property
     def is_hopeless(self) -> bool:
-        """Whether no worker gets so far as to answer calls here."""
+        """Whether none gets so far as to do its work here."""
         return self.failed_starts >= MAX_FAILED_STARTS
 
-    def note_end(self, ready_time: float | None) -> float:
-        """Take note of a worker that has ended by itself, ready since then or never.
+    def note_end(self, now: float, ready_time: float | None) -> float:
+        """Take note of one that has ended by itself, ready since then or never.
 
         Returns the seconds to wait for the restart.
         """
-        now = time.monotonic()
         if ready_time is None:
             self.failed_starts += 1
         else:

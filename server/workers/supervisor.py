@@ -1,298 +1,270 @@
-"""The parent's main loop: watches the workers, restarts them, and ends them in order."""
+"""The parent's main loop: watches the processes, restarts them, and ends them in order.
+
+Whatever goes wrong with one of them, or here, is logged, and the loop goes on.
+"""
 
 import contextlib
 import selectors
 import signal
+import subprocess
 import time
-from collections import deque
-from concurrent import futures
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import structlog
 
 from server.errors import StartupError
-from server.http.listener import Listener
-from server.http.pages import build_pages
-from server.series import Family
-from server.workers import metrics, process
-from server.workers.control import Message
-from server.workers.families import unpack
+from server.workers import metrics
+from server.workers.control import Broken, Message
+from server.workers.crew import END_SECONDS as END_SECONDS
+from server.workers.crew import Crew
+from server.workers.front import START_SECONDS, Front
 from server.workers.launch import Launched
-from server.workers.process import Worker
+from server.workers.process import MAX_WAITING_BYTES, Child
 from server.workers.signals import STOP
-from server.workers.slot import Slot
 
 log = structlog.get_logger()
 
 TICK_SECONDS = 0.1
-"""How often the parent looks after the workers when nothing happens."""
+"""How often the parent looks after the processes when nothing happens."""
 
 PING_SECONDS = 1.0
-SCRAPE_SECONDS = 1.0
-"""How long a page of metrics waits for a worker."""
+"""How often it asks for signs of life, or a fifth of the worker timeout if that is less."""
 
-END_SECONDS = 5.0
-"""What a worker may take to end beyond its grace period."""
+PAUSE_SECONDS = 1.0
+"""A turn that took longer was one in which this process was stopped, and others perhaps too."""
 
 
 class Supervisor:
-    """Looks after the workers: `run` is startup, then the main loop, then shutdown."""
+    """Looks after the processes: `run` is startup, then the main loop, then shutdown."""
 
-    def __init__(self, launched: Launched) -> None:
-        self._settings = launched.settings
-        self._launched = launched
-        self._slots = [Slot(worker.number, worker) for worker in launched.workers]
-        self._leaving: set[Worker] = set()
-        self._rolling: deque[Slot] = deque()
-        # Files that workers were loading when they ended by themselves.
-        self._crashed: list[list[Any]] = []
+    def __init__(self, launched: Launched, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings, self._launched, self._clock = launched.settings, launched, clock
+        self._front = Front(launched.http, launched.start_http)
+        self._crew = Crew(
+            launched.settings,
+            launched.workers,
+            launched.start_worker,
+            self._tell_serving,
+            self._front.answer,
+        )
+        self._timeout = self._settings.worker_timeout_seconds
         self._stops = 0
-        self._is_serving = self._is_stopping = False
-        self._ping_time = 0.0
-        self._calls_started = self._calls_handled = 0
+        self._turn_time = self._ping_time = clock()
+        self._watched: dict[Child, int] = {}
         self._selector = selectors.DefaultSelector()
         self._selector.register(launched.signals, selectors.EVENT_READ)
-        for worker in launched.workers:
-            self._selector.register(worker.control, selectors.EVENT_READ, worker)
-        page = metrics.Page(self._ask_metrics)
-        self._http = Listener(launched.http, build_pages(page.write, lambda: self.is_ready))
-        metrics.WANTED.set(len(self._slots))
-        metrics.READY.set_function(lambda: len(self._ready()))
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether the port answers calls, because some worker does, and is to go on doing so."""
-        return not self._is_stopping and bool(self._ready())
+        metrics.WANTED.set(len(self._crew.slots))
+        metrics.READY.set_function(lambda: len(self._crew.ready()))
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT; raises StartupError when no worker can be started."""
-        self._http.start()
         try:
-            while not self._stops:
-                self._turn()
+            try:
+                while not self._stops:
+                    self.turn()
+            except StartupError:
+                raise
+            except Exception:
+                # Nothing is known to come here. Even so, the workers end in order.
+                with contextlib.suppress(Exception):
+                    log.exception("the parent's loop has failed, and the server stops")
+                self._end_without_loop()
+                raise
             self._shut_down()
         finally:
-            for worker in self._workers():
-                worker.process.kill()
-                worker.end(END_SECONDS)
-            self._http.stop()
+            self._kill_all()
             self._selector.close()
             self._launched.resources.close()
-        log.info("stopped", calls_started=self._calls_started, calls_handled=self._calls_handled)
+        log.info(
+            "stopped",
+            calls_started=self._crew.calls_started,
+            calls_handled=self._crew.calls_handled,
+        )
 
-    def _workers(self) -> list[Worker]:
-        held = [worker for slot in self._slots for worker in (slot.worker, slot.successor)]
-        return [*(worker for worker in held if worker is not None), *self._leaving]
-
-    def _ready(self) -> list[Worker]:
-        """Return the workers that answer calls; for any thread."""
-        held = [slot.worker for slot in self._slots]
-        return [worker for worker in held if worker is not None and worker.ready_time is not None]
-
-    def _turn(self) -> None:
+    def turn(self) -> None:
         """Wait for something to happen, for a tick at most, and see to it."""
+        self._watch()
         for key, _ in self._selector.select(TICK_SECONDS):
-            if key.data is None:
-                self._take_signals()
-            else:
-                self._listen(key.data)
-        now = time.monotonic()
-        for worker in self._workers():
-            if worker.deadline is not None and now > worker.deadline:
-                log.warning("worker killed, as it did not end", worker=worker.number)
-                worker.deadline = None
-                worker.process.kill()
-        if self._is_stopping:
-            return
-        for slot in self._slots:
-            if slot.worker is None and now >= slot.restart_time:
-                slot.worker = self._start(slot)
-        self._ping(now)
-        self._roll()
+            with self._going_on("with signals" if key.data is None else "with a message"):
+                if key.data is None:
+                    self._take_signals()
+                else:
+                    key.data.control.flush()
+                    self._listen(key.data)
+        now = self._clock()
+        pause = now - self._turn_time
+        self._turn_time = now
+        is_due = now - self._ping_time >= min(PING_SECONDS, self._timeout / 5)
+        if is_due:
+            self._ping_time = now
+        for child in self._children():
+            with self._going_on("with a process"):
+                if pause > PAUSE_SECONDS and child.ping_time is not None:
+                    child.ping_time += pause
+                self._look_after(child, now, is_due)
+        with self._going_on("with workers"):
+            self._crew.tend(now)
+        with self._going_on("with HTTP's process"):
+            self._front.tend(now)
+
+    @contextlib.contextmanager
+    def _going_on(self, what: str) -> Iterator[None]:
+        """Log an error and go on, unless it is that the server can't start."""
+        try:
+            yield
+        except StartupError:
+            raise
+        except Exception:
+            with contextlib.suppress(Exception):
+                log.exception(f"error of the parent {what}, which goes on")
+
+    def _children(self) -> list[Child]:
+        return [*self._crew.children(), *self._front.children()]
+
+    def _watch(self) -> None:
+        """Wait for what each process says, and for room where something waits to be sent."""
+        for child in self._children():
+            events = selectors.EVENT_READ
+            if child.control.waiting_bytes:
+                events |= selectors.EVENT_WRITE
+            if child.is_gone or self._watched.get(child) == events:
+                continue
+            with self._going_on("with a control socket"):
+                if child in self._watched:
+                    self._selector.modify(child.control, events, child)
+                else:
+                    self._selector.register(child.control, events, child)
+                self._watched[child] = events
 
     def _take_signals(self) -> None:
         for number in self._launched.signals.take():
             if number in STOP:
                 self._stops += 1
             elif number == signal.SIGHUP:
-                self._reload()
-            elif number == signal.SIGUSR2 and self._is_serving:
-                log.info("rolling restart", workers=len(self._slots))
-                self._rolling = deque(self._slots)
+                self._crew.reload()
+            elif number == signal.SIGUSR2:
+                self._crew.roll()
 
-    def _reload(self, already: Worker | None = None) -> None:
-        """Have the workers read again what they have read, all but one that already does."""
-        self._crashed.clear()
-        for worker in self._workers():
-            if worker is not already:
-                worker.control.send(do="reload")
-
-    def _start(self, slot: Slot) -> Worker | None:
-        """Start a worker for a place; None when that has failed and is tried again later."""
+    def _listen(self, child: Child) -> bool:
+        """Take what a process says; returns whether there was something."""
         try:
-            worker = process.start(slot.number, self._settings, self._crashed)
-        except OSError as error:
-            self._put_off(slot, None, "failed", f"can't start a process: {error.strerror}")
-            return None
-        self._selector.register(worker.control, selectors.EVENT_READ, worker)
-        return worker
-
-    def _listen(self, worker: Worker) -> None:
-        """Take what a worker says, or its end."""
-        received = worker.control.receive()
+            received = child.control.receive()
+        except Exception as error:
+            with contextlib.suppress(Exception):
+                what = "it can't be understood" if isinstance(error, Broken) else "it can't be read"
+                log.exception(f"killing a process: {what}", pid=child.process.pid)
+            child.process.kill()
+            received = None
         if received is None:
-            self._selector.unregister(worker.control)
-            self._on_end(worker, worker.end(END_SECONDS))
-            return
-        worker.ping_time = None
+            self._hang_up(child)
+            return False
         for message in received:
-            self._on_message(worker, message)
+            with self._going_on("with a message"):
+                self._on_message(child, message)
+        return bool(received)
 
-    def _on_message(self, worker: Worker, message: Message) -> None:
-        match message["event"]:
-            case "ready":
-                worker.ready_time = time.monotonic()
-                self._on_ready(worker, message["default_model"])
-            case "reloading":
-                self._reload(worker)
-            case "loading":
-                worker.loading = message["file"]
-            case "failed":
-                worker.error = message["error"]
-            case "metrics":
-                worker.answer_metrics(message["question"], message["families"])
-            case "stopped":
-                self._calls_started += message["calls_started"]
-                self._calls_handled += message["calls_handled"]
-
-    def _on_ready(self, worker: Worker, default_model: str | None) -> None:
-        slot = self._slots[worker.number]
-        if worker is slot.successor:
-            predecessor, slot.worker, slot.successor = slot.worker, worker, None
-            if predecessor is not None:
-                self._let_go(predecessor)
-        if self._is_serving:
-            log.info("worker ready", worker=worker.number, pid=worker.process.pid)
-        elif len(self._ready()) == len(self._slots) and not self._is_stopping:
-            self._is_serving = True
-            log.info(
-                "serving",
-                grpc=self._settings.grpc_address,
-                http=self._launched.http_address,
-                default_model=default_model,
-                workers=len(self._slots),
-                seconds=round(time.perf_counter() - self._launched.begin, 4),
-            )
-
-    def _on_end(self, worker: Worker, exit_code: int) -> None:
-        slot = self._slots[worker.number]
-        is_wanted = worker not in self._leaving and not self._is_stopping
-        if is_wanted and worker.loading and worker.loading not in self._crashed:
-            self._crashed.append(worker.loading)
-        if worker in self._leaving:
-            self._leaving.remove(worker)
-            if not self._rolling and not self._is_stopping:
-                log.info("rolling restart done")
-        elif worker is slot.worker:
-            slot.worker = None
-            if not self._is_stopping:
-                self._replace(slot, worker, exit_code)
+    def _on_message(self, child: Child, message: Message) -> None:
+        now = self._clock()
+        if child in self._front.children():
+            self._front.on_message(child, message, now, self._crew)
         else:
-            slot.successor = None
-            if self._is_stopping:
-                return
-            self._rolling.clear()
-            log.error(
-                "rolling restart given up, as the new worker did not start",
-                worker=worker.number,
-                exit_code=exit_code,
-                error=worker.error,
-            )
+            self._crew.on_message(child, message, now)
 
-    def _replace(self, slot: Slot, worker: Worker, exit_code: int) -> None:
-        """See to it that another worker takes the place of one that has ended by itself."""
-        slot.worker, slot.successor = slot.successor, None
-        if worker.error and not self._is_serving:
-            raise StartupError(worker.error)
-        if worker.hung:
-            reason = "hung"
-        elif worker.error:
-            reason = "failed"
-        else:
-            reason = "killed" if exit_code < 0 else "exited"
-        end = f"signal {-exit_code}" if exit_code < 0 else f"exit code {exit_code}"
-        if worker.loading:
-            end += f" while it loaded {worker.loading[0]} {worker.loading[1]}"
-        self._put_off(slot, worker.ready_time, reason, worker.error or f"it ended with {end}")
-
-    def _put_off(self, slot: Slot, ready_time: float | None, reason: str, error: str) -> None:
-        """Plan a restart; raises StartupError when there were too many and nobody serves."""
-        delay = slot.note_end(ready_time)
-        if slot.is_hopeless and not self._ready():
-            raise StartupError(
-                f"worker {slot.number} could not be started {slot.failed_starts} times in a row; "
-                f"the last time: {error}"
-            )
-        metrics.RESTARTS.labels(reason).inc()
-        log.warning(
-            "worker ended", worker=slot.number, reason=reason, error=error, restart_seconds=delay
-        )
-
-    def _ping(self, now: float) -> None:
-        """Ask the workers for a sign of life, and kill those that have given none for too long."""
-        is_due = now - self._ping_time >= PING_SECONDS
-        if is_due:
-            self._ping_time = now
-        for worker in self._ready():
-            silent = 0.0 if worker.ping_time is None else now - worker.ping_time
-            if silent > self._settings.worker_timeout_seconds and not worker.hung:
-                worker.hung = True
-                worker.process.kill()
-            elif is_due:
-                worker.ping()
-
-    def _roll(self) -> None:
-        """Start the next successor, once the last predecessor is gone."""
-        if not self._rolling or self._leaving or any(slot.successor for slot in self._slots):
+    def _hang_up(self, child: Child) -> None:
+        """Close the control socket of a process that ends, and that is to have ended soon."""
+        if child.is_gone:
             return
-        slot = self._rolling.popleft()
-        if slot.worker is not None:
-            slot.successor = self._start(slot)
+        child.is_gone = True
+        deadline = self._clock() + END_SECONDS
+        child.deadline = deadline if child.deadline is None else min(child.deadline, deadline)
+        if self._watched.pop(child, None) is not None:
+            self._selector.unregister(child.control)
+        child.control.close()
 
-    def _let_go(self, worker: Worker) -> None:
-        """Let a worker end whose calls others take from now on.
+    def _look_after(self, child: Child, now: float, is_due: bool) -> None:
+        """See whether a process has ended or is to be ended, and ask it for a sign of life."""
+        if (exit_code := child.process.poll()) is not None:
+            # What it has said last comes before its end.
+            while not child.is_gone and self._listen(child):
+                pass
+            self._hang_up(child)
+            if child in self._front.children():
+                self._front.on_end(child, exit_code, now)
+            else:
+                self._crew.on_end(child, exit_code, now)
+        elif child.deadline is not None and now > child.deadline:
+            child.deadline = None
+            child.process.kill()
+            log.warning("process killed, as it did not end", worker=child.number)
+        elif child.deadline is not None or child.is_hung:
+            # One that is to end is under no other watch.
+            return
+        elif self._is_hung(child, now):
+            child.is_hung = True
+            child.process.kill()
+        elif is_due and (child.is_ready or child in self._front.children()):
+            child.ping(now)
 
-        Its health stays as it is: the address that a balancer would give up is that of all workers.
-        """
-        metrics.RESTARTS.labels("rolled").inc()
-        self._leaving.add(worker)
-        worker.stop(self._settings.stop_grace_seconds, END_SECONDS)
+    def _is_hung(self, child: Child, now: float) -> bool:
+        """Whether a process has given no sign of life for too long, or reads nothing."""
+        if child in self._front.children():
+            patience = self._timeout if child.is_ready else max(self._timeout, START_SECONDS)
+            return child.silence(now) > patience
+        if child.control.waiting_bytes > MAX_WAITING_BYTES:
+            return True
+        return child.is_ready and child.silence(now) > self._timeout
+
+    def _tell_serving(self, default_model: str | None) -> None:
+        log.info(
+            "serving",
+            grpc=self._settings.grpc_address,
+            http=self._launched.http_address,
+            default_model=default_model,
+            workers=len(self._crew.slots),
+            seconds=round(time.perf_counter() - self._launched.begin, 4),
+        )
 
     def _shut_down(self) -> None:
         """Stop in the order that loses no call: say it, wait until balancers know, then refuse new
         calls.
         """
-        self._is_stopping = True
-        for worker in self._workers():
-            worker.control.send(do="drain")
-        delay = self._settings.drain_delay_seconds
-        log.info("draining", seconds=delay)
-        end = time.monotonic() + delay
-        while self._stops < 2 and time.monotonic() < end:
-            self._turn()
-        for worker in self._workers():
-            if worker.deadline is None:
-                worker.stop(self._settings.stop_grace_seconds, END_SECONDS)
-        while self._workers():
-            self._turn()
+        delay = self._settings.drain_delay_seconds if self._crew.ready() else 0.0
+        with self._going_on("while it stops"):
+            self._crew.drain()
+        with self._going_on("while it stops"):
+            log.info("draining", seconds=delay)
+        end = self._clock() + delay
+        while self._stops < 2 and self._clock() < end:
+            self.turn()
+        with self._going_on("while it stops"):
+            self._crew.stop(self._clock())
+        while self._crew.children():
+            self.turn()
+        with self._going_on("while it stops"):
+            self._front.stop(self._clock())
+        while self._front.children():
+            self.turn()
 
-    def _ask_metrics(self) -> dict[str, list[Family] | None]:
-        """Return each worker's metrics, None for those that don't give them in time."""
-        asked = [(worker, *worker.ask_metrics()) for worker in self._ready()]
-        futures.wait([answer for *_, answer in asked], SCRAPE_SECONDS)
-        found: dict[str, list[Family] | None] = {str(slot.number): None for slot in self._slots}
-        for worker, question, answer in asked:
-            worker.forget(question)
-            with contextlib.suppress(TimeoutError):
-                found[str(worker.number)] = unpack(answer.result(0))
-        return found
+    def _end_without_loop(self) -> None:
+        """Have the workers end in the same order, with nothing left that watches them."""
+        with self._going_on("while it stops"):
+            self._crew.drain()
+        time.sleep(self._settings.drain_delay_seconds)
+        with self._going_on("while it stops"):
+            self._crew.stop(self._clock())
+        patience = self._settings.stop_grace_seconds + END_SECONDS
+        self._wait_for(self._crew.children(), patience)
+
+    def _wait_for(self, children: list[Child], patience_seconds: float) -> None:
+        end = time.monotonic() + patience_seconds
+        for child in children:
+            with self._going_on("with a process"), contextlib.suppress(subprocess.TimeoutExpired):
+                child.process.wait(max(0.0, end - time.monotonic()))
+
+    def _kill_all(self) -> None:
+        """End whatever still runs, at once."""
+        for child in self._children():
+            with self._going_on("with a process"):
+                child.process.kill()
+                child.control.close()
+        self._wait_for(self._children(), END_SECONDS)

@@ -82,7 +82,7 @@ def test_lines_of_workers_say_which(pair: ServerProcess) -> None:
 
 
 def test_one_page_of_metrics_for_all(pair: ServerProcess) -> None:
-    assert set(by_worker(pair, "process_resident_memory_bytes")) == {"parent", "0", "1"}
+    assert set(by_worker(pair, "process_resident_memory_bytes")) == {"parent", "http", "0", "1"}
     assert set(by_worker(pair, "mlpserve_model_info")) == {"0", "1"}
     assert by_worker(pair, "mlpserve_worker_answered") == {"0": 1, "1": 1}
     assert value(pair, "mlpserve_workers") == value(pair, "mlpserve_workers_ready") == 2
@@ -238,7 +238,7 @@ def test_a_worker_that_hangs_is_replaced(pair: ServerProcess) -> None:
     answers = by_worker(pair, "mlpserve_worker_answered")
     assert sorted(answers.values()) == [0, 1]
     (there,) = (worker for worker, answered in answers.items() if answered)
-    assert set(by_worker(pair, "process_resident_memory_bytes")) == {"parent", there}
+    assert set(by_worker(pair, "process_resident_memory_bytes")) == {"parent", "http", there}
     assert httpx.get(f"http://{pair.http_address}/readyz").status_code == 200
     wait_for(lambda: restarts(pair, "hung") == before + 1 and are_ready(pair, 2))
     assert not is_alive(hung)

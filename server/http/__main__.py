@@ -1,0 +1,102 @@
+"""HTTP's process: answers on the sockets that its parent holds, until the parent says stop."""
+
+import asyncio
+import contextlib
+import os
+import selectors
+import socket
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from server.flags import restore
+from server.http import bounds
+from server.http.pages import build_pages
+from server.http.parent import Parent
+from server.logs import configure_logs
+from server.workers.control import Link, Message
+from server.workers.lifeline import die_with
+from server.workers.ports import BACKLOG
+
+STOP_SECONDS = 1.0
+"""What readers may take to read what has begun, once this process is to end."""
+
+
+class Server(uvicorn.Server):
+    """A server that tells its parent when it answers; a subclass, as there is no other place."""
+
+    def __init__(self, config: uvicorn.Config, parent: Parent) -> None:
+        super().__init__(config)
+        self._parent = parent
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer from now on."""
+        await super().startup(sockets)
+        for opened in sockets or ():
+            # uvicorn has one number for what waits and for what is taken at once.
+            opened.listen(BACKLOG)
+        self._sweeping = asyncio.create_task(bounds.sweep(self.server_state.connections))
+        self._parent.send(event="ready")
+
+
+def main() -> None:
+    """Answer until the parent says stop, or is gone."""
+    # The standard input is the control socket.
+    link = Link(socket.socket(fileno=0))
+    first, *others = _wait(link)
+    die_with(first["parent"])
+    settings = restore(first["settings"])
+    configure_logs(settings.log_level, settings.log_format, descriptor=first["log"], process="http")
+    sockets = [socket.socket(fileno=file) for file in first["files"]]
+    parent = Parent(link, settings.worker_timeout_seconds)
+    with contextlib.closing(link):
+        asyncio.run(_serve(parent, others, sockets, build_pages(parent, first["parent"])))
+
+
+async def _serve(
+    parent: Parent, already: list[Message], sockets: list[socket.socket], pages: ASGIApp
+) -> None:
+    config = uvicorn.Config(
+        pages,
+        http=bounds.BoundedProtocol,
+        loop="asyncio",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        # Anybody can send what would be worth a warning.
+        log_level="error",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        backlog=bounds.ACCEPTED_AT_ONCE,
+        timeout_keep_alive=bounds.KEEP_ALIVE_SECONDS,
+        h11_max_incomplete_event_size=bounds.MAX_HEAD_BYTES,
+    )
+    server = Server(config, parent)
+
+    def stop() -> None:
+        server.should_exit = True
+        asyncio.get_running_loop().call_later(STOP_SECONDS, give_up)
+
+    def give_up() -> None:
+        for connection in list(server.server_state.connections):
+            if isinstance(connection, bounds.BoundedProtocol):
+                connection.give_up()
+
+    parent.listen(already, stop)
+    await server.serve(sockets)
+
+
+def _wait(link: Link) -> list[Message]:
+    """Wait for the first messages of the parent; without one there is nothing to do."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(link, selectors.EVENT_READ)
+        while (messages := link.receive()) is not None:
+            if messages:
+                return messages
+            selector.select()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()
