@@ -8,6 +8,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from hypothesis import HealthCheck, settings
 
 from exporter import mnist
 from exporter.mnist import Labels
@@ -16,6 +17,10 @@ from tests.server_process import LANE_VARIABLE, ROOT, ServerProcess, start_serve
 
 # Tests that use ONNX Runtime themselves report no more than the server does.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+# How long an example takes says more about what else the machine does.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -17,6 +17,7 @@ from server.errors import InvalidField, TakesLong
 from server.policy import LABEL
 from server.request import Request
 from server.rpc import classifier, inference, reading
+from server.rpc.contents import MAX_LEVELS
 from tests.server.encodings import Encoder, delimited, integer, with_tag
 
 Read = Callable[..., tuple[Request, memoryview]]
@@ -127,6 +128,8 @@ def pixels_of(message: ModelInferRequest, n_values: int) -> bytes | str:
         return message.raw_input_contents[0]
     (tensor,) = message.inputs
     name = "uint_contents" if tensor.datatype == "UINT8" else "fp32_contents"
+    if name == "uint_contents" and n_values > MAX_LEVELS:
+        return "byte_count"
     if any(field.name != name for field, _ in tensor.contents.ListFields()):
         return "datatype"
     if name == "fp32_contents":
