@@ -276,16 +276,22 @@ def read_npz(content: bytes) -> dict[str, npt.NDArray[Any]]:
     arrays = {}
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as members:
-            size = sum(member.file_size for member in members.infolist())
-        if size <= LARGEST_BYTES:
-            with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-                for key in archive.files:
-                    arrays[key] = np.asarray(archive[key])
+            check_size(members)
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            for key in archive.files:
+                arrays[key] = np.asarray(archive[key])
+    except WeightsError:
+        raise
     except READ_ERRORS as error:
         raise WeightsError(f"{key} can't be read: {str(error) or type(error).__name__}") from error
-    if size > LARGEST_BYTES:
-        raise WeightsError(f"{key} unpacks to {size} bytes, wanted up to {LARGEST_BYTES}")
     return arrays
+
+
+def check_size(archive: zipfile.ZipFile) -> None:
+    """Raise WeightsError for an archive that would unpack to more than `LARGEST_BYTES`."""
+    size = sum(member.file_size for member in archive.infolist())
+    if size > LARGEST_BYTES:
+        raise WeightsError(f"the archive unpacks to {size} bytes, wanted up to {LARGEST_BYTES}")
 
 
 def _count_layers(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> int:
@@ -371,7 +377,7 @@ def _read_texts(
     try:
         texts = tuple(str(value) for value in values)
         "".join(texts).encode()
-    except ValueError as error:
+    except READ_ERRORS as error:
         # NumPy keeps any numbers in place of letters.
         raise WeightsError(f"{path}: {key} is not Unicode: {error}") from error
     if not all(texts):
@@ -410,6 +416,8 @@ def _read_object(
         return None
     try:
         content = json.loads(str(arrays[key]))
+        # JSON can spell what is no Unicode.
+        json.dumps(content, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise WeightsError(f"{path}: {key} is not JSON: {error}") from error
     if not isinstance(content, dict):

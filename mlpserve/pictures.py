@@ -16,8 +16,6 @@ MNIST_BOX = 20
 INK_THRESHOLD = 0.2
 LEAST_CONTRAST = 0.05
 _LARGEST_SIDE = 1024
-# What Pillow raises for damaged files, by format.
-_DAMAGED = (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError)
 
 
 class Invert(StrEnum):
@@ -79,8 +77,10 @@ def _read_levels(file: BinaryIO, side: int) -> Levels:
         raise PictureError(
             f"the picture has more than {Image.MAX_IMAGE_PIXELS:,} pixels; make it smaller"
         ) from error
-    except _DAMAGED as error:
-        raise PictureError(f"the picture is damaged: {error}") from error
+    except Exception as error:
+        # Each of Pillow's formats raises what it comes to, and new ones are added.
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise PictureError(f"the picture is damaged: {reason}") from error
 
 
 def _to_levels(picture: Image.Image, side: int) -> Levels:

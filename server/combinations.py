@@ -1,10 +1,16 @@
 """Settings that are each fine and make no sense together: found at the start, with the remedy."""
 
+from dataclasses import asdict
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from server.addresses import is_socket
 from server.errors import StartupError
-from server.settings import Settings
+from server.settings import PER_MODEL, Settings
+from server.texts import has_controls, shorten
+
+LARGEST_INTEGER = 2**31 - 1
+"""What gRPC and the system take as a number of anything."""
 
 LONGEST_DRAIN_SECONDS = 600.0
 """Balancers learn within seconds where to send no more calls; a longer drain is a slip."""
@@ -12,9 +18,29 @@ LONGEST_DRAIN_SECONDS = 600.0
 
 def check(settings: Settings) -> None:
     """Raise StartupError when some of the settings contradict each other."""
+    for name, value in asdict(settings).items():
+        # Those with parts may stand on several lines.
+        if name not in PER_MODEL and (reason := _unusable(value)):
+            flag = f"--{name.replace('_', '-')}"
+            raise StartupError(
+                f"{name} is {shorten(repr(value), 80)}, {reason}; give another {flag}"
+            )
     for wrong, message in _contradictions(settings):
         if wrong:
             raise StartupError(message)
+
+
+def _unusable(value: object) -> str:
+    """Return what is wrong with a value, whatever it is of; nothing if it can be used."""
+    match value:
+        case int() if value > LARGEST_INTEGER:
+            return f"more than {LARGEST_INTEGER}"
+        case str() | Path() if has_controls(str(value)):
+            return "which holds a line end or another control character"
+        # Paths need not be.
+        case str() if any("\ud800" <= letter <= "\udfff" for letter in value):
+            return "which is not Unicode"
+    return ""
 
 
 def _contradictions(its: Settings) -> tuple[tuple[bool, str], ...]:

@@ -19,8 +19,10 @@ import click
 from click.core import ParameterSource
 
 from server.settings import GROUPS, PER_MODEL, Settings
+from server.texts import has_controls, shorten
 
 ENVIRONMENT_PREFIX = "MLPSERVE"
+LONGEST_SHOWN = 80
 FOREIGN_VARIABLES = {"MLPSERVE_MNIST"}
 """The exporter's own."""
 
@@ -165,8 +167,7 @@ def _read_file(context: click.Context, parameter: click.Parameter, path: Path | 
     if path is None:
         return
     try:
-        values = tomllib.loads(path.read_text())
-    # Values that are no UTF-8, no TOML or no number of a sane length, and brackets without end.
+        values = tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise click.BadParameter(f"{path} can't be read: {error}", context, parameter) from error
     known = {setting.name for setting in fields(Settings)}
@@ -175,25 +176,27 @@ def _read_file(context: click.Context, parameter: click.Parameter, path: Path | 
             raise click.BadParameter(
                 f"{path} has the unknown key {key!r}{_nearest(key, known)}", context, parameter
             )
-    for key in PER_MODEL & values.keys():
-        values[key] = _flat(values[key], "; ", ": ")
-    context.default_map = {
-        key: _text(key, value, path, context, parameter) for key, value in values.items()
-    }
+    for key, value in values.items():
+        text = _flat(value, "; ", ": ") if key in PER_MODEL else value
+        # As a flag would have it: a number is looked at like one there. True is an int to Python.
+        if isinstance(text, bool) or not isinstance(text, str | int | float):
+            raise click.BadParameter(
+                f"{path}: {key} is {_shown(text)}, wanted a text or a number", context, parameter
+            )
+        values[key] = str(text)
+        if key not in PER_MODEL and has_controls(values[key]):
+            raise click.BadParameter(
+                f"{path}: {key} is {_shown(text)}, which holds a control character",
+                context,
+                parameter,
+            )
+    context.default_map = values
     context.meta[_FILE] = path
 
 
-def _text(
-    key: str, value: object, path: Path, context: click.Context, parameter: click.Parameter
-) -> str:
-    """Return a value as a flag would have it, so that both are taken or refused alike."""
-    # What is no number is to be refused as one: true is 1.0 for Python, and 1.9 nearly 1.
-    text = value if isinstance(value, str) else str(value)
-    if isinstance(value, list | dict) or "\0" in text:
-        raise click.BadParameter(
-            f"{path} has {text!r} for {key}; give one value, as --help has it", context, parameter
-        )
-    return text
+def _shown(value: object) -> str:
+    """Return a value as Python has it, short enough for a message."""
+    return shorten(repr(value), LONGEST_SHOWN)
 
 
 def _flat(value: object, comma: str = ", ", colon: str = " ") -> str:

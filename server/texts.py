@@ -42,6 +42,11 @@ def shorten(text: str, max_bytes: int) -> str:
     return text
 
 
+def has_controls(text: str) -> bool:
+    """Whether a text holds a line end, a NUL or another control character."""
+    return any(letter < " " or letter == "\x7f" for letter in text)
+
+
 def quoted(name: str) -> str:
     """Return a name that a caller has sent in quotes, short enough for a message."""
     return repr(shorten(name, 2 * NAME_BYTES))

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from exporter.importing.source import Array, Orientation, Source, SourceLayer
-from exporter.network import WeightsError
+from exporter.network import READ_ERRORS, WeightsError
 
 ORIGIN = "NumPy arrays"
 
@@ -152,6 +152,6 @@ def _texts(array: Array | None) -> tuple[str, ...] | None:
         return None
     try:
         return tuple(str(value) for value in array.reshape(-1).tolist())
-    except ValueError as error:
+    except READ_ERRORS as error:
         # NumPy keeps any numbers in place of letters.
         raise WeightsError(f"names: not Unicode ({error})") from error

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from exporter.importing import arrays, safetensors, sklearn
 from exporter.importing.source import Array, Source
-from exporter.network import OTHER_KEYS, READ_ERRORS, WeightsError, read_npz
+from exporter.network import OTHER_KEYS, READ_ERRORS, WeightsError, check_size, read_npz
 
 OWN_KEYS = frozenset(OTHER_KEYS) - frozenset(arrays.TEXTS)
 """What only a weights file of this program holds."""
@@ -66,7 +66,10 @@ def _names(content: bytes) -> list[str] | None:
         if not zipfile.is_zipfile(io.BytesIO(content)):
             return None
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            check_size(archive)
             return archive.namelist()
+    except WeightsError:
+        raise
     except READ_ERRORS as error:
         raise WeightsError(f"damaged archive ({error}); save it again") from error
 

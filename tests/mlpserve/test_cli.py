@@ -191,3 +191,16 @@ def test_the_client_itself_needs_no_extra() -> None:
     result = run_process("-c", code)
     assert (result.returncode, result.stderr) == (0, b"")
     assert result.stdout.strip()
+
+
+@pytest.mark.parametrize("around", ["\u00a0", "\u2003", "\u0085", "\ufeff", "\0"])
+def test_what_only_looks_like_space_is_no_part_of_a_token(
+    two: Path, tmp_path: Path, serving: Serving, around: str
+) -> None:
+    file = tmp_path / "token"
+    file.write_text(f"0123456789abcdef{around}\n", "utf-8")
+    result = run(two, "--address", serving.address, "--token-file", file)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: token is not a bearer token")
+    file.write_text("\t0123456789abcdef \r\n", "utf-8")
+    assert run(two, "--address", serving.address, "--token-file", file).exit_code == 0

@@ -77,7 +77,10 @@ def test_nobody_answers(silent_address: str) -> None:
     assert str(caught.value).startswith(f"{silent_address} does not answer (connection refused).")
 
 
-@pytest.mark.parametrize("address", ["", "localhost", "localhost:http", "https://a:1", "a:99999"])
+@pytest.mark.parametrize(
+    "address",
+    ["", "localhost", "localhost:http", "https://a:1", "a:99999", "a" * 70 + ":80", "a..b:80"],
+)
 def test_what_is_no_address(address: str) -> None:
     with pytest.raises(PageError, match="is no address; give HOST:PORT, such as localhost:8080"):
         fetch(address, 10)

@@ -1,6 +1,8 @@
 """Pictures drawn with Pillow become the image that they show, or an error that says why not."""
 
+import contextlib
 import io
+import random
 import struct
 from typing import Any
 
@@ -209,3 +211,28 @@ def test_picture_that_would_fill_the_memory(side: int) -> None:
     details = struct.pack("<IiiHHIIiiII", 40, side, side, 1, 24, 0, 0, 0, 0, 0, 0)
     with pytest.raises(PictureError, match=r"more than [\d,]+ pixels; make it smaller"):
         read_picture(io.BytesIO(header + details))
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "TIFF", "WEBP", "DDS", "BLP", "ICO", "TGA"])
+def test_damaged_pictures_of_any_kind_are_read_or_refused(form: str) -> None:
+    file = io.BytesIO()
+    noise = np.random.default_rng(4).integers(0, 256, (40, 40), dtype=np.uint8)
+    Image.fromarray(noise).convert("P" if form == "BLP" else "RGB").save(file, form)
+    chance = random.Random(form)
+    for _ in range(60):
+        content = bytearray(file.getvalue())
+        for _ in range(chance.choice((1, 2, 8))):
+            # Most of what is told of a picture stands first.
+            place = chance.randrange(min(len(content), chance.choice((40, 200, len(content)))))
+            content[place] = chance.choice((0, 255, chance.randrange(256)))
+        with contextlib.suppress(PictureError):
+            read_picture(io.BytesIO(bytes(content)))
+
+
+def test_what_pillow_raises_of_its_own_is_told_as_damage() -> None:
+    file = io.BytesIO()
+    Image.new("P", (40, 40)).save(file, "BLP")
+    content = bytearray(file.getvalue())
+    content[4] = 9
+    with pytest.raises(PictureError, match=r"the picture is damaged: Unknown BLP compression 9"):
+        read_picture(io.BytesIO(bytes(content)))

@@ -1,13 +1,18 @@
 """Settings come from flags, environment and file, in that order, and mistakes are errors."""
 
+import json
+import tempfile
 import tomllib
 from dataclasses import fields
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
+from hypothesis import given, settings, strategies
 
 from server.__main__ import main
+from server.health_check import health_command
 from server.settings import GROUPS, Settings
 from tests.server_process import run_to_end, start_server
 
@@ -173,3 +178,80 @@ def test_senseless_combinations(arguments: list[str], words: str) -> None:
     assert ended.stderr.startswith("Error: ")
     assert len(ended.stderr.splitlines()) == 1
     assert words in ended.stderr
+
+
+HOSTILE = {
+    "a date": "threads = 2020-01-01",
+    "a list": "threads = [1]",
+    "a table": "[threads]\na = 1",
+    "a truth": "threads = true",
+    "a fraction": "threads = 1.5",
+    "a NUL in a path": 'tls_certificate = "a\\u0000b"',
+    "a NUL in an address": 'grpc_address = "127.0.0.1:0\\u0000"',
+    "a line end": 'repository = "models\\n"',
+    "nested lists": "versions = " + "[" * 5000 + "]" * 5000,
+    "nested tables": "labels = " + "{a=" * 5000 + "1" + "}" * 5000,
+    "many digits": f"threads = {'9' * 5000}",
+    "a large count": f"max_concurrent_calls = {'9' * 30}",
+    "a date that is none": "threads = 2020-13-41",
+    "no UTF-8": "default_model = '\xff'",
+    "text twice": "threads = 1\nthreads = 2",
+    "a list for a text": "default_model = ['a', 'b']",
+    "a date for a text": "default_model = 2020-01-01T00:00:00Z",
+}
+
+
+@pytest.mark.parametrize("command", [main, health_command], ids=["server", "health"])
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_files_of_settings_that_nobody_meant(
+    tmp_path: Path, command: click.Command, kind: str
+) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_bytes(HOSTILE[kind].encode("latin-1"))
+    address = f"unix:{tmp_path}/none.sock"
+    others = ["--print-config"] if command is main else ["--grpc-address", address]
+    ended = CliRunner().invoke(command, ["--config", str(file), *others])
+    assert isinstance(ended.exception, SystemExit), ended.exception
+    assert ended.exit_code in (1, 2)
+    assert len(ended.output) < 2000
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("GRPC_ADDRESS", "127.0.0.1:0\n"),
+        ("REPOSITORY", "models\n"),
+        ("TOKENS_FILE", "a\tb"),
+        ("MAX_CONCURRENT_CALLS", "9" * 30),
+        ("THREADS", "9" * 5000),
+        ("STOP_GRACE_SECONDS", "9" * 5000),
+        ("DEFAULT_MODEL", "\udcff"),
+        ("VERSIONS", "latest 99999999999999999999"),
+        ("TRAFFIC", "a: " + "b 1, " * 9999),
+        ("OTLP_ENDPOINT", "http://[::1"),
+        ("GRPC_ADDRESS", "127.0.0.1:\u00b2"),
+        ("HTTP_ADDRESS", "[::1"),
+    ],
+)
+def test_variables_that_nobody_meant(name: str, value: str, tmp_path: Path) -> None:
+    variables = {"MLPSERVE_REPOSITORY": str(tmp_path / "none"), f"MLPSERVE_{name}": value}
+    ended = CliRunner().invoke(main, ["--print-config"], env=variables)
+    assert isinstance(ended.exception, SystemExit | None), ended.exception
+
+
+@settings(deadline=None, max_examples=200, derandomize=True)
+@given(
+    key=strategies.sampled_from([setting.name for setting in fields(Settings)]),
+    value=strategies.one_of(
+        strategies.text(max_size=20).map(json.dumps),
+        strategies.integers().map(str),
+        strategies.floats().map(str),
+        strategies.sampled_from(["[]", "{}", "[[1], {a = 'b'}]", "1979-05-27", "true", "0x1F"]),
+    ),
+)
+def test_any_file_of_settings_is_taken_or_refused(key: str, value: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "settings.toml"
+        file.write_text(f"{key} = {value}", "utf-8")
+        ended = CliRunner().invoke(main, ["--print-config", "--config", str(file)])
+    assert isinstance(ended.exception, SystemExit | None), ended.exception
