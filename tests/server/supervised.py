@@ -1,7 +1,7 @@
 """A parent whose processes are fakes, and whose time passes when a test says so."""
 
 import contextlib
-import os
+import select
 import signal
 import socket
 from collections.abc import Callable
@@ -29,7 +29,7 @@ class FakeProcess:
         if self.exit_code is None:
             self.exit_code = -signal.SIGKILL
 
-    def wait(self, timeout: float | None = None) -> int:
+    def wait(self, timeout: float | None = None) -> int:  # noqa: ARG002  # as Popen has it
         assert self.exit_code is not None
         return self.exit_code
 
@@ -42,7 +42,6 @@ class Fake:
         self.process = FakeProcess(pid)
         self.link = Link(self.end)
         self.child = Child(number, self.process, Link(ours))
-        self._orders: list[Message] = []
 
     def say(self, *payload: bytes, **message: Any) -> None:
         self.link.send(*payload, **message)
@@ -55,8 +54,11 @@ class Fake:
         return [message["do"] for message in self.messages()]
 
     def messages(self) -> list[Message]:
-        found = []
-        while received := self.link.receive():
+        found: list[Message] = []
+        while select.select([self.end], [], [], 0)[0]:
+            received = self.link.receive()
+            if received is None:
+                break
             found += received
         return found
 
@@ -155,8 +157,3 @@ class World:
             with contextlib.suppress(OSError):
                 fake.child.control.close()
         self.signals.close()
-
-
-def open_files() -> int:
-    """Return how many files this process has open."""
-    return len(os.listdir("/proc/self/fd"))
