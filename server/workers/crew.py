@@ -221,7 +221,8 @@ class Crew:
                 slot.child = self._start(slot, now)
         if self._rolling and not self._leaving and not any(slot.successor for slot in self.slots):
             slot = self._rolling.popleft()
-            if slot.child is not None:
+            # One that is yet to answer calls is new already.
+            if slot.child is not None and slot.child.is_ready:
                 slot.successor = self._start(slot, now)
 
     def _start(self, slot: Slot, now: float) -> Child | None:

@@ -248,7 +248,7 @@ def test_many_models_are_on_the_page_and_a_reader_that_stops_delays_no_stop(
 def test_the_parent_imports_little() -> None:
     program = (
         "import sys, server.__main__, server.workers.supervisor\n"
-        "print(sorted({'uvicorn', 'starlette', 'grpc', 'numpy', 'onnxruntime', 'asyncio', "
+        "print(sorted({'uvicorn', 'starlette', 'grpc', 'numpy', 'onnxruntime', "
         "'prometheus_client'} & set(sys.modules)))"
     )
     command = [sys.executable, "-c", program]
