@@ -4,7 +4,7 @@ import contextlib
 import select
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from server.settings import Settings
@@ -86,7 +86,9 @@ class FakeSignals:
 
 
 class World:
-    """A supervisor and all that it sees; `workers` and `https` are those started so far."""
+    """A supervisor and all that it sees; `workers` and `https` are those started so far, and
+    `crashed` is what the last worker was told not to load.
+    """
 
     def __init__(self, workers: int = 2, **settings: Any) -> None:
         self.now = 1000.0
@@ -95,6 +97,7 @@ class World:
         self.workers: list[Fake] = []
         self.https: list[Fake] = []
         self.start_error: Exception | None = None
+        self.crashed: list[list[Any]] = []
         self.on_clock: Callable[[], None] = lambda: None
         launched = Launched(
             Settings(workers=workers, **settings),
@@ -114,9 +117,10 @@ class World:
         self.on_clock()
         return self.now
 
-    def _start(self, number: int) -> Child:
+    def _start(self, number: int, crashed: Sequence[list[Any]] = ()) -> Child:
         if self.start_error is not None:
             raise self.start_error
+        self.crashed = [*crashed]
         self.workers.append(Fake(number, 100 + len(self.workers)))
         return self.workers[-1].child
 

@@ -216,10 +216,11 @@ def test_a_worker_that_hangs_up_and_stays_is_killed(make: MakeWorld) -> None:
     world.serve()
     world.workers[0].end.close()
     world.turn()
-    assert world.workers[0].process.exit_code is None
+    codes = [world.workers[0].process.exit_code]
     world.turn(supervisor.END_SECONDS + 0.1)
     world.turn()
-    assert world.workers[0].process.exit_code == DEADLINE
+    codes.append(world.workers[0].process.exit_code)
+    assert codes == [None, DEADLINE]
     assert len(world.workers) == 2
 
 
@@ -739,3 +740,34 @@ def test_a_process_is_told_what_it_is_to_know() -> None:
     finally:
         child.process.wait()
         child.control.close()
+
+
+def test_what_cost_a_worker_its_life_is_not_loaded_by_itself_again(make: MakeWorld) -> None:
+    file = ["digits", 2, [1, 2, 3, 4]]
+    world = make(2)
+    world.serve()
+    world.workers[0].say(event="loading", file=file)
+    world.turn()
+    world.workers[0].exit(-9)
+    world.turn()
+    world.turn()
+    assert world.crashed == [file]
+    # Whoever asks for a reload wants it tried again.
+    world.signals.send(signal.SIGHUP)
+    world.turn()
+    world.workers[1].exit(-9)
+    world.turn()
+    world.turn()
+    assert world.crashed == []
+
+
+def test_a_worker_that_ends_after_it_has_loaded_condemns_no_file(make: MakeWorld) -> None:
+    world = make(2)
+    world.serve()
+    world.workers[0].say(event="loading", file=["digits", 2, [1, 2, 3, 4]])
+    world.workers[0].say(event="loading", file=None)
+    world.turn()
+    world.workers[0].exit(-9)
+    world.turn()
+    world.turn()
+    assert world.crashed == []
