@@ -6,11 +6,16 @@ import structlog
 from google.protobuf.message import DecodeError, Message
 
 from server.batching import refuse
-from server.errors import InvalidField, RequestError
+from server.errors import InvalidField, RequestError, TooLarge
 from server.rpc.lane import Call
 from server.threads import Threads
 
 log = structlog.get_logger()
+
+MAX_MESSAGE_BYTES = 64 * 1024
+"""What a message to these methods may have, all of which take a few names: protobuf takes a second
+for megabytes of fields that nobody knows, in which no other thread of Python's runs.
+"""
 
 Respond = Callable[[bytes], bytes]
 """Returns the serialized answer to a serialized message; raises RequestError."""
@@ -22,6 +27,12 @@ def responder(kind: type[Message], answer: Callable[..., Message | bytes]) -> Re
     """
 
     def respond(message: bytes) -> bytes:
+        if len(message) > MAX_MESSAGE_BYTES:
+            raise TooLarge(
+                "message_bytes",
+                f"the message has {len(message)} bytes, and a {kind.DESCRIPTOR.full_name} may have "
+                f"{MAX_MESSAGE_BYTES}; send no other fields than it has",
+            )
         try:
             request = kind.FromString(message)
         except DecodeError as error:
