@@ -13,9 +13,10 @@ from server import memory_limits
 from server.errors import Fault, ModelError
 from server.metadata import read_metadata
 from server.model_file import read_file, size_of
-from server.onnx_file import HIDDEN, Layer, read_layers, read_model
-from server.onnx_file import INPUT as INPUT
-from server.onnx_file import OUTPUT as OUTPUT
+from server.onnx_file import Layer, read_layers, read_model
+from server.onnx_signature import HIDDEN
+from server.onnx_signature import INPUT as INPUT
+from server.onnx_signature import OUTPUT as OUTPUT
 from server.reference import Reference
 from server.runtime import InferenceSession, open_session
 from server.self_check import WARM_UP_SIZES, Runner, check, warm_up

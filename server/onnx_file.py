@@ -15,11 +15,17 @@ import numpy.typing as npt
 
 from server import protobuf
 from server.errors import Fault
+from server.onnx_signature import (
+    FLOAT,
+    GRAPH_INPUTS,
+    GRAPH_OUTPUTS,
+    INPUT,
+    check_signature,
+    output_names,
+)
 from server.protobuf import Budget, Message, ProtobufError
 
 Values = npt.NDArray[np.float32]
-
-INPUT, OUTPUT, HIDDEN = "pixels", "activations", "hidden_{}"
 
 MAX_LAYERS = 64
 """Layers after the input."""
@@ -60,7 +66,6 @@ _MODEL = range(1, 9)
 _ENTRY_KEY, _ENTRY_VALUE = 1, 2
 _OPSET_DOMAIN, _OPSET_VERSION = 1, 2
 _GRAPH_NODES, _GRAPH_NAME, _GRAPH_TENSORS, _GRAPH_TEXT = 1, 2, 5, 10
-_GRAPH_INPUTS, _GRAPH_OUTPUTS = 11, 12
 _NODE_INPUTS, _NODE_OUTPUTS, _NODE_NAME, _NODE_OPERATOR, _NODE_ATTRIBUTES = 1, 2, 3, 4, 5
 _NODE_TEXT, _NODE_DOMAIN = 6, 7
 _ATTRIBUTE_NAME, _ATTRIBUTE_FLOAT, _ATTRIBUTE_INTEGER = 1, 2, 3
@@ -68,10 +73,6 @@ _ATTRIBUTE_TEXT, _ATTRIBUTE_KIND = 13, 20
 _FLOAT_ATTRIBUTE, _INTEGER_ATTRIBUTE = 1, 2
 _TENSOR_DIMS, _TENSOR_TYPE, _TENSOR_FLOATS, _TENSOR_NAME, _TENSOR_RAW = 1, 2, 4, 8, 9
 _TENSOR_TEXT, _TENSOR_EXTERNAL, _TENSOR_PLACE = 12, 13, 14
-_VALUE_NAME, _VALUE_TYPE, _VALUE_TEXT = 1, 2, 3
-_TYPE_TENSOR, _TENSOR_ELEMENT, _TENSOR_SHAPE = 1, 1, 2
-_SHAPE_DIM, _DIM_VALUE = 1, 1
-_FLOAT = 1
 
 DOMAINS = ("", "ai.onnx")
 """Both stand for ONNX's own operators."""
@@ -148,11 +149,11 @@ def read_layers(file: File, sizes: Sequence[int], activations: Sequence[str]) ->
                     "operators",
                 )
         graph = protobuf.read(model.content(_MODEL_GRAPH), "the graph", file.budget)
-        _check_signature(graph, sizes, file.budget)
+        check_signature(graph, sizes, file.budget)
         _check_operators(graph, file.budget)
         graph.only(
             *(_GRAPH_NODES, _GRAPH_NAME, _GRAPH_TENSORS, _GRAPH_TEXT),
-            *(_GRAPH_INPUTS, _GRAPH_OUTPUTS),
+            *(GRAPH_INPUTS, GRAPH_OUTPUTS),
         )
         tensors = _read_tensors(graph, sizes, file.budget)
         _check_nodes(graph, activations, file.budget)
@@ -164,57 +165,6 @@ def read_layers(file: File, sizes: Sequence[int], activations: Sequence[str]) ->
         Layer(tensors[f"W{index}"], tensors[f"b{index}"], activation)
         for index, activation in enumerate(activations, start=1)
     ]
-
-
-def output_names(n_layers: int) -> list[str]:
-    """Return what the layers after the input are called, in their order."""
-    return [*(HIDDEN.format(index) for index in range(1, n_layers)), OUTPUT]
-
-
-def _check_signature(graph: Message, sizes: Sequence[int], budget: Budget) -> None:
-    """Raise Fault unless there are the inputs and outputs that the sizes ask for, and no others."""
-    outputs = dict(zip(output_names(len(sizes) - 1), sizes[1:], strict=True))
-    for field, kind, wanted in (
-        (_GRAPH_INPUTS, "input", {INPUT: sizes[0]}),
-        (_GRAPH_OUTPUTS, "output", outputs),
-    ):
-        found: dict[str, str] = {}
-        for value in protobuf.read_all(graph.contents(field), kind, budget):
-            name = value.text(_VALUE_NAME)
-            if name not in wanted or name in found:
-                raise Fault(
-                    f"has the {kind} {name!r} beside {', '.join(wanted)}, or twice; a server "
-                    "would not know what it means: export the model again",
-                    "signature",
-                )
-            found[name] = _describe(value, budget)
-        for name, columns in wanted.items():
-            described = found.get(name, "missing")
-            if described != f"float32 (N, {columns})":
-                raise Fault(
-                    f"has {name} {described}, wanted float32 (N, {columns}) for any N; export it "
-                    "again",
-                    "signature",
-                )
-
-
-def _describe(value: Message, budget: Budget) -> str:
-    """Return the type of an input or output, such as "float32 (N, 784)"."""
-    kind = protobuf.read(value.content(_VALUE_TYPE), value.what, budget)
-    if not kind.has(_TYPE_TENSOR):
-        return "no tensor"
-    tensor = protobuf.read(kind.content(_TYPE_TENSOR), value.what, budget)
-    element = tensor.integer(_TENSOR_ELEMENT)
-    described = "float32" if element == _FLOAT else f"of ONNX's type {element}"
-    if not tensor.has(_TENSOR_SHAPE):
-        return f"{described} of any shape"
-    shape = protobuf.read(tensor.content(_TENSOR_SHAPE), value.what, budget)
-    contents = shape.contents(_SHAPE_DIM)
-    dims = [
-        str(dim.integer(_DIM_VALUE)) if dim.has(_DIM_VALUE) else "N"
-        for dim in protobuf.read_all(contents, f"{value.what}: dimension", budget)
-    ]
-    return f"{described} ({', '.join(dims)})"
 
 
 def _check_operators(graph: Message, budget: Budget) -> None:
@@ -254,7 +204,7 @@ def _read_tensors(graph: Message, sizes: Sequence[int], budget: Budget) -> dict[
         if (
             name in found
             or wanted.get(name) != shape
-            or tensor.integer(_TENSOR_TYPE) != _FLOAT
+            or tensor.integer(_TENSOR_TYPE) != FLOAT
             or sorted((len(raw), len(floats))) != [0, n_bytes]
         ):
             raise Fault(

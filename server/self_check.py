@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from server.errors import Fault
-from server.onnx_file import INPUT, OUTPUT, output_names
+from server.onnx_signature import INPUT, OUTPUT, output_names
 from server.runtime import VERSION, InferenceSession, RunOptions, fault_of_run
 
 Batch = npt.NDArray[np.float32]
