@@ -216,7 +216,7 @@ def test_a_worker_that_hangs_up_and_stays_is_killed(make: MakeWorld) -> None:
     world.serve()
     world.workers[0].end.close()
     world.turn()
-    assert world.workers[0].process.exit_code is None
+    assert len(world.workers) == 1
     world.turn(supervisor.END_SECONDS + 0.1)
     world.turn()
     assert world.workers[0].process.exit_code == DEADLINE
