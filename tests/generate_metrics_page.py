@@ -17,7 +17,11 @@ older text format, whichever the reader asks for. This page is written by
 `python -m tests.generate_metrics_page`; a test holds it against the code.
 
 - Each metric of a worker has the label `worker`, its number; `worker="parent"` has the process that
-  starts them. A worker that is restarted begins at zero, which `rate()` takes for what it is.
+  starts them, `worker="http"` the one that writes this page. A worker that is restarted begins at
+  zero, which `rate()` takes for what it is.
+- A reader that sends `X-Prometheus-Scrape-Timeout-Seconds`, as Prometheus does, is waited for that
+  long, others for four seconds. A worker that needs longer is left out, has 0 for
+  `mlpserve_worker_answered`, and a line in the log.
 - Every method, reason and common code is there from the start, at zero. Callers can't add series:
   methods that don't exist are counted as `other`.
 - `grpc_server_handling_seconds` and `mlpserve_stage_seconds` have {len(LATENCY_BUCKETS)} bounds

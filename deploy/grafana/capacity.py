@@ -61,8 +61,8 @@ def saturation() -> Section:
             lines(
                 "CPU by worker",
                 "Cores in use. A worker can use one: near 100% it is busy all the time and calls "
-                "wait, so add workers, or connections when others are idle. The parent, which "
-                "serves this page's metrics, needs little.",
+                "wait, so add workers, or connections when others are idle. The parent, and http, "
+                "which serves this page's metrics, need little.",
                 [Query(rate("process_cpu_seconds_total", WORKERS, BY_WORKER), WORKER)],
                 unit="percentunit",
                 steps=high_is_bad(0.8, 0.95),

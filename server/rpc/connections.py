@@ -278,17 +278,18 @@ def _listen(
 def _check_path(path: Path) -> None:
     """Raise StartupError when the path is in use by another server, or no socket."""
     try:
-        if not stat.S_ISSOCK(path.lstat().st_mode):
-            raise StartupError(
-                f"gRPC can't listen on {UNIX}{path}: there is a file that is no socket; remove it "
-                f"or give another {FLAG}"
-            )
+        with contextlib.suppress(FileNotFoundError):
+            if not stat.S_ISSOCK(path.lstat().st_mode):
+                raise StartupError(
+                    f"gRPC can't listen on {UNIX}{path}: there is a file that is no socket; remove "
+                    f"it or give another {FLAG}"
+                )
         pid = _listener(str(path))
-    except FileNotFoundError:
-        return
     except OSError as error:
+        # Python's own, of a path that no caller could name.
+        reason = error.strerror or f"{error}: is it short enough?"
         raise StartupError(
-            f"gRPC can't listen on {UNIX}{path} ({error.strerror or error}); give another {FLAG}"
+            f"gRPC can't listen on {UNIX}{path} ({reason}); give another {FLAG}"
         ) from error
     # What a killed server has left is taken over too.
     if pid is not None and not _is_sibling(pid):

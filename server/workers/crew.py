@@ -199,9 +199,11 @@ class Crew:
     def _put_off(
         self, slot: Slot, ready_time: float | None, reason: str, error: str, now: float
     ) -> None:
-        """Plan a restart; raises StartupError when there were too many and none has ever served."""
+        """Plan a restart; raises StartupError when there were too many in each place, and none has
+        ever served.
+        """
         delay = slot.note_end(now, ready_time)
-        if slot.is_hopeless and not self._has_served:
+        if all(each.is_hopeless for each in self.slots) and not self._has_served:
             raise StartupError(
                 f"worker {slot.number} could not be started {slot.failed_starts} times in a row; "
                 f"the last time: {error}"

@@ -1,6 +1,7 @@
 """New workers take the places of the old ones, or all end, and no client's call fails."""
 
 import contextlib
+import os
 import signal
 import threading
 from collections import Counter
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import grpc
 import httpx
+import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from exporter.mnist import Labels
@@ -86,6 +88,21 @@ def test_a_single_worker_is_replaced_under_load(
     stopped = server.wait_for("stopped")
     # Those of the workers that were replaced are among them.
     assert stopped["calls_started"] == stopped["calls_handled"] > 100
+
+
+@pytest.mark.parametrize("kind", ["unix", "unix-abstract"])
+def test_a_worker_on_a_socket_is_replaced_under_load(
+    repository: Path, tmp_path: Path, digits: tuple[Batch, Labels], kind: str
+) -> None:
+    name = str(tmp_path / "s") if kind == "unix" else f"mlpserve-rolling-{os.getpid()}"
+    with start_server(repository, "--grpc-address", f"{kind}:{name}") as server:
+        roll_under_load(server, digits)
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_for("reloading")
+        os.kill(server.workers[0], signal.SIGKILL)
+        server.wait_for("worker ready")
+        roll_under_load(server, digits)
+    assert not list(tmp_path.iterdir()), "no file is left"
 
 
 def test_workers_stay_when_new_ones_can_not_start(

@@ -101,6 +101,77 @@ def test_mistakes_in_the_file(tmp_path: Path, content: str, words: str) -> None:
     assert words in " ".join(ended.stderr.replace("-", "_").split())
 
 
+FLOATS = [setting.name for setting in fields(Settings) if isinstance(setting.default, float)]
+COUNTS = [setting.name for setting in fields(Settings) if type(setting.default) is int]
+
+
+def test_the_settings_that_are_numbers_are_known() -> None:
+    assert len(FLOATS) >= 10
+    assert len(COUNTS) >= 8
+
+
+@pytest.mark.parametrize("source", ["flag", "variable", "file"])
+@pytest.mark.parametrize(
+    ("names", "values"),
+    [
+        (FLOATS, ["nan", "inf", "-inf", "1e300"]),
+        (COUNTS, ["-1", str(2**31), str(2**64), "9" * 400]),
+    ],
+    ids=["floats", "counts"],
+)
+def test_numbers_that_make_no_sense(
+    tmp_path: Path, source: str, names: list[str], values: list[str]
+) -> None:
+    file = tmp_path / "settings.toml"
+    for name in names:
+        flag = f"--{name.replace('_', '-')}"
+        for value in values:
+            arguments, variables = ["--print-config"], {}
+            if source == "flag":
+                arguments.append(f"{flag}={value}")
+            elif source == "variable":
+                variables[f"MLPSERVE_{name.upper()}"] = value
+            else:
+                file.write_text(f"{name} = {value}\n")
+                arguments += ["--config", str(file)]
+            ended = CliRunner().invoke(main, arguments, env=variables)
+            assert ended.exit_code == 2, (name, value, ended.output)
+            words = " ".join(ended.stderr.split())
+            assert f"Invalid value for '{flag}'" in words
+            shown = str(float(value)) if name in FLOATS else value
+            assert f"{shown} is not in the range" in words
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "keepalive_seconds = true",
+        "workers = 1.9",
+        "workers = true",
+        "workers = [1]",
+        "keepalive_seconds = {a = 1}",
+        "keepalive_seconds = 2020-01-01",
+        'repository = "a\\u0000b"',
+        "threads = " + "9" * 5000,
+        "threads = " + "[" * 100_000,
+    ],
+)
+def test_values_of_the_file_that_are_of_another_kind(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(content)
+    ended = CliRunner().invoke(main, ["--print-config", "--config", str(file)])
+    assert ended.exit_code == 2, ended.output
+    assert "Error: Invalid value for" in ended.stderr
+
+
+@pytest.mark.parametrize("flag", ["--grpc-address", "--http-address"])
+@pytest.mark.parametrize("host", ["a..b", "x" * 70, "a\udcffb"])
+def test_names_that_no_host_has(flag: str, host: str) -> None:
+    ended = CliRunner().invoke(main, ["--http-address", "127.0.0.1:0", flag, f"{host}:80"])
+    assert ended.exit_code == 1
+    assert "it is no name of a host" in ended.stderr
+
+
 @pytest.mark.parametrize(
     "arguments", [["--threads", "0"], ["--thread", "x"], ["--log-format", "xml"], ["extra"]]
 )

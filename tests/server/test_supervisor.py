@@ -119,6 +119,16 @@ def test_it_gives_up_when_none_has_ever_served(make: MakeWorld) -> None:
         world.turn()
 
 
+def test_it_waits_for_one_that_still_starts(make: MakeWorld) -> None:
+    world = make(2)
+    for _ in range(3 * slot.MAX_FAILED_STARTS):
+        world.workers[-1].exit(-9)
+        world.turn()
+        world.turn(slot.MAX_BACKOFF_SECONDS)
+    world.workers[0].ready()
+    assert is_ready(world)
+
+
 def test_it_does_not_give_up_once_one_has_served(make: MakeWorld) -> None:
     world = make(1)
     world.serve()

@@ -263,6 +263,25 @@ def test_a_worker_that_can_not_start_again_is_tried_until_it_can(
     assert "holds no model" in ended[1]["error"]
 
 
+def test_a_server_goes_on_with_the_worker_that_serves(repository: Path, tmp_path: Path) -> None:
+    # Python runs this file at its start, before the worker: the first one lives, others are killed.
+    crash = (
+        "import os, pathlib, sys\nif 'server.worker' in sys.orig_argv:\n"
+        f"    try:\n        pathlib.Path({str(tmp_path / 'first')!r}).touch(exist_ok=False)\n"
+        "    except FileExistsError:\n        os.kill(os.getpid(), 9)\n"
+    )
+    (tmp_path / "sitecustomize.py").write_text(crash)
+    with (
+        start_server(repository, "--workers", "2", PYTHONPATH=str(tmp_path)) as server,
+        grpc.insecure_channel(server.grpc_address) as channel,
+    ):
+        wait_for(lambda: restarts(server, "killed") >= 7)
+        assert predict(channel, IMAGE).labels
+        assert httpx.get(f"http://{server.http_address}/readyz").status_code == 200
+        (tmp_path / "sitecustomize.py").unlink()
+        wait_for(lambda: are_ready(server, 2))
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_crashes_at_every_start_end_the_server(
     repository: Path, tmp_path: Path, workers: str
