@@ -68,12 +68,6 @@ CURRENT: ContextVar[Record | None] = ContextVar("record", default=None)
 """The record of the call that a thread answers, where it answers one at a time."""
 
 
-def note_reason(reason: str) -> None:
-    """Note why the call ends that this thread answers."""
-    if record := CURRENT.get():
-        record.reason = reason
-
-
 class Call(Protocol):
     """A call of a run; see `batching.Call`."""
 

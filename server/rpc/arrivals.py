@@ -76,14 +76,18 @@ class Arrivals(Generic[C]):
 
     def enter(self, call: C, now: float) -> bool:
         """Take in a call; returns whether its message may arrive at once."""
-        if self._turns:
-            self._turns.setdefault(call.peer, deque()).append(call)
-            return False
-        if len(self._arriving) < self._places:
+        if not self._turns and len(self._arriving) < self._places:
             self._arriving[call] = now
             return True
-        self._waiting.append(call)
+        self.wait(call)
         return False
+
+    def wait(self, call: C) -> None:
+        """Let a call wait for a place, though there may be one."""
+        if self._turns:
+            self._turns.setdefault(call.peer, deque()).append(call)
+        else:
+            self._waiting.append(call)
 
     def leave(self, call: C) -> None:
         """Forget a call whose message has arrived, or never will."""

@@ -33,6 +33,27 @@ ROOM_SECONDS, ROOM_TICK_SECONDS = 10.0, 0.005
 
 _CREDENTIALS = struct.Struct("3i")
 """Linux's ucred: process, user and group."""
+STREAMS_PER_CONNECTION = 128
+"""Calls that a connection may have at once; a caller that keeps to HTTP/2 lets further ones wait.
+
+gRPC's default is no bound: calls that are begun and reset, or begun and left, then fill the memory,
+and wait before those of everybody else. 128 are enough for one connection to keep a worker busy.
+"""
+
+ENDED_STREAMS_PER_CONNECTION = 128
+"""Calls beside these that have ended, as their caller sees it, and of which the server has yet to
+let go.
+
+gRPC refuses what is beyond, which is what bounds calls that are reset at once. Its default is none,
+so that it would refuse, without a word, calls of a caller that has only as many as it may have.
+"""
+
+PENDING_CALLS = 1_000_000
+"""Calls of a method that have arrived and that nobody has taken yet, over all connections.
+
+Of more than 1,000 gRPC would by default cancel some at random, without a word and uncounted. The
+streams are bounded, and what is too much gets an answer that says so.
+"""
 
 _LARGEST_INTEGER = 2**31 - 1
 
@@ -52,6 +73,10 @@ def options(settings: Settings) -> tuple[tuple[str, int], ...]:
             min(2 * settings.max_message_bytes, _LARGEST_INTEGER),
         ),
         ("grpc.max_send_message_length", settings.max_message_bytes),
+        ("grpc.max_concurrent_streams", STREAMS_PER_CONNECTION),
+        ("grpc.http2.max_deallocating_streams", ENDED_STREAMS_PER_CONNECTION),
+        ("grpc.server.max_pending_requests", PENDING_CALLS),
+        ("grpc.server.max_pending_requests_hard_limit", PENDING_CALLS),
         ("grpc.keepalive_time_ms", _milliseconds(settings.keepalive_seconds)),
         # The second is the one that closes the connection; by default it is a minute.
         ("grpc.keepalive_timeout_ms", _milliseconds(settings.keepalive_timeout_seconds)),
@@ -212,7 +237,7 @@ def stop_listening() -> None:
     A server of gRPC's that stops greets whoever is just connecting, and says goodbye at once; its
     own client may then spin until the call's deadline instead of connecting anew.
     """
-    files = [int(file.name) for file in Path("/dev/fd").iterdir()]
+    files = _open_files()
     with contextlib.ExitStack() as stack:
         pollers = [stack.enter_context(poller) for poller in _pollers(files)]
         for file, opened in _listening(files):
@@ -227,6 +252,19 @@ def stop_listening() -> None:
             with contextlib.suppress(OSError):
                 opened.shutdown(socket.SHUT_RD)
     time.sleep(GREETING_SECONDS)
+
+
+def can_stop_listening() -> bool:
+    """Whether `stop_listening` finds anything to stop on this system, once the server listens."""
+    return any(True for _ in _listening(_open_files()))
+
+
+def _open_files() -> list[int]:
+    """Return this process's files, as far as the system tells."""
+    try:
+        return [int(file.name) for file in Path("/dev/fd").iterdir()]
+    except (OSError, ValueError):
+        return []
 
 
 def _listening(files: list[int]) -> Iterator[tuple[int, socket.socket]]:

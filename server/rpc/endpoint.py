@@ -30,10 +30,12 @@ from server.rpc import (
     handshake,
     health,
     inference,
+    inside,
     instrumentation,
     lane,
 )
-from server.rpc.instrumentation import Instrumentation, Method
+from server.rpc.behaviors import Method
+from server.rpc.instrumentation import Instrumentation
 from server.rpc.pools import Pool
 from server.rpc.recording import make_recording
 from server.scheduling import Scheduling
@@ -48,7 +50,8 @@ INFER = f"/{inference.SERVICE}/ModelInfer"
 READERS = {PREDICT: classifier.read_request, INFER: inference.read_request}
 """The hot methods, and what reads their messages."""
 
-HEALTH_CHECK = f"/{health.NAME}/Check"
+HEALTH_CHECK, HEALTH_WATCH = (f"/{health.NAME}/{name}" for name in ("Check", "Watch"))
+HEALTH_THREADS = 2
 
 OTHER_MESSAGES, PROBE_MESSAGES = 4, 8
 """Messages of other methods, and of probes, that arrive at the same time on the lane."""
@@ -79,15 +82,29 @@ class Endpoint:
         self._access = _read_tokens(settings, reloads)
         guard = None if self._access is None else self._access.refusal
         self._ready = False
+        self._response_bytes = settings.max_message_bytes
         self._has_admin = settings.admin_tokens_file is not None
         calls = settings.max_concurrent_calls
         metrics.MAX_CALLS.set(calls)
-        pools = {path: Pool("predict", settings.threads, calls) for path in READERS}
-        streams = Pool("stream", settings.max_streams, settings.max_streams)
-        other = Pool("grpc", settings.threads, calls)
+        spare = settings.max_arriving_messages
+        pools = {path: Pool("predict", settings.threads, calls, spare) for path in READERS}
+        probes = Pool("health", HEALTH_THREADS, calls, PROBE_MESSAGES, PROBE_PATIENCE_SECONDS)
+        pools |= dict.fromkeys((HEALTH_CHECK, HEALTH_WATCH), probes)
+        streams = Pool("stream", settings.max_streams, settings.max_streams, spare=0)
+        threads = settings.threads
+        if lacking := inside.missing():
+            log.warning("serving without parts of grpcio", grpcio=grpc.__version__, lacking=lacking)
+        if not inside.HAS_OWN_THREADS:
+            # They then run all calls.
+            threads += settings.max_streams
+        other = Pool("grpc", threads, calls)
         self._server = grpc.server(
             other,
-            interceptors=[Instrumentation(self._recording, other, streams, pools, guard)],
+            interceptors=[
+                Instrumentation(
+                    self._recording, other, streams, pools, guard, settings.max_message_bytes
+                )
+            ],
             options=connections.options(settings),
         )
         services = [classifier.SERVICE, inference.SERVICE]
@@ -177,7 +194,7 @@ class Endpoint:
 
     def _mount(self, plain: Mapping[str, Plain]) -> None:
         """Leave to the ordinary server what the lane does not take."""
-        stream = handlers.stream(self.batcher, classifier.read_request)
+        stream = handlers.stream(self.batcher, classifier.read_request, self._response_bytes)
         mounted: dict[str, handlers.Handlers] = {classifier.SERVICE: {"PredictStream": stream}}
         if self._lane is None:
             for path, read in READERS.items():

@@ -7,18 +7,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
-import structlog
 from google.protobuf.message import Message
 
 from mlpserve import wire
 from mlpserve.v1 import classifier_pb2
 from server.batching import Batcher, note_refusal
-from server.errors import RequestError, reason_of
-from server.record import CURRENT, Record, note_reason
+from server.record import CURRENT, Record
 from server.request import Request
-from server.rpc.status import Status, status_of
-
-log = structlog.get_logger()
+from server.rpc.behaviors import Refused
+from server.rpc.desk import responder
+from server.rpc.lane import too_large
+from server.rpc.status import status_of
 
 Read = Callable[[bytes, bool], tuple[Request, memoryview]]
 Handlers = dict[str, "grpc.RpcMethodHandler[Any, Any]"]
@@ -30,7 +29,7 @@ _STREAMED = classifier_pb2.PredictStreamResponse
 class Call:
     """A call on an ordinary server's thread, or a message of a stream; see `batching.Call`.
 
-    Once answered, `response` or `status` and `reason` hold how it ends.
+    Once answered, `response` or `error` holds how it ends.
     """
 
     read: Read
@@ -46,8 +45,7 @@ class Call:
     waiting_since: float = field(init=False)
     record: Record | None = field(default_factory=CURRENT.get)
     response: bytes | None = None
-    status: Status | None = None
-    reason: str = ""
+    error: Exception | None = None
 
     @property
     def metadata(self) -> Iterable[tuple[str, str | bytes]]:
@@ -57,16 +55,15 @@ class Call:
     @property
     def ended(self) -> bool:
         """Whether it is known how the call ends."""
-        return self.response is not None or self.status is not None
+        return self.response is not None or self.error is not None
 
     def answer(self, response: bytes) -> None:
         """Keep the response."""
         self.response = response
 
     def refuse(self, error: Exception) -> None:
-        """Keep the error's status."""
-        self.status = status_of(error)
-        self.reason = reason_of(error)
+        """Keep the error."""
+        self.error = error
 
 
 def mount(server: grpc.Server, service: str, handlers: Handlers) -> None:
@@ -82,16 +79,17 @@ def unary(batcher: Batcher, read: Read) -> "grpc.RpcMethodHandler[Any, Any]":
         deadline = math.inf if remaining is None else time.perf_counter() + remaining
         call = Call(read, message, deadline, not context.is_active(), context)
         batcher.answer_alone(call)
-        if call.status is not None:
-            note_reason(call.reason)
-            context.abort_with_status(call.status)
+        if call.error is not None:
+            raise Refused(call.error)
         return call.response or b""
 
     return grpc.unary_unary_rpc_method_handler(answer)
 
 
-def stream(batcher: Batcher, read: Read) -> "grpc.RpcMethodHandler[Any, Any]":
-    """Return a handler that answers each message of a stream with a PredictStreamResponse."""
+def stream(batcher: Batcher, read: Read, response_bytes: int) -> "grpc.RpcMethodHandler[Any, Any]":
+    """Return a handler that answers each message of a stream with a PredictStreamResponse of up to
+    so many bytes.
+    """
 
     def answer(messages: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
         for message in messages:
@@ -99,9 +97,14 @@ def stream(batcher: Batcher, read: Read) -> "grpc.RpcMethodHandler[Any, Any]":
             batcher.answer_alone(call)
             if call.response is not None:
                 field = wire.encode_tagged(_STREAMED.RESPONSE_FIELD_NUMBER, call.response)
-                yield b"".join(field)
-            elif call.status is not None:
-                yield _STREAMED(error=call.status.packed()).SerializeToString()
+                response = b"".join(field)
+                if len(response) <= response_bytes:
+                    yield response
+                    continue
+                call.error = too_large(len(response), response_bytes)
+                note_refusal(call.error)
+            if call.error is not None:
+                yield _STREAMED(error=status_of(call.error).packed()).SerializeToString()
 
     return grpc.stream_stream_rpc_method_handler(answer)
 
@@ -112,21 +115,5 @@ def plain(
     """Return a handler of a function from messages of a kind to messages, serialized or not; it may
     raise.
     """
-
-    def guarded(request: Message, context: grpc.ServicerContext) -> Message | bytes:
-        try:
-            return answer(request)
-        except Exception as error:
-            if not isinstance(error, RequestError):
-                log.exception("call failed")
-            note_refusal(error)
-            note_reason(reason_of(error))
-            context.abort_with_status(status_of(error))
-
-    return grpc.unary_unary_rpc_method_handler(
-        guarded,
-        request_deserializer=kind.FromString,
-        response_serializer=lambda response: (
-            response if isinstance(response, bytes) else response.SerializeToString()
-        ),
-    )
+    respond = responder(kind, answer)
+    return grpc.unary_unary_rpc_method_handler(lambda message, _: respond(message))

@@ -1,40 +1,97 @@
 """Health for probes: "" asks whether the process lives, a service's name whether it is ready.
 
-grpcio's own servicer sends to watchers while it holds the lock that their cancellation waits for,
-so that a change of state can hang for good; this one sends from a thread of its own, unlocked.
+grpcio's own servicer gives each watcher a thread, or sends to watchers while it holds the lock that
+their cancellation waits for; here they need none, and nothing waits for one that does not read.
 """
 
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
 from typing import TypeAlias
 
 import grpc
 from grpc_health.v1 import health_pb2
 
-from server.errors import NotLoaded
+from server.errors import NotLoaded, Overloaded
+from server.rpc import inside
+from server.rpc.behaviors import Sender
 from server.texts import quoted
 
 NAME = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 
+WATCHERS, WATCHERS_PER_CONNECTION = 1000, 100
+"""Watches at the same time; each keeps 20 kB, and a channel needs one."""
+
+RETRY_SECONDS = 1.0
+
 Response: TypeAlias = health_pb2.HealthCheckResponse
-Send = Callable[[Response | None], None]
-"""Sends a response to a watcher; None ends its call."""
+
+
+class Watcher:
+    """A call of Watch: which service it asks for, and what it has yet to be told.
+
+    For who holds the lock.
+    """
+
+    __slots__ = ("_lock", "_sender", "_told", "_wanted", "is_behind", "peer", "service")
+
+    def __init__(self, service: str, peer: str, sender: Sender, lock: threading.Lock) -> None:
+        self.service, self.peer = service, peer
+        self.is_behind = False
+        self._sender, self._lock = sender, lock
+        self._wanted = self._told = -1
+
+    def tell(self, state: int) -> None:
+        """Send a state, or, when the one before has not left, the newest once it has."""
+        self._wanted = state
+        if not self.is_behind and self._told != state:
+            self._told = state
+            self.is_behind = True
+            self._sender.send(Response(status=Response.ServingStatus.Name(state)), self._go_on)
+
+    def end(self) -> None:
+        """End the call."""
+        self._sender.end()
+
+    def _go_on(self) -> None:
+        with self._lock:
+            self.is_behind = False
+            self.tell(self._wanted)
 
 
 class Health:
     """The grpc.health.v1 state of some services, NOT_SERVING until `set_ready(True)`."""
 
-    def __init__(self, services: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        services: tuple[str, ...],
+        watchers: int = WATCHERS,
+        per_connection: int = WATCHERS_PER_CONNECTION,
+    ) -> None:
+        """`watchers` is how many calls of Watch are taken, `per_connection` of each connection."""
         self._states = {"": Response.SERVING} | dict.fromkeys(services, Response.NOT_SERVING)
-        self._watchers: dict[Send, str] = {}
+        self._watchers: dict[grpc.ServicerContext, Watcher] = {}
+        self._watching: Counter[str] = Counter()
+        self._watchers_limit, self._per_connection = watchers, per_connection
+        self._too_many = Overloaded(
+            "too_many_watchers",
+            f"{watchers} calls of Watch are in progress, as many as the server takes; come back "
+            "later, or call Check",
+            RETRY_SECONDS,
+        )
+        self._too_many_here = Overloaded(
+            "too_many_watchers",
+            f"{per_connection} calls of Watch are in progress on this connection, as many as it "
+            "may have; come back later, or call Check",
+            RETRY_SECONDS,
+        )
         self._lock = threading.Lock()
-        # One thread, so that what it is given in the lock's order arrives in that order.
-        self._sender = ThreadPoolExecutor(1, thread_name_prefix="health")
 
     def mount(self, server: grpc.Server) -> None:
         """Add Watch to a server not yet started; Check is `check`, wherever it is mounted."""
+        if not inside.HAS_STREAMS_WITHOUT_THREADS:
+            return
         codec = (health_pb2.HealthCheckRequest.FromString, Response.SerializeToString)
+        # `behaviors.watch` gives it what it sends with.
         handlers = {"Watch": grpc.unary_stream_rpc_method_handler(self._watch, *codec)}
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(NAME, handlers),))
 
@@ -43,15 +100,20 @@ class Health:
         state = Response.SERVING if ready else Response.NOT_SERVING
         with self._lock:
             self._states |= {service: state for service in self._states if service}
-            for send, service in self._watchers.items():
-                if service in self._states and service:
-                    self._sender.submit(send, Response(status=state))
+            for watcher in self._watchers.values():
+                if watcher.service in self._states and watcher.service:
+                    watcher.tell(state)
 
     def end_watches(self) -> None:
         """End the calls of all watchers, which would otherwise outlast any grace period."""
         with self._lock:
-            for send in self._watchers:
-                self._sender.submit(send, None)
+            watchers = list(self._watchers.items())
+        for context, watcher in watchers:
+            # What its caller does not take would hold up the end.
+            if watcher.is_behind:
+                context.cancel()
+            else:
+                watcher.end()
 
     def check(self, request: health_pb2.HealthCheckRequest) -> Response:
         """Return the state of a service; raises NotLoaded when there is no such service."""
@@ -65,18 +127,29 @@ class Health:
         return Response(status=state)
 
     def _watch(
-        self, request: health_pb2.HealthCheckRequest, context: grpc.ServicerContext, send: Send
+        self, request: health_pb2.HealthCheckRequest, context: grpc.ServicerContext, sender: Sender
     ) -> None:
-        def forget() -> None:
-            with self._lock:
-                self._watchers.pop(send, None)
-
+        """Begin a watch; raises Overloaded."""
+        watcher = Watcher(request.service, context.peer(), sender, self._lock)
         with self._lock:
-            self._watchers[send] = request.service
-            state = self._states.get(request.service, Response.SERVICE_UNKNOWN)
-            self._sender.submit(send, Response(status=state))
-        if not context.add_callback(forget):
-            forget()
+            if len(self._watchers) >= self._watchers_limit:
+                raise self._too_many
+            if self._watching[watcher.peer] >= self._per_connection:
+                raise self._too_many_here
+            self._watchers[context] = watcher
+            self._watching[watcher.peer] += 1
+        if not context.add_callback(lambda: self._forget(context)):
+            self._forget(context)
+            return
+        with self._lock:
+            watcher.tell(self._states.get(request.service, Response.SERVICE_UNKNOWN))
 
-    # grpc then gives the call a function to send with, in place of a thread to wait on.
+    def _forget(self, context: grpc.ServicerContext) -> None:
+        with self._lock:
+            watcher = self._watchers.pop(context, None)
+            if watcher is not None:
+                self._watching[watcher.peer] -= 1
+                if not self._watching[watcher.peer]:
+                    del self._watching[watcher.peer]
+
     _watch.experimental_non_blocking = True  # type: ignore[attr-defined]

@@ -8,6 +8,7 @@ have met. grpcio has no public way to do this, so this file alone uses its core,
 
 import contextlib
 import functools
+import re
 import threading
 import time
 from collections import deque
@@ -137,7 +138,9 @@ class Limits:
 
 def check(version: str) -> str | None:
     """Return why the lane can't be used with this version of grpcio; None when it can."""
-    if OLDEST <= tuple(int(part) for part in version.split(".")[:2]) <= NEWEST:
+    # What follows may be anything, such as the dev0 of 1.86.dev0.
+    release = re.match(r"(\d+)\.(\d+)(?!\d)", version)
+    if release and OLDEST <= (int(release[1]), int(release[2])) <= NEWEST:
         return None
     oldest, newest = (".".join(map(str, tested)) for tested in (OLDEST, NEWEST))
     return f"grpcio is {version}, and the lane was tested with {oldest} to {newest}"

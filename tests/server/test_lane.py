@@ -17,7 +17,7 @@ from grpc._cython import cygrpc  # type: ignore[attr-defined]
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.errors import InvalidField
 from server.rpc import classifier, lane
-from server.rpc.instrumentation import Method
+from server.rpc.behaviors import Method
 from server.rpc.recording import Recorder, Recording
 from tests.server import certificate
 from tests.server.calls import BLACK, predict, violation

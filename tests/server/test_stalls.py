@@ -26,10 +26,8 @@ long as the others stay.
 
 
 @pytest.fixture(scope="module")
-def stalled(repository: Path, lane: bool) -> Iterator[ServerProcess]:
+def stalled(repository: Path) -> Iterator[ServerProcess]:
     """A server whose callers stall."""
-    if not lane:
-        pytest.skip("the lane's own way to take in messages")
     with start_server(repository) as running:
         yield running
 
@@ -96,9 +94,7 @@ def test_half_open_calls_of_many_connections(stalled: ServerProcess, path: str) 
     wait_until_gone(stalled)
 
 
-def test_one_connection_can_t_have_all_calls(repository: Path, lane: bool) -> None:
-    if not lane:
-        pytest.skip("the lane's own way to take in messages")
+def test_one_connection_can_t_have_all_calls(repository: Path) -> None:
     limits = ["--max-concurrent-calls", "50", "--max-arriving-messages", "4"]
     with start_server(repository, *limits) as server:
         with connections(server, 1) as opened:
