@@ -173,7 +173,8 @@ def test_logging_never_raises() -> None:
     assert "without an error" in events
     assert "ignored error" in events
     assert events.count("from a finalizer") == 200
-    assert events.count("without threads") == 20
+    # How many depends on how many tracebacks this second has had already.
+    assert "without threads" in events
     assert "to standard error" in lines
     assert len(long) <= 50_000
 
