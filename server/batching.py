@@ -66,6 +66,9 @@ SPARE_BYTES = 64 * 1024
 """What a message may hold beside its pixels while it waits; of others the pixels alone are kept."""
 
 
+NO_PIXELS = memoryview(b"")
+
+
 class Call(Protocol):
     """A call that waits for its answer; it gets exactly one, from any thread.
 
@@ -314,6 +317,9 @@ class Batcher:
         except Exception as error:
             log.exception("run failed", model=model.name, version=model.version)
             refuse_all(calls, error)
+        finally:
+            for call in calls:
+                release(call)
 
     def _answer(self, model: Model, counts: Version, calls: Sequence[Call]) -> None:
         begin = time.perf_counter()
@@ -379,6 +385,11 @@ def hold(call: Call) -> None:
         call.pixels = memoryview(bytes(call.pixels))
         call.message = b""
     call.held_bytes = len(call.message) or len(call.pixels)
+
+
+def release(call: Call) -> None:
+    """Let go of a call's message: the call itself is there until its caller has read the answer."""
+    call.message, call.pixels = b"", NO_PIXELS
 
 
 def write(calls: Sequence[Call], run: Run) -> Sequence[bytes | Exception]:
@@ -453,6 +464,7 @@ def refuse(call: Call, error: Exception) -> None:
     except Exception:
         log.exception(NOT_COUNTED)
     call.refuse(error)
+    release(call)
 
 
 def note_refusal(error: Exception) -> None:
