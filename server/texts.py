@@ -1,6 +1,7 @@
 """Texts of others, such as names that callers send or folders have, made fit to be told."""
 
 import difflib
+import functools
 import os
 import unicodedata
 from collections.abc import Iterable
@@ -56,19 +57,22 @@ def listed(names: Iterable[str], asked: str = "") -> str:
     """Return names as a list for people; of many, those most like `asked` and how many others
     there are.
     """
-    known = list(names)
+    known = tuple(names)
     if len(known) > MAX_LISTED:
-        shown = _closest(known, asked)
+        is_compared = asked and len(asked) <= NAME_BYTES and len(known) <= MAX_COMPARED
+        shown = _closest(known, asked) if is_compared else known[:MAX_LISTED]
         others = f" and {len(known) - len(shown)} more"
     else:
         shown, others = known, ""
     return ", ".join(shorten(name, NAME_BYTES) for name in shown) + others
 
 
-def _closest(names: list[str], asked: str) -> list[str]:
-    """Return some names: those most like the one asked for, the most alike first."""
-    if not asked or len(asked) > NAME_BYTES or len(names) > MAX_COMPARED:
-        return names[:MAX_LISTED]
+@functools.lru_cache(maxsize=64)
+def _closest(names: tuple[str, ...], asked: str) -> tuple[str, ...]:
+    """Return some names: those most like the one asked for, the most alike first.
+
+    Whoever has a name wrong asks for it again and again.
+    """
     letters = set(asked)
     # To look at letters alone is fast, and no two names that are alike differ in many.
     alike = sorted(names, key=lambda name: len(letters.symmetric_difference(name)))[:MAX_CLOSEST]
@@ -79,7 +83,7 @@ def _closest(names: list[str], asked: str) -> list[str]:
         matcher.set_seq1(name)
         return matcher.ratio()
 
-    return sorted(alike, key=likeness, reverse=True)[:MAX_LISTED]
+    return tuple(sorted(alike, key=likeness, reverse=True)[:MAX_LISTED])
 
 
 def _cut(text: str, max_characters: int) -> str:
