@@ -35,15 +35,31 @@ class Call:
     held_bytes = 0
     metadata: tuple[tuple[str, str | bytes], ...] = ()
     request: Request
-    pixels: memoryview
     size = 1
     begin = waiting_since = 0.0
     record: Record | None = None
 
     def __init__(self, message: bytes) -> None:
-        self.message = message
+        self._message = message
         self.read = classifier.read_request
-        self.request, self.pixels = self.read(message)
+        self.request, self._pixels = self.read(message)
+
+    # Kept when the batcher lets go of them, as the call comes again.
+    @property
+    def message(self) -> bytes:
+        """The serialized request."""
+        return self._message
+
+    @message.setter
+    def message(self, _message: bytes) -> None: ...
+
+    @property
+    def pixels(self) -> memoryview:
+        """The pixels in it."""
+        return self._pixels
+
+    @pixels.setter
+    def pixels(self, _pixels: memoryview) -> None: ...
 
     def answer(self, response: bytes) -> None:
         """Drop the response."""
