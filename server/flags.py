@@ -159,6 +159,9 @@ def _source(context: click.Context, name: str) -> str:
             return "default"
 
 
+MAX_CONFIG_BYTES = 1 << 20
+"""What is read of a settings file."""
+
 _FILE = f"{__name__}.file"
 
 
@@ -167,7 +170,11 @@ def _read_file(context: click.Context, parameter: click.Parameter, path: Path | 
     if path is None:
         return
     try:
-        values = tomllib.loads(path.read_text("utf-8"))
+        with path.open("rb") as file:
+            content = file.read(MAX_CONFIG_BYTES + 1)
+        if len(content) > MAX_CONFIG_BYTES:
+            raise ValueError(f"it has more than {MAX_CONFIG_BYTES} bytes")
+        values = tomllib.loads(content.decode())
     except (OSError, ValueError, RecursionError) as error:
         raise click.BadParameter(f"{path} can't be read: {error}", context, parameter) from error
     known = {setting.name for setting in fields(Settings)}

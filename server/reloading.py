@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import stat
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +19,9 @@ log = structlog.get_logger()
 
 WATCH_SECONDS = 1.0
 """How often files are looked at."""
+
+MAX_FILE_BYTES = 1 << 20
+"""The largest file that is read: what is read here are lines of text."""
 
 _ATTEMPTS = 5
 """How often files are read that change while they are."""
@@ -163,6 +167,8 @@ class Files(Generic[Content]):
 
     def _read_whole(self) -> tuple[Content, State]:
         """Return the content and the state of the files, which did not change meanwhile."""
+        for path in self._paths:
+            check_readable(path)
         for _ in range(_ATTEMPTS):
             state = self._look()
             content = self._read()
@@ -205,6 +211,23 @@ def _look(path: Path) -> tuple[int, ...]:
     except OSError:
         return ()
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def check_readable(path: Path) -> None:
+    """Raise StartupError for what would keep its reader for ever, or fill the memory; what can't be
+    looked at is left to who reads it.
+    """
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return
+    if not stat.S_ISREG(found.st_mode):
+        raise StartupError(f"{path} is no regular file; give the path of one")
+    if found.st_size > MAX_FILE_BYTES:
+        raise StartupError(
+            f"{path} has {found.st_size} bytes, more than the {MAX_FILE_BYTES} that are read; give "
+            "another file"
+        )
 
 
 def warn_if_readable(path: Path) -> None:

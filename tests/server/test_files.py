@@ -1,9 +1,17 @@
 """Files that are read again: when they change, and when their time has come."""
 
 import math
+import os
 from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
+
+from server import reloading
+from server.__main__ import main
+from server.errors import StartupError
 from server.reloading import Files, TryLater
+from server.tokens import Tokens
 
 
 class Reader:
@@ -52,3 +60,39 @@ def test_what_could_not_be_used_yet_is_tried_again_from_its_time_on(tmp_path: Pa
     files.refresh()
     files.refresh()
     assert (files.content, read.reads) == ("a longer second", 3)
+
+
+def test_what_never_ends_is_not_read(tmp_path: Path) -> None:
+    pipe, endless, large = tmp_path / "pipe", tmp_path / "endless", tmp_path / "large"
+    os.mkfifo(pipe)
+    endless.symlink_to("/dev/zero")
+    large.write_bytes(bytes(reloading.MAX_FILE_BYTES + 1))
+    for path, words in (
+        (pipe, "no regular file"),
+        (endless, "no regular file"),
+        (tmp_path, "no regular file"),
+        (large, "more than the 1048576"),
+    ):
+        with pytest.raises(StartupError, match=words):
+            Files("part", (path,), path.read_bytes)
+        with pytest.raises(StartupError, match=words):
+            Tokens("tokens", path, "the tokens")
+
+
+def test_a_file_that_becomes_a_pipe_keeps_what_was_good(tmp_path: Path) -> None:
+    path = tmp_path / "tokens"
+    path.write_text("name: 0123456789abcdef")
+    tokens = Tokens("tokens", path, "the tokens")
+    before = tokens.files.content
+    path.unlink()
+    os.mkfifo(path)
+    tokens.files.refresh()
+    assert tokens.files.content == before
+    with pytest.raises(StartupError, match="no regular file"):
+        tokens.files.reload()
+
+
+def test_a_settings_file_without_end_is_refused() -> None:
+    found = CliRunner().invoke(main, ["--config", "/dev/zero"])
+    assert found.exit_code == 2
+    assert "more than 1048576 bytes" in found.output
