@@ -9,7 +9,6 @@ import socket
 import uvicorn
 from starlette.types import ASGIApp
 
-from server.flags import restore
 from server.http import bounds
 from server.http.pages import build_pages
 from server.http.parent import Parent
@@ -45,10 +44,13 @@ def main() -> None:
     link = Link(socket.socket(fileno=0))
     first, *others = _wait(link)
     die_with(first["parent"])
-    settings = restore(first["settings"])
-    configure_logs(settings.log_level, settings.log_format, descriptor=first["log"], process="http")
+    # As they are, since to read them as flags would take longer than all else here.
+    settings = first["settings"]
+    configure_logs(
+        settings["log_level"], settings["log_format"], descriptor=first["log"], process="http"
+    )
     sockets = [socket.socket(fileno=file) for file in first["files"]]
-    parent = Parent(link, settings.worker_timeout_seconds)
+    parent = Parent(link, settings["worker_timeout_seconds"])
     with contextlib.closing(link):
         asyncio.run(_serve(parent, others, sockets, build_pages(parent, first["parent"])))
 

@@ -1,5 +1,6 @@
 """A process as its parent sees it, a worker or HTTP's, and the control socket to it."""
 
+import contextlib
 import math
 import os
 import signal
@@ -18,6 +19,11 @@ from server.workers.standard_error import divert, forward
 
 WORKER, HTTP = "server.worker", "server.http"
 """The modules that the processes run."""
+
+NICENESS = 5
+"""HTTP's process makes way for the workers, at the start and when many ask it at once; it still
+gets a third of what a worker does where all are busy.
+"""
 
 MAX_WAITING_BYTES = 1 << 20
 """Orders that may wait for a worker that reads none; beyond, it is not well."""
@@ -107,7 +113,10 @@ def start_worker(number: int, settings: Settings, crashed: Sequence[list[Any]] =
 def start_http(settings: Settings, listening: Sequence[socket.socket]) -> Child:
     """Start HTTP's process on sockets that listen; raises OSError when that can't be done."""
     files = [opened.fileno() for opened in listening]
-    return start(HTTP, 0, files=files, settings=asdict(settings))
+    child = start(HTTP, 0, files=files, settings=asdict(settings))
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, child.process.pid, NICENESS)
+    return child
 
 
 def start(module: str, number: int, files: Sequence[int] = (), **first: Any) -> Child:
