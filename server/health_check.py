@@ -16,7 +16,7 @@ from server.addresses import UNIX, UNIX_ABSTRACT, is_socket, split_address
 from server.errors import StartupError
 from server.flags import ENVIRONMENT_PREFIX, SettingsCommand, settings_options
 from server.hostnames import names_of
-from server.settings import Settings
+from server.settings import MAX_SECONDS, Number, Settings
 
 SERVICE = "mlpserve.v1.Classifier"
 """Written out here, as its module takes longer to import than the whole check."""
@@ -48,7 +48,7 @@ LOOPBACK = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104
 )
 @click.option(
     "--timeout-seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Number(0, MAX_SECONDS, min_open=True),
     default=2.0,
     show_default=True,
     help="How long each question may take.",
