@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Generic, Protocol, TypeVar
 
-STALL_SECONDS = 0.1
+STALL_SECONDS = 0.01
 """How long a message may take to arrive before connections are told apart."""
 
 GREEDY_SECONDS = 0.5

@@ -48,11 +48,12 @@ gRPC refuses what is beyond, which is what bounds calls that are reset at once. 
 so that it would refuse, without a word, calls of a caller that has only as many as it may have.
 """
 
-PENDING_CALLS = 1_000_000
+PENDING_CALLS = 10_000
 """Calls of a method that have arrived and that nobody has taken yet, over all connections.
 
-Of more than 1,000 gRPC would by default cancel some at random, without a word and uncounted. The
-streams are bounded, and what is too much gets an answer that says so.
+Of more than 1,000 gRPC would by default cancel some, without a word and uncounted; what is too much
+is to get an answer that says so. This many come together only from a flood of connections, which
+would fill the memory.
 """
 
 _LARGEST_INTEGER = 2**31 - 1

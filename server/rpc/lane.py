@@ -62,7 +62,7 @@ its cache.
 ARRIVAL_SECONDS = 2.0
 """How long a message may take to arrive while others wait for its place."""
 
-LOOK_SECONDS = 0.05
+LOOK_SECONDS = 0.01
 """How often the lane looks at the messages that arrive while calls wait for their places."""
 
 LOOK_TURNS = 64

@@ -17,13 +17,16 @@ import structlog
 
 from server.errors import Overloaded, RequestError
 from server.rpc import inside
-from server.rpc.arrivals import STALL_SECONDS, Arrivals
+from server.rpc.arrivals import Arrivals
 from server.rpc.status import status_of
 
 log = structlog.get_logger()
 
 SPARE_THREADS = 16
 """Threads at hand while messages stall, which do nothing but wait for messages."""
+
+STALL_SECONDS = 0.1
+"""How long a thread waits for a message before one of these stands in for it."""
 
 ARRIVAL_SECONDS = 2.0
 """How long a message may take to arrive while other calls wait for a thread."""

@@ -37,7 +37,7 @@ class Connection:
         headers that ends it, compressed in parts.
         """
         self.begin(path, 1, *metadata)
-        self.send(_DATA, b"\0" + len(message).to_bytes(4) + message, _END_STREAM, stream=1)
+        self.finish(message, 1)
         for frame in self.frames():
             if frame.kind == _HEADERS and frame.flags & _END_STREAM:
                 return frame.content
@@ -60,6 +60,11 @@ class Connection:
             for name, value in headers
         )
         self.send(_HEADERS, block, _END_HEADERS, stream=stream)
+
+    def finish(self, message: bytes, stream: int) -> None:
+        """Send the message of a call, and that there is no other."""
+        content = b"\0" + len(message).to_bytes(4) + message
+        self.send(_DATA, content, _END_STREAM, stream=stream)
 
     def dribble(self, size: int, stream: int) -> None:
         """Send the beginning of a message of so many bytes."""
