@@ -2,6 +2,7 @@
 
 import ctypes
 import gc
+from collections.abc import Mapping
 
 YOUNG_OBJECTS = 50_000
 """Objects that may be added before the collector looks at them. With the default, 700, the calls in
@@ -16,8 +17,18 @@ By default it gives most of it back and gets it again, empty, page by page, whic
 thousand images a fifth dearer.
 """
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+POOLS = 2
+"""Pools of the C library's. By default it has eight a core, and each keeps what large messages have
+left in it, which took three times the memory of the messages themselves.
+"""
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 """From glibc's malloc.h."""
+
+
+def share_pools() -> None:
+    """Have the process's threads share a few pools of memory; to be called before they start."""
+    _set({_ARENA_MAX: POOLS})
 
 
 def settle() -> None:
@@ -27,10 +38,14 @@ def settle() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS)
+    _set({_MMAP_THRESHOLD: KEPT_BYTES, _TRIM_THRESHOLD: KEPT_BYTES})
+
+
+def _set(options: Mapping[int, int]) -> None:
     # Other C libraries have no such function, nor the one below.
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
-        mallopt(_MMAP_THRESHOLD, KEPT_BYTES)
-        mallopt(_TRIM_THRESHOLD, KEPT_BYTES)
+        for option, value in options.items():
+            mallopt(option, value)
 
 
 def give_back() -> None:
