@@ -18,14 +18,12 @@ from server.rpc import classifier
 from server.settings import Settings
 from server.workers.supervisor import END_SECONDS
 from tests.deploy.engine import images, needs
+from tests.memory_bound import MIB, server_bytes
 from tests.server_process import ROOT
 
 DEPLOY = ROOT / "deploy"
 DEFAULTS = Settings()
 GRPC, HTTP, STATS = 50051, 8080, 9901
-MIB = 1024**2
-IDLE_BYTES = 150 * MIB
-"""What a worker takes at most without messages that arrive."""
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -148,11 +146,14 @@ def test_envoy_pings_no_more_often_than_the_server_allows(envoy_config: dict[str
 
 def test_messages_fit_into_the_limit_of_memory(services: dict[str, Any]) -> None:
     limits = services["server"]["deploy"]["resources"]["limits"]
-    arriving = services["server"]["environment"]["MLPSERVE_MAX_ARRIVING_MESSAGES"]
-    worker = IDLE_BYTES + int(arriving) * 2 * DEFAULTS.max_message_bytes
+    own = services["server"]["environment"]
+    message, arriving, queued = (
+        int(own.get(f"MLPSERVE_{name.upper()}", getattr(DEFAULTS, name)))
+        for name in ("max_message_bytes", "max_arriving_messages", "max_queued_bytes")
+    )
     assert limits["memory"] == "2g"
-    # One worker for each core, and their parent.
-    assert int(limits["cpus"]) * worker + IDLE_BYTES <= 2048 * MIB
+    # One worker for each core.
+    assert server_bytes(int(limits["cpus"]), message, arriving, queued) <= 2048 * MIB
     # Streams have a thread each.
     assert limits["pids"] > int(limits["cpus"]) * (DEFAULTS.max_streams + 64)
 

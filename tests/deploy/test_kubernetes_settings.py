@@ -11,11 +11,8 @@ from server.settings import Settings
 from server.workers.cores import usable_cores
 from server.workers.supervisor import END_SECONDS
 from tests.deploy.manifests import BUILT, PODS, Manifest, pod_specs, server_of, settings_of, the
+from tests.memory_bound import MIB, server_bytes
 from tests.server_process import ROOT, environment
-
-MIB = 1024 * 1024
-IDLE_BYTES = 160 * MIB
-"""What parent and worker take after many calls, rounded up; docs/benchmarks.md has it."""
 
 SPARE_SECONDS = 5.0
 LABELS = {"app.kubernetes.io/name": "mlpserve"}
@@ -92,10 +89,10 @@ def test_workers_fit_the_quota(built: Built, name: str, tmp_path: Path) -> None:
     assert "MLPSERVE_WORKERS" not in settings_of(container)
     assert workers == 1 or cores > workers
     assert max(_cores(container["resources"]["requests"]["cpu"]), 1) == workers
-    messages = setting(container, "max_arriving_messages") * workers
-    arriving = messages * 2 * setting(container, "max_message_bytes")
+    names = ("max_message_bytes", "max_arriving_messages", "max_queued_bytes")
+    needed = server_bytes(workers, *(int(setting(container, name)) for name in names))
     assert limits["memory"].endswith("Mi")
-    assert IDLE_BYTES * workers + arriving <= int(limits["memory"][:-2]) * MIB
+    assert needed <= int(limits["memory"][:-2]) * MIB
 
 
 def test_the_server_finds_the_certificate(built: Built) -> None:
