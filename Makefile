@@ -34,9 +34,9 @@ up: ## Start the stack in containers; SERVERS=3 for several servers behind Envoy
 down: ## Stop the stack; its volumes keep models and measurements.
 	docker compose --profile scale down
 
-test: .venv/ready ## Run every test; those that start the server in both of its modes.
+test: .venv/ready ## Run every test, and in both of the server's modes where these differ.
 	$(BIN)/python -m pytest
-	$(BIN)/python -m pytest --lane off tests/server tests/end_to_end tests/deploy
+	$(BIN)/python -m pytest --lane off -m both_modes
 
 lint: .venv/ready ## Check style, types and the contract.
 	$(BIN)/ruff check

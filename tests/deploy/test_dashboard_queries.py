@@ -34,6 +34,8 @@ from tests.server.scrape import by_worker, value
 from tests.server.waiting import wait_for
 from tests.server_process import ROOT, ServerProcess, start_server
 
+pytestmark = pytest.mark.both_modes
+
 FILES = sorted((ROOT / "deploy" / "grafana" / "dashboards").glob("*.json"))
 DASHBOARDS = {file.stem: read(file) for file in FILES}
 PANELS = {

@@ -1,12 +1,15 @@
 """The main job: NumPy weights, exported, served, and asked for all 10,000 MNIST test images."""
 
 import numpy as np
+import pytest
 
 import mlpserve
 from exporter import network
 from exporter.mnist import Labels
 from exporter.network import Batch
 from tests.server_process import ROOT, ServerProcess
+
+pytestmark = pytest.mark.both_modes
 
 
 def test_server_answers_as_numpy_does_on_all_test_images(

@@ -13,6 +13,8 @@ from tests.server.calls import BLACK, error_info, predict, predict_method, viola
 from tests.server.scrape import value
 from tests.server_process import ServerProcess
 
+pytestmark = pytest.mark.both_modes
+
 
 def with_pixel(level: float, index: int) -> PredictRequest:
     """Two black images but for one pixel."""

@@ -18,6 +18,8 @@ from tests.server.calls import predict, predict_method
 from tests.server.scrape import value
 from tests.server_process import ServerProcess, start_server
 
+pytestmark = pytest.mark.both_modes
+
 Networks = dict[tuple[str, int], Network]
 MODELS = {"digits": 1, "small": 2, "wide": 1}
 MAX_BATCH_SIZE = 64

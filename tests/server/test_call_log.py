@@ -19,6 +19,8 @@ from tests.server.test_stream import STREAM, stream_method
 from tests.server.waiting import wait_for
 from tests.server_process import ROOT, ServerProcess, start_server
 
+pytestmark = pytest.mark.both_modes
+
 ONE = PredictRequest(pixels_u8=bytes(784)).SerializeToString()
 LIST_MODELS = "/mlpserve.v1.Classifier/ListModels"
 HEALTH = "/grpc.health.v1.Health/Check"

@@ -18,6 +18,8 @@ from tests.exporter.networks import random_network
 from tests.server.calls import predict, predict_method, violation
 from tests.server_process import ROOT, ServerProcess, start_server
 
+pytestmark = pytest.mark.both_modes
+
 REFERENCE = network.load(ROOT / "exporter" / "weights" / "digits.npz").network
 
 

@@ -26,6 +26,8 @@ from tests.server.connecting import BLACK, OPTIONS
 from tests.server.scrape import value
 from tests.server_process import ServerProcess, start_server
 
+pytestmark = pytest.mark.both_modes
+
 MAX_MESSAGE_BYTES = 100_000
 PINGS = 20
 

@@ -20,6 +20,8 @@ from tests.server.scrape import value
 from tests.server.waiting import wait_for
 from tests.server_process import ServerProcess, start_server
 
+pytestmark = pytest.mark.both_modes
+
 CHECK, WATCH = (f"/grpc.health.v1.Health/{name}" for name in ("Check", "Watch"))
 STREAM = "/mlpserve.v1.Classifier/PredictStream"
 GAUGES = ("grpc_server_calls_in_progress", "mlpserve_queued_images", "mlpserve_queued_bytes")

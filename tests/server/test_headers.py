@@ -12,6 +12,8 @@ from tests.server.calls import PREDICT
 from tests.server.waiting import wait_for
 from tests.server_process import ServerProcess, start_server
 
+pytestmark = pytest.mark.both_modes
+
 TOKEN = b"0123456789abcdef-caller"
 STREAM = "/mlpserve.v1.Classifier/PredictStream"
 LIVE = "/inference.GRPCInferenceService/ServerLive"

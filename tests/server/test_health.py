@@ -16,6 +16,8 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 
 from tests.server_process import ServerProcess, start_server
 
+pytestmark = pytest.mark.both_modes
+
 SERVICE = "mlpserve.v1.Classifier"
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING

@@ -17,6 +17,8 @@ from tests.server.calls import error_info, predict, violation
 from tests.server.scrape import value
 from tests.server_process import ServerProcess
 
+pytestmark = pytest.mark.both_modes
+
 Response = TypeVar("Response", bound=Message)
 Infer = protocol.ModelInferRequest
 Tensor = Infer.InferInputTensor

@@ -14,9 +14,10 @@ from tests.server.calls import BLACK, PREDICT, predict
 from tests.server.test_stream import Idle, stream_method
 from tests.server_process import start_server
 
+pytestmark = pytest.mark.both_modes
+
 WITHOUT = """
 from grpc import _server
-
 del _server._abort
 _in_pool = _server._stream_response_in_pool
 _server._stream_response_in_pool = lambda *arguments: _in_pool(*arguments)

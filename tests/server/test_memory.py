@@ -15,6 +15,8 @@ from tests.server import http2
 from tests.server.calls import PREDICT
 from tests.server_process import ServerProcess, start_server
 
+pytestmark = pytest.mark.both_modes
+
 MAX_MESSAGE, MAX_ARRIVING, MAX_QUEUED = 4 * MIB, 2, 8 * MIB
 BOUND = messages_bytes(MAX_MESSAGE, MAX_ARRIVING, MAX_QUEUED)
 CALLERS = 80

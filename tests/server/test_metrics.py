@@ -21,6 +21,8 @@ from tests.server.calls import predict
 from tests.server.scrape import samples, value
 from tests.server_process import start_server
 
+pytestmark = pytest.mark.both_modes
+
 SERVICES = [
     descriptor_pool.Default().FindServiceByName(name)
     for name in (classifier.SERVICE, inference.SERVICE, health.NAME)

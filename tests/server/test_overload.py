@@ -16,6 +16,8 @@ from tests.server.calls import PREDICT, predict, predict_method, status
 from tests.server.scrape import value
 from tests.server_process import ServerProcess, start_server
 
+pytestmark = pytest.mark.both_modes
+
 SLOW_IMAGES = 8000
 """Images of a call that keeps the wide model busy for some seconds."""
 

@@ -2,6 +2,7 @@
 
 import grpc
 import numpy as np
+import pytest
 
 from exporter import network
 from exporter.mnist import Labels
@@ -9,6 +10,8 @@ from exporter.network import Batch
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from tests.server.calls import BLACK, predict
 from tests.server_process import ROOT
+
+pytestmark = pytest.mark.both_modes
 
 
 def test_answers_as_numpy_does(channel: grpc.Channel, digits: tuple[Batch, Labels]) -> None:

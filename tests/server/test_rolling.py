@@ -21,6 +21,8 @@ from tests.server.calls import predict
 from tests.server.scrape import value
 from tests.server_process import ServerProcess, start_server
 
+pytestmark = pytest.mark.both_modes
+
 SERVICE = "mlpserve.v1.Classifier"
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 ROLLED = "mlpserve_worker_restarts_total"

@@ -13,6 +13,8 @@ from mlpserve.v1.classifier_pb2 import PredictRequest
 from tests.server.calls import predict_method
 from tests.server_process import start_server
 
+pytestmark = pytest.mark.both_modes
+
 LABELS = [7, 2, 1, 0, 4, 1, 4]
 CALLS_BEFORE_THE_SIGNAL = 400
 

@@ -15,6 +15,8 @@ from tests.server.scrape import value
 from tests.server.waiting import wait_for
 from tests.server_process import ServerProcess, start_server
 
+pytestmark = pytest.mark.both_modes
+
 CHECK = "/grpc.health.v1.Health/Check"
 INFER = "/inference.GRPCInferenceService/ModelInfer"
 LIST = "/mlpserve.v1.Classifier/ListModels"

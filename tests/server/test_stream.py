@@ -18,6 +18,8 @@ from tests.server.calls import BLACK, predict
 from tests.server.scrape import value
 from tests.server_process import start_server
 
+pytestmark = pytest.mark.both_modes
+
 STREAM = "/mlpserve.v1.Classifier/PredictStream"
 Stream: TypeAlias = "grpc.StreamStreamMultiCallable[PredictRequest | bytes, PredictStreamResponse]"
 

@@ -34,6 +34,8 @@ from tests.server.calls import PREDICT, raw_method, status
 from tests.server.test_stream import stream_method
 from tests.server_process import start_server
 
+pytestmark = pytest.mark.both_modes
+
 LARGEST = 4096
 """What a status may take of the 8 KiB that clients take as trailers."""
 

@@ -27,6 +27,8 @@ from tests.server.scrape import value
 from tests.server.waiting import wait_for
 from tests.server_process import ServerProcess, start_server
 
+pytestmark = pytest.mark.both_modes
+
 CALLER, OTHER, ADMIN = "0123456789abcdef-caller", "0123456789abcdef-other", "0123456789abcdef-admin"
 STREAM = "/mlpserve.v1.Classifier/PredictStream"
 LIVE = "/inference.GRPCInferenceService/ServerLive"

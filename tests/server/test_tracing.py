@@ -19,6 +19,8 @@ from tests.server.test_stream import stream_method
 from tests.server.waiting import wait_for
 from tests.server_process import ServerProcess, run_to_end, start_server
 
+pytestmark = pytest.mark.both_modes
+
 ONE = PredictRequest(pixels_u8=bytes(784)).SerializeToString()
 STAGES = ["decode", "queue", "run", "encode"]
 

@@ -17,6 +17,8 @@ from tests.server.calls import predict_method
 from tests.server.scrape import samples, value
 from tests.server_process import ServerProcess, start_server
 
+pytestmark = pytest.mark.both_modes
+
 PIXELS = 4
 CALLS = 400
 REQUEST = PredictRequest(pixels=[0.25] * PIXELS)

@@ -3,12 +3,15 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from exporter import network
 from exporter.mnist import Labels
 from exporter.network import Batch
 from tests import isolated
 from tests.server_process import ROOT, ServerProcess
+
+pytestmark = pytest.mark.both_modes
 
 N_IMAGES = 50
 
