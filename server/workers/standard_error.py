@@ -13,17 +13,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from server.log_writer import STDERR
+from server.sampling import Bound
 
 MAX_TEXT_BYTES = 4096
-"""What is logged of a text: half of it from its begin, half from its end."""
+MAX_TEXTS = 10
+"""What is logged at once, and how often a second; of what is more, the begin and the end."""
 
 SILENCE_SECONDS = 0.1
 """What is written within that time of each other is one text."""
 
 TEXT_SECONDS = 1.0
 """How long a text may go on until it is logged."""
-
-CHUNK_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +69,15 @@ def forward(read_end: int, **context: object) -> threading.Thread | None:
 
 
 def _forward(read_end: int, context: dict[str, object]) -> None:
+    bound = Bound(MAX_TEXTS, lambda _left_out: None)
     with contextlib.suppress(OSError), os.fdopen(read_end, "rb", buffering=0):
-        while chunk := os.read(read_end, CHUNK_BYTES):
+        while chunk := os.read(read_end, MAX_TEXT_BYTES):
             text = _Text(chunk)
             end = time.monotonic() + TEXT_SECONDS
             while time.monotonic() < end and select.select([read_end], [], [], SILENCE_SECONDS)[0]:
-                if not (chunk := os.read(read_end, CHUNK_BYTES)):
+                if not text.room and bound.allows():
+                    break
+                if not (chunk := os.read(read_end, text.room or MAX_TEXT_BYTES)):
                     break
                 text.add(chunk)
             _log(str(text), context)
@@ -94,17 +97,22 @@ class _Text:
     """The first and the last bytes of what may be long."""
 
     def __init__(self, chunk: bytes) -> None:
-        self._first, self._last, self._left_out = b"", b"", 0
-        self.add(chunk)
+        self._content, self._last, self._left_out = chunk, b"", 0
+
+    @property
+    def room(self) -> int:
+        """How many bytes more are kept for sure."""
+        return MAX_TEXT_BYTES - len(self._content)
 
     def add(self, chunk: bytes) -> None:
-        """Add what comes next."""
-        room = MAX_TEXT_BYTES // 2 - len(self._first)
-        self._first += chunk[:room]
-        last = self._last + chunk[room:]
-        self._last = last[-MAX_TEXT_BYTES // 2 :]
-        self._left_out += len(last) - len(self._last)
+        """Add what comes next, no more than there is room for while there is any."""
+        if self.room:
+            self._content += chunk
+            return
+        self._left_out += len(self._last)
+        self._last = chunk
 
     def __str__(self) -> str:
         left_out = b" (%d bytes left out) " % self._left_out if self._left_out else b""
-        return (self._first + left_out + self._last).decode(errors="backslashreplace").rstrip()
+        content = self._content + left_out + self._last
+        return content.decode(errors="backslashreplace").rstrip()

@@ -173,8 +173,8 @@ def test_logging_never_raises() -> None:
     assert "without an error" in events
     assert "ignored error" in events
     assert events.count("from a finalizer") == 200
-    # How many depends on how many tracebacks this second has had already.
-    assert "without threads" in events
+    # Some of the fifty, of which the lines before may have taken places.
+    assert 0 < events.count("without threads") <= 40
     assert "to standard error" in lines
     assert len(long) <= 50_000
 
