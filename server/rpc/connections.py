@@ -33,7 +33,7 @@ gRPC's default is no bound: calls that are begun and reset, or begun and left, t
 and wait before those of everybody else. 128 are enough for one connection to keep a worker busy.
 """
 
-ENDED_STREAMS_PER_CONNECTION = 128
+ENDED_STREAMS_PER_CONNECTION = 1000
 """Calls beside these that have ended, as their caller sees it, and of which the server has yet to
 let go.
 
