@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError
 from server import metrics
 from server.batching import note_refusal
 from server.calls import Calls
-from server.errors import Cancelled, InvalidField, RequestError, reason_of
+from server.errors import Cancelled, Expired, InvalidField, RequestError, reason_of
 from server.record import CURRENT, Record
 from server.rpc import inside
 from server.rpc.lane import too_large
@@ -28,6 +28,15 @@ log = structlog.get_logger()
 # In quotes, since the class takes parameters for the type checker alone.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Send: TypeAlias = Callable[[None], None]
+
+
+_UNREAD = {
+    grpc.StatusCode.CANCELLED: Cancelled("cancelled", "the caller has left"),
+    grpc.StatusCode.DEADLINE_EXCEEDED: Expired(
+        "deadline", "the call's time was over before its message was read"
+    ),
+}
+"""Why calls end whose callers have left before."""
 
 
 class Refused(Exception):
@@ -72,15 +81,29 @@ class Ending(grpc.Status):
 
 
 class Started:
-    """A call that a thread has begun to serve, which is counted once when it ends."""
+    """A call that a thread has begun to serve, which is counted once when it ends.
 
-    __slots__ = ("_begin", "_context", "_is_over", "_method", "code", "received", "record", "sent")
+    `needs_message` tells whether it is for a message that was not there yet that it would end.
+    """
+
+    __slots__ = (
+        "_begin",
+        "_context",
+        "_is_over",
+        "_method",
+        "code",
+        "needs_message",
+        "received",
+        "record",
+        "sent",
+    )
 
     def __init__(self, method: Method, begin: float, context: grpc.ServicerContext) -> None:
         self._method, self._begin, self._context = method, begin, context
         self._is_over = False
         self.code = grpc.StatusCode.UNKNOWN
         self.received = self.sent = 0
+        self.needs_message = False
         # On these threads a record costs little; errors then say all that is known.
         metadata = context.invocation_metadata() or ()
         self.record = method.recorder.begin(begin, metadata) or Record()
@@ -107,6 +130,8 @@ class Started:
             return None
         if isinstance(error, grpc.RpcError) and (code := _left(self._context)):
             self.code = code
+            if self.needs_message:
+                self._note(_UNREAD[code])
             return None
         if isinstance(error, Refused):
             cause = error.error
@@ -145,8 +170,9 @@ def unary(method: Method, handler: Handler, pool: Pool, limit: int) -> Callable[
         call = Started(method, begin, context)
         current = CURRENT.set(call.record)
         try:
+            call.needs_message = True
             message = _receive(pool, messages, context)
-            call.received = 1
+            call.needs_message, call.received = False, 1
             response = write(answer(read(message), context))
             call.end_naturally()
             call.sent = 1 if call.code is grpc.StatusCode.OK else 0

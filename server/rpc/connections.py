@@ -40,9 +40,9 @@ gRPC's default is no bound: calls that are begun and reset, or begun and left, t
 and wait before those of everybody else. 128 are enough for one connection to keep a worker busy.
 """
 
-ENDED_STREAMS_PER_CONNECTION = 128
-"""Calls beside these that have ended, as their caller sees it, and of which the server has yet to
-let go.
+ENDED_STREAMS, ENDED_STREAMS_OF_THREADS = 128, 1000
+"""Calls of a connection beside these that have ended, as their caller sees it, and of which the
+server has yet to let go: with the lane, and without, where that takes longer.
 
 gRPC refuses what is beyond, which is what bounds calls that are reset at once. Its default is none,
 so that it would refuse, without a word, calls of a caller that has only as many as it may have.
@@ -59,8 +59,9 @@ would fill the memory.
 _LARGEST_INTEGER = 2**31 - 1
 
 
-def options(settings: Settings) -> tuple[tuple[str, int], ...]:
+def options(settings: Settings, has_lane: bool) -> tuple[tuple[str, int], ...]:
     """Return the gRPC server's options."""
+    ended = ENDED_STREAMS if has_lane else ENDED_STREAMS_OF_THREADS
     age = settings.max_connection_age_seconds
     grace = settings.max_connection_age_grace_seconds
     return (
@@ -75,7 +76,7 @@ def options(settings: Settings) -> tuple[tuple[str, int], ...]:
         ),
         ("grpc.max_send_message_length", settings.max_message_bytes),
         ("grpc.max_concurrent_streams", STREAMS_PER_CONNECTION),
-        ("grpc.http2.max_deallocating_streams", ENDED_STREAMS_PER_CONNECTION),
+        ("grpc.http2.max_deallocating_streams", ended),
         ("grpc.server.max_pending_requests", PENDING_CALLS),
         ("grpc.server.max_pending_requests_hard_limit", PENDING_CALLS),
         ("grpc.keepalive_time_ms", _milliseconds(settings.keepalive_seconds)),

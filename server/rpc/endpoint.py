@@ -98,6 +98,8 @@ class Endpoint:
             # They then run all calls.
             threads += settings.max_streams
         other = Pool("grpc", threads, calls)
+        self._lane_reason = lane.check(grpc.__version__)
+        has_lane = settings.lane == "on" and self._lane_reason is None
         self._server = grpc.server(
             other,
             interceptors=[
@@ -105,7 +107,7 @@ class Endpoint:
                     self._recording, other, streams, pools, guard, settings.max_message_bytes
                 )
             ],
-            options=connections.options(settings),
+            options=connections.options(settings, has_lane),
         )
         services = [classifier.SERVICE, inference.SERVICE]
         if self._has_admin:
@@ -155,8 +157,8 @@ class Endpoint:
     def _make_lane(self, settings: Settings, plain: Mapping[str, Plain]) -> lane.Lane | None:
         if settings.lane == "off":
             return None
-        if reason := lane.check(grpc.__version__):
-            log.warning("serving without the lane, which is slower", reason=reason)
+        if self._lane_reason:
+            log.warning("serving without the lane, which is slower", reason=self._lane_reason)
             return None
         calls, threads = settings.max_concurrent_calls, self._threads
         methods = {path: self._lane_method(path, read=read) for path, read in READERS.items()}
@@ -215,6 +217,8 @@ class Endpoint:
         self._binding = connections.Binding(self._server, self._address, self._tls, make_room)
         others = set(threading.enumerate())
         self._server.start()
+        if not connections.can_stop_listening():
+            log.warning("a stop may lose calls of connections that are just being made")
         self._serving = set(threading.enumerate()) - others
         if self._lane is not None:
             self._lane.start()

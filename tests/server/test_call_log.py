@@ -165,7 +165,7 @@ BAD = {
         "model_not_found",
         "warning",
     ),
-    "health": (HEALTH, b"\x0a\x01x", "NotFound", None, "warning"),
+    "health": (HEALTH, b"\x0a\x01x", "NotFound", "unknown_service", "warning"),
 }
 
 
