@@ -40,6 +40,7 @@ REASONS = (
     "unknown_output",
     "unknown_service",
     "unknown_token",
+    "unread_answers",
     "version",
     "version_not_found",
 )

@@ -79,7 +79,7 @@ def health_command(predict: bool, once: Path | None, timeout_seconds: float, **v
         _ask_http(settings, timeout_seconds, reason)
     except (OSError, StartupError) as error:
         _fail(f"{settings.grpc_address} can't be asked: {error}")
-    click.echo("healthy")
+    _tell("healthy")
 
 
 def _ask_http(settings: Settings, timeout_seconds: float, reason: str) -> None:
@@ -110,8 +110,14 @@ def _get_ready(address: str, timeout_seconds: float) -> bytes:
     return answer.partition(b"\r\n")[0]
 
 
+def _tell(text: str) -> None:
+    # The exit code says it too, where nobody reads or the disk is full.
+    with contextlib.suppress(OSError):
+        click.echo(text)
+
+
 def _fail(reason: str) -> NoReturn:
-    click.echo(f"unhealthy: {' '.join(reason.split())}")
+    _tell(f"unhealthy: {' '.join(reason.split())}")
     sys.exit(1)
 
 

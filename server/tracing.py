@@ -35,6 +35,12 @@ FLUSH_SECONDS: Final = 2.0
 MOST_LINKS: Final = 32
 """Other calls of the same run that a call's run names."""
 
+CARRIED: Final = frozenset({"traceparent", "tracestate"})
+MAX_CARRIED: Final = 512
+"""The metadata that a span keeps until it is sent, and its largest length, which W3C Trace Context
+asks for.
+"""
+
 SERVER_ERRORS: Final = frozenset({2, 4, 12, 13, 14, 15})
 """gRPC codes that OpenTelemetry's conventions count as errors of a server's span."""
 
@@ -73,7 +79,13 @@ class Tracing:
         service, _, method = path[1:].rpartition("/")
         return self._tracer.start_span(
             path[1:],
-            _PROPAGATOR.extract({key: str(value) for key, value in metadata}),
+            _PROPAGATOR.extract(
+                {
+                    key: str(value)
+                    for key, value in metadata
+                    if key in CARRIED and len(value) <= MAX_CARRIED
+                }
+            ),
             SpanKind.SERVER,
             {"rpc.system": "grpc", "rpc.service": service, "rpc.method": method},
             start_time=self._nanoseconds(begin),

@@ -155,7 +155,6 @@ def write_response(
     return b"".join(parts)
 
 
-@functools.lru_cache
 def _fixed_parts(
     model: str,
     version: int,
@@ -164,11 +163,20 @@ def _fixed_parts(
     activations_bytes: int,
 ) -> tuple[bytes, bytes]:
     """Return what all responses of a model and of these sizes have around their labels."""
-    head = _RESPONSE(model=encodable(model), version=version).SerializeToString()
-    names = _RESPONSE(label_names=map(encodable, label_names)).SerializeToString()
+    head, names = _described(model, version, label_names)
     return (
         head + wire.encode_tag(_RESPONSE.LABELS_FIELD_NUMBER, labels_bytes),
         names + wire.encode_tag(_RESPONSE.ACTIVATIONS_FIELD_NUMBER, activations_bytes),
+    )
+
+
+# Not with the sizes: callers choose them, and the names may be many.
+@functools.lru_cache
+def _described(model: str, version: int, label_names: tuple[str, ...]) -> tuple[bytes, bytes]:
+    """Return the fields that all responses of a model have, those before and after the labels."""
+    return (
+        _RESPONSE(model=encodable(model), version=version).SerializeToString(),
+        _RESPONSE(label_names=map(encodable, label_names)).SerializeToString(),
     )
 
 

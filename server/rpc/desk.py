@@ -12,7 +12,7 @@ from server.threads import Threads
 
 log = structlog.get_logger()
 
-MAX_MESSAGE_BYTES = 64 * 1024
+MAX_MESSAGE_BYTES = 256 * 1024
 """What a message to these methods may have, all of which take a few names: protobuf takes a second
 for megabytes of fields that nobody knows, in which no other thread of Python's runs.
 """

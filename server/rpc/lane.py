@@ -65,6 +65,13 @@ ARRIVAL_SECONDS = 2.0
 LOOK_SECONDS = 0.01
 """How often the lane looks at the messages that arrive while calls wait for their places."""
 
+BUSY_LOOK_SECONDS = 0.5
+"""The same while there are events without a pause: a message may be among them that seems to stall.
+"""
+
+LARGE_RESPONSE_BYTES = 64 * 1024
+"""Answers from which on their bytes are counted until their callers have read them."""
+
 LOOK_TURNS = 64
 """And after how many events, when these come without a pause."""
 
@@ -126,7 +133,8 @@ class Limits:
 
     `calls` in progress; `messages` arriving at the same time, each of which may need the memory of
     the largest; `delay_seconds` that a call waits for others to join it, `joined_calls` after which
-    it waits no longer. `response_bytes` is what an answer of any method may have.
+    it waits no longer. `response_bytes` is what an answer of any method may have, `unread_bytes`
+    what large ones may have together that their callers have not read.
     """
 
     calls: int
@@ -134,6 +142,7 @@ class Limits:
     delay_seconds: float
     joined_calls: int
     response_bytes: int = 2**31 - 1
+    unread_bytes: int = 2**31 - 1
 
 
 def check(version: str) -> str | None:
@@ -255,6 +264,10 @@ class Call:
         if len(response) > lane.response_bytes:
             refuse(self, too_large(len(response), lane.response_bytes))
             return
+        is_large = len(response) > LARGE_RESPONSE_BYTES
+        if is_large and not lane.hold(len(response)):
+            refuse(self, UNREAD_ANSWERS)
+            return
         ending = _OK
         if record is not None:
             ending = cygrpc.SendStatusFromServerOperation(trailing(record), 0, b"", 0)
@@ -262,7 +275,7 @@ class Call:
         self.ended = True
         # Counted before it is sent, so that whoever has the answer finds it counted.
         seconds = method.calls.end(self.begin, "OK", 1, 1)
-        self._send(operations)
+        self._send(operations, len(response) if is_large else 0)
         # Written afterwards, since nobody should wait for it.
         if record is not None:
             method.recorder.end(record, grpc.StatusCode.OK, self.begin, seconds)
@@ -278,10 +291,12 @@ class Call:
         self._send(operations)
         method.recorder.end(record, code, self.begin, seconds, reason_of(error))
 
-    def _send(self, operations: tuple[Any, ...]) -> None:
-        """Give the core what ends the call."""
+    def _send(self, operations: tuple[Any, ...], held_bytes: int = 0) -> None:
+        """Give the core what ends the call, with an answer of which so many bytes are counted."""
         group = self.group
-        tag = group.on_sent if self.accepted else group.on_refused
+        tag: Callable[[Any], None] = group.on_sent if self.accepted else group.on_refused
+        if held_bytes:
+            tag = functools.partial(self._lane.on_large_sent, held_bytes, tag)
         try:
             self._core.start_server_batch(operations, tag)
         except Exception:
@@ -392,7 +407,9 @@ class Lane:
         self._arrived: list[Call] = []
         self._arrived_bytes = self._events = 0
         self._take_time = self._look_time = 0.0
-        self._is_crowded = self._is_contended = False
+        self._is_crowded = self._is_contended = self._was_empty = False
+        self._unread_bytes = 0
+        self._unread_lock = threading.Lock()
         # By these `silent_seconds` tells whether the thread goes on.
         self._turns = self._seen_turns = 0
         self._seen_time = 0.0
@@ -432,6 +449,19 @@ class Lane:
         self._thread.join(timeout_seconds)
         return not self._thread.is_alive()
 
+    def hold(self, size: int) -> bool:
+        """Count the bytes of an answer that is to be sent; returns whether there is room for it."""
+        with self._unread_lock:
+            fits = not self._unread_bytes or self._unread_bytes + size <= self._limits.unread_bytes
+            self._unread_bytes += size if fits else 0
+        return fits
+
+    def on_large_sent(self, size: int, tag: Callable[[Any], None], event: Any) -> None:
+        """Take note that an answer has left whose bytes were counted."""
+        with self._unread_lock:
+            self._unread_bytes -= size
+        tag(event)
+
     def on_message(self, call: Call) -> None:
         """Take a hot call whose message is there."""
         if not self._arrived:
@@ -447,28 +477,36 @@ class Lane:
             try:
                 event = self._poll()
                 self._turns += 1
-                if event.completion_type != timeout:
-                    event.tag(event)
-                    self._events += 1
-                    if self._arrived and self._is_enough():
-                        self._take_arrived()
-                elif self._arrived:
-                    self._take_or_wait()
-                elif self._is_crowded:
-                    self._is_crowded = False
-                    time.sleep(CROWD_SECONDS)
-                elif self._is_contended:
-                    time.sleep(NAP_SECONDS)
-                    self._look_after_places()
+                if event.completion_type == timeout:
+                    self._on_nothing()
+                    continue
+                event.tag(event)
+                self._events += 1
+                if self._arrived and self._is_enough():
+                    self._take_arrived()
                 if self._is_contended and not self._turns % LOOK_TURNS:
                     self._look_after_places()
-                while self.lost:
-                    self.lost.popleft()(None)
             except Exception:
                 log.exception("the lane goes on after an error")
-            # An event holds its call, which the core keeps as long as somebody holds it.
-            del event
+            finally:
+                # An event holds its call, which the core keeps as long as somebody holds it.
+                del event
         self._is_waiting = True
+
+    def _on_nothing(self) -> None:
+        """Do what waits for a moment in which nothing else happens."""
+        self._was_empty = True
+        if self._arrived:
+            self._take_or_wait()
+        elif self._is_crowded:
+            self._is_crowded = False
+            time.sleep(CROWD_SECONDS)
+        elif self._is_contended:
+            time.sleep(NAP_SECONDS)
+        if self._is_contended:
+            self._look_after_places()
+        while self.lost:
+            self.lost.popleft()(None)
 
     def _poll(self) -> Any:
         """Return the next event, or one that says that there was none."""
@@ -494,9 +532,10 @@ class Lane:
     def _look_after_places(self) -> None:
         """Give the places of stalled messages to calls that wait for one."""
         now = time.perf_counter()
-        if now < self._look_time:
+        since = now - self._look_time
+        if since < (LOOK_SECONDS if self._was_empty else BUSY_LOOK_SECONDS):
             return
-        self._look_time = now + LOOK_SECONDS
+        self._look_time, self._was_empty = now, False
         for group in self._groups.values():
             for call in group.arrivals.give_up(now):
                 refuse(call, SLOW_MESSAGE)
@@ -586,6 +625,11 @@ class Lane:
                 call.watch()
 
 
+UNREAD_ANSWERS = Overloaded(
+    "unread_answers",
+    "as many bytes of answers wait for their callers as the server keeps; read answers as "
+    "they come, or come back later",
+)
 SLOW_MESSAGE = Overloaded(
     "slow_message",
     f"the message took too long to arrive, up to {ARRIVAL_SECONDS:g} s, while other calls waited "

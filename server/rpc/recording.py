@@ -108,7 +108,8 @@ class Recorder:
                 record.request_id = value
             elif key == "traceparent":
                 record = record or Record()
-                record.traceparent = str(value)
+                # One that is longer is none, and must not be kept for as long as the call.
+                record.traceparent = str(value)[:LONGEST_REQUEST_ID]
         if self._until_logged < 1:
             self._until_logged = gap(self._log_rate)
             record = record or Record()

@@ -19,8 +19,9 @@ from server.errors import InvalidField
 from server.rpc import classifier, lane
 from server.rpc.behaviors import Method
 from server.rpc.recording import Recorder, Recording
-from tests.server import certificate
+from tests.server import certificate, http2
 from tests.server.calls import BLACK, predict, violation
+from tests.server.waiting import wait_for
 from tests.server_process import start_server
 
 METHOD = "/test.Lane/Echo"
@@ -427,3 +428,38 @@ def test_an_answer_beyond_the_limit_is_an_error_and_counts_as_one() -> None:
     ):
         call(b"", timeout=30)
     assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_answers_that_nobody_reads_are_bounded_by_their_bytes() -> None:
+    answer = bytes(10 * 1024 * 1024)
+    sizes: list[int] = []
+    lanes: list[lane.Lane] = []
+
+    def make_lane(*arguments: Any) -> lane.Lane:
+        lanes.append(lane.Lane(*arguments))
+        return lanes[0]
+
+    def reply(call: lane.Call) -> None:
+        sizes.append(lanes[0]._unread_bytes)
+        call.answer(answer)
+
+    echo = Echo(reply)
+    limits = replace(LIMITS, unread_bytes=3 * len(answer))
+    with serving(echo, limits=limits, make_lane=make_lane):
+        options = [("grpc.max_receive_message_length", -1), ("grpc.http2.bdp_probe", 0)]
+        with http2.connect(f"127.0.0.1:{echo.port}") as deaf:
+            for number in range(8):
+                deaf.begin(METHOD, 2 * number + 1)
+                deaf.send(0, bytes(5), 1, stream=2 * number + 1)
+            with grpc.insecure_channel(f"127.0.0.1:{echo.port}", options) as channel:
+                call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHOD)
+                wait_for(lambda: len(sizes) == 8)
+                with pytest.raises(grpc.RpcError) as caught:
+                    call(b"", timeout=30)
+                assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+                assert max(sizes) == 3 * len(answer)
+        with grpc.insecure_channel(f"127.0.0.1:{echo.port}", options) as channel:
+            call = channel.unary_unary(METHOD)
+            # Its end frees what the deaf one kept.
+            wait_for(lambda: lanes[0]._unread_bytes == 0)
+            assert call(b"", timeout=30) == answer
