@@ -44,6 +44,11 @@ IDLE_STREAM = Overloaded(
 )
 
 
+_DONE: "Future[Any]" = Future()
+_DONE.set_result(None)
+"""All that grpcio asks for when it has given a call to a thread, since the pool counts them."""
+
+
 class GivenUp(Exception):
     """The call has been ended, with this error, while its thread waited for a message."""
 
@@ -58,14 +63,13 @@ class Work:
     `refusal` is why it must not be answered, `given_up` why it has been ended.
     """
 
-    __slots__ = ("_arguments", "_peer", "_run", "context", "future", "given_up", "refusal")
+    __slots__ = ("_arguments", "_peer", "_run", "context", "given_up", "refusal")
 
     def __init__(
         self, run: Callable[..., Any], arguments: tuple[Any, ...], peer: str | None = None
     ) -> None:
         self._run, self._arguments, self._peer = run, arguments, peer
         self.context: grpc.ServicerContext | None = None
-        self.future: Future[Any] = Future()
         self.refusal: RequestError | None = None
         self.given_up: RequestError | None = None
 
@@ -146,7 +150,7 @@ class Pool(ThreadPoolExecutor):
                 self._contended.notify()
         if at_once:
             self._start(work)
-        return work.future
+        return _DONE
 
     def receive(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes | None:
         """Return the next message of the call that this thread serves, None when there is none.
@@ -168,7 +172,10 @@ class Pool(ThreadPoolExecutor):
         try:
             return next(requests, None)
         finally:
-            self._stop_reading(work)
+            with self._lock:
+                self._reading.pop(work, None)
+                self._arrivals.leave(work)
+                self._stalled = min(self._stalled, len(self._reading))
             if work.given_up is not None:
                 raise GivenUp(work.given_up)
 
@@ -185,6 +192,8 @@ class Pool(ThreadPoolExecutor):
         if displaced is not None:
             displaced.refusal = self.too_many
             self._run(displaced)
+            with self._lock:
+                self._forget(displaced)
         if idle is not None:
             self._end(idle)
 
@@ -198,19 +207,14 @@ class Pool(ThreadPoolExecutor):
     def _has_thread(self) -> bool:
         return self._busy < self._answering + min(self._stalled, self._spare)
 
-    def _stop_reading(self, work: Work) -> None:
-        with self._lock:
-            self._reading.pop(work, None)
-            self._arrivals.leave(work)
-            self._stalled = min(self._stalled, len(self._reading))
-
     def _serve(self, work: Work | None) -> None:
         """Serve a call on this thread, and then others that wait."""
         while work is not None:
             self._run(work)
-            # It counts no more; the thread may go on.
             with self._lock:
+                self._forget(work)
                 self._busy -= 1
+                # It counts no more, so that the thread may go on unless there are too many.
                 work = self._arrivals.next(time.perf_counter()) if self._has_thread() else None
                 self._busy += work is not None
 
@@ -219,10 +223,11 @@ class Pool(ThreadPoolExecutor):
         self._served.work = work
         work.run()
         self._served.work = before
-        self._stop_reading(work)
-        with self._lock:
-            self._calls -= 1
-        work.future.set_result(None)
+
+    def _forget(self, work: Work) -> None:
+        """Let go of a call that has ended; for who holds the lock."""
+        self._calls -= 1
+        self._arrivals.leave(work)
 
     def _look(self) -> None:
         while True:

@@ -159,7 +159,7 @@ def _watch(
     wait_for(lambda: value(server, "mlpserve_model_load_failures_total") >= 2)
     server.process.send_signal(signal.SIGHUP)
     wait_for(lambda: value(server, "mlpserve_reloads_total") >= 2)
-    _wait_for(asking, "count(process_start_time_seconds) == 3 and sum(mlpserve_reloads_total) >= 2")
+    _wait_for(asking, "count(process_start_time_seconds) == 4 and sum(mlpserve_reloads_total) >= 2")
     first = Load()
     # Rates miss the first calls of a series that no scrape has seen before them.
     while any(_untold(server, method) for method in known_load.SLOW_METHODS):

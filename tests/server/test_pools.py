@@ -21,8 +21,9 @@ class Caller:
         self.call_details = None
         self.call = SimpleNamespace(peer=lambda: peer.encode())
         self.begun, self.arrived = threading.Event(), threading.Event()
+        self.ended = threading.Event()
         self.outcome: Any = None
-        self.future = pool.submit(self._serve, self)
+        pool.submit(self._serve, self)
 
     def peer(self) -> str:
         return self.name
@@ -32,6 +33,7 @@ class Caller:
             self.outcome = self.pool.receive(self._messages(), self)  # type: ignore[arg-type]
         except (GivenUp, RequestError) as error:
             self.outcome = error
+        self.ended.set()
 
     def _messages(self) -> Iterator[bytes]:
         self.begun.set()
@@ -67,7 +69,7 @@ def finish(*callers: Caller) -> None:
     for caller in callers:
         caller.arrived.set()
     for caller in callers:
-        caller.future.result(60)
+        assert caller.ended.wait(60)
     pool = callers[0].pool
     wait_for(lambda: not (pool._calls or pool._busy or pool._reading))
     assert not list(pool._arrivals)
@@ -121,7 +123,7 @@ def test_stalled_calls_are_given_up_while_others_wait(pool: Callable[..., Pool])
 
 def test_nobody_is_given_up_while_nobody_waits(pool: Callable[..., Pool]) -> None:
     slow = Caller(pool(patience_seconds=0.0), "a")
-    assert not slow.future.done()
+    assert not slow.ended.is_set()
     finish(slow)
     assert slow.outcome == b"message"
 
@@ -134,10 +136,10 @@ def test_call_of_the_greediest_makes_room(pool: Callable[..., Pool]) -> None:
     def are_displaced() -> bool:
         # Until its messages have stalled, connections are not told apart.
         one.make_room("other")
-        return any(caller.future.done() for caller in callers)
+        return any(caller.ended.is_set() for caller in callers)
 
     wait_for(are_displaced)
-    outcomes = {caller.outcome for caller in callers if caller.future.done()}
+    outcomes = {caller.outcome for caller in callers if caller.ended.is_set()}
     assert outcomes == {one.too_many}
     finish(*callers)
 
@@ -151,9 +153,9 @@ def test_idlest_stream_of_the_greediest_makes_room(
     for caller in callers:
         assert caller.begun.wait(60)
     streams.make_room("greedy")
-    assert not any(caller.future.done() for caller in callers)
+    assert not any(caller.ended.is_set() for caller in callers)
     streams.make_room("other")
-    wait_for(lambda: any(caller.future.done() for caller in callers))
+    wait_for(lambda: any(caller.ended.is_set() for caller in callers))
     # No connection has more than half now.
     streams.make_room("other")
     outcomes = [caller.outcome for caller in callers if caller.outcome is not None]
@@ -167,7 +169,7 @@ def test_work_that_raises_gives_its_place_back(pool: Callable[..., Pool]) -> Non
     def fail(_: Any) -> None:
         raise SystemExit
 
-    one.submit(fail, None).result(60)
+    one.submit(fail, None)
     finish(Caller(one, "a"))
 
 
