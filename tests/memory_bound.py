@@ -15,10 +15,11 @@ COPIES = 3
 
 
 def messages_bytes(max_message: int, max_arriving: int, max_queued: int) -> int:
-    """Return what the messages of a worker's callers may take, and what they leave behind."""
+    """Return what messages to and from a worker may take, and what they leave behind."""
     # Those that took too long have their places no more, but may be there all the same.
     arriving = (2 * max_arriving + COPIES) * 2 * max_message
-    return arriving + max_queued + MAX_WAITING_BYTES + POOLS * KEPT_BYTES
+    unread = max_queued // 2
+    return arriving + max_queued + unread + MAX_WAITING_BYTES + POOLS * KEPT_BYTES
 
 
 def server_bytes(workers: int, max_message: int, max_arriving: int, max_queued: int) -> int:

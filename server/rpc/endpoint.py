@@ -180,7 +180,7 @@ class Endpoint:
             delay_seconds=settings.batch_delay_seconds,
             joined_calls=min(lane.JOINED_CALLS, settings.max_batch_size),
             response_bytes=settings.max_message_bytes,
-            unread_bytes=settings.max_queued_bytes,
+            unread_bytes=settings.max_queued_bytes // 2,
         )
         return lane.Lane(self._server, methods, self.batcher.take, limits, self.batcher.refusal)
 
