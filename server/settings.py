@@ -149,8 +149,8 @@ class Settings:
     )
     max_queued_bytes: int = _option(
         128 * 1024 * 1024,
-        "Bytes of messages that wait, for all models together; one alone may have half of them, and "
-        "answers that are not read another half. Calls beyond get RESOURCE_EXHAUSTED.",
+        "Bytes of messages that wait, for all models together; one alone may have half of them. "
+        "Answers that are not read may have half as many. Calls beyond get RESOURCE_EXHAUSTED.",
         _count(),
         group=LIMITS,
     )
