@@ -203,15 +203,17 @@ def test_queries_of_the_runbook_can_be_asked(watched: Watched, query: str) -> No
 def test_nothing_is_wrong_but_what_is(watched: Watched) -> None:
     """A third of the calls was refused; how long the others took is the machine's matter.
 
-    One version is damaged, and the certificate is one for a day.
+    One version is damaged, so models are not what is on disk, and the certificate is for a day.
     """
-    watched.prometheus.wait_for('ALERTS{alertname="AvailabilityBudgetBurn", alertstate="firing"}')
+    for name in ("AvailabilityBudgetBurn", "ReloadFailed"):
+        watched.prometheus.wait_for(f'ALERTS{{alertname="{name}", alertstate="firing"}}')
     alerts = watched.prometheus.query('count by (alertname) (ALERTS{alertstate="firing"})')
     names = {name for labels in alerts for _, name in labels}
     assert names - {"LatencyBudgetBurn"} == {
         "AvailabilityBudgetBurn",
         "CertificateExpiring",
         "ModelLoadFailed",
+        "ReloadFailed",
     }
     message = watched.alertmanager.wait_for("AvailabilityBudgetBurn", "firing")
     assert message["commonAnnotations"]["runbook_url"].endswith("#availabilitybudgetburn")
