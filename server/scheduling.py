@@ -56,11 +56,15 @@ class Scheduling:
         while not self._lane.join(PERIOD_SECONDS):
             now = time.perf_counter()
             share, begin = self._spend() / (now - begin), now
-            is_busy = share >= (IDLE if self._is_batch else BUSY)
-            self._is_batch = is_busy and self._lane.most_in_progress > 1
-            self._lane.most_in_progress = 0
+            self._decide(share)
             # Always: a thread that has just been started may have the other one.
             _set_policy(self._nanoseconds, os.SCHED_BATCH if self._is_batch else os.SCHED_OTHER)
+
+    def _decide(self, share: float) -> None:
+        """Choose how threads are scheduled that have had this share of a core."""
+        is_busy = share >= (IDLE if self._is_batch else BUSY)
+        self._is_batch = is_busy and self._lane.most_in_progress > 1
+        self._lane.most_in_progress = 0
 
     def _spend(self) -> float:
         """Return the CPU seconds that the threads which serve calls have had since the last time.
