@@ -62,8 +62,10 @@ class Call:
         self.response = response
 
     def refuse(self, error: Exception) -> None:
-        """Keep the error."""
-        self.error = error
+        """Keep the error, without the frames in which it came about: these hold the call, and with
+        it a message that may be large, which would be there until the next collection.
+        """
+        self.error = error.with_traceback(None)
 
 
 def mount(server: grpc.Server, service: str, handlers: Handlers) -> None:
