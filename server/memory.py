@@ -17,18 +17,8 @@ By default it gives most of it back and gets it again, empty, page by page, whic
 thousand images a fifth dearer.
 """
 
-POOLS = 2
-"""Pools of the C library's. By default it has eight a core, and each keeps what large messages have
-left in it, which took three times the memory of the messages themselves.
-"""
-
-_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """From glibc's malloc.h."""
-
-
-def share_pools() -> None:
-    """Have the process's threads share a few pools of memory; to be called before they start."""
-    _set({_ARENA_MAX: POOLS})
 
 
 def settle() -> None:

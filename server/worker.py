@@ -8,7 +8,7 @@ import threading
 
 import structlog
 
-from server import memory, metrics
+from server import metrics
 from server.app import Server
 from server.errors import StartupError
 from server.flags import restore
@@ -23,7 +23,6 @@ log = structlog.get_logger()
 
 def main() -> None:
     """Serve until the parent says stop; the exit code is 1 when that can't be done."""
-    memory.share_pools()
     # The standard input is the control socket.
     control = Control(socket.socket(fileno=0))
     first, *orders = _receive(control)

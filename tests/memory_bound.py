@@ -1,6 +1,6 @@
 """What a server's memory may come to, whatever callers send: the sum in docs/deploying.md."""
 
-from server.memory import KEPT_BYTES, POOLS
+from server.memory import KEPT_BYTES
 from server.shadowing import MAX_WAITING_BYTES
 
 MIB = 1024 * 1024
@@ -9,6 +9,9 @@ PARENTS_BYTES = 100 * MIB
 
 WORKER_BYTES = 110 * MIB
 """What a worker takes after many small calls, rounded up."""
+
+POOLS = 2
+"""Pools of the C library's in which large messages leave something, of the many that there are."""
 
 COPIES = 3
 """What gRPC needs of the one message that it is just handing over, in messages."""
