@@ -3,9 +3,6 @@
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 
-Entry = tuple[str, int, tuple[int, ...]]
-"""A model's name, a version, and the stamp of its file."""
-
 
 class Journal:
     """What is being loaded, and what was when a worker in this one's place died."""

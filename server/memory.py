@@ -2,7 +2,6 @@
 
 import ctypes
 import gc
-from collections.abc import Mapping
 
 YOUNG_OBJECTS = 50_000
 """Objects that may be added before the collector looks at them. With the default, 700, the calls in
@@ -28,14 +27,10 @@ def settle() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS)
-    _set({_MMAP_THRESHOLD: KEPT_BYTES, _TRIM_THRESHOLD: KEPT_BYTES})
-
-
-def _set(options: Mapping[int, int]) -> None:
     # Other C libraries have no such function, nor the one below.
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
-        for option, value in options.items():
-            mallopt(option, value)
+        mallopt(_MMAP_THRESHOLD, KEPT_BYTES)
+        mallopt(_TRIM_THRESHOLD, KEPT_BYTES)
 
 
 def give_back() -> None:

@@ -153,17 +153,9 @@ def test_the_line_after_a_torn_one_begins_anew(fake: Fake, writer: Writer) -> No
     assert fake.written == b"torn\nwhole\nlost 1\n"
 
 
-def test_only_lines_that_are_incomplete_are_lost(fake: Fake, writer: Writer) -> None:
-    begun, go_on = threading.Event(), threading.Event()
-
-    def waits(content: bytes) -> int:
-        begun.set()
-        assert go_on.wait(PATIENCE_SECONDS)
-        return len(content)
-
-    fake.act = waits
-    writer.write(b"first\n")
-    assert begun.wait(PATIENCE_SECONDS)
+def test_only_lines_that_are_incomplete_are_lost(
+    fake: Fake, writer: Writer, blocked: threading.Event
+) -> None:
     # They wait together, and so are written together.
     for number in range(4):
         writer.write(b"line %d\n" % number)
@@ -175,7 +167,7 @@ def test_only_lines_that_are_incomplete_are_lost(fake: Fake, writer: Writer) -> 
         return fail(errno.EPIPE)(content)
 
     fake.act = breaks
-    go_on.set()
+    blocked.set()
     flush(writer)
     assert writer.lost == 2
 
