@@ -11,15 +11,16 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.load import request
-from server import metrics, prediction
-from server.batching import Batcher, write
-from server.logs import configure_logs
-from server.model import load_model
-from server.record import Record
-from server.repository import Models, Versions
-from server.request import Request
+from server.logs.setup import configure_logs
+from server.models.model import load_model
+from server.models.repository import Models, Versions
 from server.rpc import classifier
-from server.rpc.recording import Recording
+from server.running import run as prediction
+from server.running.batcher import Batcher, write
+from server.running.request import Request
+from server.telemetry import metrics
+from server.telemetry.record import Record
+from server.telemetry.recording import Recording
 
 TOGETHER = 32
 """Calls that meet, about as many as do at 64 in flight."""

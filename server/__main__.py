@@ -5,17 +5,18 @@ from typing import Any
 
 import click
 
-from server import combinations, descriptors
 from server.errors import StartupError
-from server.flags import (
+from server.settings import validation
+from server.settings.flags import (
     ENVIRONMENT_PREFIX,
     SettingsCommand,
     checked_output,
     describe,
     settings_options,
 )
-from server.settings import Settings
-from server.workers.launch import launch
+from server.settings.settings import Settings
+from server.supervisor.launch import launch
+from server.system import descriptors
 
 
 @click.command(
@@ -40,15 +41,15 @@ def main(context: click.Context, /, print_config: bool, **values: Any) -> None:
     """
     settings = Settings(**values)
     try:
-        combinations.check(settings)
+        validation.check(settings)
         if print_config:
             with checked_output():
                 click.echo("\n".join(describe(context, settings)).rstrip())
             return
         launched = launch(settings)
         # Imported while the workers start, as it takes nearly as long.
-        from server.logs import configure_logs
-        from server.workers.supervisor import Supervisor
+        from server.logs.setup import configure_logs
+        from server.supervisor.supervisor import Supervisor
 
         configure_logs(settings.log_level, settings.log_format)
         Supervisor(launched).run()
@@ -60,7 +61,7 @@ if __name__ == "__main__":
     descriptors.occupy()
     if sys.argv[1:2] == ["health"]:
         # Imported here, as the server's parent needs none of it.
-        from server.health_check import health_command
+        from server.health import health_command
 
         health_command(sys.argv[2:], prog_name="python -m server health")
     main(prog_name="python -m server")

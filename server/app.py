@@ -5,16 +5,17 @@ from functools import partial
 
 import structlog
 
-from server import following, memory
-from server.following import Reloader
-from server.journal import Journal
-from server.loading import Loader
-from server.model import load_model
-from server.policy import read_policies
-from server.reloading import Reloads
-from server.repository import Models
+from server.files.watched_files import Reloads
+from server.models import watcher
+from server.models.journal import Journal
+from server.models.loader import Loader
+from server.models.model import load_model
+from server.models.policy import read_policies
+from server.models.repository import Models
+from server.models.watcher import Reloader
 from server.rpc.endpoint import Endpoint
-from server.settings import Settings
+from server.settings.settings import Settings
+from server.system import memory
 
 log = structlog.get_logger()
 
@@ -54,7 +55,7 @@ class Server:
         self._grpc = Endpoint(self.settings, self._reloads)
         self.default_model = self._reloader.first().default
         self._reloader.start(self.settings.repository if self.settings.watch == "on" else None)
-        self._reloads.follow(following.PART, self._reloader.ask)
+        self._reloads.follow(watcher.PART, self._reloader.ask)
         self._reloads.start()
         self.is_started = True
         self._grpc.set_ready(True)

@@ -8,15 +8,15 @@ import threading
 
 import structlog
 
-from server import metrics
 from server.app import Server
 from server.errors import StartupError
-from server.flags import restore
-from server.journal import Journal
-from server.logs import configure_logs
-from server.workers.control import Control, Message
-from server.workers.families import WORKER, pack
-from server.workers.lifeline import die_with
+from server.logs.setup import configure_logs
+from server.models.journal import Journal
+from server.settings.flags import restore
+from server.supervisor.control import Control, Message
+from server.supervisor.lifeline import die_with
+from server.telemetry import metrics
+from server.telemetry.families import WORKER, pack
 
 log = structlog.get_logger()
 

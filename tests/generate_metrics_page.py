@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from server import metrics
-from server.metrics import LATENCY_BUCKETS
-from server.series import Family
-from server.workers import metrics as of_parent
-from server.workers.families import WORKER
+from server.supervisor import metrics as of_parent
+from server.telemetry import metrics
+from server.telemetry.accumulators import Family
+from server.telemetry.families import WORKER
+from server.telemetry.metrics import LATENCY_BUCKETS
 
 PAGE = Path(__file__).parents[1] / "docs" / "metrics.md"
 

@@ -1,7 +1,7 @@
 """What a server's memory may come to, whatever callers send: the sum in docs/deploying.md."""
 
-from server.memory import KEPT_BYTES
-from server.shadowing import MAX_WAITING_BYTES
+from server.running.shadowing import MAX_WAITING_BYTES
+from server.system.memory import KEPT_BYTES
 
 MIB = 1024 * 1024
 PARENTS_BYTES = 100 * MIB

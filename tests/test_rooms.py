@@ -7,7 +7,14 @@ import pytest
 
 from tests.server_process import ROOT
 
-WORKERS_ONLY = {"grpc", "onnxruntime", "server.rpc", "server.model", "server.app", "server.worker"}
+WORKERS_ONLY = {
+    "grpc",
+    "onnxruntime",
+    "server.rpc",
+    "server.models.model",
+    "server.app",
+    "server.worker",
+}
 """What neither the parent of the workers nor HTTP's process must import."""
 
 CHILDREN_ONLY = WORKERS_ONLY | {"uvicorn", "starlette", "server.http", "prometheus_client"}
@@ -21,28 +28,28 @@ FORBIDDEN = {
     "deploy": {"server", "tests", "onnxruntime"},
     "server/__main__.py": CHILDREN_ONLY,
     "server/http": WORKERS_ONLY,
-    "server/workers": CHILDREN_ONLY,
-    "server/model.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
-    "server/repository.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
-    "server/loading.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
-    "server/policy.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
-    "server/following.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
-    "server/shadowing.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
-    "server/traffic.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
-    "server/metrics.py": {"grpc", "server.rpc", "server.http"},
-    "server/access.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
-    "server/certificates.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
-    "server/reloading.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
-    "server/tokens.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
+    "server/supervisor": CHILDREN_ONLY,
+    "server/models/model.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
+    "server/models/repository.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
+    "server/models/loader.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
+    "server/models/policy.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
+    "server/models/watcher.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
+    "server/running/shadowing.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
+    "server/models/traffic.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
+    "server/telemetry/metrics.py": {"grpc", "server.rpc", "server.http"},
+    "server/rpc/admission.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
+    "server/files/certificates.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
+    "server/files/watched_files.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
+    "server/files/tokens.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
     "server/errors.py": {"grpc", "server.rpc", "server.http"},
     "server/rpc/classifier.py": {"grpc"},
     "server/rpc/inference.py": {"grpc"},
     "server/rpc/contents.py": {"grpc"},
     "server/rpc/reading.py": {"grpc"},
-    "server/batching.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
-    "server/prediction.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
-    "server/record.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
-    "server/request.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
+    "server/running/batcher.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
+    "server/running/run.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
+    "server/telemetry/record.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
+    "server/running/request.py": {"grpc", "mlpserve", "server.rpc", "server.http"},
 }
 
 

@@ -7,12 +7,13 @@ import click
 import grpc
 
 from mlpserve.v1 import classifier_pb2
-from server import memory
-from server.logs import configure_logs
-from server.rpc import classifier, lane
-from server.rpc.recording import Recording
-from server.scheduling import Scheduling
-from server.settings import Settings
+from server.logs.setup import configure_logs
+from server.rpc import classifier
+from server.rpc.lane import lane
+from server.settings.settings import Settings
+from server.system import memory
+from server.system.scheduling import Scheduling
+from server.telemetry.recording import Recording
 
 PREDICT = f"/{classifier.SERVICE}/Predict"
 RESPONSE = classifier_pb2.PredictResponse(

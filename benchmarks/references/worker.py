@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from server import calls, observed, series
 from server.app import Server
-from server.logs import configure_logs
-from server.settings import Settings
+from server.logs.setup import configure_logs
+from server.settings.settings import Settings
+from server.telemetry import accumulators, calls, version_stats
 
 
 def stop_counting() -> None:
@@ -20,9 +20,9 @@ def stop_counting() -> None:
 
     for kind, names in {
         calls.Calls: ("start", "end", "exchange"),
-        series.Series: ("observe", "observe_all", "add"),
-        series.Tally: ("inc",),
-        observed.Version: ("count_run", "see"),
+        accumulators.Series: ("observe", "observe_all", "add"),
+        accumulators.Tally: ("inc",),
+        version_stats.Version: ("count_run", "see"),
     }.items():
         for name in names:
             setattr(kind, name, nothing)

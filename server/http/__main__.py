@@ -12,10 +12,10 @@ from starlette.types import ASGIApp
 from server.http import bounds
 from server.http.pages import build_pages
 from server.http.parent import Parent
-from server.logs import configure_logs
-from server.workers.control import Link, Message
-from server.workers.lifeline import die_with
-from server.workers.ports import BACKLOG
+from server.logs.setup import configure_logs
+from server.supervisor.control import Link, Message
+from server.supervisor.lifeline import die_with
+from server.supervisor.ports import BACKLOG
 
 STOP_SECONDS = 1.0
 """What readers may take to read what has begun, once this process is to end."""

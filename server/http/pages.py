@@ -15,10 +15,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.http.bounds import refuse_bodies
 from server.http.parent import Parent
-from server.series import Library
-from server.workers.control import PAYLOAD
-from server.workers.families import HTTP, PARENT, WORKER, Packed, pack, page, unpack
-from server.workers.metrics import ANSWERED, OWN
+from server.supervisor.control import PAYLOAD
+from server.supervisor.metrics import ANSWERED, OWN
+from server.telemetry.accumulators import Library
+from server.telemetry.families import HTTP, PARENT, WORKER, Packed, pack, page, unpack
 
 log = structlog.get_logger()
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from server.workers.control import Link, Message
+from server.supervisor.control import Link, Message
 
 MIN_STALE_SECONDS, MAX_STALE_SECONDS = 2.0, 10.0
 """Between these the worker timeout is also how long the parent may be silent."""

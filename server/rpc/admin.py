@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from mlpserve.v1 import admin_pb2
-from server.reloading import Reloads
+from server.files.watched_files import Reloads
 from server.texts import shorten
 
 SERVICE = admin_pb2.DESCRIPTOR.services_by_name["Admin"].full_name

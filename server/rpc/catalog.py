@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from mlpserve import wire
 from mlpserve.v1 import classifier_pb2
 from server.errors import NotReady
-from server.onnx_file import Layer
-from server.repository import Models
+from server.models.onnx.graph import Layer
+from server.models.repository import Models
+from server.models.weights import read_layers
 from server.rpc.classifier import check_version
-from server.weights import read_layers
 
 _RESPONSE, _LAYER = classifier_pb2.GetNetworkResponse, classifier_pb2.Layer
 _VERSION = classifier_pb2.ModelVersion

@@ -14,8 +14,9 @@ from canonical import Canonical
 from mlpserve import wire
 from mlpserve.v1 import classifier_pb2
 from server.errors import InvalidField
-from server.model import Batch, Model
-from server.request import (
+from server.models.model import Batch, Model
+from server.rpc import reading
+from server.running.request import (
     FLOAT_BYTES,
     HEAD_BYTES,
     LABELS_OF_ONE_BYTE,
@@ -25,7 +26,6 @@ from server.request import (
     encodable,
     label_bytes,
 )
-from server.rpc import reading
 from server.texts import quoted
 
 SERVICE = classifier_pb2.DESCRIPTOR.services_by_name["Classifier"].full_name

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from mlpserve import packed, wire
 from mlpserve.inference import open_inference_pb2 as protocol
 from server.errors import InvalidField, TakesLong
-from server.model import INPUT
-from server.request import FLOAT_BYTES
+from server.models.model import INPUT
 from server.rpc import reading
+from server.running.request import FLOAT_BYTES
 
 FLOATS, BYTES = "FP32", "UINT8"
 

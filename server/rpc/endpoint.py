@@ -14,34 +14,23 @@ from grpc_reflection.v1alpha import reflection
 
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.v1 import admin_pb2, classifier_pb2
-from server import metrics
-from server.access import Access
-from server.addresses import is_local
-from server.batching import Batcher
-from server.certificates import watch_certificate
-from server.reloading import Reloads
-from server.rpc import (
-    admin,
-    catalog,
-    classifier,
-    connections,
-    desk,
-    handlers,
-    handshake,
-    health,
-    inference,
-    inside,
-    instrumentation,
-    lane,
-)
-from server.rpc.behaviors import Method
-from server.rpc.instrumentation import Instrumentation
-from server.rpc.pools import Pool
-from server.rpc.recording import make_recording
-from server.scheduling import Scheduling
-from server.settings import Settings
-from server.threads import Threads
-from server.tokens import Tokens
+from server.files.certificates import watch_certificate
+from server.files.tokens import Tokens
+from server.files.watched_files import Reloads
+from server.rpc import admin, catalog, classifier, handshake, health, inference, listener
+from server.rpc.admission import Access
+from server.rpc.lane import desk, lane
+from server.rpc.threads import handlers, inside, instrumentation
+from server.rpc.threads.behaviors import Method
+from server.rpc.threads.instrumentation import Instrumentation
+from server.rpc.threads.pools import Pool
+from server.running.batcher import Batcher
+from server.settings.addresses import is_local
+from server.settings.settings import Settings
+from server.system.scheduling import Scheduling
+from server.system.threads import Threads
+from server.telemetry import metrics
+from server.telemetry.recording import make_recording
 
 log = structlog.get_logger()
 
@@ -107,7 +96,7 @@ class Endpoint:
                     self._recording, other, streams, pools, guard, settings.max_message_bytes
                 )
             ],
-            options=connections.options(settings, has_lane),
+            options=listener.options(settings, has_lane),
         )
         services = [classifier.SERVICE, inference.SERVICE]
         if self._has_admin:
@@ -215,10 +204,10 @@ class Endpoint:
 
         `make_room` has the worker that has the address, and can't share it, stop listening.
         """
-        self._binding = connections.Binding(self._server, self._address, self._tls, make_room)
+        self._binding = listener.Binding(self._server, self._address, self._tls, make_room)
         others = set(threading.enumerate())
         self._server.start()
-        if not connections.can_stop_listening():
+        if not listener.can_stop_listening():
             log.warning("a stop may lose calls of connections that are just being made")
         self._serving = set(threading.enumerate()) - others
         if self._lane is not None:
@@ -248,7 +237,7 @@ class Endpoint:
     def stop(self, grace_seconds: float) -> None:
         """Refuse new calls, let those in progress end within the grace period, and close."""
         self._binding.close()
-        connections.stop_listening()
+        listener.stop_listening()
         stopped = self._server.stop(grace_seconds)
         self._health.end_watches()
         stopped.wait()
@@ -269,7 +258,7 @@ def _read_certificate(settings: Settings, reloads: Reloads) -> grpc.ServerCreden
         settings.tls_certificate, settings.tls_key, settings.tls_client_ca, handshake.attempt
     )
     reloads.watch(files)
-    return connections.credentials(files)
+    return listener.credentials(files)
 
 
 def _read_tokens(settings: Settings, reloads: Reloads) -> Access | None:

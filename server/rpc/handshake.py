@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 
-from server.certificates import KEYS, Certificate, CertificateError, is_self_signed, split
-from server.hostnames import names_of
+from server.files.certificates import KEYS, Certificate, CertificateError, is_self_signed, split
+from server.files.hostnames import names_of
 
 TIMEOUT_SECONDS = 5.0
 """How long one handshake may take, which takes some milliseconds."""

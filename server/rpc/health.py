@@ -12,8 +12,8 @@ import grpc
 from grpc_health.v1 import health_pb2
 
 from server.errors import NotLoaded, Overloaded
-from server.rpc import inside
-from server.rpc.behaviors import Sender
+from server.rpc.threads import inside
+from server.rpc.threads.behaviors import Sender
 from server.texts import quoted
 
 NAME = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name

@@ -14,12 +14,12 @@ import mlpserve
 from mlpserve import wire
 from mlpserve.inference import open_inference_pb2 as protocol
 from server.errors import InvalidField, NotLoaded, NotReady
-from server.model import INPUT, LABELS, OUTPUT, Model
-from server.policy import LABEL
-from server.repository import Models
-from server.request import FLOAT_BYTES, HEAD_BYTES, Answer, Request, encodable, label_bytes
+from server.models.model import INPUT, LABELS, OUTPUT, Model
+from server.models.policy import LABEL
+from server.models.repository import Models
 from server.rpc import reading
 from server.rpc.contents import BYTES, FLOATS, Values, read_pixels
+from server.running.request import FLOAT_BYTES, HEAD_BYTES, Answer, Request, encodable, label_bytes
 from server.texts import quoted
 
 SERVICE = protocol.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import yaml
 
-from server.health_check import SERVICE as HEALTH_SERVICE
+from server.health import SERVICE as HEALTH_SERVICE
 from server.rpc import classifier
-from server.settings import Settings
-from server.workers.supervisor import END_SECONDS
+from server.settings.settings import Settings
+from server.supervisor.supervisor import END_SECONDS
 from tests.deploy.engine import images, needs
 from tests.memory_bound import MIB, server_bytes
 from tests.server_process import ROOT

@@ -24,7 +24,7 @@ from deploy.grafana.reading import Dashboard, fill, read
 from exporter import graph, network, publishing, reference
 from exporter.mnist import Labels
 from exporter.network import Batch, Network
-from server.metrics import LATENCY_BUCKETS
+from server.telemetry.metrics import LATENCY_BUCKETS
 from tests.deploy import known_load
 from tests.deploy.known_load import Load
 from tests.deploy.programs import need

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from server.rpc import admin, classifier, inference
-from server.settings import Settings
-from server.workers.cores import usable_cores
-from server.workers.supervisor import END_SECONDS
+from server.settings.settings import Settings
+from server.supervisor.supervisor import END_SECONDS
+from server.system.cores import usable_cores
 from tests.deploy.manifests import BUILT, PODS, Manifest, pod_specs, server_of, settings_of, the
 from tests.memory_bound import MIB, server_bytes
 from tests.server_process import ROOT, environment

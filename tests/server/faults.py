@@ -41,7 +41,7 @@ def read_file(path, max_bytes, read=read_file):
 
 def write_faults(folder: Path) -> str:
     """Return what PYTHONPATH has to be for a server to obey `HOLD` and `KILL`."""
-    return write_change(folder, "server.model_file", _LOADING)
+    return write_change(folder, "server.models.onnx.file", _LOADING)
 
 
 def write_change(folder: Path, module: str, change: str) -> str:

@@ -7,12 +7,12 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from server.settings import Settings
-from server.workers.control import Link, Message
-from server.workers.launch import Launched
-from server.workers.process import Child
-from server.workers.signals import Signals
-from server.workers.supervisor import Supervisor
+from server.settings.settings import Settings
+from server.supervisor.control import Link, Message
+from server.supervisor.launch import Launched
+from server.supervisor.process import Child
+from server.supervisor.signals import Signals
+from server.supervisor.supervisor import Supervisor
 
 
 class FakeProcess:

@@ -13,10 +13,10 @@ from canonical import Canonical
 from mlpserve.inference.open_inference_pb2 import ModelInferRequest
 from mlpserve.v1.classifier_pb2 import PredictRequest, PredictResponse
 from server.errors import TooLarge
-from server.model import Batch, Model
-from server.prediction import Run, split
-from server.request import Request
+from server.models.model import Batch, Model
 from server.rpc import classifier, inference
+from server.running.request import Request
+from server.running.run import Run, split
 
 
 @dataclass

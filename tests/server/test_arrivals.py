@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from server.rpc.arrivals import GREEDY_SECONDS, STALL_SECONDS, Arrivals
+from server.rpc.lane.arrivals import GREEDY_SECONDS, STALL_SECONDS, Arrivals
 
 PATIENCE = 2.0
 

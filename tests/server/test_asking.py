@@ -9,7 +9,7 @@ import pytest
 
 from server.http import pages
 from server.http.parent import Parent
-from server.workers.control import Link
+from server.supervisor.control import Link
 
 
 def play(scene: Callable[[Parent, Link], Awaitable[None]]) -> None:

@@ -11,14 +11,16 @@ import numpy as np
 import pytest
 
 from mlpserve.v1.classifier_pb2 import PredictRequest, PredictResponse
-from server import batching, metrics, prediction
-from server.batching import RUNNERS, Batcher
 from server.errors import Expired, Overloaded, TakesLong, TooLarge
-from server.model import Batch, Model, load_model
-from server.record import Record
-from server.repository import Models, Versions
-from server.request import Request
+from server.models.model import Batch, Model, load_model
+from server.models.repository import Models, Versions
 from server.rpc import classifier
+from server.running import batcher as batching
+from server.running import run
+from server.running.batcher import RUNNERS, Batcher
+from server.running.request import Request
+from server.telemetry import metrics
+from server.telemetry.record import Record
 from tests.server.waiting import wait_for
 
 PATIENCE_SECONDS = 30.0
@@ -136,10 +138,10 @@ FAILING = {
     "reading": break_at(classifier, "check_version"),
     "finding the model": break_at(Models, "find"),
     "finding the queue": break_at(metrics.VERSIONS, "of"),
-    "running": break_at(prediction, "run"),
+    "running": break_at(run, "run"),
     "dropping": break_at(batching, "drop_abandoned"),
     "writing": break_at(batching, "write"),
-    "splitting": break_at(prediction, "split"),
+    "splitting": break_at(run, "split"),
 }
 UNHURT = {
     "counting the reading": break_at(metrics, "DECODE"),

@@ -7,12 +7,12 @@ import grpc
 import pytest
 from google.protobuf.message import DecodeError
 
-from server import metrics
 from server.errors import NotReady, Overloaded, RequestError
-from server.rpc import behaviors, inside
-from server.rpc.behaviors import Handler, Method, Refused, Sender
-from server.rpc.pools import SLOW_MESSAGE, GivenUp, Pool
-from server.rpc.recording import Recording
+from server.rpc.threads import behaviors, inside
+from server.rpc.threads.behaviors import Handler, Method, Refused, Sender
+from server.rpc.threads.pools import SLOW_MESSAGE, GivenUp, Pool
+from server.telemetry import metrics
+from server.telemetry.recording import Recording
 
 LIMIT = 10
 NOT_READY = NotReady("not_ready", "not yet")

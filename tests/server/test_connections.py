@@ -19,7 +19,7 @@ from mlpserve import Client, InvalidRequest
 from mlpserve.v1 import classifier_pb2
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.errors import StartupError
-from server.rpc import connections
+from server.rpc import listener
 from tests.server import http2
 from tests.server.calls import error_info, predict
 from tests.server.connecting import BLACK, OPTIONS
@@ -152,7 +152,7 @@ def refused(address: str) -> str:
     """Return why another server can't listen on the address."""
     server = grpc.server(futures.ThreadPoolExecutor(1))
     with pytest.raises(StartupError) as caught:
-        connections.Binding(server, address, None)
+        listener.Binding(server, address, None)
     return str(caught.value)
 
 

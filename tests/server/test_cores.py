@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from server.workers.cores import usable_cores
+from server.system.cores import usable_cores
 
 ALL = len(os.sched_getaffinity(0))
 

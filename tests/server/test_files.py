@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from server import reloading
 from server.__main__ import main
 from server.errors import StartupError
-from server.reloading import Files, TryLater
-from server.tokens import Tokens
+from server.files import watched_files
+from server.files.tokens import Tokens
+from server.files.watched_files import Files, TryLater
 
 
 class Reader:
@@ -66,7 +66,7 @@ def test_what_never_ends_is_not_read(tmp_path: Path) -> None:
     pipe, endless, large = tmp_path / "pipe", tmp_path / "endless", tmp_path / "large"
     os.mkfifo(pipe)
     endless.symlink_to("/dev/zero")
-    large.write_bytes(bytes(reloading.MAX_FILE_BYTES + 1))
+    large.write_bytes(bytes(watched_files.MAX_FILE_BYTES + 1))
     for path, words in (
         (pipe, "no regular file"),
         (endless, "no regular file"),

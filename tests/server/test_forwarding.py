@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from server.workers import standard_error
-from server.workers.standard_error import MAX_TEXT_BYTES, MAX_TEXTS, divert, forward
+from server.supervisor import standard_error
+from server.supervisor.standard_error import MAX_TEXT_BYTES, MAX_TEXTS, divert, forward
 from tests.server.waiting import wait_for
 
 PATIENCE_SECONDS = 60.0

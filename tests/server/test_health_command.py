@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from server.health_check import SERVICE as ASKED
+from server.health import SERVICE as ASKED
 from server.rpc.classifier import SERVICE
 from tests.server import certificate
 from tests.server.scrape import value

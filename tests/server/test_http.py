@@ -19,8 +19,8 @@ import httpx
 import pytest
 
 from mlpserve.v1.classifier_pb2 import PredictRequest
-from server.addresses import split_address
-from server.workers.ports import listen
+from server.settings.addresses import split_address
+from server.supervisor.ports import listen
 from tests.server.calls import predict
 from tests.server.scrape import by_worker, value
 from tests.server.waiting import wait_for
@@ -247,7 +247,7 @@ def test_many_models_are_on_the_page_and_a_reader_that_stops_delays_no_stop(
 
 def test_the_parent_imports_little() -> None:
     program = (
-        "import sys, server.__main__, server.workers.supervisor\n"
+        "import sys, server.__main__, server.supervisor.supervisor\n"
         "print(sorted({'uvicorn', 'starlette', 'grpc', 'numpy', 'onnxruntime', "
         "'prometheus_client'} & set(sys.modules)))"
     )

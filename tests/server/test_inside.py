@@ -8,7 +8,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from mlpserve.v1.classifier_pb2 import PredictRequest
-from server.rpc import inside
+from server.rpc.threads import inside
 from tests.server import http2
 from tests.server.calls import BLACK, PREDICT, predict
 from tests.server.test_stream import Idle, stream_method

@@ -16,9 +16,10 @@ from grpc._cython import cygrpc  # type: ignore[attr-defined]
 
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.errors import InvalidField
-from server.rpc import classifier, lane
-from server.rpc.behaviors import Method
-from server.rpc.recording import Recorder, Recording
+from server.rpc import classifier
+from server.rpc.lane import lane
+from server.rpc.threads.behaviors import Method
+from server.telemetry.recording import Recorder, Recording
 from tests.server import certificate, http2
 from tests.server.calls import BLACK, predict, violation
 from tests.server.waiting import wait_for

@@ -11,15 +11,17 @@ from typing import Any
 import pytest
 import watchfiles
 
-from server import following, metrics, reloading
 from server.errors import ModelError, StartupError
-from server.following import Reloader
-from server.journal import Journal
-from server.loading import Loader, Refreshed
-from server.model import Model, load_model
-from server.policy import MAX_VERSION, read_policies
-from server.reloading import Reloads
-from server.repository import Models
+from server.files import watched_files
+from server.files.watched_files import Reloads
+from server.models import watcher
+from server.models.journal import Journal
+from server.models.loader import Loader, Refreshed
+from server.models.model import Model, load_model
+from server.models.policy import MAX_VERSION, read_policies
+from server.models.repository import Models
+from server.models.watcher import Reloader
+from server.telemetry import metrics
 from tests.server.versions import publish
 from tests.server.waiting import wait_for
 
@@ -301,8 +303,8 @@ def test_what_publishing_or_metrics_raise_ends_no_thread(monkeypatch: pytest.Mon
     assert not is_successful()
     is_bad.clear()
     with monkeypatch.context() as patched:
-        patched.setattr(following, "note_outcome", fail)
-        patched.setattr(following.log, "warning", fail)
+        patched.setattr(watcher, "note_outcome", fail)
+        patched.setattr(watcher.log, "warning", fail)
         assert "internal error" in reloader.ask(WAIT_SECONDS)
     with monkeypatch.context() as patched:
         patched.setattr(Reloader, "_note_released", fail)
@@ -320,7 +322,7 @@ def test_looks_that_find_nothing_new_are_not_counted() -> None:
     reloader.first()
     counts = []
     for _ in range(5):
-        reloader.reload(following.RESCAN)
+        reloader.reload(watcher.RESCAN)
         counts.append((reloads("done"), reloads("failed")))
     assert counts == [(0, 0), (0, 1), (0, 1), (0, 2), (0, 2)]
 
@@ -335,11 +337,11 @@ def test_requests_that_come_meanwhile_are_answered_by_one_look() -> None:
 
     loader = Scripted([slow, nothing])
     reloader = started(loader)
-    reloader.wake(following.FILES_CHANGED)
+    reloader.wake(watcher.FILES_CHANGED)
     assert begun.wait(WAIT_SECONDS)
-    assert following.GOES_ON in reloader.ask(0)
+    assert watcher.GOES_ON in reloader.ask(0)
     for _ in range(20):
-        reloader.wake(following.FILES_CHANGED)
+        reloader.wake(watcher.FILES_CHANGED)
     go_on.set()
     assert reloader.ask(WAIT_SECONDS) == ""
     assert loader.refreshes[0] is False
@@ -358,12 +360,12 @@ def test_a_stop_waits_for_no_load_and_publishes_nothing_more() -> None:
         return nothing()
 
     reloader = started(Scripted([slow]), published.append)
-    reloader.wake(following.FILES_CHANGED)
+    reloader.wake(watcher.FILES_CHANGED)
     assert begun.wait(WAIT_SECONDS)
     reloader.stop()
     assert not reloader.wait(0)
-    assert reloader.ask(WAIT_SECONDS) == following.STOPPING
-    reloader.wake(following.RESCAN)
+    assert reloader.ask(WAIT_SECONDS) == watcher.STOPPING
+    reloader.wake(watcher.RESCAN)
     go_on.set()
     assert reloader.wait(WAIT_SECONDS)
     assert len(published) == 1
@@ -394,7 +396,7 @@ def test_the_watch_goes_on_after_errors(tmp_path: Path, monkeypatch: pytest.Monk
         stop_event.wait(WAIT_SECONDS)
 
     monkeypatch.setattr(watchfiles, "watch", watch)
-    monkeypatch.setattr(following, "RESCAN_SECONDS", 0.01)
+    monkeypatch.setattr(watcher, "RESCAN_SECONDS", 0.01)
     reloader = Reloader(Scripted(), lambda _: None)
     reloader.first()
     reloader.start(tmp_path)
@@ -420,7 +422,7 @@ class Broken:
 
 
 def test_the_watch_over_files_goes_on_after_errors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reloading, "WATCH_SECONDS", 0.001)
+    monkeypatch.setattr(watched_files, "WATCH_SECONDS", 0.001)
     files: Any = Broken()
     parts = Reloads()
     assert parts.is_alive

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from server.log_lines import MAX_LINE_BYTES, Lines
+from server.logs.lines import MAX_LINE_BYTES, Lines
 
 JSON = Lines({"worker": 3}, console=False, colors=False)
 CONSOLE = Lines({"worker": 3}, console=True, colors=False)

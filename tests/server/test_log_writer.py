@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from server import log_writer
-from server.log_writer import MAX_BYTES, MAX_LINES, WRITE_BYTES, Writer
+from server.logs import writer as log_writer
+from server.logs.writer import MAX_BYTES, MAX_LINES, WRITE_BYTES, Writer
 from tests.server.waiting import wait_for
 
 PATIENCE_SECONDS = 60.0

@@ -13,9 +13,9 @@ from google.protobuf import descriptor_pool
 
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.errors import REASONS
-from server.metrics import COMMON_CODES, LATENCY_BUCKETS, STAGES
 from server.rpc import classifier, health, inference
-from server.series import Series
+from server.telemetry.accumulators import Series
+from server.telemetry.metrics import COMMON_CODES, LATENCY_BUCKETS, STAGES
 from tests import generate_metrics_page
 from tests.server.calls import predict
 from tests.server.scrape import samples, value

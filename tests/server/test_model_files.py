@@ -20,10 +20,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 from exporter import graph
 from exporter.network import Batch
-from server import memory_limits, model, onnx_file, runtime, self_check
 from server.errors import LOAD_REASONS, Fault, ModelError
-from server.model import load_model
-from server.self_check import Runner, check
+from server.models import model, runtime, self_check
+from server.models.model import load_model
+from server.models.onnx import graph as onnx_file
+from server.models.self_check import Runner, check
+from server.system import memory_limits
 from tests.exporter.networks import random_network
 
 SIZES = (4, 5, 3)

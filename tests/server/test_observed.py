@@ -12,9 +12,9 @@ import pytest
 from exporter import network
 from exporter.network import Batch
 from mlpserve.v1.classifier_pb2 import PredictRequest
-from server import observed
-from server.model import Model
-from server.reference import DEFAULT_BOUNDS, read_reference
+from server.models.model import Model
+from server.models.reference import DEFAULT_BOUNDS, read_reference
+from server.telemetry import version_stats
 from tests.server.calls import predict
 from tests.server.scrape import families, value
 from tests.server_process import ServerProcess, start_server
@@ -109,15 +109,15 @@ def test_drift_can_be_told(repository: Path, digits: tuple[Batch, Batch]) -> Non
     assert min(inverted.values()) > 0.25, inverted
 
 
-def version_of(classes: int) -> observed.Version:
+def version_of(classes: int) -> version_stats.Version:
     labels = tuple(map(str, range(classes)))
     model = SimpleNamespace(
         reference=read_reference(None, labels), labels=labels, n_pixels=4, name="m", version=1
     )
-    return observed.Version(cast(Model, model))
+    return version_stats.Version(cast(Model, model))
 
 
-def kept_bytes(version: observed.Version) -> int:
+def kept_bytes(version: version_stats.Version) -> int:
     """What a version keeps, whole arrays where it keeps parts of them."""
     arrays = [array for entry in version._kept for array in entry]
     owners = {id(a): a for a in (a if a.base is None else a.base for a in arrays)}
@@ -136,7 +136,7 @@ def test_what_is_kept_is_bounded_by_bytes(classes: int, images: int) -> None:
         ink = random.random(2 * images, np.float32)[:images]
         labels = np.concatenate([activations.argmax(axis=1)] * 2)[:images]
         version.see(ink, activations, labels)
-        assert kept_bytes(version) <= observed.KEPT_BYTES
+        assert kept_bytes(version) <= version_stats.KEPT_BYTES
         seen.append((ink, activations, labels))
         if sum(len(labels) for *_, labels in seen) * classes > 2_000_000:
             break

@@ -15,8 +15,8 @@ import pytest
 from exporter import graph
 from mlpserve import Client
 from mlpserve.v1 import classifier_pb2
-from server import following
-from server.policy import MAX_VERSION
+from server.models import watcher
+from server.models.policy import MAX_VERSION
 from tests.exporter.networks import random_network
 from tests.server.calls import predict, reload
 from tests.server.faults import HELD, HOLD, KILL, write_faults
@@ -41,8 +41,8 @@ class Served:
 
     def models_error(self) -> str:
         """Reload, and return what is said of the models, once that is known."""
-        error = following.GOES_ON
-        while following.GOES_ON in error:
+        error = watcher.GOES_ON
+        while watcher.GOES_ON in error:
             (error,) = (p.error for p in reload(self.channel, TOKEN).parts if p.name == "models")
         return error
 

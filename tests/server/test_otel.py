@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from server.errors import StartupError
-from server.rpc.recording import make_recording
-from server.settings import Settings
+from server.settings.settings import Settings
+from server.telemetry.recording import make_recording
 from tests.server import certificate
 from tests.server_process import run_to_end, start_server
 

@@ -3,7 +3,7 @@
 import pytest
 
 from server.errors import StartupError
-from server.policy import Choice, Policy, read_policies
+from server.models.policy import Choice, Policy, read_policies
 
 
 def test_what_is_said_of_each_model() -> None:

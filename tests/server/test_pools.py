@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from server.errors import RequestError
-from server.rpc import inside, pools
-from server.rpc.pools import GivenUp, Pool
+from server.rpc.threads import inside, pools
+from server.rpc.threads.pools import GivenUp, Pool
 from tests.server.waiting import wait_for
 
 

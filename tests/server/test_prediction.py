@@ -10,10 +10,10 @@ import pytest
 
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.v1.classifier_pb2 import PredictRequest
-from server import prediction
-from server.model import Model, load_model
-from server.request import Answer, Request
+from server.models.model import Model, load_model
 from server.rpc import classifier, inference
+from server.running import run as prediction
+from server.running.request import Answer, Request
 
 Read = Callable[[bytes], tuple[Request, memoryview]]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.queues import OVERHEAD_BYTES, Queue, Queues
+from server.running.queues import OVERHEAD_BYTES, Queue, Queues
 
 
 @dataclass(frozen=True, slots=True)

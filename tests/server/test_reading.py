@@ -14,10 +14,10 @@ from mlpserve import wire
 from mlpserve.inference.open_inference_pb2 import InferTensorContents, ModelInferRequest
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.errors import InvalidField, TakesLong
-from server.policy import LABEL
-from server.request import Request
+from server.models.policy import LABEL
 from server.rpc import classifier, inference, reading
 from server.rpc.contents import MAX_LEVELS
+from server.running.request import Request
 from tests.server.encodings import Encoder, delimited, integer, with_tag
 
 Read = Callable[..., tuple[Request, memoryview]]

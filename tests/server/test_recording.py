@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from opentelemetry import trace
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from server.rpc import trace_context
-from server.sampling import Bound, gap
+from server.logs.sampling import Bound, gap
+from server.telemetry import trace_context
 
 TRACE_ID, SPAN_ID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 

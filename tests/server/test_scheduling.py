@@ -13,8 +13,8 @@ import grpc
 import pytest
 
 from mlpserve.v1.classifier_pb2 import PredictRequest
-from server import scheduling
-from server.rpc.lane import Lane
+from server.rpc.lane.lane import Lane
+from server.system import scheduling
 from tests.server.calls import predict, predict_method
 from tests.server.scrape import by_worker, value
 from tests.server.waiting import wait_for

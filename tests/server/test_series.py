@@ -4,8 +4,8 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
-from server.calls import Calls
-from server.series import MOST_WAITING, Series
+from server.telemetry.accumulators import MOST_WAITING, Series
+from server.telemetry.calls import Calls
 
 THREADS, TIMES = 4, 5 * MOST_WAITING + 3
 

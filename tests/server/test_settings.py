@@ -13,8 +13,8 @@ from click.testing import CliRunner
 from hypothesis import given, settings, strategies
 
 from server.__main__ import main
-from server.health_check import health_command
-from server.settings import GROUPS, Settings
+from server.health import health_command
+from server.settings.settings import GROUPS, Settings
 from tests.server_process import run_to_end, start_server
 
 

@@ -9,12 +9,13 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from server import metrics, prediction, shadowing
 from server.errors import InvalidField
-from server.model import Model
-from server.repository import Models
-from server.request import Request
-from server.shadowing import OVERHEAD_BYTES, SPARE_BYTES, Answered, Shadow
+from server.models.model import Model
+from server.models.repository import Models
+from server.running import run, shadowing
+from server.running.request import Request
+from server.running.shadowing import OVERHEAD_BYTES, SPARE_BYTES, Answered, Shadow
+from server.telemetry import metrics
 from tests.server.waiting import wait_for
 
 PATIENCE_SECONDS = 60.0
@@ -50,7 +51,7 @@ class Runs:
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
     made = Runs()
-    monkeypatch.setattr(prediction, "run", made.run)
+    monkeypatch.setattr(run, "run", made.run)
     return made
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from exporter import graph, publishing
 from mlpserve.v1.classifier_pb2 import PredictRequest
-from server.log_writer import MAX_LINES
+from server.logs.writer import MAX_LINES
 from tests.exporter.networks import random_network
 from tests.server.calls import predict_method
 from tests.server.scrape import by_worker, value

@@ -10,9 +10,9 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from server.errors import StartupError
-from server.workers import crew, front, process, slot, supervisor
-from server.workers.families import Packed, pack, unpack
-from server.workers.metrics import REGISTRY
+from server.supervisor import crew, front, process, slot, supervisor
+from server.supervisor.metrics import REGISTRY
+from server.telemetry.families import Packed, pack, unpack
 from tests.server.supervised import Fake, World
 
 MakeWorld = Callable[..., World]

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from mlpserve import Client, MlpserveError, Tls, Unavailable
-from server.certificates import expiry, read_certificate, watch_certificate
 from server.errors import StartupError
+from server.files.certificates import expiry, read_certificate, watch_certificate
 from server.rpc import handshake
 from tests.server import certificate
 from tests.server.certificate import Certificate

@@ -20,7 +20,7 @@ from mlpserve import Client, Unauthenticated
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.errors import StartupError
-from server.tokens import Tokens, read_tokens
+from server.files.tokens import Tokens, read_tokens
 from tests.server.calls import PREDICT, bearer, error_info, reload
 from tests.server.connecting import BLACK, OPTIONS, load
 from tests.server.scrape import value

@@ -12,7 +12,7 @@ import pytest
 from exporter import graph, publishing
 from exporter.network import Layer, Network
 from mlpserve.v1.classifier_pb2 import PredictRequest, PredictResponse, PredictStreamResponse
-from server.traffic import Split
+from server.models.traffic import Split
 from tests.server.calls import predict_method
 from tests.server.scrape import samples, value
 from tests.server_process import ServerProcess, start_server

@@ -7,8 +7,8 @@ import pytest
 from grpc_health.v1 import health_pb2
 
 from server.errors import Overloaded
-from server.rpc.behaviors import Sender
 from server.rpc.health import Health
+from server.rpc.threads.behaviors import Sender
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING

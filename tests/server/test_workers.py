@@ -17,7 +17,7 @@ from exporter.mnist import Labels
 from exporter.network import Batch
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.errors import StartupError
-from server.workers.ports import claim
+from server.supervisor.ports import claim
 from tests.server.callers import load
 from tests.server.calls import predict, reload
 from tests.server.scrape import by_worker, value

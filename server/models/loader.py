@@ -1,0 +1,335 @@
+"""Loads the versions that the policies choose, and keeps good ones when others turn out bad."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import structlog
+
+from server.errors import ModelError, StartupError
+from server.models.journal import Journal
+from server.models.model import Model, load_model
+from server.models.onnx.file import Stamp, stamp_of
+from server.models.policy import MOST_PERCENT, Policies
+from server.models.repository import FILE, Listing, Models, Versions, list_models
+from server.models.traffic import Shadowing, Split
+from server.telemetry import metrics
+from server.texts import shown
+
+log = structlog.get_logger()
+
+PREFERRED = "digits"
+
+MAX_LISTED = 10
+"""Names that a message lists."""
+
+Load = Callable[[Path, str, int], Model]
+"""Loads a file as a version of a model; raises ModelError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A version that is loaded, and the stamp that its file had."""
+
+    stamp: Stamp
+    model: Model
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a version could not be loaded from the file that had this stamp.
+
+    In words, since an exception holds what its functions held, such as the version before.
+    """
+
+    stamp: Stamp
+    message: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What is loaded after a look at the repository; `problems` says of each version that is wanted
+    why it isn't, or why what is loaded is not what is on disk. `tried` counts attempts to load.
+    """
+
+    models: Models
+    problems: Sequence[str] = ()
+    tried: int = 0
+
+
+class Loader:
+    """Knows what is loaded and what has failed, so that each file is tried once until it changes.
+
+    A version is served once its file passes its golden examples. A file that doesn't, such as one
+    that is still being copied, replaces nothing: the next older version or the one loaded before
+    stays. A model of which nothing on disk can be served any more keeps what it has; one that has
+    nothing is served from a file whose weights are not those that it promises. A file that
+    was being loaded when a worker died is not tried again unless somebody asks, or it changes.
+    """
+
+    def __init__(
+        self,
+        repository: Path,
+        default: str,
+        policies: Policies,
+        load: Load = load_model,
+        journal: Journal | None = None,
+    ) -> None:
+        self._repository, self._policies = repository, policies
+        self._default: str | None = default or None
+        self._load_model, self._journal = load, journal or Journal()
+        self._loaded: dict[tuple[str, int], Loaded] = {}
+        self._failed: dict[tuple[str, int], Failure] = {}
+        self._warned: set[str] = set()
+        # Of the look at the repository that is being taken.
+        self._missed: set[tuple[str, int]] = set()
+        self._doubtful: dict[tuple[str, int], Loaded] = {}
+        self._tried = 0
+
+    def first(self) -> Refreshed:
+        """Load for the first time.
+
+        Raises StartupError when there is no model, or when the default one can't be served.
+        """
+        listing = list_models(self._repository)
+        on_disk = listing.versions
+        if not on_disk:
+            raise StartupError(
+                f"the repository {shown(self._repository)} holds no model (NAME/VERSION/{FILE}); "
+                "run `python -m exporter export` first"
+                + "".join(f"; {message}" for message in listing.passed_over[:1])
+            )
+        if self._default and self._default not in on_disk:
+            names = [*list(on_disk)[:MAX_LISTED], *(["..."] if len(on_disk) > MAX_LISTED else [])]
+            raise StartupError(
+                f"the default model {self._default!r} is not in {shown(self._repository)}; it "
+                f"holds: {', '.join(names)}"
+            )
+        default = self._default or (next(iter(on_disk)) if len(on_disk) == 1 else PREFERRED)
+        refreshed = self._load(listing, default)
+        if self._journal.crashed and not _can_start(refreshed.models, default, on_disk):
+            # Without it there is nothing to lose, and the worker may have died of something else.
+            self._journal.crashed.clear()
+            self._failed.clear()
+            refreshed = self._load(listing, default)
+        if default in on_disk and default not in refreshed.models.by_name:
+            self._explain(default, listing)
+        if not refreshed.models.by_name:
+            self._explain(next(iter(on_disk)), listing)
+        # Others that appear later don't take its place.
+        self._default = refreshed.models.default
+        return refreshed
+
+    def refresh(self, retry: bool) -> Refreshed:
+        """Load what has appeared or changed, and with `retry` what has failed before.
+
+        Raises StartupError when the repository is gone.
+        """
+        listing = list_models(self._repository)
+        if retry:
+            self._failed.clear()
+            self._journal.crashed.clear()
+        return self._load(listing, self._default or PREFERRED)
+
+    def _explain(self, name: str, listing: Listing) -> None:
+        """Raise a StartupError that says why a model can't be served."""
+        versions = listing.versions[name]
+        for version in reversed(versions):
+            if failure := self._failed.get((name, version)):
+                raise ModelError(failure.message, failure.reason)
+        if refused := listing.refused.get(name):
+            raise StartupError(refused)
+        raise StartupError(
+            f"--versions: {name} is to have {self._policies.of(name).choice}, and the repository "
+            f"{shown(self._repository)} holds {', '.join(map(str, versions))}; ask for one of these"
+        )
+
+    def _load(self, listing: Listing, default: str) -> Refreshed:
+        on_disk = listing.versions
+        by_name: dict[str, Versions] = {}
+        kept: dict[tuple[str, int], Loaded] = {}
+        gone: dict[tuple[str, int], str] = {}
+        self._missed, self._tried, self._doubtful = set(), 0, {}
+        for name in sorted({*on_disk, *(name for name, _ in self._loaded)}):
+            chosen = self._choose(name, on_disk.get(name, []))
+            for version in chosen:
+                kept[name, version] = self._loaded[name, version]
+                if version not in on_disk.get(name, []):
+                    gone[name, version] = self._gone(name, version)
+            if chosen:
+                models = {version: kept[name, version].model for version in sorted(chosen)}
+                by_name[name] = self._arrange(name, models)
+        self._loaded, self._doubtful = kept, {}
+        self._failed = {
+            (name, version): failure
+            for (name, version), failure in self._failed.items()
+            if version in on_disk.get(name, ())
+        }
+        doubts = {key: its.model.doubt for key, its in kept.items() if its.model.doubt}
+        said = (gone.values(), doubts.values(), listing.refused.values(), listing.passed_over)
+        self._warn([*chain(*said), *self._unmet(by_name)])
+        messages = doubts | gone | {key: its.message for key, its in self._failed.items()}
+        messages |= {(name, 0): message for name, message in listing.refused.items()}
+        errors: dict[str, dict[int, str]] = {}
+        for (name, version), message in sorted(messages.items()):
+            errors.setdefault(name, {})[version] = message
+        missed = [self._failed[key].message for key in sorted(self._missed) if key in self._failed]
+        return Refreshed(
+            Models(
+                by_name,
+                default if default in by_name else None,
+                errors,
+                are_shadowed=any(versions.shadowing for versions in by_name.values()),
+                are_spread=any(versions.split for versions in by_name.values()),
+            ),
+            [*missed, *gone.values(), *listing.refused.values()],
+            self._tried,
+        )
+
+    def _choose(self, name: str, on_disk: Sequence[int]) -> list[int]:
+        """Return the versions to serve, all of them loaded; none when there is none to be had."""
+        policy = self._policies.of(name)
+        chosen: list[int] = []
+        for version in policy.choice.candidates(on_disk):
+            if len(chosen) < policy.choice.count and self._have(name, version):
+                chosen.append(version)
+        for version in policy.labels.values():
+            if version in on_disk and version not in chosen and self._have(name, version):
+                chosen.append(version)
+        chosen = chosen or [version for known, version in self._loaded if known == name]
+        if not chosen and (doubtful := [key for key in self._doubtful if key[0] == name]):
+            # Rather than nothing: its golden examples are right.
+            key = max(doubtful)
+            self._loaded[key] = self._doubtful[key]
+            self._failed.pop(key, None)
+            self._missed.discard(key)
+            chosen = [key[1]]
+        return chosen
+
+    def _have(self, name: str, version: int) -> bool:
+        """Whether a version is loaded, now or from before; loads it when its file is new."""
+        key, path = (name, version), self._repository / name / str(version) / FILE
+        loaded, failure = self._loaded.get(key), self._failed.get(key)
+        try:
+            # Before the file is read: what changes meanwhile is found changed the next time.
+            stamp = stamp_of(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:
+            # Trying says why.
+            stamp = ()
+        if loaded and loaded.stamp == stamp:
+            self._failed.pop(key, None)
+        elif failure is None or failure.stamp != stamp:
+            self._try(path, name, version, stamp)
+        if key in self._failed:
+            self._missed.add(key)
+        return key in self._loaded
+
+    def _try(self, path: Path, name: str, version: int, stamp: Stamp) -> None:
+        """Load a version, or keep in mind why it can't be."""
+        self._tried += 1
+        try:
+            if self._journal.has_crashed(name, version, stamp):
+                raise ModelError(
+                    f"{shown(path)} was being loaded when a worker died, and is not tried again "
+                    "until it changes, or a reload is asked for; is there enough memory?",
+                    "crashed",
+                )
+            with self._journal.loading(name, version, stamp):
+                model = self._load_model(path, name, version)
+            if model.doubt:
+                self._doubtful[name, version] = Loaded(stamp, model)
+                raise ModelError(model.doubt, "weights")
+        except ModelError as error:
+            failure = Failure(stamp, shown(str(error)), error.reason)
+        except Exception as error:
+            # Whatever a damaged file may bring about, the server goes on.
+            log.exception("loading failed")
+            message = f"{path} can't be loaded ({type(error).__name__}: {error})"
+            failure = Failure(stamp, shown(message), "internal")
+        else:
+            metrics.MODEL_LOADS.labels(name).inc()
+            log.info(
+                "model loaded",
+                model=name,
+                version=version,
+                layer_sizes=list(model.layer_sizes),
+                parameters=model.parameters,
+                golden_difference=model.golden_difference,
+                seconds=round(model.load_seconds, 4),
+            )
+            self._loaded[name, version] = Loaded(stamp, model)
+            self._failed.pop((name, version), None)
+            return
+        self._failed[name, version] = failure
+        metrics.MODEL_LOAD_FAILURES.labels(name, failure.reason).inc()
+        log.error(
+            "model not loaded",
+            model=name,
+            version=version,
+            reason=failure.reason,
+            message=failure.message,
+        )
+
+    def _arrange(self, name: str, models: dict[int, Model]) -> Versions:
+        """Return the loaded versions of a model with all that the settings say of them."""
+        policy = self._policies.of(name)
+        labels = {
+            label: models[version] for label, version in policy.labels.items() if version in models
+        }
+        known = {**labels, **{str(version): model for version, model in models.items()}}
+        weights: dict[Model, int] = {}
+        for target, weight in policy.weights.items():
+            if target in known:
+                weights[known[target]] = weights.get(known[target], 0) + weight
+        shadowing = [
+            Shadowing(known[target], percent / MOST_PERCENT)
+            for target, percent in policy.shadow.items()
+            if target in known
+        ]
+        newest = models[max(models)]
+        split = Split.of(weights)
+        return Versions(models, labels, newest, split, *shadowing)
+
+    def _gone(self, name: str, version: int) -> str:
+        file = self._repository / name / str(version) / FILE
+        return shown(
+            f"{file} is gone; the version stays loaded, since nothing else of {name} can be"
+        )
+
+    def _unmet(self, by_name: dict[str, Versions]) -> list[str]:
+        """Say which settings ask for what is not loaded."""
+        unmet = [
+            f"the settings speak of a model {name!r}, which is not loaded"
+            for name in self._policies.named
+            if name not in by_name
+        ]
+        for name, versions in by_name.items():
+            policy = self._policies.of(name)
+            known = {*versions.by_label, *map(str, versions.by_number)}
+            for setting, targets in (
+                ("labels", policy.labels),
+                ("traffic", policy.weights),
+                ("shadow", policy.shadow),
+            ):
+                unmet += [
+                    f"--{setting}: {name} has {target} {number}, and that version is not loaded"
+                    for target, number in targets.items()
+                    if target not in known
+                ]
+        return unmet
+
+    def _warn(self, messages: Iterable[str]) -> None:
+        """Log messages, each once as long as it holds."""
+        current = set(messages)
+        for message in sorted(current - self._warned):
+            log.warning("repository wants attention", message=message)
+        self._warned = current
+
+
+def _can_start(models: Models, default: str, on_disk: Iterable[str]) -> bool:
+    """Whether a server can begin with these models."""
+    return bool(models.by_name) and (default in models.by_name or default not in on_disk)

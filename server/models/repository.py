@@ -1,0 +1,196 @@
+"""Models on disk, as NAME/VERSION/model.onnx, and those of them that are loaded."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from server.errors import NotLoaded, StartupError
+from server.models.model import Model
+from server.models.policy import MAX_VERSION
+from server.models.traffic import Caller, Shadowing, Split
+from server.texts import fault_of, listed, quoted, shown
+
+FILE = "model.onnx"
+
+_NUMBER = re.compile("[1-9][0-9]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """The loaded versions of one model, by number, ascending, and by label; at least one.
+
+    With a `split`, it and not the newest has the requests that name no version; `shadowing` says
+    what else runs some of the requests.
+    """
+
+    by_number: Mapping[int, Model]
+    by_label: Mapping[str, Model]
+    newest: Model
+    split: Split | None = None
+    shadowing: Shadowing | None = None
+
+    def find(self, version: int, label: str) -> Model:
+        """Return the version that has the label, if that is not empty, or else the number.
+
+        Raises NotLoaded, saying what is loaded.
+        """
+        model = self.by_label.get(label) if label else self.by_number.get(version)
+        if model is not None:
+            return model
+        name = self.newest.name
+        numbers = listed(map(str, self.by_number), str(version))
+        labels = listed(
+            (f"{known} ({model.version})" for known, model in self.by_label.items()), label
+        )
+        known = {"model": name, "versions": numbers} | ({"labels": labels} if labels else {})
+        if label:
+            has = f"the labels {labels}" if labels else "no labels"
+            remedy = "one of them or a version" if labels else "a version"
+            raise NotLoaded(
+                "label_not_found",
+                f"label: model {name!r} has {has}, not {quoted(label)}; ask for {remedy}: "
+                f"{numbers}",
+                known,
+            )
+        loaded = f"versions {numbers}" if len(self.by_number) > 1 else f"version {numbers}"
+        remedy = numbers if len(self.by_number) == 1 else "one of them"
+        aside = f", labels: {labels}" if labels else ""
+        raise NotLoaded(
+            "version_not_found",
+            f"version: model {name!r} has {loaded} loaded, not {version}; ask for {remedy}, or for "
+            f"0 to get the newest{aside}",
+            known,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The loaded models by name, and the name that an empty one stands for, if any.
+
+    `errors` says by name and version why versions are not loaded, or what is wrong with the files
+    of some that are; version 0 stands for one whose number can't be told. `are_shadowed` tells
+    whether some model has `shadowing`, `are_spread` whether some has a `split`.
+    """
+
+    by_name: Mapping[str, Versions]
+    default: str | None
+    errors: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    are_shadowed: bool = False
+    are_spread: bool = False
+
+    def __iter__(self) -> Iterator[Model]:
+        """Return every loaded version of every model."""
+        for versions in self.by_name.values():
+            yield from versions.by_number.values()
+
+    def find(self, name: str, version: int, label: str = "", caller: Caller | None = None) -> Model:
+        """Return the model for a request; an empty name is the default model, version 0 the newest.
+
+        A label stands for a version. Where the settings spread the requests that name neither over
+        versions, those of a caller are spread. Raises NotLoaded, saying what is loaded.
+        """
+        versions = self.by_name.get(name or self.default or "")
+        if versions is None:
+            loaded = listed(sorted(self.by_name), name)
+            asked = (
+                f"model {quoted(name)} is not loaded"
+                if name
+                else "no model is named and there is no default"
+            )
+            raise NotLoaded(
+                "model_not_found", f"model: {asked}; name one of: {loaded}", {"models": loaded}
+            )
+        if version or label:
+            return versions.find(version, label)
+        if versions.split is not None and caller is not None:
+            return versions.split.choose(caller)
+        return versions.newest
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What is in a repository: each model's versions, ascending, and what can't be one.
+
+    `refused` says by a model's name why some of its versions can't be served; `passed_over` says
+    so of folders that callers are not told of, since their names can't be.
+    """
+
+    versions: Mapping[str, Sequence[int]]
+    refused: Mapping[str, str]
+    passed_over: Sequence[str]
+
+
+def list_models(repository: Path) -> Listing:
+    """Return what is in a repository; anything but models and versions there is passed over.
+
+    Raises StartupError when the folder is missing or can't be read.
+    """
+    if not repository.is_dir():
+        raise StartupError(
+            f"the repository {shown(repository)} is not a folder; give --repository, or run "
+            "`python -m exporter export` first"
+        )
+    found: dict[str, list[int]] = {}
+    refused: dict[str, str] = {}
+    passed_over: list[str] = []
+    try:
+        names = sorted(path.name for path in repository.iterdir())
+    except OSError as error:
+        raise StartupError(
+            f"the repository {shown(repository)} can't be read: {error.strerror}"
+        ) from error
+    for name in names:
+        if name.startswith("."):
+            continue
+        numbers, others = _find_versions(repository / name)
+        if (numbers or others) and (fault := fault_of(name)):
+            passed_over.append(
+                f"the model's folder {shown(repository / name)} {fault}; rename it to be served"
+            )
+            continue
+        too_large = [other for other in others if other.isdigit()]
+        if too_large:
+            refused[name] = (
+                f"{shown(repository / name)} has the version {too_large[0]}, and the largest is "
+                f"{MAX_VERSION}; rename the folder"
+            )
+        passed_over += [
+            f"the version's folder {shown(repository / name / other)} {fault_of(other)}; rename it "
+            "to be served"
+            for other in others
+            if other not in too_large
+        ]
+        if numbers or too_large:
+            found[name] = sorted(numbers)
+    return Listing(found, refused, passed_over)
+
+
+def _find_versions(folder: Path) -> tuple[list[int], list[str]]:
+    """Return the versions in a model's folder, and the names of folders that can't be versions."""
+    numbers: list[int] = []
+    others: list[str] = []
+    try:
+        names = sorted(path.name for path in folder.iterdir())
+    except OSError:
+        # No folder, or somebody else's.
+        return numbers, others
+    for name in names:
+        is_number = bool(_NUMBER.fullmatch(name))
+        if (is_number or fault_of(name)) and _is_there(folder / name / FILE):
+            if is_number and int(name) <= MAX_VERSION:
+                numbers.append(int(name))
+            else:
+                others.append(name)
+    return numbers, others
+
+
+def _is_there(file: Path) -> bool:
+    """Whether there is something of that name, be it that nobody may read it."""
+    try:
+        file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError):
+        return True
+    return True

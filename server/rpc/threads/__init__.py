@@ -1,0 +1,1 @@
+"""Calls of gRPC's ordinary server, each on a thread."""

@@ -1,0 +1,283 @@
+"""Threads for the methods that are not on the lane, with bounds on the calls that they take.
+
+grpcio lets a thread wait for a call's message. So that no caller can have all threads by sending
+none, more are at hand while messages stall, and those that stall for too long are given up; see
+`arrivals`.
+"""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import grpc
+import structlog
+
+from server.errors import Overloaded, RequestError
+from server.rpc.lane.arrivals import Arrivals
+from server.rpc.status import status_of
+from server.rpc.threads import inside
+
+log = structlog.get_logger()
+
+SPARE_THREADS = 16
+"""Threads at hand while messages stall, which do nothing but wait for messages."""
+
+STALL_SECONDS = 0.1
+"""How long a thread waits for a message before one of these stands in for it."""
+
+ARRIVAL_SECONDS = 2.0
+"""How long a message may take to arrive while other calls wait for a thread."""
+
+LOOK_SECONDS = 0.05
+"""How often the messages that arrive are looked at while calls wait."""
+
+SLOW_MESSAGE = Overloaded(
+    "slow_message", "the message took too long to arrive while others waited; come back later"
+)
+IDLE_STREAM = Overloaded(
+    "idle_stream",
+    f"the stream had no message for more than {ARRIVAL_SECONDS:g} s, and its connection more than "
+    "half of all streams, while another wanted one; come back later",
+)
+
+
+_DONE: "Future[Any]" = Future()
+_DONE.set_result(None)
+"""All that grpcio asks for when it has given a call to a thread, since the pool counts them."""
+
+
+class GivenUp(Exception):
+    """The call has been ended, with this error, while its thread waited for a message."""
+
+    def __init__(self, error: RequestError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class Work:
+    """A call, and what grpcio wants a thread to do for it.
+
+    `refusal` is why it must not be answered, `given_up` why it has been ended.
+    """
+
+    __slots__ = ("_arguments", "_peer", "_run", "context", "given_up", "refusal")
+
+    def __init__(
+        self, run: Callable[..., Any], arguments: tuple[Any, ...], peer: str | None = None
+    ) -> None:
+        self._run, self._arguments, self._peer = run, arguments, peer
+        self.context: grpc.ServicerContext | None = None
+        self.refusal: RequestError | None = None
+        self.given_up: RequestError | None = None
+
+    @property
+    def peer(self) -> str:
+        """The connection that the call came by, such as ipv4:127.0.0.1:40000."""
+        if self._peer is None:
+            self._peer = inside.peer_of(self._arguments)
+        return self._peer
+
+    def run(self) -> None:
+        """Do it; no error comes out."""
+        try:
+            self._run(*self._arguments)
+        except BaseException:
+            log.exception("a call's thread failed")
+        # They hold the call.
+        self._arguments = ()
+
+
+class Pool(ThreadPoolExecutor):
+    """A thread pool that knows whether it has as many calls, running and waiting, as it may take.
+
+    A subclass, since grpc takes nothing else for a method's own threads.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        threads: int,
+        calls: int,
+        spare: int = SPARE_THREADS,
+        patience_seconds: float = ARRIVAL_SECONDS,
+    ) -> None:
+        """`threads` answer calls, of which `calls` may be there. While messages stall, up to
+        `spare` more wait for messages, each of which may take `patience_seconds`.
+        """
+        super().__init__(threads + spare, thread_name_prefix=name)
+        self.limit = calls
+        is_stream = name == "stream"
+        reason, things = (
+            ("too_many_streams", "streams") if is_stream else ("too_many_calls", "calls")
+        )
+        self.too_many = Overloaded(
+            reason,
+            f"{calls} {things} are in progress, as many as the server takes; come back later",
+        )
+        self._answering, self._spare = threads, spare
+        self._arrivals = Arrivals[Work](threads + spare, patience_seconds)
+        # Those whose threads wait for a message, and since when, and so in that order.
+        self._reading: dict[Work, float] = {}
+        self._calls = self._busy = self._stalled = 0
+        self._lock = threading.Lock()
+        self._contended = threading.Condition(self._lock)
+        self._served = threading.local()
+        self._watch = threading.Thread(target=self._look, name=f"{name} watch", daemon=True)
+        self._is_watched = False
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the next call must be turned away."""
+        return self._calls >= self.limit
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **_: Any) -> "Future[Any]":
+        """Serve a call on one of the threads, as soon as one is free."""
+        work = Work(fn, args)
+        with self._lock:
+            self._calls += 1
+            at_once = not self._arrivals.is_contended and self._has_thread()
+            if at_once:
+                self._busy += 1
+                self._arrivals.enter(work, time.perf_counter())
+            else:
+                self._arrivals.wait(work)
+                if not self._is_watched:
+                    self._is_watched = True
+                    self._watch.start()
+                self._contended.notify()
+        if at_once:
+            self._start(work)
+        return _DONE
+
+    def receive(self, requests: Iterator[bytes], context: grpc.ServicerContext) -> bytes | None:
+        """Return the next message of the call that this thread serves, None when there is none.
+
+        Raises what the iterator does, GivenUp when the call has been ended meanwhile, or the reason
+        why it must not be answered.
+        """
+        work: Work | None = getattr(self._served, "work", None)
+        if work is None:
+            # This grpcio takes no pools of methods.
+            return next(requests, None)
+        with self._lock:
+            refusal = work.refusal or work.given_up
+            if refusal is None:
+                work.context = context
+                self._reading[work] = time.perf_counter()
+        if refusal is not None:
+            raise refusal
+        try:
+            return next(requests, None)
+        finally:
+            with self._lock:
+                self._reading.pop(work, None)
+                self._arrivals.leave(work)
+                self._stalled = min(self._stalled, len(self._reading))
+            if work.given_up is not None:
+                raise GivenUp(work.given_up)
+
+    def make_room(self, peer: str) -> None:
+        """Take a place from the connection that has the most of them, if another's call has been
+        turned away that came by the connection `peer`, and will come back.
+        """
+        with self._lock:
+            displaced = self._arrivals.displace(Work(_nothing, (), peer))
+            idle = None if displaced else self._idlest_beyond_share(peer)
+            if idle is not None:
+                idle.given_up = IDLE_STREAM
+                del self._reading[idle]
+        if displaced is not None:
+            displaced.refusal = self.too_many
+            self._run(displaced)
+            with self._lock:
+                self._forget(displaced)
+        if idle is not None:
+            self._end(idle)
+
+    def _start(self, work: Work) -> None:
+        try:
+            super().submit(self._serve, work)
+        except RuntimeError:
+            # The call waits for the threads there are.
+            log.exception("no further thread can be had")
+
+    def _has_thread(self) -> bool:
+        return self._busy < self._answering + min(self._stalled, self._spare)
+
+    def _serve(self, work: Work | None) -> None:
+        """Serve a call on this thread, and then others that wait."""
+        while work is not None:
+            self._run(work)
+            with self._lock:
+                self._forget(work)
+                self._busy -= 1
+                # It counts no more, so that the thread may go on unless there are too many.
+                work = self._arrivals.next(time.perf_counter()) if self._has_thread() else None
+                self._busy += work is not None
+
+    def _run(self, work: Work) -> None:
+        before = getattr(self._served, "work", None)
+        self._served.work = work
+        work.run()
+        self._served.work = before
+
+    def _forget(self, work: Work) -> None:
+        """Let go of a call that has ended; for who holds the lock."""
+        self._calls -= 1
+        self._arrivals.leave(work)
+
+    def _look(self) -> None:
+        while True:
+            try:
+                self._look_after_stalled()
+            except Exception:
+                log.exception("stalled calls are not looked after")
+            time.sleep(LOOK_SECONDS)
+
+    def _look_after_stalled(self) -> None:
+        """Wait until calls wait for threads. Then give up what stalls for too long, and let threads
+        that are at hand stand in for the others.
+        """
+        started = []
+        with self._lock:
+            while not self._arrivals.is_contended:
+                self._contended.wait()
+            now = time.perf_counter()
+            given_up = self._arrivals.give_up(now)
+            for work in given_up:
+                work.given_up = SLOW_MESSAGE
+            self._stalled = sum(now - since > STALL_SECONDS for since in self._reading.values())
+            while self._has_thread() and (waiting := self._arrivals.next(now)) is not None:
+                self._busy += 1
+                started.append(waiting)
+        for work in started:
+            self._start(work)
+        for work in given_up:
+            self._end(work)
+
+    def _idlest_beyond_share(self, peer: str) -> Work | None:
+        """Return the stream that has waited the longest of a connection with more than half of all;
+        None when `peer` is that connection, or it hasn't waited for long.
+        """
+        if self._spare:
+            return None
+        held = Counter(work.peer for work in self._reading)
+        (greedy, streams), *_ = held.most_common(1) or [("", 0)]
+        if greedy == peer or streams <= self.limit // 2:
+            return None
+        work = next(work for work in self._reading if work.peer == greedy)
+        is_idle = time.perf_counter() - self._reading[work] > ARRIVAL_SECONDS
+        return work if is_idle else None
+
+    @staticmethod
+    def _end(work: Work) -> None:
+        # Without a context its thread has not begun to wait, and refuses it.
+        if work.context is not None and work.given_up is not None:
+            inside.end(work.context, status_of(work.given_up))
+
+
+def _nothing() -> None:
+    """Do nothing, for a call that has been turned away already."""

@@ -1,0 +1,163 @@
+"""What a caller wants from a model, in no protocol's terms, and what the model says to it."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from canonical import Canonical
+from server.errors import InvalidField, TooLarge
+from server.models.model import Batch, Model
+from server.texts import quoted
+
+FLOAT_BYTES = 4
+
+LABELS_OF_ONE_BYTE = 128
+"""Classes of a model up to which each label is one byte in messages."""
+
+HEAD_BYTES = 10
+"""Bytes that stand before a field's content at most: its tag and its size, of five each."""
+
+Labels = npt.NDArray[np.intp]
+
+
+def label_bytes(model: Model) -> int:
+    """Return how many bytes a label of the model has in messages at most."""
+    return (max(1, len(model.labels) - 1).bit_length() + 6) // 7
+
+
+def encodable(text: str) -> str:
+    """Return a text as messages can have it: what is no Unicode, as in odd file names, becomes ?.
+
+    An answer that can't be written would be lost.
+    """
+    return text if text.isascii() else text.encode(errors="replace").decode()
+
+
+@dataclass(slots=True, eq=False)
+class Answer:
+    """What a model says to N images, in the form that messages take.
+
+    `labels` are their brightest outputs, N numbers, as bytes where they fit. `layers` are
+    activations as little-endian float32, image after image: the output layer's, then, if some
+    request of the run wanted them, the hidden ones' from input to output. `canonical` tells how the
+    images were put right, if their request wanted that.
+    """
+
+    model: Model
+    labels: Sequence[int]
+    layers: list[memoryview]
+    canonical: Canonical | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Request:
+    """What a caller wants to know of a batch, whose pixels lie in the message.
+
+    They are N x P numbers as bytes: little-endian float32, or, with `is_bytes`, one byte each.
+    `field` is where they stand, for messages about them. `shape` is what the caller says of them,
+    where the protocol has that, and `outputs` are the ones wanted by name. An empty `model` is the
+    default one, version 0 the newest or the one that `label` points to. `canonicalize` wants the
+    images put right first. `write` makes the response, and `measure` tells how many bytes it has
+    for a number of images at most; `write_each`, where there is one, makes those of many calls with
+    this same request, each for the image in its row of labels (N,) and activations (N, classes).
+    """
+
+    model: str
+    version: int
+    is_bytes: bool
+    field: str
+    write: Callable[[Answer], bytes]
+    measure: Callable[[Model, int], int]
+    write_each: Callable[[Model, Labels, Batch], list[bytes]] | None = None
+    hidden_activations: bool = False
+    canonicalize: bool = False
+    shape: tuple[int, ...] | None = None
+    outputs: tuple[str, ...] = ()
+    label: str = ""
+
+    def count_images(self, pixels: memoryview, model: Model, max_batch_size: int) -> int:
+        """Return the number of images; raises InvalidField when the request doesn't fit the model.
+
+        A call may hold `max_batch_size` images.
+        """
+        n_pixels, size = model.n_pixels, len(pixels)
+        if not size:
+            raise InvalidField(
+                "no_pixels",
+                f"the batch is empty: send N x {n_pixels} numbers in [0, 1] or N x {n_pixels} "
+                "bytes, N >= 1",
+                self.field,
+            )
+        if not self.is_bytes and size % FLOAT_BYTES:
+            raise InvalidField(
+                "pixel_count",
+                f"{self.field} has {size} bytes, which is no multiple of {FLOAT_BYTES}, the bytes "
+                "of a float32",
+                self.field,
+            )
+        count = size if self.is_bytes else size // FLOAT_BYTES
+        if self.shape is not None:
+            self._check_shape(n_pixels)
+        if count % n_pixels:
+            raise InvalidField(
+                "pixel_count",
+                f"{self.field} has {count} values, which is no multiple of {n_pixels}, the pixels "
+                "of one image",
+                self.field,
+            )
+        n_images = count // n_pixels
+        if n_images > max_batch_size:
+            raise InvalidField(
+                "batch_size",
+                f"{self.field} holds {n_images} images, and one call may hold {max_batch_size}; "
+                "send several calls, or raise the server's --max-batch-size",
+                self.field,
+            )
+        if self.outputs:
+            self._check_outputs(model)
+        if self.canonicalize and math.isqrt(n_pixels) ** 2 != n_pixels:
+            raise InvalidField(
+                "not_square",
+                f"canonicalize: the images of {model.name} have {n_pixels} pixels, which is no "
+                "square; ask without it",
+                "canonicalize",
+            )
+        return n_images
+
+    def answer_bytes(self, model: Model, n_images: int) -> int:
+        """Return how many bytes the answer has at most, which is linear in the images."""
+        return self.measure(model, n_images)
+
+    def check_answer(self, model: Model, n_images: int, max_message_bytes: int) -> None:
+        """Raise TooLarge when the answer might not fit into a message."""
+        size = self.answer_bytes(model, n_images)
+        if size > max_message_bytes:
+            raise TooLarge(
+                "answer_bytes",
+                f"the answer for {n_images} images has up to {size} bytes, larger than "
+                f"max_message_bytes, {max_message_bytes}; send fewer images in one call, ask for "
+                "fewer outputs, or raise the server's --max-message-bytes",
+            )
+
+    def _check_shape(self, n_pixels: int) -> None:
+        side = math.isqrt(n_pixels)
+        images = (side, side) if side * side == n_pixels else (n_pixels,)
+        if self.shape is not None and self.shape[1:] not in ((n_pixels,), images):
+            wanted = f"[N, {n_pixels}]" + (f" or [N, {side}, {side}]" if len(images) == 2 else "")
+            raise InvalidField(
+                "shape", f"{self.field} has shape {list(self.shape)}, wanted {wanted}", self.field
+            )
+
+    def _check_outputs(self, model: Model) -> None:
+        known = model.outputs
+        for name in self.outputs:
+            if name not in known:
+                raise InvalidField(
+                    "unknown_output",
+                    f"outputs: {model.name} has no output {quoted(name)}; it has "
+                    + ", ".join(known),
+                    "outputs",
+                )

@@ -1,0 +1,129 @@
+"""Runs a share of the answered requests on a second version, and counts where labels differ.
+
+Nothing of it reaches who has been answered: what fails or has no room is counted as skipped.
+"""
+
+import random
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+
+from server.models.model import Model
+from server.models.repository import Models
+from server.running import run
+from server.running.request import Request
+from server.system.threads import Threads
+from server.telemetry import metrics
+
+log = structlog.get_logger()
+
+MAX_WAITING_BYTES = 16 * 1024 * 1024
+"""What is kept of messages whose images the shadow has yet to classify."""
+
+SPARE_BYTES = 64 * 1024
+"""What a message may hold beside its pixels and be kept whole; of others these are copied."""
+
+OVERHEAD_BYTES = 1024
+"""What a request takes that waits, beside its message."""
+
+
+@dataclass(slots=True, eq=False)
+class Answered:
+    """A request of `size` images, and the labels that a model answered."""
+
+    model: Model
+    request: Request
+    pixels: memoryview
+    size: int
+    labels: Sequence[int]
+
+
+class Shadow:
+    """Has a thread of its own; what is more than `max_images` or `max_bytes` is passed over."""
+
+    def __init__(self, max_images: int, max_bytes: int = MAX_WAITING_BYTES) -> None:
+        self._max_images, self._max_bytes = max_images, max_bytes
+        self._waiting_images = self._waiting_bytes = 0
+        self._lock = threading.Lock()
+        self._thread = Threads(1, "shadow")
+
+    def offer(self, models: Models, answered: Answered) -> None:
+        """Run a request on its model's shadow later, if there is one and chance says so; never
+        raises.
+        """
+        try:
+            versions = models.by_name.get(answered.model.name)
+            shadowing = versions.shadowing if versions else None
+            if shadowing is None or shadowing.model is answered.model:
+                return
+            if random.random() >= shadowing.share:  # noqa: S311  # nobody gains by guessing it
+                return
+            self._take(shadowing.model, answered)
+        except Exception:
+            log.exception("an answered request was not given to the shadow")
+
+    def _take(self, model: Model, answered: Answered) -> None:
+        """Let a request wait, or count it as skipped."""
+        whole = memoryview(answered.pixels.obj).nbytes
+        is_copied = whole > len(answered.pixels) + SPARE_BYTES
+        held = (len(answered.pixels) if is_copied else whole) + OVERHEAD_BYTES
+        with self._lock:
+            fits = (
+                model.n_pixels == answered.model.n_pixels
+                and self._waiting_images + answered.size <= self._max_images
+                and self._waiting_bytes + held <= self._max_bytes
+            )
+            if fits:
+                self._waiting_images += answered.size
+                self._waiting_bytes += held
+        if not fits:
+            _skip(model, answered)
+            return
+        try:
+            if is_copied:
+                answered.pixels = memoryview(bytes(answered.pixels))
+            if answered.request.hidden_activations:
+                # Nobody looks at them, and they may be larger than all else.
+                answered.request = replace(answered.request, hidden_activations=False)
+            self._thread.submit(self._run, model, answered, held)
+        except BaseException:
+            self._let_go(answered, held)
+            _skip(model, answered)
+            raise
+
+    def _let_go(self, answered: Answered, held: int) -> None:
+        with self._lock:
+            self._waiting_images -= answered.size
+            self._waiting_bytes -= held
+
+    def _run(self, model: Model, answered: Answered, held: int) -> None:
+        try:
+            differing = _count_differing(model, answered)
+        except Exception:
+            log.exception("shadow run failed", model=model.name, version=model.version)
+            _skip(model, answered)
+        else:
+            labels = (model.name, str(model.version))
+            metrics.SHADOW_IMAGES.labels(*labels).inc(answered.size)
+            metrics.SHADOW_DIFFERING.labels(*labels).inc(differing)
+        finally:
+            self._let_go(answered, held)
+
+
+def _skip(model: Model, answered: Answered) -> None:
+    metrics.SHADOW_SKIPPED.labels(model.name, str(model.version)).inc(answered.size)
+
+
+def _count_differing(model: Model, answered: Answered) -> int:
+    """Return how many images get another label than their answer had; raises what the run does."""
+    found = run.run(model, [answered])
+    for error in found.errors:
+        if error is not None:
+            raise error
+    # By their names, since another version may have its classes in another order.
+    return sum(
+        model.labels[label] != answered.model.labels[other]
+        for label, other in zip(found.labels.tolist(), answered.labels, strict=True)
+    )

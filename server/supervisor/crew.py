@@ -1,0 +1,265 @@
+"""The workers in their places: replaced when they end, rolled on request, ended in order."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import structlog
+
+from server.errors import StartupError
+from server.settings.settings import Settings
+from server.supervisor import metrics
+from server.supervisor.control import PAYLOAD, Message
+from server.supervisor.process import Child
+from server.supervisor.slot import Slot
+
+log = structlog.get_logger()
+
+END_SECONDS = 5.0
+"""What a worker may take to end beyond its grace period."""
+
+
+class Crew:
+    """All workers; the parent tells what they say and that they have ended, and the time.
+
+    `start` starts a worker for a place, which does not load some files, or raises OSError.
+    `on_served` is called once, as soon as calls are answered, with the name of the default model.
+    `on_metrics` gets a worker's answer to a question, None when there will be none.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        workers: Iterable[Child],
+        start: Callable[[int, Sequence[list[Any]]], Child],
+        on_served: Callable[[str | None], None],
+        on_metrics: Callable[[str, bytes | None], None],
+    ) -> None:
+        self._settings = settings
+        self._start_worker = start
+        self._on_served, self._on_metrics = on_served, on_metrics
+        self.slots = [Slot(worker.number, worker) for worker in workers]
+        # Files that workers were loading when they ended by themselves.
+        self._crashed: list[list[Any]] = []
+        self._leaving: set[Child] = set()
+        self._rolling: deque[Slot] = deque()
+        self._is_rolling = False
+        self._is_serving = self._has_served = self.is_stopping = False
+        self._default_model: str | None = None
+        self.calls_started = self.calls_handled = 0
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the port answers calls, because some worker does, and is to go on doing so."""
+        return not self.is_stopping and bool(self.ready())
+
+    def children(self) -> list[Child]:
+        """Return all that have not ended."""
+        held = [child for slot in self.slots for child in (slot.child, slot.successor)]
+        return [*(child for child in held if child is not None), *self._leaving]
+
+    def ready(self) -> list[Child]:
+        """Return the workers that answer calls."""
+        held = [slot.child for slot in self.slots]
+        return [worker for worker in held if worker is not None and worker.is_ready]
+
+    def ask_metrics(self, number: int, question: str) -> bool:
+        """Ask a worker for its metrics; returns whether there is one to ask."""
+        for worker in self.ready():
+            if worker.number == number:
+                worker.asked.add(question)
+                worker.control.send(do="metrics", question=question)
+                return True
+        return False
+
+    def reload(self, already: Child | None = None) -> None:
+        """Have the workers read again what they have read, all but one that already does."""
+        self._crashed.clear()
+        for worker in self.children():
+            if worker is not already:
+                worker.control.send(do="reload")
+
+    def roll(self) -> None:
+        """Replace all workers, one by one."""
+        if self._is_serving and not self.is_stopping:
+            log.info("rolling restart", workers=len(self.slots))
+            self._rolling, self._is_rolling = deque(self.slots), True
+
+    def on_message(self, worker: Child, message: Message, now: float) -> None:
+        """Do what a worker's message asks for; raises an error for one that is none."""
+        match message["event"]:
+            case "pong":
+                worker.take_pong(message)
+            case "ready":
+                worker.ready_time = now
+                self._on_ready(worker, message["default_model"], now)
+            case "takes_over":
+                self._make_room(worker, now)
+            case "reloading":
+                self.reload(worker)
+            case "loading":
+                worker.loading = message["file"]
+            case "failed":
+                worker.error = str(message["error"])
+            case "metrics":
+                worker.asked.discard(message["question"])
+                self._on_metrics(message["question"], message.get(PAYLOAD, b""))
+            case "stopped":
+                self.calls_started += message["calls_started"]
+                self.calls_handled += message["calls_handled"]
+            case unknown:
+                raise ValueError(f"the event {unknown!r} is unknown")
+
+    def _on_ready(self, worker: Child, default_model: str | None, now: float) -> None:
+        slot = self.slots[worker.number]
+        self._has_served, self._default_model = True, default_model
+        if worker is slot.successor:
+            predecessor, slot.child, slot.successor = slot.child, worker, None
+            if predecessor is not None:
+                self._let_go(predecessor, now)
+        if self._is_serving:
+            log.info("worker ready", worker=worker.number, pid=worker.process.pid)
+        self._note_serving()
+        self._note_rolled()
+
+    def _note_serving(self) -> None:
+        """Say so once each worker either answers calls or has failed to, and one does."""
+        settled = all(
+            slot.failed_starts or (slot.child is not None and slot.child.is_ready)
+            for slot in self.slots
+        )
+        if settled and self.ready() and not self._is_serving and not self.is_stopping:
+            self._is_serving = True
+            self._on_served(self._default_model)
+
+    def _note_rolled(self) -> None:
+        """Say so once all workers have been replaced."""
+        is_over = not (self._rolling or self._leaving or any(s.successor for s in self.slots))
+        if self._is_rolling and is_over and not self.is_stopping:
+            self._is_rolling = False
+            log.info("rolling restart done")
+
+    def _make_room(self, worker: Child, now: float) -> None:
+        """Let the predecessor go before its successor is ready: only one of them can listen."""
+        slot = self.slots[worker.number]
+        if worker is slot.successor and slot.child is not None:
+            predecessor, slot.child = slot.child, None
+            self._let_go(predecessor, now)
+
+    def _let_go(self, worker: Child, now: float) -> None:
+        """Let a worker end whose calls others take from now on.
+
+        Its health stays as it is: the address that a balancer would give up is that of all workers.
+        """
+        self._leaving.add(worker)
+        worker.stop(now + self._settings.stop_grace_seconds + END_SECONDS)
+        metrics.RESTARTS.labels("rolled").inc()
+
+    def on_end(self, worker: Child, exit_code: int, now: float) -> None:
+        """Take note of a worker's end; raises StartupError when none can be started."""
+        slot = self.slots[worker.number]
+        asked, worker.asked = worker.asked, set()
+        for question in asked:
+            self._on_metrics(question, None)
+        is_wanted = worker not in self._leaving and not self.is_stopping
+        if is_wanted and worker.loading and worker.loading not in self._crashed:
+            self._crashed.append(worker.loading)
+        if worker in self._leaving:
+            self._leaving.remove(worker)
+        elif worker is slot.child:
+            slot.child = None
+            if not self.is_stopping:
+                self._replace(slot, worker, exit_code, now)
+        elif worker is slot.successor:
+            slot.successor = None
+            if not self.is_stopping:
+                self._give_up_rolling(slot, worker, exit_code, now)
+        self._note_rolled()
+
+    def _give_up_rolling(self, slot: Slot, worker: Child, exit_code: int, now: float) -> None:
+        self._rolling.clear()
+        self._is_rolling = False
+        if slot.child is None:
+            self._replace(slot, worker, exit_code, now)
+        log.error(
+            "rolling restart given up, as the new worker did not start",
+            worker=worker.number,
+            exit_code=exit_code,
+            error=worker.error,
+        )
+
+    def _replace(self, slot: Slot, worker: Child, exit_code: int, now: float) -> None:
+        """See to it that another worker takes the place of one that has ended by itself."""
+        slot.child, slot.successor = slot.successor, None
+        if worker.error and not self._has_served:
+            raise StartupError(worker.error)
+        reason, error = cause(worker, exit_code)
+        self._put_off(slot, worker.ready_time, reason, error, now)
+
+    def _put_off(
+        self, slot: Slot, ready_time: float | None, reason: str, error: str, now: float
+    ) -> None:
+        """Plan a restart; raises StartupError when there were too many in each place, and none has
+        ever served.
+        """
+        delay = slot.note_end(now, ready_time)
+        if all(each.is_hopeless for each in self.slots) and not self._has_served:
+            raise StartupError(
+                f"worker {slot.number} could not be started {slot.failed_starts} times in a row; "
+                f"the last time: {error}"
+            )
+        metrics.RESTARTS.labels(reason).inc()
+        log.warning(
+            "worker ended", worker=slot.number, reason=reason, error=error, restart_seconds=delay
+        )
+        self._note_serving()
+
+    def tend(self, now: float) -> None:
+        """Start the workers that are due; raises StartupError when none can be started."""
+        if self.is_stopping:
+            return
+        for slot in self.slots:
+            if slot.child is None and slot.successor is None and now >= slot.restart_time:
+                slot.child = self._start(slot, now)
+        if self._rolling and not self._leaving and not any(slot.successor for slot in self.slots):
+            slot = self._rolling.popleft()
+            # One that is yet to answer calls is new already.
+            if slot.child is not None and slot.child.is_ready:
+                slot.successor = self._start(slot, now)
+
+    def _start(self, slot: Slot, now: float) -> Child | None:
+        """Start a worker for a place; None when that has failed and is tried again later."""
+        try:
+            return self._start_worker(slot.number, self._crashed)
+        except OSError as error:
+            self._put_off(slot, None, "failed", f"can't start a process: {error.strerror}", now)
+            return None
+
+    def drain(self) -> None:
+        """Have health say that no further calls are wanted; nobody is replaced from now on."""
+        self.is_stopping = True
+        for worker in self.children():
+            worker.control.send(do="drain")
+
+    def stop(self, now: float) -> None:
+        """Have all end, within the grace period those that may have calls."""
+        for worker in self.children():
+            if worker.ready_time is None:
+                # It may be busy loading for as long as it likes, and nobody waits for it.
+                worker.process.kill()
+            elif worker.deadline is None:
+                worker.stop(now + self._settings.stop_grace_seconds + END_SECONDS)
+
+
+def cause(child: Child, exit_code: int) -> tuple[str, str]:
+    """Return why a process has ended by itself: the reason for the metric, and in words."""
+    end = f"signal {-exit_code}" if exit_code < 0 else f"exit code {exit_code}"
+    if child.loading:
+        end += f" while it loaded {child.loading[0]} {child.loading[1]}"
+    if child.is_hung:
+        reason = "hung"
+    elif child.error:
+        reason = "failed"
+    else:
+        reason = "killed" if exit_code < 0 else "exited"
+    return reason, child.error or f"it ended with {end}"

@@ -1,0 +1,77 @@
+"""The start: takes the ports and starts the processes, before anything that is slow to import."""
+
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from server.errors import StartupError
+from server.settings.addresses import is_socket
+from server.settings.settings import Settings
+from server.supervisor import ports, process
+from server.supervisor.process import Child
+from server.supervisor.signals import Signals
+from server.system import cores
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """What runs already: `begin` is when that began, by time.perf_counter.
+
+    In `settings` the number of workers and the port of gRPC are those in use; `start_worker` and
+    `start_http` start others like those that run; `resources` are to be closed at the end.
+    """
+
+    settings: Settings
+    begin: float
+    signals: Signals
+    http_address: str
+    workers: tuple[Child, ...]
+    http: Child | None
+    start_worker: Callable[[int, Sequence[list[Any]]], Child]
+    start_http: Callable[[], Child]
+    resources: contextlib.ExitStack
+
+
+def launch(settings: Settings) -> Launched:
+    """Take both ports and start the processes; raises StartupError when that can't be done."""
+    begin = time.perf_counter()
+    with contextlib.ExitStack() as resources:
+        # Before anything slow, so that a signal meanwhile ends the server in order as well.
+        signals = resources.enter_context(contextlib.closing(Signals()))
+        listening, http_address = ports.listen(settings.http_address, "--http-address")
+        for opened in listening:
+            resources.enter_context(opened)
+        claim = ports.claim(settings.grpc_address, "--grpc-address")
+        resources.enter_context(contextlib.closing(claim))
+        # Only a port can be shared.
+        alone = is_socket(settings.grpc_address)
+        number = settings.workers or (1 if alone else cores.usable_cores())
+        settings = replace(settings, workers=number, grpc_address=claim.address)
+
+        def start_worker(number: int, crashed: Sequence[list[Any]] = ()) -> Child:
+            return process.start_worker(number, settings, crashed)
+
+        def start_http() -> Child:
+            return process.start_http(settings, listening)
+
+        try:
+            workers = tuple(map(start_worker, range(number)))
+            http = start_http()
+        except OSError as error:
+            raise StartupError(
+                f"{number} worker processes can't be started ({error.strerror}); give fewer "
+                "--workers"
+            ) from error
+        return Launched(
+            settings,
+            begin,
+            signals,
+            http_address,
+            workers,
+            http,
+            start_worker,
+            start_http,
+            resources.pop_all(),
+        )

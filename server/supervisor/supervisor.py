@@ -1,0 +1,270 @@
+"""The parent's main loop: watches the processes, restarts them, and ends them in order.
+
+Whatever goes wrong with one of them, or here, is logged, and the loop goes on.
+"""
+
+import contextlib
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+
+import structlog
+
+from server.errors import StartupError
+from server.supervisor import metrics
+from server.supervisor.control import Broken, Message
+from server.supervisor.crew import END_SECONDS as END_SECONDS
+from server.supervisor.crew import Crew
+from server.supervisor.front import START_SECONDS, Front
+from server.supervisor.launch import Launched
+from server.supervisor.process import MAX_WAITING_BYTES, Child
+from server.supervisor.signals import STOP
+
+log = structlog.get_logger()
+
+TICK_SECONDS = 0.1
+"""How often the parent looks after the processes when nothing happens."""
+
+PING_SECONDS = 1.0
+"""How often it asks for signs of life, or a fifth of the worker timeout if that is less."""
+
+PAUSE_SECONDS = 1.0
+"""A turn that took longer was one in which this process was stopped, and others perhaps too."""
+
+
+class Supervisor:
+    """Looks after the processes: `run` is startup, then the main loop, then shutdown."""
+
+    def __init__(self, launched: Launched, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings, self._launched, self._clock = launched.settings, launched, clock
+        self._front = Front(launched.http, launched.start_http)
+        self._crew = Crew(
+            launched.settings,
+            launched.workers,
+            launched.start_worker,
+            self._tell_serving,
+            self._front.answer,
+        )
+        self._timeout = self._settings.worker_timeout_seconds
+        self._stops = 0
+        self._turn_time = self._ping_time = clock()
+        self._watched: dict[Child, int] = {}
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(launched.signals, selectors.EVENT_READ)
+        metrics.WANTED.set(len(self._crew.slots))
+        metrics.READY.set_function(lambda: len(self._crew.ready()))
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT; raises StartupError when no worker can be started."""
+        try:
+            try:
+                while not self._stops:
+                    self.turn()
+            except StartupError:
+                raise
+            except Exception:
+                # Nothing is known to come here. Even so, the workers end in order.
+                with contextlib.suppress(Exception):
+                    log.exception("the parent's loop has failed, and the server stops")
+                self._end_without_loop()
+                raise
+            self._shut_down()
+        finally:
+            self._kill_all()
+            self._selector.close()
+            self._launched.resources.close()
+        log.info(
+            "stopped",
+            calls_started=self._crew.calls_started,
+            calls_handled=self._crew.calls_handled,
+        )
+
+    def turn(self) -> None:
+        """Wait for something to happen, for a tick at most, and see to it."""
+        self._watch()
+        for key, _ in self._selector.select(TICK_SECONDS):
+            with self._going_on("with signals" if key.data is None else "with a message"):
+                if key.data is None:
+                    self._take_signals()
+                else:
+                    key.data.control.flush()
+                    self._listen(key.data)
+        now = self._clock()
+        pause = now - self._turn_time
+        self._turn_time = now
+        is_due = now - self._ping_time >= min(PING_SECONDS, self._timeout / 5)
+        if is_due:
+            self._ping_time = now
+        for child in self._children():
+            with self._going_on("with a process"):
+                if pause > PAUSE_SECONDS and child.ping_time is not None:
+                    child.ping_time += pause
+                self._look_after(child, now, is_due)
+        with self._going_on("with workers"):
+            self._crew.tend(now)
+        with self._going_on("with HTTP's process"):
+            self._front.tend(now)
+
+    @contextlib.contextmanager
+    def _going_on(self, what: str) -> Iterator[None]:
+        """Log an error and go on, unless it is that the server can't start."""
+        try:
+            yield
+        except StartupError:
+            raise
+        except Exception:
+            with contextlib.suppress(Exception):
+                log.exception(f"error of the parent {what}, which goes on")
+
+    def _children(self) -> list[Child]:
+        return [*self._crew.children(), *self._front.children()]
+
+    def _watch(self) -> None:
+        """Wait for what each process says, and for room where something waits to be sent."""
+        for child in self._children():
+            events = selectors.EVENT_READ
+            if child.control.waiting_bytes:
+                events |= selectors.EVENT_WRITE
+            if child.is_gone or self._watched.get(child) == events:
+                continue
+            with self._going_on("with a control socket"):
+                if child in self._watched:
+                    self._selector.modify(child.control, events, child)
+                else:
+                    self._selector.register(child.control, events, child)
+                self._watched[child] = events
+
+    def _take_signals(self) -> None:
+        for number in self._launched.signals.take():
+            if number in STOP:
+                self._stops += 1
+            elif number == signal.SIGHUP:
+                self._crew.reload()
+            elif number == signal.SIGUSR2:
+                self._crew.roll()
+
+    def _listen(self, child: Child) -> bool:
+        """Take what a process says; returns whether there was something."""
+        try:
+            received = child.control.receive()
+        except Exception as error:
+            with contextlib.suppress(Exception):
+                what = "it can't be understood" if isinstance(error, Broken) else "it can't be read"
+                log.exception(f"killing a process: {what}", pid=child.process.pid)
+            child.process.kill()
+            received = None
+        if received is None:
+            self._hang_up(child)
+            return False
+        for message in received:
+            with self._going_on("with a message"):
+                self._on_message(child, message)
+        return bool(received)
+
+    def _on_message(self, child: Child, message: Message) -> None:
+        now = self._clock()
+        if child in self._front.children():
+            self._front.on_message(child, message, now, self._crew)
+        else:
+            self._crew.on_message(child, message, now)
+
+    def _hang_up(self, child: Child) -> None:
+        """Close the control socket of a process that ends, and that is to have ended soon."""
+        if child.is_gone:
+            return
+        child.is_gone = True
+        deadline = self._clock() + END_SECONDS
+        child.deadline = deadline if child.deadline is None else min(child.deadline, deadline)
+        if self._watched.pop(child, None) is not None:
+            self._selector.unregister(child.control)
+        child.control.close()
+
+    def _look_after(self, child: Child, now: float, is_due: bool) -> None:
+        """See whether a process has ended or is to be ended, and ask it for a sign of life."""
+        if (exit_code := child.process.poll()) is not None:
+            # What it has said last comes before its end.
+            while not child.is_gone and self._listen(child):
+                pass
+            self._hang_up(child)
+            if child in self._front.children():
+                self._front.on_end(child, exit_code, now)
+            else:
+                self._crew.on_end(child, exit_code, now)
+        elif child.deadline is not None and now > child.deadline:
+            child.deadline = None
+            child.process.kill()
+            log.warning("process killed, as it did not end", worker=child.number)
+        elif child.deadline is not None or child.is_hung:
+            # One that is to end is under no other watch.
+            return
+        elif self._is_hung(child, now):
+            child.is_hung = True
+            child.process.kill()
+        elif is_due and (child.is_ready or child in self._front.children()):
+            child.ping(now)
+
+    def _is_hung(self, child: Child, now: float) -> bool:
+        """Whether a process has given no sign of life for too long, or reads nothing."""
+        if child in self._front.children():
+            patience = self._timeout if child.is_ready else max(self._timeout, START_SECONDS)
+            return child.silence(now) > patience
+        if child.control.waiting_bytes > MAX_WAITING_BYTES:
+            return True
+        return child.is_ready and child.silence(now) > self._timeout
+
+    def _tell_serving(self, default_model: str | None) -> None:
+        log.info(
+            "serving",
+            grpc=self._settings.grpc_address,
+            http=self._launched.http_address,
+            default_model=default_model,
+            workers=len(self._crew.slots),
+            seconds=round(time.perf_counter() - self._launched.begin, 4),
+        )
+
+    def _shut_down(self) -> None:
+        """Stop in the order that loses no call: say it, wait until balancers know, then refuse new
+        calls.
+        """
+        delay = self._settings.drain_delay_seconds if self._crew.ready() else 0.0
+        with self._going_on("while it stops"):
+            self._crew.drain()
+        with self._going_on("while it stops"):
+            log.info("draining", seconds=delay)
+        end = self._clock() + delay
+        while self._stops < 2 and self._clock() < end:
+            self.turn()
+        with self._going_on("while it stops"):
+            self._crew.stop(self._clock())
+        while self._crew.children():
+            self.turn()
+        with self._going_on("while it stops"):
+            self._front.stop(self._clock())
+        while self._front.children():
+            self.turn()
+
+    def _end_without_loop(self) -> None:
+        """Have the workers end in the same order, with nothing left that watches them."""
+        with self._going_on("while it stops"):
+            self._crew.drain()
+        time.sleep(self._settings.drain_delay_seconds)
+        with self._going_on("while it stops"):
+            self._crew.stop(self._clock())
+        patience = self._settings.stop_grace_seconds + END_SECONDS
+        self._wait_for(self._crew.children(), patience)
+
+    def _wait_for(self, children: list[Child], patience_seconds: float) -> None:
+        end = time.monotonic() + patience_seconds
+        for child in children:
+            with self._going_on("with a process"), contextlib.suppress(subprocess.TimeoutExpired):
+                child.process.wait(max(0.0, end - time.monotonic()))
+
+    def _kill_all(self) -> None:
+        """End whatever still runs, at once."""
+        for child in self._children():
+            with self._going_on("with a process"):
+                child.process.kill()
+                child.control.close()
+        self._wait_for(self._children(), END_SECONDS)

@@ -1,0 +1,1 @@
+"""The operating system: cores, memory, threads, the scheduler."""
