@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.load import (
+from harness.load import (
     Shape,
     family,
     memory_mib,

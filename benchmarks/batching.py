@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from benchmarks.load import Shape, median, repository_of, run, server_command, started
+from harness.load import Shape, median, repository_of, run, server_command, started
 from server.rpc.endpoint import PREDICT
 
 SIZES = (784, 2048, 2048, 10)

@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.load import Shape, measure, median, need_h2load, repository_option, server_command
+from harness.load import Shape, measure, median, need_h2load, repository_option, server_command
 
 SHAPES = (
     Shape(1, 1),
@@ -22,7 +22,7 @@ SHAPES = (
 
 def commands(repository: Path) -> Mapping[str, tuple[str, list[str]]]:
     """Return each server's address and command line."""
-    noop = [sys.executable, "-m", "benchmarks.references.noop"]
+    noop = [sys.executable, "-m", "harness.references.noop"]
     addresses = [f"127.0.0.1:{50061 + number}" for number in range(4)]
     models = ("--repository", str(repository))
     return {

@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.load import Shape, measure, need_h2load, repository_option
+from harness.load import Shape, measure, need_h2load, repository_option
 
 SHAPES = (Shape(1, 1), Shape(8, 8), Shape(16, 16))
 ADDRESSES = {"--counting": "127.0.0.1:50081", "--no-counting": "127.0.0.1:50082"}
@@ -25,7 +25,7 @@ def main(rounds: int, seconds: float, repository: Path) -> None:
     about the same machine.
     """
     need_h2load()
-    worker = [sys.executable, "-m", "benchmarks.references.worker"]
+    worker = [sys.executable, "-m", "harness.references.worker"]
     servers = {
         option: (address, [*worker, address, option, "--repository", str(repository)])
         for option, address in ADDRESSES.items()

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from benchmarks.load import (
+from harness.load import (
     CLIENT_CORE,
     memory_mib,
     need_h2load,

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.load import CLIENT_CORE, repository_of, request, server_command, started
+from harness.load import CLIENT_CORE, repository_of, request, server_command, started
 from server.rpc.endpoint import PREDICT
 
 SIZES = (784, 2048, 2048, 10)

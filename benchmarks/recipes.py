@@ -21,10 +21,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from exporter import calibration, mnist, network, publishing, training
 from exporter.commands.common import PATH, WEIGHTS, clear_errors, data_option
-from exporter.network import Network
-from exporter.training import TrainingOptions
+from exporter.export import publishing
+from exporter.network import network
+from exporter.network.network import Network
+from exporter.training import calibration, mnist, training
+from exporter.training.training import TrainingOptions
 
 RECIPES = {
     "default": TrainingOptions(),

@@ -12,9 +12,9 @@ import click
 import numpy as np
 from rich.console import Console
 
-from benchmarks.load import memory_mib, server_command, started
-from exporter import graph, publishing
-from exporter.network import Layer, Network
+from exporter.export import graph, publishing
+from exporter.network.network import Layer, Network
+from harness.load import memory_mib, server_command, started
 from mlpserve import Client, MlpserveError
 
 ADDRESS = "127.0.0.1:50073"

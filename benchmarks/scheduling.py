@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.call_cost import SHAPES
-from benchmarks.load import (
+from harness.load import (
     SERVER_CORE,
     Measured,
     Shape,

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from benchmarks.load import repository_option, request
+from harness.load import repository_option, request
+from harness.server_process import start_server
 from server.rpc.endpoint import PREDICT
-from tests.server_process import start_server
 
 
 def scrape(address: str) -> tuple[float, int]:

@@ -10,7 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.load import request
+from harness.load import request
 from server.logs.setup import configure_logs
 from server.models.model import load_model
 from server.models.repository import Models, Versions

@@ -14,13 +14,13 @@ import grpc
 import numpy as np
 from rich.console import Console
 
-from benchmarks.load import family, repository_option
+from harness import http2
+from harness.calls import raw_method
+from harness.load import family, repository_option
+from harness.memory_bound import MIB, server_bytes
+from harness.server_process import start_server
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.rpc.endpoint import PREDICT
-from tests.memory_bound import MIB, server_bytes
-from tests.server import http2
-from tests.server.calls import raw_method
-from tests.server_process import start_server
 
 DATA, HEADERS, END_STREAM = 0, 1, 1
 FRAME_BYTES = 16_000

@@ -8,7 +8,7 @@ _EXTRA = {"PIL", "click", "rich"}
 def main() -> None:
     """Run the command, or say how to install what it needs."""
     try:
-        from mlpserve.commands import mlpserve
+        from mlpserve.command.commands import mlpserve
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _EXTRA:
             raise

@@ -10,10 +10,10 @@ import grpc
 import pytest
 from hypothesis import HealthCheck, settings
 
-from exporter import mnist
-from exporter.mnist import Labels
-from exporter.network import Batch
-from tests.server_process import LANE_VARIABLE, ROOT, ServerProcess, start_server
+from exporter.network.network import Batch
+from exporter.training import mnist
+from exporter.training.mnist import Labels
+from harness.server_process import LANE_VARIABLE, ROOT, ServerProcess, start_server
 
 # Tests that use ONNX Runtime themselves report no more than the server does.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

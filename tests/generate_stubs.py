@@ -4,7 +4,7 @@ folder.
 
 from pathlib import Path
 
-from tests import isolated
+from harness import isolated
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 FOLDERS = {

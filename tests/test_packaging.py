@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.server_process import ROOT
 from tests.generate_stubs import generate
-from tests.server_process import ROOT
 from tests.test_rooms import imported
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server_process import ROOT
+from harness.server_process import ROOT
 
 WORKERS_ONLY = {
     "grpc",

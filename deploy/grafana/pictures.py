@@ -14,12 +14,13 @@ from pathlib import Path
 
 import click
 
-from deploy.grafana import scene, watching, writing
-from deploy.grafana.answered import Answered
-from deploy.grafana.asking import Prometheus, Series
-from deploy.grafana.drawing import draw
+from deploy.grafana import writing
 from deploy.grafana.page import picture_of
 from deploy.grafana.reading import Dashboard, Panel, fill, read
+from deploy.grafana.rendering import scene, watching
+from deploy.grafana.rendering.answered import Answered
+from deploy.grafana.rendering.asking import Prometheus, Series
+from deploy.grafana.rendering.drawing import draw
 
 SCRAPE_SECONDS = 5
 POINTS = 180

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import click
 
-from exporter import model_card, network, publishing
 from exporter.commands.common import PATH, clear_errors, weights_option
+from exporter.export import publishing
+from exporter.network import network
+from exporter.study import model_card
 
 
 @click.command("card")

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import click
 
-from exporter import checkpoints, evaluation, graph, mnist, network, publishing, training
+from exporter.export import graph, publishing
+from exporter.network import network
+from exporter.study import evaluation
+from exporter.training import checkpoints, mnist, training
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "digits.npz"
 """The network that ships."""

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import click
 
-from exporter import network, pictures, publishing
 from exporter.commands.common import PATH, clear_errors, weights_option
+from exporter.export import publishing
+from exporter.network import network
+from exporter.study import network_svg
 
 
 @click.command("draw")
@@ -27,6 +29,6 @@ def draw_command(weights: Path, example: int, output: Path) -> None:
     n_examples = 0 if saved.examples is None else len(saved.examples)
     if saved.examples is None or example >= n_examples:
         raise click.BadParameter(f"{weights} has {n_examples} examples", param_hint="--example")
-    drawing = pictures.draw_network(saved.network, saved.examples[example])
+    drawing = network_svg.draw_network(saved.network, saved.examples[example])
     publishing.write_file(output, drawing.encode())
     click.echo(output)

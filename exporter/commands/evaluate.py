@@ -10,14 +10,17 @@ from rich.console import Console
 from rich.progress import track
 
 import canonical
-from exporter import evaluation, mnist, network, origin, publishing, records, report, robustness
 from exporter.commands.common import PATH, clear_errors, data_option, weights_option
-from exporter.distortions import DISTORTIONS
-from exporter.evaluation import Evaluation
-from exporter.mnist import Labels
-from exporter.network import Batch, Network, Saved
-from exporter.robustness import Robustness
-from exporter.training import TrainingOptions
+from exporter.export import publishing
+from exporter.network import network
+from exporter.network.network import Batch, Network, Saved
+from exporter.study import evaluation, provenance, records, report, robustness
+from exporter.study.distortions import DISTORTIONS
+from exporter.study.evaluation import Evaluation
+from exporter.study.robustness import Robustness
+from exporter.training import mnist
+from exporter.training.mnist import Labels
+from exporter.training.training import TrainingOptions
 
 Split = Literal["train", "validation", "test"]
 
@@ -87,7 +90,7 @@ def evaluate_command(
         with Console(stderr=True).status("drawing"):
             draw(pictures, measured, images)
     if record:
-        origin.record_test(weights, measured)
+        provenance.record_test(weights, measured)
 
 
 def load(folder: Path, split: Split, saved: Saved) -> tuple[Batch, Labels]:
@@ -113,7 +116,7 @@ def load(folder: Path, split: Split, saved: Saved) -> tuple[Batch, Labels]:
 def draw(folder: Path, measured: Evaluation, images: Batch) -> None:
     """Write the pictures of an evaluation on images (N, P)."""
     # Here, because matplotlib takes long to import.
-    from exporter import charts
+    from exporter.study import charts
 
     folder.mkdir(parents=True, exist_ok=True)
     for name, picture in charts.draw(measured, images).items():

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from exporter import mnist
 from exporter.commands.common import clear_errors, data_option
+from exporter.training import mnist
 
 
 @click.command("fetch")

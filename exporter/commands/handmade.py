@@ -4,8 +4,11 @@ from pathlib import Path
 
 import click
 
-from exporter import handmade, mnist, network, publishing
 from exporter.commands.common import PATH, WEIGHTS, clear_errors, data_option
+from exporter.export import publishing
+from exporter.network import network
+from exporter.study import handmade
+from exporter.training import mnist
 
 SHOWN = 3
 """Which of the examples the page shows the network at: the 3."""
@@ -51,7 +54,7 @@ def handmade_command(output: Path, page: Path | None, data: Path) -> None:
 def write_page(path: Path, shipped: network.Saved, data: Path) -> None:
     """Write the page and its pictures."""
     # Here, because matplotlib takes long to import.
-    from exporter import handmade_page
+    from exporter.study import handmade_page
 
     images, labels = mnist.load(data, "test")
     folder = path.with_suffix("")

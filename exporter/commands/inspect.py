@@ -6,8 +6,10 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from exporter import graph, network, publishing, records, report
 from exporter.commands.common import PATH, clear_errors
+from exporter.export import graph, publishing
+from exporter.network import network
+from exporter.study import records, report
 
 
 @click.command("inspect")

@@ -7,9 +7,11 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
-from exporter import mnist, network, publishing
 from exporter.commands.common import PATH, clear_errors, data_option, weights_option
-from exporter.insight import findings, measure, page, pictures
+from exporter.export import publishing
+from exporter.network import network
+from exporter.study.insight import findings, measure, page, pictures
+from exporter.training import mnist
 
 
 def recipe_of(saved: network.Saved) -> str:

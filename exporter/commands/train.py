@@ -5,8 +5,10 @@ from pathlib import Path
 
 import click
 
-from exporter import mnist, network, origin, progress, reference, training
 from exporter.commands.common import INTERRUPTED, PATH, clear_errors, data_option
+from exporter.network import network
+from exporter.study import provenance
+from exporter.training import mnist, progress, reference, training
 
 DEFAULTS = training.TrainingOptions()
 
@@ -104,8 +106,8 @@ def train_command(data: Path, output: Path, checkpoint: Path | None, **values: t
         output,
         trained.network,
         # Golden images that the network was not trained on and will not be tested on.
-        examples=origin.choose_examples(trained.network, images[n_train:], labels[n_train:]),
-        provenance=origin.describe(trained, options, "MNIST", n_train),
+        examples=provenance.choose_examples(trained.network, images[n_train:], labels[n_train:]),
+        provenance=provenance.describe(trained, options, "MNIST", n_train),
         reference=reference.measure(trained.network, images[:n_train]),
     )
     checkpoint.unlink(missing_ok=True)

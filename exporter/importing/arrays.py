@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from exporter.importing.source import Array, Orientation, Source, SourceLayer
-from exporter.network import READ_ERRORS, WeightsError
+from exporter.network.network import READ_ERRORS, WeightsError
 
 ORIGIN = "NumPy arrays"
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from exporter.activations import ACTIVATIONS
 from exporter.importing.arrangement import arrange
 from exporter.importing.source import Array, Choices, Source, SourceLayer
-from exporter.network import Batch, Layer, Network, WeightsError
+from exporter.network.activations import ACTIVATIONS
+from exporter.network.network import Batch, Layer, Network, WeightsError
 
 ALL = tuple(ACTIVATIONS)
 HIDDEN = tuple(name for name in ALL if name != "softmax")

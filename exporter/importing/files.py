@@ -8,7 +8,7 @@ from pathlib import Path
 
 from exporter.importing import arrays, safetensors, sklearn
 from exporter.importing.source import Array, Source
-from exporter.network import OTHER_KEYS, READ_ERRORS, WeightsError, check_size, read_npz
+from exporter.network.network import OTHER_KEYS, READ_ERRORS, WeightsError, check_size, read_npz
 
 OWN_KEYS = frozenset(OTHER_KEYS) - frozenset(arrays.TEXTS)
 """What only a weights file of this program holds."""

@@ -4,7 +4,7 @@ import numpy as np
 from safetensors import SafetensorError, deserialize
 
 from exporter.importing.source import Array
-from exporter.network import READ_ERRORS, WeightsError
+from exporter.network.network import READ_ERRORS, WeightsError
 
 DTYPES = {
     "F64": "<f8",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from exporter.importing.source import Scaling, Source, SourceLayer
-from exporter.network import READ_ERRORS, WeightsError
+from exporter.network.network import READ_ERRORS, WeightsError
 
 ORIGIN = "scikit-learn MLPClassifier"
 

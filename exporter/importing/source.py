@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from exporter.network import WeightsError
+from exporter.network.network import WeightsError
 
 Array = npt.NDArray[Any]
 

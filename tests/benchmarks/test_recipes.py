@@ -15,12 +15,12 @@ from click.testing import CliRunner, Result
 
 from benchmarks import recipes
 from benchmarks.recipes import Run
-from exporter import network
 from exporter.commands.common import WEIGHTS
-from exporter.mnist import Labels
-from exporter.network import Batch, Layer, Network
-from exporter.training import TrainingOptions
-from tests.server_process import ROOT
+from exporter.network import network
+from exporter.network.network import Batch, Layer, Network
+from exporter.training.mnist import Labels
+from exporter.training.training import TrainingOptions
+from harness.server_process import ROOT
 
 SMALL = TrainingOptions(
     hidden_sizes=(8,), augment=False, epochs=2, batch_size=64, n_validation=2000

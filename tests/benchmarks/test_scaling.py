@@ -3,7 +3,7 @@
 from click.testing import CliRunner
 
 from benchmarks import scaling
-from tests.server_process import ROOT
+from harness.server_process import ROOT
 
 
 def test_tables_are_current() -> None:

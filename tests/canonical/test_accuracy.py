@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from canonical import canonicalize
-from exporter import evaluation, network
 from exporter.commands import common
-from exporter.distortions import DISTORTIONS
-from exporter.mnist import Labels
-from exporter.network import Batch
+from exporter.network import network
+from exporter.network.network import Batch
+from exporter.study import evaluation
+from exporter.study.distortions import DISTORTIONS
+from exporter.training.mnist import Labels
 
 NETWORK = network.load(common.WEIGHTS).network
 

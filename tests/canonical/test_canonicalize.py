@@ -6,9 +6,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from canonical import Canonical, NotSquare, canonicalize
-from exporter import distortions
-from exporter.mnist import Labels
-from exporter.network import Batch
+from exporter.network.network import Batch
+from exporter.study import distortions
+from exporter.training.mnist import Labels
 
 SIDE = 28
 FEW = settings(max_examples=60, deadline=None)

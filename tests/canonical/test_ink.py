@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from canonical import ink
-from exporter.network import Batch
+from exporter.network.network import Batch
 
 SIDE = 28
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from canonical import resampling
-from exporter import augmentation
-from exporter.network import Batch
+from exporter.network.network import Batch
+from exporter.training import augmentation
 
 
 def one_map(centre: float, target: float, scale: float, side: int = 28) -> Batch:

@@ -13,10 +13,10 @@ from typing import Any
 import httpx
 import yaml
 
+from harness.http_server import serving
+from harness.server_process import ROOT
+from harness.waiting import wait_for
 from tests.deploy.programs import free_address, need, running
-from tests.http_server import serving
-from tests.server.waiting import wait_for
-from tests.server_process import ROOT
 
 CONFIG = ROOT / "deploy" / "alertmanager" / "alertmanager.yml"
 TIMEOUT_SECONDS = 60.0

@@ -17,9 +17,9 @@ from typing import Self
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from harness.server_process import ServerProcess, start_server
+from harness.waiting import wait_for
 from tests.deploy.manifests import Manifest, the
-from tests.server.waiting import wait_for
-from tests.server_process import ServerProcess, start_server
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import isolated
+from harness import isolated
 from tests.deploy import manifests
 from tests.deploy.engine import daemon, images, needs
 from tests.deploy.engine.daemon import Engine

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from tests.server.waiting import wait_for
+from harness.waiting import wait_for
 
 TYPE = "type.googleapis.com/envoy"
 MANAGER = f"{TYPE}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"

@@ -2,7 +2,7 @@
 
 import re
 
-from tests.server_process import ROOT
+from harness.server_process import ROOT
 
 PAGE = ROOT / "docs" / "deploying.md"
 

@@ -11,7 +11,7 @@ from typing import TypeAlias
 import grpc
 import numpy as np
 
-from exporter.network import Batch
+from exporter.network.network import Batch
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.v1.classifier_pb2 import PredictRequest
 

@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from tests import isolated
-from tests.server_process import ROOT
+from harness import isolated
+from harness.server_process import ROOT
 
 Manifest: TypeAlias = dict[str, Any]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from tests.server_process import ROOT
+from harness.server_process import ROOT
 
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 RUNBOOK = ROOT / "docs" / "runbook.md"

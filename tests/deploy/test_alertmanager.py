@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
+from harness.waiting import wait_for
 from tests.deploy.alertmanager import CONFIG, Alertmanager, start_alertmanager
 from tests.deploy.programs import need
-from tests.server.waiting import wait_for
 
 
 @pytest.fixture(scope="session")

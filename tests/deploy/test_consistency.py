@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 import yaml
 
+from harness.memory_bound import MIB, server_bytes
+from harness.server_process import ROOT
 from server.health import SERVICE as HEALTH_SERVICE
 from server.rpc import classifier
 from server.settings.settings import Settings
 from server.supervisor.supervisor import END_SECONDS
 from tests.deploy.engine import images, needs
-from tests.memory_bound import MIB, server_bytes
-from tests.server_process import ROOT
 
 DEPLOY = ROOT / "deploy"
 DEFAULTS = Settings()

@@ -15,24 +15,27 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from deploy.grafana import pictures, watching
-from deploy.grafana.answered import Answered
-from deploy.grafana.asking import Prometheus, Series
-from deploy.grafana.drawing import draw
+from deploy.grafana import pictures
 from deploy.grafana.page import picture_of
 from deploy.grafana.reading import Dashboard, fill, read
-from exporter import graph, network, publishing, reference
-from exporter.mnist import Labels
-from exporter.network import Batch, Network
+from deploy.grafana.rendering import watching
+from deploy.grafana.rendering.answered import Answered
+from deploy.grafana.rendering.asking import Prometheus, Series
+from deploy.grafana.rendering.drawing import draw
+from exporter.export import graph, publishing
+from exporter.network import network
+from exporter.network.network import Batch, Network
+from exporter.training import reference
+from exporter.training.mnist import Labels
+from harness import certificate
+from harness.networks import random_network
+from harness.scrape import by_worker, value
+from harness.server_process import ROOT, ServerProcess, start_server
+from harness.waiting import wait_for
 from server.telemetry.metrics import LATENCY_BUCKETS
 from tests.deploy import known_load
 from tests.deploy.known_load import Load
 from tests.deploy.programs import need
-from tests.exporter.networks import random_network
-from tests.server import certificate
-from tests.server.scrape import by_worker, value
-from tests.server.waiting import wait_for
-from tests.server_process import ROOT, ServerProcess, start_server
 
 pytestmark = pytest.mark.both_modes
 

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deploy.grafana import pictures, scene, units, writing
+from deploy.grafana import pictures, writing
 from deploy.grafana.page import picture_of
 from deploy.grafana.panels import DATASOURCE
 from deploy.grafana.reading import Panel, read
+from deploy.grafana.rendering import scene, units
+from harness.server_process import ROOT
 from tests.deploy.programs import need
-from tests.server_process import ROOT
 
 GRAFANA = ROOT / "deploy" / "grafana"
 WRITTEN = writing.files()

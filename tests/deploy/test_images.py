@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from harness.server_process import ROOT
 from tests.deploy import handbook
 from tests.deploy.engine.daemon import Engine, EngineError
 from tests.deploy.engine.images import TARGETS
-from tests.server_process import ROOT
 
 pytestmark = pytest.mark.timeout(600)
 

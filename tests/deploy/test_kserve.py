@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from exporter import network
-from exporter.mnist import Labels
-from exporter.network import Batch
-from tests import isolated
+from exporter.network import network
+from exporter.network.network import Batch
+from exporter.training.mnist import Labels
+from harness import isolated
+from harness.server_process import ROOT, run_to_end, start_server
 from tests.deploy.manifests import Manifest, server_of, settings_of, the
-from tests.server_process import ROOT, run_to_end, start_server
 
 N_IMAGES = 20
 MOUNT = "/mnt/models"

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests import isolated
+from harness import isolated
+from harness.server_process import ROOT
 from tests.deploy.custom_resources import is_custom, unknown_fields
 from tests.deploy.manifests import BUILT, KUBERNETES, PODS, Manifest, containers, pod_specs, the
-from tests.server_process import ROOT
 
 USER = 10001
 EVERYTHING = (*BUILT, "publish")

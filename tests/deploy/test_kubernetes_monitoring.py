@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from deploy.kubernetes import generate
+from harness.server_process import ROOT
 from tests.deploy.manifests import KUBERNETES, Manifest, the
-from tests.server_process import ROOT
 
 PROMTOOL = shutil.which("promtool")
 LARGEST_BYTES = 256 * 1024

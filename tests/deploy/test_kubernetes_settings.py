@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from harness.memory_bound import MIB, server_bytes
+from harness.server_process import ROOT, environment
 from server.rpc import admin, classifier, inference
 from server.settings.settings import Settings
 from server.supervisor.supervisor import END_SECONDS
 from server.system.cores import usable_cores
 from tests.deploy.manifests import BUILT, PODS, Manifest, pod_specs, server_of, settings_of, the
-from tests.memory_bound import MIB, server_bytes
-from tests.server_process import ROOT, environment
 
 SPARE_SECONDS = 5.0
 LABELS = {"app.kubernetes.io/name": "mlpserve"}

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import httpx
 
+from harness import certificate
+from harness.certificate import Certificate
+from harness.server_process import start_server
+from harness.waiting import wait_for
 from tests.deploy.manifests import Manifest, server_of, settings_of
-from tests.server import certificate
-from tests.server.certificate import Certificate
-from tests.server.waiting import wait_for
-from tests.server_process import start_server
 
 MOUNT = "/tls"
 

@@ -10,6 +10,9 @@ from pathlib import Path
 import grpc
 import pytest
 
+from harness import certificate, scrape
+from harness.calls import predict
+from harness.server_process import ServerProcess, start_server
 from mlpserve.inference import open_inference_pb2
 from mlpserve.v1 import classifier_pb2
 from mlpserve.v1.classifier_pb2 import PredictRequest
@@ -17,9 +20,6 @@ from tests.deploy import rules
 from tests.deploy.alertmanager import Alertmanager, start_alertmanager
 from tests.deploy.models import with_reference
 from tests.deploy.prometheus import Prometheus, start_prometheus
-from tests.server import certificate, scrape
-from tests.server.calls import predict
-from tests.server_process import ServerProcess, start_server
 
 ROUNDS = 50
 IMAGES = 8

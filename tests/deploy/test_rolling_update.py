@@ -5,16 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exporter.mnist import Labels
-from exporter.network import Batch
+from exporter.network.network import Batch
+from exporter.training.mnist import Labels
+from harness.callers import load
+from harness.scrape import value
+from harness.server_process import ServerProcess
+from harness.waiting import wait_for
 from mlpserve import Client
 from tests.deploy.cluster import Cluster, Timing
 from tests.deploy.envoy import run_envoy, write_endpoints
 from tests.deploy.manifests import Manifest
-from tests.server.callers import load
-from tests.server.scrape import value
-from tests.server.waiting import wait_for
-from tests.server_process import ServerProcess
 
 HANDLED = "grpc_server_handled_total"
 PODS = 3

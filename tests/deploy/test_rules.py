@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from harness.server_process import ROOT
 from tests.deploy import rules
 from tests.deploy.programs import need
 from tests.deploy.rules import Rule
-from tests.server_process import ROOT
 
 
 @pytest.fixture(scope="session")

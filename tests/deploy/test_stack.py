@@ -14,16 +14,16 @@ import pytest
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.mnist import Labels
-from exporter.network import Batch
+from exporter.network.network import Batch
+from exporter.training.mnist import Labels
+from harness import callers, connecting
+from harness.calls import predict_method
 from mlpserve import Client
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from tests.deploy import handbook
 from tests.deploy.engine import stack as stacks
 from tests.deploy.engine.daemon import Engine
 from tests.deploy.engine.stack import ALERTMANAGER, GRPC, HTTP, Stack
-from tests.server import callers, connecting
-from tests.server.calls import predict_method
 
 pytestmark = pytest.mark.timeout(600)
 SERVERS = 3

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import mlpserve
-from exporter import network
-from exporter.mnist import Labels
-from exporter.network import Batch
-from tests.server_process import ROOT, ServerProcess
+from exporter.network import network
+from exporter.network.network import Batch
+from exporter.training.mnist import Labels
+from harness.server_process import ROOT, ServerProcess
 
 pytestmark = pytest.mark.both_modes
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from exporter.mnist import Labels
-from exporter.network import Batch
-from tests.server_process import ROOT, ServerProcess
+from exporter.network.network import Batch
+from exporter.training.mnist import Labels
+from harness.server_process import ROOT, ServerProcess
 
 N_PICTURES = 20
 

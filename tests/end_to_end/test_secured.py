@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from exporter.mnist import Labels
-from exporter.network import Batch
-from tests.server import certificate
-from tests.server.certificate import Certificate
-from tests.server_process import ROOT, ServerProcess, start_server
+from exporter.network.network import Batch
+from exporter.training.mnist import Labels
+from harness import certificate
+from harness.certificate import Certificate
+from harness.server_process import ROOT, ServerProcess, start_server
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 

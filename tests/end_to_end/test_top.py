@@ -19,13 +19,13 @@ import pytest
 from click.testing import CliRunner, Result
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.mnist import Labels
-from exporter.network import Batch
+from exporter.network.network import Batch
+from exporter.training.mnist import Labels
+from harness.server_process import ROOT, ServerProcess, start_server
 from mlpserve import Client
-from mlpserve.commands import mlpserve
+from mlpserve.command.commands import mlpserve
+from mlpserve.command.exposition import parse
 from mlpserve.errors import InvalidRequest
-from mlpserve.exposition import parse
-from tests.server_process import ROOT, ServerProcess, start_server
 
 IMAGES = 5
 GOOD, WRONG = 20, 3
@@ -42,7 +42,7 @@ def look_once(
 ) -> Result:
     """Run the command in this process, and do something between its two looks."""
     clock = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _seconds: meanwhile())
-    monkeypatch.setattr("mlpserve.top.time", clock)
+    monkeypatch.setattr("mlpserve.command.top.time", clock)
     runner = CliRunner(env={"COLUMNS": "120"})
     result = runner.invoke(mlpserve, ["top", address, "--once"])
     assert result.exception is None or isinstance(result.exception, SystemExit)

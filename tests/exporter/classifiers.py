@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.datasets import load_digits  # type: ignore[import-untyped]
 from sklearn.neural_network import MLPClassifier  # type: ignore[import-untyped]
 
-from exporter.network import Batch
+from exporter.network.network import Batch
 
 
 def images_and_digits() -> tuple[Batch, Any]:

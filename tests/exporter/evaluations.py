@@ -1,8 +1,8 @@
 """An evaluation that tests show, write and read."""
 
-from exporter.calibration import Bin
-from exporter.evaluation import Confidence, Evaluation, Mistake
-from exporter.robustness import Distorted, Robustness, Stranger
+from exporter.study.evaluation import Confidence, Evaluation, Mistake
+from exporter.study.robustness import Distorted, Robustness, Stranger
+from exporter.training.calibration import Bin
 
 EVALUATION = Evaluation(
     "test",

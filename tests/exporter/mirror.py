@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 
-from tests.http_server import serving
+from harness.http_server import serving
 
 
 @dataclass(slots=True)

@@ -16,11 +16,15 @@ import numpy as np
 import pytest
 from safetensors.numpy import save as save_tensors
 
-from exporter import checkpoints, evaluation, graph, importing, mnist, network, records
+from exporter import importing
 from exporter.commands.import_ import read_examples, read_lines
+from exporter.export import graph
 from exporter.importing.source import Choices
-from exporter.network import NetworkError, WeightsError
-from tests.exporter.networks import random_network
+from exporter.network import network
+from exporter.network.network import NetworkError, WeightsError
+from exporter.study import evaluation, records
+from exporter.training import checkpoints, mnist
+from harness.networks import random_network
 
 W1, B1 = np.ones((2, 3), np.float32), np.zeros(2, np.float32)
 TRAINING = {"images": "some"}

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import structlog
 
-from exporter import graph, network, publishing
-from exporter.network import Network
-from tests.exporter.networks import random_network
-from tests.server_process import ROOT, ServerProcess, start_server
+from exporter.export import graph, publishing
+from exporter.network import network
+from exporter.network.network import Network
+from harness.networks import random_network
+from harness.server_process import ROOT, ServerProcess, start_server
 
 WIDE = (784, 2048, 2048, 10)
 """The slow model: an image takes it milliseconds, where digits takes microseconds."""

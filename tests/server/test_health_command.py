@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from harness import certificate
+from harness.scrape import value
+from harness.server_process import ROOT, ServerProcess, environment, start_server
+from harness.waiting import wait_for
 from server.health import SERVICE as ASKED
 from server.rpc.classifier import SERVICE
-from tests.server import certificate
-from tests.server.scrape import value
-from tests.server.waiting import wait_for
-from tests.server_process import ROOT, ServerProcess, environment, start_server
 
 ANSWERED = "grpc_server_handled_total"
 

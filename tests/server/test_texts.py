@@ -13,7 +13,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporter import graph, publishing
+from exporter.export import graph, publishing
+from harness.calls import PREDICT, raw_method, status
+from harness.networks import random_network
+from harness.server_process import start_server
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.v1 import classifier_pb2
 from server.errors import (
@@ -29,10 +32,7 @@ from server.errors import (
 )
 from server.rpc.status import MESSAGE_BYTES, Status, status_of
 from server.texts import listed, shorten
-from tests.exporter.networks import random_network
-from tests.server.calls import PREDICT, raw_method, status
-from tests.server.test_stream import stream_method
-from tests.server_process import start_server
+from tests.server.rpc.test_stream import stream_method
 
 pytestmark = pytest.mark.both_modes
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from exporter import graph, publishing
-from exporter.network import Batch
+from exporter.export import graph, publishing
+from exporter.network.network import Batch
+from harness.networks import random_network
+from harness.scrape import samples
+from harness.server_process import ServerProcess
 from mlpserve import Client, Model
-from tests.exporter.networks import random_network
-from tests.server.scrape import samples
-from tests.server_process import ServerProcess
 
 IMAGE = np.full((1, 4), 0.25, np.float32)
 

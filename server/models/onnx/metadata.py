@@ -1,4 +1,4 @@
-"""What a model's file says of itself; `exporter/graph.py` describes the entries."""
+"""What a model's file says of itself; `exporter/export/graph.py` describes the entries."""
 
 import base64
 import json

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.server_process import ROOT
 from tests.deploy.engine.needs import PATH, program
-from tests.server_process import ROOT
 
 CGROUPS = Path("/sys/fs/cgroup")
 START_SECONDS = 60.0

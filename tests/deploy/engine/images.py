@@ -4,10 +4,10 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from harness.server_process import ROOT
 from tests.deploy.engine import standins
 from tests.deploy.engine.daemon import Engine, EngineError
 from tests.deploy.engine.needs import program
-from tests.server_process import ROOT
 
 PYTHON = "python:3.13-slim-bookworm"
 PROMETHEUS = "prom/prometheus:v3.5.0"

@@ -13,9 +13,9 @@ from typing import Any
 
 import httpx
 
+from harness.server_process import ROOT
 from tests.deploy.engine import forward
 from tests.deploy.engine.daemon import Engine
-from tests.server_process import ROOT
 
 GRPC, HTTP, PROMETHEUS, ALERTMANAGER = 50051, 8080, 9090, 9093
 READ = "import sys, urllib.request as u; sys.stdout.write(u.urlopen(sys.argv[1]).read().decode())"

@@ -1,0 +1,1 @@
+"""The network in NumPy: layers, activations, the forward pass, and its weights file."""

@@ -1,0 +1,184 @@
+"""Draws an evaluation as PNG pictures, with matplotlib: slow to import, so import this late."""
+
+import hashlib
+import io
+import json
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from exporter.network.network import Batch
+from exporter.study import records
+from exporter.study.evaluation import Confidence, Evaluation, Mistake, standard_error
+from exporter.study.robustness import Distorted
+
+BACKGROUND, TEXT, FAINT, LINE = "#0d1117", "#e6edf3", "#8b949e", "#30363d"
+GREEN, RED, BLUE = "#3fb950", "#f85149", "#58a6ff"
+"""Those of the network's drawing."""
+
+DOTS_PER_INCH = 100
+MARGIN_INCHES = 0.1
+MISTAKE_COLUMNS = 6
+MAX_COUNTED = 15
+"""Classes up to which the confusion matrix's cells hold their number: more would not be legible."""
+
+
+def draw(evaluation: Evaluation, images: Batch) -> dict[str, bytes]:
+    """Return the pictures by file name, of an evaluation on images (N, P).
+
+    What the evaluation doesn't hold is left out. Each file's Description is `fingerprint`'s, by
+    which a picture is known to belong to an evaluation.
+    """
+    mark = fingerprint(evaluation)
+    return {name: _png(figure, mark) for name, figure in _figures(evaluation, images)}
+
+
+def fingerprint(evaluation: Evaluation) -> str:
+    """Return the SHA-256 of an evaluation's record, in hexadecimal."""
+    return hashlib.sha256(json.dumps(records.encode(evaluation)).encode()).hexdigest()
+
+
+def _figures(evaluation: Evaluation, images: Batch) -> Iterator[tuple[str, Figure]]:
+    yield "confusion.png", _confusion(evaluation)
+    if evaluation.confidence:
+        yield "calibration.png", _calibration(evaluation.confidence)
+    if evaluation.mistakes:
+        yield "mistakes.png", _mistakes(evaluation, images)
+    if evaluation.robustness:
+        yield "robustness.png", _robustness(evaluation.robustness.distorted)
+
+
+def _png(figure: Figure, description: str) -> bytes:
+    content = io.BytesIO()
+    # Without Software, so that another version of matplotlib doesn't mean another file.
+    metadata = {"Software": None, "Description": description}
+    figure.savefig(content, format="png", dpi=DOTS_PER_INCH, metadata=metadata)
+    return content.getvalue()
+
+
+def _figure(width: float, height: float) -> Figure:
+    layout = ConstrainedLayoutEngine(w_pad=MARGIN_INCHES, h_pad=MARGIN_INCHES)
+    return Figure(figsize=(width, height), facecolor=BACKGROUND, layout=layout)
+
+
+def _dress(axes: Axes) -> None:
+    """Give axes the colours of a dark page."""
+    axes.set_facecolor(BACKGROUND)
+    axes.tick_params(colors=FAINT, labelcolor=TEXT)
+    axes.spines[:].set_color(LINE)
+    for text in (axes.title, axes.xaxis.label, axes.yaxis.label):
+        text.set_color(TEXT)
+
+
+def _confusion(evaluation: Evaluation) -> Figure:
+    """Draw right answers green and wrong ones red, each relative to the largest of its kind."""
+    counts = np.array(evaluation.confusion)
+    n_classes = len(counts)
+    right = np.eye(n_classes, dtype=bool)
+    wrong_most = max(int(counts[~right].max(initial=0)), 1)
+    strength = np.where(right, counts / max(counts.max(), 1), -counts / wrong_most)
+    colours = LinearSegmentedColormap.from_list("wrong to right", [RED, BACKGROUND, "#1a7f37"])
+    figure = _figure(6.4, 6.0)
+    axes = figure.add_subplot()
+    axes.imshow(strength, cmap=colours, vmin=-1, vmax=1)
+    if n_classes <= MAX_COUNTED:
+        for truth, answer in np.argwhere(counts):
+            axes.text(
+                answer, truth, str(counts[truth, answer]), ha="center", va="center", color=TEXT
+            )
+    axes.set_xticks(range(n_classes), evaluation.labels)
+    axes.set_yticks(range(n_classes), evaluation.labels)
+    axes.set(xlabel="answer", ylabel="truth", title=f"Answers on the {evaluation.split} images")
+    _dress(axes)
+    axes.tick_params(length=0)
+    return figure
+
+
+def _calibration(confidence: Confidence) -> Figure:
+    """Draw the share of right answers over the brightest output, and how many images there are."""
+    filled = [each for each in confidence.bins if each.images]
+    outputs = [each.mean_output for each in filled]
+    shares = [each.correct / each.images for each in filled]
+    errors = [
+        standard_error(share, each.images) for share, each in zip(shares, filled, strict=True)
+    ]
+    figure = _figure(6.4, 6.0)
+    curve, counts = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    curve.plot([0, 1], [0, 1], color=FAINT, linestyle="--", label="as sure as right")
+    curve.errorbar(
+        outputs,
+        shares,
+        yerr=errors,
+        color=GREEN,
+        marker="o",
+        capsize=3,
+        label="this network, with standard errors",
+    )
+    curve.set(
+        ylim=(0, 1.02),
+        ylabel="share of right answers",
+        title=f"Calibration error {confidence.calibration_error:.2%}",
+    )
+    legend = curve.legend(loc="lower right", facecolor=BACKGROUND, edgecolor=LINE)
+    for text in legend.get_texts():
+        text.set_color(TEXT)
+    n_bins = len(confidence.bins)
+    starts = np.arange(n_bins) / n_bins
+    n_images = [each.images for each in confidence.bins]
+    counts.bar(starts, n_images, width=0.9 / n_bins, align="edge", color=BLUE)
+    counts.set(xlim=(0, 1.02), yscale="log", xlabel="brightest output", ylabel="images")
+    for axes in (curve, counts):
+        _dress(axes)
+        axes.grid(color=LINE, linewidth=0.5)
+        axes.set_axisbelow(True)
+    return figure
+
+
+def _mistakes(evaluation: Evaluation, images: Batch) -> Figure:
+    """Draw the surest wrong answers' images; those that aren't square as one row of pixels."""
+    side = math.isqrt(images.shape[1])
+    shape = (side, side) if side**2 == images.shape[1] else (1, images.shape[1])
+    n_rows = math.ceil(len(evaluation.mistakes) / MISTAKE_COLUMNS)
+    figure = _figure(9.6, 0.5 + 2.1 * n_rows)
+    figure.suptitle("The surest wrong answers", color=TEXT)
+    grid = figure.subplots(n_rows, MISTAKE_COLUMNS, squeeze=False)
+    for axes in grid.flat:
+        axes.axis("off")
+    for axes, mistake in zip(grid.flat, evaluation.mistakes, strict=False):
+        axes.imshow(images[mistake.image].reshape(shape), cmap="gray", vmin=0, vmax=1)
+        axes.set_title(_caption(evaluation, mistake), color=TEXT, fontsize=10)
+    return figure
+
+
+def _caption(evaluation: Evaluation, mistake: Mistake) -> str:
+    truth, answer = evaluation.labels[mistake.truth], evaluation.labels[mistake.answer]
+    return f"{truth}, answered {answer}\nat {mistake.activation:.3f}"
+
+
+def _robustness(rows: tuple[Distorted, ...]) -> Figure:
+    """Draw a pair of bars for each distortion: as it is, and in canonical mode."""
+    figure = _figure(7.6, 1.2 + 0.34 * len(rows))
+    axes = figure.add_subplot()
+    places = np.arange(len(rows))
+    plain = [row.correct / row.images for row in rows]
+    put_right = [row.canonical_correct / row.images for row in rows]
+    axes.barh(places - 0.19, plain, height=0.36, color=FAINT, label="as it is")
+    axes.barh(places + 0.19, put_right, height=0.36, color=GREEN, label="in canonical mode")
+    axes.set_yticks(places, [row.distortion for row in rows])
+    axes.set_xticks(np.linspace(0, 1, 6), [f"{share:.0%}" for share in np.linspace(0, 1, 6)])
+    axes.set(xlim=(0, 1), xlabel="accuracy")
+    axes.margins(y=0.01)
+    axes.invert_yaxis()
+    _dress(axes)
+    axes.grid(axis="x", color=LINE, linewidth=0.5)
+    axes.set_axisbelow(True)
+    axes.tick_params(axis="y", length=0)
+    figure.legend(
+        loc="outside upper center", ncols=2, facecolor=BACKGROUND, edgecolor=LINE, labelcolor=TEXT
+    )
+    return figure

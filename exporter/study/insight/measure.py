@@ -1,0 +1,269 @@
+"""Looks into a network on labelled images: every number, and the arrays that pictures show."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from exporter.network.network import Batch, Network, NetworkError
+from exporter.study import evaluation
+from exporter.study.insight import ablation, ascent, edges, loops, responses, topology
+from exporter.study.insight.ascent import Penalty
+from exporter.study.insight.edges import Matches
+from exporter.study.insight.findings import (
+    Beside,
+    Code,
+    Edges,
+    Findings,
+    Holes,
+    Liking,
+    Likings,
+    LoopTest,
+    Numbers,
+)
+from exporter.study.insight.shapes import side_of
+from exporter.training.mnist import Labels
+
+N_MEASURED = 10_000
+"""The last images, which training keeps for validation: all is measured on them."""
+
+N_CHOSEN = 20_000
+"""The images before them, on which the best neuron is chosen and read-outs are fitted."""
+
+SMOOTH = Penalty(roughness=100.0, ink=20.0)
+
+N_SCRAMBLES = 100
+"""Of each neuron's weights; fewer when a layer has more neurons than 32, but 20 at least."""
+
+MAX_SCRAMBLES = 3_200
+MIN_SCRAMBLES = 20
+
+N_SHUFFLES = 20
+N_NOISE = 2_000
+SEED = 0
+
+SMALLEST_GROUP = 50
+"""Images with a loop, and without, that a class must have to be asked about."""
+
+STAGES = ("optimal images", "holes", "edges", "code", "loops")
+"""What `look` reports when it begins with it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Insight:
+    """The findings, and what they were found on.
+
+    `images` (N, pixels), `labels` (N,), `holes` (N,) and each layer's `activations` (N, neurons)
+    are those measured on; `matches` are the first layer's; `free` and `smooth` (classes, pixels)
+    are the images that the outputs like most.
+    """
+
+    findings: Findings
+    images: Batch
+    labels: Labels
+    holes: topology.Counts
+    activations: list[Batch]
+    matches: Matches
+    free: Batch
+    smooth: Batch
+
+
+def look(
+    network: Network,
+    images: Batch,
+    labels: Labels,
+    *,
+    report: Callable[[str], None] | None = None,
+) -> Insight:
+    """Look into a network with hidden layers, on square images (N, pixels) and labels (N,).
+
+    The last third of the images, but 10,000 at most, is what all is measured on: of a training
+    set, what training keeps for validation. `report` gets each of STAGES. All chance comes from a
+    fixed seed. Raises NetworkError for a network that can't be looked into, EvaluationError for
+    too few images or ones that don't fit it.
+    """
+    tell = report or (lambda _: None)
+    side_of(network.n_inputs)
+    if len(network.layers) < 2:
+        raise NetworkError("layers: 1, wanted a hidden layer to look into besides the output")
+    n_measured = min(N_MEASURED, len(images) // 3)
+    if n_measured < len(network.labels):
+        raise evaluation.EvaluationError(
+            f"images: {len(images)}, wanted at least {3 * len(network.labels)}, 3 for each class"
+        )
+    images, labels = images[-N_CHOSEN - n_measured :], labels[-N_CHOSEN - n_measured :]
+    shown, shown_labels = images[-n_measured:], labels[-n_measured:]
+    accuracy = evaluation.accuracy(network, shown, shown_labels).overall
+    generator = np.random.default_rng(SEED)
+
+    tell("optimal images")
+    smooth = ascent.optimal_images(network, SMOOTH, generator)
+    free = ascent.optimal_images(network, Penalty(), generator, first=smooth)
+    tell("holes")
+    holes = topology.count_holes(images)
+    tell("edges")
+    matches, found_edges = measure_edges(network)
+    tell("code")
+    activations = network.forward(shown)
+    codes = _codes(network, shown, shown_labels, activations)
+    tell("loops")
+    tests = _loop_tests(network, images, labels, holes > 0, n_measured, generator)
+    likings = _likings(network, shown, free, smooth, generator)
+    findings = Findings(
+        sizes=network.sizes,
+        n_images=n_measured,
+        accuracy=accuracy,
+        edges=found_edges,
+        codes=codes,
+        holes=_holes(network.labels, holes[-n_measured:], shown_labels),
+        loops=tests,
+        likings=likings,
+    )
+    return Insight(
+        findings, shown, shown_labels, holes[-n_measured:], activations, matches, free, smooth
+    )
+
+
+def compare(other: Network, insight: Insight, recipe: str) -> Beside:
+    """Return what there is to say of another network, measured on the same images.
+
+    Raises NetworkError and EvaluationError when they don't fit it.
+    """
+    accuracy = evaluation.accuracy(other, insight.images, insight.labels).overall
+    return Beside(other.sizes, accuracy, measure_edges(other)[1], recipe)
+
+
+def measure_edges(network: Network) -> tuple[Matches, Edges]:
+    """Return the first layer's matches with edges and bars, and their numbers.
+
+    Raises NetworkError for images that aren't square.
+    """
+    weights, generator = network.layers[0].weights, np.random.default_rng(SEED)
+    matches = edges.best_matches(weights)
+    count = min(N_SCRAMBLES, max(MIN_SCRAMBLES, MAX_SCRAMBLES // len(weights)))
+    scrambled = np.concatenate([edges.scramble(weights, generator) for _ in range(count)])
+    chance = edges.best_matches(scrambled).correlations
+    drawn = edges.draw_stroke(side_of(weights.shape[1]))
+    return matches, Edges(
+        matches=_numbers(matches.correlations),
+        bars=tuple(bool(is_bar) for is_bar in ~matches.are_edges),
+        negatives=tuple(bool(row[np.abs(row).argmax()] < 0) for row in weights),
+        chance=_numbers(np.quantile(chance.reshape(count, -1), 0.95, axis=0)),
+        spreads=_numbers(edges.spread(weights)),
+        mean_chance=_number(chance.mean()),
+        mean_chance_spread=_number(edges.spread(scrambled).mean()),
+        drawn=_number(edges.best_matches(drawn).correlations[0]),
+    )
+
+
+def _codes(
+    network: Network, images: Batch, labels: Labels, activations: list[Batch]
+) -> tuple[Code, ...]:
+    losses = ablation.accuracy_losses(network, images, labels)
+    codes = []
+    for layer, lost in zip(activations[:-1], losses, strict=True):
+        means = responses.class_means(layer, labels, len(network.labels))
+        classes = tuple(int(count) for count in responses.classes_per_neuron(means))
+        codes.append(Code(classes, _numbers(lost)))
+    return tuple(codes)
+
+
+def _holes(names: tuple[str, ...], holes: topology.Counts, labels: Labels) -> tuple[Holes, ...]:
+    counts = [
+        np.bincount(np.minimum(holes[labels == index], 3), minlength=4)
+        for index in range(len(names))
+    ]
+    return tuple(
+        Holes(name, tuple(int(count) for count in row))
+        for name, row in zip(names, counts, strict=True)
+    )
+
+
+def _loop_tests(
+    network: Network,
+    images: Batch,
+    labels: Labels,
+    flags: loops.Flags,
+    n_measured: int,
+    generator: np.random.Generator,
+) -> tuple[LoopTest, ...]:
+    """Ask about all images, then about each class that is drawn both ways often enough."""
+    hidden = network.forward(images)[:-1]
+    controls = [loops.shuffle(network, generator).forward(images)[:-1] for _ in range(N_SHUFFLES)]
+    known_labels = np.eye(len(network.labels), dtype=np.float32)[labels]
+    measured = np.arange(len(labels)) >= len(labels) - n_measured
+    members = {"all": np.ones(len(labels), np.bool_)}
+    members |= {name: labels == index for index, name in enumerate(network.labels)}
+    tests = []
+    for subject, chosen in members.items():
+        question = loops.Question(flags, chosen & ~measured, chosen & measured)
+        if min(question.group_sizes()) < SMALLEST_GROUP:
+            continue
+        best = [loops.best_column(layer, question) for layer in hidden]
+        chance = [
+            [loops.best_column(layer, question)[1] for layer in layers] for layers in controls
+        ]
+        tests.append(
+            LoopTest(
+                subject=subject,
+                n_with=question.group_sizes()[2],
+                n_without=question.group_sizes()[3],
+                neurons=tuple(column + 1 for column, _ in best),
+                neuron_areas=_numbers(area for _, area in best),
+                chance_areas=_numbers(np.mean(chance, axis=0)),
+                pixel_area=_number(loops.best_column(images, question)[1]),
+                layer_areas=_numbers(loops.read_out(layer, question) for layer in hidden),
+                pixels_area=_number(loops.read_out(images, question)),
+                label_area=_number(loops.read_out(known_labels, question)),
+            )
+        )
+    return tuple(tests)
+
+
+def _likings(
+    network: Network, images: Batch, free: Batch, smooth: Batch, generator: np.random.Generator
+) -> Likings:
+    outputs = np.eye(len(network.labels), dtype=np.float32)
+    real = edges.normalize(images)
+
+    def likings(liked: Batch) -> tuple[Liking, ...]:
+        activations = network.forward(liked)[-1]
+        z = ascent.z_and_gradient(network, liked, outputs)[0]
+        nearest = (edges.normalize(liked) @ real.T).max(axis=1)
+        return tuple(
+            Liking(
+                label=label,
+                activation=_number(activations[index, index]),
+                z=_number(z[index]),
+                nearest=_number(nearest[index]),
+                brightest=network.labels[int(activations[index].argmax())],
+            )
+            for index, label in enumerate(network.labels)
+        )
+
+    highest = [
+        ascent.z_and_gradient(network, images, np.broadcast_to(row, (len(images), len(row))))[0]
+        for row in outputs
+    ]
+    half = len(real) // 2
+    noise = generator.random((N_NOISE, network.n_inputs), dtype=np.float32)
+    on_noise = network.forward(noise)[-1]
+    taken_for = np.bincount(on_noise.argmax(axis=1), minlength=len(outputs))
+    return Likings(
+        free=likings(free),
+        smooth=likings(smooth),
+        highest_real_z=_numbers(np.max(highest, axis=1)),
+        real_nearest=_number((real[:half] @ real[half:].T).max(axis=1).mean()),
+        bright_noise=_number(np.mean(on_noise.max(axis=1) > 0.5)),
+        noise_label=network.labels[int(taken_for.argmax())],
+    )
+
+
+def _number(value: float | np.floating[npt.NBitBase]) -> float:
+    """Round to what is worth telling, so that the file is short."""
+    return round(float(value), 4)
+
+
+def _numbers(values: Iterable[float]) -> Numbers:
+    return tuple(_number(value) for value in values)

@@ -1,0 +1,156 @@
+"""An evaluation as the JSON object that weights files and models carry and `--json` writes.
+
+- `split`: the images measured, `train`, `validation` or `test`; `images`: how many
+- `labels`: the name of each class
+- `accuracy`, `standard_error`: of all images, in [0, 1]; they follow from `confusion`
+- `confusion`: a row for each true class, in it the images that got each answer
+- `confidence`: null when outputs needn't lie in [0, 1], else
+  - `calibration_error`: of the brightest output, in [0, 1]; it follows from `bins`
+  - `bins`: `images`, `correct`, `mean_output` for equal intervals of the brightest output
+  - `without_bright_output`: images of which no output is above 0.5
+- `mistakes`: the surest wrong answers: `image` (from 0), `truth`, `answer` (of `labels`, from 0),
+  `activation`
+- `robustness`: null when it wasn't measured, else
+  - `distorted`: `distortion`, `images`, `correct`, `canonical_correct`
+  - `strangers`: images of no class: `kind`, `images`, `bright`, `canonical_bright` (with an output
+    above 0.5)
+
+Shares and activations are rounded, so that the last bits of a machine's sums don't show.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from exporter.study.evaluation import Confidence, Evaluation, EvaluationError, Mistake
+from exporter.study.robustness import Distorted, Robustness, Stranger
+from exporter.training.calibration import Bin
+
+DIGITS = 6
+
+
+def encode(evaluation: Evaluation) -> dict[str, Any]:
+    """Return an evaluation as a JSON object, the keys in the order above."""
+    measured = evaluation.accuracy
+    record = {
+        "split": evaluation.split,
+        "images": measured.n_images,
+        "labels": list(evaluation.labels),
+        "accuracy": measured.overall,
+        "standard_error": measured.standard_error,
+        "confusion": [list(row) for row in evaluation.confusion],
+        "confidence": _encode_confidence(evaluation.confidence),
+        "mistakes": [asdict(mistake) for mistake in evaluation.mistakes],
+        "robustness": None if evaluation.robustness is None else asdict(evaluation.robustness),
+    }
+    rounded: dict[str, Any] = _rounded(record)
+    return rounded
+
+
+def decode(record: Mapping[str, Any]) -> Evaluation:
+    """Return the evaluation that `encode` wrote; raises EvaluationError for anything else."""
+    try:
+        evaluation = Evaluation(
+            str(record["split"]),
+            tuple(str(label) for label in record["labels"]),
+            tuple(tuple(int(images) for images in row) for row in record["confusion"]),
+            _decode_confidence(record["confidence"]),
+            tuple(
+                Mistake(
+                    int(mistake["image"]),
+                    int(mistake["truth"]),
+                    int(mistake["answer"]),
+                    float(mistake["activation"]),
+                )
+                for mistake in record["mistakes"]
+            ),
+            _decode_robustness(record["robustness"]),
+        )
+        _check(evaluation)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise EvaluationError(
+            f"evaluation: can't be read ({type(error).__name__}: {error}); measure it again with "
+            "`python -m exporter evaluate --record`"
+        ) from error
+    return evaluation
+
+
+def _encode_confidence(confidence: Confidence | None) -> dict[str, Any] | None:
+    if confidence is None:
+        return None
+    # Rounded first, so that the error follows from the bins that are written.
+    bins = (replace(each, mean_output=round(each.mean_output, DIGITS)) for each in confidence.bins)
+    rounded = replace(confidence, bins=tuple(bins))
+    return {"calibration_error": rounded.calibration_error, **asdict(rounded)}
+
+
+def _decode_confidence(record: Mapping[str, Any] | None) -> Confidence | None:
+    if record is None:
+        return None
+    bins = tuple(
+        Bin(int(each["images"]), int(each["correct"]), float(each["mean_output"]))
+        for each in record["bins"]
+    )
+    return Confidence(bins, int(record["without_bright_output"]))
+
+
+def _decode_robustness(record: Mapping[str, Any] | None) -> Robustness | None:
+    if record is None:
+        return None
+    distorted = tuple(
+        Distorted(
+            str(row["distortion"]),
+            int(row["images"]),
+            int(row["correct"]),
+            int(row["canonical_correct"]),
+        )
+        for row in record["distorted"]
+    )
+    strangers = tuple(
+        Stranger(
+            str(row["kind"]),
+            int(row["images"]),
+            int(row["bright"]),
+            int(row["canonical_bright"]),
+        )
+        for row in record["strangers"]
+    )
+    return Robustness(distorted, strangers)
+
+
+def _check(evaluation: Evaluation) -> None:
+    """Raise ValueError unless the parts of a record fit together."""
+    n_classes, n_images = len(evaluation.labels), sum(map(sum, evaluation.confusion))
+    if [len(row) for row in evaluation.confusion] != [n_classes] * n_classes:
+        raise ValueError(f"confusion is not {n_classes} x {n_classes}, one for each label")
+    if n_images < 1 or min(map(min, evaluation.confusion)) < 0:
+        raise ValueError("confusion counts no images")
+    if evaluation.confidence and sum(each.images for each in evaluation.confidence.bins) < 1:
+        raise ValueError("bins count no images")
+    for mistake in evaluation.mistakes:
+        if not {mistake.truth, mistake.answer} <= set(range(n_classes)):
+            raise ValueError(f"mistakes: image {mistake.image} has an unknown class")
+    if evaluation.robustness:
+        for row in evaluation.robustness.distorted:
+            _check_counts(row.distortion, row.images, row.correct, row.canonical_correct)
+        for kind in evaluation.robustness.strangers:
+            _check_counts(kind.kind, kind.images, kind.bright, kind.canonical_bright)
+
+
+def _check_counts(name: str, images: int, *parts: int) -> None:
+    if images < 1 or min(parts) < 0 or max(parts) > images:
+        raise ValueError(f"{name}: {parts} of {images} images")
+
+
+def _rounded(value: Any) -> Any:
+    """Return JSON values with every float rounded, tuples as lists."""
+    if isinstance(value, dict):
+        return {key: _rounded(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(part) for part in value]
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise EvaluationError(f"evaluation: holds {value}; scale the weights down")
+        return round(value, DIGITS)
+    return value

@@ -1,0 +1,123 @@
+"""Forward and backward pass for training: activations' derivatives, losses and their gradients.
+
+Everything works in the parameters' own precision: float32 to train, float64 to check.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from exporter.network.activations import ACTIVATIONS, SELU_ALPHA, SELU_SCALE, sigmoid, softmax
+
+Array = npt.NDArray[Any]
+"""Numbers of one floating-point precision."""
+
+Parameters = Sequence[Array]
+"""Weights and biases in turn: W1 (n_out, n_in), b1 (n_out,), W2, b2, ..."""
+
+# Rounded as the forward pass rounds them.
+SELU_SLOPE = float(np.float32(SELU_SCALE))
+SELU_FLOOR = SELU_SLOPE * float(np.float32(SELU_ALPHA))
+
+DERIVATIVES: dict[str, Callable[[Array], Array]] = {
+    "tanh": lambda a: 1 - a * a,
+    "sigmoid": lambda a: a * (1 - a),
+    "relu": lambda a: (a > 0).astype(a.dtype),
+    "selu": lambda a: np.where(a > 0, a.dtype.type(SELU_SLOPE), a + SELU_FLOOR),
+}
+"""Of each hidden activation, f'(z) as a function of a = f(z)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A loss of the output layer's z (N, classes) and one-hot targets (N, classes).
+
+    `value` is the mean over the batch, `gradient` (N, classes) that of each image's own loss by z.
+    """
+
+    value: Callable[[Array, Array], float]
+    gradient: Callable[[Array, Array], Array]
+
+
+def cross_entropy(mix: float) -> Loss:
+    """Return the cross-entropy of a softmax plus `mix` times that of each output's sigmoid.
+
+    -log softmax(z)_label + mix * sum_k -log(sigmoid(z_k) if target_k else 1 - sigmoid(z_k)), whose
+    gradient is (softmax(z) - target) + mix * (sigmoid(z) - target).
+
+    The first term decides which output is brightest and leaves the outputs' common level free; the
+    second one wants the right output bright and the others dark.
+    """
+
+    def value(z: Array, targets: Array) -> float:
+        chosen = np.log(np.sum(np.exp(z - z.max(axis=1, keepdims=True)), axis=1))
+        chosen += z.max(axis=1) - np.sum(z * targets, axis=1)
+        each = np.sum(np.logaddexp(0, z) - z * targets, axis=1)
+        return float(np.mean(chosen + mix * each))
+
+    def gradient(z: Array, targets: Array) -> Array:
+        return (softmax(z) - targets) + mix * (sigmoid(z) - targets)
+
+    return Loss(value, gradient)
+
+
+def squared_error() -> Loss:
+    """Return half the squared distance of the outputs a = sigmoid(z) to the targets.
+
+    1/2 sum_k (a_k - target_k)^2, whose gradient is (a - target) a (1 - a).
+    """
+
+    def value(z: Array, targets: Array) -> float:
+        return float(np.mean(np.sum((sigmoid(z) - targets) ** 2, axis=1)) / 2)
+
+    def gradient(z: Array, targets: Array) -> Array:
+        a = sigmoid(z)
+        return (a - targets) * a * (1 - a)
+
+    return Loss(value, gradient)
+
+
+def forward(parameters: Parameters, batch: Array, activation: str) -> list[Array]:
+    """Return the batch, every hidden layer's activations and the output layer's z.
+
+    a_0 = batch, a_l = f(a_(l-1) @ W_l.T + b_l), and no f in the last layer.
+    """
+    activations = [batch]
+    for weights, biases in zip(parameters[:-2:2], parameters[1:-2:2], strict=True):
+        activations.append(ACTIVATIONS[activation](activations[-1] @ weights.T + biases))
+    activations.append(activations[-1] @ parameters[-2].T + parameters[-1])
+    return activations
+
+
+def backward(
+    parameters: Parameters, activations: Sequence[Array], delta: Array, activation: str
+) -> list[Array]:
+    """Return the gradient by each parameter, from `delta` (N, classes), the gradient by z.
+
+    Rumelhart, Hinton and Williams, 1986: with delta_l the gradient by layer l's z,
+
+        dW_l = delta_l.T @ a_(l-1),  db_l = sum of delta_l over the batch,
+        delta_(l-1) = (delta_l @ W_l) * f'(z_(l-1)).
+
+    `activations` are those that `forward` returned for the same parameters.
+    """
+    gradients: list[Array] = []
+    for layer in range(len(parameters) // 2 - 1, -1, -1):
+        inputs = activations[layer]
+        gradients[:0] = [delta.T @ inputs, delta.sum(axis=0)]
+        if layer > 0:
+            delta = (delta @ parameters[2 * layer]) * DERIVATIVES[activation](inputs)
+    return gradients
+
+
+def loss_and_gradients(
+    parameters: Parameters, batch: Array, targets: Array, activation: str, loss: Loss
+) -> tuple[float, list[Array]]:
+    """Return the mean loss of a batch (N, n_in) with targets (N, classes), and its gradients."""
+    activations = forward(parameters, batch, activation)
+    z = activations[-1]
+    delta = loss.gradient(z, targets) / len(batch)
+    return loss.value(z, targets), backward(parameters, activations, delta, activation)

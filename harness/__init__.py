@@ -1,0 +1,1 @@
+"""Starts servers, calls, loads and scrapes them, and waits: for tests and benchmarks alike."""

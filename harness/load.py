@@ -1,0 +1,211 @@
+"""What the benchmarks share: servers in processes of their own, and load from h2load.
+
+h2load (package nghttp2-client) is a load generator in C. It takes any HTTP 200 for a success, so
+the servers' own counts must say that each call was answered OK.
+"""
+
+import contextlib
+import os
+import shutil
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import click
+import grpc
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from exporter.export import graph, publishing
+from exporter.network.network import Layer, Network
+from mlpserve.v1.classifier_pb2 import PredictRequest
+from server.rpc.endpoint import PREDICT
+
+SERVER_CORE, CLIENT_CORE = 0, 1
+START_SECONDS = 30.0
+
+repository_option = click.option(
+    "--repository",
+    default="models",
+    show_default=True,
+    type=click.Path(path_type=Path, exists=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A load: calls in flight are connections times streams, each call with some images."""
+
+    connections: int
+    streams: int
+    images: int = 1
+
+    def __str__(self) -> str:
+        """Return it as 8x8, or 8x8, 64 images."""
+        images = f", {self.images} images" if self.images > 1 else ""
+        return f"{self.connections}x{self.streams}{images}"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a load brought: calls a second, latency in microseconds, server CPU per call in them."""
+
+    calls_per_second: float
+    p50: float
+    p99: float
+    cpu: float
+
+
+def need_h2load() -> str:
+    """Return the program, or end with how to get it."""
+    found = shutil.which("h2load")
+    if found is None:
+        raise click.ClickException("h2load is missing: apt-get install nghttp2-client")
+    return found
+
+
+def pinned(core: int) -> list[str]:
+    """Return what makes a command line run on one core, where the system can do that."""
+    return ["taskset", "-c", str(core)] if shutil.which("taskset") else []
+
+
+@contextlib.contextmanager
+def started(command: Sequence[str], address: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a server on the server's core until the block ends; begins when it answers."""
+    with subprocess.Popen([*pinned(SERVER_CORE), *command]) as process:
+        try:
+            with grpc.insecure_channel(address) as channel:
+                grpc.channel_ready_future(channel).result(timeout=START_SECONDS)
+            if process.poll() is not None:
+                raise click.ClickException(f"{address} is another program's: end it first")
+            yield process
+        finally:
+            process.terminate()
+
+
+def server_command(address: str, *arguments: str) -> list[str]:
+    """Return the command line of the server."""
+    return [
+        *(sys.executable, "-m", "server", "--grpc-address", address),
+        *("--http-address", "127.0.0.1:0", "--drain-delay-seconds", "0"),
+        *("--log-level", "warning", "--workers", "1", *arguments),
+    ]
+
+
+def request(images: int) -> bytes:
+    """Return a serialized PredictRequest of random images, as numbers."""
+    pixels = np.random.default_rng(0).random(784 * images, dtype=np.float32)
+    return PredictRequest(pixels=pixels).SerializeToString()
+
+
+@contextlib.contextmanager
+def repository_of(*sizes: int) -> Iterator[Path]:
+    """A repository with a network of these layer sizes and random weights, gone at the end."""
+    random = np.random.default_rng(0)
+    layers = tuple(
+        Layer(
+            (random.standard_normal((n_out, n_in)) / np.sqrt(n_in)).astype(np.float32),
+            np.zeros(n_out, np.float32),
+            "sigmoid",
+        )
+        for n_in, n_out in pairwise(sizes)
+    )
+    network = Network(layers, tuple(map(str, range(sizes[-1]))))
+    with tempfile.TemporaryDirectory() as folder:
+        publishing.publish(graph.build(network), Path(folder), "benchmark")
+        yield Path(folder)
+
+
+def family(pid: int) -> list[int]:
+    """Return a process and those that it has started, such as the server's workers."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *map(int, children)]
+
+
+def memory_mib(pid: int) -> float:
+    """Return how much memory a process and its children have in use, in MiB."""
+    pages = sum(int(Path(f"/proc/{one}/statm").read_text().split()[1]) for one in family(pid))
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def run(
+    process: "subprocess.Popen[bytes]", address: str, shape: Shape, seconds: float, path: str
+) -> Measured:
+    """Load a server for some seconds, after one to warm up."""
+    with tempfile.TemporaryDirectory() as folder:
+        body = Path(folder) / "body"
+        message = request(shape.images)
+        body.write_bytes(struct.pack(">BI", 0, len(message)) + message)
+        log = Path(folder) / "log"
+        command = [
+            *pinned(CLIENT_CORE),
+            *(need_h2load(), f"http://{address}{path}", "--data", str(body)),
+            *("-c", str(shape.connections), "-m", str(shape.streams), "-t", "1"),
+            *("-H", "content-type: application/grpc", "-H", "te: trailers"),
+        ]
+        duration = ["-D", f"{max(1, round(seconds))}", "--log-file", str(log)]
+        subprocess.run([*command, "-D", "1"], check=True, capture_output=True)
+        cpu, begin = cpu_seconds(process.pid), time.perf_counter()
+        subprocess.run([*command, *duration], check=True, capture_output=True)
+        cpu, wall = cpu_seconds(process.pid) - cpu, time.perf_counter() - begin
+        rows = [line.split() for line in log.read_text().splitlines()]
+    latencies = np.array([int(latency) for _, status, latency in rows if status == "200"])
+    if len(latencies) < len(rows) or not len(latencies):
+        raise click.ClickException(f"{len(rows) - len(latencies)} of {len(rows)} calls failed")
+    return Measured(
+        calls_per_second=len(latencies) / wall,
+        p50=float(np.percentile(latencies, 50)),
+        p99=float(np.percentile(latencies, 99)),
+        cpu=cpu / len(latencies) * 1e6,
+    )
+
+
+def measure(
+    servers: Mapping[str, tuple[str, Sequence[str]]],
+    shapes: Sequence[Shape],
+    rounds: int,
+    seconds: float,
+) -> dict[tuple[str, Shape], list[Measured]]:
+    """Load servers in turns with calls of Predict; returns what each round brought.
+
+    `servers` are their addresses and command lines, by their names.
+    """
+    found: dict[tuple[str, Shape], list[Measured]] = {}
+    with contextlib.ExitStack() as stack:
+        running = {
+            name: (stack.enter_context(started(command, address)), address)
+            for name, (address, command) in servers.items()
+        }
+        turns = [(name, shape) for _ in range(rounds) for shape in shapes for name in running]
+        for name, shape in track(turns, "measuring", console=Console(stderr=True)):
+            process, address = running[name]
+            measured = run(process, address, shape, seconds, PREDICT)
+            found.setdefault((name, shape), []).append(measured)
+    return found
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time that a process and its children have used, of all their threads."""
+    ticks = 0
+    for one in family(pid):
+        fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def median(measured: Sequence[Measured]) -> Measured:
+    """Return the median of each figure."""
+    return Measured(
+        *(
+            statistics.median(getattr(one, name) for one in measured)
+            for name in ("calls_per_second", "p50", "p99", "cpu")
+        )
+    )

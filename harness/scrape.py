@@ -1,0 +1,55 @@
+"""Reads /metrics as Prometheus does."""
+
+from collections import defaultdict
+
+import httpx
+from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+from harness.server_process import ServerProcess
+
+
+def families(server: ServerProcess) -> list[Metric]:
+    """Return all metrics as the page has them."""
+    return list(text_string_to_metric_families(_page(server)))
+
+
+def _page(server: ServerProcess) -> str:
+    return httpx.get(f"http://{server.http_address}/metrics").raise_for_status().text
+
+
+def samples(server: ServerProcess) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    """Return every sample by its name and labels, those of all workers in one sum."""
+    found: dict[tuple[str, frozenset[tuple[str, str]]], float] = defaultdict(float)
+    for family in families(server):
+        for sample in family.samples:
+            labels = frozenset((n, v) for n, v in sample.labels.items() if n != "worker")
+            found[sample.name, labels] += sample.value
+    return dict(found)
+
+
+def value(server: ServerProcess, name: str, **labels: str) -> float:
+    """Sum the samples of this name that have these labels, among others."""
+    return sum(by_worker(server, name, **labels).values())
+
+
+def by_worker(server: ServerProcess, name: str, **labels: str) -> dict[str, float]:
+    """Sum the samples of this name that have these labels, among others, for each worker."""
+    found: dict[str, float] = defaultdict(float)
+    # To read the whole page takes longer than some things last that are to be seen on it.
+    lines = [line for line in _page(server).splitlines(keepends=True) if line.startswith(name)]
+    for family in text_string_to_metric_families("".join(lines)):
+        for sample in family.samples:
+            if sample.name == name and labels.items() <= sample.labels.items():
+                found[sample.labels.get("worker", "")] += sample.value
+    return dict(found)
+
+
+def buckets(server: ServerProcess, name: str, **labels: str) -> dict[float, float]:
+    """Return a histogram's cumulative counts by their bounds, as sums over its series."""
+    found: dict[float, float] = defaultdict(float)
+    for family in families(server):
+        for sample in family.samples:
+            if sample.name == f"{name}_bucket" and labels.items() <= sample.labels.items():
+                found[float(sample.labels["le"])] += sample.value
+    return dict(found)

@@ -1,0 +1,63 @@
+"""The command `mlpserve top`: what a server does now, for the person without a dashboard."""
+
+import time
+
+import click
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from mlpserve.command.exposition import DEFAULT_ADDRESS, PageError, fetch
+from mlpserve.command.looks import Watch
+from mlpserve.command.overview import draw
+
+_LEAST_TIMEOUT_SECONDS = 5.0
+
+
+@click.command()
+@click.argument("address", default=DEFAULT_ADDRESS)
+@click.option("--once", is_flag=True, help="Print one look after one interval, and end.")
+@click.option(
+    "--interval-seconds",
+    type=click.FloatRange(min=0.1),
+    default=1.0,
+    show_default=True,
+    help="Time between two looks.",
+)
+def top(address: str, once: bool, interval_seconds: float) -> None:
+    """Show what the server at ADDRESS does: calls, latency, errors, workers and models.
+
+    ADDRESS is where its metrics are, HOST:PORT of the server's --http-address (default:
+    localhost:8080). Calls and codes are counted from the first look on; rates, latencies and
+    labels are of the time since the look before.
+    """
+    console = Console(highlight=False, markup=False, emoji=False)
+    watch = Watch()
+    timeout_seconds = max(interval_seconds, _LEAST_TIMEOUT_SECONDS)
+
+    def look() -> RenderableType:
+        page = fetch(address, timeout_seconds)
+        return draw(address, watch.look(page, time.monotonic()))
+
+    try:
+        look()
+        if once or not console.is_terminal:
+            while True:
+                time.sleep(interval_seconds)
+                console.print(look())
+                if once:
+                    return
+        with Live(console=console, screen=True, auto_refresh=False) as live:
+            while True:
+                time.sleep(interval_seconds)
+                try:
+                    shown = look()
+                except PageError as error:
+                    # It may be restarting.
+                    shown = Text(str(error), "red")
+                live.update(shown, refresh=True)
+    except PageError as error:
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        # How one leaves.
+        return

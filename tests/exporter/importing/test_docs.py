@@ -1,0 +1,102 @@
+"""The code in docs/importing.md runs as it stands, a section after the other."""
+
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from click.testing import CliRunner
+from onnx.reference import ReferenceEvaluator
+from safetensors.numpy import save_file
+
+from exporter import cli
+from exporter.importing.source import Array
+from exporter.network import network
+from harness.networks import random_batch, random_network
+from harness.server_process import ROOT
+from tests.exporter.classifiers import images_and_digits
+
+PAGE = ROOT / "docs" / "importing.md"
+COMMAND = ".venv/bin/python -m exporter "
+
+
+def blocks() -> list[tuple[str, str]]:
+    """Return the language and the text of each block of code."""
+    return re.findall(r"^```(\w+)\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def evaluate(model: str, batch: Array) -> Array:
+    path = Path("models") / model / "1" / "model.onnx"
+    (activations,) = ReferenceEvaluator(onnx.load(path)).run(["activations"], {"pixels": batch})
+    return np.asarray(activations)
+
+
+def test_every_block_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    # What the page's reader brings along: arrays, a state dict, Keras's arrays, and images.
+    mine = random_network((6, 5, 3), ("relu", "softmax"))
+    first, second = mine.layers
+    names = {"W1": first.weights, "b1": first.biases, "W2": second.weights, "b2": second.biases}
+    state_dict = {"0.weight": first.weights, "0.bias": first.biases}
+    save_file(
+        {**state_dict, "2.weight": second.weights, "2.bias": second.biases}, "network.safetensors"
+    )
+    np.savez("keras.npz", first.weights.T, first.biases, second.weights.T, second.biases)
+    np.save("images.npy", random_batch(3, 6).reshape(3, 2, 3))
+    variables: dict[str, object] = dict(names)
+    ran = []
+    for language, text in blocks():
+        if language == "python":
+            exec(text, variables)
+        else:
+            for line in text.splitlines():
+                assert line.startswith(COMMAND)
+                arguments = shlex.split(line.removeprefix(COMMAND))
+                result = CliRunner().invoke(cli.main, arguments)
+                assert result.exit_code == 0, result.output
+                ran.append(arguments[0])
+    assert {"import", "export", "inspect"} == set(ran)
+    batch = random_batch(20, 6)
+    wanted = mine.forward(batch)[-1]
+    for model in ("mine", "bare"):
+        np.testing.assert_allclose(evaluate(model, batch), wanted, atol=1e-6, rtol=0)
+    keras = network.load(Path("checkpoints/keras.npz")).network
+    np.testing.assert_array_equal(keras.forward(batch)[-1], wanted)
+    images, _ = images_and_digits()
+    np.testing.assert_allclose(
+        evaluate("digits8x8", images),
+        variables["classifier"].predict_proba(images),  # type: ignore[attr-defined]
+        atol=1e-5,
+        rtol=0,
+    )
+    scaled = network.load(Path("checkpoints/network.npz"))
+    assert scaled.examples is not None
+    np.testing.assert_allclose(
+        scaled.network.forward(batch)[-1],
+        mine.forward(((batch - 0.1307) / 0.3081).astype(np.float32))[-1],
+        atol=1e-6,
+        rtol=0,
+    )
+
+
+def test_every_origin_has_a_section_that_links_reach() -> None:
+    text = PAGE.read_text()
+    headings = [heading.lower() for heading in re.findall(r"^## (.+)$", text, re.MULTILINE)]
+    anchors = {re.sub(r"[^a-z0-9-]", "", heading.replace(" ", "-")) for heading in headings}
+    assert {"numpy-arrays", "pytorch", "scikit-learn", "keras"} <= anchors
+    links = re.findall(r"\]\(#([^)]+)\)", text)
+    assert links
+    assert set(links) <= anchors
+
+
+def test_every_option_on_the_page_exists() -> None:
+    known = CliRunner().invoke(cli.main, ["import", "--help"]).stdout
+    options = set(re.findall(r"--[a-z][a-z-]+", PAGE.read_text())) - {
+        "--group",
+        "--weights",
+        "--name",
+    }
+    assert "--input-scale" in options
+    assert not {option for option in options if option not in known}

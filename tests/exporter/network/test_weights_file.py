@@ -1,0 +1,266 @@
+"""Weights files: what is saved comes back, in the same bytes, and wrong files are explained."""
+
+import json
+import re
+import struct
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from exporter.export import publishing
+from exporter.network import network
+from harness.networks import random_batch, random_network
+
+Arrays = dict[str, Any]
+
+
+def arrays() -> Arrays:
+    """The required content of the file of a network 4-3-2."""
+    random = np.random.default_rng(0)
+    shapes = {"W1": (3, 4), "b1": (3,), "W2": (2, 3), "b2": (2,)}
+    return {key: random.standard_normal(shape).astype(np.float32) for key, shape in shapes.items()}
+
+
+def load(folder: Path, content: Arrays) -> network.Saved:
+    """Load a file that numpy.savez wrote."""
+    np.savez(folder / "weights.npz", **content)
+    return network.load(folder / "weights.npz")
+
+
+def test_what_is_saved_comes_back(tmp_path: Path) -> None:
+    original = random_network((5, 4, 3), ("selu", "softmax"))
+    provenance: network.Provenance = {
+        "test accuracy": 0.975,
+        "seed": 7,
+        "optimizer": "AdamW, β₁ = 0.9",
+    }
+    examples = random_batch(8, 5)
+    evaluation = {"accuracy": 0.5, "confusion": [[1, 1], [0, 0]], "labels": ["β", ""]}
+    path = tmp_path / "weights.npz"
+    network.save(path, original, examples=examples, provenance=provenance, evaluation=evaluation)
+    saved = network.load(path)
+    for found, wanted in zip(saved.network.layers, original.layers, strict=True):
+        np.testing.assert_array_equal(found.weights, wanted.weights)
+        np.testing.assert_array_equal(found.biases, wanted.biases)
+        assert found.activation == wanted.activation
+    assert saved.network.labels == original.labels
+    assert saved.provenance == provenance
+    assert saved.examples is not None
+    np.testing.assert_array_equal(saved.examples, examples)
+    assert saved.evaluation == evaluation
+    assert [entry.name for entry in tmp_path.iterdir()] == ["weights.npz"]
+
+
+def test_keys_are_those_documented(tmp_path: Path) -> None:
+    path = tmp_path / "weights.npz"
+    network.save(
+        path,
+        random_network((3, 2, 2)),
+        examples=random_batch(1, 3),
+        provenance={"seed": 1},
+        evaluation={"accuracy": 0.5},
+    )
+    with np.load(path, allow_pickle=False) as archive:
+        assert archive.files == [
+            "W1",
+            "b1",
+            "W2",
+            "b2",
+            "activations",
+            "labels",
+            "provenance",
+            "examples",
+            "evaluation",
+        ]
+        assert archive["W1"].shape == (2, 3)
+        assert archive["activations"].tolist() == ["sigmoid", "sigmoid"]
+        assert json.loads(str(archive["provenance"])) == {"seed": 1}
+        assert json.loads(str(archive["evaluation"])) == {"accuracy": 0.5}
+
+
+def test_same_network_gives_the_same_bytes(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.npz", tmp_path / "second.npz"
+    network.save(first, random_network(), provenance={"seed": 1})
+    network.save(second, random_network(), provenance={"seed": 1})
+    assert first.read_bytes() == second.read_bytes()
+    with zipfile.ZipFile(first) as archive:
+        assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+    network.save(second, random_network(seed=1), provenance={"seed": 1})
+    assert first.read_bytes() != second.read_bytes()
+
+
+def test_failed_save_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "weights.npz"
+    network.save(path, random_network((3, 2)))
+    before = path.read_bytes()
+    with pytest.raises(network.WeightsError, match="examples has pixels from 0 to 2"):
+        network.save(path, random_network((3, 2)), examples=np.array([[0, 1, 2]], np.float32))
+    with pytest.raises(
+        network.WeightsError, match="provenance is not a JSON object of texts and numbers"
+    ):
+        network.save(path, random_network((3, 2)), provenance={"accuracy": float("nan")})
+    with pytest.raises(network.WeightsError, match="evaluation holds a number that is not finite"):
+        network.save(path, random_network((3, 2)), evaluation={"accuracy": float("nan")})
+    with pytest.raises(TypeError):
+        publishing.write_file(path, "text")  # type: ignore[arg-type]  # fails after the file is open
+    assert path.read_bytes() == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["weights.npz"]
+
+
+def test_defaults_of_a_bare_file(tmp_path: Path) -> None:
+    saved = load(tmp_path, arrays())
+    assert [layer.activation for layer in saved.network.layers] == ["sigmoid", "sigmoid"]
+    assert saved.network.labels == ("0", "1")
+    assert saved.provenance == {}
+    assert saved.examples is None
+    assert saved.evaluation is None
+
+
+def test_compressed_and_fortran_ordered_arrays_are_read(tmp_path: Path) -> None:
+    content: Arrays = arrays()
+    turned: Arrays = {key: np.asfortranarray(array) for key, array in content.items()}
+    np.savez_compressed(tmp_path / "weights.npz", **turned)
+    saved = network.load(tmp_path / "weights.npz")
+    np.testing.assert_array_equal(saved.network.layers[0].weights, content["W1"])
+
+
+def replaced(array: np.ndarray, value: float) -> np.ndarray:
+    copy = array.copy()
+    copy[1] = value
+    return copy
+
+
+GOOD = arrays()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"W1": None},
+            "W1 is missing; found W2, b1, b2, wanted W1, b1, W2, b2 and so on without a gap",
+        ),
+        ({"b2": None}, "b2 is missing; found W1, W2, b1"),
+        (
+            {"W2": None, "b2": None, "W3": GOOD["W2"], "b3": GOOD["b2"]},
+            "W2 is missing; found W1, W3, b1, b3",
+        ),
+        ({"W9999": GOOD["W2"]}, "W3 is missing"),
+        ({"w3": GOOD["W2"]}, "w3 is an unknown key; known are W1, b1, W2, b2, ..., activations"),
+        (
+            {"W1": GOOD["W1"].T},
+            "W1 has shape (4, 3), wanted (3, n_in): a row for each of b1's 3 neurons; it looks "
+            "transposed: save W1.T",
+        ),
+        (
+            {"W2": GOOD["W2"].T},
+            "W2 has shape (3, 2), wanted (2, 3): a row for each of b2's 2 neurons, a column for "
+            "each of the 3 neurons of layer 1; it looks transposed: save W2.T",
+        ),
+        ({"W2": np.zeros((2, 5), np.float32)}, "W2 has shape (2, 5), wanted (2, 3)"),
+        ({"W1": np.zeros(12, np.float32)}, "W1 has shape (12,), wanted (3, n_in)"),
+        ({"W1": np.zeros((3, 0), np.float32)}, "W1 has shape (3, 0), wanted (3, n_in)"),
+        (
+            {"b1": np.zeros((3, 1), np.float32)},
+            "b1 has shape (3, 1), wanted (n_out,): one bias a neuron",
+        ),
+        ({"b1": np.float32(0)}, "b1 has shape (), wanted (n_out,)"),
+        (
+            {"W1": GOOD["W1"].astype(np.float64)},
+            "W1 holds float64, wanted float32; convert it with astype",
+        ),
+        ({"b2": GOOD["b2"].astype(np.float16)}, "b2 holds float16, wanted float32"),
+        ({"b1": replaced(GOOD["b1"], np.nan)}, "b1 holds nan at [1], wanted finite numbers"),
+        ({"W2": replaced(GOOD["W2"], -np.inf)}, "W2 holds -inf at [1, 0], wanted finite numbers"),
+        ({"W1": np.array([{}, {}])}, "W1 can't be read: Object arrays cannot be loaded"),
+        (
+            {"activations": ["relu"]},
+            "activations is <U4 (1,), wanted text (2,), one for each layer",
+        ),
+        (
+            {"activations": ["relu", "swish"]},
+            "activations has 'swish', wanted one of sigmoid, relu",
+        ),
+        ({"labels": ["a", "b", "c"]}, "labels is <U1 (3,), wanted text (2,), one for each output"),
+        ({"labels": [1, 2]}, "labels is int64 (2,), wanted text (2,)"),
+        ({"labels": ["a", ""]}, "labels has an empty text"),
+        ({"provenance": "{"}, "provenance is not JSON"),
+        ({"provenance": "[1]"}, "provenance is not a JSON object"),
+        ({"provenance": '{"a": {}}'}, "provenance is not a JSON object of texts and numbers"),
+        ({"evaluation": "{"}, "evaluation is not JSON"),
+        ({"evaluation": "[1]"}, "evaluation is not a JSON object"),
+        ({"evaluation": '{"a": [1e999]}'}, "evaluation holds a number that is not finite"),
+        ({"examples": np.zeros((2, 5), np.float32)}, "examples has shape (2, 5), wanted (E, 4)"),
+        ({"examples": np.zeros((0, 4), np.float32)}, "examples has shape (0, 4), wanted (E, 4)"),
+        ({"examples": np.zeros((2, 4))}, "examples holds float64, wanted float32"),
+        (
+            {"examples": np.full((1, 4), 255, np.float32)},
+            "examples has pixels from 255 to 255, wanted 0 to 1",
+        ),
+    ],
+)
+def test_wrong_content_is_explained(tmp_path: Path, change: Arrays, message: str) -> None:
+    content = {key: value for key, value in {**GOOD, **change}.items() if value is not None}
+    with pytest.raises(network.WeightsError, match=re.escape(f"{tmp_path}/weights.npz: {message}")):
+        load(tmp_path, content)
+
+
+@pytest.mark.parametrize("content", [b"", b"not an npz", b"\x93NUMPY\x01\x00", b"\x80\x04N."])
+def test_file_that_is_no_npz(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "weights.npz"
+    path.write_bytes(content)
+    with pytest.raises(network.WeightsError, match=r"weights\.npz is not an \.npz file"):
+        network.load(path)
+
+
+def test_missing_and_damaged_files(tmp_path: Path) -> None:
+    path = tmp_path / "weights.npz"
+    with pytest.raises(network.WeightsError, match="can't be read: No such file"):
+        network.load(path)
+    network.save(path, random_network((40, 3)))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(network.WeightsError, match=r"is not an \.npz file"):
+        network.load(path)
+    # The header and 480 bytes of weights come first: one turned bit in their middle.
+    path.write_bytes(whole[:400] + bytes([whole[400] ^ 1]) + whole[401:])
+    with pytest.raises(network.WeightsError, match="W1 can't be read: Bad CRC-32"):
+        network.load(path)
+
+
+@pytest.mark.parametrize(
+    ("offset", "value", "message"),
+    [
+        (6, 99, "the archive can't be read: zip file version 9.9"),
+        (8, 1, "W1 can't be read: File 'W1.npy' is encrypted"),
+        (10, 99, "W1 can't be read: That compression method is not supported"),
+    ],
+)
+def test_archives_that_nobody_reads(tmp_path: Path, offset: int, value: int, message: str) -> None:
+    path = tmp_path / "weights.npz"
+    network.save(path, random_network((4, 3)))
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + offset] = value
+    path.write_bytes(content)
+    with pytest.raises(network.WeightsError, match=re.escape(message)):
+        network.load(path)
+
+
+@pytest.mark.parametrize(
+    ("header", "explained"),
+    [
+        ("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), ", "EOF in multi-line"),
+        ("{'descr': ',f4', 'fortran_order': False, 'shape': (3, 4)}", "invalid syntax"),
+        ("{b'descr': '<f4', 'fortran_order': False, 'shape': (3, 4)}", "'<' not supported"),
+        (f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({10**17},)}}", "Unable to allocate"),
+    ],
+)
+def test_damaged_headers(tmp_path: Path, header: str, explained: str) -> None:
+    member = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header) + 1) + f"{header}\n".encode()
+    with zipfile.ZipFile(tmp_path / "weights.npz", "w") as archive:
+        archive.writestr("W1.npy", member)
+    with pytest.raises(network.WeightsError, match=f"W1 can't be read: .*{explained}"):
+        network.load(tmp_path / "weights.npz")

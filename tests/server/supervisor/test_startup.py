@@ -1,0 +1,149 @@
+"""What keeps the server from starting is one clear line, a non-zero exit, and no traceback."""
+
+import shutil
+import socket
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from exporter.export import graph
+from exporter.network import network
+from harness.server_process import run_to_end, start_server
+
+NOT_LOADABLE = "is not a model that ONNX Runtime can load"
+
+
+def refused(*arguments: str) -> str:
+    """Return the single error line of a server that doesn't start."""
+    ended = run_to_end(*arguments)
+    assert ended.returncode not in (0, None)
+    assert "Traceback" not in ended.stderr
+    assert not ended.stdout
+    errors = [line for line in ended.stderr.splitlines() if line.startswith("Error: ")]
+    assert len(errors) == 1, ended.stderr
+    return errors[0]
+
+
+def refused_content(repository: Path, content: bytes) -> str:
+    """Return the error line of a server whose only model file holds `content`."""
+    file = repository / "digits" / "1" / "model.onnx"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(content)
+    line = refused("--repository", str(repository))
+    assert str(file) in line
+    return line
+
+
+def small_model() -> onnx.ModelProto:
+    layer = network.Layer(np.eye(3, 4, dtype=np.float32), np.zeros(3, np.float32), "sigmoid")
+    return graph.build(network.Network((layer,), ("a", "b", "c")))
+
+
+def test_missing_repository(tmp_path: Path) -> None:
+    assert "is not a folder; give --repository" in refused("--repository", str(tmp_path / "none"))
+
+
+def test_empty_repository(tmp_path: Path) -> None:
+    assert "holds no model (NAME/VERSION/model.onnx)" in refused("--repository", str(tmp_path))
+
+
+@pytest.mark.parametrize("content", [b"", b"not ONNX", bytes(100)], ids=["empty", "text", "zeros"])
+def test_corrupt_model(tmp_path: Path, content: bytes) -> None:
+    assert NOT_LOADABLE in refused_content(tmp_path, content)
+
+
+def test_truncated_model(tmp_path: Path, repository: Path) -> None:
+    whole = (repository / "digits" / "1" / "model.onnx").read_bytes()
+    assert NOT_LOADABLE in refused_content(tmp_path, whole[: len(whole) // 2])
+
+
+def test_model_of_a_newer_onnx(tmp_path: Path) -> None:
+    model = small_model()
+    model.ir_version = 99
+    assert NOT_LOADABLE in refused_content(tmp_path, model.SerializeToString())
+
+
+def test_foreign_model(tmp_path: Path) -> None:
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("x", "y"))
+    body = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "foreign", [x], [y])
+    model = helper.make_model(body, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    assert "was not exported by mlpserve" in refused_content(tmp_path, model.SerializeToString())
+
+
+def test_changed_weights_fail_the_golden_examples(tmp_path: Path) -> None:
+    model = small_model()
+    biases = next(item for item in model.graph.initializer if list(item.dims) == [3])
+    changed = np.full(3, 1e-3, np.float32)
+    biases.CopyFrom(onnx.numpy_helper.from_array(changed, biases.name))
+    line = refused_content(tmp_path, model.SerializeToString())
+    assert "fails its golden examples: the largest difference is 0.000" in line
+    assert "allowed is 1e-05" in line
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("layer_sizes", "[4, 3", "metadata that can't be used"),
+        ("layer_sizes", "[5, 3]", "metadata that can't be used"),
+        ("labels", '["a", "b"]', "has 2 labels for 3 outputs"),
+        ("golden_pixels", "", "golden_pixels is empty"),
+        ("golden_activations", "AAAA!", "metadata that can't be used"),
+        ("format", "mlpserve/2", "format 'mlpserve/2' instead of 'mlpserve/1'"),
+    ],
+)
+def test_damaged_metadata(tmp_path: Path, key: str, value: str, words: str) -> None:
+    model = small_model()
+    (entry,) = (entry for entry in model.metadata_props if entry.key == key)
+    entry.value = value
+    assert words in refused_content(tmp_path, model.SerializeToString())
+
+
+@pytest.mark.parametrize("flag", ["--grpc-address", "--http-address"])
+def test_taken_port(repository: Path, flag: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        line = refused("--repository", str(repository), flag, address)
+    assert f"can't listen on {address}" in line
+    assert flag in line
+
+
+def test_second_server_does_not_share_the_port(repository: Path) -> None:
+    with start_server(repository) as running:
+        address = running.grpc_address
+        line = refused("--repository", str(repository), "--grpc-address", address)
+    assert f"gRPC can't listen on {address}" in line
+
+
+@pytest.mark.parametrize("address", ["nonsense", "127.0.0.1:", "127.0.0.1:99999"])
+@pytest.mark.parametrize("flag", ["--grpc-address", "--http-address"])
+def test_address_that_is_none(repository: Path, flag: str, address: str) -> None:
+    line = refused("--repository", str(repository), flag, address)
+    assert f"can't listen on {address}" in line
+
+
+def test_default_model_that_is_not_there(repository: Path) -> None:
+    line = refused("--repository", str(repository), "--default-model", "letters")
+    assert "'letters' is not in" in line
+    assert "it holds: digits" in line
+
+
+def test_nothing_is_reported_or_left_at_home(tmp_path: Path, repository: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    with start_server(repository, HOME=str(home)) as running:
+        assert not [line for line in running.log if line["event"] == "not JSON"]
+    assert not list(home.iterdir()), "ONNX Runtime's telemetry keeps its identifier here"
+
+
+def test_newest_version_is_served(tmp_path: Path, repository: Path) -> None:
+    for version in ("1", "9", "10", "012"):
+        shutil.copytree(repository / "digits" / "1", tmp_path / "digits" / version)
+    for empty in ("11", "notes"):
+        (tmp_path / "digits" / empty).mkdir()
+    with start_server(tmp_path) as running:
+        (loaded,) = (line for line in running.log if line["event"] == "model loaded")
+    assert (loaded["model"], loaded["version"]) == ("digits", 10)
+    assert loaded["parameters"] == 13_002

@@ -1,0 +1,260 @@
+"""Calls as spans, at a real collector: what is in them, who decides on them, what they cost."""
+
+import secrets
+import socket
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import grpc
+import pytest
+from opentelemetry.proto.trace.v1.trace_pb2 import Status
+
+from harness.calls import PREDICT, predict_method, raw_method
+from harness.scrape import by_worker
+from harness.server_process import ServerProcess, run_to_end, start_server
+from harness.waiting import wait_for
+from mlpserve.inference import open_inference_pb2 as protocol
+from mlpserve.v1.classifier_pb2 import ListModelsRequest, PredictRequest
+from tests.server.rpc.test_stream import stream_method
+from tests.server.telemetry.collector import SERVER, SOON, Collector, attributes, collecting
+
+pytestmark = pytest.mark.both_modes
+
+ONE = PredictRequest(pixels_u8=bytes(784)).SerializeToString()
+STAGES = ["decode", "queue", "run", "encode"]
+
+
+@pytest.fixture(scope="module")
+def collector() -> Iterator[Collector]:
+    """A collector of its own for the servers of this module."""
+    with collecting() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def traced(repository: Path, collector: Collector) -> Iterator[ServerProcess]:
+    """A server that traces what its callers want traced, and nothing else."""
+    arguments = ("--otlp-endpoint", collector.url, "--trace-sample-rate", "0", "--log-calls", "1")
+    with start_server(repository, *arguments, **SOON) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def connected(traced: ServerProcess) -> Iterator[grpc.Channel]:
+    """A connection to it."""
+    with grpc.insecure_channel(traced.grpc_address) as opened:
+        yield opened
+
+
+def new_trace() -> tuple[str, str, tuple[tuple[str, str], ...]]:
+    """A trace and a span of its own, and the metadata that names them as recorded."""
+    trace_id, span_id = secrets.token_hex(16), secrets.token_hex(8)
+    return trace_id, span_id, (("traceparent", f"00-{trace_id}-{span_id}-01"),)
+
+
+def test_a_call_is_a_span_with_its_stages_below(
+    connected: grpc.Channel, collector: Collector, traced: ServerProcess
+) -> None:
+    trace_id, span_id, metadata = new_trace()
+    metadata += (("tracestate", "vendor=value"), ("x-request-id", "its name"))
+    message = PredictRequest(pixels_u8=bytes(784 * 3)).SerializeToString()
+    _, call = predict_method(connected).with_call(message, metadata=metadata, timeout=30)
+    span = collector.of_trace(trace_id)
+    assert (span.name, span.parent_span_id.hex()) == ("mlpserve.v1.Classifier/Predict", span_id)
+    assert (span.trace_state, span.status.code) == ("vendor=value", Status.STATUS_CODE_UNSET)
+    assert attributes(span.attributes) == {
+        "rpc.system": "grpc",
+        "rpc.service": "mlpserve.v1.Classifier",
+        "rpc.method": "Predict",
+        "rpc.grpc.status_code": 0,
+        "mlpserve.request_id": "its name",
+        "mlpserve.model": "digits",
+        "mlpserve.version": 1,
+        "mlpserve.images": 3,
+    }
+    below = collector.below(span)
+    assert list(below) == STAGES
+    run = attributes(below["run"].attributes)
+    assert run == {"mlpserve.run.calls": 1, "mlpserve.run.images": 3}
+    # One after the other, within the call.
+    times = [span.start_time_unix_nano]
+    for name in STAGES:
+        times += [below[name].start_time_unix_nano, below[name].end_time_unix_nano]
+    times.append(span.end_time_unix_nano)
+    assert all(earlier <= later for earlier, later in pairwise(times)), times
+    # What the caller can find it by.
+    assert (
+        dict(call.trailing_metadata())["traceresponse"] == f"00-{trace_id}-{span.span_id.hex()}-01"
+    )
+    (line,) = (line for line in traced.log if line.get("request_id") == "its name")
+    assert line["trace_id"] == trace_id
+
+
+def test_every_kind_of_method_is_traced(
+    connected: grpc.Channel, collector: Collector, traced: ServerProcess
+) -> None:
+    infer = protocol.ModelInferRequest(model_name="digits", raw_input_contents=[bytes(784)])
+    infer.inputs.add(name="pixels", datatype="UINT8", shape=[1, 784])
+    for path, message in (
+        ("/inference.GRPCInferenceService/ModelInfer", infer.SerializeToString()),
+        ("/mlpserve.v1.Classifier/ListModels", ListModelsRequest().SerializeToString()),
+        ("/grpc.health.v1.Health/Check", b""),
+    ):
+        trace_id, _, metadata = new_trace()
+        raw_method(connected, path)(message, metadata=metadata, timeout=30)
+        span = collector.of_trace(trace_id)
+        assert span.name == path[1:]
+        assert list(collector.below(span)) == (STAGES if "Infer" in path else [])
+
+
+def test_a_stream_is_one_span(connected: grpc.Channel, collector: Collector) -> None:
+    trace_id, _, metadata = new_trace()
+    requests = [PredictRequest(pixels_u8=bytes(784 * images)) for images in (1, 2, 3)] * 20
+    responses = stream_method(connected)(iter(requests), metadata=metadata, timeout=30)
+    assert len(list(responses)) == 60
+    span = collector.of_trace(trace_id)
+    assert attributes(span.attributes)["mlpserve.images"] == 120
+    stages = [other for other in collector.spans if other.parent_span_id == span.span_id]
+    # However many messages there are.
+    assert len(stages) == 64
+    assert {stage.name for stage in stages} == set(STAGES)
+    assert "traceresponse" in dict(responses.trailing_metadata())
+
+
+def test_errors_say_their_code_and_whose_fault_it_is(
+    connected: grpc.Channel, collector: Collector
+) -> None:
+    for message, path, code, is_ours in (
+        (b"", PREDICT, 3, False),
+        (PredictRequest(model="none", pixels_u8=b"1").SerializeToString(), PREDICT, 5, False),
+        (b"", "/mlpserve.v1.Classifier/Nothing", 12, True),
+        (b"", "/of/no/form", 12, True),
+    ):
+        trace_id, _, metadata = new_trace()
+        with pytest.raises(grpc.RpcError):
+            raw_method(connected, path)(message, metadata=metadata, timeout=30)
+        span = collector.of_trace(trace_id)
+        assert attributes(span.attributes)["rpc.grpc.status_code"] == code
+        assert (span.status.code == Status.STATUS_CODE_ERROR) == is_ours
+
+
+def test_the_caller_decides(
+    connected: grpc.Channel, collector: Collector, traced: ServerProcess
+) -> None:
+    trace_id, span_id, _ = new_trace()
+    for parent in (f"00-{trace_id}-{span_id}-00", "", "00-nonsense-01", f"ff-{trace_id}-01"):
+        predict_method(connected)(ONE, metadata=(("traceparent", parent),), timeout=30)
+    # Spans come in the order of their calls.
+    marker, _, marked = new_trace()
+    predict_method(connected)(ONE, metadata=marked, timeout=30)
+    collector.of_trace(marker)
+    assert trace_id not in {span.trace_id.hex() for span in collector.spans}
+    (line,) = (line for line in traced.log if line.get("trace_id") == trace_id)
+    assert line["code"] == "OK"
+
+
+def test_each_worker_traces_at_the_rate_and_sends_all_spans_before_it_ends(
+    repository: Path, collector: Collector
+) -> None:
+    arguments = ("--otlp-endpoint", collector.url, "--trace-sample-rate", "0.5", "--workers", "2")
+    before = len(collector.resources)
+    traces: list[str] = []
+    with start_server(repository, *arguments, OTEL_SERVICE_NAME="its name") as server:
+        workers = set(server.workers)
+
+        def make_calls() -> bool:
+            """Make 50 calls on a new connection; returns whether each worker has had some."""
+            with grpc.insecure_channel(
+                server.grpc_address, options=[("grpc.use_local_subchannel_pool", 1)]
+            ) as channel:
+                call = predict_method(channel)
+                answers = [call.with_call(ONE, timeout=30)[1] for _ in range(50)]
+            told = [dict(answer.trailing_metadata()) for answer in answers]
+            found = [str(its["traceresponse"]).split("-")[1] for its in told if its]
+            # All the same: once in 10**15 times.
+            assert 0 < len(found) < 50
+            traces.extend(found)
+            started = by_worker(server, "grpc_server_started_total", grpc_method="Predict")
+            return len([calls for calls in started.values() if calls]) == 2
+
+        wait_for(make_calls)
+    spans = {span.trace_id.hex(): span for span in collector.spans if span.kind == SERVER}
+    assert spans.keys() >= set(traces)
+    assert not any(spans[trace_id].parent_span_id for trace_id in traces)
+    resources = collector.resources[before:]
+    assert {its["process.pid"] for its in resources} == workers
+    assert {its["service.name"] for its in resources} == {"its name"}
+
+
+def test_calls_that_share_a_run_name_each_other(
+    models: Path, collector: Collector, lane: bool
+) -> None:
+    arguments = ("--otlp-endpoint", collector.url, "--batch-delay-seconds", "0.5")
+    with (
+        start_server(models, *arguments, **SOON) as server,
+        grpc.insecure_channel(server.grpc_address) as channel,
+    ):
+        names = [new_trace() for _ in range(3)]
+        calls = [
+            predict_method(channel).future(ONE, metadata=metadata, timeout=30)
+            for _, _, metadata in names
+        ]
+        for call in calls:
+            call.result()
+        spans = [collector.of_trace(trace_id) for trace_id, _, _ in names]
+    for span in spans:
+        run = collector.below(span)["run"]
+        others = {other.span_id for other in spans if other is not span}
+        assert {link.span_id for link in run.links} == (others if lane else set())
+        size = 3 if lane else 1
+        assert attributes(run.attributes) == {
+            "mlpserve.run.calls": size,
+            "mlpserve.run.images": size,
+        }
+
+
+def test_a_collector_that_is_down_costs_nothing(repository: Path, lane: bool) -> None:
+    if not lane:
+        pytest.skip("it is the same in both modes")
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        endpoint = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        arguments = ("--otlp-endpoint", endpoint, "--trace-sample-rate", "1")
+        small = {**SOON, "OTEL_BSP_MAX_QUEUE_SIZE": "128"}
+        with (
+            start_server(repository, *arguments, **small) as server,
+            grpc.insecure_channel(server.grpc_address) as channel,
+        ):
+            call = predict_method(channel)
+            for _ in range(300):
+                call(ONE, timeout=30)
+            wait_for(lambda: any(line.get("logger") for line in server.log))
+            lines = [line for line in server.log if line.get("logger")]
+            assert {line["logger"].split(".")[0] for line in lines} == {"opentelemetry"}
+            assert len(lines) < 10
+    # It ended in order nevertheless.
+    assert server.process.returncode == 0
+
+
+def test_the_packages_are_needed_for_traces_alone(
+    repository: Path, tmp_path: Path, lane: bool
+) -> None:
+    if not lane:
+        pytest.skip("it is the same in both modes")
+    # It hides the real one, as if that were not installed.
+    (tmp_path / "opentelemetry").mkdir()
+    (tmp_path / "opentelemetry" / "__init__.py").touch()
+    variables = {"PYTHONPATH": str(tmp_path)}
+    with (
+        start_server(repository, **variables) as server,
+        grpc.insecure_channel(server.grpc_address) as channel,
+    ):
+        _, _, metadata = new_trace()
+        predict_method(channel)(ONE, metadata=metadata, timeout=30)
+    endpoint = ("--otlp-endpoint", "http://127.0.0.1:4317")
+    ended = run_to_end("--repository", str(repository), *endpoint, **variables)
+    assert ended.returncode == 1
+    *_, last = ended.stderr.splitlines()
+    assert last.startswith("Error: otlp_endpoint is 'http://127.0.0.1:4317', but opentelemetry")
+    assert "pip install -r requirements/tracing.txt, or leave --otlp-endpoint out" in last
