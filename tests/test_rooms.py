@@ -22,6 +22,10 @@ CHILDREN_ONLY = WORKERS_ONLY | {"uvicorn", "starlette", "server.http", "promethe
 
 FORBIDDEN = {
     "canonical": {"exporter", "server", "mlpserve", "grpc", "onnx", "onnxruntime", "tests"},
+    "modelfile": {
+        *("canonical", "exporter", "server", "mlpserve"),
+        *("grpc", "onnx", "onnxruntime", "tests"),
+    },
     "exporter": {"server", "mlpserve", "grpc", "onnxruntime", "tests"},
     "server": {"exporter", "onnx", "tests"},
     "mlpserve": {"server", "exporter", "onnx", "onnxruntime", "tests"},

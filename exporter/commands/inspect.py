@@ -10,6 +10,7 @@ from exporter.commands.common import PATH, clear_errors
 from exporter.export import graph, publishing
 from exporter.network import network
 from exporter.study import records, report
+from modelfile.golden import GOLDEN_TOLERANCE
 
 
 @click.command("inspect")
@@ -36,21 +37,22 @@ def inspect_command(path: Path) -> None:
     else:
         model = graph.read(path)
     found = graph.describe(path, model)
-    right = found.golden_difference <= graph.GOLDEN_TOLERANCE
-    layers = [f"{found.layer_sizes[0]}"]
-    for size, activation in zip(found.layer_sizes[1:], found.layer_activations, strict=True):
+    metadata = found.metadata
+    right = found.golden_difference <= GOLDEN_TOLERANCE
+    layers = [f"{metadata.layer_sizes[0]}"]
+    for size, activation in zip(metadata.layer_sizes[1:], metadata.activations, strict=True):
         layers.append(f"{size} {activation}")
     rows = [
         ("file", str(path)),
         ("layers", " > ".join(layers)),
-        ("labels", ", ".join(found.labels)),
-        ("parameters", f"{found.parameters:,}"),
-        ("weights SHA-256", found.weights_sha256),
+        ("labels", ", ".join(metadata.labels)),
+        ("parameters", f"{metadata.parameters:,}"),
+        ("weights SHA-256", metadata.weights_sha256),
         ("weights check", "ok" if found.weights_match else "FAILED: the weights were changed"),
         (
             "golden check",
             f"{'ok' if right else 'FAILED'}: largest difference {found.golden_difference:.2g} "
-            f"over {found.golden_images} images, allowed {graph.GOLDEN_TOLERANCE:g}",
+            f"over {len(metadata.golden_pixels)} images, allowed {GOLDEN_TOLERANCE:g}",
         ),
         *((key, str(value)) for key, value in found.provenance.items()),
     ]

@@ -7,13 +7,11 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modelfile.layout import FILE, MAX_VERSION
+
 if TYPE_CHECKING:
     # Only for the annotation: weights are saved through this module too, and need no ONNX.
     import onnx
-
-FILE = "model.onnx"
-MAX_VERSION = (1 << 63) - 1
-"""What fits an int64, as which servers take versions."""
 
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 

@@ -7,12 +7,12 @@ import math
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from exporter.export.graph import weights_sha256
 from exporter.network.network import Network, Provenance, Saved
 from exporter.study import evaluation, records
 from exporter.study.evaluation import Confidence, Evaluation, EvaluationError
 from exporter.study.report import percent, percent_with_error
 from exporter.study.robustness import Robustness
+from modelfile.metadata import weights_sha256
 
 N_CONFUSIONS = 5
 WIDTH = 120
