@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
+from exporter import network
 from exporter.commands.common import PATH, clear_errors, weights_option
-from exporter.export import publishing
-from exporter.network import network
+from exporter.files import write_file
 from exporter.study import model_card
 
 
@@ -28,5 +28,5 @@ def card_command(weights: Path, output: Path) -> None:
     evaluate --pictures draws.
     """
     card = model_card.write(weights.stem, network.load(weights), output.stem)
-    publishing.write_file(output, card.encode())
+    write_file(output, card.encode())
     click.echo(output)

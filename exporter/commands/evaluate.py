@@ -10,17 +10,18 @@ from rich.console import Console
 from rich.progress import track
 
 import canonical
+from exporter import network
 from exporter.commands.common import PATH, clear_errors, data_option, weights_option
-from exporter.export import publishing
-from exporter.network import network
-from exporter.network.network import Batch, Network, Saved
+from exporter.files import write_file
+from exporter.network.network import Batch, Network
+from exporter.network.weights_file import Saved
 from exporter.study import evaluation, provenance, records, report, robustness
 from exporter.study.distortions import DISTORTIONS
 from exporter.study.evaluation import Evaluation
 from exporter.study.robustness import Robustness
 from exporter.training import mnist
 from exporter.training.mnist import Labels
-from exporter.training.training import TrainingOptions
+from exporter.training.options import TrainingOptions
 
 Split = Literal["train", "validation", "test"]
 
@@ -85,7 +86,7 @@ def evaluate_command(
     report.show(measured, console)
     if json_path:
         content = json.dumps(records.encode(measured), indent=2, ensure_ascii=False)
-        publishing.write_file(json_path, f"{content}\n".encode())
+        write_file(json_path, f"{content}\n".encode())
     if pictures:
         with Console(stderr=True).status("drawing"):
             draw(pictures, measured, images)
@@ -120,7 +121,7 @@ def draw(folder: Path, measured: Evaluation, images: Batch) -> None:
 
     folder.mkdir(parents=True, exist_ok=True)
     for name, picture in charts.draw(measured, images).items():
-        publishing.write_file(folder / name, picture)
+        write_file(folder / name, picture)
 
 
 def measure_robustness(measured: Network, images: Batch, labels: Labels) -> Robustness:

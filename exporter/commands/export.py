@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
+from exporter import network
 from exporter.commands.common import PATH, clear_errors, weights_option
 from exporter.export import graph, publishing
-from exporter.network import network
 
 
 @click.command("export")

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
+from exporter import network
 from exporter.commands.common import PATH, WEIGHTS, clear_errors, data_option
-from exporter.export import publishing
-from exporter.network import network
+from exporter.files import write_file
 from exporter.study import handmade
 from exporter.training import mnist
 
@@ -59,10 +59,10 @@ def write_page(path: Path, shipped: network.Saved, data: Path) -> None:
     images, labels = mnist.load(data, "test")
     folder = path.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
-    publishing.write_file(folder / "strokes.png", handmade_page.draw_strokes())
-    publishing.write_file(folder / "patterns.png", handmade_page.draw_patterns())
+    write_file(folder / "strokes.png", handmade_page.draw_strokes())
+    write_file(folder / "patterns.png", handmade_page.draw_patterns())
     if shipped.examples is not None:
         at_work = handmade_page.draw_at_work(shipped.examples[SHOWN])
-        publishing.write_file(folder / "at-work.svg", at_work.encode())
+        write_file(folder / "at-work.svg", at_work.encode())
     text = handmade_page.write(folder.name, shipped.network, images, labels)
-    publishing.write_file(path, text.encode())
+    write_file(path, text.encode())

@@ -14,13 +14,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from exporter import importing
+from exporter import importing, network
 from exporter.commands.common import PATH, clear_errors
 from exporter.export import publishing
+from exporter.files import READ_ERRORS
 from exporter.importing.assembly import HIDDEN, OUTPUTS, Imported
 from exporter.importing.source import Choices, Orientation, Scaling
-from exporter.network import network
-from exporter.network.network import READ_ERRORS, Batch, WeightsError
+from exporter.network.network import Batch
+from exporter.network.weights_file import WeightsError
 
 
 def read_names(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str, ...] | None:

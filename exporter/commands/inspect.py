@@ -6,9 +6,9 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from exporter import network
 from exporter.commands.common import PATH, clear_errors
 from exporter.export import graph, publishing
-from exporter.network import network
 from exporter.study import records, report
 from modelfile.golden import GOLDEN_TOLERANCE
 

@@ -7,9 +7,9 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
+from exporter import network
 from exporter.commands.common import PATH, clear_errors, data_option, weights_option
-from exporter.export import publishing
-from exporter.network import network
+from exporter.files import write_file
 from exporter.study.insight import findings, measure, page, pictures
 from exporter.training import mnist
 
@@ -63,8 +63,8 @@ def look_command(weights: Path, data: Path, beside: Path | None, output: Path) -
         progress.update(task, completed=len(measure.STAGES) + 1, description="done")
     output.mkdir(parents=True, exist_ok=True)
     for name, content in drawn.items():
-        publishing.write_file(output / name, content)
-    publishing.write_file(output / "findings.json", findings.to_json(found).encode())
+        write_file(output / name, content)
+    write_file(output / "findings.json", findings.to_json(found).encode())
     path = output.with_name(f"{output.name}.md")
-    publishing.write_file(path, page.render(found, output.name).encode())
+    write_file(path, page.render(found, output.name).encode())
     click.echo(path)

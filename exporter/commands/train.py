@@ -1,16 +1,17 @@
 """Train a network."""
 
-import typing
 from pathlib import Path
+from typing import Any, get_args
 
 import click
 
+from exporter import network
 from exporter.commands.common import INTERRUPTED, PATH, clear_errors, data_option
-from exporter.network import network
 from exporter.study import provenance
 from exporter.training import mnist, progress, reference, training
+from exporter.training.options import Activation, LossName, Optimizer, TrainingOptions
 
-DEFAULTS = training.TrainingOptions()
+DEFAULTS = TrainingOptions()
 
 
 def read_sizes(_: click.Context, parameter: click.Parameter, text: str) -> tuple[int, ...]:
@@ -47,21 +48,21 @@ def read_sizes(_: click.Context, parameter: click.Parameter, text: str) -> tuple
 )
 @click.option(
     "--activation",
-    type=click.Choice(typing.get_args(training.Activation)),
+    type=click.Choice(get_args(Activation)),
     default=DEFAULTS.activation,
     show_default=True,
     help="Of the hidden layers while training; tanh is folded into sigmoid at the end.",
 )
 @click.option(
     "--loss",
-    type=click.Choice(typing.get_args(training.LossName)),
+    type=click.Choice(get_args(LossName)),
     default=DEFAULTS.loss,
     show_default=True,
 )
 @click.option("--mix", default=DEFAULTS.mix, show_default=True, help="Binary part of the loss.")
 @click.option(
     "--optimizer",
-    type=click.Choice(typing.get_args(training.Optimizer)),
+    type=click.Choice(get_args(Optimizer)),
     default=DEFAULTS.optimizer,
     show_default=True,
 )
@@ -82,15 +83,15 @@ def read_sizes(_: click.Context, parameter: click.Parameter, text: str) -> tuple
     show_default=True,
     help="Images at the end of the training set that are not trained on.",
 )
-@click.option("--seed", default=DEFAULTS.seed, show_default=True, help="Decides all chance.")
+@click.option("--seed", default=DEFAULTS.seed, show_default=True, help="Random seed.")
 @clear_errors()
-def train_command(data: Path, output: Path, checkpoint: Path | None, **values: typing.Any) -> None:
+def train_command(data: Path, output: Path, checkpoint: Path | None, **values: Any) -> None:
     """Train a network on MNIST's training images.
 
     Ctrl-C loses nothing: the same command goes on after the last whole epoch. The test images are
     not looked at: see evaluate.
     """
-    options = training.TrainingOptions(**values)
+    options = TrainingOptions(**values)
     images, labels = mnist.load(data, "train")
     checkpoint = checkpoint or output.with_name(f"{output.name}.checkpoint")
     for path in (output, checkpoint):

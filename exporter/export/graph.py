@@ -11,15 +11,10 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper, shape_inference
 from onnx.reference import ReferenceEvaluator
 
+from exporter.errors import ExporterError
 from exporter.network.activations import SELU_ALPHA, SELU_SCALE
-from exporter.network.network import (
-    Batch,
-    EvaluationRecord,
-    Network,
-    NetworkError,
-    Provenance,
-    ReferenceRecord,
-)
+from exporter.network.network import Batch, Network, NetworkError
+from exporter.network.weights_file import EvaluationRecord, Provenance, ReferenceRecord
 from modelfile.golden import golden_difference
 from modelfile.layout import INPUT, OPERATORS, OUTPUT, output_names
 from modelfile.metadata import (
@@ -49,7 +44,7 @@ ATTRIBUTES: Mapping[str, Mapping[str, Any]] = {
 """The attributes of the operators that have any."""
 
 
-class ModelError(Exception):
+class ModelError(ExporterError):
     """A file is no model of this exporter; the message names the file and what is wrong."""
 
 
@@ -191,9 +186,7 @@ def _describe_network(
         labels=network.labels,
         layer_sizes=network.sizes,
         activations=tuple(layer.activation for layer in network.layers),
-        weights_sha256=weights_sha256(
-            array for layer in network.layers for array in (layer.weights, layer.biases)
-        ),
+        weights_sha256=weights_sha256(network.parameters),
         golden_pixels=pixels,
         golden_activations=activations,
         reference=distributions,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import permutations
 
 from exporter.importing.source import Orientation, Source, SourceLayer
-from exporter.network.network import WeightsError
+from exporter.network.weights_file import WeightsError
 
 ORIENTATIONS: tuple[Orientation, ...] = ("out-in", "in-out")
 

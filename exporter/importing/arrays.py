@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from exporter.files import READ_ERRORS
 from exporter.importing.source import Array, Orientation, Source, SourceLayer
-from exporter.network.network import READ_ERRORS, WeightsError
+from exporter.network.weights_file import WeightsError
 
 ORIGIN = "NumPy arrays"
 

@@ -8,7 +8,8 @@ import numpy as np
 from exporter.importing.arrangement import arrange
 from exporter.importing.source import Array, Choices, Source, SourceLayer
 from exporter.network.activations import ACTIVATIONS
-from exporter.network.network import Batch, Layer, Network, WeightsError
+from exporter.network.network import Batch, Layer, Network
+from exporter.network.weights_file import WeightsError
 
 ALL = tuple(ACTIVATIONS)
 HIDDEN = tuple(name for name in ALL if name != "softmax")

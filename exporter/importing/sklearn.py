@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from exporter.files import READ_ERRORS
 from exporter.importing.source import Scaling, Source, SourceLayer
-from exporter.network.network import READ_ERRORS, WeightsError
+from exporter.network.weights_file import WeightsError
 
 ORIGIN = "scikit-learn MLPClassifier"
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from exporter.network.network import Batch, Layer, Network, Provenance
+from exporter.network.network import Batch, Layer, Network
+from exporter.network.weights_file import Provenance
 
 SIDE = 28
 """Rows and columns of an image."""

@@ -7,7 +7,8 @@ import math
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from exporter.network.network import Network, Provenance, Saved
+from exporter.network.network import Network
+from exporter.network.weights_file import Provenance, Saved
 from exporter.study import evaluation, records
 from exporter.study.evaluation import Confidence, Evaluation, EvaluationError
 from exporter.study.report import percent, percent_with_error
@@ -52,7 +53,6 @@ def _introduction(name: str, network: Network, measured: Evaluation) -> Iterator
     side = math.isqrt(network.n_inputs)
     square = f": {side} rows of {side}" if side**2 == network.n_inputs else ""
     accuracy = measured.accuracy
-    arrays = [array for layer in network.layers for array in (layer.weights, layer.biases)]
     yield f"# Model card: {name}"
     yield "<!-- Written by `python -m exporter card`, which undoes what is changed by hand. -->"
     yield _paragraph(
@@ -68,7 +68,7 @@ def _introduction(name: str, network: Network, measured: Evaluation) -> Iterator
             ("input", f"{network.n_inputs} pixels{square}; 0 is black background, 1 white ink"),
             ("output", f"an activation for each of {', '.join(network.labels)}"),
             ("label", "the class whose output is brightest"),
-            ("weights' SHA-256", f"`{weights_sha256(arrays)}`"),
+            ("weights' SHA-256", f"`{weights_sha256(network.parameters)}`"),
         ],
         numbers=False,
     )

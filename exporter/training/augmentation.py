@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from exporter.errors import ExporterError
 from exporter.network.network import Batch
 
 ENLARGEMENT = 2
@@ -25,7 +26,7 @@ N_AFFINE = 3
 """Parameters of the affine map that one coordinate takes: of row, of column, and a constant."""
 
 
-class AugmentationError(ValueError):
+class AugmentationError(ExporterError):
     """Images that can't be augmented."""
 
 

@@ -24,7 +24,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from exporter.export import publishing
+from exporter.errors import ExporterError
+from exporter.files import write_file
 from exporter.network.network import Batch
 
 Labels = npt.NDArray[np.int64]
@@ -65,7 +66,7 @@ ROUNDS = 2
 TIMEOUT_SECONDS = 30.0
 
 
-class MnistError(Exception):
+class MnistError(ExporterError):
     """A file of MNIST is missing, damaged or can't be fetched; the message says what to do."""
 
 
@@ -178,7 +179,7 @@ def _fetch_file(
     for mirror in [*mirrors] * ROUNDS:
         try:
             _download(client, f"{mirror.rstrip('/')}/{path.name}", part, progress, task)
-            publishing.write_file(path, _check(part, checksum))
+            write_file(path, _check(part, checksum))
             part.unlink()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             # What has arrived so far stays for the next attempt.

@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import save as save_tensors
 
-from exporter import importing
+from exporter import importing, network
 from exporter.commands.import_ import read_examples, read_lines
 from exporter.export import graph
 from exporter.importing.source import Choices
-from exporter.network import network
-from exporter.network.network import NetworkError, WeightsError
+from exporter.network.network import NetworkError
+from exporter.network.weights_file import WeightsError
 from exporter.study import evaluation, records
 from exporter.training import checkpoints, mnist
 from harness.networks import random_network

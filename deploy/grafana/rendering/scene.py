@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from exporter import network
 from exporter.export import graph, publishing
-from exporter.network import network
 from exporter.network.network import Batch, Layer, Network
 from exporter.training import mnist, reference
 from mlpserve import Client, MlpserveError, Tls

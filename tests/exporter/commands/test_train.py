@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from exporter import cli
-from exporter.network import network
+from exporter import cli, network
 from exporter.training import mnist
 from harness.server_process import ROOT
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from exporter import network
 from exporter.commands import common
-from exporter.network import network
-from exporter.network.network import Batch, Saved
+from exporter.network.network import Batch
+from exporter.network.weights_file import Saved
 from exporter.study import charts, evaluation, model_card, records, robustness
 from exporter.study.evaluation import Evaluation, EvaluationError
 from exporter.training.mnist import Labels

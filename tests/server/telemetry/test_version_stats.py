@@ -9,7 +9,7 @@ import grpc
 import numpy as np
 import pytest
 
-from exporter.network import network
+from exporter import network
 from exporter.network.network import Batch
 from harness.calls import predict
 from harness.scrape import families, value

@@ -11,9 +11,8 @@ import numpy.typing as npt
 import pytest
 from click.testing import CliRunner, Result
 
-from exporter import cli
+from exporter import cli, network
 from exporter.commands import common
-from exporter.network import network
 from exporter.network.network import Batch
 from exporter.study.insight import edges, findings, measure, page, pictures
 from exporter.study.insight.findings import Findings
