@@ -103,7 +103,7 @@ def redraw(images: Batch, drawn: Ink, scales: Batch, target: Batch) -> Batch:
     maps *= drawn.inside[:, :, np.newaxis]
     pixels: Batch = np.matmul(maps[:, 0], drawn.images)
     pixels = np.matmul(pixels, maps[:, 1].swapaxes(1, 2))
-    pixels /= np.maximum(drawn.contrast, ink.LEAST_CONTRAST)[:, np.newaxis, np.newaxis]
+    pixels /= np.maximum(drawn.contrast, ink.MIN_CONTRAST)[:, np.newaxis, np.newaxis]
     # The cubic overshoots at sharp edges.
     np.clip(pixels, 0, 1, out=pixels)
     blank = ~drawn.found

@@ -13,7 +13,7 @@ BACKGROUND_SHARE = 0.875
 THRESHOLD = np.float32(0.3)
 """Ink begins where the smoothed image is this share of its brightest place."""
 
-LEAST_CONTRAST = np.float32(0.05)
+MIN_CONTRAST = np.float32(0.05)
 """What stands out less from the background is no ink."""
 
 MARGIN = np.float32(1)
@@ -105,7 +105,7 @@ def find(images: Batch) -> Ink:
     above = places >= (low - MARGIN)[:, :, np.newaxis]
     below = places <= (high + MARGIN)[:, :, np.newaxis]
     inside = (above & below).astype(np.float32)
-    found = (contrast > LEAST_CONTRAST) & (peak > noise)
+    found = (contrast > MIN_CONTRAST) & (peak > noise)
     centre = centre_of_mass(light, inside, places)
     return Ink(light, inverted, found, contrast, low, high, inside, centre)
 

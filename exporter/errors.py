@@ -1,4 +1,4 @@
-"""What a user can put right has one base, so that the commands catch all of it by one name."""
+"""The base of all errors that a user can mend, so that the commands catch one name."""
 
 
 class ExporterError(Exception):

@@ -36,7 +36,7 @@ weights_option = click.option(
 
 @contextlib.contextmanager
 def clear_errors() -> Iterator[None]:
-    """Turn what a user can put right into one line and exit code 1."""
+    """Turn what a user can mend into one line and exit code 1."""
     try:
         yield
     except ExporterError as error:

@@ -136,4 +136,4 @@ def measure_robustness(measured: Network, images: Batch, labels: Labels) -> Robu
         # It would leave an empty line in a file.
         disable=not console.is_terminal,
     )
-    return Robustness(tuple(rows), tuple(robustness.strangers(measured, images, labels)))
+    return Robustness(tuple(rows), tuple(robustness.out_of_distribution(measured, images, labels)))

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from exporter import network
 from exporter.commands.common import PATH, clear_errors, data_option, weights_option
 from exporter.files import write_file
-from exporter.study.insight import findings, measure, page, pictures
+from exporter.study.insight import figures, findings, measure, page
 from exporter.training import mnist
 
 
@@ -39,7 +39,7 @@ def look_command(weights: Path, data: Path, beside: Path | None, output: Path) -
     """Look inside a network.
 
     Writes OUTPUT.md, a page on what the hidden neurons respond to, whether they see edges and
-    loops, and what the outputs like most. Its pictures and its numbers, findings.json, are in
+    loops, and which inputs the outputs prefer. Its pictures and its numbers, findings.json, are in
     OUTPUT. All is measured on the last 10,000 training images, which training keeps for validation.
     """
     saved = network.load(weights)
@@ -55,11 +55,11 @@ def look_command(weights: Path, data: Path, beside: Path | None, output: Path) -
         insight = measure.look(saved.network, images, labels, report=report)
         found = dataclasses.replace(insight.findings, recipe=recipe_of(saved))
         progress.update(task, completed=len(measure.STAGES), description="pictures")
-        drawn = pictures.draw_all(saved.network, insight)
+        drawn = figures.draw_all(saved.network, insight)
         if other:
             compared = measure.compare(other.network, insight, recipe_of(other))
             found = dataclasses.replace(found, beside=compared)
-            drawn["beside.png"] = pictures.draw_weights(other.network)
+            drawn["beside.png"] = figures.draw_weights(other.network)
         progress.update(task, completed=len(measure.STAGES) + 1, description="done")
     output.mkdir(parents=True, exist_ok=True)
     for name, content in drawn.items():

@@ -10,7 +10,7 @@ from exporter.network.weights_file import WeightsError
 
 ORIENTATIONS: tuple[Orientation, ...] = ("out-in", "in-out")
 
-MOST_ORDERS = math.factorial(7)
+MAX_ORDERS = math.factorial(7)
 """Orders that are tried, which takes well under a second."""
 
 Layers = tuple[SourceLayer, ...]
@@ -73,7 +73,7 @@ def _orders(layers: Layers) -> Iterator[Layers]:
     """
     families = Counter(layer.family for layer in layers)
     orders = math.factorial(len(layers)) // math.prod(map(math.factorial, families.values()))
-    return _mixed(layers) if orders <= MOST_ORDERS else iter((layers,))
+    return _mixed(layers) if orders <= MAX_ORDERS else iter((layers,))
 
 
 def _mixed(layers: Layers) -> Iterator[Layers]:
@@ -121,7 +121,7 @@ def _explain(layers: Layers, candidates: Sequence[Orientation], habit: Orientati
     for candidate in ORIENTATIONS:
         if candidate not in candidates and _misfit(layers, candidate) is None:
             return f"{message}; they fit as {candidate}"
-    if math.factorial(len(layers)) <= MOST_ORDERS:
+    if math.factorial(len(layers)) <= MAX_ORDERS:
         for order in permutations(layers):
             if _misfit(order, orientation) is None:
                 return f"{message}; they fit in the order {', '.join(_names(order))}"

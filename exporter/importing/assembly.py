@@ -15,7 +15,7 @@ ALL = tuple(ACTIVATIONS)
 HIDDEN = tuple(name for name in ALL if name != "softmax")
 OUTPUTS = ("softmax", "sigmoid", "identity")
 
-LARGEST = float(np.finfo(np.float32).max)
+MAX_FLOAT32 = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,12 +194,12 @@ def _numbers(name: str, array: Array) -> Array:
         raise WeightsError(f"{name}: shape {array.shape} is empty, wanted at least one number")
     with np.errstate(invalid="ignore"):
         numbers = array.astype(np.float64)
-    wrong = np.argwhere(~(np.abs(numbers) <= LARGEST))
+    wrong = np.argwhere(~(np.abs(numbers) <= MAX_FLOAT32))
     if len(wrong):
         place = wrong[0].tolist()
         raise WeightsError(
             f"{name}: {numbers[tuple(place)]:g} at {place}, wanted finite numbers up to "
-            f"{LARGEST:.3g}, as float32 has; take the weights from before training went astray"
+            f"{MAX_FLOAT32:.3g}, as float32 has; take the weights from before training went astray"
         )
     return numbers
 
@@ -207,10 +207,10 @@ def _numbers(name: str, array: Array) -> Array:
 def _rounded(name: str, array: Array) -> Batch:
     """Return an array as float32; raises WeightsError when scaling took it out of the range."""
     largest = np.abs(array).max()
-    if not largest <= LARGEST:
+    if not largest <= MAX_FLOAT32:
         raise WeightsError(
-            f"{name}: {largest:g} after scaling, wanted up to {LARGEST:.3g}, as float32 has; check "
-            "input_scale, input_mean and input_std"
+            f"{name}: {largest:g} after scaling, wanted up to {MAX_FLOAT32:.3g}, as float32 has; "
+            "check input_scale, input_mean and input_std"
         )
     return array.astype(np.float32)
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from exporter.study.evaluation import Confidence, Evaluation, standard_error
-from exporter.study.robustness import Distorted, Stranger
+from exporter.study.robustness import Distorted, OutOfDistribution
 
 
 def show(evaluation: Evaluation, console: Console) -> None:
@@ -60,7 +60,7 @@ def tables(evaluation: Evaluation) -> Iterator[Table]:
     yield _mistakes(evaluation)
     if evaluation.robustness:
         yield _distorted(evaluation.robustness.distorted)
-        yield _strangers(evaluation.robustness.strangers)
+        yield _out_of_distribution(evaluation.robustness.out_of_distribution)
 
 
 def _classes(evaluation: Evaluation) -> Table:
@@ -138,11 +138,11 @@ def _distorted(rows: tuple[Distorted, ...]) -> Table:
             percent_with_error(row.correct, row.images),
             percent_with_error(row.canonical_correct, row.images),
         )
-    table.caption = "canonical: each image is put right before the network sees it"
+    table.caption = "canonical: each image is normalised before the network sees it"
     return table
 
 
-def _strangers(rows: tuple[Stranger, ...]) -> Table:
+def _out_of_distribution(rows: tuple[OutOfDistribution, ...]) -> Table:
     table = _table(
         "Images of no class with an output above 0.5", "kind", "images", "as it is", "canonical"
     )

@@ -55,7 +55,7 @@ UNSIGNED_BYTE = 0x08
 
 MAX_DIMENSIONS = 8
 
-LARGEST_BYTES = 2**30
+MAX_BYTES = 2**30
 """What a gzipped file may unpack to, twenty times what the largest of MNIST's does."""
 
 BLOCK_BYTES = 2**24
@@ -258,13 +258,13 @@ def _unpack(path: Path, content: bytes) -> bytes:
     size = 0
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
-            while size <= LARGEST_BYTES and (block := packed.read(BLOCK_BYTES)):
+            while size <= MAX_BYTES and (block := packed.read(BLOCK_BYTES)):
                 blocks.append(block)
                 size += len(block)
     except (EOFError, OSError, struct.error, zlib.error) as error:
         raise MnistError(
             f"{path} is damaged or truncated gzip ({error}); fetch it again"
         ) from error
-    if size > LARGEST_BYTES:
-        raise MnistError(f"{path} unpacks to more than {LARGEST_BYTES} bytes; fetch it again")
+    if size > MAX_BYTES:
+        raise MnistError(f"{path} unpacks to more than {MAX_BYTES} bytes; fetch it again")
     return b"".join(blocks)

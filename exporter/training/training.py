@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from canonical.squares import NotSquare
 from exporter.network.network import Batch, Layer, Network
 from exporter.training import (
     augmentation,
@@ -77,8 +78,10 @@ def train(
             report(epoch)
     try:
         source = augmentation.prepare(images[:n_train]) if options.augment else None
-    except augmentation.AugmentationError as error:
-        raise TrainingError(str(error)) from error
+    except NotSquare as error:
+        raise TrainingError(
+            f"images: {images.shape[1]} pixels each are no square image; train without augmentation"
+        ) from error
     while len(state.history) < options.epochs:
         train_epoch(state, images[:n_train], targets[:n_train], source, options)
         z = predict(state, images[n_train:], options)

@@ -18,7 +18,7 @@ from mlpserve import __version__
 from mlpserve.client import DEFAULT_ADDRESS, Client
 from mlpserve.command.drawing import draw
 from mlpserve.command.options import with_client
-from mlpserve.command.pictures import MNIST_SIDE, Invert, PictureError, read_picture
+from mlpserve.command.picture_files import MNIST_SIDE, Invert, PictureError, read_picture
 from mlpserve.command.top import top
 from mlpserve.errors import MlpserveError, Unavailable
 from mlpserve.prediction import Prediction

@@ -18,7 +18,7 @@ _SAMPLE = re.compile(r"([a-zA-Z_:][\w:]*)(?:\{(.*)\})?[ \t]+(\S+)")
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 _ESCAPED = re.compile(r"\\(.)")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
-_LARGEST_BYTES = 64 * 1024 * 1024
+_MAX_BYTES = 64 * 1024 * 1024
 
 
 class PageError(Exception):
@@ -32,7 +32,7 @@ def fetch(address: str, timeout_seconds: float) -> Samples:
     try:
         connection.request("GET", "/metrics", headers={"accept": "text/plain"})
         answer = connection.getresponse()
-        text = answer.read(_LARGEST_BYTES).decode()
+        text = answer.read(_MAX_BYTES).decode()
     except OSError as error:
         reason = str(error.strerror or error).lower()
         raise PageError(

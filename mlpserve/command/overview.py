@@ -11,7 +11,7 @@ from mlpserve.command.looks import Look, total, totals
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999}
 STAGES = ("decode", "queue", "run", "encode")
-MOST_LABELS = 12
+MAX_LABELS = 12
 """Labels whose share is shown, the most frequent ones."""
 
 _STARTED, _HANDLED = "grpc_server_started_total", "grpc_server_handled_total"
@@ -126,7 +126,7 @@ def _draw_models(look: Look) -> Table:
         of = {"model": model, "version": version}
         labels = totals(look.increases, _LABELS, "label", **of)
         images = sum(labels.values())
-        often = sorted(labels, key=lambda label: (-labels[label], label))[:MOST_LABELS]
+        often = sorted(labels, key=lambda label: (-labels[label], label))[:MAX_LABELS]
         shares = [f"{label} {labels[label] / images:.0%}" for label in often if labels[label]]
         rate = look.rate("mlpserve_images_total", **of)
         table.add_row(model, version, f"{rate:.1f}", "  ".join(shares) or "-")

@@ -11,7 +11,7 @@ from mlpserve.command.exposition import DEFAULT_ADDRESS, PageError, fetch
 from mlpserve.command.looks import Watch
 from mlpserve.command.overview import draw
 
-_LEAST_TIMEOUT_SECONDS = 5.0
+_MIN_TIMEOUT_SECONDS = 5.0
 
 
 @click.command()
@@ -33,7 +33,7 @@ def top(address: str, once: bool, interval_seconds: float) -> None:
     """
     console = Console(highlight=False, markup=False, emoji=False)
     watch = Watch()
-    timeout_seconds = max(interval_seconds, _LEAST_TIMEOUT_SECONDS)
+    timeout_seconds = max(interval_seconds, _MIN_TIMEOUT_SECONDS)
 
     def look() -> RenderableType:
         page = fetch(address, timeout_seconds)

@@ -203,7 +203,7 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             network.load(path)
         with pytest.raises(WeightsError, match="unpacks to 3221225472 bytes, wanted up to"):
             importing.from_file(path, Choices())
-        monkeypatch.setattr(mnist, "LARGEST_BYTES", 2**20)
+        monkeypatch.setattr(mnist, "MAX_BYTES", 2**20)
         monkeypatch.setattr(mnist, "BLOCK_BYTES", 2**16)
         path.write_bytes(packed)
         with pytest.raises(mnist.MnistError, match="unpacks to more than 1048576 bytes"):

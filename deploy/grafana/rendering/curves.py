@@ -13,7 +13,7 @@ from deploy.grafana.rendering.canvas import FAINT, LETTER_INCHES, Box, make_axes
 from deploy.grafana.rendering.units import scale, spell
 
 LEGEND_INCHES = 0.17
-MOST_LEGEND_ROWS = 4
+MAX_LEGEND_ROWS = 4
 
 CLOCK_STEPS = (60, 120, 180, 300, 600, 1800, 3600, 3 * 3600, 6 * 3600, 86400)
 """Seconds between the times that an axis names."""
@@ -24,7 +24,7 @@ def draw_lines(figure: Figure, box: Box, answered: Answered) -> None:
     panel, named = answered.panel, answered.named()
     longest = max(len(shorten(name)) for name, _ in named) + 10
     columns = max(1, int((box.width - 0.2) / (longest * LETTER_INCHES + 0.2)))
-    most = columns * MOST_LEGEND_ROWS
+    most = columns * MAX_LEGEND_ROWS
     shown = sorted(named, key=lambda pair: -max(pair[1].values))[:most]
     n_rows = -(-len(shown) // columns)
     axes = make_axes(figure, box, 0.28 + n_rows * LEGEND_INCHES)
