@@ -228,8 +228,8 @@ def _read_run(
 def read_integer(fields: Iterable[Field], number: int) -> int:
     """Return the last value of a field of type int32, int64 or enum; 0 when it is absent."""
     last = 0
-    for found, _, value in fields:
-        if found == number and isinstance(value, int):
+    for field, _, value in fields:
+        if field == number and isinstance(value, int):
             last = value
     return last - (1 << 64) if last >> 63 else last
 
@@ -238,8 +238,8 @@ def read_contents(fields: Iterable[Field], number: int) -> list[memoryview]:
     """Return the bytes of each occurrence of a length-delimited field."""
     return [
         value
-        for found, wire_type, value in fields
-        if found == number and wire_type == LENGTH_DELIMITED and isinstance(value, memoryview)
+        for field, wire_type, value in fields
+        if field == number and wire_type == LENGTH_DELIMITED and isinstance(value, memoryview)
     ]
 
 
@@ -265,8 +265,8 @@ def read_text(fields: Iterable[Field], number: int) -> str:
 def read_chunks(fields: Iterable[Field], number: int) -> list[memoryview]:
     """Return the bytes of a repeated float field, in the pieces in which they stand."""
     chunks = []
-    for found, wire_type, value in fields:
-        if found == number and not isinstance(value, int):
+    for field, wire_type, value in fields:
+        if field == number and not isinstance(value, int):
             if wire_type == LENGTH_DELIMITED and len(value) % 4:
                 raise WireError(f"field {number} has {len(value)} bytes, no multiple of 4")
             if wire_type in (LENGTH_DELIMITED, FIXED32):
@@ -285,8 +285,8 @@ def read_floats(fields: Iterable[Field], number: int) -> npt.NDArray[np.float32]
 def read_varints(fields: Iterable[Field], number: int) -> npt.NDArray[np.uint8]:
     """Return a repeated field of some integers as varints that follow each other, packed or not."""
     chunks = []
-    for found, wire_type, value in fields:
-        if found != number:
+    for field, wire_type, value in fields:
+        if field != number:
             continue
         if isinstance(value, int):
             chunks.append(memoryview(encode_varint(value)))

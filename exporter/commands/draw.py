@@ -17,7 +17,7 @@ from exporter.study import network_svg
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="Which of the examples in the weights file the network looks at.",
+    help="Index of the example in the weights file that the network looks at.",
 )
 @click.option(
     "--output", type=PATH, default=Path("network.svg"), show_default=True, help="File to write."

@@ -34,20 +34,20 @@ Split = Literal["train", "validation", "test"]
     type=click.Choice(["train", "validation", "test"]),
     default="test",
     show_default=True,
-    help="Images to measure on; validation is the end of the training set, train what is before.",
+    help="Images to measure on; validation is the end of the training set, train the rest.",
 )
 @click.option(
     "--distortions/--no-distortions",
     default=True,
     show_default=True,
-    help="Measure distorted images and images of no class too, which takes the most time.",
+    help="Measure distorted and out-of-distribution images too, which takes the most time.",
 )
 @click.option("--json", "json_path", type=PATH, metavar="FILE", help="Write all figures as JSON.")
 @click.option("--pictures", type=PATH, metavar="FOLDER", help="Draw the figures as PNG files.")
 @click.option(
     "--record",
     is_flag=True,
-    help="Keep the figures of the test images in the weights file; exports carry them on.",
+    help="Store the figures of the test images in the weights file; exports include them.",
 )
 @clear_errors()
 def evaluate_command(
@@ -61,9 +61,9 @@ def evaluate_command(
 ) -> None:
     """Measure a network on MNIST.
 
-    Prints its accuracy of each class and over all, what it takes for what, whether it is as sure as
-    it is right, and its worst mistakes; then its accuracy on distorted images, as they are and in
-    canonical mode, and what it makes of images of no class.
+    Prints its accuracy per class and overall, the confusion matrix, its calibration and its worst
+    mistakes; then its accuracy on distorted images, as they are and in canonical mode, and how
+    often it answers out-of-distribution images.
     """
     if record and (split != "test" or not distortions):
         raise click.UsageError(

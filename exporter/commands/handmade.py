@@ -26,7 +26,7 @@ SHOWN = 3
     "--page",
     type=PATH,
     metavar="FILE.md",
-    help="Also write the page that explains each number, its pictures in a folder beside it.",
+    help="Also write the page that explains each number, with its pictures in a folder.",
 )
 @data_option
 @clear_errors()
@@ -34,8 +34,8 @@ def handmade_command(output: Path, page: Path | None, data: Path) -> None:
     """Write the network whose weights are set by hand.
 
     Nothing is trained: strokes, patterns of strokes and digits, each number with its reason. The
-    examples in the file are those of the network that ships. Export it like any other. MNIST's
-    test images are needed for --page alone, which measures both networks on them.
+    file's examples are those of the network that ships. Only --page needs MNIST's test images, to
+    measure both networks on them.
     """
     shipped = network.load(WEIGHTS)
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -19,10 +19,10 @@ from modelfile.golden import GOLDEN_TOLERANCE
 def inspect_command(path: Path) -> None:
     """Print the card of a model.
 
-    It tells what the model is, where it comes from, and whether it computes right.
+    It tells what the model is, where it comes from, and whether it computes correctly.
 
     FOLDER is a version, such as models/digits/1, or a model, whose newest version is taken. Weights
-    are shown as the model that they would become. Exit code 1 when a check fails.
+    are shown as the model that they would become. Exits with 1 if a check fails.
     """
     path = publishing.find_model(path)
     if path.suffix == ".npz":
@@ -36,9 +36,9 @@ def inspect_command(path: Path) -> None:
         )
     else:
         model = graph.read(path)
-    found = graph.describe(path, model)
-    metadata = found.metadata
-    right = found.golden_difference <= GOLDEN_TOLERANCE
+    described = graph.describe(path, model)
+    metadata = described.metadata
+    right = described.golden_difference <= GOLDEN_TOLERANCE
     layers = [f"{metadata.layer_sizes[0]}"]
     for size, activation in zip(metadata.layer_sizes[1:], metadata.activations, strict=True):
         layers.append(f"{size} {activation}")
@@ -48,21 +48,21 @@ def inspect_command(path: Path) -> None:
         ("labels", ", ".join(metadata.labels)),
         ("parameters", f"{metadata.parameters:,}"),
         ("weights SHA-256", metadata.weights_sha256),
-        ("weights check", "ok" if found.weights_match else "FAILED: the weights were changed"),
+        ("weights check", "ok" if described.weights_match else "FAILED: the weights were changed"),
         (
             "golden check",
-            f"{'ok' if right else 'FAILED'}: largest difference {found.golden_difference:.2g} "
+            f"{'ok' if right else 'FAILED'}: largest difference {described.golden_difference:.2g} "
             f"over {len(metadata.golden_pixels)} images, allowed {GOLDEN_TOLERANCE:g}",
         ),
-        *((key, str(value)) for key, value in found.provenance.items()),
+        *((key, str(value)) for key, value in described.provenance.items()),
     ]
-    if found.evaluation is not None:
-        rows.append(("evaluation", report.summary(records.decode(found.evaluation))))
+    if described.evaluation is not None:
+        rows.append(("evaluation", report.summary(records.decode(described.evaluation))))
     width = max(len(key) for key, _ in rows)
     console = Console()
     for key, value in rows:
         line = Text.assemble((f"{key:<{width}}", "bold"), "  ", value)
         # Values are copied and searched for: a line each, whatever the terminal's width.
         console.print(line, soft_wrap=True)
-    if not (right and found.weights_match):
+    if not (right and described.weights_match):
         raise click.ClickException(f"{path} fails its checks; export it again")

@@ -37,7 +37,7 @@ def read_sizes(_: click.Context, parameter: click.Parameter, text: str) -> tuple
     "--checkpoint",
     type=PATH,
     show_default="OUTPUT.checkpoint",
-    help="Where the state is kept between epochs; it is deleted when the weights are written.",
+    help="File that keeps the state between epochs; deleted when the weights are written.",
 )
 @click.option(
     "--hidden-sizes",
@@ -51,24 +51,33 @@ def read_sizes(_: click.Context, parameter: click.Parameter, text: str) -> tuple
     type=click.Choice(get_args(Activation)),
     default=DEFAULTS.activation,
     show_default=True,
-    help="Of the hidden layers while training; tanh is folded into sigmoid at the end.",
+    help="Of the hidden layers during training; tanh is folded into sigmoid at the end.",
 )
 @click.option(
     "--loss",
     type=click.Choice(get_args(LossName)),
     default=DEFAULTS.loss,
     show_default=True,
+    help="Loss of the output layer.",
 )
-@click.option("--mix", default=DEFAULTS.mix, show_default=True, help="Binary part of the loss.")
+@click.option(
+    "--mix",
+    default=DEFAULTS.mix,
+    show_default=True,
+    help="Weight of the binary loss.",
+)
 @click.option(
     "--optimizer",
     type=click.Choice(get_args(Optimizer)),
     default=DEFAULTS.optimizer,
     show_default=True,
+    help="Optimizer of the weight matrices; biases use AdamW.",
 )
-@click.option("--epochs", default=DEFAULTS.epochs, show_default=True)
-@click.option("--batch-size", default=DEFAULTS.batch_size, show_default=True)
-@click.option("--rate", default=DEFAULTS.rate, show_default=True, help="The optimizer's rate.")
+@click.option("--epochs", default=DEFAULTS.epochs, show_default=True, help="Training epochs.")
+@click.option(
+    "--batch-size", default=DEFAULTS.batch_size, show_default=True, help="Images in a batch."
+)
+@click.option("--rate", default=DEFAULTS.rate, show_default=True, help="Learning rate of weights.")
 @click.option("--decay", default=DEFAULTS.decay, show_default=True, help="Weight decay.")
 @click.option(
     "--augment/--no-augment",
@@ -88,8 +97,8 @@ def read_sizes(_: click.Context, parameter: click.Parameter, text: str) -> tuple
 def train_command(data: Path, output: Path, checkpoint: Path | None, **values: Any) -> None:
     """Train a network on MNIST's training images.
 
-    Ctrl-C loses nothing: the same command goes on after the last whole epoch. The test images are
-    not looked at: see evaluate.
+    After Ctrl-C the same command resumes after the last finished epoch. The test images are not
+    used: see evaluate.
     """
     options = TrainingOptions(**values)
     images, labels = mnist.load(data, "train")
@@ -100,7 +109,7 @@ def train_command(data: Path, output: Path, checkpoint: Path | None, **values: A
         with progress.training_bar(options.epochs) as report:
             trained = training.train(images, labels, options, checkpoint=checkpoint, report=report)
     except KeyboardInterrupt:
-        click.echo("Stopped. The same command goes on after the last whole epoch.", err=True)
+        click.echo("Stopped. The same command resumes after the last finished epoch.", err=True)
         raise SystemExit(INTERRUPTED) from None
     n_train = len(images) - options.n_validation
     network.save(

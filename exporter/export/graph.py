@@ -146,8 +146,8 @@ def describe(path: Path, model: onnx.ModelProto) -> Description:
         metadata = decode(entries)
         # Named W1, b1, W2, b2, ... and stored in this order.
         arrays = [numpy_helper.to_array(initializer) for initializer in model.graph.initializer]
-        (found,) = ReferenceEvaluator(model).run([OUTPUT], {INPUT: metadata.golden_pixels})
-        activations = np.asarray(found)
+        (output,) = ReferenceEvaluator(model).run([OUTPUT], {INPUT: metadata.golden_pixels})
+        activations = np.asarray(output)
         if activations.shape != metadata.golden_activations.shape:
             raise ValueError(f"computes activations of shape {activations.shape}")
         return Description(

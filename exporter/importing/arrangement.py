@@ -46,7 +46,7 @@ def arrange(
     if not fitting:
         raise WeightsError(_explain(source.layers, candidates, source.orientation))
     options = usual or fitting
-    layers, found = options[0]
+    layers, fits = options[0]
     if any(_names(other) != _names(layers) for other, _ in options):
         raise WeightsError(
             f"layers: {', '.join(_names(source.layers))} fit in more than one order; number their "
@@ -61,9 +61,9 @@ def arrange(
     notes = []
     if _names(layers) != _names(source.layers):
         notes.append(f"ordered by their shapes: {', '.join(_names(layers))}")
-    if found == "in-out":
+    if fits == "in-out":
         notes.append("weights are (n_in, n_out): turned to (n_out, n_in)")
-    return layers, found == "in-out", tuple(notes)
+    return layers, fits == "in-out", tuple(notes)
 
 
 def _orders(layers: Layers) -> Iterator[Layers]:

@@ -91,7 +91,7 @@ def _read_zip(content: bytes, names: Sequence[str]) -> Source:
 def _read_npz(content: bytes) -> Mapping[str, Array]:
     """Return every array of an .npz file; nothing is unpickled."""
     try:
-        found = read_npz(content)
+        named = read_npz(content)
     except ArchiveError as error:
         name, _, reason = str(error).rpartition(" can't be read: ")
         if "Object arrays" in reason:
@@ -100,9 +100,9 @@ def _read_npz(content: bytes) -> Mapping[str, Array]:
                 "save each array under a name of its own: numpy.savez(path, W1=W1, b1=b1)"
             ) from error
         raise WeightsError(f"{error}; save it again") from error
-    if OWN_KEYS & set(found):
+    if OWN_KEYS & set(named):
         raise WeightsError(WEIGHTS_FILE)
-    return found
+    return named
 
 
 def _is_safetensors(content: bytes) -> bool:

@@ -98,12 +98,10 @@ def _confusion(evaluation: Evaluation) -> Figure:
 
 def _calibration(confidence: Confidence) -> Figure:
     """Draw the share of right answers over the brightest output, and how many images there are."""
-    filled = [each for each in confidence.bins if each.images]
-    outputs = [each.mean_output for each in filled]
-    shares = [each.correct / each.images for each in filled]
-    errors = [
-        standard_error(share, each.images) for share, each in zip(shares, filled, strict=True)
-    ]
+    filled = [row for row in confidence.bins if row.images]
+    outputs = [row.mean_output for row in filled]
+    shares = [row.correct / row.images for row in filled]
+    errors = [standard_error(share, row.images) for share, row in zip(shares, filled, strict=True)]
     figure = _figure(6.4, 6.0)
     curve, counts = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     curve.plot([0, 1], [0, 1], color=FAINT, linestyle="--", label="as sure as right")
@@ -126,7 +124,7 @@ def _calibration(confidence: Confidence) -> Figure:
         text.set_color(TEXT)
     n_bins = len(confidence.bins)
     starts = np.arange(n_bins) / n_bins
-    n_images = [each.images for each in confidence.bins]
+    n_images = [row.images for row in confidence.bins]
     counts.bar(starts, n_images, width=0.9 / n_bins, align="edge", color=BLUE)
     counts.set(xlim=(0, 1.02), yscale="log", xlabel="brightest output", ylabel="images")
     for axes in (curve, counts):

@@ -134,9 +134,9 @@ def write(folder: str, trained: Network, images: Batch, labels: Labels) -> str:
         "accuracy": _accuracy(measured, compared),
         "strokes": _strokes(),
         "patterns": _rules(
-            (each.name, each.strokes, each.threshold, each.why) for each in PATTERNS
+            (rule.name, rule.strokes, rule.threshold, rule.why) for rule in PATTERNS
         ),
-        "digits": _rules((each.label, each.patterns, each.threshold, each.why) for each in DIGITS),
+        "digits": _rules((rule.label, rule.patterns, rule.threshold, rule.why) for rule in DIGITS),
         "brightness": _brightness(patterns, labels),
         "classes": _classes(measured, compared),
         "confusion": _confusion(measured),
@@ -198,14 +198,14 @@ def _accuracy(measured: Evaluation, compared: Evaluation) -> str:
 def _strokes() -> str:
     rows = (
         [
-            each.name,
-            f"{each.column:g}, {each.row:g}",
-            f"{each.length:g} x {each.width:g}",
-            f"{each.angle:g}",
-            f"{each.share:g}",
-            each.why,
+            stroke.name,
+            f"{stroke.column:g}, {stroke.row:g}",
+            f"{stroke.length:g} x {stroke.width:g}",
+            f"{stroke.angle:g}",
+            f"{stroke.share:g}",
+            stroke.why,
         ]
-        for each in STROKES
+        for stroke in STROKES
     )
     return table(["stroke", "column, row", "length x width", "angle", "share", "why"], rows)
 
@@ -225,7 +225,7 @@ def _brightness(activations: Batch, labels: Labels) -> str:
         [pattern.name, *(f"{100 * mean[index]:.0f}" for mean in means)]
         for index, pattern in enumerate(PATTERNS)
     )
-    return table(["pattern", *(each.label for each in DIGITS)], rows)
+    return table(["pattern", *(digit.label for digit in DIGITS)], rows)
 
 
 def _classes(measured: Evaluation, compared: Evaluation) -> str:
@@ -253,17 +253,17 @@ def _confusion(measured: Evaluation) -> str:
 
 
 def _confused(measured: Evaluation) -> str:
-    told = (
+    confusions = (
         f"{measured.labels[truth]} for {measured.labels[answer]} ({images})"
         for truth, answer, images in evaluation.most_confused(measured, N_CONFUSED)
     )
-    return f"What it takes for what most often: {', '.join(told)}."
+    return f"What it takes for what most often: {', '.join(confusions)}."
 
 
 def _used(network: Network) -> str:
     used = [int(np.count_nonzero(layer.weights)) for layer in network.layers]
-    chosen = sum(len(each.strokes) for each in PATTERNS) + sum(
-        len(each.patterns) for each in DIGITS
+    chosen = sum(len(pattern.strokes) for pattern in PATTERNS) + sum(
+        len(digit.patterns) for digit in DIGITS
     )
     return (
         f"Of {network.parameter_count:,} weights and biases {sum(used):,} weights aren't 0, and "

@@ -47,7 +47,10 @@ def write(name: str, saved: Saved, pictures: str) -> str:
 
 def _introduction(name: str, network: Network, measured: Evaluation) -> Iterator[str]:
     layers = " > ".join(
-        [f"{network.n_inputs}", *(f"{len(one.biases)} {one.activation}" for one in network.layers)]
+        [
+            f"{network.n_inputs}",
+            *(f"{len(layer.biases)} {layer.activation}" for layer in network.layers),
+        ]
     )
     side = math.isqrt(network.n_inputs)
     square = f": {side} rows of {side}" if side**2 == network.n_inputs else ""
@@ -74,13 +77,13 @@ def _introduction(name: str, network: Network, measured: Evaluation) -> Iterator
 
 def _training(provenance: Provenance) -> Iterator[str]:
     yield "## How it was trained and chosen"
-    told = {key: value for key, value in provenance.items() if not key.startswith("test_")}
-    if not told:
+    facts = {key: value for key, value in provenance.items() if not key.startswith("test_")}
+    if not facts:
         yield "Its file doesn't say."
         return
-    rows = [(key.replace("_", " "), _value(value)) for key, value in told.items()]
+    rows = [(key.replace("_", " "), _value(value)) for key, value in facts.items()]
     yield table(("", "how"), rows)
-    if "protocol" in told:
+    if "protocol" in facts:
         yield wrap(
             "The test images served for the figures on this page alone: nothing was trained, "
             "chosen or tuned on them. The validation accuracy is the one that choices were made "
@@ -138,14 +141,14 @@ def _confidence(confidence: Confidence, n_images: int, pictures: str) -> Iterato
         "average, the brightest output differs from the share of right answers among images with",
         f"an output like it. {percent(without / n_images)} of the images have no output above 0.5.",
     ]
-    unsure = [each for each in confidence.bins if each.images and each.mean_output < 0.5]
+    unsure = [row for row in confidence.bins if row.images and row.mean_output < 0.5]
     if unsure:
-        images = sum(each.images for each in unsure)
-        right = sum(each.correct for each in unsure) / images
-        said = sum(each.images * each.mean_output for each in unsure) / images
+        images = sum(row.images for row in unsure)
+        right = sum(row.correct for row in unsure) / images
+        mean_output = sum(row.images * row.mean_output for row in unsure) / images
         sentences += [
             f"The average hides the few images that it is unsure of: of {images:,} whose brightest",
-            f"output is {said:.2f} on average, {percent(right)} are right.",
+            f"output is {mean_output:.2f} on average, {percent(right)} are right.",
         ]
     yield wrap(*sentences)
     yield f"![Right answers over the brightest output]({pictures}/calibration.png)"

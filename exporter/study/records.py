@@ -87,7 +87,7 @@ def _check(evaluation: Evaluation) -> None:
         raise ValueError(f"confusion is not {n_classes} x {n_classes}, one for each label")
     if n_images < 1 or min(map(min, evaluation.confusion)) < 0:
         raise ValueError("confusion counts no images")
-    if evaluation.confidence and sum(each.images for each in evaluation.confidence.bins) < 1:
+    if evaluation.confidence and sum(row.images for row in evaluation.confidence.bins) < 1:
         raise ValueError("bins count no images")
     for mistake in evaluation.mistakes:
         if not {mistake.truth, mistake.answer} <= set(range(n_classes)):

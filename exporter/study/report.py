@@ -103,15 +103,15 @@ def _reliability(confidence: Confidence) -> Table:
         "Calibration", "brightest output", "images", "mean output", "right", "difference"
     )
     n_bins = len(confidence.bins)
-    for index, each in enumerate(confidence.bins):
-        if each.images:
-            right = each.correct / each.images
+    for index, row in enumerate(confidence.bins):
+        if row.images:
+            right = row.correct / row.images
             table.add_row(
                 f"{index / n_bins:.2f} to {(index + 1) / n_bins:.2f}",
-                f"{each.images:,}",
-                f"{each.mean_output:.3f}",
+                f"{row.images:,}",
+                f"{row.mean_output:.3f}",
                 f"{right:.3f}",
-                f"{right - each.mean_output:+.3f}",
+                f"{right - row.mean_output:+.3f}",
             )
     table.caption = "difference: below 0 is too sure, above 0 not sure enough"
     return table

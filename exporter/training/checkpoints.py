@@ -56,7 +56,7 @@ def load(path: Path, identity: dict[str, Any]) -> State:
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
             arrays = {key: np.array(archive[key]) for key in archive.files}
-        found: dict[str, Any] = json.loads(str(arrays["identity"]))
+        stored: dict[str, Any] = json.loads(str(arrays["identity"]))
         history = [
             Epoch(int(number), float(loss), float(accuracy), float(rate))
             for number, loss, accuracy, rate in arrays["history"]
@@ -71,10 +71,10 @@ def load(path: Path, identity: dict[str, Any]) -> State:
         raise CheckpointError(
             f"{path} is not a checkpoint ({error}); delete it to start afresh"
         ) from error
-    for key in sorted(identity.keys() | found.keys()):
-        if identity.get(key) != found.get(key):
+    for key in sorted(identity.keys() | stored.keys()):
+        if identity.get(key) != stored.get(key):
             raise CheckpointError(
-                f"{path} is of another training: {key} was {found.get(key)!r}, wanted "
+                f"{path} is of another training: {key} was {stored.get(key)!r}, wanted "
                 f"{identity.get(key)!r}; delete it to start afresh, or name another checkpoint"
             )
     return State(parameters, means, squares, history)

@@ -120,13 +120,13 @@ def read_idx(path: Path) -> npt.NDArray[np.uint8]:
     shape = struct.unpack(f">{n_dimensions}I", content[4:start])
     if 0 in shape:
         raise MnistError(f"{path} has the shape {shape}, wanted at least one value")
-    found, wanted = len(content) - start, math.prod(shape)
-    if found != wanted:
-        what = "truncated" if found < wanted else "oversized"
+    n_bytes, n_values = len(content) - start, math.prod(shape)
+    if n_bytes != n_values:
+        what = "truncated" if n_bytes < n_values else "oversized"
         promised = " x ".join(str(size) for size in shape)
         raise MnistError(
-            f"{path} is {what}: {found} bytes of values, its header says {promised} = {wanted}; "
-            "fetch it again"
+            f"{path} is {what}: {n_bytes} bytes of values, its header says {promised} = "
+            f"{n_values}; fetch it again"
         )
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 
@@ -226,9 +226,9 @@ def _download(
 def _check(path: Path, checksum: str) -> bytes:
     """Return the file's bytes when the SHA-256 of its content is right; raises MnistError."""
     content = _read(path)
-    found = hashlib.sha256(_unpack(path, content)).hexdigest()
-    if found != checksum:
-        raise MnistError(f"{path.name} has a content of SHA-256 {found}, wanted {checksum}")
+    digest = hashlib.sha256(_unpack(path, content)).hexdigest()
+    if digest != checksum:
+        raise MnistError(f"{path.name} has a content of SHA-256 {digest}, wanted {checksum}")
     return content
 
 

@@ -78,10 +78,10 @@ def best_matches(images: Batch) -> Matches:
     for phase, block in gabor_filters(side_of(images)):
         correlations = wanted @ block.T
         places = np.abs(correlations).argmax(axis=1)
-        found = correlations[np.arange(len(images)), places]
-        better = np.abs(found) > best
-        best[better] = np.abs(found[better])
-        filters[better] = block[places[better]] * np.sign(found[better, np.newaxis])
+        signed = correlations[np.arange(len(images)), places]
+        better = np.abs(signed) > best
+        best[better] = np.abs(signed[better])
+        filters[better] = block[places[better]] * np.sign(signed[better, np.newaxis])
         are_edges[better] = phase == EDGE
     return Matches(best, filters, are_edges)
 

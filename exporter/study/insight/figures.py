@@ -87,15 +87,15 @@ def draw_weights(network: Network) -> bytes:
 def draw_edges(network: Network, insight: Insight) -> bytes:
     """Draw under each first-layer neuron's weights the edge or bar that they are most like."""
     weights = edges.normalize(network.layers[0].weights[:MAX_NEURONS])
-    found, filters = insight.findings.edges, insight.matches.filters
+    measured, filters = insight.findings.edges, insight.matches.filters
     step = 2 * LARGE + 52
     figure, axes = canvas(MARGIN + _n_rows(len(weights)) * step)
     for index, image in enumerate(weights):
         x, y = MARGIN + index % PER_ROW * (LARGE + 19), MARGIN + index // PER_ROW * step
         paste(axes, paint_alone(image), x, y, LARGE)
         paste(axes, paint_alone(filters[index]), x, y + LARGE + 2, LARGE)
-        match, chance = found.matches[index], found.chance[index]
-        kind, colour = "bar" if found.bars[index] else "edge", TEXT if match > chance else FAINT
+        match, chance = measured.matches[index], measured.chance[index]
+        kind, colour = "bar" if measured.bars[index] else "edge", TEXT if match > chance else FAINT
         write(axes, x, y + 2 * LARGE + 14, f"{index + 1}  {kind} {match:.2f}", colour)
         write(axes, x, y + 2 * LARGE + 30, f"chance {chance:.2f}", FAINT)
     return to_png(figure)

@@ -48,31 +48,31 @@ def render(findings: Findings, folder: str) -> str:
     return "\n\n".join(wrap(block) for block in page.strip().split("\n\n")) + "\n"
 
 
-def _edges(found: Edges) -> str:
-    n_neurons, n_bars = len(found.matches), sum(found.bars)
+def _edges(layer: Edges) -> str:
+    n_neurons, n_bars = len(layer.matches), sum(layer.bars)
     return (
-        f"{found.n_above} of {n_neurons} neurons are more like one edge or bar than chance, "
-        f"{found.n_clear} clearly so, by {CLEARLY:g} or more. On average the correlation is "
-        f"{mean(found.matches):.2f} (from {min(found.matches):.2f} to {max(found.matches):.2f}), "
-        f"that of the scrambled weights {found.mean_chance:.2f}, and a stroke drawn as one would "
-        f"wish it reaches {found.drawn:.2f}. Half of the squared weights sit on "
-        f"{mean(found.spreads):.1%} of the pixels, {found.mean_chance_spread:.1%} when scrambled. "
+        f"{layer.n_above} of {n_neurons} neurons are more like one edge or bar than chance, "
+        f"{layer.n_clear} clearly so, by {CLEARLY:g} or more. On average the correlation is "
+        f"{mean(layer.matches):.2f} (from {min(layer.matches):.2f} to {max(layer.matches):.2f}), "
+        f"that of the scrambled weights {layer.mean_chance:.2f}, and a stroke drawn as one would "
+        f"wish it reaches {layer.drawn:.2f}. Half of the squared weights sit on "
+        f"{mean(layer.spreads):.1%} of the pixels, {layer.mean_chance_spread:.1%} when scrambled. "
         f"{n_bars} neurons are most like a bar, which is a stroke between two blanks, and "
-        f"{n_neurons - n_bars} like an edge. The strongest weight of {sum(found.negatives)} is "
+        f"{n_neurons - n_bars} like an edge. The strongest weight of {sum(layer.negatives)} is "
         "negative: ink there puts the neuron out."
     )
 
 
 def _beside(findings: Findings, folder: str) -> str:
     if not findings.beside:
-        return "Other networks of the same shape can be measured beside it, with `--beside`."
-    beside, found = findings.beside, findings.beside.edges
+        return "Other networks of the same shape can be layer beside it, with `--beside`."
+    beside, layer = findings.beside, findings.beside.edges
     return (
         "Is that so of every such network? Here is another one of "
         f"{'-'.join(map(str, beside.sizes))} neurons, {beside.accuracy:.2%} right on the same "
-        f"images. {found.n_above} of its {len(found.matches)} neurons are above chance, "
-        f"{found.n_clear} clearly; {mean(found.matches):.2f} on average, chance "
-        f"{found.mean_chance:.2f}; half of the squared weights sit on {mean(found.spreads):.1%} "
+        f"images. {layer.n_above} of its {len(layer.matches)} neurons are above chance, "
+        f"{layer.n_clear} clearly; {mean(layer.matches):.2f} on average, chance "
+        f"{layer.mean_chance:.2f}; half of the squared weights sit on {mean(layer.spreads):.1%} "
         f"of the pixels.{_differences(findings)}\n\n"
         f"![The weights of the other network's first layer]({folder}/beside.png)"
     )
@@ -87,9 +87,9 @@ def _differences(findings: Findings) -> str:
     lacks = [part for part in ours if part not in theirs]
     adds = [part for part in theirs if part not in ours]
     parts = [
-        f" Its training {how}: {'; '.join(found)}."
-        for how, found in (("lacked", lacks), ("had", adds))
-        if found
+        f" Its training {how}: {'; '.join(differing)}."
+        for how, differing in (("lacked", lacks), ("had", adds))
+        if differing
     ]
     return "".join(parts)
 

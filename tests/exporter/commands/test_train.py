@@ -67,7 +67,7 @@ def test_interrupted_training_goes_on_to_the_same_bytes(tmp_path: Path, data: Pa
         process.kill()
         process.wait()
     assert process.returncode == 130
-    assert "The same command goes on after the last whole epoch" in stderr
+    assert "The same command resumes after the last finished epoch" in stderr
     assert "Traceback" not in stderr
     assert not broken.exists()
     assert checkpoint.exists()
