@@ -162,8 +162,8 @@ def _for_each(names: Sequence[str] | None, n_hidden: int) -> tuple[str, ...] | N
     per_layer = tuple(names) * n_hidden if len(names) == 1 else tuple(names)
     if len(per_layer) != n_hidden:
         raise WeightsError(
-            f"activation: {len(per_layer)} names for {n_hidden} hidden layers; give one for all, or "
-            "one for each"
+            f"activation: {len(per_layer)} names for {n_hidden} hidden layers; give one for all, "
+            "or one for each"
         )
     return per_layer
 
