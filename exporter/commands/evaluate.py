@@ -33,13 +33,11 @@ Split = Literal["train", "validation", "test"]
     "--split",
     type=click.Choice(["train", "validation", "test"]),
     default="test",
-    show_default=True,
     help="Images to measure on; validation is the end of the training set, train the rest.",
 )
 @click.option(
     "--distortions/--no-distortions",
     default=True,
-    show_default=True,
     help="Measure distorted and out-of-distribution images too, which takes the most time.",
 )
 @click.option("--json", "json_path", type=PATH, metavar="FILE", help="Write all figures as JSON.")

@@ -16,10 +16,9 @@ from exporter.export import graph, publishing
     "--repository",
     type=PATH,
     default=Path("models"),
-    show_default=True,
     help="Folder of models that the server reads; created if missing.",
 )
-@click.option("--name", default="digits", show_default=True, help="Name of the model.")
+@click.option("--name", default="digits", help="Name of the model.")
 @click.option("--version", type=int, help="Version to publish.  [default: the next one]")
 @click.option(
     "--unless-published", is_flag=True, help="Do nothing when the model has a version already."

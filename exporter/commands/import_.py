@@ -48,10 +48,7 @@ def read_numbers(_: click.Context, parameter: click.Parameter, text: str) -> npt
 @click.argument("path", type=PATH, metavar="FILE")
 @click.option("--name", help="Name of the model.  [default: FILE's name]")
 @click.option(
-    "--output",
-    type=PATH,
-    show_default="checkpoints/NAME.npz",
-    help="Weights file to write.",
+    "--output", type=PATH, show_default="checkpoints/NAME.npz", help="Weights file to write."
 )
 @click.option(
     "--activation",
@@ -80,14 +77,12 @@ def read_numbers(_: click.Context, parameter: click.Parameter, text: str) -> npt
     "--input-scale",
     type=float,
     default=1.0,
-    show_default=True,
     help="Factor that pixels from 0 to 1 were multiplied by, such as 255.",
 )
 @click.option(
     "--input-mean",
     default="0",
     callback=read_numbers,
-    show_default=True,
     metavar="NUMBER|NPY",
     help="Mean that was then subtracted.",
 )
@@ -95,7 +90,6 @@ def read_numbers(_: click.Context, parameter: click.Parameter, text: str) -> npt
     "--input-std",
     default="1",
     callback=read_numbers,
-    show_default=True,
     metavar="NUMBER|NPY",
     help="Standard deviation that it was then divided by.",
 )
