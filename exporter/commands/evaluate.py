@@ -15,7 +15,7 @@ from exporter.commands.common import PATH, clear_errors, data_option, weights_op
 from exporter.files import write_file
 from exporter.network.network import Batch, Network
 from exporter.network.weights_file import Saved
-from exporter.study import evaluation, provenance, records, report, robustness
+from exporter.study import evaluation, records, report, robustness
 from exporter.study.distortions import DISTORTIONS
 from exporter.study.evaluation import Evaluation
 from exporter.study.robustness import Robustness
@@ -89,7 +89,7 @@ def evaluate_command(
         with Console(stderr=True).status("drawing"):
             draw(pictures, measured, images)
     if record:
-        provenance.record_test(weights, measured)
+        records.store(weights, measured)
 
 
 def load(folder: Path, split: Split, saved: Saved) -> tuple[Batch, Labels]:

@@ -36,13 +36,6 @@ def export_command(
         with contextlib.suppress(publishing.RepositoryError):
             click.echo(publishing.find_model(repository / name))
             return
-    saved = network.load(weights)
-    model = graph.build(
-        saved.network,
-        examples=saved.examples,
-        provenance=saved.provenance,
-        evaluation=saved.evaluation,
-        reference=saved.reference,
-    )
+    model = graph.build_saved(network.load(weights))
     click.echo(publishing.publish(model, repository, name, version))
     click.echo(f"Serve it with: python -m server --repository {repository}", err=True)

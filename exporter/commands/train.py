@@ -7,8 +7,7 @@ import click
 
 from exporter import network
 from exporter.commands.common import INTERRUPTED, PATH, clear_errors, data_option
-from exporter.study import provenance
-from exporter.training import mnist, progress, reference, training
+from exporter.training import mnist, progress, provenance, reference, training
 from exporter.training.options import Activation, LossName, Optimizer, TrainingOptions
 
 DEFAULTS = TrainingOptions()
