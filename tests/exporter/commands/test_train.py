@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from exporter import cli, network
 from exporter.training import checkpoints, mnist, training
-from exporter.training.state import State
+from exporter.training.checkpoints import State
 from harness.server_process import ROOT
 
 SMALL = ("--hidden-sizes", "12", "--no-augment", "--validation", "2000", "--batch-size", "64")

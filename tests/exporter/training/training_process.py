@@ -9,9 +9,9 @@ import numpy as np
 from exporter.network.network import Batch
 from exporter.training import training
 from exporter.training.backpropagation import Array
+from exporter.training.checkpoints import State
 from exporter.training.mnist import Labels
 from exporter.training.options import TrainingOptions
-from exporter.training.state import State
 
 SIDE = 8
 
