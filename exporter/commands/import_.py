@@ -190,13 +190,14 @@ def read_examples(path: Path) -> Batch:
 def show(imported: Imported, console: Console) -> None:
     """Print a row for each layer, and a line for each thing that was changed."""
     table = Table("layer", "weights", "biases", "shape", "turned", "activation")
-    for index, layer in enumerate(imported.layers, start=1):
+    pairs = zip(imported.layers, imported.network.layers, strict=True)
+    for index, (source, layer) in enumerate(pairs, start=1):
         table.add_row(
             str(index),
-            Text(layer.weights_name),
-            Text(layer.biases_name or "none"),
-            " x ".join(map(str, layer.shape)),
-            "yes" if layer.turned else "no",
+            Text(source.weights_name),
+            Text(source.biases_name or "none"),
+            " x ".join(map(str, source.weights.shape)),
+            "yes" if imported.turned else "no",
             layer.activation,
         )
     console.print(f"Read as {imported.origin}:", markup=False, highlight=False)

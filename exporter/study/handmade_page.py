@@ -253,10 +253,7 @@ def _confusion(measured: Evaluation) -> str:
 
 
 def _confused(measured: Evaluation) -> str:
-    confusions = (
-        f"{measured.labels[truth]} for {measured.labels[answer]} ({images})"
-        for truth, answer, images in evaluation.most_confused(measured, N_CONFUSED)
-    )
+    confusions = evaluation.most_confused(measured, N_CONFUSED)
     return f"What it takes for what most often: {', '.join(confusions)}."
 
 

@@ -11,7 +11,12 @@ from exporter.network.weights_file import Provenance, Saved
 from exporter.study import evaluation, records
 from exporter.study.evaluation import Confidence, Evaluation, EvaluationError
 from exporter.study.markdown import table, wrap
-from exporter.study.report import percent, percent_with_error
+from exporter.study.report import (
+    distorted_rows,
+    out_of_distribution_rows,
+    percent,
+    percent_with_error,
+)
 from exporter.study.robustness import Robustness
 from modelfile.metadata import weights_sha256
 
@@ -108,10 +113,7 @@ def _results(measured: Evaluation, pictures: str) -> Iterator[str]:
     rows.append(("**all**", f"{accuracy.n_images:,}", f"**{overall}**", ""))
     yield table(("label", "images", "accuracy", "precision"), rows, align_right=True)
     yield "### What it takes for what"
-    confusions = [
-        f"{measured.labels[truth]} for {measured.labels[answer]} ({images})"
-        for truth, answer, images in evaluation.most_confused(measured, N_CONFUSIONS)
-    ]
+    confusions = evaluation.most_confused(measured, N_CONFUSIONS)
     if confusions:
         yield wrap(
             f"Most often it takes {', '.join(confusions)}.",
@@ -165,36 +167,15 @@ def _robustness(measured: Robustness | None, pictures: str) -> Iterator[str]:
         "ink on black, as large as in training, in the middle. Accuracy on the same images,",
         "distorted:",
     )
-    yield table(
-        ("distortion", "as it is", "in canonical mode"),
-        [
-            (
-                row.distortion,
-                percent_with_error(row.correct, row.images),
-                percent_with_error(row.canonical_correct, row.images),
-            )
-            for row in measured.distorted
-        ],
-        align_right=True,
-    )
+    header = ("distortion", "as it is", "in canonical mode")
+    yield table(header, distorted_rows(measured), align_right=True)
     yield f"![The same as a picture]({pictures}/robustness.png)"
     yield wrap(
         "It has no output for *none of these*, so it has an answer to everything. The share of "
         "images of no class that get an output above 0.5, as if it knew them:"
     )
-    yield table(
-        ("images", "how many", "as it is", "in canonical mode"),
-        [
-            (
-                row.kind,
-                f"{row.images:,}",
-                percent(row.bright / row.images),
-                percent(row.canonical_bright / row.images),
-            )
-            for row in measured.out_of_distribution
-        ],
-        align_right=True,
-    )
+    kinds = ("images", "how many", "as it is", "in canonical mode")
+    yield table(kinds, out_of_distribution_rows(measured), align_right=True)
 
 
 def _limits(provenance: Provenance, measured: Evaluation) -> Iterator[str]:
