@@ -154,7 +154,7 @@ def _loops(findings: Findings) -> str:
         parts.append(
             "Over all images, a read-out of the last hidden layer reaches "
             f"{everything.layer_areas[-1]:.2f}. But knowing the label and nothing else gives "
-            f"{everything.label_area:.2f}: only within a class does such a number tell of loops."
+            f"{everything.label_area:.2f}: only within a class does such a number speak of loops."
         )
     if tests:
         pixel = mean(test.pixel_area for test in tests)
@@ -209,7 +209,7 @@ def _preferred(findings: Findings) -> str:
             "looks like."
         )
     if inputs.bright_noise > 0.5:
-        parts.append("Nor has it learned to tell what is none.")
+        parts.append("Nor has it learned to recognise images of no class.")
     parts.append(
         f"Of {measure.N_NOISE:,} images of uniform noise, {inputs.bright_noise:.0%} light an "
         f"output above 0.5; most noise is labelled {inputs.noise_label}."
