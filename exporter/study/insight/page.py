@@ -1,11 +1,11 @@
 """Writes the findings up as a page: the template `page.md`, filled with numbers and verdicts."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from exporter.study.evaluation import standard_error
 from exporter.study.insight import ascent, edges, figures, measure, topology
 from exporter.study.insight.findings import CLEARLY, Edges, Findings
 from exporter.study.insight.verdicts import mean, mean_by_layer, verdicts
@@ -130,7 +130,9 @@ def _loops(findings: Findings) -> str:
     rows = []
     for test in findings.loops:
         few = min(test.n_with, test.n_without)
-        with_errors = [f"{area:.2f} ± {_error(area, few):.2f}" for area in test.neuron_areas]
+        with_errors = [
+            f"{area:.2f} ± {standard_error(area, few):.2f}" for area in test.neuron_areas
+        ]
         rows.append(
             (
                 test.subject,
@@ -215,10 +217,6 @@ def _preferred(findings: Findings) -> str:
         f"output above 0.5; most noise is labelled {inputs.noise_label}."
     )
     return " ".join(parts)
-
-
-def _error(area: float, n_fewer: int) -> float:
-    return math.sqrt(area * (1 - area) / n_fewer)
 
 
 def _compare(area: float, other: float) -> str:
