@@ -11,8 +11,9 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from modelfile.reference import INK, MARGIN, WINNING
+from modelfile.reference import LABELS as ANSWERS
 from server.models.model import Batch, Model
-from server.models.reference import ANSWERS, INK, MARGIN, WINNING
 from server.running.request import Labels
 from server.telemetry.accumulators import Family, Label, Series, Tally, spell
 
@@ -221,7 +222,7 @@ class Versions:
                     f"{share}\n"
                     for own, version in known
                     for of, shares in version.reference.shares.items()
-                    for name, share in shares.items()
+                    for name, share in zip(version.bins(of), shares, strict=True)
                 ),
             ),
         ]
