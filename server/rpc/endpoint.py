@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection
 
+import mlpserve
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.v1 import admin_pb2, classifier_pb2
 from server.files.certificates import watch_certificate
@@ -66,7 +67,7 @@ class Endpoint:
             settings.max_message_bytes,
             settings.max_queued_bytes,
         )
-        self._recording = make_recording(settings)
+        self._recording = make_recording(settings, mlpserve.__version__)
         self._tls = _read_certificate(settings, reloads)
         self._access = _read_tokens(settings, reloads)
         guard = None if self._access is None else self._access.refusal

@@ -13,10 +13,10 @@ import structlog
 
 from server.errors import StartupError
 from server.logs.sampling import Bound, gap
-from server.rpc.status import spell
 from server.settings import otel
 from server.settings.settings import Settings
 from server.telemetry import trace_context
+from server.telemetry.codes import code_name
 from server.telemetry.record import Record
 
 if TYPE_CHECKING:
@@ -153,16 +153,17 @@ class Recorder:
             _write(record or Record(reason=reason), self._path, code, seconds)
 
 
-def make_recording(settings: Settings) -> Recording:
-    """Return the recording that the settings want; raises StartupError without its packages, or
-    with variables of theirs that can't be used.
+def make_recording(settings: Settings, server_version: str) -> Recording:
+    """Return the recording that the settings ask for.
+
+    Raises StartupError when its packages are missing or their OTEL_* variables can't be used.
     """
     # Lines that the level leaves out need no records.
     log_rate = settings.log_calls if log.is_enabled_for(logging.INFO) else 0.0
-    return Recording(log_rate, settings.trace_sample_rate, _start_tracing(settings))
+    return Recording(log_rate, settings.trace_sample_rate, _start_tracing(settings, server_version))
 
 
-def _start_tracing(settings: Settings) -> "Tracing | None":
+def _start_tracing(settings: Settings, server_version: str) -> "Tracing | None":
     if not settings.otlp_endpoint:
         return None
     if otel.is_disabled():
@@ -173,7 +174,7 @@ def _start_tracing(settings: Settings) -> "Tracing | None":
         with otel.guard():
             from server.telemetry.tracing import Tracing
 
-            return Tracing(settings.otlp_endpoint)
+            return Tracing(settings.otlp_endpoint, server_version)
     except ImportError as error:
         if not (error.name or "").startswith("opentelemetry"):
             raise
@@ -216,7 +217,7 @@ def _write(record: Record, path: str, code: grpc.StatusCode, seconds: float) -> 
         # Nobody gains by guessing it.
         "request_id": record.request_id or f"{random.getrandbits(128):032x}",
         "method": path[1:],
-        "code": spell(code),
+        "code": code_name(code),
         "seconds": round(seconds, 6),
     }
     if trace_id := _trace_id(record):

@@ -25,7 +25,6 @@ from opentelemetry.trace import Link, Span, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.re import parse_env_headers
 
-import mlpserve
 from server.settings import otel
 from server.telemetry.record import Record, Stage
 
@@ -54,7 +53,7 @@ class Tracing:
     exporter, such as OTEL_EXPORTER_OTLP_HEADERS, have their usual effects.
     """
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, server_version: str) -> None:
         """Send to `endpoint`, http://HOST:PORT or https://HOST:PORT; raises StartupError when a
         variable has headers that can't be sent.
         """
@@ -63,11 +62,11 @@ class Tracing:
         self._exporter = OTLPSpanExporter(endpoint, insecure=endpoint.startswith("http:"))
         # What reaches it has been sampled already.
         self._provider = TracerProvider(
-            sampler=ALWAYS_ON, resource=_describe_server(), shutdown_on_exit=False
+            sampler=ALWAYS_ON, resource=_describe_server(server_version), shutdown_on_exit=False
         )
         processor = BatchSpanProcessor(self._exporter, max_export_batch_size=otel.BATCH_SPANS)
         self._provider.add_span_processor(processor)
-        self._tracer = self._provider.get_tracer("mlpserve", mlpserve.__version__)
+        self._tracer = self._provider.get_tracer("mlpserve", server_version)
         # Spans have the time of day, stages that of the clock that never jumps.
         self._clock_begin_ns = time.time_ns() - time.perf_counter_ns()
 
@@ -131,12 +130,10 @@ class Tracing:
         return self._clock_begin_ns + round(seconds * 1e9)
 
 
-def _describe_server() -> Resource:
+def _describe_server(version: str) -> Resource:
     """Return what spans say of this process; its name is the environment's, if that has one."""
     name = OTELResourceDetector().detect().attributes.get(SERVICE_NAME, "mlpserve")
-    return Resource.create(
-        {SERVICE_NAME: name, SERVICE_VERSION: mlpserve.__version__, PROCESS_PID: os.getpid()}
-    )
+    return Resource.create({SERVICE_NAME: name, SERVICE_VERSION: version, PROCESS_PID: os.getpid()})
 
 
 def _describe(stage: Stage) -> dict[str, int]:

@@ -11,10 +11,13 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from server.models.model import Batch, Model
-from server.models.reference import ANSWERS, INK, MARGIN, WINNING
-from server.running.request import Labels
 from server.telemetry.accumulators import Family, Label, Series, Tally, spell
+from server.telemetry.model import Model
+
+Batch = npt.NDArray[np.float32]
+Labels = npt.NDArray[np.intp]
+
+ANSWERS, WINNING, MARGIN, INK = "labels", "winning_activation", "margin", "ink"
 
 LABELS = ("model", "version")
 

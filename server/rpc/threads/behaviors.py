@@ -14,12 +14,13 @@ from google.protobuf.message import DecodeError
 
 from server.errors import Cancelled, Expired, InvalidField, RequestError, reason_of
 from server.rpc.lane.lane import too_large
-from server.rpc.status import INTERNAL_MESSAGE, spell, status_of
+from server.rpc.status import INTERNAL_MESSAGE, status_of
 from server.rpc.threads import inside
 from server.rpc.threads.pools import GivenUp, Pool
 from server.running.batcher import note_refusal
 from server.telemetry import metrics
 from server.telemetry.calls import Calls
+from server.telemetry.codes import code_name
 from server.telemetry.record import CURRENT, Record
 from server.telemetry.recording import Recorder, Recording, trailing
 
@@ -113,7 +114,9 @@ class Started:
         if self._is_over:
             return
         self._is_over = True
-        seconds = self._method.calls.end(self._begin, spell(self.code), self.received, self.sent)
+        seconds = self._method.calls.end(
+            self._begin, code_name(self.code), self.received, self.sent
+        )
         self._method.recorder.end(self.record, self.code, self._begin, seconds)
 
     def end_naturally(self) -> None:

@@ -11,11 +11,11 @@ import structlog
 from google.protobuf.descriptor import ServiceDescriptor
 
 from server.errors import RequestError
-from server.rpc.status import spell
 from server.rpc.threads import behaviors
 from server.rpc.threads.behaviors import Handler, Method
 from server.rpc.threads.pools import Pool
 from server.telemetry import metrics
+from server.telemetry.codes import code_name
 from server.telemetry.recording import Recording
 
 log = structlog.get_logger()
@@ -131,7 +131,7 @@ class Instrumentation(grpc.ServerInterceptor):
         code = grpc.StatusCode.UNIMPLEMENTED
         begin = unknown.calls.start()
         record = unknown.recorder.begin(begin, details.invocation_metadata)
-        seconds = unknown.calls.end(begin, spell(code))
+        seconds = unknown.calls.end(begin, code_name(code))
         unknown.recorder.end(record, code, begin, seconds)
 
     def _wrap(self, path: str, handler: Handler) -> Wrapped:

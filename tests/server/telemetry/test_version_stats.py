@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
 
 import grpc
 import numpy as np
@@ -15,7 +14,6 @@ from harness.calls import predict
 from harness.scrape import families, value
 from harness.server_process import ServerProcess, start_server
 from mlpserve.v1.classifier_pb2 import PredictRequest
-from server.models.model import Model
 from server.models.reference import DEFAULT_BOUNDS, read_reference
 from server.telemetry import version_stats
 
@@ -114,7 +112,7 @@ def version_of(classes: int) -> version_stats.Version:
     model = SimpleNamespace(
         reference=read_reference(None, labels), labels=labels, n_pixels=4, name="m", version=1
     )
-    return version_stats.Version(cast(Model, model))
+    return version_stats.Version(model)
 
 
 def kept_bytes(version: version_stats.Version) -> int:
