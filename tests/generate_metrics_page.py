@@ -1,12 +1,23 @@
 """Writes docs/metrics.md, the table of all metrics, from where they are declared."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from server.supervisor import metrics as of_parent
+from prometheus_client.metrics import MetricWrapperBase
+
 from server.telemetry import metrics
-from server.telemetry.accumulators import Family
-from server.telemetry.families import WORKER
+from server.telemetry.families import WORKER, MetricFamily, adapt
 from server.telemetry.metrics import LATENCY_BUCKETS
+
+OF_PARENT = (
+    metrics.WORKERS_READY,
+    metrics.WORKERS,
+    metrics.WORKER_RESTARTS,
+    metrics.HTTP_RESTARTS,
+    metrics.WORKER_ANSWERED,
+)
+"""What is there once, whatever the number of workers."""
 
 PAGE = Path(__file__).parents[1] / "docs" / "metrics.md"
 
@@ -29,7 +40,8 @@ older text format, whichever the reader asks for. This page is written by
   off by a fifth at most there, and one at 5 ms, the objective of the alerts.
 - `mlpserve_stage_seconds` adds up to nearly all that each answered call took: *decode* is reading
   the messages of the calls that met, *queue* is waiting, *run* is the model's run, *encode* is
-  counting and writing the answers of that run. What is missing is handing answers to gRPC.
+  counting and writing the answers of that run. Time spent handing responses to gRPC is not
+  included.
 - `mlpserve_drift_images_total` and `mlpserve_drift_reference_ratio` have the same bins. From both
   the recording rules compute the Population Stability Index, the sum over all bins of
   `(p - q) * ln(p / q)`, where p is the share of the images seen and q that of the training images:
@@ -41,18 +53,30 @@ older text format, whichever the reader asks for. This page is written by
 """
 
 
-def _row(family: Family, own: tuple[str, ...]) -> str:
+def _declared() -> Iterator[MetricFamily]:
+    """Yield every metric, with the names of all its labels."""
+    for metric in vars(metrics).values():
+        if isinstance(metric, MetricFamily):
+            own = () if metric in OF_PARENT else (WORKER,)
+            yield replace(metric, label_names=(*own, *metric.label_names))
+        elif isinstance(metric, MetricWrapperBase):
+            (known,) = metric.describe()
+            names = (WORKER, *metric._labelnames)
+            yield MetricFamily(known.name, known.type, known.documentation, names)
+    for family in adapt(metrics.REGISTRY):
+        if family.name.startswith("process_"):
+            yield replace(family, label_names=(WORKER,))
+
+
+def _row(family: MetricFamily) -> str:
     name = f"{family.name}_total" if family.kind == "counter" else family.name
-    labels = ", ".join(f"`{label}`" for label in (*own, *family.label_names))
+    labels = ", ".join(f"`{label}`" for label in family.label_names)
     return f"| `{name}` | {family.kind} | {labels} | {family.documentation} |\n"
 
 
 def page() -> str:
     """Return the page."""
-    families = [(family, (WORKER,)) for family in metrics.REGISTRY.write()]
-    rows = [_row(family, own) for family, own in families if not family.name.startswith("python_")]
-    rows += [_row(family, ()) for family in of_parent.REGISTRY.write()]
-    return _HEAD + "".join(sorted(set(rows)))
+    return _HEAD + "".join(sorted(map(_row, _declared())))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import watchfiles
 
 from server.errors import StartupError
 from server.files.watched_files import note_outcome
+from server.models import served
 from server.models.loader import Refreshed
 from server.models.model import Model
 from server.models.repository import Models
@@ -187,7 +188,7 @@ class Reloader:
         after = set(models)
         gone = [model for model in before if model not in after]
         self._draining += [Draining(its.name, its.version, weakref.ref(its)) for its in gone]
-        metrics.describe_models(before, after)
+        served.describe(models, gone)
         for model in gone:
             log.info("model unloaded", model=model.name, version=model.version)
 
@@ -248,7 +249,7 @@ class Reloader:
         alive |= {(version.name, version.version) for version in self._draining}
         for version in released:
             if (version.name, version.version) not in alive:
-                metrics.forget_version(version.name, version.version)
+                served.forget(version.name, version.version)
         for version in released:
             log.info("model released", model=version.name, version=version.version)
         if released:

@@ -38,7 +38,7 @@ from server.running.shadowing import Answered, Shadow
 from server.system.threads import Threads
 from server.telemetry import metrics
 from server.telemetry.record import Record, note_run
-from server.telemetry.version_stats import Version
+from server.telemetry.version_stats import VERSIONS, VersionStats
 
 log = structlog.get_logger()
 
@@ -137,7 +137,7 @@ class Batcher:
         self._max_message_bytes = max_message_bytes
         self._queues = Queues[Call](max_batch_size, max_queued_images, max_queued_bytes)
         # A version that is no longer loaded takes its queue and counts with it.
-        self._of_models: weakref.WeakKeyDictionary[Model, tuple[Queue[Call], Version]]
+        self._of_models: weakref.WeakKeyDictionary[Model, tuple[Queue[Call], VersionStats]]
         self._of_models = weakref.WeakKeyDictionary()
         self._lock = threading.Lock()
         self._runners, self._readers = Threads(RUNNERS, "run"), Threads(READERS, "read")
@@ -207,7 +207,7 @@ class Batcher:
         if starts:
             self._go_on(model, queue, counts)
 
-    def _go_on(self, model: Model, queue: Queue[Call], counts: Version) -> None:
+    def _go_on(self, model: Model, queue: Queue[Call], counts: VersionStats) -> None:
         """Run the model for what waits, if anything does: at once while that is fast."""
         while self._queues.finish(queue):
             if not _is_fast(model, queue.images, queue.canonicalized):
@@ -215,7 +215,7 @@ class Batcher:
                 return
             self._run(model, counts, self._queues.take(queue))
 
-    def _run_slowly(self, model: Model, queue: Queue[Call], counts: Version) -> None:
+    def _run_slowly(self, model: Model, queue: Queue[Call], counts: VersionStats) -> None:
         """Run the model once, on a thread that others wait for, too."""
         try:
             self._run(model, counts, self._queues.take(queue))
@@ -300,16 +300,16 @@ class Batcher:
             self._queues.release(held)
         self._start(arrived)
 
-    def _of(self, model: Model) -> tuple[Queue[Call], Version]:
+    def _of(self, model: Model) -> tuple[Queue[Call], VersionStats]:
         """Return a model's queue and counts."""
         found = self._of_models.get(model)
         if found is None:
             with self._lock:
-                made = Queue[Call](), metrics.VERSIONS.of(model)
+                made = Queue[Call](), VERSIONS.of(model)
                 found = self._of_models.setdefault(model, made)
         return found
 
-    def _run(self, model: Model, counts: Version, calls: Sequence[Call]) -> None:
+    def _run(self, model: Model, counts: VersionStats, calls: Sequence[Call]) -> None:
         """Run the model once and give each call that somebody still waits for its answer."""
         try:
             waiting = drop_abandoned(model, calls)
@@ -322,7 +322,7 @@ class Batcher:
             for call in calls:
                 release(call)
 
-    def _answer(self, model: Model, counts: Version, calls: Sequence[Call]) -> None:
+    def _answer(self, model: Model, counts: VersionStats, calls: Sequence[Call]) -> None:
         begin = time.perf_counter()
         run = prediction.run(model, calls)
         ran = time.perf_counter()
@@ -367,7 +367,7 @@ def _is_fast(model: Model, images: int, canonicalized: int) -> bool:
     return seconds <= FAST_SECONDS
 
 
-def _see(counts: Version, calls: Sequence[Call], run: Run) -> None:
+def _see(counts: VersionStats, calls: Sequence[Call], run: Run) -> None:
     """Take note of the images that are going to be answered."""
     ink, activations, labels = run.ink, run.layers[0], run.labels
     if any(run.errors):
@@ -377,7 +377,7 @@ def _see(counts: Version, calls: Sequence[Call], run: Run) -> None:
             for index in [error is None] * call.size
         ]
         ink, activations, labels = ink[answered], activations[answered], labels[answered]
-    counts.see(ink, activations, labels)
+    counts.observe(ink, activations, labels)
 
 
 def hold(call: Call) -> None:

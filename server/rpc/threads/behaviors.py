@@ -18,8 +18,7 @@ from server.rpc.status import INTERNAL_MESSAGE, status_of
 from server.rpc.threads import inside
 from server.rpc.threads.pools import GivenUp, Pool
 from server.running.batcher import note_refusal
-from server.telemetry import metrics
-from server.telemetry.calls import Calls
+from server.telemetry.calls import METHODS, Calls
 from server.telemetry.codes import code_name
 from server.telemetry.record import CURRENT, Record
 from server.telemetry.recording import Recorder, Recording, trailing
@@ -59,7 +58,7 @@ class Method:
     def of(cls, path: str, recording: Recording, kind: str = "unary") -> Self:
         """Return the calls of the method at a path such as /SERVICE/METHOD."""
         _, service, name = path.split("/")
-        return cls(metrics.METHODS.of(kind, service, name), recording.of(path))
+        return cls(METHODS.of(kind, service, name), recording.of(path))
 
 
 @dataclass(frozen=True, slots=True)

@@ -240,21 +240,13 @@ def clean() -> Iterator[None]:
 
 
 def reloads(outcome: str) -> float:
-    (line, *_) = [
-        *(
-            line
-            for line in "".join(f.lines for f in metrics.RELOADS.write()).splitlines()
-            if 'part="models"' in line and f'outcome="{outcome}"' in line
-        ),
-        "x 0",
-    ]
-    return float(line.split()[-1])
+    labels = {"part": "models", "outcome": outcome}
+    return metrics.REGISTRY.get_sample_value("mlpserve_reloads_total", labels) or 0
 
 
 def is_successful() -> bool:
-    lines = "".join(family.lines for family in metrics.LAST_RELOAD_SUCCESSFUL.write())
-    (line,) = (line for line in lines.splitlines() if 'part="models"' in line)
-    return float(line.split()[-1]) == 1
+    labels = {"part": "models"}
+    return metrics.REGISTRY.get_sample_value("mlpserve_last_reload_successful", labels) == 1
 
 
 def started(loader: Scripted, publish: Callable[[Models], None] = lambda _: None) -> Reloader:

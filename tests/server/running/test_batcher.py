@@ -22,6 +22,7 @@ from server.running.batcher import RUNNERS, Batcher
 from server.running.request import Request
 from server.telemetry import metrics
 from server.telemetry.record import Record
+from server.telemetry.version_stats import VERSIONS
 
 PATIENCE_SECONDS = 30.0
 SLOW, FAST = (10.0, 10.0), (1e-6, 1e-6)
@@ -137,7 +138,7 @@ def break_at(place: object, name: str) -> Break:
 FAILING = {
     "reading": break_at(classifier, "check_version"),
     "finding the model": break_at(Models, "find"),
-    "finding the queue": break_at(metrics.VERSIONS, "of"),
+    "finding the queue": break_at(VERSIONS, "of"),
     "running": break_at(run, "run"),
     "dropping": break_at(batching, "drop_abandoned"),
     "writing": break_at(batching, "write"),

@@ -107,15 +107,15 @@ def test_drift_can_be_told(repository: Path, digits: tuple[Batch, Batch]) -> Non
     assert min(inverted.values()) > 0.25, inverted
 
 
-def version_of(classes: int) -> version_stats.Version:
+def version_of(classes: int) -> version_stats.VersionStats:
     labels = tuple(map(str, range(classes)))
     model = SimpleNamespace(
         reference=read_reference(None, labels), labels=labels, n_pixels=4, name="m", version=1
     )
-    return version_stats.Version(model)
+    return version_stats.VersionStats(model)
 
 
-def kept_bytes(version: version_stats.Version) -> int:
+def kept_bytes(version: version_stats.VersionStats) -> int:
     """What a version keeps, whole arrays where it keeps parts of them."""
     arrays = [array for entry in version._kept for array in entry]
     owners = {id(a): a for a in (a if a.base is None else a.base for a in arrays)}
@@ -133,12 +133,12 @@ def test_what_is_kept_is_bounded_by_bytes(classes: int, images: int) -> None:
         activations = random.random((2 * images, classes), np.float32)[:images]
         ink = random.random(2 * images, np.float32)[:images]
         labels = np.concatenate([activations.argmax(axis=1)] * 2)[:images]
-        version.see(ink, activations, labels)
+        version.observe(ink, activations, labels)
         assert kept_bytes(version) <= version_stats.KEPT_BYTES
         seen.append((ink, activations, labels))
         if sum(len(labels) for *_, labels in seen) * classes > 2_000_000:
             break
-    version.settle()
+    version.flush()
     assert kept_bytes(version) == 0
     ink, activations, labels = (np.concatenate(those) for those in zip(*seen, strict=True))
     assert list(version.labels().values()) == np.bincount(labels, minlength=classes).tolist()
@@ -149,7 +149,7 @@ def test_what_is_kept_is_bounded_by_bytes(classes: int, images: int) -> None:
         ("margin", ordered[:, -1] - second),
         ("ink", ink / 4),
     ):
-        counts, total = version.distribution(of).read()
+        buckets = version.distribution(of)
         bounds = version.reference.bounds[of]
-        assert counts == [*((values <= bound).sum() for bound in bounds), len(values)]
-        assert total == pytest.approx(values.sum(dtype=np.float64), rel=1e-5)
+        assert buckets.counts == [*((values <= bound).sum() for bound in bounds), len(values)]
+        assert buckets.total == pytest.approx(values.sum(dtype=np.float64), rel=1e-5)
