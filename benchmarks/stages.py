@@ -14,6 +14,7 @@ from harness.load import request
 from server.logs.setup import configure_logs
 from server.models.model import load_model
 from server.models.repository import Models, Versions
+from server.models.served import Served
 from server.rpc import classifier
 from server.running import run as prediction
 from server.running.batcher import Batcher, write
@@ -72,8 +73,8 @@ def main(model_file: Path) -> None:
     message = request(1)
     classifier.read_request(message)
     calls = [Call(message) for _ in range(TOGETHER)]
-    batcher = Batcher(4096, 16384, 64 * 1024 * 1024, 128 * 1024 * 1024)
-    batcher.models = Models({"digits": Versions({1: model}, {}, model)}, "digits")
+    served = Served(Models({"digits": Versions({1: model}, {}, model)}, "digits"))
+    batcher = Batcher(4096, 16384, 64 * 1024 * 1024, 128 * 1024 * 1024, served)
     method = METHODS.of("unary", "benchmark", "Predict")
     recorder = Recording(0, 0).of("/benchmark/Predict")
     metadata = (("user-agent", "benchmark"),)

@@ -10,7 +10,7 @@ EVERY_MODEL = "*"
 LABEL = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,62}")
 """What a label looks like; it can't be taken for a version."""
 
-MOST_PERCENT = 100
+MAX_PERCENT = 100
 
 MAX_VERSION = (1 << 63) - 1
 """What fits an int64, as which versions travel."""
@@ -124,7 +124,7 @@ def _read_weights(text: str) -> dict[str, int]:
 def _read_shadow(text: str) -> dict[str, int]:
     remedy = "wanted is one label with a percentage, as canary 10"
     shadow = _read_pairs("shadow", text, _is_version, remedy)
-    if len(shadow) > 1 or max(shadow.values()) > MOST_PERCENT:
+    if len(shadow) > 1 or max(shadow.values()) > MAX_PERCENT:
         raise _mistake("shadow", text, remedy)
     return shadow
 

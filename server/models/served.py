@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from server.errors import NotReady
 from server.models.model import Model
 from server.models.repository import Models
 from server.telemetry import metrics
@@ -24,6 +25,12 @@ class Served:
     """
 
     models: Models | None = None
+
+    def require(self) -> Models:
+        """Return the snapshot; raises NotReady before the first load."""
+        if self.models is None:
+            raise NotReady("not_ready", "the server is still loading its models; try again shortly")
+        return self.models
 
     def swap(self, models: Models) -> list[Model]:
         """Serve these models from now on; returns those that were served until now."""

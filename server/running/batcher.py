@@ -21,7 +21,6 @@ import structlog
 from server.errors import (
     Cancelled,
     Expired,
-    NotReady,
     Overloaded,
     RequestError,
     TakesLong,
@@ -30,6 +29,7 @@ from server.errors import (
 )
 from server.models.model import Model
 from server.models.repository import Models
+from server.models.served import Served
 from server.running import run as prediction
 from server.running.queues import Queue, Queues
 from server.running.request import FLOAT_BYTES, Answer, Request
@@ -118,7 +118,7 @@ class Call(Protocol):
 
 
 class Batcher:
-    """Answers calls with the loaded models; `models` is None until they are loaded.
+    """Answers calls with the models that are served.
 
     `max_batch_size` bounds the images of a call and of a run, `max_message_bytes` what a call's
     message and its answer may have. `max_queued_images` bounds what waits for each model,
@@ -131,8 +131,9 @@ class Batcher:
         max_queued_images: int,
         max_message_bytes: int,
         max_queued_bytes: int,
+        served: Served,
     ) -> None:
-        self.models: Models | None = None
+        self._served = served
         self._max_batch_size = max_batch_size
         self._max_message_bytes = max_message_bytes
         self._queues = Queues[Call](max_batch_size, max_queued_images, max_queued_bytes)
@@ -159,7 +160,7 @@ class Batcher:
 
     def refusal(self) -> Overloaded | None:
         """Return why no call can be taken now, whatever it holds; None when one can."""
-        full, models = self._queues.full, self.models
+        full, models = self._queues.full, self._served.models
         if not full or models is None or full < sum(1 for _ in models):
             return None
         return self._full
@@ -242,16 +243,14 @@ class Batcher:
         the readers.
         """
         arrived: dict[Model, list[Call]] = {}
-        models, max_message_bytes = self.models, self._max_message_bytes
+        models, max_message_bytes = self._served.models, self._max_message_bytes
         model: Model | None = None
         known: Request | None = None
         image_bytes, max_images = sys.maxsize, 0
         for call in calls:
             try:
                 if models is None:
-                    raise NotReady(
-                        "not_ready", "the server is still loading its models; try again shortly"
-                    )
+                    models = self._served.require()
                 size = len(call.message)
                 if size > max_message_bytes:
                     raise TooLarge(
@@ -346,7 +345,7 @@ class Batcher:
             else:
                 call.record = call.record or Record(model=model, images=call.size)
                 refuse(call, response)
-        models = self.models
+        models = self._served.models
         if models is not None and models.are_shadowed:
             self._offer(models, calls, run)
 
