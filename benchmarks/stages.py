@@ -75,10 +75,10 @@ def main(model_file: Path) -> None:
     calls = [Call(message) for _ in range(TOGETHER)]
     served = Served(Models({"digits": Versions({1: model}, {}, model)}, "digits"))
     batcher = Batcher(4096, 16384, 64 * 1024 * 1024, 128 * 1024 * 1024, served)
-    method = METHODS.of("unary", "benchmark", "Predict")
-    recorder = Recording(0, 0).of("/benchmark/Predict")
+    method = METHODS.calls("unary", "benchmark", "Predict")
+    recorder = Recording(0, 0).recorder("/benchmark/Predict")
     metadata = (("user-agent", "benchmark"),)
-    counts = VERSIONS.of(model)
+    counts = VERSIONS.stats(model)
     run = prediction.run(model, calls)
     batch = np.zeros((TOGETHER, model.n_pixels), np.float32)
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import structlog
 
 from server.errors import ModelError, StartupError
+from server.models.arrangement import arrange, unmet
 from server.models.journal import Journal
 from server.models.model import Model, load_model
 from server.models.onnx.file import Stamp, stamp_of
-from server.models.policy import MAX_PERCENT, Policies
+from server.models.policy import Policies
 from server.models.repository import FILE, Listing, Models, Versions, list_models
-from server.models.traffic import Shadowing, Split
 from server.telemetry import metrics
 from server.texts import shown
 
@@ -154,8 +154,9 @@ class Loader:
                 raise ModelError(failure.message, failure.reason)
         if refused := listing.refused.get(name):
             raise StartupError(refused)
+        choice = self._policies.policy(name).choice
         raise StartupError(
-            f"--versions: {name} is to have {self._policies.of(name).choice}, and the repository "
+            f"--versions: {name} is to have {choice}, and the repository "
             f"{shown(self._repository)} holds {', '.join(map(str, versions))}; ask for one of these"
         )
 
@@ -173,7 +174,7 @@ class Loader:
                     gone[name, version] = self._gone(name, version)
             if chosen:
                 models = {version: kept[name, version].model for version in sorted(chosen)}
-                by_name[name] = self._arrange(name, models)
+                by_name[name] = arrange(models, self._policies.policy(name))
         self._failed = {
             (name, version): failure
             for (name, version), failure in self._failed.items()
@@ -181,7 +182,7 @@ class Loader:
         }
         doubts = {key: entry.model.doubt for key, entry in kept.items() if entry.model.doubt}
         known = (gone.values(), doubts.values(), listing.refused.values(), listing.passed_over)
-        self._warn([*chain(*known), *self._unmet(by_name)])
+        self._warn([*chain(*known), *unmet(by_name, self._policies)])
         messages = doubts | gone | {key: failure.message for key, failure in self._failed.items()}
         messages |= {(name, 0): message for name, message in listing.refused.items()}
         errors: dict[str, dict[int, str]] = {}
@@ -205,7 +206,7 @@ class Loader:
 
     def _choose(self, current: Pass, name: str, on_disk: Sequence[int]) -> list[int]:
         """Return the versions to serve, all of them loaded; none when none can be had."""
-        policy = self._policies.of(name)
+        policy = self._policies.policy(name)
         chosen: list[int] = []
         for version in policy.choice.candidates(on_disk):
             if len(chosen) < policy.choice.count and self._have(current, name, version):
@@ -290,53 +291,11 @@ class Loader:
             message=failure.message,
         )
 
-    def _arrange(self, name: str, models: dict[int, Model]) -> Versions:
-        """Return the loaded versions of a model with what the settings say of them."""
-        policy = self._policies.of(name)
-        labels = {
-            label: models[version] for label, version in policy.labels.items() if version in models
-        }
-        known = {**labels, **{str(version): model for version, model in models.items()}}
-        weights: dict[Model, int] = {}
-        for target, weight in policy.weights.items():
-            if target in known:
-                weights[known[target]] = weights.get(known[target], 0) + weight
-        shadowing = [
-            Shadowing(known[target], percent / MAX_PERCENT)
-            for target, percent in policy.shadow.items()
-            if target in known
-        ]
-        newest = models[max(models)]
-        split = Split.of(weights)
-        return Versions(models, labels, newest, split, *shadowing)
-
     def _gone(self, name: str, version: int) -> str:
         file = self._repository / name / str(version) / FILE
         return shown(
             f"{file} is gone; the version stays loaded, since nothing else of {name} can be"
         )
-
-    def _unmet(self, by_name: dict[str, Versions]) -> list[str]:
-        """Say which settings ask for what is not loaded."""
-        unmet = [
-            f"the settings speak of a model {name!r}, which is not loaded"
-            for name in self._policies.named
-            if name not in by_name
-        ]
-        for name, versions in by_name.items():
-            policy = self._policies.of(name)
-            known = {*versions.by_label, *map(str, versions.by_number)}
-            for setting, targets in (
-                ("labels", policy.labels),
-                ("traffic", policy.weights),
-                ("shadow", policy.shadow),
-            ):
-                unmet += [
-                    f"--{setting}: {name} has {target} {number}, and that version is not loaded"
-                    for target, number in targets.items()
-                    if target not in known
-                ]
-        return unmet
 
     def _warn(self, messages: Iterable[str]) -> None:
         """Log messages, each once while it holds."""

@@ -22,7 +22,7 @@ DEFAULT_BOUNDS: Mapping[str, Sequence[float]] = {
     INK: _INK,
 }
 
-MOST_BOUNDS = 100
+MAX_BOUNDS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def read_reference(text: str | None, labels: Sequence[str]) -> Reference:
         if (
             list(bounds[of]) != sorted(set(bounds[of]))
             or not all(map(math.isfinite, bounds[of]))
-            or not 0 < len(bounds[of]) <= MOST_BOUNDS
+            or not 0 < len(bounds[of]) <= MAX_BOUNDS
         ):
             raise ValueError(f"reference: the bounds of {of} are not ascending, or too many")
         names = [*map(floatToGoString, bounds[of]), "+Inf"]

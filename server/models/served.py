@@ -47,7 +47,7 @@ def describe(models: Iterable[Model], gone: Iterable[Model]) -> None:
     for labels, model in served.items():
         metrics.MODEL_INFO.labels(*labels).set(1)
         metrics.MODEL_LOAD_SECONDS.labels(model.name, str(model.version)).set(model.load_seconds)
-        VERSIONS.of(model)
+        VERSIONS.stats(model)
 
 
 def forget(name: str, version: int) -> None:

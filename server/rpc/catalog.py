@@ -7,7 +7,6 @@ from mlpserve.v1 import classifier_pb2
 from server.models.onnx.graph import Layer
 from server.models.repository import Models
 from server.models.served import Served
-from server.models.weights import read_layers
 from server.rpc.classifier import check_version
 
 _RESPONSE, _LAYER = classifier_pb2.GetNetworkResponse, classifier_pb2.Layer
@@ -39,7 +38,7 @@ class Catalog:
         model = self.served.require().find(request.model, request.version, request.label)
         head = _RESPONSE(model=model.name, version=model.version, label_names=model.labels)
         parts: list[bytes | memoryview] = [head.SerializeToString()]
-        for layer in read_layers(model):
+        for layer in model.promised_layers():
             parts += wire.encode_tagged(_RESPONSE.LAYERS_FIELD_NUMBER, _write_layer(layer))
         return b"".join(parts)
 

@@ -304,7 +304,7 @@ class Batcher:
         found = self._of_models.get(model)
         if found is None:
             with self._lock:
-                made = Queue[Call](), VERSIONS.of(model)
+                made = Queue[Call](), VERSIONS.stats(model)
                 found = self._of_models.setdefault(model, made)
         return found
 

@@ -108,7 +108,7 @@ class Methods:
     def __init__(self) -> None:
         self._calls: dict[tuple[str, ...], Calls] = {}
 
-    def of(self, kind: str, service: str, method: str) -> Calls:
+    def calls(self, kind: str, service: str, method: str) -> Calls:
         """Return a method's calls, whose series exist from then on."""
         calls = Calls(metrics.LATENCY_BUCKETS, metrics.COMMON_CODES)
         return self._calls.setdefault((kind, service, method), calls)

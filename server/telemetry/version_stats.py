@@ -148,7 +148,7 @@ class Versions:
         self._versions: dict[tuple[str, int], VersionStats] = {}
         self._lock = threading.Lock()
 
-    def of(self, model: Model) -> VersionStats:
+    def stats(self, model: Model) -> VersionStats:
         """Return the counts of a model's version, which exist from then on."""
         key = model.name, model.version
         with self._lock:

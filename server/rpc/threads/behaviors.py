@@ -58,7 +58,7 @@ class Method:
     def of(cls, path: str, recording: Recording, kind: str = "unary") -> Self:
         """Return the calls of the method at a path such as /SERVICE/METHOD."""
         _, service, name = path.split("/")
-        return cls(METHODS.of(kind, service, name), recording.of(path))
+        return cls(METHODS.calls(kind, service, name), recording.recorder(path))
 
 
 @dataclass(frozen=True, slots=True)

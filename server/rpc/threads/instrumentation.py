@@ -36,11 +36,11 @@ _KINDS = {
 
 def declare(services: Iterable[ServiceDescriptor]) -> None:
     """Have the series of all methods of some services, and of those that nobody knows, at zero."""
-    METHODS.of(*UNKNOWN_METHOD)
+    METHODS.calls(*UNKNOWN_METHOD)
     for service in services:
         for method in service.methods:
             kind = _KINDS[method.client_streaming, method.server_streaming]
-            METHODS.of(kind, service.full_name, method.name)
+            METHODS.calls(kind, service.full_name, method.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ class Instrumentation(grpc.ServerInterceptor):
 
     def _count_unknown(self, details: grpc.HandlerCallDetails) -> None:
         unknown = Method(
-            METHODS.of(*UNKNOWN_METHOD), self._recording.of(details.method[:LONGEST_PATH])
+            METHODS.calls(*UNKNOWN_METHOD), self._recording.recorder(details.method[:LONGEST_PATH])
         )
         code = grpc.StatusCode.UNIMPLEMENTED
         begin = unknown.calls.start()

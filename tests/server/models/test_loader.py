@@ -185,8 +185,8 @@ def test_versions_up_to_the_largest_can_be_named_in_settings() -> None:
     policies = read_policies(
         f"1, {largest}", f"a: stable {largest}", f"a: {largest} 1, stable 2", f"a: {largest} 5"
     )
-    assert policies.of("a").labels == {"stable": MAX_VERSION}
-    assert policies.of("b").choice.numbers == (1, MAX_VERSION)
+    assert policies.policy("a").labels == {"stable": MAX_VERSION}
+    assert policies.policy("b").choice.numbers == (1, MAX_VERSION)
     for text in (str(MAX_VERSION + 1), "1" * 30):
         with pytest.raises(StartupError, match="can't be used"):
             read_policies(text, "", "", "")

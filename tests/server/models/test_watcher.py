@@ -369,7 +369,7 @@ def test_a_version_that_comes_back_keeps_its_series() -> None:
     asked = ModelWatcher(Scripted([second]), served)
     asked.first()
     asked.reload(watcher.ASKED)
-    stats = VERSIONS.of(cast(Model, FakeModel(2)))
+    stats = VERSIONS.stats(cast(Model, FakeModel(2)))
     with capture_logs() as lines:
         # The same number, another file.
         asked.reload(watcher.ASKED)
@@ -377,7 +377,7 @@ def test_a_version_that_comes_back_keeps_its_series() -> None:
     assert [line["event"] for line in lines if "version" in line] == [
         *("model unloaded", "model released")
     ]
-    assert VERSIONS.of(cast(Model, FakeModel(2))) is stats
+    assert VERSIONS.stats(cast(Model, FakeModel(2))) is stats
 
 
 def test_a_stop_while_unloaded_versions_still_run() -> None:

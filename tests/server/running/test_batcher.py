@@ -140,7 +140,7 @@ def break_at(place: object, name: str) -> Break:
 FAILING = {
     "reading": break_at(classifier, "check_version"),
     "finding the model": break_at(Models, "find"),
-    "finding the queue": break_at(VERSIONS, "of"),
+    "finding the queue": break_at(VERSIONS, "stats"),
     "running": break_at(run, "run"),
     "dropping": break_at(batching, "drop_abandoned"),
     "writing": break_at(batching, "write"),
