@@ -49,10 +49,7 @@ CALLS_HANDLED = MetricFamily(
     "grpc_server_handled", "counter", "Calls that ended, by status code.", (*_METHOD, "grpc_code")
 )
 MESSAGES_RECEIVED = MetricFamily(
-    "grpc_server_msg_received",
-    "counter",
-    "Messages of callers that the server has read.",
-    _METHOD,
+    "grpc_server_msg_received", "counter", "Messages of callers that the server has read.", _METHOD
 )
 MESSAGES_SENT = MetricFamily(
     "grpc_server_msg_sent", "counter", "Messages that the server has sent.", _METHOD
@@ -67,8 +64,7 @@ HANDLING_SECONDS = MetricFamily(
     _METHOD,
 )
 MAX_CALLS = _gauge(
-    "mlpserve_max_calls_in_progress",
-    "Calls that may be in progress at the same time.",
+    "mlpserve_max_calls_in_progress", "Calls that may be in progress at the same time."
 )
 REJECTED = _counter(
     "mlpserve_rejected_requests", "Requests that could not be answered, by reason.", ("reason",)
@@ -107,10 +103,7 @@ MAX_QUEUED_BYTES = _gauge(
 _VERSION = ("model", "version")
 IMAGES = MetricFamily("mlpserve_images", "counter", "Images classified.", _VERSION)
 RUN_CALLS = MetricFamily(
-    "mlpserve_run_calls",
-    "histogram",
-    "Calls that a run of the model answered together.",
-    _VERSION,
+    "mlpserve_run_calls", "histogram", "Calls that a run of the model answered together.", _VERSION
 )
 RUN_IMAGES = MetricFamily(
     "mlpserve_run_images",

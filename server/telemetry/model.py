@@ -12,12 +12,10 @@ class Reference(Protocol):
     @property
     def bounds(self) -> Mapping[str, Sequence[float]]:
         """For `winning_activation`, `margin` and `ink`."""
-        ...
 
     @property
     def shares(self) -> Mapping[str, Mapping[str, float]]:
         """For these and `labels`, by the bins' names."""
-        ...
 
 
 class Model(Protocol):
@@ -26,24 +24,19 @@ class Model(Protocol):
     @property
     def name(self) -> str:
         """The model's name."""
-        ...
 
     @property
     def version(self) -> int:
         """The version's number."""
-        ...
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The names of its classes."""
-        ...
 
     @property
     def n_pixels(self) -> int:
         """Pixels of one image."""
-        ...
 
     @property
     def reference(self) -> Reference:
         """What its training images looked like."""
-        ...
