@@ -11,8 +11,6 @@ from structlog.typing import EventDict
 
 from server.errors import StartupError
 from server.supervisor import crew, front, process, slot, supervisor
-from server.supervisor.metrics import REGISTRY
-from server.telemetry.families import Packed, pack, unpack
 from tests.server.supervisor.supervised import Fake, World
 
 MakeWorld = Callable[..., World]
@@ -657,8 +655,9 @@ def test_http_is_told_what_workers_count(make: MakeWorld) -> None:
     assert told["q1"]["is_missing"]
     assert told["q17"]["is_missing"]
     assert (told["p"]["workers"], told["p"]["ready"]) == ([0, 1], [0])
-    named = {family.name for family in unpack(told["p"]["payload"])}
-    assert {"mlpserve_workers_ready", "mlpserve_http_restarts"} <= named
+    assert told["p"]["restarts"] == dict.fromkeys(crew.RESTART_REASONS, 0)
+    assert told["p"]["http_restarts"] == dict.fromkeys(front.RESTART_REASONS, 0)
+    assert told["p"]["lines_lost"] == 0
     (asked,) = (m for m in world.workers[0].messages() if m["do"] == "metrics")
     world.workers[0].say(b"a", b"bc", event="metrics", question=asked["question"])
     world.turn()
@@ -733,14 +732,6 @@ def test_http_that_fails_at_every_start_ends_nothing(
     assert len(world.https) == 13
     assert pause == slot.MAX_BACKOFF_SECONDS
     assert world.workers[0].process.exit_code is None
-
-
-def test_families_survive_the_way(make: MakeWorld) -> None:
-    families = REGISTRY.write(("worker", "ä\n"))
-    packed = unpack(b"".join(pack(families)))
-    assert packed == [
-        Packed(its.name, its.kind, its.documentation, its.lines.encode()) for its in families
-    ]
 
 
 def test_a_process_is_told_what_it_is_to_know() -> None:
