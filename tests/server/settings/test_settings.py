@@ -280,8 +280,7 @@ def test_files_of_settings_that_nobody_meant(
 ) -> None:
     file = tmp_path / "settings.toml"
     file.write_bytes(HOSTILE[kind].encode("latin-1"))
-    address = f"unix:{tmp_path}/none.sock"
-    others = ["--print-config"] if command is main else ["--grpc-address", address]
+    others = ["--print-config"] if command is main else ["--http-address", "127.0.0.1:1"]
     ended = CliRunner().invoke(command, ["--config", str(file), *others])
     assert isinstance(ended.exception, SystemExit), ended.exception
     assert ended.exit_code in (1, 2)
