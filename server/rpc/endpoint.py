@@ -40,7 +40,8 @@ READERS = {PREDICT: classifier.read_request, INFER: inference.read_request}
 """The hot methods, and what reads their messages."""
 
 HEALTH_CHECK, HEALTH_WATCH = (f"/{health.NAME}/{name}" for name in ("Check", "Watch"))
-HEALTH_THREADS = 2
+THREADS, HEALTH_THREADS = 4, 2
+"""Threads for the calls that are not on the lane, and for health."""
 
 OTHER_MESSAGES, PROBE_MESSAGES = 4, 8
 """Messages of other methods, and of probes, that arrive at the same time on the lane."""
@@ -76,11 +77,11 @@ class Endpoint:
         calls = settings.max_concurrent_calls
         metrics.MAX_CALLS.set(calls)
         spare = settings.max_arriving_messages
-        pools = {path: Pool("predict", settings.threads, calls, spare) for path in READERS}
+        pools = {path: Pool("predict", THREADS, calls, spare) for path in READERS}
         probes = Pool("health", HEALTH_THREADS, calls, PROBE_MESSAGES, PROBE_PATIENCE_SECONDS)
         pools |= dict.fromkeys((HEALTH_CHECK, HEALTH_WATCH), probes)
         streams = Pool("stream", settings.max_streams, settings.max_streams, spare=0)
-        threads = settings.threads
+        threads = THREADS
         if lacking := inside.missing():
             log.warning("serving without parts of grpcio", grpcio=grpc.__version__, lacking=lacking)
         if not inside.HAS_OWN_THREADS:
@@ -103,7 +104,7 @@ class Endpoint:
             services.append(admin.SERVICE)
         self._health = health.Health(tuple(services))
         plain = self._plain_methods(reloads)
-        self._threads = Threads(settings.threads, "answer")
+        self._threads = Threads(THREADS, "answer")
         self._lane = self._make_lane(settings, plain)
         self._mount(plain)
         instrumentation.declare(map(_descriptor, (*services, health.NAME, reflection.SERVICE_NAME)))
@@ -111,7 +112,6 @@ class Endpoint:
             names = (*services, health.NAME, reflection.SERVICE_NAME)
             reflection.enable_server_reflection(names, self._server)
         self._address = settings.grpc_address
-        self._scheduling = settings.scheduling
 
     def _plain_methods(self, reloads: Reloads) -> dict[str, Plain]:
         """Return the methods, by their paths, that answer one message with one and run no model."""
@@ -212,8 +212,7 @@ class Endpoint:
         self._serving = set(threading.enumerate()) - others
         if self._lane is not None:
             self._lane.start()
-            if self._scheduling == "auto":
-                Scheduling(self._lane).start()
+            Scheduling(self._lane).start()
 
     def set_ready(self, ready: bool) -> None:
         """Tell probes and balancers whether to send calls here."""

@@ -82,17 +82,6 @@ def _contradictions(its: Settings) -> tuple[tuple[bool, str], ...]:
             "--drain-delay-seconds",
         ),
         (
-            bool(its.max_connection_age_grace_seconds) and not its.max_connection_age_seconds,
-            f"max_connection_age_grace_seconds is {its.max_connection_age_grace_seconds:g}, but "
-            "connections live for ever; give --max-connection-age-seconds too",
-        ),
-        (
-            its.keepalive_timeout_seconds > its.keepalive_seconds,
-            f"keepalive_timeout_seconds is {its.keepalive_timeout_seconds:g}, longer than "
-            f"keepalive_seconds, {its.keepalive_seconds:g}; lower --keepalive-timeout-seconds or "
-            "raise --keepalive-seconds",
-        ),
-        (
             bool(its.otlp_endpoint) and not _is_url(its.otlp_endpoint),
             f"otlp_endpoint is {its.otlp_endpoint!r}, no URL with http or https and a host; give "
             "--otlp-endpoint http://HOST:4317",
