@@ -15,8 +15,8 @@ from grpc_reflection.v1alpha import reflection
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.v1 import admin_pb2, classifier_pb2
 from server.files.certificates import watch_certificate
+from server.files.reload_registry import ReloadRegistry
 from server.files.tokens import Tokens
-from server.files.watched_files import Reloads
 from server.rpc import admin, catalog, classifier, handshake, health, inference, listener
 from server.rpc.admission import Access
 from server.rpc.lane import desk, lane
@@ -59,7 +59,7 @@ Plain: TypeAlias = tuple[type[Message], Callable[..., Message | bytes]]
 class Endpoint:
     """A gRPC server that listens, and answers predictions once `batcher.models` is set."""
 
-    def __init__(self, settings: Settings, reloads: Reloads) -> None:
+    def __init__(self, settings: Settings, reloads: ReloadRegistry) -> None:
         """Raises StartupError when a certificate or tokens can't be read."""
         self.batcher = Batcher(
             settings.max_batch_size,
@@ -113,7 +113,7 @@ class Endpoint:
             reflection.enable_server_reflection(names, self._server)
         self._address = settings.grpc_address
 
-    def _plain_methods(self, reloads: Reloads) -> dict[str, Plain]:
+    def _plain_methods(self, reloads: ReloadRegistry) -> dict[str, Plain]:
         """Return the methods, by their paths, that answer one message with one and run no model."""
         about = catalog.Catalog(lambda: self.batcher.models)
         oip = inference.Inference(lambda: self.batcher.models, lambda: self._ready)
@@ -249,7 +249,7 @@ def _descriptor(service: str) -> ServiceDescriptor:
     return descriptor_pool.Default().FindServiceByName(service)
 
 
-def _read_certificate(settings: Settings, reloads: Reloads) -> grpc.ServerCredentials | None:
+def _read_certificate(settings: Settings, reloads: ReloadRegistry) -> grpc.ServerCredentials | None:
     """Return TLS if the settings want it; raises StartupError when its files can't be used."""
     if settings.tls_certificate is None or settings.tls_key is None:
         return None
@@ -260,7 +260,7 @@ def _read_certificate(settings: Settings, reloads: Reloads) -> grpc.ServerCreden
     return listener.credentials(files)
 
 
-def _read_tokens(settings: Settings, reloads: Reloads) -> Access | None:
+def _read_tokens(settings: Settings, reloads: ReloadRegistry) -> Access | None:
     """Return who may call, if not everybody; raises StartupError when a file can't be used."""
     tokens = admin_tokens = None
     if settings.tokens_file is not None:

@@ -16,7 +16,7 @@ import grpc
 
 from server.errors import StartupError
 from server.files.certificates import Certificate
-from server.files.watched_files import Files
+from server.files.watched_files import WatchedFiles
 from server.rpc.handshake import configuration
 from server.settings.addresses import UNIX, UNIX_ABSTRACT
 from server.settings.settings import Settings
@@ -104,7 +104,7 @@ def _milliseconds(seconds: float) -> int:
     return min(math.ceil(1000 * seconds), _LARGEST_INTEGER)
 
 
-def credentials(files: Files[Certificate]) -> grpc.ServerCredentials:
+def credentials(files: WatchedFiles[Certificate]) -> grpc.ServerCredentials:
     """Return TLS with the files' content, of which each new connection gets the newest.
 
     Nothing is read or tried out meanwhile: whoever connects would wait for it.

@@ -11,7 +11,7 @@ from server.__main__ import main
 from server.errors import StartupError
 from server.files import watched_files
 from server.files.tokens import Tokens
-from server.files.watched_files import Files, TryLater
+from server.files.watched_files import TryLater, WatchedFiles
 
 
 class Reader:
@@ -34,7 +34,7 @@ def test_what_is_in_use_is_told_and_nothing_else(tmp_path: Path) -> None:
     path.write_text("first")
     told: list[str] = []
     read = Reader(path)
-    files = Files("part", (path,), read, told.append)
+    files = WatchedFiles("part", (path,), read, told.append)
     path.write_text("a longer second")
     read.error = TryLater("not yet", math.inf)
     files.refresh()
@@ -50,7 +50,7 @@ def test_what_could_not_be_used_yet_is_tried_again_from_its_time_on(tmp_path: Pa
     path = tmp_path / "file"
     path.write_text("first")
     read = Reader(path)
-    files = Files("part", (path,), read)
+    files = WatchedFiles("part", (path,), read)
     path.write_text("a longer second")
     read.error = TryLater("not yet", 0.0)
     files.refresh()
@@ -68,13 +68,13 @@ def test_what_never_ends_is_not_read(tmp_path: Path) -> None:
     endless.symlink_to("/dev/zero")
     large.write_bytes(bytes(watched_files.MAX_FILE_BYTES + 1))
     for path, words in (
-        (pipe, "no regular file"),
-        (endless, "no regular file"),
-        (tmp_path, "no regular file"),
-        (large, "more than the 1048576"),
+        (pipe, "not a regular file"),
+        (endless, "not a regular file"),
+        (tmp_path, "not a regular file"),
+        (large, "more than the limit of 1048576"),
     ):
         with pytest.raises(StartupError, match=words):
-            Files("part", (path,), path.read_bytes)
+            WatchedFiles("part", (path,), path.read_bytes)
         with pytest.raises(StartupError, match=words):
             Tokens("tokens", path, "the tokens")
 
@@ -88,7 +88,7 @@ def test_a_file_that_becomes_a_pipe_keeps_what_was_good(tmp_path: Path) -> None:
     os.mkfifo(path)
     tokens.files.refresh()
     assert tokens.files.content == before
-    with pytest.raises(StartupError, match="no regular file"):
+    with pytest.raises(StartupError, match="not a regular file"):
         tokens.files.reload()
 
 

@@ -13,8 +13,8 @@ import watchfiles
 
 from harness.waiting import wait_for
 from server.errors import ModelError, StartupError
-from server.files import watched_files
-from server.files.watched_files import Reloads
+from server.files import reload_registry
+from server.files.reload_registry import ReloadRegistry
 from server.models import watcher
 from server.models.journal import Journal
 from server.models.loader import Loader, Refreshed
@@ -422,9 +422,9 @@ class Broken:
 
 
 def test_the_watch_over_files_goes_on_after_errors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watched_files, "WATCH_SECONDS", 0.001)
+    monkeypatch.setattr(reload_registry, "WATCH_SECONDS", 0.001)
     files: Any = Broken()
-    parts = Reloads()
+    parts = ReloadRegistry()
     assert parts.is_alive
     parts.watch(files)
     parts.follow("models", lambda seconds: f"after {seconds:g}")

@@ -170,7 +170,7 @@ def test_values_of_the_file_that_are_of_another_kind(tmp_path: Path, content: st
 def test_names_that_no_host_has(flag: str, host: str) -> None:
     ended = CliRunner().invoke(main, ["--http-address", "127.0.0.1:0", flag, f"{host}:80"])
     assert ended.exit_code == 1
-    assert re.search("it is no name of a host|not Unicode; give another", ended.stderr)
+    assert re.search("it is no name of a host|not valid Unicode; give another", ended.stderr)
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_variables_that_others_set_are_none_of_ours() -> None:
     [
         (["--tls-key", "key"], "tls_key is given without tls_certificate; give --tls-certificate"),
         (["--tls-certificate", "pem"], "tls_certificate is given without tls_key; give --tls-key"),
-        (["--tls-client-ca", "ca"], "tls_client_ca is given, but callers can show certificates"),
+        (["--tls-client-ca", "ca"], "tls_client_ca is given, but callers present certificates"),
         (
             ["--tokens-file", "tokens", "--admin-tokens-file", "tokens"],
             "tokens_file and admin_tokens_file are both tokens",
@@ -248,18 +248,18 @@ def test_variables_that_others_set_are_none_of_ours() -> None:
         (
             ["--max-queued-images", "10"],
             "max_queued_images is 10, less than max_batch_size, 4096: a full batch could never "
-            "wait; raise --max-queued-images or lower --max-batch-size",
+            "be queued; raise --max-queued-images or lower --max-batch-size",
         ),
         (["--drain-delay-seconds", "2000"], "drain_delay_seconds is 2000"),
         (
             ["--otlp-endpoint", "collector:4317"],
-            "otlp_endpoint is 'collector:4317', no URL with http or https and a host; give "
+            "otlp_endpoint is 'collector:4317', not an http or https URL with a host; give "
             "--otlp-endpoint http://HOST:4317",
         ),
-        (["--otlp-endpoint", "http://host:port"], "otlp_endpoint is 'http://host:port', no URL"),
+        (["--otlp-endpoint", "http://host:port"], "otlp_endpoint is 'http://host:port', not an"),
     ],
 )
-def test_senseless_combinations(arguments: list[str], words: str) -> None:
+def test_contradictory_settings(arguments: list[str], words: str) -> None:
     ended = CliRunner().invoke(main, arguments)
     assert ended.exit_code == 1
     assert ended.stderr.startswith("Error: ")
