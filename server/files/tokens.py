@@ -84,7 +84,7 @@ def read_tokens(path: Path) -> Names:
         digest = _digest(token)
         if digest in found:
             raise StartupError(
-                f"line {number} of the tokens file {path} repeats a token; give every caller its own"
+                f"line {number} of the tokens file {path} repeats a token; give each caller its own"
             )
         found[digest] = name
     if not found:
