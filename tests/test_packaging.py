@@ -40,7 +40,7 @@ def test_wheel_holds_the_client_only(tmp_path: Path) -> None:
 
 
 def test_setup_installs_the_client_for_scripts_anywhere(tmp_path: Path) -> None:
-    command = [Path(sys.executable).with_name("mlpserve"), "--help"]
+    command = [str(Path(sys.executable).with_name("mlpserve")), "--help"]
     shown = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
     assert "Usage: mlpserve" in shown.stdout
     # Isolated, so that it is neither the folder nor PYTHONPATH that finds it.
