@@ -45,11 +45,13 @@ def rejected(server: ServerProcess, reason: str) -> float:
 
 @contextlib.contextmanager
 def occupied(
-    models: Path, *arguments: str, slow_calls: int = 1
+    models: Path, *arguments: str, slow_calls: int = 1, **variables: str
 ) -> Iterator[tuple[ServerProcess, grpc.Channel, list[Any]]]:
     """A server whose wide model is busy with some calls, a connection to it, and these calls."""
     with (
-        start_server(models, "--max-batch-size", str(SLOW_IMAGES), *arguments) as server,
+        start_server(
+            models, "--max-batch-size", str(SLOW_IMAGES), *arguments, **variables
+        ) as server,
         grpc.insecure_channel(server.grpc_address) as channel,
     ):
         call = predict_method(channel)
@@ -117,8 +119,11 @@ def test_images_beyond_the_queue_are_turned_away(models: Path, lane: bool) -> No
 
 
 @pytest.mark.parametrize("how", ["deadline", "cancel"])
-def test_calls_that_nobody_waits_for_do_not_run(models: Path, how: str, lane: bool) -> None:
-    with occupied(models) as (server, channel, slow):
+def test_calls_that_nobody_waits_for_do_not_run(
+    models: Path, tmp_path: Path, how: str, lane: bool
+) -> None:
+    path = write_changes(tmp_path / "path", {"server.rpc.endpoint": "THREADS = 1"})
+    with occupied(models, PYTHONPATH=path) as (server, channel, slow):
         call = predict_method(channel)
         timeout = 0.2 if how == "deadline" else 60
         doomed = [call.future(message("wide", 7), timeout=timeout) for _ in range(10)]
