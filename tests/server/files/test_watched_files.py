@@ -2,6 +2,7 @@
 
 import math
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,68 @@ def test_a_settings_file_without_end_is_refused() -> None:
     found = CliRunner().invoke(main, ["--config", "/dev/zero"])
     assert found.exit_code == 2
     assert "more than 1048576 bytes" in found.output
+
+
+def test_a_file_that_changes_while_it_is_read_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("0")
+    changes = 2
+
+    def read() -> str:
+        content = path.read_text()
+        if len(content) <= changes:
+            path.write_text(content + "0")
+        return content
+
+    files = WatchedFiles("part", (path,), read)
+    assert files.content == "000"
+    changes = 100
+    with pytest.raises(StartupError, match="changes while it is being read"):
+        files.reload()
+    assert files.content == "000"
+
+
+def test_of_two_threads_that_notice_a_change_one_reads_it(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("first")
+    reads: list[str] = []
+    reading, may_end = threading.Event(), threading.Event()
+
+    def read() -> str:
+        reads.append(threading.current_thread().name)
+        if len(reads) == 2:
+            reading.set()
+            assert may_end.wait(60)
+        return path.read_text()
+
+    files = WatchedFiles("part", (path,), read)
+    path.write_text("a longer second")
+    first = threading.Thread(target=files.refresh, name="first")
+    first.start()
+    assert reading.wait(60)
+    assert files.content == "first", "in use until the new one is complete"
+    second = threading.Thread(target=files.refresh, name="second")
+    second.start()
+    may_end.set()
+    for thread in (first, second):
+        thread.join()
+    assert reads[1:] == ["first"]
+    assert files.content == "a longer second"
+
+
+def test_an_error_that_nobody_expects_keeps_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("first")
+    read = Reader(path)
+    files = WatchedFiles("part", (path,), read)
+    path.write_text("a longer second")
+    read.error = MemoryError()
+    files.refresh()
+    files.refresh()
+    assert (files.content, read.reads) == ("first", 2)
+    with pytest.raises(MemoryError):
+        files.reload()
+    path.unlink()
+    read.error = None
+    files.refresh()
+    assert files.content == "first", "a file that is gone is no reason to use nothing"

@@ -11,10 +11,7 @@ from typing import Any
 import pytest
 import watchfiles
 
-from harness.waiting import wait_for
 from server.errors import ModelError, StartupError
-from server.files import reload_registry
-from server.files.reload_registry import ReloadRegistry
 from server.models import watcher
 from server.models.journal import Journal
 from server.models.loader import Loader, Refreshed
@@ -403,37 +400,3 @@ def test_the_watch_goes_on_after_errors(tmp_path: Path, monkeypatch: pytest.Monk
     assert watched.wait(WAIT_SECONDS)
     assert reloader.is_alive
     ended(reloader)
-
-
-class Broken:
-    """Files that can't even be looked at."""
-
-    part = "broken"
-
-    def __init__(self) -> None:
-        self.looks = threading.Semaphore(0)
-
-    def refresh(self) -> None:
-        self.looks.release()
-        raise RuntimeError("no")
-
-    def reload(self) -> None:
-        raise StartupError("still no")
-
-
-def test_the_watch_over_files_goes_on_after_errors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reload_registry, "WATCH_SECONDS", 0.001)
-    files: Any = Broken()
-    parts = ReloadRegistry()
-    assert parts.is_alive
-    parts.watch(files)
-    parts.follow("models", lambda seconds: f"after {seconds:g}")
-    parts.start()
-    for _ in range(3):
-        assert files.looks.acquire(timeout=WAIT_SECONDS)
-    assert parts.is_alive
-    found = {outcome.part: outcome.error for outcome in parts.run(2)}
-    assert found == {"broken": "still no", "models": "after 2"}
-    parts.stop()
-    wait_for(lambda: not parts.is_alive)
-    metrics.LAST_RELOAD_SUCCESSFUL.remove("broken")
