@@ -13,8 +13,6 @@ from structlog.testing import capture_logs
 from harness.waiting import wait_for
 from modelfile.reference import UNMEASURED, Reference
 from server.errors import NotReady, StartupError
-from server.files import watched_files
-from server.files.watched_files import Reloads
 from server.models import watcher
 from server.models.loader import Refreshed
 from server.models.model import Model
@@ -431,37 +429,3 @@ def test_a_stop_while_the_repository_can_not_be_watched(
     asked.start(tmp_path)
     assert failed.wait(WAIT_SECONDS)
     ended(asked)
-
-
-class Broken:
-    """Files that can't even be looked at."""
-
-    part = "broken"
-
-    def __init__(self) -> None:
-        self.looks = threading.Semaphore(0)
-
-    def refresh(self) -> None:
-        self.looks.release()
-        raise RuntimeError("no")
-
-    def reload(self) -> None:
-        raise StartupError("still no")
-
-
-def test_the_watch_over_files_goes_on_after_errors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watched_files, "WATCH_SECONDS", 0.001)
-    files: Any = Broken()
-    parts = Reloads()
-    assert parts.is_alive
-    parts.watch(files)
-    parts.follow("models", lambda seconds: f"after {seconds:g}")
-    parts.start()
-    for _ in range(3):
-        assert files.looks.acquire(timeout=WAIT_SECONDS)
-    assert parts.is_alive
-    found = {outcome.part: outcome.error for outcome in parts.run(2)}
-    assert found == {"broken": "still no", "models": "after 2"}
-    parts.stop()
-    wait_for(lambda: not parts.is_alive)
-    metrics.LAST_RELOAD_SUCCESSFUL.remove("broken")
