@@ -103,6 +103,14 @@ class Model:
         activations: list[Batch] = self.session.run(outputs, {INPUT: batch})
         return activations
 
+    def promised_layers(self) -> tuple[Layer, ...]:
+        """Return the layers after the input; raises ModelError unless they are the weights whose
+        SHA-256 the file gives.
+        """
+        if self.doubt:
+            raise ModelError(self.doubt, "weights")
+        return self.layers
+
 
 def load_model(path: Path, name: str, version: int, max_bytes: int = MAX_BYTES) -> Model:
     """Load the ONNX file at `path`, check it against its golden examples and warm it up.

@@ -23,18 +23,18 @@ def check_signature(graph: Message, sizes: Sequence[int], budget: Budget) -> Non
         (GRAPH_INPUTS, "input", {INPUT: sizes[0]}),
         (GRAPH_OUTPUTS, "output", outputs),
     ):
-        found: dict[str, str] = {}
+        types: dict[str, str] = {}
         for value in protobuf.read_all(graph.contents(field), kind, budget):
             name = value.text(_VALUE_NAME)
-            if name not in wanted or name in found:
+            if name not in wanted or name in types:
                 raise Fault(
                     f"has the {kind} {name!r} beside {', '.join(wanted)}, or twice; a server "
                     "would not know what it means: export the model again",
                     "signature",
                 )
-            found[name] = _describe(value, budget)
+            types[name] = _describe(value, budget)
         for name, columns in wanted.items():
-            described = found.get(name, "missing")
+            described = types.get(name, "missing")
             if described != f"float32 (N, {columns})":
                 raise Fault(
                     f"has {name} {described}, wanted float32 (N, {columns}) for any N; export it "
