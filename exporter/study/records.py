@@ -53,10 +53,10 @@ def encode(evaluation: Evaluation) -> dict[str, Any]:
 def decode(record: Mapping[str, Any]) -> Evaluation:
     """Return the evaluation that `encode` wrote; raises EvaluationError for anything else."""
     try:
-        robustness = record["robustness"]
-        if robustness is not None:
-            robustness = {**robustness, "out_of_distribution": robustness["strangers"]}
-        evaluation = from_json(Evaluation, {**record, "robustness": robustness})
+        values = dict(record)
+        if robustness := values.get("robustness"):
+            values["robustness"] = {**robustness, "out_of_distribution": robustness["strangers"]}
+        evaluation = from_json(Evaluation, values)
         _check(evaluation)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise EvaluationError(
