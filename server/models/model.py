@@ -1,4 +1,4 @@
-"""One loaded model: its ONNX Runtime session, and the proof that it computes the same here."""
+"""One loaded model: its ONNX Runtime session, checked against its golden examples."""
 
 import hashlib
 import time
@@ -25,25 +25,25 @@ from server.texts import shown
 Batch = npt.NDArray[np.float32]
 
 LABELS = "labels"
-"""Of the outputs this one is not in the file: the server counts the brightest."""
+"""An output that is not in the file: the index of the brightest, which the server computes."""
 
 MAX_BYTES = 256 << 20
-"""Of a file, unless the settings say otherwise: 67 million weights, a thousand times as many as
-networks for such images have; loading one takes three quarters of a GiB and some seconds.
+"""The default limit for a file: 67 million weights, a thousand times as many as networks for such
+images have. Loading one takes three quarters of a GiB and some seconds.
 """
 
 LOAD_SECONDS = 60.0
-"""How long checks and warm-up may take together. What passes the look at its graph takes a fraction
-of that, unless its numbers are of the kind with which processors are slow.
+"""How long checks and warm-up may take together. A valid graph takes a fraction of that, unless its
+numbers are denormal, with which processors are slow.
 """
 
 MEMORY_FACTOR = 3.25
-"""Memory at most while a file is loaded, in its sizes: itself, ONNX Runtime's copies of it, and
-what is between.
+"""Peak memory while a file is loaded, in multiples of its size: itself, ONNX Runtime's copies, and
+temporary ones.
 """
 
 RUN_IMAGES = 512
-"""Images whose activations are counted as memory that a model needs."""
+"""Images whose activations count towards the memory that a model needs."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -52,10 +52,10 @@ class Model:
 
     `layer_sizes` counts the neurons of each layer from the input to the output, such as (784, 16,
     16, 10); `labels` names the classes; `golden_difference` is the largest difference found by the
-    self-check; `run_seconds` is what a run of one image and one of 64 took at the warm-up;
-    `reference` is what its training images looked like; `layers` are its weights as they stand in
-    the file, which stays in memory beside what ONNX Runtime makes of it; `doubt` says what is odd
-    about a file that is served all the same.
+    self-check; `run_seconds` is how long runs of one image and of 64 took at the warm-up;
+    `reference` describes its training images; `layers` are its weights, as views of the file, which
+    stays in memory next to ONNX Runtime's copy; `doubt` says what is wrong with a file that is
+    served nevertheless.
     """
 
     name: str
@@ -84,11 +84,11 @@ class Model:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """The names of all that the model can say, the hidden layers from input to output."""
+        """The names of all outputs, the hidden layers from input to output."""
         return (OUTPUT, LABELS, *(HIDDEN.format(index + 1) for index in range(self.n_hidden)))
 
     def expected_seconds(self, n_images: int) -> float:
-        """Return about how long a run takes: linear in the number of images."""
+        """Estimate how long a run takes, linearly in the number of images."""
         one, many = self.run_seconds
         return one + (many - one) / (WARM_UP_SIZES[1] - 1) * (n_images - 1)
 
@@ -117,7 +117,7 @@ def load_model(path: Path, name: str, version: int, max_bytes: int = MAX_BYTES) 
     """Load the ONNX file at `path`, check it against its golden examples and warm it up.
 
     Raises ModelError when the file is missing, too large, corrupt, not exported by mlpserve, or
-    answers differently here; nothing of it is run unless it is what the exporter writes.
+    computes something else here; it is only run if it has the form that the exporter writes.
     """
     begin = time.perf_counter()
     try:
