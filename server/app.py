@@ -5,7 +5,7 @@ from functools import partial
 
 import structlog
 
-from server.files.watched_files import Reloads
+from server.files.reload_registry import ReloadRegistry
 from server.models import watcher
 from server.models.journal import Journal
 from server.models.loader import Loader
@@ -38,7 +38,7 @@ class Server:
         self.settings = settings
         self.default_model: str | None = None
         self.is_started = self._is_draining = self._is_stopping = False
-        self._reloads = Reloads(tell_others)
+        self._reloads = ReloadRegistry(tell_others)
         policies = read_policies(
             settings.versions, settings.labels, settings.traffic, settings.shadow
         )

@@ -9,6 +9,7 @@ import grpc
 from mlpserve.v1 import classifier_pb2
 from server.logs.setup import configure_logs
 from server.rpc import classifier
+from server.rpc.endpoint import THREADS
 from server.rpc.lane import lane
 from server.settings.settings import Settings
 from server.system import memory
@@ -52,7 +53,7 @@ def main(address: str, on_lane: bool) -> None:
     configure_logs("warning", "auto")
     limit = settings.max_message_bytes
     server = grpc.server(
-        futures.ThreadPoolExecutor(settings.threads),
+        futures.ThreadPoolExecutor(THREADS),
         options=[
             ("grpc.http2.bdp_probe", 0),
             ("grpc.max_receive_message_length", limit),

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from modelfile.layout import MAX_VERSION as MAX_VERSION
 from server.errors import StartupError
 
 EVERY_MODEL = "*"
@@ -11,9 +12,6 @@ LABEL = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,62}")
 """The form of a label, which can't be mistaken for a version."""
 
 MAX_PERCENT = 100
-
-MAX_VERSION = (1 << 63) - 1
-"""What fits an int64, as which versions travel."""
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,18}")
 

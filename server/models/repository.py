@@ -5,14 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from modelfile.layout import FILE as FILE
+from modelfile.layout import MAX_VERSION
 from server.errors import NotLoaded, StartupError
 from server.models.model import Model
 from server.models.onnx.file import Stamp
-from server.models.policy import MAX_VERSION
 from server.models.traffic import Caller, Shadowing, Split
 from server.texts import fault_of, listed, quoted, shown
-
-FILE = "model.onnx"
 
 _NUMBER = re.compile("[1-9][0-9]*")
 

@@ -8,14 +8,12 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from modelfile.golden import GOLDEN_TOLERANCE, golden_difference
+from modelfile.layout import INPUT, OUTPUT, output_names
 from server.errors import Fault
-from server.models.onnx.signature import INPUT, OUTPUT, output_names
 from server.models.runtime import VERSION, InferenceSession, RunOptions, fault_of_run
 
 Batch = npt.NDArray[np.float32]
-
-GOLDEN_TOLERANCE = 1e-5
-"""Largest difference from the exporter's NumPy answers; relative for activations beyond 1."""
 
 BATCH_TOLERANCE = 1e-3
 """Largest difference between an image's activations alone and in a batch, relative to the largest
@@ -93,7 +91,7 @@ def check(runner: Runner, pixels: Batch, expected: Batch) -> float:
 
     Raises Fault when that is too large, or when an image's activations depend on its batch.
     """
-    difference = _difference(runner.run(pixels)[0], expected)
+    difference = golden_difference(runner.run(pixels)[0], expected)
     if not difference <= GOLDEN_TOLERANCE:
         raise Fault(
             f"fails its golden examples: the largest difference is {difference:.3g}, allowed is "
@@ -141,10 +139,6 @@ def _drawn(number: int, n_pixels: int) -> Batch:
     """
     multiples = np.arange(1, number * n_pixels + 1) * ((math.sqrt(5) - 1) / 2)
     return (multiples % 1).astype(np.float32).reshape(number, n_pixels)
-
-
-def _difference(found: Batch, expected: Batch) -> float:
-    return float(np.max(np.abs(found - expected) / np.maximum(1.0, np.abs(expected))))
 
 
 def _compare(size: int, name: str, found: Batch, wanted: Batch) -> None:

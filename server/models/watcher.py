@@ -15,7 +15,7 @@ import structlog
 import watchfiles
 
 from server.errors import StartupError
-from server.files.watched_files import note_outcome
+from server.files.outcomes import note_outcome
 from server.models.loader import Refreshed
 from server.models.model import Model
 from server.models.repository import Models

@@ -1,21 +1,8 @@
 """What the telemetry knows of a loaded model."""
 
-from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-
-class Reference(Protocol):
-    """The distributions of the training images: by their names, the ascending bounds of the bins,
-    and the share of images in each bin, empty when unknown.
-    """
-
-    @property
-    def bounds(self) -> Mapping[str, Sequence[float]]:
-        """For `winning_activation`, `margin` and `ink`."""
-
-    @property
-    def shares(self) -> Mapping[str, Mapping[str, float]]:
-        """For these and `labels`, by the bins' names."""
+from modelfile.reference import Reference
 
 
 class Model(Protocol):

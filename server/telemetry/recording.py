@@ -12,7 +12,7 @@ import grpc
 import structlog
 
 from server.errors import StartupError
-from server.logs.sampling import Bound, gap
+from server.logs.sampling import RateLimit, calls_until_next
 from server.settings import otel
 from server.settings.settings import Settings
 from server.telemetry import trace_context
@@ -63,7 +63,7 @@ class Recording:
     ) -> None:
         self.log_rate, self.trace_rate = log_rate, trace_rate
         self.tracing = tracing
-        self.errors = Bound(ERROR_LINES, _tell_left_out)
+        self.errors = RateLimit(ERROR_LINES, _tell_left_out)
 
     def recorder(self, path: str) -> "Recorder":
         """Return the recorder of a method at a path such as /SERVICE/METHOD."""
@@ -83,7 +83,10 @@ class Recorder:
         self._path = path
         self._log_rate, self._trace_rate = recording.log_rate, recording.trace_rate
         self._tracing, self._errors = recording.tracing, recording.errors
-        self._until_logged, self._until_traced = gap(self._log_rate), gap(self._trace_rate)
+        self._until_logged, self._until_traced = (
+            calls_until_next(self._log_rate),
+            calls_until_next(self._trace_rate),
+        )
 
     def begin(self, begin: float, metadata: Pairs) -> Record | None:
         """Return the record of a call that may be logged or traced, else None.
@@ -111,7 +114,7 @@ class Recorder:
                 # A longer one is invalid, and must not be kept for as long as the call.
                 record.traceparent = str(value)[:MAX_REQUEST_ID]
         if self._until_logged < 1:
-            self._until_logged = gap(self._log_rate)
+            self._until_logged = calls_until_next(self._log_rate)
             record = record or Record()
             record.is_logged = True
         if self._tracing is not None and self._is_traced(record):
@@ -127,7 +130,7 @@ class Recorder:
         self._until_traced -= 1
         if self._until_traced >= 1:
             return False
-        self._until_traced = gap(self._trace_rate)
+        self._until_traced = calls_until_next(self._trace_rate)
         return True
 
     def end(

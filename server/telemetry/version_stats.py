@@ -11,6 +11,8 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from modelfile.reference import INK, MARGIN, WINNING
+from modelfile.reference import LABELS as ANSWERS
 from server.telemetry import metrics
 from server.telemetry.accumulators import HotHistogram
 from server.telemetry.families import Buckets, Label, MetricFamily, Values
@@ -18,8 +20,6 @@ from server.telemetry.model import Model
 
 Batch = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.intp]
-
-ANSWERS, WINNING, MARGIN, INK = "labels", "winning_activation", "margin", "ink"
 
 DISTRIBUTIONS = (WINNING, MARGIN, INK)
 
@@ -121,12 +121,16 @@ class VersionStats:
 
     def drift(self) -> Iterable[tuple[Values, float]]:
         """Yield how many images lie in each bin of each distribution."""
-        bins = {name: histogram.bins() for name, histogram in self._histograms.items()}
-        return _flatten({ANSWERS: self.labels(), **bins})
+        return _flatten(self._bins())
 
     def drift_reference(self) -> Iterable[tuple[Values, float]]:
         """Yield the share of the training images in each bin of each distribution."""
-        return _flatten(self.reference.shares)
+        bins, shares = self._bins(), self.reference.shares
+        return _flatten({name: dict(zip(bins[name], shares[name], strict=True)) for name in shares})
+
+    def _bins(self) -> Mapping[str, Mapping[str, int]]:
+        seen = {name: histogram.bins() for name, histogram in self._histograms.items()}
+        return {ANSWERS: self.labels(), **seen}
 
     def distribution(self, name: str) -> Buckets:
         """Return the histogram of winning activations, margins or ink."""

@@ -13,17 +13,11 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from modelfile.layout import INPUT, OPERATORS, output_names
 from server.errors import Fault
 from server.models.onnx import protobuf
 from server.models.onnx.protobuf import Budget, Message, ProtobufError
-from server.models.onnx.signature import (
-    FLOAT,
-    GRAPH_INPUTS,
-    GRAPH_OUTPUTS,
-    INPUT,
-    check_signature,
-    output_names,
-)
+from server.models.onnx.signature import FLOAT, GRAPH_INPUTS, GRAPH_OUTPUTS, check_signature
 
 Values = npt.NDArray[np.float32]
 
@@ -42,16 +36,11 @@ MAX_METADATA = 64
 MAX_METADATA_BYTES = 4 << 20
 """Bytes of an entry: eight golden images of `MAX_NEURONS` pixels have 2.8 million."""
 
-ACTIVATIONS: Mapping[str, tuple[str, Mapping[str, tuple[float, ...]]]] = {
-    "sigmoid": ("Sigmoid", {}),
-    "relu": ("Relu", {}),
-    "tanh": ("Tanh", {}),
-    "softmax": ("Softmax", {"axis": (1, -1)}),
-    "selu": ("Selu", {"alpha": (), "gamma": ()}),
+ATTRIBUTES: Mapping[str, Mapping[str, tuple[float, ...]]] = {
+    "Softmax": {"axis": (1, -1)},
+    "Selu": {"alpha": (), "gamma": ()},
 }
-"""The operator of each activation, and its attributes with the values that they may have, none for
-any; identity has no operator.
-"""
+"""The attributes of activations' operators with the values that they may have, none for any."""
 
 _GEMM: Mapping[str, tuple[float, ...]] = {
     "transB": (1,),
@@ -59,7 +48,7 @@ _GEMM: Mapping[str, tuple[float, ...]] = {
     "alpha": (1.0,),
     "beta": (1.0,),
 }
-_OPERATORS = {"Gemm", *(operator for operator, _ in ACTIVATIONS.values())}
+_OPERATORS = {"Gemm", *filter(None, OPERATORS.values())}
 
 _MODEL_GRAPH, _MODEL_OPSETS, _MODEL_METADATA = 7, 8, 14
 _MODEL = range(1, 9)
@@ -234,11 +223,12 @@ def _check_nodes(graph: Message, activations: Sequence[str], budget: Budget) -> 
     ):
         operands = [before, f"W{index}", f"b{index}"]
         weighted = _check_node(next(nodes, None), "Gemm", operands, _GEMM, budget)
-        if activation in ACTIVATIONS:
-            operator, attributes = ACTIVATIONS[activation]
-            result = _check_node(next(nodes, None), operator, [weighted], attributes, budget)
-        else:
+        operator = OPERATORS[activation]
+        if operator is None:
             result = weighted
+        else:
+            attributes = ATTRIBUTES.get(operator, {})
+            result = _check_node(next(nodes, None), operator, [weighted], attributes, budget)
         if result != name:
             raise Fault(
                 f"calls layer {index} {result!r} instead of {name!r}, with the activation "

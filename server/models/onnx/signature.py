@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
+from modelfile.layout import INPUT, output_names
 from server.errors import Fault
 from server.models.onnx import protobuf
 from server.models.onnx.protobuf import Budget, Message
-
-INPUT, OUTPUT, HIDDEN = "pixels", "activations", "hidden_{}"
 
 FLOAT = 1
 """ONNX's number of float32."""
@@ -15,11 +14,6 @@ GRAPH_INPUTS, GRAPH_OUTPUTS = 11, 12
 _VALUE_NAME, _VALUE_TYPE, _VALUE_TEXT = 1, 2, 3
 _TYPE_TENSOR, _TENSOR_ELEMENT, _TENSOR_SHAPE = 1, 1, 2
 _SHAPE_DIM, _DIM_VALUE = 1, 1
-
-
-def output_names(n_layers: int) -> list[str]:
-    """Return what the layers after the input are called, in their order."""
-    return [*(HIDDEN.format(index) for index in range(1, n_layers)), OUTPUT]
 
 
 def check_signature(graph: Message, sizes: Sequence[int], budget: Budget) -> None:

@@ -11,13 +11,11 @@ import watchfiles
 from structlog.testing import capture_logs
 
 from harness.waiting import wait_for
+from modelfile.reference import UNMEASURED, Reference
 from server.errors import NotReady, StartupError
-from server.files import watched_files
-from server.files.watched_files import Reloads
 from server.models import watcher
 from server.models.loader import Refreshed
 from server.models.model import Model
-from server.models.reference import Reference, read_reference
 from server.models.repository import Models, Versions
 from server.models.served import Served, describe, forget
 from server.models.watcher import ModelWatcher
@@ -42,7 +40,7 @@ class FakeModel:
     parameters: int = 10
     weights_sha256: str = "0" * 64
     load_seconds: float = 0.5
-    reference: Reference = field(default_factory=lambda: read_reference(None, ("a", "b")))
+    reference: Reference = UNMEASURED
 
 
 def serving(version: int) -> Models:
@@ -431,37 +429,3 @@ def test_a_stop_while_the_repository_can_not_be_watched(
     asked.start(tmp_path)
     assert failed.wait(WAIT_SECONDS)
     ended(asked)
-
-
-class Broken:
-    """Files that can't even be looked at."""
-
-    part = "broken"
-
-    def __init__(self) -> None:
-        self.looks = threading.Semaphore(0)
-
-    def refresh(self) -> None:
-        self.looks.release()
-        raise RuntimeError("no")
-
-    def reload(self) -> None:
-        raise StartupError("still no")
-
-
-def test_the_watch_over_files_goes_on_after_errors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watched_files, "WATCH_SECONDS", 0.001)
-    files: Any = Broken()
-    parts = Reloads()
-    assert parts.is_alive
-    parts.watch(files)
-    parts.follow("models", lambda seconds: f"after {seconds:g}")
-    parts.start()
-    for _ in range(3):
-        assert files.looks.acquire(timeout=WAIT_SECONDS)
-    assert parts.is_alive
-    found = {outcome.part: outcome.error for outcome in parts.run(2)}
-    assert found == {"broken": "still no", "models": "after 2"}
-    parts.stop()
-    wait_for(lambda: not parts.is_alive)
-    metrics.LAST_RELOAD_SUCCESSFUL.remove("broken")

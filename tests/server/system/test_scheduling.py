@@ -12,7 +12,7 @@ import grpc
 import pytest
 
 from harness.calls import predict, predict_method
-from harness.scrape import by_worker, value
+from harness.scrape import value
 from harness.server_process import ServerProcess, start_server
 from harness.waiting import wait_for
 from mlpserve.v1.classifier_pb2 import PredictRequest
@@ -126,11 +126,4 @@ def test_a_slow_run_makes_nobody_wait(models: Path) -> None:
     ):
         while value(server, "mlpserve_run_calls_count", model="wide") < 8:
             predict(channel, quick)
-            assert policies(server) == {os.SCHED_OTHER}
-
-
-def test_it_can_be_left_to_the_system(models: Path) -> None:
-    arguments = ("--max-batch-size", "1000", "--scheduling", "normal")
-    with start_server(models, *arguments) as server, called(server, DEAR, in_flight=4):
-        while by_worker(server, "process_cpu_seconds_total")["0"] < 4:
             assert policies(server) == {os.SCHED_OTHER}

@@ -8,13 +8,13 @@ import grpc
 import numpy as np
 import pytest
 
-from exporter.network import network
+from exporter import network
 from exporter.network.network import Batch
 from harness.calls import predict
 from harness.scrape import families, value
 from harness.server_process import ServerProcess, start_server
 from mlpserve.v1.classifier_pb2 import PredictRequest
-from server.models.reference import DEFAULT_BOUNDS, read_reference
+from modelfile.reference import DEFAULT_BOUNDS, UNMEASURED
 from server.telemetry import version_stats
 
 ROOT = Path(__file__).parents[3]
@@ -109,9 +109,7 @@ def test_drift_can_be_told(repository: Path, digits: tuple[Batch, Batch]) -> Non
 
 def version_of(classes: int) -> version_stats.VersionStats:
     labels = tuple(map(str, range(classes)))
-    model = SimpleNamespace(
-        reference=read_reference(None, labels), labels=labels, n_pixels=4, name="m", version=1
-    )
+    model = SimpleNamespace(reference=UNMEASURED, labels=labels, n_pixels=4, name="m", version=1)
     return version_stats.VersionStats(model)
 
 
