@@ -88,8 +88,8 @@ class Model:
 
     def expected_seconds(self, n_images: int) -> float:
         """Estimate how long a run takes, linearly in the number of images."""
-        one, many = self.run_seconds
-        return one + (many - one) / (WARM_UP_SIZES[1] - 1) * (n_images - 1)
+        single, many = self.run_seconds
+        return single + (many - single) / (WARM_UP_SIZES[1] - 1) * (n_images - 1)
 
     def predict(self, batch: Batch, hidden_activations: bool = False) -> list[Batch]:
         """Run the network on a batch (N, n_pixels).
@@ -135,32 +135,33 @@ def load_model(path: Path, name: str, version: int, max_bytes: int = MAX_BYTES) 
 def _load(path: Path, name: str, version: int, max_bytes: int, begin: float) -> Model:
     content = read_file(path, max_bytes)
     file = read_model(content)
-    its = read_metadata(file.values)
-    layers = read_layers(file, its.layer_sizes, its.activations)
-    of_runs = 4 * RUN_IMAGES * sum(its.layer_sizes)
-    memory_limits.check(int((MEMORY_FACTOR - 1) * len(content)) + of_runs)
+    metadata = read_metadata(file.values)
+    layers = read_layers(file, metadata.layer_sizes, metadata.activations)
+    run_bytes = 4 * RUN_IMAGES * sum(metadata.layer_sizes)
+    memory_limits.check(int((MEMORY_FACTOR - 1) * len(content)) + run_bytes)
     session = open_session(content)
-    with Runner(session, its.layer_sizes, LOAD_SECONDS) as runner:
-        difference = check(runner, its.golden_pixels, its.golden_activations)
+    with Runner(session, metadata.layer_sizes, LOAD_SECONDS) as runner:
+        difference = check(runner, metadata.golden_pixels, metadata.golden_activations)
         run_seconds = warm_up(runner)
-    found = weights_sha256(array for layer in layers for array in (layer.weights, layer.biases))
-    is_right = found == its.weights_sha256
-    doubt = (
-        f"{path} has weights of SHA-256 {found}, and its metadata says {its.weights_sha256}; it is "
-        "damaged, or was changed by hand: export it again"
-    )
+    sha256 = weights_sha256(array for layer in layers for array in (layer.weights, layer.biases))
+    doubt = ""
+    if sha256 != metadata.weights_sha256:
+        doubt = shown(
+            f"{path} has weights of SHA-256 {sha256}, and its metadata says "
+            f"{metadata.weights_sha256}; it is damaged, or was changed by hand: export it again"
+        )
     return Model(
         name=name,
         version=version,
-        labels=its.labels,
-        layer_sizes=its.layer_sizes,
+        labels=metadata.labels,
+        layer_sizes=metadata.layer_sizes,
         parameters=sum(layer.weights.size + layer.biases.size for layer in layers),
-        weights_sha256=its.weights_sha256,
+        weights_sha256=metadata.weights_sha256,
         golden_difference=difference,
         run_seconds=run_seconds,
-        reference=its.reference,
+        reference=metadata.reference,
         load_seconds=time.perf_counter() - begin,
         session=session,
         layers=tuple(layers),
-        doubt="" if is_right else shown(doubt),
+        doubt=doubt,
     )
