@@ -1,5 +1,7 @@
 """What Prometheus reads after known calls."""
 
+import subprocess
+import sys
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
@@ -13,7 +15,7 @@ from google.protobuf import descriptor_pool
 
 from harness.calls import predict
 from harness.scrape import samples, value
-from harness.server_process import start_server
+from harness.server_process import ROOT, environment, start_server
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.errors import REASONS
 from server.rpc import classifier, health, inference
@@ -190,6 +192,22 @@ def histogram_quantile(share: float, bounds: Sequence[float], counts: Sequence[i
     index = bisect_left(counts, rank)
     begin, below = (bounds[index - 1], counts[index - 1]) if index else (0.0, 0)
     return begin + (bounds[index] - begin) * (rank - below) / (counts[index] - below)
+
+
+@pytest.mark.parametrize("name", ["PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"])
+def test_the_library_never_counts_in_files(tmp_path: Path, name: str) -> None:
+    program = """
+from server.telemetry import metrics, scrape
+metrics.MODEL_LOADS.labels("digits").inc()
+metrics.MODEL_LOADS.remove("digits")
+metrics.MODEL_LOADS.labels("digits").inc()
+lines = b"".join(family.lines for family in scrape.families())
+assert b'mlpserve_model_loads_total{model="digits"} 1.0' in lines
+"""
+    folder = tmp_path / "missing"
+    given = environment(**{name: str(folder)})
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=given, check=True)
+    assert not folder.exists()
 
 
 def test_the_page_about_metrics_is_current() -> None:
