@@ -135,7 +135,7 @@ def packages_of(room: str) -> set[str]:
 @pytest.mark.parametrize("room", ["exporter", "server"])
 def test_images_hold_every_package_that_is_imported(room: str) -> None:
     wanted = packages_of(room)
-    assert {room, "canonical"} <= wanted
+    assert {room, "canonical", "modelfile"} <= wanted
     dockerfile = (ROOT / "Dockerfile").read_text()
     (stage,) = re.findall(
         rf"^FROM \S+ AS {room}$(.*?)(?=^FROM|\Z)", dockerfile, re.MULTILINE | re.DOTALL

@@ -68,7 +68,9 @@ def main(address: str, on_lane: bool) -> None:
             delay_seconds=0.0,
             joined_calls=lane.JOINED_CALLS,
         )
-        method = lane.Method(Uncounted(), Recording(0, 0).of(PREDICT), classifier.read_request)
+        method = lane.Method(
+            Uncounted(), Recording(0, 0).recorder(PREDICT), classifier.read_request
+        )
         hot = lane.Lane(server, {PREDICT: method}, answer_all, limits)
         server.start()
         hot.start()

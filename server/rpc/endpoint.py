@@ -12,11 +12,13 @@ from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection
 
+import mlpserve
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.v1 import admin_pb2, classifier_pb2
 from server.files.certificates import watch_certificate
 from server.files.reload_registry import ReloadRegistry
 from server.files.tokens import Tokens
+from server.models.served import Served
 from server.rpc import admin, catalog, classifier, handshake, health, inference, listener
 from server.rpc.admission import Access
 from server.rpc.lane import desk, lane
@@ -57,17 +59,18 @@ Plain: TypeAlias = tuple[type[Message], Callable[..., Message | bytes]]
 
 
 class Endpoint:
-    """A gRPC server that listens, and answers predictions once `batcher.models` is set."""
+    """A gRPC server that listens, and answers predictions once `served` has models."""
 
-    def __init__(self, settings: Settings, reloads: ReloadRegistry) -> None:
+    def __init__(self, settings: Settings, reloads: ReloadRegistry, served: Served) -> None:
         """Raises StartupError when a certificate or tokens can't be read."""
         self.batcher = Batcher(
             settings.max_batch_size,
             settings.max_queued_images,
             settings.max_message_bytes,
             settings.max_queued_bytes,
+            served,
         )
-        self._recording = make_recording(settings)
+        self._recording = make_recording(settings, mlpserve.__version__)
         self._tls = _read_certificate(settings, reloads)
         self._access = _read_tokens(settings, reloads)
         guard = None if self._access is None else self._access.refusal
@@ -103,7 +106,7 @@ class Endpoint:
         if self._has_admin:
             services.append(admin.SERVICE)
         self._health = health.Health(tuple(services))
-        plain = self._plain_methods(reloads)
+        plain = self._plain_methods(reloads, served)
         self._threads = Threads(THREADS, "answer")
         self._lane = self._make_lane(settings, plain)
         self._mount(plain)
@@ -113,10 +116,10 @@ class Endpoint:
             reflection.enable_server_reflection(names, self._server)
         self._address = settings.grpc_address
 
-    def _plain_methods(self, reloads: ReloadRegistry) -> dict[str, Plain]:
+    def _plain_methods(self, reloads: ReloadRegistry, served: Served) -> dict[str, Plain]:
         """Return the methods, by their paths, that answer one message with one and run no model."""
-        about = catalog.Catalog(lambda: self.batcher.models)
-        oip = inference.Inference(lambda: self.batcher.models, lambda: self._ready)
+        about = catalog.Catalog(served)
+        oip = inference.Inference(served, lambda: self._ready)
         methods: dict[str, Plain] = {
             f"/{classifier.SERVICE}/ListModels": (
                 classifier_pb2.ListModelsRequest,

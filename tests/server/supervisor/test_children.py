@@ -8,8 +8,6 @@ import pytest
 from structlog.typing import EventDict
 
 from server.supervisor import process, supervisor
-from server.supervisor.metrics import REGISTRY
-from server.telemetry.families import Packed, pack, unpack
 from tests.server.supervisor.supervised import DEADLINE, MakeWorld, World
 
 NONSENSE: list[dict[str, Any]] = [
@@ -180,14 +178,6 @@ def test_orders_that_wait_are_sent_when_there_is_room(make: MakeWorld) -> None:
     assert worker.orders()
     assert before
     assert worker.child.control.waiting_bytes == 0
-
-
-def test_families_survive_the_way(make: MakeWorld) -> None:
-    families = REGISTRY.write(("worker", "ä\n"))
-    packed = unpack(b"".join(pack(families)))
-    assert packed == [
-        Packed(its.name, its.kind, its.documentation, its.lines.encode()) for its in families
-    ]
 
 
 def test_a_process_is_told_what_it_is_to_know() -> None:

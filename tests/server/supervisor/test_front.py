@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 from structlog.typing import EventDict
 
-from server.supervisor import front, slot
-from server.telemetry.families import unpack
+from server.supervisor import crew, front, slot
 from tests.server.supervisor.supervised import MakeWorld, World
 
 
@@ -25,8 +24,9 @@ def test_http_is_told_what_workers_count(make: MakeWorld) -> None:
     assert told["q1"]["is_missing"]
     assert told["q17"]["is_missing"]
     assert (told["p"]["workers"], told["p"]["ready"]) == ([0, 1], [0])
-    named = {family.name for family in unpack(told["p"]["payload"])}
-    assert {"mlpserve_workers_ready", "mlpserve_http_restarts"} <= named
+    assert told["p"]["restarts"] == dict.fromkeys(crew.RESTART_REASONS, 0)
+    assert told["p"]["http_restarts"] == dict.fromkeys(front.RESTART_REASONS, 0)
+    assert told["p"]["lines_lost"] == 0
     (asked,) = (m for m in world.workers[0].messages() if m["do"] == "metrics")
     world.workers[0].say(b"a", b"bc", event="metrics", question=asked["question"])
     world.turn()

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import grpc
 import pytest
@@ -17,7 +16,6 @@ from harness.scrape import value
 from harness.server_process import ServerProcess, start_server
 from harness.waiting import wait_for
 from mlpserve.v1.classifier_pb2 import PredictRequest
-from server.rpc.lane.lane import Lane
 from server.system import scheduling
 
 DEAR = PredictRequest(model="digits", pixels_u8=bytes(784 * 1000)).SerializeToString()
@@ -63,6 +61,10 @@ def called(server: ServerProcess, message: bytes, in_flight: int) -> Iterator[No
 @dataclass
 class FakeLane:
     most_in_progress: int = 0
+    thread_id: int = 0
+
+    def join(self, _seconds: float) -> bool:
+        return True
 
 
 @pytest.mark.parametrize(
@@ -78,7 +80,7 @@ def test_calls_that_meet_and_fill_a_core_are_batch_work(
     shares: list[float], in_progress: int, expected: list[bool]
 ) -> None:
     lane = FakeLane()
-    watch = scheduling.Scheduling(cast(Lane, lane))
+    watch = scheduling.Scheduling(lane)
     found = []
     for share in shares:
         lane.most_in_progress = in_progress
