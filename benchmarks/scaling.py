@@ -106,8 +106,8 @@ def busiest(connections_per_worker: int, rounds: int = 200) -> float:
 def rows(costs: Sequence[Cost]) -> list[str]:
     """Return what a million images a second take, by how many come in a call."""
     lines = [
-        f"| images per call | us per call | us per image | images/s per core | cores for {GOAL:,}/s | "
-        "Gbit/s as float32 | as bytes |",
+        "| images per call | us per call | us per image | images/s per core | "
+        f"cores for {GOAL:,}/s | Gbit/s as float32 | as bytes |",
         "|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for cost in costs:

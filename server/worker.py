@@ -1,4 +1,4 @@
-"""A worker: serves on the port that the workers share, and does what its parent says."""
+"""A worker: serves on the port that the workers share, and obeys its parent."""
 
 import os
 import queue
@@ -23,7 +23,7 @@ log = structlog.get_logger()
 
 
 def main() -> None:
-    """Serve until the parent says stop; the exit code is 1 when that can't be done."""
+    """Serve until the parent says stop; the exit code is 1 if it can't start."""
     # The standard input is the control socket.
     control = Control(socket.socket(fileno=0))
     first, *orders = _receive(control)
@@ -58,7 +58,7 @@ def main() -> None:
     try:
         has_ended = server.stop()
     except Exception:
-        log.exception("the stop was not orderly")
+        log.exception("the stop failed")
     started, handled = METHODS.total()
     control.send(
         event="stopped",
@@ -66,7 +66,7 @@ def main() -> None:
         calls_handled=handled,
     )
     if not has_ended:
-        # A thread that loads is in native code, which does not survive the interpreter's end.
+        # A thread that still loads is in native code, which does not survive the interpreter's end.
         os._exit(0)
 
 
@@ -77,9 +77,9 @@ def _obey(
     slow: "queue.SimpleQueue[str]",
     worker: tuple[str, str],
 ) -> None:
-    """Do what the parent says, one thing after the other; leave what takes time to `slow`.
+    """Do what the parent says, in order; leave what takes time to `slow`.
 
-    Ends the process when it can't go on, as nobody would hear from it any more.
+    Ends the process if it can't go on, because the parent would never hear from it again.
     """
     try:
         while True:
@@ -103,8 +103,8 @@ def _do(
     match order["do"]:
         case "ping":
             if missing := server.missing_threads():
-                # Another worker is better than this one without them.
-                log.critical("the worker ends, as a thread has ended", threads=missing)
+                # A new worker is better than this one without them.
+                log.critical("the worker exits, because a thread has ended", threads=missing)
                 os._exit(1)
             control.send(event="pong", silent_seconds=server.silent_seconds())
         case "metrics":
@@ -119,7 +119,7 @@ def _do(
 
 
 def _receive(control: Control) -> list[Message]:
-    """Wait for the parent; without one there is nothing left to do."""
+    """Wait for the parent's messages; exit if it is gone."""
     while (orders := control.receive()) is not None:
         if orders:
             return orders

@@ -1,6 +1,6 @@
 """Messages between the parent and the processes that it starts, as frames over a pair of sockets.
 
-A frame is two lengths, a JSON object, and bytes that nobody but their last reader looks into.
+A frame is two lengths, a JSON object, and bytes that only their final reader interprets.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from typing import Any
 Message = dict[str, Any]
 
 PAYLOAD = "payload"
-"""The key under which a message that is received has the bytes that came with it."""
+"""The key of a received message for the bytes that came with it."""
 
 CHUNK_BYTES = 1 << 20
 MAX_JSON_BYTES = 1 << 20
@@ -25,7 +25,7 @@ _LENGTHS = struct.Struct(">II")
 
 
 class Broken(Exception):
-    """What has arrived is no frame, so that nobody can tell where the next one begins."""
+    """What has arrived is not a frame, so that the start of the next one is unknown."""
 
 
 def _frame(message: Message, payload: Sequence[bytes]) -> list[bytes]:
@@ -35,13 +35,13 @@ def _frame(message: Message, payload: Sequence[bytes]) -> list[bytes]:
 
 
 class _Frames:
-    """Puts what arrives together to messages again."""
+    """Joins what arrives into messages."""
 
     def __init__(self) -> None:
         self._begun = bytearray()
 
     def take(self, chunk: bytes) -> list[Message]:
-        """Return the messages that are complete with this; raises Broken."""
+        """Return the messages that this completes; raises Broken."""
         self._begun += chunk
         found = []
         while len(self._begun) >= _LENGTHS.size:
@@ -60,7 +60,7 @@ class _Frames:
 
 
 def _parse(text: bytearray) -> Message:
-    """Return the object, or an empty one for what is none: the frames behind it are still good."""
+    """Return the object, an empty one for invalid JSON: the frames behind it are still valid."""
     try:
         message = json.loads(text)
     except (ValueError, RecursionError):
@@ -77,13 +77,13 @@ class Control:
         self._lock = threading.Lock()
 
     def send(self, *payload: bytes, **message: Any) -> None:
-        """Send a message; that nobody is there any more is for `receive` to tell."""
+        """Send a message; if the other end is gone, `receive` will say so."""
         with self._lock, contextlib.suppress(OSError):
             for part in _frame(message, payload):
                 self._socket.sendall(part)
 
     def receive(self) -> list[Message] | None:
-        """Wait for the other end; returns the messages that are complete, None when it is gone."""
+        """Wait for the other end; returns complete messages, None when it is gone."""
         try:
             chunk = self._socket.recv(CHUNK_BYTES)
         except OSError:
@@ -95,12 +95,12 @@ class Control:
         self._socket.close()
 
     def detach(self) -> None:
-        """Leave this end open until the process ends."""
+        """Leave this end open until the process exits."""
         self._socket.detach()
 
 
 class Link:
-    """An end for a loop that waits for several: nothing here waits. For one thread."""
+    """An end that never blocks, for a loop that waits for several; for one thread."""
 
     def __init__(self, end: socket.socket) -> None:
         end.setblocking(False)
@@ -114,14 +114,14 @@ class Link:
         return self._socket.fileno()
 
     def send(self, *payload: bytes, **message: Any) -> None:
-        """Send a message, or keep what the other end has no room for until `flush`."""
+        """Send a message; what the other end has no room for is kept until `flush`."""
         for part in _frame(message, payload):
             self._waiting.append(memoryview(part))
             self.waiting_bytes += len(part)
         self.flush()
 
     def flush(self) -> None:
-        """Send what waits, as far as the other end takes it."""
+        """Send what is kept, as far as the other end has room."""
         try:
             while self._waiting:
                 part = self._waiting.popleft()
@@ -132,14 +132,14 @@ class Link:
         except BlockingIOError:
             self._waiting.appendleft(part)
         except OSError:
-            # That nobody is there any more is for `receive` to tell.
+            # If the other end is gone, `receive` will say so.
             self._waiting.clear()
             self.waiting_bytes = 0
 
     def receive(self) -> list[Message] | None:
         """Return the messages that are complete by now, None when the other end is gone.
 
-        Raises Broken when no further one can be understood.
+        Raises Broken when the rest can't be understood.
         """
         try:
             chunk = self._socket.recv(CHUNK_BYTES)
