@@ -13,7 +13,7 @@ from server.errors import StartupError
 from server.logs.setup import configure_logs
 from server.models.journal import Journal
 from server.settings.flags import restore
-from server.supervisor.control import Control, Message
+from server.supervisor.control import Link, Message
 from server.supervisor.lifeline import die_with
 from server.telemetry import scrape
 from server.telemetry.calls import METHODS
@@ -25,8 +25,8 @@ log = structlog.get_logger()
 def main() -> None:
     """Serve until the parent says stop; the exit code is 1 if it can't start."""
     # The standard input is the control socket.
-    control = Control(socket.socket(fileno=0))
-    first, *orders = _receive(control)
+    control = Link(socket.socket(fileno=0), is_blocking=True)
+    first, *orders = control.wait()
     die_with(first["parent"])
     settings = restore(first["settings"])
     configure_logs(
@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def _obey(
-    control: Control,
+    control: Link,
     orders: list[Message],
     server: Server,
     slow: "queue.SimpleQueue[str]",
@@ -88,14 +88,14 @@ def _obey(
                     _do(order, control, server, slow, worker)
                 except Exception:
                     log.exception("order failed", order=order.get("do"))
-            orders = _receive(control)
+            orders = control.wait()
     finally:
         os._exit(1)
 
 
 def _do(
     order: Message,
-    control: Control,
+    control: Link,
     server: Server,
     slow: "queue.SimpleQueue[str]",
     worker: tuple[str, str],
@@ -116,14 +116,6 @@ def _do(
             os._exit(0)
         case what:
             slow.put(what)
-
-
-def _receive(control: Control) -> list[Message]:
-    """Wait for the parent's messages; exit if it is gone."""
-    while (orders := control.receive()) is not None:
-        if orders:
-            return orders
-    os._exit(1)
 
 
 if __name__ == "__main__":

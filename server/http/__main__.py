@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import os
-import selectors
 import socket
 
 import uvicorn
@@ -41,8 +39,9 @@ class Server(uvicorn.Server):
 def main() -> None:
     """Answer until the parent says stop or is gone."""
     # The standard input is the control socket.
-    link = Link(socket.socket(fileno=0))
-    first, *others = _wait(link)
+    link = Link(socket.socket(fileno=0), is_blocking=True)
+    first, *others = link.wait()
+    link.set_blocking(False)
     die_with(first["parent"])
     # As plain values: reading them as flags would take longer than everything else here.
     settings = first["settings"]
@@ -87,17 +86,6 @@ async def _serve(
 
     parent.listen(already, stop)
     await server.serve(sockets)
-
-
-def _wait(link: Link) -> list[Message]:
-    """Wait for the first messages of the parent; exit if it is gone."""
-    with selectors.DefaultSelector() as selector:
-        selector.register(link, selectors.EVENT_READ)
-        while (messages := link.receive()) is not None:
-            if messages:
-                return messages
-            selector.select()
-    os._exit(1)
 
 
 if __name__ == "__main__":

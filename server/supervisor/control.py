@@ -3,8 +3,8 @@
 A frame is two lengths, a JSON object, and bytes that only their final reader interprets.
 """
 
-import contextlib
 import json
+import os
 import socket
 import struct
 import threading
@@ -68,46 +68,23 @@ def _parse(text: bytearray) -> Message:
     return message if isinstance(message, dict) else {}
 
 
-class Control:
-    """A child's end, which waits; `send` may be called from any thread, `receive` from one."""
-
-    def __init__(self, end: socket.socket) -> None:
-        self._socket = end
-        self._frames = _Frames()
-        self._lock = threading.Lock()
-
-    def send(self, *payload: bytes, **message: Any) -> None:
-        """Send a message; if the other end is gone, `receive` will say so."""
-        with self._lock, contextlib.suppress(OSError):
-            for part in _frame(message, payload):
-                self._socket.sendall(part)
-
-    def receive(self) -> list[Message] | None:
-        """Wait for the other end; returns complete messages, None when it is gone."""
-        try:
-            chunk = self._socket.recv(CHUNK_BYTES)
-        except OSError:
-            chunk = b""
-        return self._frames.take(chunk) if chunk else None
-
-    def close(self) -> None:
-        """Close this end."""
-        self._socket.close()
-
-    def detach(self) -> None:
-        """Leave this end open until the process exits."""
-        self._socket.detach()
-
-
 class Link:
-    """An end that never blocks, for a loop that waits for several; for one thread."""
+    """One end. `send` may be called from any thread, everything else from one.
 
-    def __init__(self, end: socket.socket) -> None:
-        end.setblocking(False)
+    The parent's end, which serves a loop that waits for several, never blocks.
+    """
+
+    def __init__(self, end: socket.socket, *, is_blocking: bool = False) -> None:
         self._socket = end
         self._frames = _Frames()
         self._waiting: deque[memoryview] = deque()
+        self._lock = threading.Lock()
         self.waiting_bytes = 0
+        self.set_blocking(is_blocking)
+
+    def set_blocking(self, is_blocking: bool) -> None:
+        """Have `send` and `receive` wait for the other end, or not."""
+        self._socket.setblocking(is_blocking)
 
     def fileno(self) -> int:
         """Return the descriptor, for a selector; -1 when it is closed."""
@@ -115,13 +92,18 @@ class Link:
 
     def send(self, *payload: bytes, **message: Any) -> None:
         """Send a message; what the other end has no room for is kept until `flush`."""
-        for part in _frame(message, payload):
-            self._waiting.append(memoryview(part))
-            self.waiting_bytes += len(part)
-        self.flush()
+        parts = _frame(message, payload)
+        with self._lock:
+            self._waiting += map(memoryview, parts)
+            self.waiting_bytes += sum(map(len, parts))
+            self._flush()
 
     def flush(self) -> None:
         """Send what is kept, as far as the other end has room."""
+        with self._lock:
+            self._flush()
+
+    def _flush(self) -> None:
         try:
             while self._waiting:
                 part = self._waiting.popleft()
@@ -152,3 +134,14 @@ class Link:
     def close(self) -> None:
         """Close this end."""
         self._socket.close()
+
+    def detach(self) -> None:
+        """Leave this end open until the process exits."""
+        self._socket.detach()
+
+    def wait(self) -> list[Message]:
+        """Return the next messages of an end that blocks; exit if the other end is gone."""
+        while (messages := self.receive()) is not None:
+            if messages:
+                return messages
+        os._exit(1)
