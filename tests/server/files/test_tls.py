@@ -155,7 +155,7 @@ def test_a_bad_pair_keeps_the_old_one(secured: Secured, tmp_path: Path) -> None:
     [
         ("rsa-pss", "gRPC does not take it"),
         ("ed25519", "gRPC makes no connection with it"),
-        ("expired", "it has expired on 20"),
+        ("expired", "it expired on 20"),
     ],
 )
 def test_what_no_caller_would_take_replaces_nothing(
@@ -323,8 +323,8 @@ def test_authorities_of_callers_that_can_not_be_used(tmp_path: Path) -> None:
     leaf = certificate.sign(its, tmp_path, "leaf")
     ca = tmp_path / "ca.pem"
     for content, words in (
-        (old.certificate, "the authority of callers has expired on 20"),
-        (leaf.certificate, "holds no certificate of an authority"),
+        (old.certificate, "the authority of callers expired on 20"),
+        (leaf.certificate, "contains no certificate of an authority"),
         (b"", ""),
         (its.key, ""),
         (its.certificate + b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", ""),

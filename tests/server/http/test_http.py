@@ -289,4 +289,4 @@ def test_a_scrape_lacks_a_worker_that_is_stopped_and_says_so(usual: ServerProces
     finally:
         os.kill(usual.workers[0], signal.SIGCONT)
     wait_for(lambda: sorted(by_worker(usual, "mlpserve_worker_answered").values()) == [1, 1])
-    usual.wait_for("a scrape lacks a worker, which did not give its metrics in time")
+    usual.wait_for("a worker did not return its metrics in time, and is missing from a scrape")
