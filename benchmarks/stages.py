@@ -16,7 +16,7 @@ from server.models.model import load_model
 from server.models.repository import Models, Versions
 from server.rpc import classifier
 from server.running import run as prediction
-from server.running.batcher import Batcher, write
+from server.running.batcher import Batcher
 from server.running.request import Request
 from server.telemetry import metrics
 from server.telemetry.record import Record
@@ -28,7 +28,7 @@ TOGETHER = 32
 REPEATS = 15
 
 
-class Call:
+class FakeCall:
     """A call without gRPC."""
 
     deadline = float("inf")
@@ -69,7 +69,7 @@ def main(model_file: Path) -> None:
     model = load_model(model_file, "digits", 1)
     message = request(1)
     classifier.read_request(message)
-    calls = [Call(message) for _ in range(TOGETHER)]
+    calls = [FakeCall(message) for _ in range(TOGETHER)]
     batcher = Batcher(4096, 16384, 64 * 1024 * 1024, 128 * 1024 * 1024)
     batcher.models = Models({"digits": Versions({1: model}, {}, model)}, "digits")
     method = metrics.METHODS.of("unary", "benchmark", "Predict")
@@ -98,7 +98,7 @@ def main(model_file: Path) -> None:
         ),
         "join, check, run": microseconds(lambda: prediction.run(model, calls), TOGETHER),
         "   of it ONNX Runtime": microseconds(lambda: model.predict(batch), TOGETHER),
-        "write the response": microseconds(lambda: write(calls, run), TOGETHER),
+        "write the response": microseconds(lambda: prediction.write(calls, run), TOGETHER),
         "count and time the run": microseconds(count_run, TOGETHER),
         "look at images and answers": microseconds(
             lambda: counts.see(run.ink, run.layers[0], run.labels), TOGETHER

@@ -12,8 +12,8 @@ import grpc
 from grpc_health.v1 import health_pb2
 
 from server.errors import NotLoaded, Overloaded
-from server.rpc.threads import inside
-from server.rpc.threads.behaviors import Sender
+from server.rpc import plain
+from server.rpc.threads.service import Sender
 from server.texts import quoted
 
 NAME = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
@@ -24,6 +24,8 @@ WATCHERS, WATCHERS_PER_CONNECTION = 1000, 100
 RETRY_SECONDS = 1.0
 
 Response: TypeAlias = health_pb2.HealthCheckResponse
+
+_read = plain.reader(health_pb2.HealthCheckRequest)
 
 
 class Watcher:
@@ -86,15 +88,6 @@ class Health:
         )
         self._lock = threading.Lock()
 
-    def mount(self, server: grpc.Server) -> None:
-        """Add Watch to a server not yet started; Check is `check`, wherever it is mounted."""
-        if not inside.HAS_STREAMS_WITHOUT_THREADS:
-            return
-        codec = (health_pb2.HealthCheckRequest.FromString, Response.SerializeToString)
-        # `behaviors.watch` gives it what it sends with.
-        handlers = {"Watch": grpc.unary_stream_rpc_method_handler(self._watch, *codec)}
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(NAME, handlers),))
-
     def set_ready(self, ready: bool) -> None:
         """Answer SERVING or NOT_SERVING for every service from now on, and tell the watchers."""
         state = Response.SERVING if ready else Response.NOT_SERVING
@@ -126,10 +119,9 @@ class Health:
             )
         return Response(status=state)
 
-    def _watch(
-        self, request: health_pb2.HealthCheckRequest, context: grpc.ServicerContext, sender: Sender
-    ) -> None:
-        """Begin a watch; raises Overloaded."""
+    def watch(self, message: bytes, context: grpc.ServicerContext, sender: Sender) -> None:
+        """Begin a call of Watch, which needs no thread then; raises RequestError."""
+        request = _read(message)
         watcher = Watcher(request.service, context.peer(), sender, self._lock)
         with self._lock:
             if len(self._watchers) >= self._watchers_limit:
@@ -151,5 +143,3 @@ class Health:
                 self._watching[watcher.peer] -= 1
                 if not self._watching[watcher.peer]:
                     del self._watching[watcher.peer]
-
-    _watch.experimental_non_blocking = True  # type: ignore[attr-defined]

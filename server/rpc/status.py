@@ -49,23 +49,24 @@ class Status(grpc.Status):
 
     code: grpc.StatusCode
     details: str
-    trailing_metadata: tuple[tuple[str, bytes], ...]
+    trailing_metadata: tuple[tuple[str, str | bytes], ...]
 
     def packed(self) -> any_pb2.Any:
         """Return it as a google.rpc.Status, for where a call doesn't end with it."""
         ((_, content),) = self.trailing_metadata
+        assert isinstance(content, bytes)
         return any_pb2.Any(type_url=STATUS_TYPE, value=content)
 
 
-_SPELT = {
+_NAMES = {
     code: code.name.title().replace("_", "").replace("Cancelled", "Canceled")
     for code in grpc.StatusCode
 } | {grpc.StatusCode.OK: "OK"}
 
 
-def spell(code: grpc.StatusCode) -> str:
-    """Spell a code as Go does and dashboards expect: InvalidArgument."""
-    return _SPELT[code]
+def code_name(code: grpc.StatusCode) -> str:
+    """Return a code as Go spells it and dashboards expect it: InvalidArgument."""
+    return _NAMES[code]
 
 
 def status_of(error: Exception) -> Status:

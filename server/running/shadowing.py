@@ -13,6 +13,7 @@ import structlog
 from server.models.model import Model
 from server.models.repository import Models
 from server.running import run
+from server.running.calls import Call
 from server.running.request import Request
 from server.system.threads import Threads
 from server.telemetry import metrics
@@ -41,13 +42,28 @@ class Answered:
 
 
 class Shadow:
-    """Has a thread of its own; what is more than `max_images` or `max_bytes` is passed over."""
+    """Runs on its own thread; skips requests once `max_images` or `max_bytes` are waiting."""
 
     def __init__(self, max_images: int, max_bytes: int = MAX_WAITING_BYTES) -> None:
         self._max_images, self._max_bytes = max_images, max_bytes
         self._waiting_images = self._waiting_bytes = 0
         self._lock = threading.Lock()
         self._thread = Threads(1, "shadow")
+
+    def offer_all(self, models: Models, calls: Sequence[Call], finished: run.Run) -> None:
+        """Offer each request of a run that has been answered."""
+        labels = finished.labels.tolist()
+        begin = 0
+        for index, call in enumerate(calls):
+            end = begin + call.size
+            if not (finished.errors and finished.errors[index]):
+                self.offer(
+                    models,
+                    Answered(
+                        finished.model, call.request, call.pixels, call.size, labels[begin:end]
+                    ),
+                )
+            begin = end
 
     def offer(self, models: Models, answered: Answered) -> None:
         """Run a request on its model's shadow later, if there is one and chance says so; never
@@ -118,12 +134,12 @@ def _skip(model: Model, answered: Answered) -> None:
 
 def _count_differing(model: Model, answered: Answered) -> int:
     """Return how many images get another label than their answer had; raises what the run does."""
-    found = run.run(model, [answered])
-    for error in found.errors:
+    finished = run.run(model, [answered])
+    for error in finished.errors:
         if error is not None:
             raise error
     # By their names, since another version may have its classes in another order.
     return sum(
         model.labels[label] != answered.model.labels[other]
-        for label, other in zip(found.labels.tolist(), answered.labels, strict=True)
+        for label, other in zip(finished.labels.tolist(), answered.labels, strict=True)
     )

@@ -13,7 +13,7 @@ import structlog
 
 from server.errors import StartupError
 from server.logs.sampling import Bound, gap
-from server.rpc.status import spell
+from server.rpc.status import code_name
 from server.settings import otel
 from server.settings.settings import Settings
 from server.telemetry import trace_context
@@ -216,7 +216,7 @@ def _write(record: Record, path: str, code: grpc.StatusCode, seconds: float) -> 
         # Nobody gains by guessing it.
         "request_id": record.request_id or f"{random.getrandbits(128):032x}",
         "method": path[1:],
-        "code": spell(code),
+        "code": code_name(code),
         "seconds": round(seconds, 6),
     }
     if trace_id := _trace_id(record):
