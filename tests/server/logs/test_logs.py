@@ -11,7 +11,7 @@ from harness.server_process import ROOT, environment
 TALK = """
 import logging, sys, threading, warnings
 import structlog
-from server.logs import configure_logs
+from server.logs.setup import configure_logs
 
 configure_logs("info", sys.argv[1], worker=3)
 log = structlog.get_logger()
@@ -35,7 +35,7 @@ fail([0.6180339887])
 CROWD = """
 import logging, threading
 import structlog
-from server.logs import configure_logs
+from server.logs.setup import configure_logs
 
 configure_logs("info", "json")
 log = structlog.get_logger()
@@ -93,8 +93,8 @@ def test_a_crowd_of_tracebacks_is_cut_and_counted() -> None:
 ODD = """
 import gc, logging, sys, threading, warnings
 import structlog
-from server import log_writer
-from server.logs import configure_logs, flush
+from server.logs import writer as log_writer
+from server.logs.setup import configure_logs, flush
 
 configure_logs("info", "json")
 log = structlog.get_logger()
@@ -182,8 +182,8 @@ def test_logging_never_raises() -> None:
 CLOSED = """
 import os, sys, threading
 import structlog
-from server.log_writer import STDERR
-from server.logs import configure_logs, flush
+from server.logs.writer import STDERR
+from server.logs.setup import configure_logs, flush
 
 configure_logs("info", sys.argv[1])
 log = structlog.get_logger()

@@ -57,7 +57,7 @@ def test_call_that_can_t_be_ended_is_cancelled(
     if lane:
         pytest.skip("on the lane no thread waits for a message")
     (tmp_path / "sitecustomize.py").write_text(
-        "from server.rpc import inside\ninside.CAN_END_CALLS = False\n"
+        "from server.rpc.threads import inside\ninside.CAN_END_CALLS = False\n"
     )
     variables = {"PYTHONPATH": f"{tmp_path}:."}
     limits = ("--threads", "1", "--max-arriving-messages", "1")
