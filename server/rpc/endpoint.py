@@ -15,10 +15,13 @@ from mlpserve.v1 import admin_pb2, classifier_pb2
 from server.files.certificates import watch_certificate
 from server.files.tokens import Tokens
 from server.files.watched_files import Reloads
-from server.rpc import admin, catalog, classifier, handshake, health, inference, listener
+from server.rpc import admin, catalog, classifier, health, inference
 from server.rpc.admission import Admission, Gate, declare
 from server.rpc.lane import lane
 from server.rpc.lane.call import LaneCall, Route
+from server.rpc.lane.versions import check
+from server.rpc.listening import binding, handshake, stopping
+from server.rpc.listening.options import options
 from server.rpc.plain import Plain, reader
 from server.rpc.threads import inside
 from server.rpc.threads.pools import Pool
@@ -83,7 +86,7 @@ class Endpoint:
         services += [health.NAME, reflection.SERVICE_NAME]
         declare(map(_descriptor, services))
         plain = self._plain_methods(reloads)
-        lane_reason = lane.check(grpc.__version__)
+        lane_reason = check(grpc.__version__)
         has_lane = settings.lane == "on" and lane_reason is None
         if settings.lane == "on" and lane_reason:
             log.warning("serving without the lane, which is slower", reason=lane_reason)
@@ -95,7 +98,7 @@ class Endpoint:
             threads += settings.max_streams
         other = Pool("grpc", threads, settings.max_concurrent_calls)
         service = Service(self._admission, settings.max_message_bytes)
-        self._server = grpc.server(other, [service], options=listener.options(settings, has_lane))
+        self._server = grpc.server(other, [service], options=options(settings, has_lane))
         self._threads = Threads(settings.threads, "answer")
         self._lane = self._make_lane(settings, plain) if has_lane else None
         self._mount(service, settings, other, {} if has_lane else plain, services)
@@ -178,10 +181,10 @@ class Endpoint:
 
         `make_room` has the worker that has the address, and can't share it, stop listening.
         """
-        self._binding = listener.Binding(self._server, self._address, self._tls, make_room)
+        self._binding = binding.Binding(self._server, self._address, self._tls, make_room)
         others = set(threading.enumerate())
         self._server.start()
-        if not listener.can_stop_listening():
+        if not stopping.can_stop_listening():
             log.warning("a stop may lose calls of connections that are just being made")
         self._serving = set(threading.enumerate()) - others
         if self._lane is not None:
@@ -211,7 +214,7 @@ class Endpoint:
     def stop(self, grace_seconds: float) -> None:
         """Refuse new calls, let those in progress end within the grace period, and close."""
         self._binding.close()
-        listener.stop_listening()
+        stopping.stop_listening()
         stopped = self._server.stop(grace_seconds)
         self._health.end_watches()
         stopped.wait()
@@ -232,7 +235,7 @@ def _read_certificate(settings: Settings, reloads: Reloads) -> grpc.ServerCreden
         settings.tls_certificate, settings.tls_key, settings.tls_client_ca, handshake.attempt
     )
     reloads.watch(files)
-    return listener.credentials(files)
+    return handshake.credentials(files)
 
 
 def _reflect(services: list[str]) -> RespondEach:

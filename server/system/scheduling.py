@@ -15,19 +15,33 @@ import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
-
-from server.rpc.lane.lane import Lane
+from typing import Protocol
 
 PERIOD_SECONDS = 0.25
 
 BUSY, IDLE = 0.8, 0.5
-"""From which share of a core on calls keep a worker busy, and below which they no longer do.
+"""Above the first share of a core a worker counts as busy, below the second no longer (hysteresis).
 
-Alone many callers can have all of it, beside a program that never rests two thirds at most. Batch
-scheduling answers the same calls with three quarters of it.
+Many callers alone can take a whole core, beside a program that never rests two thirds at most.
+Batch scheduling answers the same calls with three quarters of it.
 """
 
 TASKS = Path("/proc/self/task")
+
+
+class Lane(Protocol):
+    """A thread that serves calls; `most_in_progress` is their peak since it was last reset."""
+
+    most_in_progress: int
+
+    @property
+    def thread_id(self) -> int:
+        """The system's number of the thread."""
+        ...
+
+    def join(self, timeout_seconds: float | None = None) -> bool:
+        """Wait until the thread has ended; returns whether it has."""
+        ...
 
 
 class Scheduling:

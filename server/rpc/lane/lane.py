@@ -3,11 +3,10 @@
 The ordinary server behind the same port hands each call from thread to thread, and lets it hold one
 until its message is there; here a call stays on one thread, and the queue itself shows which calls
 have met. grpcio has no public way to do this, so this room alone uses its core,
-`grpc._cython.cygrpc`; `check` tells whether it is one that was tested.
+`grpc._cython.cygrpc`; `versions` tells whether it is one that was tested.
 """
 
 import functools
-import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,9 +24,6 @@ from server.rpc.lane.call import Group, LaneCall, Outbox, Route
 from server.running.calls import refuse, refuse_all
 
 log = structlog.get_logger()
-
-OLDEST, NEWEST = (1, 82), (1, 85)
-"""The versions of grpcio, (major, minor), between which the tests have passed."""
 
 ARMED, ARMED_OTHERS = 256, 16
 """Calls of a hot method, and of any other, that the core may hand over before the lane asks for
@@ -80,16 +76,6 @@ class Limits:
     joined_calls: int
     response_bytes: int = 2**31 - 1
     unread_bytes: int = 2**31 - 1
-
-
-def check(version: str) -> str | None:
-    """Return why the lane can't be used with this version of grpcio; None when it can."""
-    # What follows may be anything, such as the dev0 of 1.86.dev0.
-    release = re.match(r"(\d+)\.(\d+)(?!\d)", version)
-    if release and OLDEST <= (int(release[1]), int(release[2])) <= NEWEST:
-        return None
-    oldest, newest = (".".join(map(str, tested)) for tested in (OLDEST, NEWEST))
-    return f"grpcio is {version}, and the lane was tested with {oldest} to {newest}"
 
 
 class Lane:

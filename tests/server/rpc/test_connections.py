@@ -24,7 +24,7 @@ from mlpserve import Client, InvalidRequest
 from mlpserve.v1 import classifier_pb2
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.errors import StartupError
-from server.rpc import listener
+from server.rpc.listening.binding import Binding
 
 pytestmark = pytest.mark.both_modes
 
@@ -152,7 +152,7 @@ def refused(address: str) -> str:
     """Return why another server can't listen on the address."""
     server = grpc.server(futures.ThreadPoolExecutor(1))
     with pytest.raises(StartupError) as caught:
-        listener.Binding(server, address, None)
+        Binding(server, address, None)
     return str(caught.value)
 
 

@@ -17,8 +17,8 @@ from harness.scrape import by_worker, value
 from harness.server_process import ServerProcess, start_server
 from harness.waiting import wait_for
 from mlpserve.v1.classifier_pb2 import PredictRequest
-from server.rpc.lane.lane import Lane
 from server.system import scheduling
+from server.system.scheduling import Lane
 
 DEAR = PredictRequest(model="digits", pixels_u8=bytes(784 * 1000)).SerializeToString()
 """Keeps the lane busier than its caller."""

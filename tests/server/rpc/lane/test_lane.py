@@ -25,6 +25,7 @@ from server.rpc.admission import Admission, Method
 from server.rpc.lane import call as lane_call
 from server.rpc.lane import lane
 from server.rpc.lane.call import LaneCall, Route
+from server.rpc.lane.versions import check
 from server.telemetry.recording import Recorder, Recording
 
 METHOD = "/test.Lane/Echo"
@@ -291,7 +292,7 @@ def test_stop_ends_calls_that_outlast_the_grace() -> None:
     ],
 )
 def test_untested_grpcio_is_refused(version: str, fits: bool) -> None:
-    reason = lane.check(version)
+    reason = check(version)
     assert (reason is None) == fits
     assert fits or (version in str(reason) and "1.82 to 1.85" in str(reason))
 

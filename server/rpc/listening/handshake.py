@@ -1,4 +1,4 @@
-"""Tries a certificate out: a server of gRPC's shows it to a caller of gRPC's, in this process."""
+"""TLS as gRPC takes it; each certificate is tried out by a server and a caller in this process."""
 
 import re
 import socket
@@ -10,6 +10,7 @@ import grpc
 
 from server.files.certificates import KEYS, Certificate, CertificateError, is_self_signed, split
 from server.files.hostnames import names_of
+from server.files.watched_files import Files
 
 TIMEOUT_SECONDS = 5.0
 """How long one handshake may take, which takes some milliseconds."""
@@ -29,7 +30,7 @@ _REMEDY = (
 )
 
 
-def attempt(its: Certificate) -> None:
+def attempt(pair: Certificate) -> None:
     """Make a connection with a certificate; raises CertificateError when no caller could.
 
     gRPC takes what it can't use without a word, or keeps what it had.
@@ -38,23 +39,46 @@ def attempt(its: Certificate) -> None:
         # Nobody else is to get the port.
         server = grpc.server(pool, options=[("grpc.so_reuseport", 0)])
         try:
-            port = _listen(server, its, None)
-            asking = port if its.client_ca is None else _listen(server, its, its.client_ca)
+            port = _listen(server, pair, None)
+            asking = port if pair.client_ca is None else _listen(server, pair, pair.client_ca)
             server.start()
-            names = _shown_names(asking, its.certificate)
-            _call(port, its.certificate, names or [NO_NAME])
+            names = _shown_names(asking, pair.certificate)
+            _call(port, pair.certificate, names or [NO_NAME])
         finally:
             server.stop(None).wait()
 
 
-def configuration(its: Certificate) -> grpc.ServerCertificateConfiguration:
+def configuration(pair: Certificate) -> grpc.ServerCertificateConfiguration:
     """Return the certificate as gRPC takes it."""
-    return grpc.ssl_server_certificate_configuration([(its.key, its.certificate)], its.client_ca)
+    return grpc.ssl_server_certificate_configuration([(pair.key, pair.certificate)], pair.client_ca)
 
 
-def _listen(server: grpc.Server, its: Certificate, client_ca: bytes | None) -> int:
+def credentials(files: Files[Certificate]) -> grpc.ServerCredentials:
+    """Return TLS with the files' content, of which each new connection gets the newest.
+
+    Nothing is read or tried out meanwhile: whoever connects would wait for it.
+    """
+    shown = files.content
+
+    def fetch() -> grpc.ServerCertificateConfiguration | None:
+        nonlocal shown
+        newest = files.content
+        if newest is shown:
+            return None
+        shown = newest
+        return configuration(newest)
+
+    return grpc.dynamic_ssl_server_credentials(
+        configuration(shown),
+        # Its types leave out that None stands for no change.
+        fetch,  # type: ignore[arg-type]
+        require_client_authentication=shown.client_ca is not None,
+    )
+
+
+def _listen(server: grpc.Server, pair: Certificate, client_ca: bytes | None) -> int:
     """Return the port of a server that has the certificate; raises CertificateError."""
-    shown = configuration(Certificate(its.certificate, its.key, client_ca))
+    shown = configuration(Certificate(pair.certificate, pair.key, client_ca))
     # By the way in which the server itself takes it.
     credentials = grpc.dynamic_ssl_server_credentials(
         shown,

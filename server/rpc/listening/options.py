@@ -1,0 +1,71 @@
+"""The gRPC server's options: sizes, bounds for connections, pings, and their age."""
+
+import math
+
+from server.settings.settings import Settings
+
+STREAMS_PER_CONNECTION = 128
+"""Calls that a connection may have at once; a caller that keeps to HTTP/2 lets further ones wait.
+
+gRPC's default is no bound: calls that are begun and reset, or begun and left, then fill the memory,
+and wait before those of everybody else. 128 are enough for one connection to keep a worker busy.
+"""
+
+ENDED_STREAMS, ENDED_STREAMS_OF_THREADS = 128, 1000
+"""Calls of a connection beside these that have ended, as their caller sees it, and of which the
+server has yet to let go: with the lane, and without, where that takes longer.
+
+gRPC refuses what is beyond, which is what bounds calls that are reset at once. Its default is none,
+so that it would refuse, without a word, calls of a caller that has only as many as it may have.
+"""
+
+PENDING_CALLS = 10_000
+"""Calls of a method that have arrived and that nobody has taken yet, over all connections.
+
+Of more than 1,000 gRPC would by default cancel some, without a word and uncounted; what is too much
+is to get an answer that says so. This many come together only from a flood of connections, which
+would fill the memory.
+"""
+
+_MAX_INTEGER = 2**31 - 1
+
+
+def options(settings: Settings, has_lane: bool) -> tuple[tuple[str, int], ...]:
+    """Return the gRPC server's options."""
+    ended = ENDED_STREAMS if has_lane else ENDED_STREAMS_OF_THREADS
+    age = settings.max_connection_age_seconds
+    grace = settings.max_connection_age_grace_seconds
+    return (
+        # The parent keeps everybody but its workers away from the port.
+        ("grpc.so_reuseport", 1),
+        # It would let callers send megabytes ahead of what is asked for, in each call.
+        ("grpc.http2.bdp_probe", 0),
+        # What is moderately too large comes through, to be answered with what to do about it.
+        (
+            "grpc.max_receive_message_length",
+            min(2 * settings.max_message_bytes, _MAX_INTEGER),
+        ),
+        ("grpc.max_send_message_length", settings.max_message_bytes),
+        ("grpc.max_concurrent_streams", STREAMS_PER_CONNECTION),
+        ("grpc.http2.max_deallocating_streams", ended),
+        ("grpc.server.max_pending_requests", PENDING_CALLS),
+        ("grpc.server.max_pending_requests_hard_limit", PENDING_CALLS),
+        ("grpc.keepalive_time_ms", _milliseconds(settings.keepalive_seconds)),
+        # The second is the one that closes the connection; by default it is a minute.
+        ("grpc.keepalive_timeout_ms", _milliseconds(settings.keepalive_timeout_seconds)),
+        ("grpc.http2.ping_timeout_ms", _milliseconds(settings.keepalive_timeout_seconds)),
+        # Without it, idle connections are not pinged, and a caller's pings on them count as abuse.
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_pings_without_data", 0),
+        (
+            "grpc.http2.min_ping_interval_without_data_ms",
+            _milliseconds(settings.min_client_ping_seconds),
+        ),
+        *((("grpc.max_connection_age_ms", _milliseconds(age)),) if age else ()),
+        *((("grpc.max_connection_age_grace_ms", _milliseconds(grace)),) if grace else ()),
+    )
+
+
+def _milliseconds(seconds: float) -> int:
+    # Upwards, since 0 has a meaning of its own.
+    return min(math.ceil(1000 * seconds), _MAX_INTEGER)
