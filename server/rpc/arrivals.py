@@ -1,4 +1,4 @@
-"""Decides whose message may arrive, as only some may at once: each may need the largest's memory.
+"""Decides whose messages may arrive: only some at once, as each may need the memory of the largest.
 
 As long as no message stalls, calls get places in the order of their arrival. Once one stalls while
 others wait, places are shared fairly among connections: none holds more than half of them, those

@@ -44,16 +44,16 @@ log = structlog.get_logger()
 PREDICT = f"/{classifier.SERVICE}/Predict"
 INFER = f"/{inference.SERVICE}/ModelInfer"
 READERS = {PREDICT: classifier.read_request, INFER: inference.read_request}
-"""The hot methods, and what reads their messages."""
+"""The hot methods, and the functions that read their messages."""
 
 HEALTH_CHECK, HEALTH_WATCH = (f"/{health.NAME}/{name}" for name in ("Check", "Watch"))
 HEALTH_THREADS = 2
 
 OTHER_MESSAGES, PROBE_MESSAGES = 4, 8
-"""Messages of other methods, and of probes, that arrive at the same time on the lane."""
+"""How many messages of other methods, and of probes, may arrive at once."""
 
 PROBE_PATIENCE_SECONDS = 0.25
-"""How long a probe's few bytes may take while others wait: a prober itself waits a second or so."""
+"""How long a probe's few bytes may take while others wait; probers give up after a second or so."""
 
 END_SECONDS = 2.0
 """How long a stop waits, after the grace period, for runs that have not ended."""
@@ -133,8 +133,8 @@ class Endpoint:
             routes[path] = Route(admitted(path), answer=self._on_threads(method), gate=others)
         probes = Gate[LaneCall](calls, PROBE_MESSAGES, PROBE_PATIENCE_SECONDS)
         # It takes microseconds, so it does without a thread.
-        check = plain[HEALTH_CHECK].end
-        routes[HEALTH_CHECK] = Route(admitted(HEALTH_CHECK), answer=check, gate=probes)
+        answer = plain[HEALTH_CHECK].end
+        routes[HEALTH_CHECK] = Route(admitted(HEALTH_CHECK), answer=answer, gate=probes)
         limits = lane.Limits(
             calls=calls,
             messages=settings.max_arriving_messages,
@@ -146,7 +146,7 @@ class Endpoint:
         return lane.Lane(self._server, routes, self.batcher.take, limits, self.batcher.refusal)
 
     def _on_threads(self, method: Plain) -> Callable[[LaneCall], None]:
-        """Return what has a call of a method answered on one of some threads."""
+        """Return a function that has a method's call answered on another thread."""
         return lambda call: self._threads.submit(method.end, call)
 
     def _mount(
@@ -239,7 +239,7 @@ def _read_certificate(settings: Settings, reloads: Reloads) -> grpc.ServerCreden
 
 
 def _reflect(services: list[str]) -> RespondEach:
-    """Return what answers questions about services, by grpcio's own servicer."""
+    """Return what answers reflection requests, by grpcio's own servicer."""
     answer = reflection.ReflectionServicer(services).ServerReflectionInfo
     read = reader(reflection_pb2.ServerReflectionRequest)
 

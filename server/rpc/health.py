@@ -1,7 +1,7 @@
 """Health for probes: "" asks whether the process lives, a service's name whether it is ready.
 
 grpcio's own servicer gives each watcher a thread, or sends to watchers while it holds the lock that
-their cancellation waits for; here they need none, and nothing waits for one that does not read.
+their cancellation needs; here they need no thread, and a watcher that doesn't read delays nobody.
 """
 
 import threading
@@ -29,24 +29,24 @@ _read = plain.reader(health_pb2.HealthCheckRequest)
 
 
 class Watcher:
-    """A call of Watch: which service it asks for, and what it has yet to be told.
+    """A call of Watch: the service it asks for, the state sent last and the one to send next.
 
-    For who holds the lock.
+    To be used under the lock.
     """
 
-    __slots__ = ("_lock", "_sender", "_told", "_wanted", "is_behind", "peer", "service")
+    __slots__ = ("_lock", "_sender", "_sent", "_wanted", "is_behind", "peer", "service")
 
     def __init__(self, service: str, peer: str, sender: Sender, lock: threading.Lock) -> None:
         self.service, self.peer = service, peer
         self.is_behind = False
         self._sender, self._lock = sender, lock
-        self._wanted = self._told = -1
+        self._wanted = self._sent = -1
 
     def tell(self, state: int) -> None:
         """Send a state, or, when the one before has not left, the newest once it has."""
         self._wanted = state
-        if not self.is_behind and self._told != state:
-            self._told = state
+        if not self.is_behind and self._sent != state:
+            self._sent = state
             self.is_behind = True
             self._sender.send(Response(status=Response.ServingStatus.Name(state)), self._go_on)
 
@@ -102,7 +102,7 @@ class Health:
         with self._lock:
             watchers = list(self._watchers.items())
         for context, watcher in watchers:
-            # What its caller does not take would hold up the end.
+            # A caller that does not read would delay the end.
             if watcher.is_behind:
                 context.cancel()
             else:

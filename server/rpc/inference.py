@@ -214,8 +214,8 @@ def read_version(text: str) -> tuple[int, str]:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the response has, beside what the model says: the request's id, the outputs in the order
-    of their names, and whether their values stand in raw_output_contents.
+    """What the response has beside the model's results: the request's id, the outputs in the order
+    of their names, and whether their values go into raw_output_contents.
     """
 
     identifier: str
@@ -269,7 +269,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """Answers what is asked about the server and its models.
+    """Answers questions about the server and its models.
 
     `models` returns the loaded models, None while there are none; `is_ready` tells whether calls
     are welcome.

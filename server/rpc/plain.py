@@ -12,15 +12,15 @@ from server.running.calls import Call, refuse
 log = structlog.get_logger()
 
 MAX_MESSAGE_BYTES = 256 * 1024
-"""What a message to these methods may have, all of which take a few names: protobuf takes a second
-for megabytes of fields that nobody knows, in which no other thread of Python's runs.
+"""The maximum for messages to these methods, which hold a few names: protobuf takes a second to
+parse megabytes of unknown fields, during which no other Python thread runs.
 """
 
 M = TypeVar("M", bound=Message)
 
 
 def reader(kind: type[M]) -> Callable[[bytes], M]:
-    """Return what reads serialized messages of a kind; raises TooLarge and InvalidField."""
+    """Return a function that parses messages of a kind; it raises TooLarge and InvalidField."""
     name = kind.DESCRIPTOR.full_name
 
     def read(message: bytes) -> M:

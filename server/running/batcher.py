@@ -39,23 +39,23 @@ CANONICALIZE_SECONDS = 15e-6
 """Roughly what it takes to canonicalize an image."""
 
 RUNNERS = 4
-"""Threads for slow runs. A model uses one at a time, and goes to the back of the queue after each
-run, so that no model keeps another waiting for more than a run.
+"""Threads for slow runs. A model uses one at a time and takes turns with the others after each run,
+so that no model keeps another waiting for longer than that.
 """
 
 READERS = 2
 """Threads for messages that take long to read."""
 
 SPARE_BYTES = 64 * 1024
-"""What a message may hold beside its pixels while it waits; of others the pixels alone are kept."""
+"""Of a waiting message with more than this beside its pixels, only the pixels are kept."""
 
 
 class Batcher:
     """Answers calls with the loaded models; `models` is None until they are loaded.
 
     `max_batch_size` bounds the images of a call and of a run, `max_message_bytes` what a call's
-    message and its answer may have. `max_queued_images` bounds what waits for each model,
-    `max_queued_bytes` what waits for all of them.
+    message and its answer may have. `max_queued_images` bounds the images that wait for each model,
+    `max_queued_bytes` the messages that wait for all of them.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class Batcher:
             self._go_on(model, queue, stats)
 
     def _go_on(self, model: Model, queue: Queue[Call], stats: Version) -> None:
-        """Run the model for what waits, if anything does: at once while that is fast."""
+        """Run the model for the calls that wait, if any: at once as long as that is fast."""
         while self._queues.finish(queue):
             if not _is_fast(model, queue.images, queue.canonicalized):
                 self._runners.submit(self._run_slowly, model, queue, stats)
@@ -149,7 +149,7 @@ class Batcher:
             run.answer(model, stats, self._queues.take(queue), self._offer)
 
     def _run_slowly(self, model: Model, queue: Queue[Call], stats: Version) -> None:
-        """Run the model once, on a thread that others wait for, too."""
+        """Run the model once, on a thread that other models use too."""
         try:
             run.answer(model, stats, self._queues.take(queue), self._offer)
         finally:
@@ -157,7 +157,7 @@ class Batcher:
                 self._runners.submit(self._run_slowly, model, queue, stats)
 
     def _decode(self, calls: Sequence[Call], *, patient: bool) -> dict[Model, list[Call]]:
-        """Read calls, and count what that took; the rest of their time until a run is waiting."""
+        """Read calls and time it; the rest of their time until a run counts as waiting."""
         begin = time.perf_counter()
         arrived = self._read(calls, patient)
         seconds = time.perf_counter() - begin
@@ -171,8 +171,8 @@ class Batcher:
         return arrived
 
     def _read(self, calls: Sequence[Call], patient: bool) -> dict[Model, list[Call]]:
-        """Return the calls that can be answered by their models; the others are refused, or left to
-        the readers.
+        """Return the calls that can be answered, by model; the others are refused or left to the
+        readers.
         """
         arrived: dict[Model, list[Call]] = {}
         models, max_message_bytes = self.models, self._max_message_bytes
@@ -194,7 +194,7 @@ class Batcher:
                         "are a quarter of the floats, or raise the server's --max-message-bytes",
                     )
                 call.request, call.pixels = request, pixels = call.read(call.message, patient)
-                # Most calls want what the one before wanted.
+                # Most calls ask for the same as the one before.
                 if request is not known or model is None:
                     model = models.find(request.model, request.version, request.label, call)
                     known = None if models.are_spread else request
@@ -205,7 +205,7 @@ class Batcher:
                     size = request.count_images(pixels, model, self._max_batch_size)
                 if size > max_images:
                     request.check_answer(model, size, max_message_bytes)
-                    # So does the answer for fewer.
+                    # Then the answer for fewer fits too.
                     max_images = size
                 call.size = size
                 arrived.setdefault(model, []).append(call)
@@ -219,7 +219,7 @@ class Batcher:
         return arrived
 
     def _read_later(self, call: Call) -> None:
-        """Have a message read by a thread on which nobody else waits."""
+        """Have a message read by a thread that no other call waits for."""
         held = len(call.message)
         if self._queues.reserve(held):
             self._readers.submit(self._read_patiently, call, held)

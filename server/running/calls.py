@@ -13,8 +13,8 @@ from server.telemetry.record import Record
 log = structlog.get_logger()
 
 Read = Callable[[bytes, bool], tuple[Request, memoryview]]
-"""Returns what a message asks for, and its pixels; raises InvalidField, and TakesLong unless the
-second is true.
+"""Returns a message's request and its pixels; raises InvalidField, and TakesLong unless the second
+argument is true.
 """
 
 NO_PIXELS = memoryview(b"")
@@ -25,8 +25,8 @@ NOT_COUNTED = "calls are answered, but not counted"
 class Call(Protocol):
     """A call that waits for its answer; it gets exactly one, from any thread.
 
-    `begin` is when it arrived, by time.perf_counter. Until `request` come what its caller sent; the
-    rest is kept with it while it is answered.
+    `begin` is when it arrived, by time.perf_counter. From `request` on, the fields are filled in
+    while it is answered.
     """
 
     message: bytes
@@ -35,13 +35,13 @@ class Call(Protocol):
     """When its caller stops waiting, by time.perf_counter; ages away for never."""
     cancelled: bool
     record: Record | None
-    """Where to note what becomes of it, when the call is logged or traced."""
+    """Where to note its progress, when the call is logged or traced."""
     request: Request
     pixels: memoryview
     size: int
     """Its number of images."""
     held_bytes: int
-    """What is kept of its message while it waits."""
+    """Bytes of its message that are kept while it waits."""
     waiting_since: float
     """When it arrived, later by the time that reading took."""
 
@@ -52,7 +52,7 @@ class Call(Protocol):
 
     @property
     def read(self) -> Read:
-        """What reads its message."""
+        """The function that reads its message."""
         ...
 
     @property

@@ -62,7 +62,7 @@ def copy(images: Images, batch: Batch) -> None:
 
 
 def are_valid(batch: Batch) -> bool:
-    """Whether all pixels are in [0, 1], or at least look so: -0.0 looks as if not."""
+    """Whether all pixels are in [0, 1]; -0.0 counts as outside and has to be checked again."""
     return bool(np.maximum.reduce(batch.view(np.uint32), axis=None) <= ONE)
 
 

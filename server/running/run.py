@@ -34,13 +34,12 @@ log = structlog.get_logger()
 _request, _size = attrgetter("request"), attrgetter("size")
 
 SLICE_IMAGES = 512
-"""Images of a large run that go together from the message to the answer.
-
-They then stay in the processor's cache, or near it: 1.6 MB with 784 pixels.
+"""Large runs are split into slices of this many images, which stay in the processor's cache or near
+it: 1.6 MB with 784 pixels.
 """
 
 WRITTEN_TOGETHER = 4
-"""Answers of the same kind from which on they are written at once."""
+"""From this many equal requests on, their answers are written at once."""
 
 
 @dataclass(slots=True, eq=False)
@@ -64,10 +63,10 @@ Offer: TypeAlias = Callable[[Sequence[Call], Run], None]
 
 
 def answer(model: Model, stats: Version, calls: Sequence[Call], offer: Offer) -> None:
-    """Run the model once and give each call that somebody still waits for its answer; no error
-    comes out, and every call has ended then.
+    """Run the model once and answer each call whose caller still waits; every call has ended then,
+    and nothing is raised.
 
-    What has been answered is passed to `offer`, which may keep the pixels.
+    The answered calls are passed to `offer`, which may keep their pixels.
     """
     try:
         waiting = drop_abandoned(model, calls)
@@ -83,7 +82,7 @@ def answer(model: Model, stats: Version, calls: Sequence[Call], offer: Offer) ->
 
 
 def drop_abandoned(model: Model, calls: Sequence[Call]) -> Sequence[Call]:
-    """Return the calls that somebody still waits for, and refuse the others."""
+    """Return the calls whose callers still wait, and refuse the others."""
     now = time.perf_counter()
     waiting = [call for call in calls if not call.cancelled and call.deadline > now]
     if len(waiting) == len(calls):
@@ -134,7 +133,7 @@ def _answer(model: Model, stats: Version, calls: Sequence[Call]) -> Run:
 
 
 def _observe(stats: Version, calls: Sequence[Call], finished: Run) -> None:
-    """Take note of the images that are going to be answered."""
+    """Note the images that are going to be answered."""
     ink, activations, labels = finished.ink, finished.layers[0], finished.labels
     if any(finished.errors):
         answered = [
@@ -220,7 +219,7 @@ def write(calls: Sequence[Call], finished: Run) -> Sequence[bytes | Exception]:
 
 
 def _write(call: Call, part: Answer) -> bytes | Exception:
-    """Return a response, or what kept it from being written, which is not to hurt others."""
+    """Return a response, or the error that kept it from being written, which affects no others."""
     try:
         return call.request.write(part)
     except Exception as error:

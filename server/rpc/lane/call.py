@@ -26,7 +26,7 @@ log = structlog.get_logger()
 Metadata: TypeAlias = tuple[tuple[str, str | bytes], ...]
 
 LARGE_RESPONSE_BYTES = 64 * 1024
-"""Answers from which on their bytes are counted until their callers have read them."""
+"""The bytes of answers larger than this are counted until their callers have read them."""
 
 # Operations that are the same for all answers. They hold no memory, so that calls may share them.
 _NO_METADATA = cygrpc.SendInitialMetadataOperation((), 0)
@@ -51,7 +51,7 @@ class Route:
 
 
 class Group:
-    """The calls that share a gate; `unsent` counts those that have yet to be told how they end."""
+    """The calls that share a gate; `unsent` counts those whose end has not been sent yet."""
 
     __slots__ = ("arrivals", "gate", "unsent")
 
@@ -60,18 +60,18 @@ class Group:
         self.unsent = 0
 
     def on_sent(self, _event: Any) -> None:
-        """Take note that a call's answer has left, or that nobody was there to take it."""
+        """Note that a call's answer has left, or that its caller is gone."""
         self.gate.in_progress -= 1
         self.unsent -= 1
 
     def on_refused(self, _event: Any) -> None:
-        """Take note that a call which was turned away has been told so."""
+        """Note that a refusal has left."""
         self.unsent -= 1
 
 
 class Outbox:
-    """What the answers of all calls share: how many bytes each may have, and large ones together
-    that nobody has read; and the tags of those that the core has not taken, and so won't bring.
+    """What the answers of all calls share: the maximum for each and for large ones together that
+    have not been read; `lost` holds the tags that the core did not take and so won't bring.
     """
 
     def __init__(self, max_bytes: int, max_unread_bytes: int) -> None:
@@ -88,7 +88,7 @@ class Outbox:
         return fits
 
     def on_large_sent(self, size: int, tag: Callable[[Any], None], event: Any) -> None:
-        """Take note that an answer has left whose bytes were counted."""
+        """Note that an answer has left whose bytes were counted."""
         with self._lock:
             self.unread_bytes -= size
         tag(event)
@@ -146,7 +146,7 @@ class LaneCall:
         self.begin = begin = method.start()
         self.metadata: Metadata = event.invocation_metadata
         self.record: Record | None = None
-        # From now on by a clock that nobody sets.
+        # From now on by a clock that can't be set.
         self.deadline: float = event.call_details.deadline - time.time() + begin
         self.message = b""
         self.cancelled = False
@@ -173,7 +173,7 @@ class LaneCall:
         self._core.start_server_batch((cygrpc.ReceiveMessageOperation(0),), self._on_received)
 
     def watch(self) -> None:
-        """Ask to be told when the caller leaves."""
+        """Ask for an event when the caller leaves."""
         self._core.start_server_batch((cygrpc.ReceiveCloseOnServerOperation(0),), self._on_close)
 
     def answer(self, response: bytes) -> None:
@@ -195,7 +195,7 @@ class LaneCall:
         self.ended = True
         seconds = method.end(self.begin, "OK", 1, 1)
         self._send(operations, size if is_large else 0)
-        # Written afterwards, since nobody should wait for it.
+        # Written afterwards, so that the caller need not wait for it.
         if record is not None:
             method.write(record, grpc.StatusCode.OK, self.begin, seconds)
 
@@ -211,7 +211,7 @@ class LaneCall:
         method.write(record, code, self.begin, seconds, reason_of(error))
 
     def _send(self, operations: tuple[Any, ...], held_bytes: int = 0) -> None:
-        """Give the core what ends the call, with an answer of which so many bytes are counted."""
+        """Give the core the operations that end the call; `held_bytes` have been counted."""
         group = self.group
         tag: Callable[[Any], None] = group.on_sent if self.accepted else group.on_refused
         if held_bytes:

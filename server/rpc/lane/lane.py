@@ -33,30 +33,30 @@ more.
 JOINED_CALLS = 64
 JOINED_BYTES = 2 * 1024 * 1024
 JOINED_EVENTS = 512
-"""Calls, bytes of their messages, and events of any kind after which no more are waited for.
+"""Calls, bytes of their messages, and events of any kind, after which a run starts.
 
-The first of many should not wait for the last, nor for a crowd that is turned away, and memory
+The first of many calls should wait neither for the last nor for refusals of a crowd, and memory
 should not fill.
 """
 
 IDLE_SECONDS = 60.0
 
 CROWD_SECONDS = 0.004
-"""How long the lane lets calls gather after it has turned some away since a queue was full.
+"""How long the lane lets calls gather after it has refused some because a queue was full.
 
-The run that the queue waits for needs the core, and each refusal by itself would take it away, and
+The run that the queue waits for needs the core; refusing calls one by one would take it away, and
 its cache.
 """
 
 LOOK_SECONDS, BUSY_LOOK_SECONDS, LOOK_TURNS = 0.01, 0.5, 64
-"""How often the lane looks at the messages that arrive while calls wait for their places: when
-nothing else happens, when events come without a pause, among which there may be a message that
-seems to stall, and after how many of these.
+"""How often the lane checks for stalled messages while calls wait for their places: when idle, when
+events come without a pause (a message that seems to stall may be among them), and every how many of
+these.
 """
 
 NAP_SECONDS = 0.001
-"""How long it sleeps at a time where it waits for a moment, not for an event: gRPC counts its
-waiting by the time of day, which may be set back.
+"""How long it sleeps at a time when it waits for a point in time: gRPC's own waiting goes by the
+time of day, which may be set back.
 """
 
 
@@ -67,7 +67,7 @@ class Limits:
     `calls` in progress; `messages` arriving at the same time, each of which may need the memory of
     the largest; `delay_seconds` that a call waits for others to join it, `joined_calls` after which
     it waits no longer. `response_bytes` is what an answer of any method may have, `unread_bytes`
-    what large ones may have together that their callers have not read.
+    what large ones that have not been read may have together.
     """
 
     calls: int
@@ -123,7 +123,7 @@ class Lane:
         self._arrived_bytes = self._events = 0
         self._take_time = self._look_time = 0.0
         self._is_crowded = self._is_contended = self._was_empty = False
-        # By these `silent_seconds` tells whether the thread goes on.
+        # For `silent_seconds`, to see whether the thread goes on.
         self._turns = self._seen_turns = 0
         self._seen_time = 0.0
         self._is_waiting = False
@@ -186,7 +186,7 @@ class Lane:
         self._is_waiting = True
 
     def _on_nothing(self) -> None:
-        """Do what waits for a moment in which nothing else happens."""
+        """Use a moment in which nothing else happens."""
         self._was_empty = True
         if self._arrived:
             self._take_or_wait()

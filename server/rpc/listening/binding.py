@@ -20,7 +20,7 @@ SOCKET_UMASK = 0o117
 """Leaves a socket to its owner and its group, 0660."""
 
 ROOM_SECONDS, ROOM_TICK_SECONDS = 10.0, 0.005
-"""How long, and how often, a worker looks whether its predecessor has stopped listening."""
+"""How long a worker waits for its predecessor to stop listening, and how often it checks."""
 
 _CREDENTIALS = struct.Struct("3i")
 """Linux's ucred: process, user and group."""
@@ -50,7 +50,7 @@ class Binding:
             _listen(server, address, tls)
 
     def close(self) -> None:
-        """Let nobody find the socket any more, unless its file is another server's by now."""
+        """Remove the socket, unless its file is another server's by now."""
         if self._socket is not None:
             path, number = self._socket
             with contextlib.suppress(FileNotFoundError):
@@ -63,8 +63,8 @@ def _listen_on_path(
 ) -> tuple[Path, int]:
     """Listen, and return the socket's path and its inode.
 
-    The socket gets its name when it listens already, so that at no time nobody does who has the
-    name, and so that gRPC, which removes its socket at its end, does not remove a successor's.
+    The socket is renamed to the path once it listens: the path is then never without a listener,
+    and gRPC, which removes its socket at the end, can't remove a successor's.
     """
     path = Path(address.removeprefix(UNIX))
     _check_path(path)
@@ -88,7 +88,7 @@ def _listen_on_name(
     tls: grpc.ServerCredentials | None,
     make_room: Callable[[], None],
 ) -> None:
-    """Listen on a name that a predecessor may have, who is then asked for it and waited for."""
+    """Listen on a name; a predecessor that has it is asked to give it up, and waited for."""
     name = f"\0{address.removeprefix(UNIX_ABSTRACT)}"
     if _is_sibling(_listener(name)):
         make_room()
@@ -107,7 +107,7 @@ def _listener(path: str) -> int | None:
         if answer := attempt.connect_ex(path):
             if answer in (errno.ECONNREFUSED, errno.ENOENT):
                 return None
-            # It has no time to answer, or not for this process.
+            # It is too busy to answer, or doesn't answer this process.
             return 0
         if not hasattr(socket, "SO_PEERCRED"):
             return 0
@@ -116,7 +116,7 @@ def _listener(path: str) -> int | None:
 
 
 def _is_taken(name: str) -> bool:
-    """Whether a socket has an abstract name, be it one that listens no longer."""
+    """Whether an abstract name is taken, even by a socket that no longer listens."""
     with socket.socket(socket.AF_UNIX) as attempt:
         try:
             attempt.bind(name)
@@ -174,7 +174,7 @@ def _check_path(path: Path) -> None:
         raise StartupError(
             f"gRPC can't listen on {UNIX}{path} ({reason}); give another {FLAG}"
         ) from error
-    # What a killed server has left is taken over too.
+    # A socket left by a killed server is taken over too.
     if pid is not None and not _is_sibling(pid):
         who = f" (process {pid})" if pid else ""
         raise StartupError(
@@ -185,7 +185,7 @@ def _check_path(path: Path) -> None:
 
 @contextlib.contextmanager
 def _mask(mode: int) -> Iterator[None]:
-    """Let files be made without these permissions."""
+    """Create files without these permissions meanwhile."""
     before = os.umask(mode)
     try:
         yield

@@ -33,7 +33,7 @@ _REMEDY = (
 def attempt(pair: Certificate) -> None:
     """Make a connection with a certificate; raises CertificateError when no caller could.
 
-    gRPC takes what it can't use without a word, or keeps what it had.
+    gRPC silently accepts a certificate that it can't use, or keeps the one before.
     """
     with ThreadPoolExecutor(1) as pool:
         # Nobody else is to get the port.
@@ -56,7 +56,7 @@ def configuration(pair: Certificate) -> grpc.ServerCertificateConfiguration:
 def credentials(files: Files[Certificate]) -> grpc.ServerCredentials:
     """Return TLS with the files' content, of which each new connection gets the newest.
 
-    Nothing is read or tried out meanwhile: whoever connects would wait for it.
+    No file is read and nothing is tried out there: new connections would wait for it.
     """
     shown = files.content
 
@@ -95,7 +95,7 @@ def _listen(server: grpc.Server, pair: Certificate, client_ca: bytes | None) -> 
 def _shown_names(port: int, certificate: bytes) -> list[str]:
     """Return names that the certificate is for, as the server shows it to whoever connects.
 
-    The server has then said too whose certificates it wants to see, if any.
+    By then the server has also sent the authorities it accepts for callers, if any.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -146,7 +146,7 @@ def _late() -> CertificateError:
 
 
 def _trusted(certificate: bytes) -> bytes:
-    """Return what the caller trusts, as PEM.
+    """Return the certificates that the caller trusts, as PEM.
 
     It is the certificate, or those behind it, so that they are looked at as well.
     """
@@ -155,5 +155,5 @@ def _trusted(certificate: bytes) -> bytes:
 
 
 def _reason(details: str) -> str:
-    """Return what is wrong, out of what gRPC's core says, which names the throw-away address."""
+    """Return the cause from a message of gRPC's core, without the throw-away address in it."""
     return re.split(r"OPENSSL_internal:|127\.0\.0\.1:\d+: ", details)[-1]

@@ -5,26 +5,26 @@ import math
 from server.settings.settings import Settings
 
 STREAMS_PER_CONNECTION = 128
-"""Calls that a connection may have at once; a caller that keeps to HTTP/2 lets further ones wait.
+"""Calls that a connection may have at once; a client that follows HTTP/2 holds back further ones.
 
-gRPC's default is no bound: calls that are begun and reset, or begun and left, then fill the memory,
-and wait before those of everybody else. 128 are enough for one connection to keep a worker busy.
+gRPC's default is unlimited: calls that are begun and reset, or begun and abandoned, then fill the
+memory and delay everybody else's. 128 are enough for one connection to keep a worker busy.
 """
 
 ENDED_STREAMS, ENDED_STREAMS_OF_THREADS = 128, 1000
-"""Calls of a connection beside these that have ended, as their caller sees it, and of which the
-server has yet to let go: with the lane, and without, where that takes longer.
+"""Calls of a connection, beside these, that have ended for their caller but that the server has not
+yet released: with the lane, and without it, where releasing takes longer.
 
-gRPC refuses what is beyond, which is what bounds calls that are reset at once. Its default is none,
-so that it would refuse, without a word, calls of a caller that has only as many as it may have.
+gRPC refuses calls beyond this, which bounds calls that are reset at once. Its default is none: it
+would silently refuse calls of a caller that stays within its limit.
 """
 
 PENDING_CALLS = 10_000
-"""Calls of a method that have arrived and that nobody has taken yet, over all connections.
+"""Calls of a method that have arrived but not been accepted, over all connections.
 
-Of more than 1,000 gRPC would by default cancel some, without a word and uncounted; what is too much
-is to get an answer that says so. This many come together only from a flood of connections, which
-would fill the memory.
+By default gRPC silently cancels some once there are more than 1,000, uncounted; excess calls are to
+be refused with a reason instead. Only a flood of connections has this many, and it would fill the
+memory.
 """
 
 _MAX_INTEGER = 2**31 - 1
@@ -38,9 +38,9 @@ def options(settings: Settings, has_lane: bool) -> tuple[tuple[str, int], ...]:
     return (
         # The parent keeps everybody but its workers away from the port.
         ("grpc.so_reuseport", 1),
-        # It would let callers send megabytes ahead of what is asked for, in each call.
+        # It would let every call send megabytes before they are asked for.
         ("grpc.http2.bdp_probe", 0),
-        # What is moderately too large comes through, to be answered with what to do about it.
+        # Moderately oversized messages come through, to be refused with a remedy.
         (
             "grpc.max_receive_message_length",
             min(2 * settings.max_message_bytes, _MAX_INTEGER),

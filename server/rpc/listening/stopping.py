@@ -10,27 +10,27 @@ from collections.abc import Iterator
 from pathlib import Path
 
 GREETING_SECONDS = 0.1
-"""What a connection may take from being accepted to being greeted, of which gRPC says nothing."""
+"""Time for connections that are accepted to be greeted, which gRPC does not report."""
 
 
 def stop_listening() -> None:
     """Take no more connections, and give those just taken the time to be greeted.
 
-    A server of gRPC's that stops greets whoever is just connecting, and says goodbye at once; its
-    own client may then spin until the call's deadline instead of connecting anew.
+    A gRPC server that stops greets connections that are just being made and says goodbye at once;
+    gRPC's client may then spin until the call's deadline instead of connecting again.
     """
     files = _open_files()
     with contextlib.ExitStack() as stack:
         pollers = [stack.enter_context(poller) for poller in _pollers(files)]
         for file, opened in _listening(files):
             if _is_path(opened):
-                # Its file is gone or another's: whoever has come before that is still taken.
+                # Its file is gone or another's; connections made before are still accepted.
                 continue
-            # Nobody need be told, who would log it as an error.
+            # First, or the poller would log the shutdown as an error.
             for poller in pollers:
                 with contextlib.suppress(OSError):
                     poller.unregister(file)
-            # Not every system lets a socket that listens be shut down.
+            # Not every system can shut down a listening socket.
             with contextlib.suppress(OSError):
                 opened.shutdown(socket.SHUT_RD)
     time.sleep(GREETING_SECONDS)
@@ -42,7 +42,7 @@ def can_stop_listening() -> bool:
 
 
 def _open_files() -> list[int]:
-    """Return this process's files, as far as the system tells."""
+    """Return this process's file descriptors, as far as the system shows them."""
     try:
         return [int(file.name) for file in Path("/dev/fd").iterdir()]
     except (OSError, ValueError):
@@ -66,7 +66,7 @@ def _is_path(opened: socket.socket) -> bool:
 
 
 def _pollers(files: list[int]) -> "Iterator[select.epoll]":
-    """Yield what waits for connections, as far as the system tells."""
+    """Yield the epoll instances of this process, as far as the system shows them."""
     for file in files:
         with contextlib.suppress(OSError):
             if str(Path(f"/proc/self/fd/{file}").readlink()) == "anon_inode:[eventpoll]":

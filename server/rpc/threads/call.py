@@ -25,7 +25,7 @@ _UNREAD = {
         "deadline", "the call's time was over before its message was read"
     ),
 }
-"""Why calls end whose callers have left before."""
+"""Why calls end whose callers left before their messages were read."""
 
 
 class Refused(Exception):
@@ -75,11 +75,10 @@ class ThreadMessage:
 
 
 class ThreadCall:
-    """A call from its arrival until its end, with which it is counted once.
+    """A call from its arrival to its end, counted once.
 
-    `refusal` is why it must not be answered. `needs_message` tells whether it would end for want of
-    a message that was not there yet, `received` and `sent` count its messages, and `code` is how it
-    ends if nothing else happens.
+    `refusal` is why it must not be answered. `needs_message` is true while its message is awaited,
+    `received` and `sent` count its messages, and `code` is how it ends if nothing else happens.
     """
 
     __slots__ = (
@@ -109,7 +108,7 @@ class ThreadCall:
         except Exception as error:
             log.exception("call failed")
             self.refusal = error
-        # On these threads a record costs little; errors then say all that is known.
+        # A record costs little here, and errors then show all that is known.
         self.record = record or Record()
 
     def end(self) -> None:
@@ -156,7 +155,7 @@ class ThreadCall:
 
 
 def _left(context: grpc.ServicerContext) -> grpc.StatusCode | None:
-    """Return how a call has ended whose caller is gone; None while it waits."""
+    """Return how a call ended if its caller is gone, else None."""
     if context.is_active():
         return None
     remaining = context.time_remaining()

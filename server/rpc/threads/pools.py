@@ -23,17 +23,17 @@ from server.rpc.threads import inside
 log = structlog.get_logger()
 
 SPARE_THREADS = 16
-"""Threads at hand while messages stall, which do nothing but wait for messages."""
+"""Threads that step in while messages stall, and wait for these."""
 
 STALL_SECONDS = 0.1
 """How long a thread waits for a message before one of these stands in for it."""
 
 LOOK_SECONDS = 0.05
-"""How often the messages that arrive are looked at while calls wait."""
+"""How often the pool checks for stalled messages while calls wait."""
 
 _DONE: "Future[Any]" = Future()
 _DONE.set_result(None)
-"""All that grpcio asks for when it has given a call to a thread, since the pool counts them."""
+"""grpcio only asks for a result that is done: the pool counts the calls itself."""
 
 
 class GivenUp(Exception):
@@ -45,7 +45,7 @@ class GivenUp(Exception):
 
 
 class Work:
-    """A call, and what grpcio wants a thread to do for it.
+    """A call, and the function that grpcio wants run for it.
 
     `refusal` is why it must not be answered, `given_up` why it has been ended.
     """
@@ -99,7 +99,7 @@ class Pool(ThreadPoolExecutor):
         self.gate = Gate[Work](calls, threads + spare, patience_seconds, are_streams=is_stream)
         self._arrivals = self.gate.arrivals
         self._answering, self._spare = threads, spare
-        # Those whose threads wait for a message, and since when, and so in that order.
+        # Those whose threads wait for a message, by when they began to, and so in that order.
         self._reading: dict[Work, float] = {}
         self._busy = self._stalled = 0
         self._lock = threading.Lock()
@@ -200,7 +200,7 @@ class Pool(ThreadPoolExecutor):
         self._served.work = before
 
     def _forget(self, work: Work) -> None:
-        """Let go of a call that has ended; for who holds the lock."""
+        """Forget a call that has ended; the caller holds the lock."""
         self.gate.in_progress -= 1
         self._arrivals.leave(work)
 

@@ -1,7 +1,7 @@
 """The methods on an ordinary gRPC server: each call is let in, has a thread, and runs by itself.
 
-Each is mounted as if requests were streamed, so that it runs before the message is there. It takes
-and returns bytes: what goes wrong with them then has a status and a count of ours.
+Each is mounted as if requests were streamed, so that it runs before the message is there, and takes
+and returns bytes, so that errors in them get our statuses and are counted.
 """
 
 import functools
@@ -40,7 +40,7 @@ _STREAMED = classifier_pb2.PredictStreamResponse
 
 @dataclass(frozen=True, slots=True)
 class ThreadMethod:
-    """A method, its threads, what these do with its calls, and what an answer may have."""
+    """A method, its threads, the function that serves its calls, and the maximum for an answer."""
 
     method: Method
     pool: Pool
@@ -58,7 +58,7 @@ class Service(grpc.GenericRpcHandler):
     def __init__(self, admission: Admission, max_response_bytes: int = 2**31 - 1) -> None:
         self._admission, self._max_response_bytes = admission, max_response_bytes
         self._turning_away = ThreadPoolExecutor(1, thread_name_prefix="turn away")
-        # Its thread is there before there is need for it.
+        # Start its thread before it is needed.
         self._turning_away.submit(int)
         self._methods: dict[str, ThreadMethod] = {}
 
@@ -96,7 +96,7 @@ class Service(grpc.GenericRpcHandler):
         self._methods[path] = ThreadMethod(method, pool, serve, mount, self._max_response_bytes)
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> "Handler | None":
-        """Return what serves a call; None makes grpc answer UNIMPLEMENTED.
+        """Return the handler of a call; None makes grpc answer UNIMPLEMENTED.
 
         All calls wait for this.
         """
@@ -116,7 +116,7 @@ class Service(grpc.GenericRpcHandler):
         if call.refusal is not None:
             serve, threads = turn_away, self._turning_away
         behavior = functools.partial(serve, method, call)
-        # By these attributes grpcio learns where it runs, and that a stream needs no thread.
+        # By its attributes grpcio knows where it runs, and whether a stream needs a thread.
         behavior.__dict__.update(serve.__dict__)
         behavior.experimental_thread_pool = threads  # type: ignore[attr-defined]
         return method.mount(behavior)
@@ -136,7 +136,7 @@ Begin = Callable[[bytes, grpc.ServicerContext, Sender], None]
 
 
 def respond_alone(batcher: Batcher, read: Read) -> Respond:
-    """Return what answers a message by a run of its own."""
+    """Return a function that answers a message by a run of its own."""
 
     def respond(call: ThreadCall, message: bytes, context: grpc.ServicerContext) -> bytes:
         remaining = context.time_remaining()
@@ -152,8 +152,8 @@ def respond_alone(batcher: Batcher, read: Read) -> Respond:
 
 
 def respond_each_alone(batcher: Batcher, read: Read, max_response_bytes: int) -> RespondEach:
-    """Return what answers each message of a stream with a PredictStreamResponse of up to so many
-    bytes.
+    """Return a function that answers each message of a stream with a PredictStreamResponse of at
+    most `max_response_bytes`.
     """
 
     def respond(
@@ -315,8 +315,8 @@ def _end(
     messages: Iterator[bytes],
     context: grpc.ServicerContext,
 ) -> None:
-    """End a call with an error, and raise what grpcio then expects from its thread; returns when
-    that is the error itself.
+    """End a call with an error, and raise what grpcio then expects; returns if that is the error
+    itself.
     """
     status = call.fail(error, context)
     if status is not None:
