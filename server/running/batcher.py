@@ -7,6 +7,7 @@ arrives meanwhile is the next run. So does a message that takes long to read.
 Whatever goes wrong, each call ends with an answer or an error, and its model goes on.
 """
 
+import functools
 import sys
 import threading
 import time
@@ -106,7 +107,7 @@ class Batcher:
         for model, read in self._decode([call], patient=True).items():
             try:
                 _, stats = self._queue_of(model)
-                run.answer(model, stats, read, self._offer)
+                run.answer(model, stats, read, self._shadowing())
             except Exception as error:
                 log.exception("call failed")
                 refuse_all(read, error)
@@ -128,7 +129,7 @@ class Batcher:
         queue, stats = self._queue_of(model)
         if _is_fast(model, images, canonicalized) and self._queues.try_start(queue, images):
             try:
-                run.answer(model, stats, calls, self._offer)
+                run.answer(model, stats, calls, self._shadowing())
             finally:
                 self._go_on(model, queue, stats)
             return
@@ -146,12 +147,12 @@ class Batcher:
             if not _is_fast(model, queue.images, queue.canonicalized):
                 self._runners.submit(self._run_slowly, model, queue, stats)
                 return
-            run.answer(model, stats, self._queues.take(queue), self._offer)
+            run.answer(model, stats, self._queues.take(queue), self._shadowing())
 
     def _run_slowly(self, model: Model, queue: Queue[Call], stats: Version) -> None:
         """Run the model once, on a thread that other models use too."""
         try:
-            run.answer(model, stats, self._queues.take(queue), self._offer)
+            run.answer(model, stats, self._queues.take(queue), self._shadowing())
         finally:
             if self._queues.finish(queue):
                 self._runners.submit(self._run_slowly, model, queue, stats)
@@ -242,11 +243,12 @@ class Batcher:
                 known = self._by_model.setdefault(model, new)
         return known
 
-    def _offer(self, calls: Sequence[Call], finished: run.Run) -> None:
-        """Let other versions run some of the requests too."""
+    def _shadowing(self) -> run.Offer | None:
+        """Return what lets other versions run answered requests too, if any does."""
         models = self.models
-        if models is not None and models.are_shadowed:
-            self._shadow.offer_all(models, calls, finished)
+        if models is None or not models.are_shadowed:
+            return None
+        return functools.partial(self._shadow.offer_all, models)
 
 
 def _is_fast(model: Model, images: int, canonicalized: int) -> bool:

@@ -62,16 +62,18 @@ class Run:
 Offer: TypeAlias = Callable[[Sequence[Call], Run], None]
 
 
-def answer(model: Model, stats: Version, calls: Sequence[Call], offer: Offer) -> None:
+def answer(model: Model, stats: Version, calls: Sequence[Call], offer: Offer | None) -> None:
     """Run the model once and answer each call whose caller still waits; every call has ended then,
     and nothing is raised.
 
-    The answered calls are passed to `offer`, which may keep their pixels.
+    `offer` gets the answered calls with the run, and may keep their pixels.
     """
     try:
         waiting = drop_abandoned(model, calls)
         if waiting:
-            offer(waiting, _answer(model, stats, waiting))
+            finished = _answer(model, stats, waiting)
+            if offer is not None:
+                offer(waiting, finished)
     except Exception as error:
         log.exception("run failed", model=model.name, version=model.version)
         refuse_all(calls, error)
