@@ -1,4 +1,4 @@
-"""Prints, as JSON, the modules of the server whose functions run for one call, in their order."""
+"""Prints the modules of the server that one call of each method passes; JSON, on the last line."""
 
 import json
 import sys
@@ -57,7 +57,7 @@ def main(repository: str, lane: str) -> None:
                 call(message, timeout=60)
                 visited[path] = list(seen)
         server.stop()
-    print(json.dumps(visited, indent=1))
+    print(json.dumps(visited))
 
 
 if __name__ == "__main__":
