@@ -10,6 +10,7 @@ from mlpserve.v1 import classifier_pb2
 from server.logs.setup import configure_logs
 from server.rpc import classifier
 from server.rpc.admission import Method
+from server.rpc.endpoint import THREADS
 from server.rpc.lane import lane
 from server.rpc.lane.call import LaneCall, Route
 from server.settings.settings import Settings
@@ -57,7 +58,7 @@ def main(address: str, on_lane: bool) -> None:
     configure_logs("warning", "auto")
     limit = settings.max_message_bytes
     server = grpc.server(
-        futures.ThreadPoolExecutor(settings.threads),
+        futures.ThreadPoolExecutor(THREADS),
         options=[
             ("grpc.http2.bdp_probe", 0),
             ("grpc.max_receive_message_length", limit),
@@ -72,7 +73,7 @@ def main(address: str, on_lane: bool) -> None:
             delay_seconds=0.0,
             joined_calls=lane.JOINED_CALLS,
         )
-        method = Method(Uncounted(), Recording(0, 0).of(PREDICT))
+        method = Method(Uncounted(), Recording(0, 0).recorder(PREDICT))
         route = Route(method, read=classifier.read_request)
         hot = lane.Lane(server, {PREDICT: route}, answer_all, limits)
         server.start()

@@ -12,7 +12,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from server.errors import Cancelled, Overloaded, RequestError, TooLarge
 from server.files.tokens import Tokens
 from server.rpc.arrivals import Arrivals, Arriving
-from server.telemetry import metrics
+from server.telemetry.calls import METHODS
 from server.telemetry.record import Record
 from server.telemetry.recording import Pairs, Recorder, Recording
 
@@ -120,20 +120,20 @@ class Admission:
         tokens = self.admin_tokens if service == self.admin else self.tokens
         if service in self.open_services:
             tokens = None
-        return Method(metrics.METHODS.of(kind, service, name), self.recording.of(path), tokens)
+        return Method(METHODS.calls(kind, service, name), self.recording.recorder(path), tokens)
 
     def unknown_method(self, path: str) -> Method:
         """Return what counts a call of a method that nobody knows."""
-        return Method(metrics.METHODS.of(*UNKNOWN_METHOD), self.recording.of(path[:MAX_PATH]))
+        return Method(METHODS.calls(*UNKNOWN_METHOD), self.recording.recorder(path[:MAX_PATH]))
 
 
 def declare(services: Iterable[ServiceDescriptor]) -> None:
     """Have the series of all methods of some services, and of those that nobody knows, at zero."""
-    metrics.METHODS.of(*UNKNOWN_METHOD)
+    METHODS.calls(*UNKNOWN_METHOD)
     for service in services:
         for method in service.methods:
             kind = KINDS[method.client_streaming, method.server_streaming]
-            metrics.METHODS.of(kind, service.full_name, method.name)
+            METHODS.calls(kind, service.full_name, method.name)
 
 
 C = TypeVar("C", bound=Arriving)

@@ -10,11 +10,13 @@ from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
+import mlpserve
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.v1 import admin_pb2, classifier_pb2
 from server.files.certificates import watch_certificate
+from server.files.reload_registry import ReloadRegistry
 from server.files.tokens import Tokens
-from server.files.watched_files import Reloads
+from server.models.served import Served
 from server.rpc import admin, catalog, classifier, health, inference
 from server.rpc.admission import Admission, Gate, declare
 from server.rpc.lane import lane
@@ -47,7 +49,8 @@ READERS = {PREDICT: classifier.read_request, INFER: inference.read_request}
 """The hot methods, and the functions that read their messages."""
 
 HEALTH_CHECK, HEALTH_WATCH = (f"/{health.NAME}/{name}" for name in ("Check", "Watch"))
-HEALTH_THREADS = 2
+THREADS, HEALTH_THREADS = 4, 2
+"""Threads for the calls that are not on the lane, and for health."""
 
 OTHER_MESSAGES, PROBE_MESSAGES = 4, 8
 """How many messages of other methods, and of probes, may arrive at once."""
@@ -62,22 +65,23 @@ REFLECT = f"/{reflection.SERVICE_NAME}/ServerReflectionInfo"
 
 
 class Endpoint:
-    """A gRPC server that listens, and answers predictions once `batcher.models` is set."""
+    """A gRPC server that listens, and answers predictions once `served` has models."""
 
-    def __init__(self, settings: Settings, reloads: Reloads) -> None:
+    def __init__(self, settings: Settings, reloads: ReloadRegistry, served: Served) -> None:
         """Raises StartupError when a certificate or tokens can't be read."""
         self.batcher = Batcher(
             settings.max_batch_size,
             settings.max_queued_images,
             settings.max_message_bytes,
             settings.max_queued_bytes,
+            served,
         )
-        self._recording = make_recording(settings)
+        self._recording = make_recording(settings, mlpserve.__version__)
         self._tls = _read_certificate(settings, reloads)
         self._admission = _make_admission(settings, reloads, self._recording)
         self._ready = False
         self._has_admin = settings.admin_tokens_file is not None
-        self._address, self._scheduling = settings.grpc_address, settings.scheduling
+        self._address = settings.grpc_address
         metrics.MAX_CALLS.set(settings.max_concurrent_calls)
         services = [classifier.SERVICE, inference.SERVICE]
         if self._has_admin:
@@ -85,28 +89,28 @@ class Endpoint:
         self._health = health.Health(tuple(services))
         services += [health.NAME, reflection.SERVICE_NAME]
         declare(map(_descriptor, services))
-        plain = self._plain_methods(reloads)
+        plain = self._plain_methods(reloads, served)
         lane_reason = check(grpc.__version__)
         has_lane = settings.lane == "on" and lane_reason is None
         if settings.lane == "on" and lane_reason:
             log.warning("serving without the lane, which is slower", reason=lane_reason)
         if lacking := inside.missing():
             log.warning("serving without parts of grpcio", grpcio=grpc.__version__, lacking=lacking)
-        threads = settings.threads
+        threads = THREADS
         if not inside.HAS_OWN_THREADS:
             # They then run all calls.
             threads += settings.max_streams
         other = Pool("grpc", threads, settings.max_concurrent_calls)
         service = Service(self._admission, settings.max_message_bytes)
         self._server = grpc.server(other, [service], options=options(settings, has_lane))
-        self._threads = Threads(settings.threads, "answer")
+        self._threads = Threads(THREADS, "answer")
         self._lane = self._make_lane(settings, plain) if has_lane else None
         self._mount(service, settings, other, {} if has_lane else plain, services)
 
-    def _plain_methods(self, reloads: Reloads) -> dict[str, Plain]:
+    def _plain_methods(self, reloads: ReloadRegistry, served: Served) -> dict[str, Plain]:
         """Return the methods, by their paths, that answer one message with one and run no model."""
-        about = catalog.Catalog(lambda: self.batcher.models)
-        oip = inference.Inference(lambda: self.batcher.models, lambda: self._ready)
+        about = catalog.Catalog(served)
+        oip = inference.Inference(served, lambda: self._ready)
         own, theirs = f"/{classifier.SERVICE}", f"/{inference.SERVICE}"
         methods = {
             f"{own}/ListModels": Plain(classifier_pb2.ListModelsRequest, about.list_models),
@@ -170,7 +174,7 @@ class Endpoint:
         if self._lane is None:
             spare = settings.max_arriving_messages
             for path, read in READERS.items():
-                pool = Pool("predict", settings.threads, calls, spare)
+                pool = Pool("predict", THREADS, calls, spare)
                 service.add_unary(path, pool, respond_alone(self.batcher, read))
             for path, method in plain.items():
                 pool = probes if path == HEALTH_CHECK else other
@@ -189,8 +193,7 @@ class Endpoint:
         self._serving = set(threading.enumerate()) - others
         if self._lane is not None:
             self._lane.start()
-            if self._scheduling == "auto":
-                Scheduling(self._lane).start()
+            Scheduling(self._lane).start()
 
     def set_ready(self, ready: bool) -> None:
         """Tell probes and balancers whether to send calls here."""
@@ -227,7 +230,7 @@ def _descriptor(service: str) -> ServiceDescriptor:
     return descriptor_pool.Default().FindServiceByName(service)
 
 
-def _read_certificate(settings: Settings, reloads: Reloads) -> grpc.ServerCredentials | None:
+def _read_certificate(settings: Settings, reloads: ReloadRegistry) -> grpc.ServerCredentials | None:
     """Return TLS if the settings want it; raises StartupError when its files can't be used."""
     if settings.tls_certificate is None or settings.tls_key is None:
         return None
@@ -252,7 +255,7 @@ def _reflect(services: list[str]) -> RespondEach:
     return respond
 
 
-def _make_admission(settings: Settings, reloads: Reloads, recording: Recording) -> Admission:
+def _make_admission(settings: Settings, reloads: ReloadRegistry, recording: Recording) -> Admission:
     """Return who may call; raises StartupError when a file of tokens can't be used."""
     tokens = admin_tokens = None
     if settings.tokens_file is not None:

@@ -58,17 +58,6 @@ class Status(grpc.Status):
         return any_pb2.Any(type_url=STATUS_TYPE, value=content)
 
 
-_NAMES = {
-    code: code.name.title().replace("_", "").replace("Cancelled", "Canceled")
-    for code in grpc.StatusCode
-} | {grpc.StatusCode.OK: "OK"}
-
-
-def code_name(code: grpc.StatusCode) -> str:
-    """Return a code as Go spells it and dashboards expect it: InvalidArgument."""
-    return _NAMES[code]
-
-
 def status_of(error: Exception) -> Status:
     """Return an error's status; an unexpected one is INTERNAL, with its reason in the log."""
     try:

@@ -17,9 +17,9 @@ from operator import attrgetter
 
 import structlog
 
-from server.errors import NotReady, Overloaded, RequestError, TakesLong, TooLarge
+from server.errors import Overloaded, RequestError, TakesLong, TooLarge
 from server.models.model import Model
-from server.models.repository import Models
+from server.models.served import Served
 from server.running import run
 from server.running.calls import NOT_COUNTED, Call, refuse, refuse_all
 from server.running.queues import Queue, Queues
@@ -27,7 +27,7 @@ from server.running.request import FLOAT_BYTES, Request
 from server.running.shadowing import Shadow
 from server.system.threads import Threads
 from server.telemetry import metrics
-from server.telemetry.version_stats import Version
+from server.telemetry.version_stats import VERSIONS, VersionStats
 
 log = structlog.get_logger()
 
@@ -52,7 +52,7 @@ SPARE_BYTES = 64 * 1024
 
 
 class Batcher:
-    """Answers calls with the loaded models; `models` is None until they are loaded.
+    """Answers calls with the models that are served.
 
     `max_batch_size` bounds the images of a call and of a run, `max_message_bytes` what a call's
     message and its answer may have. `max_queued_images` bounds the images that wait for each model,
@@ -65,13 +65,14 @@ class Batcher:
         max_queued_images: int,
         max_message_bytes: int,
         max_queued_bytes: int,
+        served: Served,
     ) -> None:
-        self.models: Models | None = None
+        self._served = served
         self._max_batch_size = max_batch_size
         self._max_message_bytes = max_message_bytes
         self._queues = Queues[Call](max_batch_size, max_queued_images, max_queued_bytes)
         # A version that is no longer loaded takes its queue and statistics with it.
-        self._by_model: weakref.WeakKeyDictionary[Model, tuple[Queue[Call], Version]]
+        self._by_model: weakref.WeakKeyDictionary[Model, tuple[Queue[Call], VersionStats]]
         self._by_model = weakref.WeakKeyDictionary()
         self._lock = threading.Lock()
         self._runners, self._readers = Threads(RUNNERS, "run"), Threads(READERS, "read")
@@ -93,7 +94,7 @@ class Batcher:
 
     def refusal(self) -> Overloaded | None:
         """Return why no call can be taken now, whatever it holds; None when one can."""
-        full, models = self._queues.full, self.models
+        full, models = self._queues.full, self._served.models
         if not full or models is None or full < sum(1 for _ in models):
             return None
         return self._full
@@ -141,7 +142,7 @@ class Batcher:
         if starts:
             self._go_on(model, queue, stats)
 
-    def _go_on(self, model: Model, queue: Queue[Call], stats: Version) -> None:
+    def _go_on(self, model: Model, queue: Queue[Call], stats: VersionStats) -> None:
         """Run the model for the calls that wait, if any: at once as long as that is fast."""
         while self._queues.finish(queue):
             if not _is_fast(model, queue.images, queue.canonicalized):
@@ -149,7 +150,7 @@ class Batcher:
                 return
             run.answer(model, stats, self._queues.take(queue), self._shadowing())
 
-    def _run_slowly(self, model: Model, queue: Queue[Call], stats: Version) -> None:
+    def _run_slowly(self, model: Model, queue: Queue[Call], stats: VersionStats) -> None:
         """Run the model once, on a thread that other models use too."""
         try:
             run.answer(model, stats, self._queues.take(queue), self._shadowing())
@@ -176,16 +177,14 @@ class Batcher:
         readers.
         """
         arrived: dict[Model, list[Call]] = {}
-        models, max_message_bytes = self.models, self._max_message_bytes
+        models, max_message_bytes = self._served.models, self._max_message_bytes
         model: Model | None = None
         known: Request | None = None
         image_bytes, max_images = sys.maxsize, 0
         for call in calls:
             try:
                 if models is None:
-                    raise NotReady(
-                        "not_ready", "the server is still loading its models; try again shortly"
-                    )
+                    models = self._served.require()
                 size = len(call.message)
                 if size > max_message_bytes:
                     raise TooLarge(
@@ -234,18 +233,18 @@ class Batcher:
             self._queues.release(held)
         self._start(arrived)
 
-    def _queue_of(self, model: Model) -> tuple[Queue[Call], Version]:
+    def _queue_of(self, model: Model) -> tuple[Queue[Call], VersionStats]:
         """Return a model's queue, and what its runs are counted in."""
         known = self._by_model.get(model)
         if known is None:
             with self._lock:
-                new = Queue[Call](), metrics.VERSIONS.of(model)
+                new = Queue[Call](), VERSIONS.stats(model)
                 known = self._by_model.setdefault(model, new)
         return known
 
     def _shadowing(self) -> run.Offer | None:
         """Return what lets other versions run answered requests too, if any does."""
-        models = self.models
+        models = self._served.models
         if models is None or not models.are_shadowed:
             return None
         return functools.partial(self._shadow.offer_all, models)

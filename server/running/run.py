@@ -27,7 +27,7 @@ from server.running.pixels import (
 from server.running.request import FLOAT_BYTES, LABELS_OF_ONE_BYTE, Answer, Labels
 from server.telemetry import metrics
 from server.telemetry.record import Record, note_run
-from server.telemetry.version_stats import Version
+from server.telemetry.version_stats import VersionStats
 
 log = structlog.get_logger()
 
@@ -62,7 +62,7 @@ class Run:
 Offer: TypeAlias = Callable[[Sequence[Call], Run], None]
 
 
-def answer(model: Model, stats: Version, calls: Sequence[Call], offer: Offer | None) -> None:
+def answer(model: Model, stats: VersionStats, calls: Sequence[Call], offer: Offer | None) -> None:
     """Run the model once and answer each call whose caller still waits; every call has ended then,
     and nothing is raised.
 
@@ -103,7 +103,7 @@ def drop_abandoned(model: Model, calls: Sequence[Call]) -> Sequence[Call]:
     return waiting
 
 
-def _answer(model: Model, stats: Version, calls: Sequence[Call]) -> Run:
+def _answer(model: Model, stats: VersionStats, calls: Sequence[Call]) -> Run:
     begin = time.perf_counter()
     finished = run(model, calls)
     ran = time.perf_counter()
@@ -134,7 +134,7 @@ def _answer(model: Model, stats: Version, calls: Sequence[Call]) -> Run:
     return finished
 
 
-def _observe(stats: Version, calls: Sequence[Call], finished: Run) -> None:
+def _observe(stats: VersionStats, calls: Sequence[Call], finished: Run) -> None:
     """Note the images that are going to be answered."""
     ink, activations, labels = finished.ink, finished.layers[0], finished.labels
     if any(finished.errors):
@@ -144,7 +144,7 @@ def _observe(stats: Version, calls: Sequence[Call], finished: Run) -> None:
             for index in [error is None] * call.size
         ]
         ink, activations, labels = ink[answered], activations[answered], labels[answered]
-    stats.see(ink, activations, labels)
+    stats.observe(ink, activations, labels)
 
 
 def run(model: Model, parts: Sequence[Part]) -> Run:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import mlpserve
-from exporter.network import network
+from exporter import network
 from exporter.network.network import Batch
 from exporter.training.mnist import Labels
 from harness.server_process import ROOT, ServerProcess

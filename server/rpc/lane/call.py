@@ -15,9 +15,10 @@ from grpc._cython import cygrpc  # type: ignore[attr-defined]
 
 from server.errors import reason_of
 from server.rpc.admission import UNREAD_ANSWERS, Gate, Method, too_large
-from server.rpc.status import INTERNAL_MESSAGE, code_name, status_of
+from server.rpc.status import INTERNAL_MESSAGE, status_of
 from server.running.calls import Read, refuse
 from server.running.request import Request
+from server.telemetry.codes import code_name
 from server.telemetry.record import Record
 from server.telemetry.recording import trailing
 

@@ -10,7 +10,7 @@ import grpc
 
 from server.files.certificates import KEYS, Certificate, CertificateError, is_self_signed, split
 from server.files.hostnames import names_of
-from server.files.watched_files import Files
+from server.files.watched_files import WatchedFiles
 
 TIMEOUT_SECONDS = 5.0
 """How long one handshake may take, which takes some milliseconds."""
@@ -53,7 +53,7 @@ def configuration(pair: Certificate) -> grpc.ServerCertificateConfiguration:
     return grpc.ssl_server_certificate_configuration([(pair.key, pair.certificate)], pair.client_ca)
 
 
-def credentials(files: Files[Certificate]) -> grpc.ServerCredentials:
+def credentials(files: WatchedFiles[Certificate]) -> grpc.ServerCredentials:
     """Return TLS with the files' content, of which each new connection gets the newest.
 
     No file is read and nothing is tried out there: new connections would wait for it.

@@ -10,10 +10,11 @@ import structlog
 
 from server.errors import Cancelled, Expired, RequestError, reason_of
 from server.rpc.admission import Method
-from server.rpc.status import Status, code_name, status_of
+from server.rpc.status import Status, status_of
 from server.rpc.threads.pools import GivenUp
 from server.running.calls import Read, count_refusal
 from server.running.request import Request
+from server.telemetry.codes import code_name
 from server.telemetry.record import Record
 from server.telemetry.recording import Pairs, trailing
 

@@ -74,9 +74,7 @@ def test_version_that_vanishes(tmp_path: Path) -> None:
         assert server.wait_for("model unloaded")["version"] == 2
         check(client, 1)
         shutil.rmtree(tmp_path / "small")
-        assert (
-            "is gone; the version stays" in server.wait_for("repository wants attention")["message"]
-        )
+        assert "is gone; the version stays" in server.wait_for("repository problem")["message"]
         check(client, 1)
         check_until(lambda: "is gone" in only(client).versions[0].error)
         publish(tmp_path, 1)

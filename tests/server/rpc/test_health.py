@@ -53,7 +53,7 @@ def test_watch_sees_readiness_end_before_the_port_closes(repository: Path) -> No
 
 def test_idle_watchers_keep_no_thread(repository: Path) -> None:
     with (
-        start_server(repository, "--threads", "2") as server,
+        start_server(repository) as server,
         grpc.insecure_channel(server.grpc_address) as channel,
     ):
         stub = health_pb2_grpc.HealthStub(channel)

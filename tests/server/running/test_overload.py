@@ -12,6 +12,7 @@ import pytest
 from google.rpc import error_details_pb2
 
 from harness.calls import PREDICT, predict, predict_method, status
+from harness.changes import write_changes
 from harness.scrape import value
 from harness.server_process import ServerProcess, start_server
 from mlpserve.v1.classifier_pb2 import PredictRequest
@@ -44,11 +45,13 @@ def rejected(server: ServerProcess, reason: str) -> float:
 
 @contextlib.contextmanager
 def occupied(
-    models: Path, *arguments: str, slow_calls: int = 1
+    models: Path, *arguments: str, slow_calls: int = 1, **variables: str
 ) -> Iterator[tuple[ServerProcess, grpc.Channel, list[Any]]]:
     """A server whose wide model is busy with some calls, a connection to it, and these calls."""
     with (
-        start_server(models, "--max-batch-size", str(SLOW_IMAGES), *arguments) as server,
+        start_server(
+            models, "--max-batch-size", str(SLOW_IMAGES), *arguments, **variables
+        ) as server,
         grpc.insecure_channel(server.grpc_address) as channel,
     ):
         call = predict_method(channel)
@@ -116,9 +119,11 @@ def test_images_beyond_the_queue_are_turned_away(models: Path, lane: bool) -> No
 
 
 @pytest.mark.parametrize("how", ["deadline", "cancel"])
-def test_calls_that_nobody_waits_for_do_not_run(models: Path, how: str, lane: bool) -> None:
-    threads = ["--threads", "1"]
-    with occupied(models, *threads) as (server, channel, slow):
+def test_calls_that_nobody_waits_for_do_not_run(
+    models: Path, tmp_path: Path, how: str, lane: bool
+) -> None:
+    path = write_changes(tmp_path / "path", {"server.rpc.endpoint": "THREADS = 1"})
+    with occupied(models, PYTHONPATH=path) as (server, channel, slow):
         call = predict_method(channel)
         timeout = 0.2 if how == "deadline" else 60
         doomed = [call.future(message("wide", 7), timeout=timeout) for _ in range(10)]
@@ -190,12 +195,13 @@ def test_message_that_does_not_arrive_holds_up_nobody_for_long(models: Path, lan
         assert rejected(server, "slow_message") == 1
 
 
-def test_memory_is_bounded_whatever_is_sent(models: Path) -> None:
+def test_memory_is_bounded_whatever_is_sent(models: Path, tmp_path: Path) -> None:
     images = 2048
+    limits = ["--max-arriving-messages", "4", "--max-queued-images", "8192"]
     # One thread, since without the lane each would run the model, in memory of its own.
-    limits = ["--max-arriving-messages", "4", "--max-queued-images", "8192", "--threads", "1"]
+    path = write_changes(tmp_path / "path", {"server.rpc.endpoint": "THREADS = 1"})
     with (
-        start_server(models, *limits) as server,
+        start_server(models, *limits, PYTHONPATH=path) as server,
         grpc.insecure_channel(
             server.grpc_address, options=[("grpc.max_send_message_length", -1)]
         ) as channel,

@@ -9,8 +9,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from exporter import network
 from exporter.export import graph
-from exporter.network import network
 from harness.server_process import run_to_end, start_server
 
 NOT_LOADABLE = "is not a model that ONNX Runtime can load"

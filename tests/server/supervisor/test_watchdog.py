@@ -8,11 +8,11 @@ import httpx
 import pytest
 
 from harness.calls import BLACK, predict, predict_method
+from harness.changes import write_changes
 from harness.scrape import value
 from harness.server_process import ServerProcess, start_server
 from harness.waiting import wait_for
 from mlpserve.v1.classifier_pb2 import PredictRequest
-from tests.server.faults import write_change
 
 CHANGE = """
 import sys, time
@@ -32,7 +32,7 @@ def fragile(repository: Path, tmp_path: Path, lane: bool) -> Iterator[ServerProc
     """A server whose lane a caller can block and end."""
     if not lane:
         pytest.skip("there is no lane")
-    path = write_change(tmp_path / "change", "server.rpc.classifier", CHANGE)
+    path = write_changes(tmp_path / "change", {"server.rpc.classifier": CHANGE})
     with start_server(repository, "--worker-timeout-seconds", "3", PYTHONPATH=path) as running:
         yield running
 

@@ -9,6 +9,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from harness import http2
 from harness.calls import BLACK, PREDICT, predict
+from harness.changes import write_changes
 from harness.server_process import start_server
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.rpc.threads import inside
@@ -56,13 +57,13 @@ def test_call_that_can_t_be_ended_is_cancelled(
 ) -> None:
     if lane:
         pytest.skip("on the lane no thread waits for a message")
-    (tmp_path / "sitecustomize.py").write_text(
-        "from server.rpc.threads import inside\ninside.CAN_END_CALLS = False\n"
-    )
-    variables = {"PYTHONPATH": f"{tmp_path}:."}
-    limits = ("--threads", "1", "--max-arriving-messages", "1")
+    changes = {
+        "server.rpc.threads.inside": "CAN_END_CALLS = False",
+        "server.rpc.endpoint": "THREADS = 1",
+    }
+    path = write_changes(tmp_path / "path", changes)
     with (
-        start_server(repository, *limits, **variables) as server,
+        start_server(repository, "--max-arriving-messages", "1", PYTHONPATH=path) as server,
         http2.connect(server.grpc_address) as stalled,
         grpc.insecure_channel(server.grpc_address) as channel,
     ):
