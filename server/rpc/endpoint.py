@@ -17,7 +17,7 @@ from server.files.certificates import watch_certificate
 from server.files.reload_registry import ReloadRegistry
 from server.files.tokens import Tokens
 from server.models.served import Served
-from server.rpc import admin, catalog, classifier, health, inference
+from server.rpc import admin, catalog, classifier, health, inference, metadata
 from server.rpc.admission import Admission, Gate, declare
 from server.rpc.lane import lane
 from server.rpc.lane.call import LaneCall, Route
@@ -110,7 +110,7 @@ class Endpoint:
     def _plain_methods(self, reloads: ReloadRegistry, served: Served) -> dict[str, Plain]:
         """Return the methods, by their paths, that answer one message with one and run no model."""
         about = catalog.Catalog(served)
-        oip = inference.Inference(served, lambda: self._ready)
+        oip = metadata.Metadata(served, lambda: self._ready)
         own, theirs = f"/{classifier.SERVICE}", f"/{inference.SERVICE}"
         methods = {
             f"{own}/ListModels": Plain(classifier_pb2.ListModelsRequest, about.list_models),

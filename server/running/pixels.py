@@ -68,8 +68,7 @@ def are_valid(batch: Batch) -> bool:
 
 def ink_of(batch: Batch) -> Batch:
     """Return the sum of each image's pixels, (N,)."""
-    ink: Batch = np.einsum("ij->i", batch)
-    return ink
+    return np.asarray(np.einsum("ij->i", batch))
 
 
 def canonicalize_in_place(batch: Batch) -> Canonical:
@@ -83,10 +82,9 @@ def canonicalize_in_place(batch: Batch) -> Canonical:
 
 def find_bad_pixel(part: Part) -> InvalidField | None:
     """Return an error about the first pixel of a part outside [0, 1], if there is one."""
-    request = part.request
+    request, batch = part.request, images_of(part)
     if request.is_bytes:
         return None
-    batch = images_of(part)
     # A NaN makes both comparisons false, an infinity one of them.
     bad = np.argwhere(~((batch >= 0) & (batch <= 1)))
     if not len(bad):

@@ -20,7 +20,8 @@ from grpc._cython import cygrpc  # type: ignore[attr-defined]
 from server.errors import Overloaded
 from server.rpc.admission import SLOW_MESSAGE, Gate, no_message
 from server.rpc.arrivals import Arrivals
-from server.rpc.lane.call import Group, LaneCall, Outbox, Route
+from server.rpc.lane.call import Group, LaneCall, Route
+from server.rpc.lane.outbox import Outbox
 from server.running.calls import refuse, refuse_all
 
 log = structlog.get_logger()
