@@ -5,7 +5,7 @@ The words of every refusal that has nothing to do with what a call asks for stan
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from google.protobuf.descriptor import ServiceDescriptor
 
@@ -94,12 +94,19 @@ class Method:
         # Without a function around each, which every call would pay for.
         self.start, self.end, self.write = counts.start, counts.end, recorder.end
 
-    def admit(self, begin: float, metadata: Pairs) -> tuple[Record | None, RequestError | None]:
+    def admit(
+        self, begin: float, metadata: Pairs, gate: "Gate[Any] | None"
+    ) -> tuple[Record | None, RequestError | None]:
         """Return where to note what a call does, if it is logged or traced, and why it must not be
-        answered, if its caller may not make it.
+        answered, if its caller may not make it or the gate is full.
         """
         record = self._recorder.begin(begin, metadata)
-        return record, None if self._tokens is None else self._tokens.refusal(metadata)
+        refusal: RequestError | None = None
+        if self._tokens is not None:
+            refusal = self._tokens.refusal(metadata)
+        if refusal is None and gate is not None and gate.in_progress >= gate.max_calls:
+            refusal = gate.too_many
+        return record, refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +171,3 @@ class Gate(Generic[C]):
             f"too_many_{things}",
             f"{max_calls} {things} are in progress, as many as the server takes; come back later",
         )
-
-    @property
-    def is_full(self) -> bool:
-        """Whether the next call must be turned away."""
-        return self.in_progress >= self.max_calls

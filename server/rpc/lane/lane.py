@@ -268,13 +268,10 @@ class Lane:
         """Let a call's message come, now or when it has a place, or refuse the call."""
         group = call.group
         gate = group.gate
-        call.record, refusal = call.route.method.admit(call.begin, call.metadata)
-        if refusal is None and gate.in_progress >= gate.max_calls:
-            displaced = gate.arrivals.displace(call)
-            if displaced is None:
-                refusal = gate.too_many
-            else:
-                refuse(displaced, gate.too_many)
+        call.record, refusal = call.route.method.admit(call.begin, call.metadata, gate)
+        if refusal is gate.too_many and (displaced := gate.arrivals.displace(call)) is not None:
+            refuse(displaced, gate.too_many)
+            refusal = None
         if refusal is None and group is self._hot and (refusal := self._refusal()):
             self._is_crowded = True
         if refusal is not None:

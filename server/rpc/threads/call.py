@@ -4,12 +4,13 @@ import math
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import grpc
 import structlog
 
 from server.errors import Cancelled, Expired, RequestError, reason_of
-from server.rpc.admission import Method
+from server.rpc.admission import Gate, Method
 from server.rpc.status import Status, status_of
 from server.rpc.threads.pools import GivenUp
 from server.running.calls import Read, count_refusal
@@ -95,7 +96,7 @@ class ThreadCall:
         "sent",
     )
 
-    def __init__(self, method: Method, metadata: Pairs) -> None:
+    def __init__(self, method: Method, metadata: Pairs, gate: Gate[Any] | None = None) -> None:
         self.method, self.metadata = method, metadata
         self.begin = method.start()
         self._is_over = False
@@ -105,7 +106,7 @@ class ThreadCall:
         self.refusal: Exception | None
         record = None
         try:
-            record, self.refusal = method.admit(self.begin, metadata)
+            record, self.refusal = method.admit(self.begin, metadata, gate)
         except Exception as error:
             log.exception("call failed")
             self.refusal = error

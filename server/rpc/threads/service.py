@@ -108,9 +108,7 @@ class Service(grpc.GenericRpcHandler):
             call.code = grpc.StatusCode.UNIMPLEMENTED
             call.end()
             return None
-        call = ThreadCall(method.method, metadata)
-        if call.refusal is None and method.pool.gate.is_full:
-            call.refusal = method.pool.gate.too_many
+        call = ThreadCall(method.method, metadata, method.pool.gate)
         serve: Callable[..., Any] = method.serve
         threads: ThreadPoolExecutor = method.pool
         if call.refusal is not None:

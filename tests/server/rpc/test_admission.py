@@ -28,7 +28,7 @@ def admission(tmp_path: Path) -> Admission:
 
 def refusal(method: Method, token: str = "") -> RequestError | None:
     metadata = (("authorization", f"Bearer {token}"),) if token else ()
-    _, error = method.admit(0.0, metadata)
+    _, error = method.admit(0.0, metadata, None)
     return error
 
 
@@ -51,8 +51,8 @@ def test_each_service_asks_for_its_tokens(
 
 def test_a_call_that_need_not_be_recorded_has_no_record() -> None:
     method = Admission(Recording(0, 0)).method("/test.Hot/Predict")
-    assert method.admit(0.0, (("user-agent", "test"),)) == (None, None)
-    record, error = method.admit(0.0, (("x-request-id", "me"),))
+    assert method.admit(0.0, (("user-agent", "test"),), None) == (None, None)
+    record, error = method.admit(0.0, (("x-request-id", "me"),), None)
     assert record is not None
     assert (record.request_id, error) == ("me", None)
 
@@ -77,10 +77,25 @@ def test_names_that_callers_make_up_get_no_series(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_lane_and_threads_refuse_too_many_calls_in_the_same_words() -> None:
-    gate, pool = Gate[LaneCall](3, 1), Pool("predict", 1, 3)
-    assert (gate.too_many.reason, str(gate.too_many)) == (
-        pool.gate.too_many.reason,
-        str(pool.gate.too_many),
-    )
-    assert "3 calls are in progress" in str(gate.too_many)
+    method = Admission(Recording(0, 0)).method("/test.Hot/Predict")
+    words = set()
+    for gate in (Gate[LaneCall](3, 1), Pool("predict", 1, 3).gate):
+        gate.in_progress = 2
+        assert method.admit(0.0, (), gate) == (None, None)
+        gate.in_progress = 3
+        _, error = method.admit(0.0, (), gate)
+        assert error is not None
+        words.add((error.reason, str(error)))
+    ((reason, message),) = words
+    assert reason == "too_many_calls"
+    assert message.startswith("3 calls are in progress, as many as the server takes")
     assert Pool("stream", 1, 3, spare=0).gate.too_many.reason == "too_many_streams"
+
+
+def test_who_may_not_call_is_told_so_even_when_there_are_too_many(admission: Admission) -> None:
+    gate = Gate[LaneCall](0, 1)
+    method = admission.method("/test.Hot/Predict")
+    _, error = method.admit(0.0, (), gate)
+    assert isinstance(error, Unauthenticated)
+    _, error = method.admit(0.0, (("authorization", f"Bearer {CALLER}"),), gate)
+    assert error is gate.too_many

@@ -89,11 +89,11 @@ def test_calls_are_counted(pool: Callable[..., Pool]) -> None:
     seen = []
     callers = []
     for _ in range(3):
-        seen.append(small.gate.is_full)
+        seen.append(small.gate.in_progress)
         callers.append(Caller(small, "a"))
-    seen.append(small.gate.is_full)
+    seen.append(small.gate.in_progress)
     finish(*callers)
-    assert [*seen, small.gate.is_full] == [False, False, False, True, False]
+    assert [*seen, small.gate.in_progress] == [0, 1, 2, 3, 0]
 
 
 def test_spare_threads_stand_in_for_those_that_wait(pool: Callable[..., Pool]) -> None:
