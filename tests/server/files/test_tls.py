@@ -23,7 +23,7 @@ from harness.waiting import wait_for
 from mlpserve import Client, MlpserveError, Tls, Unavailable
 from server.errors import StartupError
 from server.files.certificates import expiry, read_certificate, watch_certificate
-from server.rpc import handshake
+from server.rpc.listening import handshake
 
 ROTATIONS = 3
 

@@ -25,7 +25,7 @@ from mlpserve import Client, InvalidRequest
 from mlpserve.v1 import classifier_pb2
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.errors import StartupError
-from server.rpc import listener
+from server.rpc.listening.binding import Binding
 
 pytestmark = pytest.mark.both_modes
 
@@ -38,7 +38,7 @@ def strict(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """A server that takes small messages and few pings, and soon closes silent connections."""
     keepalive = "KEEPALIVE_SECONDS, KEEPALIVE_TIMEOUT_SECONDS = 1, 0.5"
     path = write_changes(
-        tmp_path_factory.mktemp("strict") / "path", {"server.rpc.listener": keepalive}
+        tmp_path_factory.mktemp("strict") / "path", {"server.rpc.listening.options": keepalive}
     )
     message = ["--max-message-bytes", str(MAX_MESSAGE_BYTES)]
     with start_server(repository, *message, PYTHONPATH=path) as server:
@@ -50,7 +50,7 @@ def lenient(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """A server that takes any pings, whose connections grow a second old."""
     pings = "MIN_CLIENT_PING_SECONDS = 0"
     path = write_changes(
-        tmp_path_factory.mktemp("lenient") / "path", {"server.rpc.listener": pings}
+        tmp_path_factory.mktemp("lenient") / "path", {"server.rpc.listening.options": pings}
     )
     with start_server(repository, "--max-connection-age-seconds", "1", PYTHONPATH=path) as server:
         yield server
@@ -159,7 +159,7 @@ def refused(address: str) -> str:
     """Return why another server can't listen on the address."""
     server = grpc.server(futures.ThreadPoolExecutor(1))
     with pytest.raises(StartupError) as caught:
-        listener.Binding(server, address, None)
+        Binding(server, address, None)
     return str(caught.value)
 
 
