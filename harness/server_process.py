@@ -16,9 +16,6 @@ from typing import IO, Any
 ROOT = Path(__file__).resolve().parent.parent
 START_TIMEOUT_SECONDS = 60.0
 
-LANE_VARIABLE = "TESTED_LANE"
-"""Says which mode of the server is tested; `pytest --lane` sets it."""
-
 
 @dataclass(slots=True)
 class ServerProcess:
@@ -64,8 +61,10 @@ class ServerProcess:
         return self.process.wait(timeout=60)
 
 
-def command(*arguments: str) -> list[str]:
-    """Return the command line of a server on free ports, with one worker unless told otherwise."""
+def command(*arguments: str, lane: bool = True) -> list[str]:
+    """Return the command line of a server on free ports, with one worker and no drain delay unless
+    told otherwise; without the lane it takes predictions on grpcio's threads.
+    """
     ports = ["--grpc-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0"]
     return [
         sys.executable,
@@ -75,11 +74,11 @@ def command(*arguments: str) -> list[str]:
         "server",
         *ports,
         "--drain-delay-seconds",
-        "0.2",
+        "0",
         "--workers",
         "1",
         "--lane",
-        os.environ.get(LANE_VARIABLE, "on"),
+        "on" if lane else "off",
         *arguments,
     ]
 
@@ -104,10 +103,12 @@ def run_to_end(*arguments: str, **variables: str) -> subprocess.CompletedProcess
 
 
 @contextlib.contextmanager
-def start_server(repository: Path, *arguments: str, **variables: str) -> Iterator[ServerProcess]:
+def start_server(
+    repository: Path, *arguments: str, lane: bool = True, **variables: str
+) -> Iterator[ServerProcess]:
     """Run a server on free ports until the block ends, which it must survive."""
     process = subprocess.Popen(
-        command("--repository", str(repository), *arguments),
+        command("--repository", str(repository), *arguments, lane=lane),
         cwd=ROOT,
         env=environment(**variables),
         stderr=subprocess.PIPE,

@@ -26,15 +26,12 @@ PROPAGATION_SECONDS = 0.3
 
 
 def test_all_pods_are_replaced_and_no_call_fails(
-    lane: bool,
     built: dict[str, list[Manifest]],
     envoy: Path,
     repository: Path,
     digits: tuple[Batch, Labels],
     tmp_path: Path,
 ) -> None:
-    if not lane:
-        pytest.skip("the order of a stop is the same without the lane, see test_shutdown.py")
     timing = Timing.of(built["production"], FACTOR)
     endpoints = tmp_path / "endpoints.json"
     published: list[list[str]] = []
