@@ -22,7 +22,6 @@ from harness.server_process import start_server
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.rpc.endpoint import PREDICT
 
-DATA, HEADERS, END_STREAM = 0, 1, 1
 FRAME_BYTES = 16_000
 
 
@@ -55,10 +54,10 @@ def send_compressed(address: str, body: bytes) -> None:
         connection.begin(PREDICT, 1, (b"grpc-encoding", b"gzip"))
         content = b"\1" + len(body).to_bytes(4) + body
         for begin in range(0, len(content), FRAME_BYTES):
-            flags = END_STREAM if begin + FRAME_BYTES >= len(content) else 0
-            connection.send(DATA, content[begin : begin + FRAME_BYTES], flags, stream=1)
+            flags = http2.END_STREAM if begin + FRAME_BYTES >= len(content) else 0
+            connection.send(http2.DATA, content[begin : begin + FRAME_BYTES], flags, stream=1)
         for frame in connection.frames():
-            if frame.kind == HEADERS:
+            if frame.kind == http2.HEADERS:
                 return
 
 

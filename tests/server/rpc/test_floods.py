@@ -12,9 +12,9 @@ import pytest
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from benchmarks.attacks import ATTACKS, attacking
 from harness import http2
 from harness.calls import BLACK, PREDICT, predict_method, raw_method, status
+from harness.http2.attacks import ATTACKS, attacking
 from harness.scrape import value
 from harness.server_process import ServerProcess, start_server
 from harness.waiting import wait_for

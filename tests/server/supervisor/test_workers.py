@@ -12,11 +12,11 @@ import grpc
 import httpx
 import pytest
 
-from benchmarks.reloads import publish
 from exporter.network.network import Batch
 from exporter.training.mnist import Labels
 from harness.callers import load
 from harness.calls import predict, reload
+from harness.reloads import publish
 from harness.scrape import by_worker, value
 from harness.server_process import (
     ROOT,
