@@ -1,4 +1,4 @@
-"""Calls without a pause over several connections, with the library's client, and their count."""
+"""Calls over several connections, with the library's client, and their count."""
 
 import contextlib
 import threading
@@ -60,9 +60,12 @@ def load(
     *,
     reconnect: bool = False,
     retries: bool = True,
-    pause_seconds: float = 0.0,
+    pause_seconds: float = 0.01,
 ) -> Iterator[Load]:
-    """Call until the block ends; with `reconnect` over a new connection each time."""
+    """Call until the block ends; with `reconnect` over a new connection each time.
+
+    The pause after each call leaves some of a small machine to the servers.
+    """
     options = OWN_CONNECTION | {"grpc.enable_retries": int(retries)}
     images, _ = digits
     with Client(address) as client:
@@ -81,8 +84,7 @@ def load(
             else:
                 counts.answered += 1
                 counts.wrong += label != expected[index]
-            if pause_seconds:
-                time.sleep(pause_seconds)
+            time.sleep(pause_seconds)
             if reconnect:
                 client.close()
                 client = Client(address, options=options)

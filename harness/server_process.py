@@ -61,9 +61,9 @@ class ServerProcess:
         return self.process.wait(timeout=60)
 
 
-def command(*arguments: str, lane: bool = True) -> list[str]:
+def command(*arguments: str) -> list[str]:
     """Return the command line of a server on free ports, with one worker and no drain delay unless
-    told otherwise; without the lane it takes predictions on grpcio's threads.
+    told otherwise.
     """
     ports = ["--grpc-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0"]
     return [
@@ -77,10 +77,13 @@ def command(*arguments: str, lane: bool = True) -> list[str]:
         "0",
         "--workers",
         "1",
-        "--lane",
-        "on" if lane else "off",
         *arguments,
     ]
+
+
+def mode(lane: bool) -> tuple[str, str]:
+    """Return what has a server take predictions on the lane, or else on grpcio's threads."""
+    return "--lane", "on" if lane else "off"
 
 
 def environment(**variables: str) -> dict[str, str]:
@@ -103,12 +106,10 @@ def run_to_end(*arguments: str, **variables: str) -> subprocess.CompletedProcess
 
 
 @contextlib.contextmanager
-def start_server(
-    repository: Path, *arguments: str, lane: bool = True, **variables: str
-) -> Iterator[ServerProcess]:
+def start_server(repository: Path, *arguments: str, **variables: str) -> Iterator[ServerProcess]:
     """Run a server on free ports until the block ends, which it must survive."""
     process = subprocess.Popen(
-        command("--repository", str(repository), *arguments, lane=lane),
+        command("--repository", str(repository), *arguments),
         cwd=ROOT,
         env=environment(**variables),
         stderr=subprocess.PIPE,

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from exporter.network.network import Batch
 from exporter.training import mnist
 from exporter.training.mnist import Labels
-from harness.server_process import ROOT, ServerProcess, start_server
+from harness.server_process import ROOT, ServerProcess, mode, start_server
 
 # Tests that use ONNX Runtime themselves report no more than the server does.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -26,8 +26,8 @@ settings.register_profile("untimed", deadline=None, suppress_health_check=[Healt
 settings.load_profile("untimed")
 
 
-# Whoever runs the tests in the background, as nohup and CI do, may have the interrupt ignored, which
-# processes inherit; those that tests interrupt would then go on.
+# Whoever runs the tests in the background, as CI may, has the interrupt ignored. Processes inherit
+# that, and those that tests interrupt would go on.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -56,7 +56,7 @@ def servers(repository: Path) -> Iterator[Callable[[bool], ServerProcess]]:
 
         def start(lane: bool) -> ServerProcess:
             arguments = ("--max-batch-size", "1000")
-            return running.enter_context(start_server(repository, *arguments, lane=lane))
+            return running.enter_context(start_server(repository, *arguments, *mode(lane)))
 
         yield functools.cache(start)
 

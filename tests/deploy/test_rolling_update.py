@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from exporter.network.network import Batch
 from exporter.training.mnist import Labels

@@ -14,6 +14,7 @@ from harness.networks import random_network
 from harness.server_process import ROOT, ServerProcess, start_server
 from tests.server.faults import SLOW, Runs
 
+
 @pytest.fixture(scope="session", autouse=True)
 def plain_logs() -> None:
     """Log short tracebacks: by default structlog renders every variable, which takes seconds."""
@@ -66,6 +67,6 @@ def own_repository(repository: Path, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(scope="session")
 def pair(own_repository: Path) -> Iterator[ServerProcess]:
     """A server of two workers, which tests may kill: others take their places."""
-    arguments = ("--workers", "2", "--worker-timeout-seconds", "5")
+    arguments = ("--workers", "2", "--worker-timeout-seconds", "10")
     with start_server(own_repository, *arguments) as running:
         yield running

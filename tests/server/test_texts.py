@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.export import graph, publishing
-from harness.calls import PREDICT, raw_method, status
+from harness.calls import PREDICT, raw_method, status, stream_method
 from harness.networks import random_network
 from harness.server_process import start_server
 from mlpserve.inference import open_inference_pb2 as protocol
@@ -32,9 +32,6 @@ from server.errors import (
 )
 from server.rpc.status import MESSAGE_BYTES, Status, status_of
 from server.texts import listed, shorten
-from tests.server.rpc.test_stream import stream_method
-
-pytestmark = pytest.mark.both_modes
 
 LARGEST = 4096
 """What a status may take of the 8 KiB that clients take as trailers."""

@@ -19,25 +19,25 @@ from harness import http2
 from harness.calls import error_info, predict
 from harness.connecting import BLACK, OPTIONS
 from harness.scrape import value
-from harness.server_process import ServerProcess, start_server
+from harness.server_process import ServerProcess, mode, start_server
 from mlpserve import Client, InvalidRequest
 from mlpserve.v1 import classifier_pb2
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.errors import StartupError
 from server.rpc import listener
-
-pytestmark = pytest.mark.both_modes
+from tests.server.modes import ON_THE_LANE
 
 MAX_MESSAGE_BYTES = 100_000
 PINGS = 20
 
 
 @pytest.fixture(scope="module")
-def strict(repository: Path) -> Iterator[ServerProcess]:
+def strict(repository: Path, lane: bool) -> Iterator[ServerProcess]:
     """A server that takes small messages and few pings, and soon hangs up on the silent."""
     message = ["--max-message-bytes", str(MAX_MESSAGE_BYTES)]
     pings = ["--keepalive-seconds", "1", "--keepalive-timeout-seconds", "0.5"]
-    with start_server(repository, *message, *pings, "--min-client-ping-seconds", "60") as server:
+    pings += ["--min-client-ping-seconds", "60"]
+    with start_server(repository, *message, *pings, *mode(lane)) as server:
         yield server
 
 
@@ -49,12 +49,14 @@ def lenient(repository: Path) -> Iterator[ServerProcess]:
         yield server
 
 
+@ON_THE_LANE
 def test_dead_connections_are_found_and_closed(strict: ServerProcess) -> None:
     with http2.connect(strict.grpc_address) as connection:
         kinds = [frame.kind for frame in connection.frames()]
     assert http2.PING in kinds, "and then the connection ended, since nobody answered"
 
 
+@ON_THE_LANE
 def test_callers_that_ping_too_often_are_sent_away(strict: ServerProcess) -> None:
     with http2.connect(strict.grpc_address) as connection:
         with contextlib.suppress(ConnectionError):
@@ -126,6 +128,7 @@ def test_messages_beyond_the_limit_are_told_limit_and_remedy(strict: ServerProce
     assert value(strict, "mlpserve_rejected_requests_total", **labels) == before + 1
 
 
+@ON_THE_LANE
 def test_streams_outlast_messages_beyond_the_limit(strict: ServerProcess) -> None:
     with grpc.insecure_channel(strict.grpc_address) as channel:
         stream: grpc.StreamStreamMultiCallable[bytes, classifier_pb2.PredictStreamResponse]

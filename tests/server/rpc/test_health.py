@@ -16,8 +16,6 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 
 from harness.server_process import ServerProcess, start_server
 
-pytestmark = pytest.mark.both_modes
-
 SERVICE = "mlpserve.v1.Classifier"
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -36,7 +34,7 @@ def test_ready_over_http(server: ServerProcess) -> None:
 
 
 def test_watch_sees_readiness_end_before_the_port_closes(repository: Path) -> None:
-    with start_server(repository, "--drain-delay-seconds", "30") as server:
+    with start_server(repository, "--drain-delay-seconds", "600") as server:
         with grpc.insecure_channel(server.grpc_address) as channel:
             stub = health_pb2_grpc.HealthStub(channel)
             watch = stub.Watch(health_pb2.HealthCheckRequest(service=SERVICE))
@@ -47,22 +45,19 @@ def test_watch_sees_readiness_end_before_the_port_closes(repository: Path) -> No
             assert alive.status == SERVING
             assert httpx.get(f"http://{server.http_address}/readyz").status_code == 503
             watch.cancel()
-        # A second signal cuts the 30 seconds of draining short.
+        # A second signal cuts the ten minutes of draining short.
         assert server.terminate() == 0
 
 
-def test_idle_watchers_keep_no_thread(repository: Path) -> None:
-    with (
-        start_server(repository, "--threads", "2") as server,
-        grpc.insecure_channel(server.grpc_address) as channel,
-    ):
-        stub = health_pb2_grpc.HealthStub(channel)
-        request = health_pb2.HealthCheckRequest(service=SERVICE)
-        watches = [stub.Watch(request) for _ in range(20)]
-        assert [next(watch).status for watch in watches] == [SERVING] * 20
-        assert stub.Check(health_pb2.HealthCheckRequest(), timeout=10).status == SERVING
-        for watch in watches:
-            watch.cancel()
+def test_idle_watchers_keep_no_thread(channel: grpc.Channel) -> None:
+    stub = health_pb2_grpc.HealthStub(channel)
+    request = health_pb2.HealthCheckRequest(service=SERVICE)
+    # Far more than there are threads.
+    watches = [stub.Watch(request) for _ in range(60)]
+    assert [next(watch).status for watch in watches] == [SERVING] * 60
+    assert stub.Check(health_pb2.HealthCheckRequest(), timeout=30).status == SERVING
+    for watch in watches:
+        watch.cancel()
 
 
 def test_watchers_do_not_hold_up_a_stop(repository: Path) -> None:
@@ -77,7 +72,7 @@ def test_watchers_do_not_hold_up_a_stop(repository: Path) -> None:
         assert [response.status for response in watch] == [NOT_SERVING]
 
 
-@pytest.mark.parametrize("attempt", range(5))
+@pytest.mark.parametrize("attempt", range(2))
 def test_watchers_that_leave_during_a_change_hang_nothing(repository: Path, attempt: int) -> None:
     with (
         start_server(repository) as server,

@@ -14,25 +14,22 @@ from hypothesis import strategies as st
 from exporter.network.network import Batch, Network
 from harness.calls import predict, predict_method
 from harness.scrape import value
-from harness.server_process import ServerProcess, start_server
+from harness.server_process import ServerProcess, mode, start_server
 from harness.waiting import wait_for
 from mlpserve.v1.classifier_pb2 import PredictRequest, PredictResponse
 from tests.server.faults import SLOW, Runs
+from tests.server.modes import ON_THE_LANE
 
 Networks = dict[tuple[str, int], Network]
 MODELS = {"digits": 1, "small": 2, SLOW: 1}
 MAX_BATCH_SIZE = 64
 
 
-ON_THE_LANE = pytest.mark.parametrize("lane", [True], indirect=True, ids=["lane"])
-"""Without it each call runs by itself."""
-
-
 @pytest.fixture(scope="module")
 def busy(models: Path, runs: Runs, lane: bool) -> Iterator[ServerProcess]:
     """A server of several models, one of which can be held."""
     arguments = ("--max-batch-size", str(MAX_BATCH_SIZE))
-    with start_server(models, *arguments, lane=lane, **runs.variables) as running:
+    with start_server(models, *arguments, *mode(lane), **runs.variables) as running:
         yield running
 
 

@@ -12,15 +12,11 @@ from google.rpc import error_details_pb2
 
 from harness.calls import PREDICT, predict, predict_method, status
 from harness.scrape import value
-from harness.server_process import ServerProcess, start_server
+from harness.server_process import ServerProcess, mode, start_server
 from harness.waiting import wait_for
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from tests.server.faults import SLOW, Runs
-
-ON_THE_LANE = pytest.mark.parametrize("lane", [True], indirect=True, ids=["lane"])
-"""Without it no images wait, as each call's message is read when it runs; and a slow message holds
-one of the threads.
-"""
+from tests.server.modes import ON_THE_LANE
 
 IMAGES = 8
 """Of a call to the slow model."""
@@ -48,7 +44,7 @@ def rejected(server: ServerProcess, *reasons: str) -> float:
 @pytest.fixture(scope="module")
 def narrow(models: Path, runs: Runs, lane: bool) -> Iterator[ServerProcess]:
     """A server with room for little, whose slow model can be held."""
-    with start_server(models, *LIMITS, lane=lane, **runs.variables) as running:
+    with start_server(models, *LIMITS, *mode(lane), **runs.variables) as running:
         yield running
 
 
