@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 
 from exporter.network.network import Batch
 from exporter.training.mnist import Labels
+from harness.waiting import wait_for
 from mlpserve import Client, MlpserveError
-
-PATIENCE_SECONDS = 60.0
 
 OWN_CONNECTION = {"grpc.use_local_subchannel_pool": 1}
 """Without it, clients of one process share a connection."""
@@ -40,10 +39,8 @@ class Load:
 
     def go_on(self, calls: int) -> None:
         """Wait for as many more answers."""
-        wanted, end = self.answered + calls, time.monotonic() + PATIENCE_SECONDS
-        while self.answered < wanted:
-            assert time.monotonic() < end, self.each
-            time.sleep(0.01)
+        wanted = self.answered + calls
+        wait_for(lambda: self.answered >= wanted)
 
     def check(self) -> None:
         """Fail unless each call sent has its right answer."""

@@ -25,7 +25,7 @@ def predict(
 ) -> classifier_pb2.PredictResponse:
     """Send a request, or any bytes in its place."""
     message = request if isinstance(request, bytes) else request.SerializeToString()
-    return predict_method(channel)(message, timeout=30)
+    return predict_method(channel)(message, timeout=60)
 
 
 def predict_method(
@@ -82,7 +82,7 @@ def reload(channel: grpc.Channel, token: str) -> admin_pb2.ReloadResponse:
     """Have the server read again what it can, as somebody with this admin token."""
     stub = admin_pb2_grpc.AdminStub(channel)  # type: ignore[no-untyped-call]  # generated
     answer: admin_pb2.ReloadResponse
-    answer = stub.Reload(admin_pb2.ReloadRequest(), metadata=bearer(token), timeout=10)
+    answer = stub.Reload(admin_pb2.ReloadRequest(), metadata=bearer(token), timeout=60)
     return answer
 
 

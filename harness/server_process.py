@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parent.parent
-START_TIMEOUT_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 
 
 @dataclass(slots=True)
@@ -29,7 +29,7 @@ class ServerProcess:
 
     def wait_for(self, event: str) -> dict[str, Any]:
         """Return the next log line with this event; fails when the server ends or stays silent."""
-        while (line := self.arrived.get(timeout=START_TIMEOUT_SECONDS)) is not None:
+        while (line := self.arrived.get(timeout=PATIENCE_SECONDS)) is not None:
             if line["event"] == event:
                 return line
         raise AssertionError(f"the server ended before it logged {event!r}: {self.log}")
@@ -58,7 +58,7 @@ class ServerProcess:
     def terminate(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send the signal and return the exit code."""
         self.process.send_signal(number)
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=PATIENCE_SECONDS)
 
 
 def command(*arguments: str) -> list[str]:
@@ -101,7 +101,7 @@ def run_to_end(*arguments: str, **variables: str) -> subprocess.CompletedProcess
         env=environment(**variables),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
     )
 
 

@@ -78,8 +78,9 @@ class Own:
         return model
 
     def states(self) -> dict[int, bool]:
-        """Whether each version is loaded."""
-        return {version.version: version.is_loaded for version in self.describe().versions}
+        """Whether each version is loaded; empty before the server knows the model."""
+        models = [model for model in self.client.list_models() if model.name == self.name]
+        return {known.version: known.is_loaded for model in models for known in model.versions}
 
     def lines(self, event: str) -> list[dict[str, Any]]:
         """Return the lines of the log so far that are about the model."""

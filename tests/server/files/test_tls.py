@@ -62,7 +62,7 @@ class Secured:
         context.set_alpn_protocols(["h2"])
         host, port = self.server.grpc_address.split(":")
         with (
-            socket.create_connection((host, int(port)), timeout=30) as plain,
+            socket.create_connection((host, int(port)), timeout=60) as plain,
             context.wrap_socket(plain, server_hostname="localhost") as secure,
         ):
             found = secure.getpeercert()

@@ -76,10 +76,10 @@ def call(channel: grpc.Channel, path: str, metadata: Any) -> object:
     """Call a method of any kind."""
     if path == STREAM:
         stream: grpc.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(path)
-        return next(iter(stream(iter([REQUEST]), metadata=metadata, timeout=10)))
+        return next(iter(stream(iter([REQUEST]), metadata=metadata, timeout=60)))
     unary: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(path)
     message = REQUEST if path == PREDICT else protocol.ServerLiveRequest().SerializeToString()
-    return unary(message, metadata=metadata, timeout=10)
+    return unary(message, metadata=metadata, timeout=60)
 
 
 @pytest.mark.parametrize("path", [PREDICT, STREAM, LIVE])
@@ -146,7 +146,7 @@ def test_health_needs_no_token_and_reflection_does(guarded: Guarded) -> None:
     with guarded.channel() as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         request = health_pb2.HealthCheckRequest(service="mlpserve.v1.Classifier")
-        assert stub.Check(request, timeout=10).status == health_pb2.HealthCheckResponse.SERVING
+        assert stub.Check(request, timeout=60).status == health_pb2.HealthCheckResponse.SERVING
         watch = stub.Watch(request)
         assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
         watch.cancel()

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from harness.server_process import ServerProcess, start_server
+from harness.waiting import wait_for
 from mlpserve import Client
 from tests.server.faults import Runs
-from tests.server.versions import publish
+from tests.server.versions import Own, owning, publish
 
 
 @pytest.fixture(scope="module")
@@ -23,3 +24,15 @@ def watched(
         Client(server.grpc_address) as client,
     ):
         yield repository, server, client
+
+
+@pytest.fixture
+def own(
+    watched: tuple[Path, ServerProcess, Client], request: pytest.FixtureRequest
+) -> Iterator[Own]:
+    """A model of the test's own, of which version 1 is served."""
+    repository, server, client = watched
+    name = request.node.name.replace("[", "-").rstrip("]")
+    with owning(repository, server, client, name) as made:
+        wait_for(lambda: made.states() == {1: True})
+        yield made

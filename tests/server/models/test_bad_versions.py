@@ -2,7 +2,6 @@
 
 import shutil
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,22 +9,10 @@ import pytest
 
 from harness.networks import random_network
 from harness.scrape import value
-from harness.server_process import ServerProcess, start_server
+from harness.server_process import start_server
 from harness.waiting import wait_for
 from mlpserve import Client, ModelNotFound
-from tests.server.versions import IMAGE, Own, answer_of, owning, publish
-
-
-@pytest.fixture
-def own(
-    watched: tuple[Path, ServerProcess, Client], request: pytest.FixtureRequest
-) -> Iterator[Own]:
-    """A model of the test's own, of which version 1 is served."""
-    repository, server, client = watched
-    with owning(repository, server, client, request.node.name) as made:
-        made.wait_for("model loaded")
-        wait_for(lambda: made.states() == {1: True})
-        yield made
+from tests.server.versions import IMAGE, Own, answer_of, publish
 
 
 @pytest.mark.parametrize("fault", ["half", "weights", "foreign"])

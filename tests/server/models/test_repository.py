@@ -1,6 +1,5 @@
 """Models and versions come and go while the server answers."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
@@ -18,17 +17,6 @@ from server.models.model import load_model
 from server.models.policy import read_policies
 from tests.server.faults import SLOW, Runs
 from tests.server.versions import IMAGE, Own, check, infer, only, owning, publish, states
-
-
-@pytest.fixture
-def own(
-    watched: tuple[Path, ServerProcess, Client], request: pytest.FixtureRequest
-) -> Iterator[Own]:
-    """A model of the test's own, of which version 1 is served."""
-    repository, server, client = watched
-    with owning(repository, server, client, request.node.name) as made:
-        wait_for(lambda: len(made.lines("model loaded")) == 1)
-        yield made
 
 
 def test_versions_and_labels_in_every_protocol(tmp_path: Path) -> None:
@@ -93,7 +81,6 @@ def test_settings_that_no_version_fits(tmp_path: Path) -> None:
 
 
 def test_new_version_takes_over_and_the_old_one_is_released(own: Own) -> None:
-    wait_for(lambda: own.states() == {1: True})
     own.check(1)
     own.publish(2)
     assert own.wait_for("model unloaded")["version"] == 1
@@ -110,7 +97,6 @@ def test_new_version_takes_over_and_the_old_one_is_released(own: Own) -> None:
 
 
 def test_new_model_joins_and_the_default_stays(own: Own) -> None:
-    wait_for(lambda: own.states() == {1: True})
     own.check(1)
     assert own.client.predict(IMAGE).model == "first"
 

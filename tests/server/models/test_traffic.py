@@ -57,24 +57,24 @@ def ask(
 ) -> PredictResponse:
     with grpc.insecure_channel(server.grpc_address) as channel:
         message = request.SerializeToString()
-        return predict_method(channel)(message, timeout=30, metadata=metadata)
+        return predict_method(channel)(message, timeout=60, metadata=metadata)
 
 
 def test_weights_and_keys_decide(split: ServerProcess) -> None:
     with grpc.insecure_channel(split.grpc_address) as channel:
         call, message = predict_method(channel), REQUEST.SerializeToString()
-        by_chance = [call.future(message, timeout=30) for _ in range(CALLS)]
+        by_chance = [call.future(message, timeout=60) for _ in range(CALLS)]
         found = Counter(future.result().version for future in by_chance)
         # Six standard deviations around a quarter.
         assert set(found) == {1, 3}
         assert 0.12 < found[3] / CALLS < 0.38
         keys: list[Metadata] = [(("route-key", f"user {number}"),) for number in range(100)]
-        twice = [[call.future(message, timeout=30, metadata=key) for key in keys] for _ in range(2)]
+        twice = [[call.future(message, timeout=60, metadata=key) for key in keys] for _ in range(2)]
         first, second = ([future.result().version for future in one] for one in twice)
         assert first == second
         assert 0 < first.count(3) < 50
         named = PredictRequest(pixels=REQUEST.pixels, label="stable").SerializeToString()
-        assert {call(named, timeout=30, metadata=key).version for key in keys[:20]} == {1}
+        assert {call(named, timeout=60, metadata=key).version for key in keys[:20]} == {1}
 
 
 def test_messages_of_a_stream_share_its_key(split: ServerProcess) -> None:
@@ -85,7 +85,7 @@ def test_messages_of_a_stream_share_its_key(split: ServerProcess) -> None:
             request_serializer=PredictRequest.SerializeToString,
             response_deserializer=PredictStreamResponse.FromString,
         )
-        answers = stream(iter([REQUEST] * 20), timeout=30, metadata=(("route-key", "stream"),))
+        answers = stream(iter([REQUEST] * 20), timeout=60, metadata=(("route-key", "stream"),))
         assert {answer.response.version for answer in answers} == {unary}
 
 

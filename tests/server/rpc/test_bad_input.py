@@ -178,7 +178,7 @@ def test_unknown_method_is_counted_under_one_name(
     nonsense: grpc.UnaryUnaryMultiCallable[bytes, bytes]
     nonsense = each_channel.unary_unary("/mlpserve.v1.Classifier/Nonsense")
     with pytest.raises(grpc.RpcError) as caught:
-        nonsense(b"", timeout=10)
+        nonsense(b"", timeout=60)
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
     assert count() == before + 1
 
@@ -189,7 +189,7 @@ def test_neighbours_of_a_bad_call_are_unhurt(
     good = PredictRequest(pixels=digits[0][0]).SerializeToString()
     bad = PredictRequest(pixels=BLACK[1:]).SerializeToString()
     call = predict_method(each_channel)
-    for future in [call.future(bad, timeout=30) for _ in range(100)]:
-        neighbour = call.future(good, timeout=30)
+    for future in [call.future(bad, timeout=60) for _ in range(100)]:
+        neighbour = call.future(good, timeout=60)
         assert future.code() is grpc.StatusCode.INVALID_ARGUMENT
         assert list(neighbour.result().labels) == [7]

@@ -137,7 +137,7 @@ def test_streams_outlast_messages_beyond_the_limit(strict: ServerProcess) -> Non
             response_deserializer=classifier_pb2.PredictStreamResponse.FromString,
         )
         sent = iter([message(MAX_MESSAGE_BYTES), message(784)])
-        first, second = stream(sent, timeout=30)
+        first, second = stream(sent, timeout=60)
     assert b"larger than max_message_bytes" in first.error.value
     assert second.response.labels
 

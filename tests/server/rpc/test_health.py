@@ -25,7 +25,7 @@ def test_alive_and_ready(channel: grpc.Channel) -> None:
     stub = health_pb2_grpc.HealthStub(channel)
     for service in ("", SERVICE):
         request = health_pb2.HealthCheckRequest(service=service)
-        assert stub.Check(request, timeout=10).status == SERVING
+        assert stub.Check(request, timeout=60).status == SERVING
 
 
 def test_ready_over_http(server: ServerProcess) -> None:
@@ -41,7 +41,7 @@ def test_watch_sees_readiness_end_before_the_port_closes(repository: Path) -> No
             assert next(watch).status == SERVING
             server.process.terminate()
             assert next(watch).status == NOT_SERVING
-            alive = stub.Check(health_pb2.HealthCheckRequest(service=""), timeout=10)
+            alive = stub.Check(health_pb2.HealthCheckRequest(service=""), timeout=60)
             assert alive.status == SERVING
             assert httpx.get(f"http://{server.http_address}/readyz").status_code == 503
             watch.cancel()
@@ -55,7 +55,7 @@ def test_idle_watchers_keep_no_thread(channel: grpc.Channel) -> None:
     # Far more than there are threads.
     watches = [stub.Watch(request) for _ in range(60)]
     assert [next(watch).status for watch in watches] == [SERVING] * 60
-    assert stub.Check(health_pb2.HealthCheckRequest(), timeout=30).status == SERVING
+    assert stub.Check(health_pb2.HealthCheckRequest(), timeout=60).status == SERVING
     for watch in watches:
         watch.cancel()
 
@@ -92,7 +92,7 @@ def test_unknown_service(channel: grpc.Channel) -> None:
     stub = health_pb2_grpc.HealthStub(channel)
     request = health_pb2.HealthCheckRequest(service="nonsense")
     with pytest.raises(grpc.RpcError, match="'nonsense' is unknown; ask for mlpserve") as caught:
-        stub.Check(request, timeout=10)
+        stub.Check(request, timeout=60)
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
     watch = stub.Watch(request)
     assert next(watch).status == health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
@@ -110,7 +110,7 @@ def test_grpcurl_predicts_without_the_proto_file(server: ServerProcess) -> None:
     grpcurl = str(Path(sys.executable).with_name("grpcurl"))
     command = [grpcurl, "-plaintext", "-d", "@", server.grpc_address, f"{SERVICE}/Predict"]
     body = json.dumps({"pixels": [0.0] * 784})
-    ended = subprocess.run(command, input=body, capture_output=True, text=True, timeout=30)
+    ended = subprocess.run(command, input=body, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 0, ended.stderr
     answer = json.loads(ended.stdout)
     assert answer["model"] == "digits"

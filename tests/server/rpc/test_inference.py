@@ -29,7 +29,7 @@ def ask(channel: grpc.Channel, method: str, request: Message, kind: type[Respons
         request_serializer=lambda message: message.SerializeToString(),
         response_deserializer=kind.FromString,
     )
-    return call(request, timeout=30)
+    return call(request, timeout=60)
 
 
 def infer(channel: grpc.Channel, request: Infer) -> protocol.ModelInferResponse:
@@ -343,7 +343,7 @@ def test_unpacked_numbers_of_many_images_are_answered(channel: grpc.Channel) -> 
     del request.inputs[:]
     whole = wire.encode_tagged(Infer.INPUTS_FIELD_NUMBER, b"".join([tensor, *contents]))
     message = b"".join([request.SerializeToString(), *whole])
-    response = protocol.ModelInferResponse.FromString(call(message, timeout=30))
+    response = protocol.ModelInferResponse.FromString(call(message, timeout=60))
     labels = np.frombuffer(expected.raw_output_contents[0], "<i8")
     assert list(response.outputs[0].contents.int64_contents) == labels.tolist()
 
@@ -357,5 +357,5 @@ def test_bytes_that_are_no_request(each_channel: grpc.Channel) -> None:
         with pytest.raises(
             grpc.RpcError, match=r"is not an inference\.ModelInferRequest"
         ) as caught:
-            call(message, timeout=30)
+            call(message, timeout=60)
         assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT

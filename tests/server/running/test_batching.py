@@ -180,7 +180,7 @@ def is_ready(channel: grpc.Channel) -> bool:
     """Whether the server says that it is ready."""
     check: grpc.UnaryUnaryMultiCallable[bytes, bytes]
     check = channel.unary_unary("/grpc.health.v1.Health/Check")
-    return bool(check(b"\x0a\x16mlpserve.v1.Classifier", timeout=30) == b"\x08\x01")
+    return bool(check(b"\x0a\x16mlpserve.v1.Classifier", timeout=60) == b"\x08\x01")
 
 
 def test_a_delay_lets_a_lone_call_wait_for_others(models: Path) -> None:

@@ -36,7 +36,7 @@ def test_signal_under_load_loses_no_accepted_call(
             call = predict_method(channel)
             while True:
                 try:
-                    answered.append((caller, call(request, timeout=30).labels[0]))
+                    answered.append((caller, call(request, timeout=60).labels[0]))
                 except grpc.RpcError as error:
                     refused.append(error.code())
                     return

@@ -300,7 +300,7 @@ def test_workers_die_with_their_parent(repository: Path) -> None:
         pids = server.workers
         assert len(pids) == 2
         server.process.kill()
-        assert server.process.wait(30) == -signal.SIGKILL
+        assert server.process.wait(60) == -signal.SIGKILL
         wait_for(lambda: not any(map(is_alive, pids)))
 
 

@@ -77,7 +77,7 @@ def test_a_line_says_what_became_of_a_call(logging: ServerProcess, connected: gr
         ("x-request-id", "a 3"),
         ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"),
     )
-    _, call = predict_method(connected).with_call(message, metadata=metadata, timeout=30)
+    _, call = predict_method(connected).with_call(message, metadata=metadata, timeout=60)
     line = line_of(logging, "a 3")
     assert 0 < line.pop("seconds") < 30
     assert line.pop("timestamp")
@@ -137,7 +137,7 @@ def test_a_call_without_a_usable_name_gets_one(
 ) -> None:
     for metadata in ((), (("x-request-id", ""),), (("x-request-id", "x" * 129),)):
         before = len(calls_of(logging))
-        _, call = predict_method(connected).with_call(ONE, metadata=metadata, timeout=30)
+        _, call = predict_method(connected).with_call(ONE, metadata=metadata, timeout=60)
         wait_for(lambda before=before: len(calls_of(logging)) > before)  # type: ignore[misc]
         assert len(calls_of(logging)[before]["request_id"]) == 32
         # It would cost, and tell the caller nothing to search by.
@@ -230,8 +230,8 @@ def test_a_crowd_of_errors_has_few_lines_and_their_number(repository: Path) -> N
     ):
         call = predict_method(channel)
         for _ in range(100):
-            call(ONE, timeout=30)
-        futures = [call.future(b"", timeout=30) for _ in range(500)]
+            call(ONE, timeout=60)
+        futures = [call.future(b"", timeout=60) for _ in range(500)]
         assert {future.code() for future in futures} == {grpc.StatusCode.INVALID_ARGUMENT}
         assert value(server, "grpc_server_handled_total", grpc_code="InvalidArgument") == 500
     assert {line["code"] for line in calls_of(server)} == {"InvalidArgument"}
@@ -295,7 +295,7 @@ def test_no_line_holds_pixels(logging: ServerProcess, connected: grpc.Channel) -
             codes.append(error.code())
         # A whole stream of what is bad, as well.
         if path == PREDICT:
-            list(stream_method(connected)(iter([message]), timeout=30))
+            list(stream_method(connected)(iter([message]), timeout=60))
         assert line_of(logging, f"marked {index}")
     assert codes[:2] == [grpc.StatusCode.OK] * 2
     assert grpc.StatusCode.OK not in codes[2:]

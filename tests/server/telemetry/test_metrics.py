@@ -159,7 +159,7 @@ def call_unknown(channel: grpc.Channel, number: int) -> None:
     unknown: grpc.UnaryUnaryMultiCallable[bytes, bytes]
     unknown = channel.unary_unary(f"/mlpserve.v1.Classifier/Method{number}")
     with pytest.raises(grpc.RpcError) as caught:
-        unknown(b"", timeout=30)
+        unknown(b"", timeout=60)
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
     for request in (
         PredictRequest(model=f"model{number}", pixels_u8=bytes(784)),
@@ -180,7 +180,7 @@ def test_messages_are_counted(counted: Counted) -> None:
             predict(counted.channel, PredictRequest(pixels_u8=bytes(7)))
         stream: grpc.StreamStreamMultiCallable[bytes, bytes]
         stream = counted.channel.stream_stream("/mlpserve.v1.Classifier/PredictStream")
-        assert len(list(stream(iter([message] * 5), timeout=30))) == 5
+        assert len(list(stream(iter([message] * 5), timeout=60))) == 5
     assert grown("grpc_server_msg_received_total", **PREDICT) == 4
     assert grown("grpc_server_msg_sent_total", **PREDICT) == 3
     streamed = {"grpc_method": "PredictStream", "grpc_type": "bidi_stream"}

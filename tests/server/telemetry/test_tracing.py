@@ -64,7 +64,7 @@ def test_a_call_is_a_span_with_its_stages_below(
     trace_id, span_id, metadata = new_trace()
     metadata += (("tracestate", "vendor=value"), ("x-request-id", "its name"))
     message = PredictRequest(pixels_u8=bytes(784 * 3)).SerializeToString()
-    _, call = predict_method(connected).with_call(message, metadata=metadata, timeout=30)
+    _, call = predict_method(connected).with_call(message, metadata=metadata, timeout=60)
     span = collector.of_trace(trace_id)
     assert (span.name, span.parent_span_id.hex()) == ("mlpserve.v1.Classifier/Predict", span_id)
     assert (span.trace_state, span.status.code) == ("vendor=value", Status.STATUS_CODE_UNSET)
@@ -107,7 +107,7 @@ def test_every_kind_of_method_is_traced(
         ("/grpc.health.v1.Health/Check", b""),
     ):
         trace_id, _, metadata = new_trace()
-        raw_method(connected, path)(message, metadata=metadata, timeout=30)
+        raw_method(connected, path)(message, metadata=metadata, timeout=60)
         span = collector.of_trace(trace_id)
         assert span.name == path[1:]
         assert list(collector.below(span)) == (STAGES if "Infer" in path else [])
@@ -116,7 +116,7 @@ def test_every_kind_of_method_is_traced(
 def test_a_stream_is_one_span(connected: grpc.Channel, collector: Collector) -> None:
     trace_id, _, metadata = new_trace()
     requests = [PredictRequest(pixels_u8=bytes(784 * images)) for images in (1, 2, 3)] * 20
-    responses = stream_method(connected)(iter(requests), metadata=metadata, timeout=30)
+    responses = stream_method(connected)(iter(requests), metadata=metadata, timeout=60)
     assert len(list(responses)) == 60
     span = collector.of_trace(trace_id)
     assert attributes(span.attributes)["mlpserve.images"] == 120
@@ -138,7 +138,7 @@ def test_errors_say_their_code_and_whose_fault_it_is(
     ):
         trace_id, _, metadata = new_trace()
         with pytest.raises(grpc.RpcError):
-            raw_method(connected, path)(message, metadata=metadata, timeout=30)
+            raw_method(connected, path)(message, metadata=metadata, timeout=60)
         span = collector.of_trace(trace_id)
         assert attributes(span.attributes)["rpc.grpc.status_code"] == code
         assert (span.status.code == Status.STATUS_CODE_ERROR) == is_ours
@@ -149,10 +149,10 @@ def test_the_caller_decides(
 ) -> None:
     trace_id, span_id, _ = new_trace()
     for parent in (f"00-{trace_id}-{span_id}-00", "", "00-nonsense-01", f"ff-{trace_id}-01"):
-        predict_method(connected)(ONE, metadata=(("traceparent", parent),), timeout=30)
+        predict_method(connected)(ONE, metadata=(("traceparent", parent),), timeout=60)
     # Spans come in the order of their calls.
     marker, _, marked = new_trace()
-    predict_method(connected)(ONE, metadata=marked, timeout=30)
+    predict_method(connected)(ONE, metadata=marked, timeout=60)
     collector.of_trace(marker)
     assert trace_id not in {span.trace_id.hex() for span in collector.spans}
     (line,) = (line for line in traced.log if line.get("trace_id") == trace_id)
@@ -174,7 +174,7 @@ def test_each_worker_traces_at_the_rate_and_sends_all_spans_before_it_ends(
                 server.grpc_address, options=[("grpc.use_local_subchannel_pool", 1)]
             ) as channel:
                 call = predict_method(channel)
-                answers = [call.with_call(ONE, timeout=30)[1] for _ in range(50)]
+                answers = [call.with_call(ONE, timeout=60)[1] for _ in range(50)]
             told = [dict(answer.trailing_metadata()) for answer in answers]
             found = [str(its["traceresponse"]).split("-")[1] for its in told if its]
             # All the same: once in 10**15 times.
@@ -230,7 +230,7 @@ def test_a_collector_that_is_down_costs_nothing(repository: Path) -> None:
         ):
             call = predict_method(channel)
             for _ in range(300):
-                call(ONE, timeout=30)
+                call(ONE, timeout=60)
             wait_for(lambda: any(line.get("logger") for line in server.log))
             lines = [line for line in server.log if line.get("logger")]
             assert {line["logger"].split(".")[0] for line in lines} == {"opentelemetry"}
@@ -250,7 +250,7 @@ def test_the_packages_are_needed_for_traces_alone(
         grpc.insecure_channel(server.grpc_address) as channel,
     ):
         _, _, metadata = new_trace()
-        predict_method(channel)(ONE, metadata=metadata, timeout=30)
+        predict_method(channel)(ONE, metadata=metadata, timeout=60)
     for name in [name for name in sys.modules if name.startswith("opentelemetry")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
