@@ -17,7 +17,7 @@ from exporter.training.mnist import Labels
 from harness.callers import load
 from harness.calls import predict, reload
 from harness.reloads import publish
-from harness.scrape import by_worker, value
+from harness.scrape import by_worker, families, value
 from harness.server_process import (
     ROOT,
     ServerProcess,
@@ -233,10 +233,15 @@ def test_calls_on_other_workers_do_not_notice(pair: ServerProcess) -> None:
 def test_a_worker_that_hangs_is_replaced(pair: ServerProcess) -> None:
     hung, before = pair.workers[0], restarts(pair, "hung")
     os.kill(hung, signal.SIGSTOP)
-    answers = by_worker(pair, "mlpserve_worker_answered")
-    assert sorted(answers.values()) == [0, 1]
-    (there,) = (worker for worker, answered in answers.items() if answered)
-    assert set(by_worker(pair, "process_resident_memory_bytes")) == {"parent", "http", there}
+    # A page that waits for it comes before it is replaced.
+    (answers,), (memory,) = (
+        [family.samples for family in page if family.name == name]
+        for page in [families(pair)]
+        for name in ("mlpserve_worker_answered", "process_resident_memory_bytes")
+    )
+    assert sorted(sample.value for sample in answers) == [0, 1]
+    (there,) = (sample.labels["worker"] for sample in answers if sample.value)
+    assert {sample.labels["worker"] for sample in memory} == {"parent", "http", there}
     assert httpx.get(f"http://{pair.http_address}/readyz").status_code == 200
     wait_for(lambda: restarts(pair, "hung") == before + 1 and are_ready(pair, 2))
     assert not is_alive(hung)
