@@ -50,9 +50,7 @@ def main(streams: int, limit: int) -> None:
             stream = stream_method(channel)
             requests = [Idle() for _ in range(streams)]
             begin = time.perf_counter()
-            calls: list[Any] = [
-                stream_method(channel)(iter(idle), timeout=600) for idle in requests
-            ]
+            calls: list[Any] = [stream(iter(idle), timeout=600) for idle in requests]
             while sum(call.done() for call in calls) < streams - limit:
                 time.sleep(0.001)
             refused = time.perf_counter() - begin
