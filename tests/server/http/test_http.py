@@ -28,7 +28,7 @@ from server.supervisor.ports import listen
 
 IMAGE = PredictRequest(pixels_u8=bytes(784))
 PATIENCE_SECONDS = 60
-MODELS = 300
+MODELS = 200
 
 
 @pytest.fixture(scope="module")
