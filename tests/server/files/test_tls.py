@@ -361,7 +361,7 @@ def test_mutual_tls(repository: Path, tmp_path: Path) -> None:
 
         def call(tls: Tls) -> int:
             with Client(server.grpc_address, tls=tls, options=OPTIONS) as client:
-                return len(client.predict(BLACK, timeout_seconds=10))
+                return len(client.predict(BLACK, timeout_seconds=30))
 
         known = Tls(trust, caller.certificate_file, caller.key_file)
         unknown = Tls(trust, stranger.certificate, stranger.key)

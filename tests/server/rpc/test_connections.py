@@ -35,7 +35,7 @@ PINGS = 20
 def strict(repository: Path, lane: bool) -> Iterator[ServerProcess]:
     """A server that takes small messages and few pings, and soon hangs up on the silent."""
     message = ["--max-message-bytes", str(MAX_MESSAGE_BYTES)]
-    pings = ["--keepalive-seconds", "1", "--keepalive-timeout-seconds", "0.5"]
+    pings = ["--keepalive-seconds", "3", "--keepalive-timeout-seconds", "3"]
     pings += ["--min-client-ping-seconds", "60"]
     with start_server(repository, *message, *pings, *mode(lane)) as server:
         yield server

@@ -37,10 +37,12 @@ def port_of(pids: Sequence[int]) -> int:
             # They come and go.
             with contextlib.suppress(FileNotFoundError):
                 inodes.add(str(descriptor.readlink()))
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        _, local, _, state, *_, inode = line.split()[:10]
-        if state == LISTENS and f"socket:[{inode}]" in inodes:
-            return int(local.partition(":")[2], 16)
+    # gRPC's sockets are of IPv6 and take both.
+    for name in ("tcp", "tcp6"):
+        for line in Path("/proc/net", name).read_text().splitlines()[1:]:
+            _, local, _, state, *_, inode = line.split()[:10]
+            if state == LISTENS and f"socket:[{inode}]" in inodes:
+                return int(local.rpartition(":")[2], 16)
     return 0
 
 
