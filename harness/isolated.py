@@ -8,10 +8,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def run(lock: str, arguments: Sequence[str | Path]) -> None:
+def run(lock: str, arguments: Sequence[str | Path], python: str = sys.executable) -> None:
     """Run `python ARGUMENTS` with what requirements/LOCK.txt holds; raises CalledProcessError."""
     uv = Path(sys.executable).with_name("uv")
-    environment = ["--no-project", "--isolated", "--python", sys.executable]
+    environment = ["--no-project", "--isolated", "--python", python]
     requirements = ["--with-requirements", str(ROOT / "requirements" / f"{lock}.txt")]
     subprocess.run(
         [uv, "run", "--quiet", *environment, *requirements, "python", *arguments], check=True

@@ -75,16 +75,16 @@ class Client:
     options
         gRPC channel options by name, in addition to `CHANNEL_OPTIONS` or instead of them.
     tls
-        Whom to trust and what to show over TLS; None for a connection that others can read.
+        Whom to trust and how to identify over TLS; None for an unencrypted connection.
     token
-        What the server knows this caller by; sent with each call.
+        The bearer token that identifies this caller; sent with each call.
     plaintext_token
         Whether the token may be sent without TLS to another machine.
 
     Raises
     ------
     ValueError
-        When the address is empty, or when the token is none or would travel readably.
+        When the address is empty, or if the token is malformed or would be sent unencrypted.
     OSError
         When a file of `tls` can't be read.
     """
@@ -154,7 +154,7 @@ class Client:
         hidden_activations
             Whether to return the activations of the hidden layers too.
         canonicalize
-            Whether the server is to put the images right first: light ink on black, cropped, scaled
+            Whether the server is to normalise the images first: light ink on black, cropped, scaled
             and centred as the images that the network was trained on. For square images.
         timeout_seconds
             How long this call may take; None for the client's own limit.

@@ -15,7 +15,8 @@ from server.models.journal import Journal
 from server.settings.flags import restore
 from server.supervisor.control import Control, Message
 from server.supervisor.lifeline import die_with
-from server.telemetry import metrics
+from server.telemetry import scrape
+from server.telemetry.calls import METHODS
 from server.telemetry.families import WORKER, pack
 
 log = structlog.get_logger()
@@ -58,7 +59,7 @@ def main() -> None:
         has_ended = server.stop()
     except Exception:
         log.exception("the stop was not orderly")
-    started, handled = metrics.METHODS.total()
+    started, handled = METHODS.total()
     control.send(
         event="stopped",
         calls_started=started,
@@ -107,7 +108,7 @@ def _do(
                 os._exit(1)
             control.send(event="pong", silent_seconds=server.silent_seconds())
         case "metrics":
-            packed = pack(metrics.REGISTRY.write(worker))
+            packed = pack(scrape.families(worker))
             control.send(*packed, event="metrics", question=order["question"])
         case "drain":
             server.set_ready(False)

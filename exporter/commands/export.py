@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
+from exporter import network
 from exporter.commands.common import PATH, clear_errors, weights_option
 from exporter.export import graph, publishing
-from exporter.network import network
 
 
 @click.command("export")
@@ -17,7 +17,7 @@ from exporter.network import network
     type=PATH,
     default=Path("models"),
     show_default=True,
-    help="Folder of models that the server reads; made when it isn't there.",
+    help="Folder of models that the server reads; created if missing.",
 )
 @click.option("--name", default="digits", show_default=True, help="Name of the model.")
 @click.option("--version", type=int, help="Version to publish.  [default: the next one]")
@@ -31,7 +31,7 @@ def export_command(
     """Export a weights file to ONNX.
 
     Writes REPOSITORY/NAME/VERSION/model.onnx and prints its path.
-    The version appears whole or not at all, and one that exists is never changed.
+    The version is published atomically; existing versions are never changed.
     """
     if unless_published and (repository / name).is_dir():
         with contextlib.suppress(publishing.RepositoryError):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from exporter.errors import ExporterError
 from exporter.network.network import Batch, Network
 from exporter.study.robustness import Robustness
 from exporter.training import calibration
@@ -19,7 +20,7 @@ N_MISTAKES = 12
 """How many of the worst mistakes are kept."""
 
 
-class EvaluationError(Exception):
+class EvaluationError(ExporterError):
     """Images and labels that a network can't be measured on, or a record that can't be read."""
 
 

@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from exporter.network import network
-from exporter.network.network import Batch, Network, Provenance
+from exporter import network
+from exporter.network.network import Batch, Network
+from exporter.network.weights_file import Provenance
 from exporter.study import records
 from exporter.study.evaluation import Evaluation
-from exporter.training.training import Trained, TrainingOptions
+from exporter.training.options import TrainingOptions
+from exporter.training.training import Trained
 
 N_EXAMPLES = 8
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from exporter.study.evaluation import Confidence, Evaluation, standard_error
-from exporter.study.robustness import Distorted, Stranger
+from exporter.study.robustness import Distorted, OutOfDistribution
 
 
 def show(evaluation: Evaluation, console: Console) -> None:
@@ -60,7 +60,7 @@ def tables(evaluation: Evaluation) -> Iterator[Table]:
     yield _mistakes(evaluation)
     if evaluation.robustness:
         yield _distorted(evaluation.robustness.distorted)
-        yield _strangers(evaluation.robustness.strangers)
+        yield _out_of_distribution(evaluation.robustness.out_of_distribution)
 
 
 def _classes(evaluation: Evaluation) -> Table:
@@ -103,15 +103,15 @@ def _reliability(confidence: Confidence) -> Table:
         "Calibration", "brightest output", "images", "mean output", "right", "difference"
     )
     n_bins = len(confidence.bins)
-    for index, each in enumerate(confidence.bins):
-        if each.images:
-            right = each.correct / each.images
+    for index, row in enumerate(confidence.bins):
+        if row.images:
+            right = row.correct / row.images
             table.add_row(
                 f"{index / n_bins:.2f} to {(index + 1) / n_bins:.2f}",
-                f"{each.images:,}",
-                f"{each.mean_output:.3f}",
+                f"{row.images:,}",
+                f"{row.mean_output:.3f}",
                 f"{right:.3f}",
-                f"{right - each.mean_output:+.3f}",
+                f"{right - row.mean_output:+.3f}",
             )
     table.caption = "difference: below 0 is too sure, above 0 not sure enough"
     return table
@@ -138,11 +138,11 @@ def _distorted(rows: tuple[Distorted, ...]) -> Table:
             percent_with_error(row.correct, row.images),
             percent_with_error(row.canonical_correct, row.images),
         )
-    table.caption = "canonical: each image is put right before the network sees it"
+    table.caption = "canonical: each image is normalised before the network sees it"
     return table
 
 
-def _strangers(rows: tuple[Stranger, ...]) -> Table:
+def _out_of_distribution(rows: tuple[OutOfDistribution, ...]) -> Table:
     table = _table(
         "Images of no class with an output above 0.5", "kind", "images", "as it is", "canonical"
     )

@@ -12,7 +12,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from exporter.training.checkpoints import Epoch
+from exporter.training.state import Epoch
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ import grpc
 from mlpserve.v1 import classifier_pb2
 from server.logs.setup import configure_logs
 from server.rpc import classifier
+from server.rpc.endpoint import THREADS
 from server.rpc.lane import lane
 from server.settings.settings import Settings
 from server.system import memory
@@ -52,7 +53,7 @@ def main(address: str, on_lane: bool) -> None:
     configure_logs("warning", "auto")
     limit = settings.max_message_bytes
     server = grpc.server(
-        futures.ThreadPoolExecutor(settings.threads),
+        futures.ThreadPoolExecutor(THREADS),
         options=[
             ("grpc.http2.bdp_probe", 0),
             ("grpc.max_receive_message_length", limit),
@@ -67,7 +68,9 @@ def main(address: str, on_lane: bool) -> None:
             delay_seconds=0.0,
             joined_calls=lane.JOINED_CALLS,
         )
-        method = lane.Method(Uncounted(), Recording(0, 0).of(PREDICT), classifier.read_request)
+        method = lane.Method(
+            Uncounted(), Recording(0, 0).recorder(PREDICT), classifier.read_request
+        )
         hot = lane.Lane(server, {PREDICT: method}, answer_all, limits)
         server.start()
         hot.start()

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from server.errors import StartupError
-from server.files.watched_files import Files, TryLater, warn_if_readable
+from server.files.watched_files import TryLater, WatchedFiles, warn_if_readable
 from server.telemetry import metrics
 
 PART = "certificate"
@@ -31,7 +31,7 @@ class Certificate:
 
 def watch_certificate(
     certificate: Path, key: Path, client_ca: Path | None, check: Callable[[Certificate], None]
-) -> Files[Certificate]:
+) -> WatchedFiles[Certificate]:
     """Return the files, read, checked, and told as in use; raises StartupError.
 
     `check` raises CertificateError for what can't be used although the files look well.
@@ -49,7 +49,7 @@ def watch_certificate(
     def tell(content: Certificate) -> None:
         metrics.CERTIFICATE_EXPIRY.labels(str(certificate)).set(expiry(content.certificate))
 
-    return Files(PART, paths, read, tell)
+    return WatchedFiles(PART, paths, read, tell)
 
 
 class CertificateError(Exception):

@@ -3,6 +3,7 @@
 import asyncio
 import math
 import time
+from collections.abc import Mapping
 
 import structlog
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -15,10 +16,19 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.http.bounds import refuse_bodies
 from server.http.parent import Parent
-from server.supervisor.control import PAYLOAD
-from server.supervisor.metrics import ANSWERED, OWN
-from server.telemetry.accumulators import Library
-from server.telemetry.families import HTTP, PARENT, WORKER, Packed, pack, page, unpack
+from server.logs.writer import STDERR
+from server.supervisor.control import PAYLOAD, Message
+from server.telemetry import metrics
+from server.telemetry.families import (
+    HTTP,
+    PARENT,
+    WORKER,
+    MetricFamily,
+    Values,
+    adapt,
+    page,
+    unpack,
+)
 
 log = structlog.get_logger()
 
@@ -84,7 +94,7 @@ class Metrics:
         body = page(families, content_type.startswith(OPEN_METRICS))
         return Chunks(body, headers={"content-type": content_type})
 
-    async def _gather(self, seconds: float) -> list[Packed]:
+    async def _gather(self, seconds: float) -> list[MetricFamily]:
         """Return all families, without those of workers that don't give theirs in time; raises
         TimeoutError when the parent doesn't either.
         """
@@ -93,7 +103,7 @@ class Metrics:
         asked = {n: asyncio.ensure_future(self._parent.ask(n)) for n in told["ready"]}
         if asked:
             await asyncio.wait(asked.values(), timeout=max(0.0, end - time.monotonic()))
-        found = unpack(told[PAYLOAD])
+        found: list[MetricFamily] = []
         answered = set()
         for number, answer in asked.items():
             if not answer.done():
@@ -101,12 +111,11 @@ class Metrics:
             elif not answer.result().get("is_missing"):
                 found += unpack(answer.result()[PAYLOAD])
                 answered.add(number)
-        for number in told["workers"]:
-            ANSWERED.labels(str(number)).set(number in answered)
         self._note_missing(asked.keys() - answered, seconds)
-        families = [f for library, label in self._processes for f in library.write(label)]
-        families += OWN.write((WORKER, HTTP))
-        return [*found, *unpack(b"".join(pack([*ANSWERED.write(), *families])))]
+        found += _describe_workers(told, answered)
+        for registry, label in self._processes:
+            found += adapt(registry, label)
+        return found
 
     def _note_missing(self, missing: set[int], seconds: float) -> None:
         """Log which workers' metrics are missing, once for as long as they are."""
@@ -119,10 +128,31 @@ class Metrics:
         self._missing = missing
 
 
-def _process(pid: int | str) -> Library:
+def _process(pid: int | str) -> CollectorRegistry:
     registry = CollectorRegistry()
     ProcessCollector(pid=lambda: pid, registry=registry)
-    return Library(registry)
+    return registry
+
+
+def _describe_workers(told: Message, answered: set[int]) -> list[MetricFamily]:
+    """Return the metrics of what the parent has told, and of which workers have answered."""
+    return [
+        metrics.WORKERS_READY.with_samples([((), len(told["ready"]))]),
+        metrics.WORKERS.with_samples([((), len(told["workers"]))]),
+        metrics.WORKER_RESTARTS.with_samples(_by_label(told["restarts"])),
+        metrics.HTTP_RESTARTS.with_samples(_by_label(told["http_restarts"])),
+        metrics.WORKER_ANSWERED.with_samples(
+            ((str(number),), int(number in answered)) for number in told["workers"]
+        ),
+        *(
+            metrics.LINES_LOST.with_samples([((), lines)], (WORKER, process))
+            for process, lines in ((PARENT, told["lines_lost"]), (HTTP, STDERR.lost))
+        ),
+    ]
+
+
+def _by_label(counts: Mapping[str, int]) -> list[tuple[Values, int]]:
+    return [((label,), count) for label, count in counts.items()]
 
 
 def scrape_seconds(header: str) -> float:

@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 
 from server.logs.lines import MAX_LINE_BYTES, Lines
-from server.logs.sampling import Bound
+from server.logs.sampling import RateLimit
 from server.logs.writer import STDERR, Writer
 
 log = structlog.get_logger()
@@ -48,7 +48,7 @@ def configure_logs(
     )
 
     atexit.register(flush)
-    tracebacks = Bound(TRACEBACKS, _tell_left_out)
+    tracebacks = RateLimit(TRACEBACKS, _tell_left_out)
 
     def write(level: str, event: dict[str, Any]) -> None:
         if not event.get("exc_info") or tracebacks.allows():

@@ -204,9 +204,3 @@ class Writer:
 
 STDERR = Writer(2)
 """The writer of this process's log."""
-
-LINES_LOST = (
-    "mlpserve_log_lines_lost",
-    "Lines of the log that were dropped, as they could not be written or too many were waiting.",
-)
-"""Name and meaning of the metric of what it has lost, which each process has."""

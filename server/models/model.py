@@ -1,22 +1,21 @@
 """One loaded model: its ONNX Runtime session, and the proof that it computes the same here."""
 
-import hashlib
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from modelfile.layout import HIDDEN
+from modelfile.layout import INPUT as INPUT
+from modelfile.layout import OUTPUT as OUTPUT
+from modelfile.metadata import weights_sha256
+from modelfile.reference import Reference
 from server.errors import Fault, ModelError
 from server.models.onnx.file import read_file, size_of
 from server.models.onnx.graph import Layer, read_layers, read_model
 from server.models.onnx.metadata import read_metadata
-from server.models.onnx.signature import HIDDEN
-from server.models.onnx.signature import INPUT as INPUT
-from server.models.onnx.signature import OUTPUT as OUTPUT
-from server.models.reference import Reference
 from server.models.runtime import InferenceSession, open_session
 from server.models.self_check import WARM_UP_SIZES, Runner, check, warm_up
 from server.system import memory_limits
@@ -104,6 +103,14 @@ class Model:
         activations: list[Batch] = self.session.run(outputs, {INPUT: batch})
         return activations
 
+    def promised_layers(self) -> tuple[Layer, ...]:
+        """Return the layers after the input; raises ModelError unless they are the weights whose
+        SHA-256 the file gives.
+        """
+        if self.doubt:
+            raise ModelError(self.doubt, "weights")
+        return self.layers
+
 
 def load_model(path: Path, name: str, version: int, max_bytes: int = MAX_BYTES) -> Model:
     """Load the ONNX file at `path`, check it against its golden examples and warm it up.
@@ -136,7 +143,7 @@ def _load(path: Path, name: str, version: int, max_bytes: int, begin: float) -> 
     with Runner(session, its.layer_sizes, LOAD_SECONDS) as runner:
         difference = check(runner, its.golden_pixels, its.golden_activations)
         run_seconds = warm_up(runner)
-    found = _sha256_of(layers)
+    found = weights_sha256(array for layer in layers for array in (layer.weights, layer.biases))
     is_right = found == its.weights_sha256
     doubt = (
         f"{path} has weights of SHA-256 {found}, and its metadata says {its.weights_sha256}; it is "
@@ -157,12 +164,3 @@ def _load(path: Path, name: str, version: int, max_bytes: int, begin: float) -> 
         layers=tuple(layers),
         doubt="" if is_right else shown(doubt),
     )
-
-
-def _sha256_of(layers: Iterable[Layer]) -> str:
-    """Return the SHA-256 of W1, b1, W2, b2, ... as the exporter takes it."""
-    digest = hashlib.sha256()
-    for layer in layers:
-        digest.update(layer.weights.reshape(-1).view(np.uint8).data)
-        digest.update(layer.biases.view(np.uint8).data)
-    return digest.hexdigest()

@@ -12,11 +12,13 @@ from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection
 
+import mlpserve
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.v1 import admin_pb2, classifier_pb2
 from server.files.certificates import watch_certificate
+from server.files.reload_registry import ReloadRegistry
 from server.files.tokens import Tokens
-from server.files.watched_files import Reloads
+from server.models.served import Served
 from server.rpc import admin, catalog, classifier, handshake, health, inference, listener
 from server.rpc.admission import Access
 from server.rpc.lane import desk, lane
@@ -40,7 +42,8 @@ READERS = {PREDICT: classifier.read_request, INFER: inference.read_request}
 """The hot methods, and what reads their messages."""
 
 HEALTH_CHECK, HEALTH_WATCH = (f"/{health.NAME}/{name}" for name in ("Check", "Watch"))
-HEALTH_THREADS = 2
+THREADS, HEALTH_THREADS = 4, 2
+"""Threads for the calls that are not on the lane, and for health."""
 
 OTHER_MESSAGES, PROBE_MESSAGES = 4, 8
 """Messages of other methods, and of probes, that arrive at the same time on the lane."""
@@ -56,17 +59,18 @@ Plain: TypeAlias = tuple[type[Message], Callable[..., Message | bytes]]
 
 
 class Endpoint:
-    """A gRPC server that listens, and answers predictions once `batcher.models` is set."""
+    """A gRPC server that listens, and answers predictions once `served` has models."""
 
-    def __init__(self, settings: Settings, reloads: Reloads) -> None:
+    def __init__(self, settings: Settings, reloads: ReloadRegistry, served: Served) -> None:
         """Raises StartupError when a certificate or tokens can't be read."""
         self.batcher = Batcher(
             settings.max_batch_size,
             settings.max_queued_images,
             settings.max_message_bytes,
             settings.max_queued_bytes,
+            served,
         )
-        self._recording = make_recording(settings)
+        self._recording = make_recording(settings, mlpserve.__version__)
         self._tls = _read_certificate(settings, reloads)
         self._access = _read_tokens(settings, reloads)
         guard = None if self._access is None else self._access.refusal
@@ -76,11 +80,11 @@ class Endpoint:
         calls = settings.max_concurrent_calls
         metrics.MAX_CALLS.set(calls)
         spare = settings.max_arriving_messages
-        pools = {path: Pool("predict", settings.threads, calls, spare) for path in READERS}
+        pools = {path: Pool("predict", THREADS, calls, spare) for path in READERS}
         probes = Pool("health", HEALTH_THREADS, calls, PROBE_MESSAGES, PROBE_PATIENCE_SECONDS)
         pools |= dict.fromkeys((HEALTH_CHECK, HEALTH_WATCH), probes)
         streams = Pool("stream", settings.max_streams, settings.max_streams, spare=0)
-        threads = settings.threads
+        threads = THREADS
         if lacking := inside.missing():
             log.warning("serving without parts of grpcio", grpcio=grpc.__version__, lacking=lacking)
         if not inside.HAS_OWN_THREADS:
@@ -102,8 +106,8 @@ class Endpoint:
         if self._has_admin:
             services.append(admin.SERVICE)
         self._health = health.Health(tuple(services))
-        plain = self._plain_methods(reloads)
-        self._threads = Threads(settings.threads, "answer")
+        plain = self._plain_methods(reloads, served)
+        self._threads = Threads(THREADS, "answer")
         self._lane = self._make_lane(settings, plain)
         self._mount(plain)
         instrumentation.declare(map(_descriptor, (*services, health.NAME, reflection.SERVICE_NAME)))
@@ -111,12 +115,11 @@ class Endpoint:
             names = (*services, health.NAME, reflection.SERVICE_NAME)
             reflection.enable_server_reflection(names, self._server)
         self._address = settings.grpc_address
-        self._scheduling = settings.scheduling
 
-    def _plain_methods(self, reloads: Reloads) -> dict[str, Plain]:
+    def _plain_methods(self, reloads: ReloadRegistry, served: Served) -> dict[str, Plain]:
         """Return the methods, by their paths, that answer one message with one and run no model."""
-        about = catalog.Catalog(lambda: self.batcher.models)
-        oip = inference.Inference(lambda: self.batcher.models, lambda: self._ready)
+        about = catalog.Catalog(served)
+        oip = inference.Inference(served, lambda: self._ready)
         methods: dict[str, Plain] = {
             f"/{classifier.SERVICE}/ListModels": (
                 classifier_pb2.ListModelsRequest,
@@ -212,8 +215,7 @@ class Endpoint:
         self._serving = set(threading.enumerate()) - others
         if self._lane is not None:
             self._lane.start()
-            if self._scheduling == "auto":
-                Scheduling(self._lane).start()
+            Scheduling(self._lane).start()
 
     def set_ready(self, ready: bool) -> None:
         """Tell probes and balancers whether to send calls here."""
@@ -250,7 +252,7 @@ def _descriptor(service: str) -> ServiceDescriptor:
     return descriptor_pool.Default().FindServiceByName(service)
 
 
-def _read_certificate(settings: Settings, reloads: Reloads) -> grpc.ServerCredentials | None:
+def _read_certificate(settings: Settings, reloads: ReloadRegistry) -> grpc.ServerCredentials | None:
     """Return TLS if the settings want it; raises StartupError when its files can't be used."""
     if settings.tls_certificate is None or settings.tls_key is None:
         return None
@@ -261,7 +263,7 @@ def _read_certificate(settings: Settings, reloads: Reloads) -> grpc.ServerCreden
     return listener.credentials(files)
 
 
-def _read_tokens(settings: Settings, reloads: Reloads) -> Access | None:
+def _read_tokens(settings: Settings, reloads: ReloadRegistry) -> Access | None:
     """Return who may call, if not everybody; raises StartupError when a file can't be used."""
     tokens = admin_tokens = None
     if settings.tokens_file is not None:

@@ -16,7 +16,7 @@ from mlpserve.inference import open_inference_pb2 as protocol
 from server.errors import InvalidField, NotLoaded, NotReady
 from server.models.model import INPUT, LABELS, OUTPUT, Model
 from server.models.policy import LABEL
-from server.models.repository import Models
+from server.models.served import Served
 from server.rpc import reading
 from server.rpc.contents import BYTES, FLOATS, Values, read_pixels
 from server.running.request import FLOAT_BYTES, HEAD_BYTES, Answer, Request, encodable, label_bytes
@@ -269,13 +269,11 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """Answers what is asked about the server and its models.
-
-    `models` returns the loaded models, None while there are none; `is_ready` tells whether calls
-    are welcome.
+    """Answers what is asked about the server and its models; `is_ready` tells whether calls are
+    welcome.
     """
 
-    models: Callable[[], Models | None]
+    served: Served
     is_ready: Callable[[], bool]
 
     def server_live(self, _request: protocol.ServerLiveRequest) -> protocol.ServerLiveResponse:
@@ -289,7 +287,7 @@ class Inference:
     def model_ready(self, request: protocol.ModelReadyRequest) -> protocol.ModelReadyResponse:
         """Answer whether a model is loaded and calls are welcome; one that isn't known is not."""
         try:
-            self._models().find(request.name, *read_version(request.version))
+            self.served.require().find(request.name, *read_version(request.version))
         except (NotLoaded, NotReady):
             return protocol.ModelReadyResponse(ready=False)
         return protocol.ModelReadyResponse(ready=self.is_ready())
@@ -304,7 +302,7 @@ class Inference:
         self, request: protocol.ModelMetadataRequest
     ) -> protocol.ModelMetadataResponse:
         """Describe a model; raises NotLoaded."""
-        models = self._models()
+        models = self.served.require()
         model = models.find(request.name, *read_version(request.version))
         tensor = protocol.ModelMetadataResponse.TensorMetadata
         columns = dict(
@@ -322,9 +320,3 @@ class Inference:
                 for name in model.outputs
             ],
         )
-
-    def _models(self) -> Models:
-        models = self.models()
-        if models is None:
-            raise NotReady("not_ready", "the server is still loading its models; try again shortly")
-        return models

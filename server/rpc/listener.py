@@ -16,7 +16,7 @@ import grpc
 
 from server.errors import StartupError
 from server.files.certificates import Certificate
-from server.files.watched_files import Files
+from server.files.watched_files import WatchedFiles
 from server.rpc.handshake import configuration
 from server.settings.addresses import UNIX, UNIX_ABSTRACT
 from server.settings.settings import Settings
@@ -56,6 +56,12 @@ is to get an answer that says so. This many come together only from a flood of c
 would fill the memory.
 """
 
+KEEPALIVE_SECONDS, KEEPALIVE_TIMEOUT_SECONDS = 60.0, 20.0
+"""Silence after which a connection is pinged, and how long the answer may take."""
+
+MIN_CLIENT_PING_SECONDS = 10.0
+"""Callers that ping more often are disconnected (GOAWAY too_many_pings)."""
+
 _LARGEST_INTEGER = 2**31 - 1
 
 
@@ -63,7 +69,6 @@ def options(settings: Settings, has_lane: bool) -> tuple[tuple[str, int], ...]:
     """Return the gRPC server's options."""
     ended = ENDED_STREAMS if has_lane else ENDED_STREAMS_OF_THREADS
     age = settings.max_connection_age_seconds
-    grace = settings.max_connection_age_grace_seconds
     return (
         # The parent keeps everybody but its workers away from the port.
         ("grpc.so_reuseport", 1),
@@ -79,19 +84,18 @@ def options(settings: Settings, has_lane: bool) -> tuple[tuple[str, int], ...]:
         ("grpc.http2.max_deallocating_streams", ended),
         ("grpc.server.max_pending_requests", PENDING_CALLS),
         ("grpc.server.max_pending_requests_hard_limit", PENDING_CALLS),
-        ("grpc.keepalive_time_ms", _milliseconds(settings.keepalive_seconds)),
+        ("grpc.keepalive_time_ms", _milliseconds(KEEPALIVE_SECONDS)),
         # The second is the one that closes the connection; by default it is a minute.
-        ("grpc.keepalive_timeout_ms", _milliseconds(settings.keepalive_timeout_seconds)),
-        ("grpc.http2.ping_timeout_ms", _milliseconds(settings.keepalive_timeout_seconds)),
+        ("grpc.keepalive_timeout_ms", _milliseconds(KEEPALIVE_TIMEOUT_SECONDS)),
+        ("grpc.http2.ping_timeout_ms", _milliseconds(KEEPALIVE_TIMEOUT_SECONDS)),
         # Without it, idle connections are not pinged, and a caller's pings on them count as abuse.
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.max_pings_without_data", 0),
         (
             "grpc.http2.min_ping_interval_without_data_ms",
-            _milliseconds(settings.min_client_ping_seconds),
+            _milliseconds(MIN_CLIENT_PING_SECONDS),
         ),
         *((("grpc.max_connection_age_ms", _milliseconds(age)),) if age else ()),
-        *((("grpc.max_connection_age_grace_ms", _milliseconds(grace)),) if grace else ()),
     )
 
 
@@ -100,7 +104,7 @@ def _milliseconds(seconds: float) -> int:
     return min(math.ceil(1000 * seconds), _LARGEST_INTEGER)
 
 
-def credentials(files: Files[Certificate]) -> grpc.ServerCredentials:
+def credentials(files: WatchedFiles[Certificate]) -> grpc.ServerCredentials:
     """Return TLS with the files' content, of which each new connection gets the newest.
 
     Nothing is read or tried out meanwhile: whoever connects would wait for it.

@@ -57,17 +57,6 @@ class Status(grpc.Status):
         return any_pb2.Any(type_url=STATUS_TYPE, value=content)
 
 
-_SPELT = {
-    code: code.name.title().replace("_", "").replace("Cancelled", "Canceled")
-    for code in grpc.StatusCode
-} | {grpc.StatusCode.OK: "OK"}
-
-
-def spell(code: grpc.StatusCode) -> str:
-    """Spell a code as Go does and dashboards expect: InvalidArgument."""
-    return _SPELT[code]
-
-
 def status_of(error: Exception) -> Status:
     """Return an error's status; one that nobody expected is INTERNAL, its reason in the log."""
     try:

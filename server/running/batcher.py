@@ -21,7 +21,6 @@ import structlog
 from server.errors import (
     Cancelled,
     Expired,
-    NotReady,
     Overloaded,
     RequestError,
     TakesLong,
@@ -30,6 +29,7 @@ from server.errors import (
 )
 from server.models.model import Model
 from server.models.repository import Models
+from server.models.served import Served
 from server.running import run as prediction
 from server.running.queues import Queue, Queues
 from server.running.request import FLOAT_BYTES, Answer, Request
@@ -38,7 +38,7 @@ from server.running.shadowing import Answered, Shadow
 from server.system.threads import Threads
 from server.telemetry import metrics
 from server.telemetry.record import Record, note_run
-from server.telemetry.version_stats import Version
+from server.telemetry.version_stats import VERSIONS, VersionStats
 
 log = structlog.get_logger()
 
@@ -118,7 +118,7 @@ class Call(Protocol):
 
 
 class Batcher:
-    """Answers calls with the loaded models; `models` is None until they are loaded.
+    """Answers calls with the models that are served.
 
     `max_batch_size` bounds the images of a call and of a run, `max_message_bytes` what a call's
     message and its answer may have. `max_queued_images` bounds what waits for each model,
@@ -131,13 +131,14 @@ class Batcher:
         max_queued_images: int,
         max_message_bytes: int,
         max_queued_bytes: int,
+        served: Served,
     ) -> None:
-        self.models: Models | None = None
+        self._served = served
         self._max_batch_size = max_batch_size
         self._max_message_bytes = max_message_bytes
         self._queues = Queues[Call](max_batch_size, max_queued_images, max_queued_bytes)
         # A version that is no longer loaded takes its queue and counts with it.
-        self._of_models: weakref.WeakKeyDictionary[Model, tuple[Queue[Call], Version]]
+        self._of_models: weakref.WeakKeyDictionary[Model, tuple[Queue[Call], VersionStats]]
         self._of_models = weakref.WeakKeyDictionary()
         self._lock = threading.Lock()
         self._runners, self._readers = Threads(RUNNERS, "run"), Threads(READERS, "read")
@@ -159,7 +160,7 @@ class Batcher:
 
     def refusal(self) -> Overloaded | None:
         """Return why no call can be taken now, whatever it holds; None when one can."""
-        full, models = self._queues.full, self.models
+        full, models = self._queues.full, self._served.models
         if not full or models is None or full < sum(1 for _ in models):
             return None
         return self._full
@@ -207,7 +208,7 @@ class Batcher:
         if starts:
             self._go_on(model, queue, counts)
 
-    def _go_on(self, model: Model, queue: Queue[Call], counts: Version) -> None:
+    def _go_on(self, model: Model, queue: Queue[Call], counts: VersionStats) -> None:
         """Run the model for what waits, if anything does: at once while that is fast."""
         while self._queues.finish(queue):
             if not _is_fast(model, queue.images, queue.canonicalized):
@@ -215,7 +216,7 @@ class Batcher:
                 return
             self._run(model, counts, self._queues.take(queue))
 
-    def _run_slowly(self, model: Model, queue: Queue[Call], counts: Version) -> None:
+    def _run_slowly(self, model: Model, queue: Queue[Call], counts: VersionStats) -> None:
         """Run the model once, on a thread that others wait for, too."""
         try:
             self._run(model, counts, self._queues.take(queue))
@@ -242,16 +243,14 @@ class Batcher:
         the readers.
         """
         arrived: dict[Model, list[Call]] = {}
-        models, max_message_bytes = self.models, self._max_message_bytes
+        models, max_message_bytes = self._served.models, self._max_message_bytes
         model: Model | None = None
         known: Request | None = None
         image_bytes, max_images = sys.maxsize, 0
         for call in calls:
             try:
                 if models is None:
-                    raise NotReady(
-                        "not_ready", "the server is still loading its models; try again shortly"
-                    )
+                    models = self._served.require()
                 size = len(call.message)
                 if size > max_message_bytes:
                     raise TooLarge(
@@ -300,16 +299,16 @@ class Batcher:
             self._queues.release(held)
         self._start(arrived)
 
-    def _of(self, model: Model) -> tuple[Queue[Call], Version]:
+    def _of(self, model: Model) -> tuple[Queue[Call], VersionStats]:
         """Return a model's queue and counts."""
         found = self._of_models.get(model)
         if found is None:
             with self._lock:
-                made = Queue[Call](), metrics.VERSIONS.of(model)
+                made = Queue[Call](), VERSIONS.stats(model)
                 found = self._of_models.setdefault(model, made)
         return found
 
-    def _run(self, model: Model, counts: Version, calls: Sequence[Call]) -> None:
+    def _run(self, model: Model, counts: VersionStats, calls: Sequence[Call]) -> None:
         """Run the model once and give each call that somebody still waits for its answer."""
         try:
             waiting = drop_abandoned(model, calls)
@@ -322,7 +321,7 @@ class Batcher:
             for call in calls:
                 release(call)
 
-    def _answer(self, model: Model, counts: Version, calls: Sequence[Call]) -> None:
+    def _answer(self, model: Model, counts: VersionStats, calls: Sequence[Call]) -> None:
         begin = time.perf_counter()
         run = prediction.run(model, calls)
         ran = time.perf_counter()
@@ -346,7 +345,7 @@ class Batcher:
             else:
                 call.record = call.record or Record(model=model, images=call.size)
                 refuse(call, response)
-        models = self.models
+        models = self._served.models
         if models is not None and models.are_shadowed:
             self._offer(models, calls, run)
 
@@ -367,7 +366,7 @@ def _is_fast(model: Model, images: int, canonicalized: int) -> bool:
     return seconds <= FAST_SECONDS
 
 
-def _see(counts: Version, calls: Sequence[Call], run: Run) -> None:
+def _see(counts: VersionStats, calls: Sequence[Call], run: Run) -> None:
     """Take note of the images that are going to be answered."""
     ink, activations, labels = run.ink, run.layers[0], run.labels
     if any(run.errors):
@@ -377,7 +376,7 @@ def _see(counts: Version, calls: Sequence[Call], run: Run) -> None:
             for index in [error is None] * call.size
         ]
         ink, activations, labels = ink[answered], activations[answered], labels[answered]
-    counts.see(ink, activations, labels)
+    counts.observe(ink, activations, labels)
 
 
 def hold(call: Call) -> None:

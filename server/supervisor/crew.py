@@ -1,6 +1,6 @@
 """The workers in their places: replaced when they end, rolled on request, ended in order."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -8,12 +8,13 @@ import structlog
 
 from server.errors import StartupError
 from server.settings.settings import Settings
-from server.supervisor import metrics
 from server.supervisor.control import PAYLOAD, Message
 from server.supervisor.process import Child
 from server.supervisor.slot import Slot
 
 log = structlog.get_logger()
+
+RESTART_REASONS = ("exited", "killed", "hung", "failed", "rolled")
 
 END_SECONDS = 5.0
 """What a worker may take to end beyond its grace period."""
@@ -47,6 +48,7 @@ class Crew:
         self._is_serving = self._has_served = self.is_stopping = False
         self._default_model: str | None = None
         self.calls_started = self.calls_handled = 0
+        self.restarts = Counter(dict.fromkeys(RESTART_REASONS, 0))
 
     @property
     def is_ready(self) -> bool:
@@ -153,7 +155,7 @@ class Crew:
         """
         self._leaving.add(worker)
         worker.stop(now + self._settings.stop_grace_seconds + END_SECONDS)
-        metrics.RESTARTS.labels("rolled").inc()
+        self.restarts["rolled"] += 1
 
     def on_end(self, worker: Child, exit_code: int, now: float) -> None:
         """Take note of a worker's end; raises StartupError when none can be started."""
@@ -208,7 +210,7 @@ class Crew:
                 f"worker {slot.number} could not be started {slot.failed_starts} times in a row; "
                 f"the last time: {error}"
             )
-        metrics.RESTARTS.labels(reason).inc()
+        self.restarts[reason] += 1
         log.warning(
             "worker ended", worker=slot.number, reason=reason, error=error, restart_seconds=delay
         )

@@ -1,17 +1,19 @@
 """HTTP's process as the parent sees it: replaced when it ends, told what it asks for."""
 
+from collections import Counter
 from collections.abc import Callable
 
 import structlog
 
-from server.supervisor import metrics
+from server.logs.writer import STDERR
 from server.supervisor.control import Message
 from server.supervisor.crew import Crew, cause
 from server.supervisor.process import Child
 from server.supervisor.slot import Slot
-from server.telemetry.families import PARENT, WORKER, pack
 
 log = structlog.get_logger()
+
+RESTART_REASONS = ("exited", "killed", "hung", "failed")
 
 END_SECONDS = 2.0
 """What it may take to end, which is to answer what it has begun to."""
@@ -30,6 +32,7 @@ class Front:
         self._slot = Slot(0, child)
         self._start = start
         self.is_stopping = False
+        self._restarts = Counter(dict.fromkeys(RESTART_REASONS, 0))
 
     def children(self) -> list[Child]:
         """Return the process, if there is one."""
@@ -53,11 +56,13 @@ class Front:
                 child.control.send(do="answer", question=question, is_ready=crew.is_ready)
             case "parent":
                 child.control.send(
-                    *pack([*metrics.REGISTRY.write(), *metrics.OWN.write((WORKER, PARENT))]),
                     do="answer",
                     question=question,
                     workers=[slot.number for slot in crew.slots],
                     ready=[worker.number for worker in crew.ready()],
+                    restarts=crew.restarts,
+                    http_restarts=self._restarts,
+                    lines_lost=STDERR.lost,
                 )
             case int():
                 if not crew.ask_metrics(of, question):
@@ -83,7 +88,7 @@ class Front:
 
     def _put_off(self, ready_time: float | None, reason: str, error: str, now: float) -> None:
         delay = self._slot.note_end(now, ready_time)
-        metrics.HTTP_RESTARTS.labels(reason).inc()
+        self._restarts[reason] += 1
         log.warning("HTTP's process ended", reason=reason, error=error, restart_seconds=delay)
 
     def tend(self, now: float) -> None:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from server.logs.sampling import Bound
+from server.logs.sampling import RateLimit
 from server.logs.writer import STDERR
 
 MAX_TEXT_BYTES = 4096
@@ -69,13 +69,13 @@ def forward(read_end: int, **context: object) -> threading.Thread | None:
 
 
 def _forward(read_end: int, context: dict[str, object]) -> None:
-    bound = Bound(MAX_TEXTS, lambda _left_out: None)
+    limit = RateLimit(MAX_TEXTS, lambda _left_out: None)
     with contextlib.suppress(OSError), os.fdopen(read_end, "rb", buffering=0):
         while chunk := os.read(read_end, MAX_TEXT_BYTES):
             text = _Text(chunk)
             end = time.monotonic() + TEXT_SECONDS
             while time.monotonic() < end and select.select([read_end], [], [], SILENCE_SECONDS)[0]:
-                if not text.room and bound.allows():
+                if not text.room and limit.allows():
                     break
                 if not (chunk := os.read(read_end, text.room or MAX_TEXT_BYTES)):
                     break

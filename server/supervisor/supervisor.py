@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 import structlog
 
 from server.errors import StartupError
-from server.supervisor import metrics
 from server.supervisor.control import Broken, Message
 from server.supervisor.crew import END_SECONDS as END_SECONDS
 from server.supervisor.crew import Crew
@@ -53,8 +52,6 @@ class Supervisor:
         self._watched: dict[Child, int] = {}
         self._selector = selectors.DefaultSelector()
         self._selector.register(launched.signals, selectors.EVENT_READ)
-        metrics.WANTED.set(len(self._crew.slots))
-        metrics.READY.set_function(lambda: len(self._crew.ready()))
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT; raises StartupError when no worker can be started."""

@@ -15,11 +15,11 @@ from click.testing import CliRunner, Result
 
 from benchmarks import recipes
 from benchmarks.recipes import Run
+from exporter import network
 from exporter.commands.common import WEIGHTS
-from exporter.network import network
 from exporter.network.network import Batch, Layer, Network
 from exporter.training.mnist import Labels
-from exporter.training.training import TrainingOptions
+from exporter.training.options import TrainingOptions
 from harness.server_process import ROOT
 
 SMALL = TrainingOptions(

@@ -22,8 +22,8 @@ from deploy.grafana.rendering import watching
 from deploy.grafana.rendering.answered import Answered
 from deploy.grafana.rendering.asking import Prometheus, Series
 from deploy.grafana.rendering.drawing import draw
+from exporter import network
 from exporter.export import graph, publishing
-from exporter.network import network
 from exporter.network.network import Batch, Network
 from exporter.training import reference
 from exporter.training.mnist import Labels

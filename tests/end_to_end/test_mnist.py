@@ -3,7 +3,7 @@
 import numpy as np
 
 import mlpserve
-from exporter.network import network
+from exporter import network
 from exporter.network.network import Batch
 from exporter.training.mnist import Labels
 from harness.server_process import ROOT, ServerProcess

@@ -113,7 +113,7 @@ def test_no_way_in(secured: Secured, missing: str) -> None:
 def test_a_token_stays_here_without_tls(secured: Secured) -> None:
     ended = secured.predict("--token-file", secured.token, "--address", "classifier.example:1")
     assert ended.exit_code == 2
-    assert "readably; give --tls or --ca" in ended.stderr
+    assert "unencrypted; give --tls or --ca" in ended.stderr
     assert TOKEN not in ended.stderr
 
 

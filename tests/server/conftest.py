@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import structlog
 
+from exporter import network
 from exporter.export import graph, publishing
-from exporter.network import network
 from exporter.network.network import Network
 from harness.networks import random_network
 from harness.server_process import ROOT, ServerProcess, start_server

@@ -1,34 +1,15 @@
 """Makes the real server do what callers and files alone can't make it do, such as hang."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.changes import write_changes
 from harness.waiting import wait_for
 
 HOLD, KILL, HELD = "hold", "kill", "held"
 """Files beside a model.onnx: whoever reads the model then hangs, or dies; the last says it does."""
-
-_SITE = '''
-"""Is imported by every Python; changes a module of the server once that is."""
-import importlib.abc, importlib.util, sys
-
-class Finder(importlib.abc.MetaPathFinder):
-    def find_spec(self, name, path, target=None):
-        if name != {module!r}:
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
-        execute = spec.loader.exec_module
-        def exec_module(module):
-            execute(module)
-            exec({change!r}, vars(module))
-        spec.loader.exec_module = exec_module
-        return spec
-
-sys.meta_path.insert(0, Finder())
-'''
 
 _LOADING = """
 import os, signal, time
@@ -73,9 +54,10 @@ class Runs:
     folder: Path
 
     @classmethod
-    def of(cls, folder: Path) -> "Runs":
-        """Write what such a server needs into a new folder."""
-        write_change(folder, "server.models.model", _RUNS.format(folder=str(folder)))
+    def of(cls, folder: Path, changes: Mapping[str, str] | None = None) -> "Runs":
+        """Write what such a server needs into a new folder, with more changes of its modules."""
+        ours = {"server.models.model": _RUNS.format(folder=str(folder))}
+        write_changes(folder, ours | dict(changes or {}))
         return cls(folder)
 
     @property
@@ -103,11 +85,4 @@ class Runs:
 
 def write_faults(folder: Path) -> str:
     """Return what PYTHONPATH has to be for a server to obey `HOLD` and `KILL`."""
-    return write_change(folder, "server.models.onnx.file", _LOADING)
-
-
-def write_change(folder: Path, module: str, change: str) -> str:
-    """Return what PYTHONPATH has to be for a server in whose module some code runs at its end."""
-    folder.mkdir()
-    (folder / "sitecustomize.py").write_text(_SITE.format(module=module, change=change))
-    return str(folder)
+    return write_changes(folder, {"server.models.onnx.file": _LOADING})

@@ -22,9 +22,10 @@ from grpc._cython import cygrpc  # type: ignore[attr-defined]
 
 from server.errors import Cancelled, Overloaded, RequestError, TooLarge, reason_of
 from server.rpc.lane.arrivals import Arrivals
-from server.rpc.status import INTERNAL_MESSAGE, spell, status_of
+from server.rpc.status import INTERNAL_MESSAGE, status_of
 from server.running.batcher import refuse
 from server.running.request import Request
+from server.telemetry.codes import code_name
 from server.telemetry.record import Record
 from server.telemetry.recording import Recorder, trailing
 
@@ -287,7 +288,7 @@ class Call:
         method, record = self._method, self.record
         code, operations = _refusing(error, record)
         self.ended = True
-        seconds = method.calls.end(self.begin, spell(code), 1 if self._message_came else 0, 0)
+        seconds = method.calls.end(self.begin, code_name(code), 1 if self._message_came else 0, 0)
         self._send(operations)
         method.recorder.end(record, code, self.begin, seconds, reason_of(error))
 

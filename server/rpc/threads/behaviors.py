@@ -14,12 +14,12 @@ from google.protobuf.message import DecodeError
 
 from server.errors import Cancelled, Expired, InvalidField, RequestError, reason_of
 from server.rpc.lane.lane import too_large
-from server.rpc.status import INTERNAL_MESSAGE, spell, status_of
+from server.rpc.status import INTERNAL_MESSAGE, status_of
 from server.rpc.threads import inside
 from server.rpc.threads.pools import GivenUp, Pool
 from server.running.batcher import note_refusal
-from server.telemetry import metrics
-from server.telemetry.calls import Calls
+from server.telemetry.calls import METHODS, Calls
+from server.telemetry.codes import code_name
 from server.telemetry.record import CURRENT, Record
 from server.telemetry.recording import Recorder, Recording, trailing
 
@@ -58,7 +58,7 @@ class Method:
     def of(cls, path: str, recording: Recording, kind: str = "unary") -> Self:
         """Return the calls of the method at a path such as /SERVICE/METHOD."""
         _, service, name = path.split("/")
-        return cls(metrics.METHODS.of(kind, service, name), recording.of(path))
+        return cls(METHODS.calls(kind, service, name), recording.recorder(path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,9 @@ class Started:
         if self._is_over:
             return
         self._is_over = True
-        seconds = self._method.calls.end(self._begin, spell(self.code), self.received, self.sent)
+        seconds = self._method.calls.end(
+            self._begin, code_name(self.code), self.received, self.sent
+        )
         self._method.recorder.end(self.record, self.code, self._begin, seconds)
 
     def end_naturally(self) -> None:

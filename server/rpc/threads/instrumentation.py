@@ -11,11 +11,11 @@ import structlog
 from google.protobuf.descriptor import ServiceDescriptor
 
 from server.errors import RequestError
-from server.rpc.status import spell
 from server.rpc.threads import behaviors
 from server.rpc.threads.behaviors import Handler, Method
 from server.rpc.threads.pools import Pool
-from server.telemetry import metrics
+from server.telemetry.calls import METHODS
+from server.telemetry.codes import code_name
 from server.telemetry.recording import Recording
 
 log = structlog.get_logger()
@@ -36,11 +36,11 @@ _KINDS = {
 
 def declare(services: Iterable[ServiceDescriptor]) -> None:
     """Have the series of all methods of some services, and of those that nobody knows, at zero."""
-    metrics.METHODS.of(*UNKNOWN_METHOD)
+    METHODS.calls(*UNKNOWN_METHOD)
     for service in services:
         for method in service.methods:
             kind = _KINDS[method.client_streaming, method.server_streaming]
-            metrics.METHODS.of(kind, service.full_name, method.name)
+            METHODS.calls(kind, service.full_name, method.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +126,12 @@ class Instrumentation(grpc.ServerInterceptor):
 
     def _count_unknown(self, details: grpc.HandlerCallDetails) -> None:
         unknown = Method(
-            metrics.METHODS.of(*UNKNOWN_METHOD), self._recording.of(details.method[:LONGEST_PATH])
+            METHODS.calls(*UNKNOWN_METHOD), self._recording.recorder(details.method[:LONGEST_PATH])
         )
         code = grpc.StatusCode.UNIMPLEMENTED
         begin = unknown.calls.start()
         record = unknown.recorder.begin(begin, details.invocation_metadata)
-        seconds = unknown.calls.end(begin, spell(code))
+        seconds = unknown.calls.end(begin, code_name(code))
         unknown.recorder.end(record, code, begin, seconds)
 
     def _wrap(self, path: str, handler: Handler) -> Wrapped:

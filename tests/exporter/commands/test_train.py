@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from exporter import cli
-from exporter.network import network
+from exporter import cli, network
 from exporter.training import mnist
 from harness.server_process import ROOT
 
@@ -68,7 +67,7 @@ def test_interrupted_training_goes_on_to_the_same_bytes(tmp_path: Path, data: Pa
         process.kill()
         process.wait()
     assert process.returncode == 130
-    assert "The same command goes on after the last whole epoch" in stderr
+    assert "The same command resumes after the last finished epoch" in stderr
     assert "Traceback" not in stderr
     assert not broken.exists()
     assert checkpoint.exists()

@@ -19,8 +19,8 @@ CONTENT = MODEL.SerializeToString(deterministic=True)
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from exporter import publishing
-from tests.exporter.test_publishing import MODEL
+from exporter.export import publishing
+from tests.exporter.export.test_publishing import MODEL
 count, real = 0, os.fsync
 def fsync(descriptor):
     global count
@@ -35,8 +35,8 @@ publishing.publish(MODEL, Path(sys.argv[1]), "digits")
 CROWD = """
 import sys
 from pathlib import Path
-from exporter import publishing
-from tests.exporter.test_publishing import MODEL
+from exporter.export import publishing
+from tests.exporter.export.test_publishing import MODEL
 for _ in range(8):
     print(publishing.publish(MODEL, Path(sys.argv[1]), "digits"), flush=True)
 """

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exporter.network import network
+from exporter import network
 from exporter.study import evaluation, records
 from exporter.study import provenance as origin
 from exporter.training import training

@@ -13,8 +13,9 @@ import pytest
 
 from exporter.network.network import Batch, Network
 from exporter.training import training
-from exporter.training.checkpoints import CheckpointError, Epoch
-from exporter.training.training import TrainingError, TrainingOptions
+from exporter.training.checkpoints import CheckpointError
+from exporter.training.options import TrainingError, TrainingOptions
+from exporter.training.state import Epoch
 from harness.server_process import ROOT
 from tests.exporter.training.training_process import OPTIONS, stripes
 

@@ -8,7 +8,7 @@ import numpy as np
 from exporter.network.network import Batch
 from exporter.training import training
 from exporter.training.mnist import Labels
-from exporter.training.training import TrainingOptions
+from exporter.training.options import TrainingOptions
 
 SIDE = 8
 

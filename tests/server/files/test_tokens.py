@@ -87,7 +87,7 @@ def call(channel: grpc.Channel, path: str, metadata: Any) -> object:
     ("metadata", "reason", "words"),
     [
         ((), "no_token", "the call has no token"),
-        ([("authorization", "Basic dXNlcjpwYXNz")], "no_token", "authorization is none"),
+        ([("authorization", "Basic dXNlcjpwYXNz")], "no_token", "not a bearer token"),
         (bearer("0123456789abcdef-wrong"), "unknown_token", "token is not known"),
         (bearer(CALLER + "x"), "unknown_token", "token is not known"),
         (bearer(ADMIN), "unknown_token", "token is not known"),
@@ -263,7 +263,7 @@ def test_open_reflection_and_warnings_of_carelessness(repository: Path, tmp_path
     arguments = ["--tokens-file", str(tokens), "--reflection", "open"]
     with start_server(repository, *arguments, "--grpc-address", "0.0.0.0:0") as server:
         warnings = {line["event"]: line for line in server.log if line.get("level") == "warning"}
-        assert warnings["a secret can be read by everybody"]["remedy"] == f"chmod o-r {tokens}"
+        assert warnings["a secret is readable by everyone"]["remedy"] == f"chmod o-r {tokens}"
         assert "tokens travel readably, since there is no TLS" in warnings
         address = server.grpc_address.replace("0.0.0.0", "127.0.0.1")
         with grpc.insecure_channel(address) as channel:
@@ -273,13 +273,13 @@ def test_open_reflection_and_warnings_of_carelessness(repository: Path, tmp_path
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("", "holds no token"),
-        ("# nothing\n", "holds no token"),
+        ("", "contains no token"),
+        ("# nothing\n", "contains no token"),
         ("caller\n", "line 1 of the tokens file .* is not `name: token`"),
         (f"# ok\ncaller: {CALLER[:15]}\n", "line 2 .* a token 16 or more"),
         (f"the caller: {CALLER}\n", "line 1 .* is not"),
         (f"a: {CALLER}\nb: {CALLER}\n", "line 2 of the tokens file .* repeats a token"),
-        ("".join(f"a: 0123456789abcdef{n}\n" for n in range(257)), "holds 257 tokens"),
+        ("".join(f"a: 0123456789abcdef{n}\n" for n in range(257)), "contains 257 tokens"),
         ("a: \xff", "can't be read: it is not UTF-8"),
         (f"a: {CALLER}\xc2\xa0\n", "line 1 .* is not"),
         (f"a\xe2\x80\x83: {CALLER}\n", "line 1 .* is not"),

@@ -170,11 +170,9 @@ def test_odd_names_hide_no_metrics_and_no_models(served: Served) -> None:
         )
         assert states(served.client) == {0: False, 1: True}
         said = [
-            line["message"]
-            for line in served.server.log
-            if line["event"] == "repository wants attention"
+            line["message"] for line in served.server.log if line["event"] == "repository problem"
         ]
-        for word in ("20241231235959123456789", "caf", "break", "small/\\udcff"):
+        for word in ("20241231235959123456789", "caf", "break", "small/\ufffd"):
             assert len([message for message in said if word in message]) == 1
         with urllib.request.urlopen(f"http://{served.server.http_address}/metrics") as page:
             assert page.status == 200

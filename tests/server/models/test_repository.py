@@ -52,7 +52,7 @@ def test_versions_and_labels_in_every_protocol(tmp_path: Path) -> None:
             client.predict(IMAGE, version=2)
         with pytest.raises(InvalidRequest, match="version 1 and label 'stable' are both given"):
             client.predict(IMAGE, version=1, label="stable")
-        (warning,) = (line for line in server.log if line["event"] == "repository wants attention")
+        (warning,) = (line for line in server.log if line["event"] == "repository problem")
         assert "small has lost 9, and that version is not loaded" in warning["message"]
 
 

@@ -139,4 +139,4 @@ def test_split_follows_what_is_loaded(split: ServerProcess) -> None:
 
 
 def test_no_weights_make_no_split() -> None:
-    assert Split.of({}) is None
+    assert Split.from_weights({}) is None

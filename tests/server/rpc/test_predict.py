@@ -3,7 +3,7 @@
 import grpc
 import numpy as np
 
-from exporter.network import network
+from exporter import network
 from exporter.network.network import Batch
 from exporter.training.mnist import Labels
 from harness.calls import BLACK, predict

@@ -15,6 +15,7 @@ from mlpserve.v1.classifier_pb2 import PredictRequest, PredictResponse
 from server.errors import Expired, Overloaded, TakesLong, TooLarge
 from server.models.model import Batch, Model, load_model
 from server.models.repository import Models, Versions
+from server.models.served import Served
 from server.rpc import classifier
 from server.running import batcher as batching
 from server.running import run
@@ -22,6 +23,7 @@ from server.running.batcher import RUNNERS, Batcher
 from server.running.request import Request
 from server.telemetry import metrics
 from server.telemetry.record import Record
+from server.telemetry.version_stats import VERSIONS
 
 PATIENCE_SECONDS = 30.0
 SLOW, FAST = (10.0, 10.0), (1e-6, 1e-6)
@@ -96,12 +98,13 @@ def named(model: Model, name: str, seconds: tuple[float, float], session: Any = 
 
 
 def serve(*models: Model, images: int = 1000, queued_bytes: int = 1 << 27) -> Batcher:
-    batcher = Batcher(8, images, 1 << 20, queued_bytes)
-    batcher.models = Models(
-        {model.name: Versions({model.version: model}, {}, model) for model in models},
-        models[0].name,
+    served = Served(
+        Models(
+            {model.name: Versions({model.version: model}, {}, model) for model in models},
+            models[0].name,
+        )
     )
-    return batcher
+    return Batcher(8, images, 1 << 20, queued_bytes, served)
 
 
 def message(name: str = "", images: int = 1, spare: bytes = b"") -> bytes:
@@ -137,7 +140,7 @@ def break_at(place: object, name: str) -> Break:
 FAILING = {
     "reading": break_at(classifier, "check_version"),
     "finding the model": break_at(Models, "find"),
-    "finding the queue": break_at(metrics.VERSIONS, "of"),
+    "finding the queue": break_at(VERSIONS, "stats"),
     "running": break_at(run, "run"),
     "dropping": break_at(batching, "drop_abandoned"),
     "writing": break_at(batching, "write"),
@@ -220,8 +223,7 @@ def test_an_error_in_a_shadow_costs_no_answer(
     small: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batcher = serve(named(small, "small", FAST))
-    assert batcher.models is not None
-    batcher.models = replace(batcher.models, are_shadowed=True)
+    batcher._served.models = replace(batcher._served.require(), are_shadowed=True)
     break_at(batcher, "_shadow")(monkeypatch, RuntimeError("no thread"))
     for _ in range(2):
         call = Call(message())

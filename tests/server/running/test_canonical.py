@@ -8,8 +8,8 @@ import pytest
 
 import mlpserve
 from canonical import canonicalize
+from exporter import network
 from exporter.export import graph, publishing
-from exporter.network import network
 from exporter.network.network import Batch
 from exporter.study.distortions import DISTORTIONS
 from exporter.training.mnist import Labels

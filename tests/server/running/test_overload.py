@@ -23,7 +23,7 @@ IMAGES = 8
 
 LIMITS = (
     *("--max-concurrent-calls", "12", "--max-queued-images", "16", "--max-batch-size", "16"),
-    *("--threads", "1", "--max-arriving-messages", "1"),
+    *("--max-arriving-messages", "1"),
 )
 
 
@@ -39,6 +39,13 @@ def rejected(server: ServerProcess, *reasons: str) -> float:
     return sum(
         value(server, "mlpserve_rejected_requests_total", reason=reason) for reason in reasons
     )
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """Holds the runs of the slow model in a server of one thread."""
+    folder = tmp_path_factory.mktemp("runs") / "change"
+    return Runs.of(folder, {"server.rpc.endpoint": "THREADS = 1"})
 
 
 @pytest.fixture(scope="module")

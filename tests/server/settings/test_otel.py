@@ -47,14 +47,14 @@ def test_what_can_not_be_used_is_named(
 ) -> None:
     monkeypatch.setenv(name, text)
     with pytest.raises(StartupError, match=name) as caught:
-        make_recording(Settings(otlp_endpoint="https://127.0.0.1:4317"))
+        make_recording(Settings(otlp_endpoint="https://127.0.0.1:4317"), "1.0")
     message = str(caught.value)
     assert message.isprintable()
     assert len(message) < 600
     assert "mend or unset it, or leave --otlp-endpoint out" in message
     assert not caplog.records
     # Who sends no traces has nothing to mend.
-    make_recording(Settings()).stop()
+    make_recording(Settings(), "1.0").stop()
 
 
 @pytest.mark.parametrize("text", HEADERS)
@@ -65,7 +65,7 @@ def test_headers_are_never_shown(
     name = f"OTEL_EXPORTER_OTLP_{signal}HEADERS"
     monkeypatch.setenv(name, text)
     with pytest.raises(StartupError, match=name) as caught:
-        make_recording(Settings(otlp_endpoint="http://127.0.0.1:4317"))
+        make_recording(Settings(otlp_endpoint="http://127.0.0.1:4317"), "1.0")
     assert SECRET not in str(caught.value)
     assert not caplog.records
 
@@ -91,11 +91,11 @@ def test_what_can_be_used_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
         "OTEL_PROPAGATORS": "nonsense",
     }.items():
         monkeypatch.setenv(name, text)
-    recording = make_recording(Settings(otlp_endpoint="https://127.0.0.1:4317"))
+    recording = make_recording(Settings(otlp_endpoint="https://127.0.0.1:4317"), "1.0")
     assert recording.tracing is not None
     recording.stop()
     monkeypatch.setenv("OTEL_SDK_DISABLED", "True")
-    assert make_recording(Settings(otlp_endpoint="https://127.0.0.1:4317")).tracing is None
+    assert make_recording(Settings(otlp_endpoint="https://127.0.0.1:4317"), "1.0").tracing is None
 
 
 def test_a_server_without_traces_starts(repository: Path) -> None:

@@ -7,12 +7,17 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
+from structlog.typing import EventDict
+
 from server.settings.settings import Settings
 from server.supervisor.control import Link, Message
 from server.supervisor.launch import Launched
 from server.supervisor.process import Child
 from server.supervisor.signals import Signals
 from server.supervisor.supervisor import Supervisor
+
+DEADLINE = -signal.SIGKILL
+"""The exit code of a process that did not end in time."""
 
 
 class FakeProcess:
@@ -136,6 +141,16 @@ class World:
         for _ in range(3):
             self.supervisor.turn()
 
+    def is_ready(self) -> bool:
+        """Ask the parent as HTTP's process does."""
+        http = self.https[-1]
+        if "ping" in http.orders():
+            http.say(event="pong")
+        http.say(event="ask", of="state", question="ready")
+        self.turn()
+        (answer,) = (told for told in http.messages() if told.get("question") == "ready")
+        return bool(answer["is_ready"])
+
     def serve(self) -> None:
         """Have all be ready."""
         for fake in (*self.workers, *self.https):
@@ -161,3 +176,10 @@ class World:
             with contextlib.suppress(OSError):
                 fake.child.control.close()
         self.signals.close()
+
+
+MakeWorld = Callable[..., World]
+
+
+def events(lines: list[EventDict]) -> list[str]:
+    return [line["event"] for line in lines]

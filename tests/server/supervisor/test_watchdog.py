@@ -8,11 +8,11 @@ import httpx
 import pytest
 
 from harness.calls import BLACK, predict, predict_method
+from harness.changes import write_changes
 from harness.scrape import value
 from harness.server_process import ServerProcess, start_server
 from harness.waiting import wait_for
 from mlpserve.v1.classifier_pb2 import PredictRequest
-from tests.server.faults import write_change
 
 CHANGE = """
 import sys, time
@@ -31,7 +31,7 @@ def read_request(message, patient=True, read=read_request):
 def fragile(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server whose lane a caller can block and end."""
     folder = tmp_path_factory.mktemp("fragile") / "change"
-    path = write_change(folder, "server.rpc.classifier", CHANGE)
+    path = write_changes(folder, {"server.rpc.classifier": CHANGE})
     with start_server(repository, "--worker-timeout-seconds", "6", PYTHONPATH=path) as running:
         yield running
 

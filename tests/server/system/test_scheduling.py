@@ -12,11 +12,11 @@ import grpc
 import pytest
 
 from harness.calls import predict_method
+from harness.changes import write_changes
 from harness.server_process import ServerProcess, start_server
 from harness.waiting import wait_for
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.system import scheduling
-from tests.server.faults import write_change
 
 MESSAGE = PredictRequest(pixels_u8=bytes(784)).SerializeToString()
 CALLERS = 4
@@ -127,19 +127,9 @@ def test_only_threads_that_serve_calls_are_counted() -> None:
 
 
 def test_busy_threads_interrupt_no_other(repository: Path, tmp_path: Path) -> None:
-    path = write_change(tmp_path / "change", "server.system.scheduling", ANY_SHARE_IS_BUSY)
+    path = write_changes(tmp_path / "change", {"server.system.scheduling": ANY_SHARE_IS_BUSY})
     with start_server(repository, PYTHONPATH=path) as server:
         assert policies(server) == {os.SCHED_OTHER}
         with called(server):
             wait_for(lambda: policies(server) == {os.SCHED_BATCH})
         wait_for(lambda: policies(server) == {os.SCHED_OTHER})
-
-
-def test_it_can_be_left_to_the_system(repository: Path, tmp_path: Path) -> None:
-    path = write_change(tmp_path / "change", "server.system.scheduling", ANY_SHARE_IS_BUSY)
-    with (
-        start_server(repository, "--scheduling", "normal", PYTHONPATH=path) as server,
-        called(server) as counts,
-    ):
-        while min(counts) < 300:
-            assert policies(server) == {os.SCHED_OTHER}

@@ -19,12 +19,12 @@ from harness.calls import (
     raw_method,
     stream_method,
 )
+from harness.changes import write_changes
 from harness.scrape import value
 from harness.server_process import ROOT, ServerProcess, mode, start_server
 from harness.waiting import wait_for
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.v1.classifier_pb2 import ListModelsRequest, PredictRequest
-from tests.server.faults import write_change
 
 ONE = PredictRequest(pixels_u8=bytes(784)).SerializeToString()
 LIST_MODELS = "/mlpserve.v1.Classifier/ListModels"
@@ -38,7 +38,9 @@ def logging(
 ) -> Iterator[ServerProcess]:
     """A server that logs every call and whatever else it can, however many in a second."""
     folder = tmp_path_factory.mktemp("logging") / "change"
-    path = write_change(folder, "server.telemetry.recording", "ERROR_LINES = 10_000 * ERROR_LINES")
+    path = write_changes(
+        folder, {"server.telemetry.recording": "ERROR_LINES = 10_000 * ERROR_LINES"}
+    )
     arguments = ("--log-calls", "1", "--log-level", "debug", "--default-model", "digits")
     limit = ("--max-batch-size", "100")
     with start_server(models, *arguments, *limit, *mode(lane), PYTHONPATH=path) as running:

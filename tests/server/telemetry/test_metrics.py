@@ -20,7 +20,7 @@ from harness.server_process import ServerProcess, mode, start_server
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.errors import REASONS
 from server.rpc import classifier, health, inference
-from server.telemetry.accumulators import Series
+from server.telemetry.accumulators import HotHistogram
 from server.telemetry.metrics import COMMON_CODES, LATENCY_BUCKETS, STAGES
 from tests import generate_metrics_page
 from tests.server.faults import SLOW, Runs
@@ -207,14 +207,14 @@ def test_no_second_of_a_call_is_counted_twice(counted: Counted, runs: Runs) -> N
 def test_quantiles_read_from_the_buckets_are_near(median_seconds: float, spread: float) -> None:
     random = np.random.default_rng(0)
     values = median_seconds * np.exp(spread * random.standard_normal(20_000))
-    series = Series(LATENCY_BUCKETS)
-    series.observe_all(values.tolist())
-    counts, total = series.read()
-    assert total == pytest.approx(values.sum())
+    histogram = HotHistogram(LATENCY_BUCKETS)
+    histogram.observe_all(values.tolist())
+    buckets = histogram.read()
+    assert buckets.total == pytest.approx(values.sum())
     for share in (0.5, 0.9, 0.99, 0.999):
         exact = float(np.quantile(values, share))
         if 1e-4 <= exact <= 1e-2:
-            found = histogram_quantile(share, LATENCY_BUCKETS, counts)
+            found = histogram_quantile(share, LATENCY_BUCKETS, buckets.counts)
             assert abs(found / exact - 1) <= 0.2
 
 

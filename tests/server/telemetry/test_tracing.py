@@ -256,7 +256,7 @@ def test_the_packages_are_needed_for_traces_alone(
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
     monkeypatch.delitem(sys.modules, "server.telemetry.tracing", raising=False)
     with pytest.raises(StartupError) as caught:
-        make_recording(Settings(otlp_endpoint="http://127.0.0.1:4317"))
+        make_recording(Settings(otlp_endpoint="http://127.0.0.1:4317"), "1.0")
     message = str(caught.value)
     assert message.startswith("otlp_endpoint is 'http://127.0.0.1:4317', but opentelemetry")
     assert "pip install -r requirements/tracing.txt, or leave --otlp-endpoint out" in message

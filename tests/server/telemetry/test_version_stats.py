@@ -3,20 +3,18 @@
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
 
 import grpc
 import numpy as np
 import pytest
 
-from exporter.network import network
+from exporter import network
 from exporter.network.network import Batch
 from harness.calls import predict
 from harness.scrape import by_label, value
 from harness.server_process import ServerProcess
 from mlpserve.v1.classifier_pb2 import PredictRequest
-from server.models.model import Model
-from server.models.reference import DEFAULT_BOUNDS, read_reference
+from modelfile.reference import DEFAULT_BOUNDS, UNMEASURED
 from server.telemetry import version_stats
 
 ROOT = Path(__file__).parents[3]
@@ -116,15 +114,13 @@ def test_drift_can_be_told(server: ServerProcess, digits: tuple[Batch, Batch]) -
     assert min(inverted.values()) > 0.25, inverted
 
 
-def version_of(classes: int) -> version_stats.Version:
+def version_of(classes: int) -> version_stats.VersionStats:
     labels = tuple(map(str, range(classes)))
-    model = SimpleNamespace(
-        reference=read_reference(None, labels), labels=labels, n_pixels=4, name="m", version=1
-    )
-    return version_stats.Version(cast(Model, model))
+    model = SimpleNamespace(reference=UNMEASURED, labels=labels, n_pixels=4, name="m", version=1)
+    return version_stats.VersionStats(model)
 
 
-def kept_bytes(version: version_stats.Version) -> int:
+def kept_bytes(version: version_stats.VersionStats) -> int:
     """What a version keeps, whole arrays where it keeps parts of them."""
     arrays = [array for entry in version._kept for array in entry]
     owners = {id(a): a for a in (a if a.base is None else a.base for a in arrays)}
@@ -142,12 +138,12 @@ def test_what_is_kept_is_bounded_by_bytes(classes: int, images: int) -> None:
         activations = random.random((2 * images, classes), np.float32)[:images]
         ink = random.random(2 * images, np.float32)[:images]
         labels = np.concatenate([activations.argmax(axis=1)] * 2)[:images]
-        version.see(ink, activations, labels)
+        version.observe(ink, activations, labels)
         assert kept_bytes(version) <= version_stats.KEPT_BYTES
         fed.append((ink, activations, labels))
         if sum(len(labels) for *_, labels in fed) * classes > 2_000_000:
             break
-    version.settle()
+    version.flush()
     assert kept_bytes(version) == 0
     ink, activations, labels = (np.concatenate(those) for those in zip(*fed, strict=True))
     assert list(version.labels().values()) == np.bincount(labels, minlength=classes).tolist()
@@ -158,7 +154,7 @@ def test_what_is_kept_is_bounded_by_bytes(classes: int, images: int) -> None:
         ("margin", ordered[:, -1] - second),
         ("ink", ink / 4),
     ):
-        counts, total = version.distribution(of).read()
+        buckets = version.distribution(of)
         bounds = version.reference.bounds[of]
-        assert counts == [*((values <= bound).sum() for bound in bounds), len(values)]
-        assert total == pytest.approx(values.sum(dtype=np.float64), rel=1e-5)
+        assert buckets.counts == [*((values <= bound).sum() for bound in bounds), len(values)]
+        assert buckets.total == pytest.approx(values.sum(dtype=np.float64), rel=1e-5)

@@ -9,10 +9,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from harness import http2
 from harness.calls import BLACK, PREDICT, Idle, predict, stream_method
+from harness.changes import write_changes
 from harness.server_process import mode, start_server
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.rpc.threads import inside
-from tests.server.faults import write_change
 
 WITHOUT = """
 from grpc import _server
@@ -52,8 +52,12 @@ def test_server_without_any_of_it_says_so_and_serves(
 
 
 def test_call_that_can_t_be_ended_is_cancelled(repository: Path, tmp_path: Path) -> None:
-    path = write_change(tmp_path / "change", "server.rpc.threads.inside", "CAN_END_CALLS = False")
-    limits = ("--threads", "1", "--max-arriving-messages", "1", *mode(lane=False))
+    changes = {
+        "server.rpc.threads.inside": "CAN_END_CALLS = False",
+        "server.rpc.endpoint": "THREADS = 1",
+    }
+    path = write_changes(tmp_path / "path", changes)
+    limits = ("--max-arriving-messages", "1", *mode(lane=False))
     with (
         start_server(repository, *limits, PYTHONPATH=path) as server,
         http2.connect(server.grpc_address) as stalled,

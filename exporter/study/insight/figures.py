@@ -5,31 +5,33 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from exporter.network.network import Batch, Network
-from exporter.study.insight import edges, responses
-from exporter.study.insight.findings import LoopTest
-from exporter.study.insight.measure import Insight
-from exporter.study.insight.painting import (
-    GAP,
+from exporter.study.figure import (
+    BACKGROUND,
+    FAINT,
     GREEN,
-    GROUND,
-    LARGE,
     LINE,
-    MARGIN,
-    MIDDLE,
-    MUTED,
     RED,
-    SMALL,
     TEXT,
-    WIDTH,
-    box,
-    canvas,
     paint_alone,
     paint_ink,
     paint_signed,
-    paste,
     to_png,
+)
+from exporter.study.insight import edges, responses
+from exporter.study.insight.canvas import (
+    GAP,
+    LARGE,
+    MARGIN,
+    MIDDLE,
+    SMALL,
+    WIDTH,
+    box,
+    canvas,
+    paste,
     write,
 )
+from exporter.study.insight.findings import LoopTest
+from exporter.study.insight.measure import Insight
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,7 +58,7 @@ def draw_all(network: Network, insight: Insight) -> dict[str, bytes]:
         "weights.png": draw_weights(network),
         "edges.png": draw_edges(network, insight),
         "code.png": draw_code(network, insight),
-        "optimal.png": draw_optimal(network, insight),
+        "optimal.png": draw_preferred(network, insight),
         "loops.png": draw_loops(network, insight),
     }
     for index in range(len(network.layers) - 1):
@@ -85,17 +87,17 @@ def draw_weights(network: Network) -> bytes:
 def draw_edges(network: Network, insight: Insight) -> bytes:
     """Draw under each first-layer neuron's weights the edge or bar that they are most like."""
     weights = edges.normalize(network.layers[0].weights[:MAX_NEURONS])
-    found, filters = insight.findings.edges, insight.matches.filters
+    measured, filters = insight.findings.edges, insight.matches.filters
     step = 2 * LARGE + 52
     figure, axes = canvas(MARGIN + _n_rows(len(weights)) * step)
     for index, image in enumerate(weights):
         x, y = MARGIN + index % PER_ROW * (LARGE + 19), MARGIN + index // PER_ROW * step
         paste(axes, paint_alone(image), x, y, LARGE)
         paste(axes, paint_alone(filters[index]), x, y + LARGE + 2, LARGE)
-        match, chance = found.matches[index], found.chance[index]
-        kind, colour = "bar" if found.bars[index] else "edge", TEXT if match > chance else MUTED
+        match, chance = measured.matches[index], measured.chance[index]
+        kind, colour = "bar" if measured.bars[index] else "edge", TEXT if match > chance else FAINT
         write(axes, x, y + 2 * LARGE + 14, f"{index + 1}  {kind} {match:.2f}", colour)
-        write(axes, x, y + 2 * LARGE + 30, f"chance {chance:.2f}", MUTED)
+        write(axes, x, y + 2 * LARGE + 30, f"chance {chance:.2f}", FAINT)
     return to_png(figure)
 
 
@@ -122,8 +124,8 @@ def draw_responses(network: Network, insight: Insight, index: int) -> bytes:
             paste(axes, tile, x, y, SMALL)
         if neuron % rows == 0:
             for x, head in zip(places, heads, strict=False):
-                write(axes, x + SMALL / 2, y - 11, head, MUTED, "center", points=8)
-            write(axes, places[3], y - 11, "images that light it most", MUTED, points=8)
+                write(axes, x + SMALL / 2, y - 11, head, FAINT, "center", points=8)
+            write(axes, places[3], y - 11, "images that light it most", FAINT, points=8)
     return to_png(figure)
 
 
@@ -147,7 +149,7 @@ def draw_code(network: Network, insight: Insight) -> bytes:
             for neuron, share in enumerate(values):
                 box(axes, left + neuron * width, top, width - 2, row - 2, "#ffffff", share)
         floor = y + 26 + n_classes * row + bars - 14
-        write(axes, left - 10, floor - 20, "accuracy lost\nwithout it", MUTED, "right")
+        write(axes, left - 10, floor - 20, "accuracy lost\nwithout it", FAINT, "right")
         for neuron, lost in enumerate(code.losses[: means.shape[1]]):
             x = left + neuron * width
             length = max(max(lost, 0.0) / max(highest, 1e-12) * (bars - 40), 1.0)
@@ -155,14 +157,14 @@ def draw_code(network: Network, insight: Insight) -> bytes:
             middle = x + width / 2 - 1
             points = min(8.0, width / 6)
             loss = f"{100 * lost:.1f}%"
-            write(axes, middle, floor - length - 9, loss, MUTED, "center", points=points)
+            write(axes, middle, floor - length - 9, loss, FAINT, "center", points=points)
             write(axes, middle, floor + 11, f"{neuron + 1}", TEXT, "center")
     return to_png(figure)
 
 
-def draw_optimal(network: Network, insight: Insight) -> bytes:
-    """Draw for each output the mean image of its class and the images that it likes most."""
-    likings = insight.findings.likings
+def draw_preferred(network: Network, insight: Insight) -> bytes:
+    """Draw for each output the mean image of its class and its preferred inputs."""
+    preferred = insight.findings.preferred
     step = 3 * (MIDDLE + 22) + 30
     labels = network.labels[:MAX_NEURONS]
     figure, axes = canvas(MARGIN + -(-len(labels) // OUTPUTS_PER_ROW) * step)
@@ -171,17 +173,17 @@ def draw_optimal(network: Network, insight: Insight) -> bytes:
         y = MARGIN + index // OUTPUTS_PER_ROW * step
         smooth = insight.smooth[index] / max(float(insight.smooth[index].max()), 1e-6)
         mean = _mean_image(insight.images[insight.labels == index])
-        tiles = paint_ink(np.stack([mean, insight.free[index], smooth]))
+        tiles = paint_ink(np.stack([mean, insight.unpenalised[index], smooth]))
         notes = (
-            f"z ≤ {likings.highest_real_z[index]:.1f}",
-            f"z = {likings.free[index].z:.1f}",
-            f"z = {likings.smooth[index].z:.1f}",
+            f"z ≤ {preferred.highest_real_z[index]:.1f}",
+            f"z = {preferred.unpenalised[index].z:.1f}",
+            f"z = {preferred.smooth[index].z:.1f}",
         )
         write(axes, x + MIDDLE / 2, y + 6, label, align="center", bold=True)
         for place, name in enumerate(("real", "free", "smooth")):
             top = y + 20 + place * (MIDDLE + 22)
             paste(axes, tiles[place], x, top, MIDDLE)
-            write(axes, x + MIDDLE / 2, top + MIDDLE + 10, notes[place], MUTED, "center")
+            write(axes, x + MIDDLE / 2, top + MIDDLE + 10, notes[place], FAINT, "center")
             if index % OUTPUTS_PER_ROW == 0:
                 write(axes, x - 12, top + MIDDLE / 2, name, align="right")
     return to_png(figure)
@@ -190,7 +192,7 @@ def draw_optimal(network: Network, insight: Insight) -> bytes:
 def draw_loops(network: Network, insight: Insight) -> bytes:
     """Draw images of one class with and without a loop, and how well each is told."""
     tests = insight.findings.loops
-    within = [test for test in tests if test.subject != "all"]
+    within = insight.findings.class_loops
     strips = 2 * (MIDDLE + GAP) if within else 0
     figure, axes = canvas(MARGIN + strips + 64 + 46 * len(tests) + MARGIN)
     y = float(MARGIN)
@@ -198,7 +200,7 @@ def draw_loops(network: Network, insight: Insight) -> bytes:
         evenly = max(within, key=lambda test: min(test.n_with, test.n_without)).subject
         members = insight.labels == network.labels.index(evenly)
         for name, flags in (("with", insight.holes > 0), ("without", insight.holes == 0)):
-            write(axes, MARGIN, y + MIDDLE / 2, f"{evenly}\n{name} a loop", MUTED)
+            write(axes, MARGIN, y + MIDDLE / 2, f"{evenly}\n{name} a loop", FAINT)
             for place, tile in enumerate(paint_ink(insight.images[members & flags][:N_EXAMPLES])):
                 paste(axes, tile, 112 + place * (MIDDLE + GAP), y, MIDDLE)
             y += MIDDLE + GAP
@@ -210,10 +212,10 @@ def _draw_loop_tests(axes: "Axes", tests: tuple[LoopTest, ...], top: float) -> N
     """Draw a line for each test: single pixels and neurons above it, read-outs below."""
     left, right = 210.0, WIDTH - 2.0 * MARGIN
     legend = (
-        ("best pixel", MUTED, "s", -9, 0),
+        ("best pixel", FAINT, "s", -9, 0),
         ("best neuron, shuffled", RED, "o", -9, 110),
         ("best neuron", GREEN, "o", -9, 280),
-        ("read-out of all pixels", MUTED, "D", 9, 400),
+        ("read-out of all pixels", FAINT, "D", 9, 400),
         ("read-out of a layer", GREEN, "D", 9, 575),
     )
 
@@ -222,11 +224,11 @@ def _draw_loop_tests(axes: "Axes", tests: tuple[LoopTest, ...], top: float) -> N
 
     for name, colour, marker, _, offset in legend:
         axes.scatter([left + offset], [top], s=34, c=colour, marker=marker)
-        write(axes, left + offset + 9, top, name, MUTED)
+        write(axes, left + offset + 9, top, name, FAINT)
     floor = top + 24 + 46 * len(tests)
     for tick in (0.5, 0.6, 0.7, 0.8, 0.9, 1.0):
         axes.plot([place(tick)] * 2, [top + 22, floor], color=LINE, linewidth=0.8, zorder=0)
-        write(axes, place(tick), floor + 10, f"{tick:g}", MUTED, "center")
+        write(axes, place(tick), floor + 10, f"{tick:g}", FAINT, "center")
     for index, test in enumerate(tests):
         y = top + 46 + 46 * index
         what = "all images" if test.subject == "all" else f"images of {test.subject}"
@@ -244,7 +246,7 @@ def _draw_loop_tests(axes: "Axes", tests: tuple[LoopTest, ...], top: float) -> N
             axes.scatter(places, heights, s=34, c=colour, marker=marker, zorder=3)
             if colour == GREEN:
                 for number, x in enumerate(places, start=1):
-                    write(axes, x, y + shift, f"{number}", GROUND, "center", points=6)
+                    write(axes, x, y + shift, f"{number}", BACKGROUND, "center", points=6)
 
 
 def _draw_scale(axes: "Axes", limit: float, y: float) -> None:
@@ -254,7 +256,7 @@ def _draw_scale(axes: "Axes", limit: float, y: float) -> None:
     strip = paint_signed(values, limit).reshape(1, -1, 3)
     paste(axes, strip, (WIDTH - length) / 2, y - 6, length, 12)
     for share, text in ((-1, f"{-limit:+.1f}"), (0, "0"), (1, f"{limit:+.1f}")):
-        write(axes, (WIDTH + share * length) / 2, y + 16, text, MUTED, "center")
+        write(axes, (WIDTH + share * length) / 2, y + 16, text, FAINT, "center")
 
 
 def _mean_image(images: Batch) -> Batch:

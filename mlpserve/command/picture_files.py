@@ -14,8 +14,8 @@ Levels = npt.NDArray[np.float32]
 MNIST_SIDE = 28
 MNIST_BOX = 20
 INK_THRESHOLD = 0.2
-LEAST_CONTRAST = 0.05
-_LARGEST_SIDE = 1024
+MIN_CONTRAST = 0.05
+_MAX_SIDE = 1024
 
 
 class Invert(StrEnum):
@@ -100,7 +100,7 @@ def _to_levels(picture: Image.Image, side: int) -> Levels:
 
 def _shrink(picture: Image.Image, side: int) -> Image.Image:
     """Bound the memory and time that the next steps take."""
-    picture.thumbnail((max(side, _LARGEST_SIDE),) * 2)
+    picture.thumbnail((max(side, _MAX_SIDE),) * 2)
     return picture
 
 
@@ -117,7 +117,7 @@ def _stretch_contrast(levels: Levels) -> Levels:
     """Make the background 0 and the strongest ink 1."""
     background = _background(levels)
     contrast = float(levels.max()) - background
-    if contrast < LEAST_CONTRAST:
+    if contrast < MIN_CONTRAST:
         raise PictureError(
             "the picture shows no ink: nothing in it stands out from its border (try --invert)"
         )

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, ImageDraw
 
-from mlpserve.command.pictures import Invert, PictureError, read_picture
+from mlpserve.command.picture_files import Invert, PictureError, read_picture
 
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 Colour = tuple[int, ...]
