@@ -233,7 +233,7 @@ def test_many_models_are_on_the_page_and_a_reader_that_stops_delays_no_stop(
         with futures.ThreadPoolExecutor(4) as pool:
             for page in [wanted.result() for wanted in [pool.submit(scrape) for _ in range(4)]]:
                 for worker in ("0", "1"):
-                    assert f'mlpserve_worker_answered{{worker="{worker}"}} 1.0' in page
+                    assert f'mlpserve_worker_answered{{worker="{worker}"}} 1' in page
                     assert page.count(f'mlpserve_model_info{{worker="{worker}"') == MODELS
         with connect(server, buffer_bytes=4096) as connection:
             connection.sendall(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n")
