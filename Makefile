@@ -40,7 +40,7 @@ down: ## Stop the stack; its volumes keep models and measurements.
 	docker compose --profile scale down
 
 test: .venv/ready ## Run every test, a file at a time on each core; one alone: .venv/bin/pytest FILE -k NAME.
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: .venv/ready ## Check style, types and the contract.
 	$(BIN)/ruff check
