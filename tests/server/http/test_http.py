@@ -28,7 +28,7 @@ from server.supervisor.ports import listen
 
 IMAGE = PredictRequest(pixels_u8=bytes(784))
 PATIENCE_SECONDS = 60
-MODELS = 300
+MODELS = 200
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def usual(repository: Path) -> Iterator[ServerProcess]:
     wanted = 4096 if hard == resource.RLIM_INFINITY else min(4096, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
     try:
-        arguments = ("--workers", "2", "--worker-timeout-seconds", "5")
+        arguments = ("--workers", "2", "--worker-timeout-seconds", "10")
         with start_server(repository, *arguments) as server:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
             yield server

@@ -78,14 +78,14 @@ def finish(*callers: Caller) -> None:
 
 
 def test_calls_are_served_in_turn(pool: Callable[..., Pool]) -> None:
-    callers = [Caller(pool(threads=1, spare=0), "a") for _ in range(1)]
+    callers = [Caller(pool(threads=1, spare=0, patience_seconds=1000), "a")]
     callers += [Caller(callers[0].pool, "a") for _ in range(9)]
     finish(*callers)
     assert [caller.outcome for caller in callers] == [b"message"] * 10
 
 
 def test_calls_are_counted(pool: Callable[..., Pool]) -> None:
-    small = pool(calls=3)
+    small = pool(calls=3, patience_seconds=1000)
     seen = []
     callers = []
     for _ in range(3):
