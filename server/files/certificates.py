@@ -135,19 +135,19 @@ def _check_authorities(client_ca: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_verify_locations(client_ca)
     # This lists authorities only.
-    found = [
+    validities = [
         (ssl.cert_time_to_seconds(str(ca["notBefore"])), ssl.cert_time_to_seconds(str(ca[_END])))
         for ca in context.get_ca_certs()
     ]
-    if not found:
+    if not validities:
         raise CertificateError(
             f"{client_ca} contains no certificate of an authority",
             "give those of the authorities that sign the callers' certificates",
         )
     now = time.time()
-    if not any(begin <= now <= end for begin, end in found):
+    if not any(begin <= now <= end for begin, end in validities):
         # The one that expires last, so that the message is about the newest.
-        _check_time("the authority of callers", *max(found, key=lambda times: times[1]))
+        _check_time("the authority of callers", *max(validities, key=lambda times: times[1]))
 
 
 _END = "notAfter"
@@ -195,8 +195,8 @@ _VERSION, _UTC_TIME = 0xA0, 0x17
 
 def _fields(pem: bytes) -> list[bytes]:
     """Return the contents of a certificate's fields, from the serial number on."""
-    found = _CERTIFICATE.search(pem)
-    _, whole = next(_elements(base64.b64decode(found[2] if found else b"")))
+    match = _CERTIFICATE.search(pem)
+    _, whole = next(_elements(base64.b64decode(match[2] if match else b"")))
     _, signed = next(_elements(whole))
     return [content for tag, content in _elements(signed) if tag != _VERSION]
 

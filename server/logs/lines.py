@@ -87,13 +87,13 @@ class Lines:
     def _excuse(self, level: str, event: Event, error: Exception) -> bytes:
         """Return a line with the event but without its fields."""
         try:
-            told = {
+            fields = {
                 "event": bounded(event.get("event"), NARROW),
                 "left_out": f"the other fields could not be written ({type(error).__name__})",
                 **{key: bounded(value, NARROW) for key, value in self._context.items()},
                 "level": level,
             }
-            text = json.dumps(told) if self._console is None else repr(told)
+            text = json.dumps(fields) if self._console is None else repr(fields)
             return text.encode(errors="backslashreplace") + b"\n"
         except Exception:
             return b'{"event": "a line of the log could not be written", "level": "error"}\n'

@@ -126,8 +126,8 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
 def restore(values: Mapping[str, Any]) -> Settings:
     """Return settings from plain values, in which JSON has kept them."""
     paths = {s.name for s in fields(Settings) if isinstance(s.metadata["type"], click.Path)}
-    found = {name: Path(values[name]) for name in paths if values[name] is not None}
-    return Settings(**{**values, **found})
+    restored = {name: Path(values[name]) for name in paths if values[name] is not None}
+    return Settings(**{**values, **restored})
 
 
 def describe(context: click.Context, settings: Settings) -> Iterator[str]:

@@ -43,7 +43,7 @@ class _Frames:
     def take(self, chunk: bytes) -> list[Message]:
         """Return the messages that this completes; raises Broken."""
         self._begun += chunk
-        found = []
+        messages = []
         while len(self._begun) >= _LENGTHS.size:
             text, payload = _LENGTHS.unpack_from(self._begun)
             if text > MAX_JSON_BYTES or payload > MAX_PAYLOAD_BYTES:
@@ -55,8 +55,8 @@ class _Frames:
             if payload:
                 message[PAYLOAD] = bytes(memoryview(self._begun)[middle : middle + payload])
             del self._begun[: middle + payload]
-            found.append(message)
-        return found
+            messages.append(message)
+        return messages
 
 
 def _parse(text: bytearray) -> Message:

@@ -205,7 +205,7 @@ class Crew:
     ) -> None:
         """Plan a restart; raises StartupError if all slots had too many, and none ever served."""
         delay = slot.note_end(now, ready_time)
-        if all(each.is_hopeless for each in self.slots) and not self._has_served:
+        if all(other.is_hopeless for other in self.slots) and not self._has_served:
             raise StartupError(
                 f"worker {slot.number} could not be started {slot.failed_starts} times in a row; "
                 f"the last time: {error}"

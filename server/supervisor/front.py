@@ -50,8 +50,8 @@ class Front:
             case unknown:
                 raise ValueError(f"the event {unknown!r} is unknown")
 
-    def _on_question(self, child: Child, question: str, of: object, crew: Crew) -> None:
-        match of:
+    def _on_question(self, child: Child, question: str, subject: object, crew: Crew) -> None:
+        match subject:
             case "state":
                 child.control.send(do="answer", question=question, is_ready=crew.is_ready)
             case "parent":
@@ -65,10 +65,10 @@ class Front:
                     lines_lost=STDERR.lost,
                 )
             case int():
-                if not crew.ask_metrics(of, question):
+                if not crew.ask_metrics(subject, question):
                     self.answer(question, None)
             case _:
-                raise ValueError(f"the subject {of!r} is unknown")
+                raise ValueError(f"the subject {subject!r} is unknown")
 
     def answer(self, question: str, payload: bytes | None) -> None:
         """Pass on a worker's answer to a question, None if there will be none."""

@@ -55,8 +55,8 @@ def _open_all(
     host, port = split_address(address, flag)
     sockets: list[socket.socket] = []
     try:
-        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
-        targets = list(dict.fromkeys((family, str(target[0])) for family, *_, target in found))
+        resolved = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+        targets = list(dict.fromkeys((family, str(target[0])) for family, *_, target in resolved))
         for number, (family, ip) in enumerate(targets, start=1):
             try:
                 sockets.append(open_one(family, (ip, port)))
