@@ -3,6 +3,7 @@
 import io
 import os
 import secrets
+import sys
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -53,7 +54,9 @@ def write_synced(path: Path, content: bytes) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Wait until the disk has the folder's list of names."""
+    """Wait until the disk has the folder's list of names, where folders can be opened."""
+    if sys.platform == "win32":
+        return
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

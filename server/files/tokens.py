@@ -41,12 +41,12 @@ class Tokens:
 
     def refusal(self, metadata: Iterable[tuple[str, str | bytes]]) -> Unauthenticated | None:
         """Return why a call with this metadata is rejected, None if it is accepted and counted."""
-        found = {value for key, value in metadata if key == "authorization"}
-        if not found:
+        values = {value for key, value in metadata if key == "authorization"}
+        if not values:
             return self._missing
         # Of several values, one may be that of a proxy which passed the call on.
-        given = _AUTHORIZATION.fullmatch(str(found.pop()))
-        if given is None or found:
+        given = _AUTHORIZATION.fullmatch(str(values.pop()))
+        if given is None or values:
             return self._malformed
         # Not read from the file, which every guess would then cause.
         name = self.files.content.get(_digest(given[1]))
