@@ -39,9 +39,8 @@ up: ## Start the stack in containers; SERVERS=3 for several servers behind Envoy
 down: ## Stop the stack; its volumes keep models and measurements.
 	docker compose --profile scale down
 
-test: .venv/ready ## Run every test, and in both of the server's modes where these differ.
-	$(BIN)/python -m pytest
-	$(BIN)/python -m pytest --lane off -m both_modes
+test: .venv/ready ## Run every test, a file at a time on each core; one alone: .venv/bin/pytest FILE -k NAME.
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: .venv/ready ## Check style, types and the contract.
 	$(BIN)/ruff check

@@ -3,7 +3,7 @@
 import hashlib
 import io
 import json
-from dataclasses import asdict, astuple
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,42 @@ import numpy.typing as npt
 from exporter.errors import ExporterError
 from exporter.files import READ_ERRORS, write_file
 from exporter.network.network import Batch
+from exporter.training.backpropagation import Array
 from exporter.training.options import TrainingOptions
-from exporter.training.state import Epoch, State
 
 GROUPS = ("parameters", "means", "squares")
 
 
 class CheckpointError(ExporterError):
     """A checkpoint can't be used, or belongs to another training; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """What one pass over the training images brought.
+
+    `number` counts from 1; `loss` is the mean over the batches while they were trained on,
+    `validation_accuracy` the share of the validation images that are right afterwards, `rate` the
+    optimizer's rate at the last step.
+    """
+
+    number: int
+    loss: float
+    validation_accuracy: float
+    rate: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """All that changes while training: arrays that steps move in place, and the finished epochs.
+
+    `means` and `squares` are the optimizer's, shaped like `parameters`.
+    """
+
+    parameters: list[Array]
+    means: list[Array]
+    squares: list[Array]
+    history: list[Epoch]
 
 
 def identify(

@@ -134,19 +134,19 @@ def _process(pid: int | str) -> CollectorRegistry:
     return registry
 
 
-def _describe_workers(told: Message, answered: set[int]) -> list[MetricFamily]:
-    """Return the metrics of what the parent has told, and of which workers have answered."""
+def _describe_workers(state: Message, answered: set[int]) -> list[MetricFamily]:
+    """Return the metrics of what the parent reports, and of which workers have answered."""
     return [
-        metrics.WORKERS_READY.with_samples([((), len(told["ready"]))]),
-        metrics.WORKERS.with_samples([((), len(told["workers"]))]),
-        metrics.WORKER_RESTARTS.with_samples(_by_label(told["restarts"])),
-        metrics.HTTP_RESTARTS.with_samples(_by_label(told["http_restarts"])),
+        metrics.WORKERS_READY.with_samples([((), len(state["ready"]))]),
+        metrics.WORKERS.with_samples([((), len(state["workers"]))]),
+        metrics.WORKER_RESTARTS.with_samples(_by_label(state["restarts"])),
+        metrics.HTTP_RESTARTS.with_samples(_by_label(state["http_restarts"])),
         metrics.WORKER_ANSWERED.with_samples(
-            ((str(number),), int(number in answered)) for number in told["workers"]
+            ((str(number),), int(number in answered)) for number in state["workers"]
         ),
         *(
             metrics.LINES_LOST.with_samples([((), lines)], (WORKER, process))
-            for process, lines in ((PARENT, told["lines_lost"]), (HTTP, STDERR.lost))
+            for process, lines in ((PARENT, state["lines_lost"]), (HTTP, STDERR.lost))
         ),
     ]
 

@@ -37,8 +37,6 @@ from tests.deploy import known_load
 from tests.deploy.known_load import Load
 from tests.deploy.programs import need
 
-pytestmark = pytest.mark.both_modes
-
 FILES = sorted((ROOT / "deploy" / "grafana" / "dashboards").glob("*.json"))
 DASHBOARDS = {file.stem: read(file) for file in FILES}
 PANELS = {
@@ -273,9 +271,6 @@ def test_quantiles_are_those_of_the_calls(watched: Watched) -> None:
         exact = float(np.percentile(watched.seconds, float(name[1:]), method="inverted_cdf"))
         lower, upper = _bucket(exact)
         assert lower <= seconds <= upper, name
-        # Where buckets are wide, on a machine that is busy with other things, that is all.
-        if upper / lower < 1.25 and name != "p99.9":
-            assert seconds == pytest.approx(exact, rel=0.1), name
 
 
 def test_the_heatmap_has_every_call(watched: Watched) -> None:
@@ -292,10 +287,8 @@ def test_the_heatmap_has_every_call(watched: Watched) -> None:
         assert least <= round(count) <= most
 
 
-def test_pictures_can_be_drawn_of_it(watched: Watched, tmp_path: Path, lane: bool) -> None:
+def test_pictures_can_be_drawn_of_it(watched: Watched, tmp_path: Path) -> None:
     """Those that have each kind of panel between them."""
-    if not lane:
-        pytest.skip("pictures are drawn the same in both modes")
     sections = {
         ("service", "Latency"): {"timeseries", "heatmap"},
         ("model", "What is served"): {"timeseries", "table"},

@@ -120,9 +120,7 @@ def test_units_are_spelt_as_grafana_does(value: float, unit: str, spelt: str) ->
     assert units.format_value(value, unit) == spelt
 
 
-def test_the_scene_of_the_pictures_can_be_set(tmp_path: Path, lane: bool) -> None:
-    if not lane:
-        pytest.skip("its server has the mode that is the default")
+def test_the_scene_of_the_pictures_can_be_set(tmp_path: Path) -> None:
     need("openssl", "openssl")
     with scene.serve(tmp_path) as served, served.connect("nightly") as client:
         assert client.predict(np.zeros((2, 784), np.float32)).model == "digits"

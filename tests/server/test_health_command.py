@@ -28,7 +28,7 @@ def test_a_ready_server_is_healthy(server: ServerProcess) -> None:
 
 
 def test_a_draining_server_is_not(repository: Path) -> None:
-    with start_server(repository, "--drain-delay-seconds", "60") as server:
+    with start_server(repository, "--drain-delay-seconds", "600") as server:
         server.process.send_signal(signal.SIGTERM)
         server.wait_for("draining")
         assert health("--http-address", server.http_address) == (1, "not ready")

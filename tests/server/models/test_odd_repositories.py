@@ -23,9 +23,8 @@ from mlpserve.v1 import classifier_pb2
 from server.models import watcher
 from server.models.policy import MAX_VERSION
 from tests.server.faults import HELD, HOLD, KILL, write_faults
-from tests.server.models.test_model_files import endless_loop, fixed_batch, one_row, second_input
-from tests.server.models.test_repository import infer
-from tests.server.versions import IMAGE, check, publish, states
+from tests.server.models.odd_models import endless_loop, fixed_batch, one_row, second_input
+from tests.server.versions import IMAGE, check, infer, publish, states
 
 TOKEN = "a-token-for-those-who-administer"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness import certificate
-from harness.server_process import run_to_end, start_server
+from harness.server_process import start_server
 from server.errors import StartupError
 from server.settings.settings import Settings
 from server.telemetry.recording import make_recording
@@ -98,18 +98,7 @@ def test_what_can_be_used_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     assert make_recording(Settings(otlp_endpoint="https://127.0.0.1:4317"), "1.0").tracing is None
 
 
-def test_the_server_ends_with_one_line_and_without_traces_starts(
-    repository: Path, lane: bool
-) -> None:
-    if not lane:
-        pytest.skip("it is the same in both modes")
-    endpoint = ("--otlp-endpoint", "http://127.0.0.1:4317", "--workers", "2")
-    name = "OTEL_EXPORTER_OTLP_COMPRESSION"
-    ended = run_to_end("--repository", str(repository), *endpoint, **{name: "foo"})
-    assert ended.returncode == 1
-    (line,) = ended.stderr.splitlines()
-    assert line.startswith("Error: ")
-    assert name in line
+def test_a_server_without_traces_starts(repository: Path) -> None:
     wrong = {name: texts[0] for name, texts in BAD.items()}
     with start_server(repository, **wrong) as server:
         assert {line["event"] for line in server.log} == {"model loaded", "serving"}

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings, strategies
 
-from harness.server_process import ROOT, run_to_end, start_server
+from harness.server_process import ROOT
 from server.__main__ import main
 from server.health import health_command
 from server.settings.settings import GROUPS, REMOVED, Settings
@@ -45,8 +45,9 @@ def test_print_config_says_where_each_value_is_from(tmp_path: Path) -> None:
     file.write_text("max_concurrent_calls = 7\nmax_streams = 5\n")
     (tmp_path / "tokens").write_text("caller: 0123456789abcdef\n")
     arguments = ["--print-config", "--config", str(file), "--tokens-file", str(tmp_path / "tokens")]
-    ended = run_to_end(*arguments, MLPSERVE_MAX_STREAMS="6", MLPSERVE_LOG_LEVEL="debug")
-    assert ended.returncode == 0, ended.stderr
+    variables = {"MLPSERVE_MAX_STREAMS": "6", "MLPSERVE_LOG_LEVEL": "debug"}
+    ended = CliRunner().invoke(main, arguments, env=variables)
+    assert ended.exit_code == 0, ended.stderr
     lines = ended.stdout.splitlines()
     for line in (
         f"max_concurrent_calls = 7  # file {file}",
@@ -67,21 +68,23 @@ def test_print_config_says_where_each_value_is_from(tmp_path: Path) -> None:
     assert tomllib.loads(again.stdout) == values
 
 
-def test_flag_wins_over_environment_over_file(tmp_path: Path, repository: Path) -> None:
+def test_flag_wins_over_environment_over_file(tmp_path: Path) -> None:
     file = tmp_path / "settings.toml"
     file.write_text('default_model = "of-file"\nrepository = "of-file"\nlog_level = "error"\n')
-    ended = run_to_end("--config", str(file))
-    assert "the repository of-file is not a folder" in ended.stderr
-    ended = run_to_end("--config", str(file), MLPSERVE_REPOSITORY="of-environment")
-    assert "the repository of-environment is not a folder" in ended.stderr
-    ended = run_to_end(
-        "--config", str(file), "--repository", str(repository), MLPSERVE_REPOSITORY="of-environment"
-    )
-    assert "the default model 'of-file' is not in" in ended.stderr
-    with start_server(
-        repository, "--log-level", "info", "--default-model", "digits", MLPSERVE_CONFIG=str(file)
-    ) as running:
-        assert running.grpc_address
+    arguments = ["--print-config", "--config", str(file)]
+    flag, variables = ["--repository", "of-flag"], {"MLPSERVE_REPOSITORY": "of-environment"}
+    for more, env, repository in (
+        ([], {}, "of-file"),
+        ([], variables, "of-environment"),
+        (flag, variables, "of-flag"),
+        (flag, {}, "of-flag"),
+    ):
+        ended = CliRunner().invoke(main, [*arguments, *more], env=env)
+        values = tomllib.loads(ended.stdout)
+        assert values["repository"] == repository
+        assert (values["default_model"], values["log_level"]) == ("of-file", "error")
+    ended = CliRunner().invoke(main, ["--print-config"], env={"MLPSERVE_CONFIG": str(file)})
+    assert tomllib.loads(ended.stdout)["repository"] == "of-file"
 
 
 @pytest.mark.parametrize(
@@ -183,17 +186,18 @@ def test_mistakes_in_the_flags(arguments: list[str]) -> None:
 
 
 def test_mistakes_in_the_environment() -> None:
-    ended = run_to_end(MLPSERVE_MAX_BATCH_SIZE="many")
-    assert ended.returncode == 2
+    ended = CliRunner().invoke(main, [], env={"MLPSERVE_MAX_BATCH_SIZE": "many"})
+    assert ended.exit_code == 2
     assert "'--max-batch-size'" in ended.stderr
 
 
 def test_misspelt_variables_are_mistakes() -> None:
-    ended = run_to_end(MLPSERVE_MAX_BATCH_SISE="3")
-    assert ended.returncode == 2
+    variables = {"MLPSERVE_MAX_BATCH_SISE": "3"}
+    ended = CliRunner().invoke(main, [], env=variables)
+    assert ended.exit_code == 2
     words = "MLPSERVE_MAX_BATCH_SISE is not a setting; did you mean MLPSERVE_MAX_BATCH_SIZE?"
     assert words in " ".join(ended.stderr.split())
-    helped = CliRunner().invoke(main, ["--help"], env={"MLPSERVE_MAX_BATCH_SISE": "3"})
+    helped = CliRunner().invoke(main, ["--help"], env=variables)
     assert helped.exit_code == 0, "help must not depend on it"
 
 
