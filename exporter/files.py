@@ -30,10 +30,8 @@ class ArchiveError(ExporterError):
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write `content` to `path`, replacing what is there in one step.
-
-    Readers see the old content or the new one. A writer that is killed leaves at most a hidden
-    file ending in `.tmp` beside it. Raises OSError.
+    """Replace a file's content in one step: readers see the old or the new. A writer that is killed
+    leaves at most a hidden file ending in `.tmp` beside it. Raises OSError.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
@@ -55,13 +53,12 @@ def write_synced(path: Path, content: bytes) -> None:
 
 def sync_folder(path: Path) -> None:
     """Wait until the disk has the folder's list of names, where folders can be opened."""
-    if sys.platform == "win32":
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    if sys.platform != "win32":
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def pack_npz(arrays: Arrays) -> bytes:

@@ -10,18 +10,16 @@ from server.errors import StartupError, Unauthenticated
 from server.files.watched_files import WatchedFiles, warn_if_readable
 from server.telemetry import metrics
 
-MAX_TOKENS = 256
-"""Names are label values of a metric."""
+MAX_TOKENS = 256  # Names are label values of a metric.
 
+_SPACES = " \t"
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # The syntax of RFC 6750, with a minimum length, because shorter tokens can be guessed.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{16,1024}=*")
 _AUTHORIZATION = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/-]+=*)")
 
 Names = Mapping[bytes, str]
-"""Callers' names by the SHA-256 of their tokens: the time of a lookup may reveal a digest, but no
-token.
-"""
+"""Callers' names by the SHA-256 of their tokens: a lookup's time may reveal a digest only."""
 
 
 class Tokens:
@@ -94,9 +92,6 @@ def read_tokens(path: Path) -> Names:
             f"the tokens file {path} contains {len(found)} tokens, more than {MAX_TOKENS}"
         )
     return found
-
-
-_SPACES = " \t"
 
 
 def _digest(token: str) -> bytes:

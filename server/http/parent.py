@@ -23,8 +23,8 @@ class Parent:
         self._link = link
         self._stale_seconds = min(max(timeout_seconds, MIN_STALE_SECONDS), MAX_STALE_SECONDS)
         self._heard_time = time.monotonic()
+        # Whether a worker was ready when the parent last said so.
         self.was_ready = False
-        """Whether a worker was ready when the parent last said so."""
         self._numbers = itertools.count()
         self._subjects: dict[str, Subject] = {}
         self._current: dict[Subject, asyncio.Future[Message]] = {}
@@ -50,15 +50,13 @@ class Parent:
             asyncio.get_running_loop().add_writer(self._link.fileno(), self._write)
 
     async def ask(self, subject: Subject) -> Message:
-        """Return the answer to a question that is sent after this call.
-
-        Calls while a question is pending share the next one.
+        """Return the answer to a question sent after this call; while one is pending, all who call
+        share the next.
         """
+        answer = asyncio.get_running_loop().create_future()
         if subject in self._current:
-            loop = asyncio.get_running_loop()
-            answer = self._next.setdefault(subject, loop.create_future())
+            answer = self._next.setdefault(subject, answer)
         else:
-            answer = asyncio.get_running_loop().create_future()
             self._ask(subject, answer)
         return await asyncio.shield(answer)
 

@@ -29,8 +29,7 @@ class Claim:
 def claim(address: str, flag: str) -> Claim:
     """Take HOST:PORT for the workers; port 0 becomes a free one.
 
-    A Unix-domain socket is left to the worker. Raises StartupError when the port can't be had, also
-    because another server shares it among its workers.
+    A Unix-domain socket is left to the worker. Raises StartupError when the port is taken.
     """
     if is_socket(address):
         return Claim(address, ())
@@ -51,7 +50,7 @@ def _open_all(
     flag: str,
     open_one: Callable[[socket.AddressFamily, tuple[str, int]], socket.socket],
 ) -> tuple[str, tuple[socket.socket, ...]]:
-    """Open a socket for each IP address of a host, all on the same port; returns HOST:PORT too."""
+    """Open a socket for each IP address of a host, on the same port; returns HOST:PORT, too."""
     host, port = split_address(address, flag)
     sockets: list[socket.socket] = []
     try:

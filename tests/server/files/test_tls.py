@@ -397,7 +397,7 @@ def test_files_that_can_not_be_used(tmp_path: Path) -> None:
         (one.certificate_file, other.key_file, None, "key values mismatch"),
         (one.certificate_file, none, None, "No such file"),
         (text, one.key_file, None, "must be PEM files"),
-        (one.certificate_file, encrypted, None, "not encrypted"),
+        (one.certificate_file, encrypted, None, "unencrypted"),
         (one.certificate_file, one.key_file, text, f"and the authorities {text}"),
     ):
         with pytest.raises(StartupError, match=words):
