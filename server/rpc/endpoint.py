@@ -22,7 +22,7 @@ from server.rpc.admission import Admission, Gate, declare
 from server.rpc.lane import lane
 from server.rpc.lane.call import LaneCall, Route
 from server.rpc.lane.versions import check
-from server.rpc.listening import binding, handshake, stopping
+from server.rpc.listening import binding, handshake, stopping, tls
 from server.rpc.listening.options import options
 from server.rpc.plain import Plain, reader
 from server.rpc.threads import inside
@@ -238,7 +238,7 @@ def _read_certificate(settings: Settings, reloads: ReloadRegistry) -> grpc.Serve
         settings.tls_certificate, settings.tls_key, settings.tls_client_ca, handshake.attempt
     )
     reloads.watch(files)
-    return handshake.credentials(files)
+    return tls.credentials(files)
 
 
 def _reflect(services: list[str]) -> RespondEach:

@@ -1,4 +1,4 @@
-"""TLS as gRPC takes it; each certificate is tried out by a server and a caller in this process."""
+"""Tries a certificate out: a gRPC server shows it to a gRPC caller, both in this process."""
 
 import re
 import socket
@@ -10,7 +10,7 @@ import grpc
 
 from server.files.certificates import KEYS, Certificate, CertificateError, is_self_signed, split
 from server.files.hostnames import names_of
-from server.files.watched_files import WatchedFiles
+from server.rpc.listening.tls import configuration
 
 TIMEOUT_SECONDS = 5.0
 """How long one handshake may take, which takes some milliseconds."""
@@ -46,34 +46,6 @@ def attempt(pair: Certificate) -> None:
             _call(port, pair.certificate, names or [NO_NAME])
         finally:
             server.stop(None).wait()
-
-
-def configuration(pair: Certificate) -> grpc.ServerCertificateConfiguration:
-    """Return the certificate as gRPC takes it."""
-    return grpc.ssl_server_certificate_configuration([(pair.key, pair.certificate)], pair.client_ca)
-
-
-def credentials(files: WatchedFiles[Certificate]) -> grpc.ServerCredentials:
-    """Return TLS with the files' content, of which each new connection gets the newest.
-
-    No file is read and nothing is tried out there: new connections would wait for it.
-    """
-    shown = files.content
-
-    def fetch() -> grpc.ServerCertificateConfiguration | None:
-        nonlocal shown
-        newest = files.content
-        if newest is shown:
-            return None
-        shown = newest
-        return configuration(newest)
-
-    return grpc.dynamic_ssl_server_credentials(
-        configuration(shown),
-        # Its types leave out that None stands for no change.
-        fetch,  # type: ignore[arg-type]
-        require_client_authentication=shown.client_ca is not None,
-    )
 
 
 def _listen(server: grpc.Server, pair: Certificate, client_ca: bytes | None) -> int:

@@ -4,15 +4,14 @@ import math
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import grpc
 import structlog
 
 from server.errors import Cancelled, Expired, RequestError, reason_of
-from server.rpc.admission import Gate, Method
+from server.rpc.admission import Method
 from server.rpc.status import Status, status_of
-from server.rpc.threads.pools import GivenUp
+from server.rpc.threads.pools import GivenUp, Pool
 from server.running.calls import Read, count_refusal
 from server.running.request import Request
 from server.telemetry.codes import code_name
@@ -76,6 +75,15 @@ class ThreadMessage:
         self.error = error.with_traceback(None)
 
 
+@dataclass(frozen=True, slots=True)
+class ThreadMethod:
+    """A method, the threads that serve its calls, and the maximum for an answer."""
+
+    method: Method
+    pool: Pool
+    max_response_bytes: int
+
+
 class ThreadCall:
     """A call from its arrival to its end, counted once.
 
@@ -88,16 +96,17 @@ class ThreadCall:
         "begin",
         "code",
         "metadata",
-        "method",
         "needs_message",
         "received",
         "record",
         "refusal",
         "sent",
+        "served",
     )
 
-    def __init__(self, method: Method, metadata: Pairs, gate: Gate[Any] | None = None) -> None:
-        self.method, self.metadata = method, metadata
+    def __init__(self, served: ThreadMethod, metadata: Pairs) -> None:
+        self.served, self.metadata = served, metadata
+        method = served.method
         self.begin = method.start()
         self._is_over = False
         self.code = grpc.StatusCode.UNKNOWN
@@ -106,7 +115,7 @@ class ThreadCall:
         self.refusal: Exception | None
         record = None
         try:
-            record, self.refusal = method.admit(self.begin, metadata, gate)
+            record, self.refusal = method.admit(self.begin, metadata, served.pool.gate)
         except Exception as error:
             log.exception("call failed")
             self.refusal = error
@@ -118,8 +127,9 @@ class ThreadCall:
         if self._is_over:
             return
         self._is_over = True
-        seconds = self.method.end(self.begin, code_name(self.code), self.received, self.sent)
-        self.method.write(self.record, self.code, self.begin, seconds)
+        method = self.served.method
+        seconds = method.end(self.begin, code_name(self.code), self.received, self.sent)
+        method.write(self.record, self.code, self.begin, seconds)
 
     def end_naturally(self, context: grpc.ServicerContext) -> None:
         """Note that the handler is done: the caller has what it wanted, unless it has left."""

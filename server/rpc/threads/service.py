@@ -18,13 +18,14 @@ from google.protobuf.message import Message
 
 from mlpserve import wire
 from mlpserve.v1 import classifier_pb2
-from server.rpc.admission import KINDS, Admission, Method, no_message, too_large
+from server.rpc.admission import KINDS, Admission, no_message, too_large
 from server.rpc.status import status_of
 from server.rpc.threads import inside
-from server.rpc.threads.call import Refused, ThreadCall, ThreadMessage
+from server.rpc.threads.call import Refused, ThreadCall, ThreadMessage, ThreadMethod
 from server.rpc.threads.pools import GivenUp, Pool
 from server.running.batcher import Batcher
 from server.running.calls import Read, count_refusal
+from server.telemetry.codes import code_name
 from server.telemetry.recording import Pairs, trailing
 
 log = structlog.get_logger()
@@ -32,21 +33,12 @@ log = structlog.get_logger()
 # In quotes, since the class takes parameters for the type checker alone.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
+Mount: TypeAlias = Callable[..., Handler]
+
 Respond = Callable[[ThreadCall, bytes, grpc.ServicerContext], bytes]
 RespondEach = Callable[[ThreadCall, Iterator[bytes], grpc.ServicerContext], Iterator[bytes]]
 
 _STREAMED = classifier_pb2.PredictStreamResponse
-
-
-@dataclass(frozen=True, slots=True)
-class ThreadMethod:
-    """A method, its threads, the function that serves its calls, and the maximum for an answer."""
-
-    method: Method
-    pool: Pool
-    serve: Callable[..., Any]
-    mount: Callable[..., Handler]
-    max_response_bytes: int
 
 
 class Service(grpc.GenericRpcHandler):
@@ -60,7 +52,7 @@ class Service(grpc.GenericRpcHandler):
         self._turning_away = ThreadPoolExecutor(1, thread_name_prefix="turn away")
         # Start its thread before it is needed.
         self._turning_away.submit(int)
-        self._methods: dict[str, ThreadMethod] = {}
+        self._methods: dict[str, tuple[ThreadMethod, Callable[..., Any], Mount]] = {}
 
     def add_unary(self, path: str, pool: Pool, respond: Respond) -> None:
         """Add a method that answers a message with one."""
@@ -90,10 +82,10 @@ class Service(grpc.GenericRpcHandler):
         kind: tuple[bool, bool],
         pool: Pool,
         serve: Callable[..., Any],
-        mount: Callable[..., Handler],
+        mount: Mount,
     ) -> None:
         method = self._admission.method(path, KINDS[kind])
-        self._methods[path] = ThreadMethod(method, pool, serve, mount, self._max_response_bytes)
+        self._methods[path] = ThreadMethod(method, pool, self._max_response_bytes), serve, mount
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> "Handler | None":
         """Return the handler of a call; None makes grpc answer UNIMPLEMENTED.
@@ -101,23 +93,26 @@ class Service(grpc.GenericRpcHandler):
         All calls wait for this.
         """
         metadata: Pairs = handler_call_details.invocation_metadata or ()
-        path = handler_call_details.method
-        method = self._methods.get(path)
-        if method is None:
-            call = ThreadCall(self._admission.unknown_method(path), metadata)
-            call.code = grpc.StatusCode.UNIMPLEMENTED
-            call.end()
+        known = self._methods.get(handler_call_details.method)
+        if known is None:
+            self._count_unknown(handler_call_details.method, metadata)
             return None
-        call = ThreadCall(method.method, metadata, method.pool.gate)
-        serve: Callable[..., Any] = method.serve
+        method, serve, mount = known
+        call = ThreadCall(method, metadata)
         threads: ThreadPoolExecutor = method.pool
         if call.refusal is not None:
             serve, threads = turn_away, self._turning_away
-        behavior = functools.partial(serve, method, call)
+        behavior = functools.partial(serve, call)
         # By its attributes grpcio knows where it runs, and whether a stream needs a thread.
         behavior.__dict__.update(serve.__dict__)
         behavior.experimental_thread_pool = threads  # type: ignore[attr-defined]
-        return method.mount(behavior)
+        return mount(behavior)
+
+    def _count_unknown(self, path: str, metadata: Pairs) -> None:
+        method, code = self._admission.unknown_method(path), grpc.StatusCode.UNIMPLEMENTED
+        begin = method.start()
+        record, _ = method.admit(begin, metadata, None)
+        method.write(record, code, begin, method.end(begin, code_name(code), 0, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,16 +172,15 @@ def respond_each_alone(batcher: Batcher, read: Read, max_response_bytes: int) ->
 
 def serve_unary(
     respond: Respond,
-    served: ThreadMethod,
     call: ThreadCall,
     messages: Iterator[bytes],
     context: grpc.ServicerContext,
 ) -> bytes:
     """Answer a message with one."""
     try:
-        message = _receive(served, call, messages, context)
+        message = _receive(call, messages, context)
         call.received = 1
-        response = _check(served, respond(call, message, context))
+        response = _check(call, respond(call, message, context))
         call.end_naturally(context)
         call.sent = 1 if call.code is grpc.StatusCode.OK else 0
         if pairs := trailing(call.record):
@@ -202,7 +196,6 @@ def serve_unary(
 
 def serve_stream(
     respond_each: RespondEach,
-    served: ThreadMethod,
     call: ThreadCall,
     messages: Iterator[bytes],
     context: grpc.ServicerContext,
@@ -211,16 +204,16 @@ def serve_stream(
     call.code = grpc.StatusCode.CANCELLED
 
     def receive_each() -> Iterator[bytes]:
-        while (message := served.pool.receive(messages, context)) is not None:
-            call.method.counts.exchange(received=1)
+        while (message := call.served.pool.receive(messages, context)) is not None:
+            call.served.method.counts.exchange(received=1)
             yield message
 
     try:
         if pairs := trailing(call.record):
             context.set_trailing_metadata(pairs)
         for response in respond_each(call, receive_each(), context):
-            _check(served, response)
-            call.method.counts.exchange(sent=1)
+            _check(call, response)
+            call.served.method.counts.exchange(sent=1)
             yield response
         call.end_naturally(context)
     except GeneratorExit:
@@ -235,7 +228,6 @@ def serve_stream(
 
 def serve_watch(
     begin: Begin,
-    served: ThreadMethod,
     call: ThreadCall,
     messages: Iterator[bytes],
     context: grpc.ServicerContext,
@@ -245,8 +237,8 @@ def serve_watch(
     call.code = grpc.StatusCode.CANCELLED
 
     def send(response: Message, on_left: Callable[[], None]) -> None:
-        call.method.counts.exchange(sent=1)
-        inside.post(context, _check(served, response.SerializeToString()), on_left)
+        call.served.method.counts.exchange(sent=1)
+        inside.post(context, _check(call, response.SerializeToString()), on_left)
 
     def end() -> None:
         call.code = grpc.StatusCode.OK
@@ -257,8 +249,8 @@ def serve_watch(
     try:
         if pairs := trailing(call.record):
             context.set_trailing_metadata(pairs)
-        message = _receive(served, call, messages, context)
-        call.method.counts.exchange(received=1)
+        message = _receive(call, messages, context)
+        call.served.method.counts.exchange(received=1)
         begin(message, context, Sender(send, end))
     except BaseException as error:
         _end(call, error, messages, context)
@@ -266,7 +258,6 @@ def serve_watch(
 
 
 def turn_away(
-    served: ThreadMethod,
     call: ThreadCall,
     messages: Iterator[bytes],
     context: grpc.ServicerContext,
@@ -275,8 +266,8 @@ def turn_away(
     """End a call that has been refused, before its message is there."""
     assert call.refusal is not None
     try:
-        if call.refusal is served.pool.gate.too_many:
-            served.pool.make_room(context.peer())
+        if call.refusal is call.served.pool.gate.too_many:
+            call.served.pool.make_room(context.peer())
     except Exception:
         log.exception("no room was made")
     try:
@@ -285,25 +276,21 @@ def turn_away(
         call.end()
 
 
-def _receive(
-    served: ThreadMethod,
-    call: ThreadCall,
-    messages: Iterator[bytes],
-    context: grpc.ServicerContext,
-) -> bytes:
+def _receive(call: ThreadCall, messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
     """Return the only message of a call; raises Cancelled when it has none."""
     call.needs_message = True
-    message = served.pool.receive(messages, context)
+    message = call.served.pool.receive(messages, context)
     if message is None:
         raise no_message()
     call.needs_message = False
     return message
 
 
-def _check(served: ThreadMethod, response: bytes) -> bytes:
+def _check(call: ThreadCall, response: bytes) -> bytes:
     """Return a response that may be sent; raises TooLarge."""
-    if len(response) > served.max_response_bytes:
-        raise too_large(len(response), served.max_response_bytes)
+    limit = call.served.max_response_bytes
+    if len(response) > limit:
+        raise too_large(len(response), limit)
     return response
 
 

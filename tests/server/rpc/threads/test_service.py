@@ -13,9 +13,9 @@ from server.rpc import status
 from server.rpc.admission import SLOW_MESSAGE, Admission, Method
 from server.rpc.plain import Plain
 from server.rpc.threads import inside, service
-from server.rpc.threads.call import Refused, ThreadCall
+from server.rpc.threads.call import Refused, ThreadCall, ThreadMethod
 from server.rpc.threads.pools import GivenUp, Pool
-from server.rpc.threads.service import Sender, ThreadMethod
+from server.rpc.threads.service import Sender
 from server.telemetry import metrics
 from server.telemetry.calls import Calls, Counted
 from server.telemetry.recording import Recording
@@ -92,13 +92,10 @@ def ended(method: Method) -> dict[str, int]:
     return {code: count for code, count in counted.codes.items() if count}
 
 
-def begin(
-    method: Method, context: Context, pool: Pool | None = None
-) -> tuple[ThreadMethod, ThreadCall, Any]:
+def begin(method: Method, context: Context, pool: Pool | None = None) -> tuple[ThreadCall, Any]:
     """Let a call in; returns what its thread is given."""
-    nothing: Any = None
-    served = ThreadMethod(method, pool or Served(), nothing, nothing, LIMIT)
-    return served, ThreadCall(method, context.invocation_metadata()), context
+    served = ThreadMethod(method, pool or Served(), LIMIT)
+    return ThreadCall(served, context.invocation_metadata()), context
 
 
 def call_unary(
@@ -109,10 +106,10 @@ def call_unary(
     pool: Pool | None = None,
 ) -> bytes | None:
     """Serve one call; returns the answer, None when it was aborted."""
-    served, call, its_context = begin(method, context, pool)
+    call, its_context = begin(method, context, pool)
     try:
         return service.serve_unary(
-            lambda _call, message, _context: answer(message), served, call, sent, its_context
+            lambda _call, message, _context: answer(message), call, sent, its_context
         )
     except Aborted:
         return None
@@ -228,8 +225,8 @@ def call_stream(
     context: Context,
     pool: Pool | None = None,
 ) -> Iterator[bytes]:
-    served, call, its_context = begin(method, context, pool)
-    return service.serve_stream(behavior, served, call, sent, its_context)
+    call, its_context = begin(method, context, pool)
+    return service.serve_stream(behavior, call, sent, its_context)
 
 
 def echo(_call: ThreadCall, sent: Iterator[bytes], _context: Any) -> Iterator[bytes]:
@@ -319,9 +316,9 @@ def test_call_that_was_given_up(request: pytest.FixtureRequest, is_stream: bool)
 def call_watch(
     method: Method, behavior: Callable[..., None], sent: Iterator[bytes], context: Context
 ) -> list[None]:
-    served, call, its_context = begin(method, context)
+    call, its_context = begin(method, context)
     finished: list[None] = []
-    service.serve_watch(behavior, served, call, sent, its_context, finished.append)
+    service.serve_watch(behavior, call, sent, its_context, finished.append)
     return finished
 
 
@@ -365,8 +362,8 @@ def test_call_that_is_turned_away(
     request: pytest.FixtureRequest, error: RequestError, code: str
 ) -> None:
     method, context = fresh(request), Context()
-    served, call, its_context = begin(method, context)
+    call, its_context = begin(method, context)
     call.refusal = error
     with pytest.raises(Aborted):
-        service.turn_away(served, call, messages(), its_context)
+        service.turn_away(call, messages(), its_context)
     assert ended(method) == {code: 1}
