@@ -39,6 +39,7 @@ COPY --from=exporter-packages /packages /packages
 ENV PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 \
     PYTHONPATH=/packages PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 COPY canonical /app/canonical
+COPY modelfile /app/modelfile
 COPY exporter /app/exporter
 # A volume that is mounted here gets its owner from it.
 COPY --from=bare --chown=10001:10001 /mnt /app/models
@@ -62,6 +63,7 @@ ENV PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 \
     MLPSERVE_GRPC_ADDRESS=0.0.0.0:50051 MLPSERVE_HTTP_ADDRESS=0.0.0.0:8080
 COPY canonical /app/canonical
 COPY mlpserve /app/mlpserve
+COPY modelfile /app/modelfile
 COPY server /app/server
 RUN python -B -m compileall -q -f --invalidation-mode unchecked-hash /app
 WORKDIR /app

@@ -1,8 +1,12 @@
 # `make` prints the targets; `make run` and `make test` prepare .venv by themselves.
 .DEFAULT_GOAL := help
-# The first that is new enough; another one with `make PYTHON=...`.
-PYTHON ?= $(or $(shell for p in python3 python3.13 python3.12 python3.11; do \
-  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done),python3)
+# The first Python that fits, looked for once; another one with `make PYTHON=...`.
+PYTHON ?= $(eval PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+  $$p -c '$(FITS)' 2>/dev/null; case $$? in (0) echo $$p; break;; (3) echo "$$p is passed over: $(NO_WHEEL)." >&2;; esac; \
+  done))$(PYTHON)
+# Exits with 0 for 3.11 to 3.14, with 3 for a newer one.
+FITS = import sys; v = sys.version_info[:2]; sys.exit(3 if v > (3, 14) else int(v < (3, 11)))
+NO_WHEEL = onnxruntime has no wheel for Python 3.15 or newer yet
 BIN := .venv/bin
 # uv from the path when there is one, otherwise the one that setup puts into .venv.
 UV = $(if $(shell command -v uv),uv,$(BIN)/uv)
@@ -13,13 +17,14 @@ COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-header --
 help: ## Print the targets.
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
 
-setup: .venv/ready ## Prepare .venv from the hashed locks (done once, again when a lock changes).
+setup: .venv/ready ## Prepare .venv: the hashed locks, and mlpserve as it stands here.
 
-.venv/ready: requirements/dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: install it, or give its path with make PYTHON=...")'
+.venv/ready: requirements/dev.txt pyproject.toml
+	@$(or $(PYTHON),false) -c '$(FITS)' || { echo "Python 3.11 to 3.14 is needed ($(NO_WHEEL)): install one, or give its path with make PYTHON=..." >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@command -v uv >/dev/null || test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes $<
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 run: .venv/ready ## Start the server with the shipped network (gRPC 127.0.0.1:50051, HTTP 127.0.0.1:8080).
@@ -34,9 +39,8 @@ up: ## Start the stack in containers; SERVERS=3 for several servers behind Envoy
 down: ## Stop the stack; its volumes keep models and measurements.
 	docker compose --profile scale down
 
-test: .venv/ready ## Run every test, and in both of the server's modes where these differ.
-	$(BIN)/python -m pytest
-	$(BIN)/python -m pytest --lane off -m both_modes
+test: .venv/ready ## Run every test, a file at a time on each core; one alone: .venv/bin/pytest FILE -k NAME.
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: .venv/ready ## Check style, types and the contract.
 	$(BIN)/ruff check

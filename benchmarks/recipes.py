@@ -21,12 +21,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from exporter import network
 from exporter.commands.common import PATH, WEIGHTS, clear_errors, data_option
-from exporter.export import publishing
-from exporter.network import network
+from exporter.files import write_file
 from exporter.network.network import Network
 from exporter.training import calibration, mnist, training
-from exporter.training.training import TrainingOptions
+from exporter.training.options import TrainingOptions
 
 RECIPES = {
     "default": TrainingOptions(),
@@ -281,7 +281,7 @@ def main(
             "recipes": [asdict(one) for one in summaries],
             "runs": [asdict(one) for one in runs],
         }
-        publishing.write_file(json_path, f"{json.dumps(figures, indent=2)}\n".encode())
+        write_file(json_path, f"{json.dumps(figures, indent=2)}\n".encode())
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import contextlib
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.call_cost import SHAPES
+from harness.changes import write_changes
 from harness.load import (
     SERVER_CORE,
     Measured,
@@ -22,6 +24,7 @@ from harness.load import (
     repository_option,
     server_command,
 )
+from server.system.scheduling import Scheduling
 
 ADDRESSES = {"auto": "127.0.0.1:50083", "normal": "127.0.0.1:50084"}
 ALONE = Shape(1, 1)
@@ -61,12 +64,16 @@ def main(rounds: int, seconds: float, repository: Path) -> None:
     need_h2load()
     models = ("--repository", str(repository))
     servers = {
-        policy: (address, server_command(address, *models, "--scheduling", policy))
-        for policy, address in ADDRESSES.items()
+        policy: (address, server_command(address, *models)) for policy, address in ADDRESSES.items()
     }
-    found = measure(servers, SHAPES, rounds, seconds)
-    with neighbour():
-        beside = measure(servers, [ALONE], rounds, seconds)
+    with tempfile.TemporaryDirectory() as folder:
+        never = "Scheduling.start = lambda _: None"
+        path = write_changes(Path(folder) / "path", {Scheduling.__module__: never})
+        address, command = servers["normal"]
+        servers["normal"] = address, ["env", f"PYTHONPATH={path}", *command]
+        found = measure(servers, SHAPES, rounds, seconds)
+        with neighbour():
+            beside = measure(servers, [ALONE], rounds, seconds)
     table = Table(
         "in flight", "calls/s", "normal", "p50 us", "normal", "p99 us", "normal", "more calls"
     )

@@ -14,13 +14,16 @@ from harness.load import request
 from server.logs.setup import configure_logs
 from server.models.model import load_model
 from server.models.repository import Models, Versions
+from server.models.served import Served
 from server.rpc import classifier
 from server.running import run as prediction
-from server.running.batcher import Batcher, write
+from server.running.batcher import Batcher
 from server.running.request import Request
 from server.telemetry import metrics
+from server.telemetry.calls import METHODS
 from server.telemetry.record import Record
 from server.telemetry.recording import Recording
+from server.telemetry.version_stats import VERSIONS
 
 TOGETHER = 32
 """Calls that meet, about as many as do at 64 in flight."""
@@ -28,7 +31,7 @@ TOGETHER = 32
 REPEATS = 15
 
 
-class Call:
+class FakeCall:
     """A call without gRPC."""
 
     deadline = float("inf")
@@ -69,13 +72,13 @@ def main(model_file: Path) -> None:
     model = load_model(model_file, "digits", 1)
     message = request(1)
     classifier.read_request(message)
-    calls = [Call(message) for _ in range(TOGETHER)]
-    batcher = Batcher(4096, 16384, 64 * 1024 * 1024, 128 * 1024 * 1024)
-    batcher.models = Models({"digits": Versions({1: model}, {}, model)}, "digits")
-    method = metrics.METHODS.of("unary", "benchmark", "Predict")
-    recorder = Recording(0, 0).of("/benchmark/Predict")
+    calls = [FakeCall(message) for _ in range(TOGETHER)]
+    served = Served(Models({"digits": Versions({1: model}, {}, model)}, "digits"))
+    batcher = Batcher(4096, 16384, 64 * 1024 * 1024, 128 * 1024 * 1024, served)
+    method = METHODS.calls("unary", "benchmark", "Predict")
+    recorder = Recording(0, 0).recorder("/benchmark/Predict")
     metadata = (("user-agent", "benchmark"),)
-    counts = metrics.VERSIONS.of(model)
+    counts = VERSIONS.stats(model)
     run = prediction.run(model, calls)
     batch = np.zeros((TOGETHER, model.n_pixels), np.float32)
 
@@ -98,10 +101,10 @@ def main(model_file: Path) -> None:
         ),
         "join, check, run": microseconds(lambda: prediction.run(model, calls), TOGETHER),
         "   of it ONNX Runtime": microseconds(lambda: model.predict(batch), TOGETHER),
-        "write the response": microseconds(lambda: write(calls, run), TOGETHER),
+        "write the response": microseconds(lambda: prediction.write(calls, run), TOGETHER),
         "count and time the run": microseconds(count_run, TOGETHER),
         "look at images and answers": microseconds(
-            lambda: counts.see(run.ink, run.layers[0], run.labels), TOGETHER
+            lambda: counts.observe(run.ink, run.layers[0], run.labels), TOGETHER
         ),
         "all of that": microseconds(take, TOGETHER),
         "count and time the call": microseconds(lambda: method.end(method.start(), "OK", 1, 1)),

@@ -33,10 +33,10 @@ From 80 on the operating system takes it back each time, which costs a quarter m
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Canonical:
-    """A batch put right, and what was done to each of its N images.
+    """A normalised batch, and what was done to each of its N images.
 
     `batch` (N, P) float32 in [0, 1]. `inverted` (N,): the image was dark ink on light, and its
-    pixels were turned round. `scales` (N, 2): how many times larger the ink became along the rows
+    pixels were inverted. `scales` (N, 2): how many times larger the ink became along the rows
     (its height) and along the columns (its width). `shifts` (N, 2): how many pixels the ink's
     centre of mass was moved down and to the right.
     """
@@ -48,18 +48,18 @@ class Canonical:
 
 
 def canonicalize(batch: Batch) -> Canonical:
-    """Put square images (N, P) in [0, 1] right, each for itself; the argument stays as it is.
+    """Normalise square images (N, P) in [0, 1], each for itself; the argument stays as it is.
 
-    Dark ink on light is turned round. The background and its noise are taken off. The ink is
+    Dark ink on light is inverted. The background and its noise are subtracted. The ink is
     cropped, stretched to full contrast, scaled until its longest side is `INK_SHARE` of the
     image's, and moved until its centre of mass is at `CENTRE_SHARE`, as far as all of it stays
     inside. Ink that is too flat for a digit is stretched to the same height. An image without ink
-    keeps its scale and its place, and is only turned round. Raises NotSquare when P is no square
+    keeps its scale and its place, and is only inverted. Raises NotSquare when P is no square
     number.
     """
     side = side_of(batch)
     if len(batch) <= CHUNK:
-        return put_right(batch.reshape(-1, side, side))
+        return normalise(batch.reshape(-1, side, side))
     parts = [canonicalize(batch[start : start + CHUNK]) for start in range(0, len(batch), CHUNK)]
     return Canonical(
         np.concatenate([part.batch for part in parts]),
@@ -69,8 +69,8 @@ def canonicalize(batch: Batch) -> Canonical:
     )
 
 
-def put_right(images: Batch) -> Canonical:
-    """Put images (N, side, side) right, all at once."""
+def normalise(images: Batch) -> Canonical:
+    """Normalise images (N, side, side), all at once."""
     n_images, side, _ = images.shape
     drawn = ink.find(images)
     scales, target = arrange(drawn, side)
@@ -103,11 +103,11 @@ def redraw(images: Batch, drawn: Ink, scales: Batch, target: Batch) -> Batch:
     maps *= drawn.inside[:, :, np.newaxis]
     pixels: Batch = np.matmul(maps[:, 0], drawn.images)
     pixels = np.matmul(pixels, maps[:, 1].swapaxes(1, 2))
-    pixels /= np.maximum(drawn.contrast, ink.LEAST_CONTRAST)[:, np.newaxis, np.newaxis]
+    pixels /= np.maximum(drawn.contrast, ink.MIN_CONTRAST)[:, np.newaxis, np.newaxis]
     # The cubic overshoots at sharp edges.
     np.clip(pixels, 0, 1, out=pixels)
     blank = ~drawn.found
     if blank.any():
-        turned = drawn.inverted[blank, np.newaxis, np.newaxis]
-        pixels[blank] = np.abs(turned - images[blank])
+        inverted = drawn.inverted[blank, np.newaxis, np.newaxis]
+        pixels[blank] = np.abs(inverted - images[blank])
     return pixels

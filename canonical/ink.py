@@ -13,8 +13,8 @@ BACKGROUND_SHARE = 0.875
 THRESHOLD = np.float32(0.3)
 """Ink begins where the smoothed image is this share of its brightest place."""
 
-LEAST_CONTRAST = np.float32(0.05)
-"""What stands out less from the background is no ink."""
+MIN_CONTRAST = np.float32(0.05)
+"""What stands out less from the background is not ink."""
 
 MARGIN = np.float32(1)
 """Pixels around the box that belong to the ink too: the soft edge of a stroke."""
@@ -30,7 +30,7 @@ class Ink:
     """The ink of N square images; axis 0 is down the rows, axis 1 along the columns.
 
     `images` (N, side, side) are light ink on a background of 0, not stretched to 1. `inverted` (N,)
-    tells which of them were turned round. `low`, `high` and `centre` (N, 2) are the box and the
+    tells which of them were inverted. `low`, `high` and `centre` (N, 2) are the box and the
     centre of mass of the ink along each axis, in pixels, where 0 is the middle of the first pixel.
     `inside` (N, 2, side) is 1 where the box and its margin are, else 0. `contrast` (N,) is the
     brightest pixel. Where `found` (N,) is false nothing stands out, and these say nothing.
@@ -81,13 +81,13 @@ def measure_background(sides: Batch) -> tuple[Batch, Batch]:
 def find(images: Batch) -> Ink:
     """Find the ink of images (N, side, side) of either polarity.
 
-    The background is taken off, which leaves clean images as they are, and most of a noisy
+    The background is subtracted, which leaves clean images as they are, and most of a noisy
     background at 0. Then the image is smoothed for the search alone, because a single bright pixel
     is noise, and a stroke is not. Ink is what is brighter than `THRESHOLD`.
     """
     sides = four_sides(images)
     inverted = is_light(sides)
-    # The distance from white turns an image round, that from black leaves it as it is.
+    # The distance from white inverts an image, that from black leaves it as it is.
     white = inverted.astype(np.float32)[:, np.newaxis, np.newaxis]
     light = np.abs(images - white)
     background, noise = measure_background(np.abs(sides - white))
@@ -105,7 +105,7 @@ def find(images: Batch) -> Ink:
     above = places >= (low - MARGIN)[:, :, np.newaxis]
     below = places <= (high + MARGIN)[:, :, np.newaxis]
     inside = (above & below).astype(np.float32)
-    found = (contrast > LEAST_CONTRAST) & (peak > noise)
+    found = (contrast > MIN_CONTRAST) & (peak > noise)
     centre = centre_of_mass(light, inside, places)
     return Ink(light, inverted, found, contrast, low, high, inside, centre)
 

@@ -1,8 +1,13 @@
 """Scales and moves images by one matrix along each axis: rows @ image @ columns.T."""
 
+from typing import TypeVar
+
 import numpy as np
+import numpy.typing as npt
 
 from canonical.squares import Batch
+
+Float = TypeVar("Float", np.float32, np.float64)
 
 
 def axis_maps(centre: Batch, target: Batch, scales: Batch, side: int) -> Batch:
@@ -28,7 +33,7 @@ def axis_maps(centre: Batch, target: Batch, scales: Batch, side: int) -> Batch:
     return weights
 
 
-def catmull_rom(distances: Batch) -> Batch:
+def catmull_rom(distances: npt.NDArray[Float]) -> npt.NDArray[Float]:
     """Return the weight of a sample at each distance, in samples.
 
     Keys, Cubic convolution interpolation for digital image processing, 1981, with a = -1/2:

@@ -1,4 +1,4 @@
-"""Calls without a pause over several connections, with the library's client, and their count."""
+"""Calls over several connections, with the library's client, and their count."""
 
 import contextlib
 import threading
@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 
 from exporter.network.network import Batch
 from exporter.training.mnist import Labels
+from harness.waiting import wait_for
 from mlpserve import Client, MlpserveError
-
-PATIENCE_SECONDS = 60.0
 
 OWN_CONNECTION = {"grpc.use_local_subchannel_pool": 1}
 """Without it, clients of one process share a connection."""
@@ -40,10 +39,8 @@ class Load:
 
     def go_on(self, calls: int) -> None:
         """Wait for as many more answers."""
-        wanted, end = self.answered + calls, time.monotonic() + PATIENCE_SECONDS
-        while self.answered < wanted:
-            assert time.monotonic() < end, self.each
-            time.sleep(0.01)
+        wanted = self.answered + calls
+        wait_for(lambda: self.answered >= wanted)
 
     def check(self) -> None:
         """Fail unless each call sent has its right answer."""
@@ -60,9 +57,12 @@ def load(
     *,
     reconnect: bool = False,
     retries: bool = True,
-    pause_seconds: float = 0.0,
+    pause_seconds: float = 0.01,
 ) -> Iterator[Load]:
-    """Call until the block ends; with `reconnect` over a new connection each time."""
+    """Call until the block ends; with `reconnect` over a new connection each time.
+
+    The pause after each call leaves some of a small machine to the servers.
+    """
     options = OWN_CONNECTION | {"grpc.enable_retries": int(retries)}
     images, _ = digits
     with Client(address) as client:
@@ -81,8 +81,7 @@ def load(
             else:
                 counts.answered += 1
                 counts.wrong += label != expected[index]
-            if pause_seconds:
-                time.sleep(pause_seconds)
+            time.sleep(pause_seconds)
             if reconnect:
                 client.close()
                 client = Client(address, options=options)

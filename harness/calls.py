@@ -1,13 +1,23 @@
 """Calls to the server without the client library, and what its errors say."""
 
+import queue
+from collections.abc import Iterator
+from typing import TypeAlias
+
 import grpc
 from google.rpc import error_details_pb2, status_pb2
 
 from mlpserve.v1 import admin_pb2, admin_pb2_grpc, classifier_pb2
 
 PREDICT = "/mlpserve.v1.Classifier/Predict"
+STREAM = "/mlpserve.v1.Classifier/PredictStream"
 DETAILS = "grpc-status-details-bin"
 BLACK = [0.0] * 784
+
+Stream: TypeAlias = (
+    "grpc.StreamStreamMultiCallable[classifier_pb2.PredictRequest | bytes, "
+    "classifier_pb2.PredictStreamResponse]"
+)
 
 
 def predict(
@@ -15,7 +25,7 @@ def predict(
 ) -> classifier_pb2.PredictResponse:
     """Send a request, or any bytes in its place."""
     message = request if isinstance(request, bytes) else request.SerializeToString()
-    return predict_method(channel)(message, timeout=30)
+    return predict_method(channel)(message, timeout=60)
 
 
 def predict_method(
@@ -25,6 +35,37 @@ def predict_method(
     return channel.unary_unary(
         PREDICT, response_deserializer=classifier_pb2.PredictResponse.FromString
     )
+
+
+def stream_method(channel: grpc.Channel) -> Stream:
+    """Return PredictStream as a callable that takes requests, or any bytes in their places."""
+
+    def serialize(request: classifier_pb2.PredictRequest | bytes) -> bytes:
+        return request if isinstance(request, bytes) else request.SerializeToString()
+
+    return channel.stream_stream(
+        STREAM,
+        request_serializer=serialize,
+        response_deserializer=classifier_pb2.PredictStreamResponse.FromString,
+    )
+
+
+class Idle:
+    """Requests of a stream whose caller has nothing more to say until `finish`."""
+
+    def __init__(self) -> None:
+        self._requests: queue.SimpleQueue[classifier_pb2.PredictRequest | None]
+        self._requests = queue.SimpleQueue()
+
+    def __iter__(self) -> Iterator[classifier_pb2.PredictRequest]:
+        while (request := self._requests.get()) is not None:
+            yield request
+
+    def send(self, request: classifier_pb2.PredictRequest) -> None:
+        self._requests.put(request)
+
+    def finish(self) -> None:
+        self._requests.put(None)
 
 
 def raw_method(channel: grpc.Channel, path: str) -> "grpc.UnaryUnaryMultiCallable[bytes, bytes]":
@@ -41,7 +82,7 @@ def reload(channel: grpc.Channel, token: str) -> admin_pb2.ReloadResponse:
     """Have the server read again what it can, as somebody with this admin token."""
     stub = admin_pb2_grpc.AdminStub(channel)  # type: ignore[no-untyped-call]  # generated
     answer: admin_pb2.ReloadResponse
-    answer = stub.Reload(admin_pb2.ReloadRequest(), metadata=bearer(token), timeout=10)
+    answer = stub.Reload(admin_pb2.ReloadRequest(), metadata=bearer(token), timeout=60)
     return answer
 
 

@@ -12,6 +12,7 @@ from mlpserve import Client, MlpserveError
 
 BLACK = np.zeros(784, np.uint8)
 CALLS_PER_CONNECTION = 3
+PAUSE_SECONDS = 0.01
 OPTIONS = {
     # What fails must show, and each client have a connection of its own.
     "grpc.enable_retries": 0,
@@ -55,7 +56,8 @@ def load(connect: Callable[[], Client], callers: int = 3) -> Iterator[Counts]:
                 counts.answered += 1
 
     def run() -> None:
-        while not stop.is_set():
+        # The pause leaves some of a small machine to the server.
+        while not stop.wait(PAUSE_SECONDS):
             with connect() as client:
                 for _ in range(CALLS_PER_CONNECTION):
                     call(client)

@@ -10,23 +10,24 @@ from harness import cache
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def run(lock: str, arguments: Sequence[str | Path]) -> None:
+def run(lock: str, arguments: Sequence[str | Path], python: str = sys.executable) -> None:
     """Run `python ARGUMENTS` with what requirements/LOCK.txt holds; raises CalledProcessError."""
-    subprocess.run([install(lock) / "python", *arguments], check=True)
+    subprocess.run([install(lock, python) / "python", *arguments], check=True)
 
 
-def install(lock: str) -> Path:
+def install(lock: str, python: str = sys.executable) -> Path:
     """Return the folder of programs of a virtual environment that has what requirements/LOCK.txt
     holds, which a cache keeps; raises CalledProcessError.
     """
-    inputs = (requirements(lock).read_bytes(), sys.version.encode(), sys.base_prefix.encode())
-    return cache.made(lock, inputs, lambda folder: create(lock, folder)) / "bin"
+    places = (python, sys.version, sys.base_prefix)
+    inputs = (requirements(lock).read_bytes(), *(place.encode() for place in places))
+    return cache.made(lock, inputs, lambda folder: create(lock, folder, python)) / "bin"
 
 
-def create(lock: str, folder: Path) -> None:
+def create(lock: str, folder: Path, python: str = sys.executable) -> None:
     """Make the folder a virtual environment of this kind; raises CalledProcessError."""
     uv = Path(sys.executable).with_name("uv")
-    options = ["--quiet", "--python", sys.executable, "--relocatable", "--allow-existing"]
+    options = ["--quiet", "--python", python, "--relocatable", "--allow-existing"]
     subprocess.run([uv, "venv", *options, folder], check=True)
     options = ["--quiet", "--require-hashes", "--python", str(folder / "bin" / "python")]
     subprocess.run([uv, "pip", "sync", *options, requirements(lock)], check=True)

@@ -1,12 +1,18 @@
 """Reads /metrics as Prometheus does."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import TypeAlias
 
 import httpx
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from harness.server_process import ServerProcess
+
+Samples: TypeAlias = dict[tuple[str, frozenset[tuple[str, str]]], float]
+"""Values by the names and labels of their samples."""
 
 
 def families(server: ServerProcess) -> list[Metric]:
@@ -18,7 +24,7 @@ def _page(server: ServerProcess) -> str:
     return httpx.get(f"http://{server.http_address}/metrics").raise_for_status().text
 
 
-def samples(server: ServerProcess) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+def samples(server: ServerProcess) -> Samples:
     """Return every sample by its name and labels, those of all workers in one sum."""
     found: dict[tuple[str, frozenset[tuple[str, str]]], float] = defaultdict(float)
     for family in families(server):
@@ -36,20 +42,29 @@ def value(server: ServerProcess, name: str, **labels: str) -> float:
 def by_worker(server: ServerProcess, name: str, **labels: str) -> dict[str, float]:
     """Sum the samples of this name that have these labels, among others, for each worker."""
     found: dict[str, float] = defaultdict(float)
+    for sample in _find(server, name, labels):
+        found[sample.labels.get("worker", "")] += sample.value
+    return dict(found)
+
+
+def by_label(server: ServerProcess, name: str, label: str, **labels: str) -> Counter[str]:
+    """Sum the samples of this name that have these labels, among others, for each value of one."""
+    found = Counter[str]()
+    for sample in _find(server, name, labels):
+        found[sample.labels[label]] += sample.value  # type: ignore[assignment]  # a float
+    return found
+
+
+def _find(server: ServerProcess, name: str, labels: dict[str, str]) -> Iterator[Sample]:
     # To read the whole page takes longer than some things last that are to be seen on it.
     lines = [line for line in _page(server).splitlines(keepends=True) if line.startswith(name)]
     for family in text_string_to_metric_families("".join(lines)):
         for sample in family.samples:
             if sample.name == name and labels.items() <= sample.labels.items():
-                found[sample.labels.get("worker", "")] += sample.value
-    return dict(found)
+                yield sample
 
 
 def buckets(server: ServerProcess, name: str, **labels: str) -> dict[float, float]:
     """Return a histogram's cumulative counts by their bounds, as sums over its series."""
-    found: dict[float, float] = defaultdict(float)
-    for family in families(server):
-        for sample in family.samples:
-            if sample.name == f"{name}_bucket" and labels.items() <= sample.labels.items():
-                found[float(sample.labels["le"])] += sample.value
-    return dict(found)
+    counts = by_label(server, f"{name}_bucket", "le", **labels)
+    return {float(bound): count for bound, count in counts.items()}

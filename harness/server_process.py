@@ -14,10 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parent.parent
-START_TIMEOUT_SECONDS = 60.0
-
-LANE_VARIABLE = "TESTED_LANE"
-"""Says which mode of the server is tested; `pytest --lane` sets it."""
+PATIENCE_SECONDS = 120.0
 
 
 @dataclass(slots=True)
@@ -32,7 +29,7 @@ class ServerProcess:
 
     def wait_for(self, event: str) -> dict[str, Any]:
         """Return the next log line with this event; fails when the server ends or stays silent."""
-        while (line := self.arrived.get(timeout=START_TIMEOUT_SECONDS)) is not None:
+        while (line := self.arrived.get(timeout=PATIENCE_SECONDS)) is not None:
             if line["event"] == event:
                 return line
         raise AssertionError(f"the server ended before it logged {event!r}: {self.log}")
@@ -61,11 +58,13 @@ class ServerProcess:
     def terminate(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send the signal and return the exit code."""
         self.process.send_signal(number)
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=PATIENCE_SECONDS)
 
 
 def command(*arguments: str) -> list[str]:
-    """Return the command line of a server on free ports, with one worker unless told otherwise."""
+    """Return the command line of a server on free ports, with one worker and no drain delay unless
+    told otherwise.
+    """
     ports = ["--grpc-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0"]
     return [
         sys.executable,
@@ -75,13 +74,16 @@ def command(*arguments: str) -> list[str]:
         "server",
         *ports,
         "--drain-delay-seconds",
-        "0.2",
+        "0",
         "--workers",
         "1",
-        "--lane",
-        os.environ.get(LANE_VARIABLE, "on"),
         *arguments,
     ]
+
+
+def mode(lane: bool) -> tuple[str, str]:
+    """Return what has a server take predictions on the lane, or else on grpcio's threads."""
+    return "--lane", "on" if lane else "off"
 
 
 def environment(**variables: str) -> dict[str, str]:
@@ -99,7 +101,7 @@ def run_to_end(*arguments: str, **variables: str) -> subprocess.CompletedProcess
         env=environment(**variables),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
     )
 
 

@@ -75,16 +75,16 @@ class Client:
     options
         gRPC channel options by name, in addition to `CHANNEL_OPTIONS` or instead of them.
     tls
-        Whom to trust and what to show over TLS; None for a connection that others can read.
+        Whom to trust and how to identify over TLS; None for an unencrypted connection.
     token
-        What the server knows this caller by; sent with each call.
+        The bearer token that identifies this caller; sent with each call.
     plaintext_token
         Whether the token may be sent without TLS to another machine.
 
     Raises
     ------
     ValueError
-        When the address is empty, or when the token is none or would travel readably.
+        When the address is empty, or if the token is malformed or would be sent unencrypted.
     OSError
         When a file of `tls` can't be read.
     """
@@ -110,19 +110,10 @@ class Client:
             else token_metadata(token, address, is_safe=tls is not None or plaintext_token)
         )
         self._channel = open_channel(address, tls, list(merged.items()))
-        # Without serializers gRPC takes and gives bytes.
-        self._predict: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(
-            f"/{SERVICE}/Predict"
-        )
-        self._check: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(
-            _HEALTH_CHECK
-        )
-        self._list_models: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(
-            f"/{SERVICE}/ListModels"
-        )
-        self._get_network: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(
-            f"/{SERVICE}/GetNetwork"
-        )
+        self._predict = self._method(f"/{SERVICE}/Predict")
+        self._check = self._method(_HEALTH_CHECK)
+        self._list_models = self._method(f"/{SERVICE}/ListModels")
+        self._get_network = self._method(f"/{SERVICE}/GetNetwork")
 
     def predict(
         self,
@@ -154,7 +145,7 @@ class Client:
         hidden_activations
             Whether to return the activations of the hidden layers too.
         canonicalize
-            Whether the server is to put the images right first: light ink on black, cropped, scaled
+            Whether the server is to normalise the images first: light ink on black, cropped, scaled
             and centred as the images that the network was trained on. For square images.
         timeout_seconds
             How long this call may take; None for the client's own limit.
@@ -238,6 +229,10 @@ class Client:
                 return
             time.sleep(min(_READINESS_PAUSE_SECONDS, max(0.0, end - time.monotonic())))
         raise DeadlineExceeded(f"{self.address} did not become ready in {timeout_seconds:g} s")
+
+    def _method(self, path: str) -> "grpc.UnaryUnaryMultiCallable[bytes, bytes]":
+        # Without serializers gRPC takes and gives bytes.
+        return self._channel.unary_unary(path)
 
     def _call(
         self,

@@ -1,4 +1,4 @@
-"""How a client reaches its server: TLS or not, and who may see its token."""
+"""How a client reaches its server: with TLS or without, and when it may send its token."""
 
 import ipaddress
 import re
@@ -19,14 +19,14 @@ _SCHEME = re.compile(r"(dns:(///)?|ipv4:|ipv6:)")
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """Whom to trust and what to show; each is a PEM file's path, or its content as bytes.
+    """Whom to trust and how to identify; each is a PEM file's path, or its content as bytes.
 
     Parameters
     ----------
     ca
-        The authorities that the server's certificate may be of; None for those that gRPC knows.
+        The authorities to trust; None for those that gRPC ships with.
     certificate, key
-        What to show a server that asks for a certificate; both or neither.
+        The client certificate, for servers that ask for one; both or neither.
     """
 
     ca: Pem | None = None
@@ -55,10 +55,10 @@ def open_channel(
 
 
 def token_metadata(token: str, address: str, is_safe: bool) -> tuple[tuple[str, str], ...]:
-    """Return what shows a token to the server.
+    """Return the call metadata that carries a token.
 
-    Raises ValueError when it is none, or when others could read it on its way, as they can unless
-    the connection `is_safe` or stays on this machine.
+    Raises ValueError when it is malformed, or would be sent unencrypted: when the connection is not
+    `is_safe` and leaves this machine.
     """
     if not _TOKEN.fullmatch(token):
         raise ValueError(
@@ -67,8 +67,8 @@ def token_metadata(token: str, address: str, is_safe: bool) -> tuple[tuple[str, 
         )
     if not is_safe and not is_local(address):
         raise ValueError(
-            f"token would travel to {address} readably; give tls=, or plaintext_token=True if the "
-            "network is safe"
+            f"token would be sent to {address} unencrypted; give tls=, or plaintext_token=True if "
+            "the network is safe"
         )
     return (("authorization", f"Bearer {token}"),)
 

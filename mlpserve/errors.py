@@ -104,7 +104,8 @@ def _read_violations(error: grpc.RpcError) -> tuple[Violation, ...]:
 
 
 def _read_bad_request(message: memoryview) -> list[Violation]:
-    found = map(wire.read_fields, wire.read_contents(wire.read_fields(message), 1))
+    violations = map(wire.read_fields, wire.read_contents(wire.read_fields(message), 1))
     return [
-        Violation(*(wire.read_text(fields, number) for number in (1, 2, 3))) for fields in found
+        Violation(*(wire.read_text(fields, number) for number in (1, 2, 3)))
+        for fields in violations
     ]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-LONGEST_VARINT = 10
+MAX_VARINT_BYTES = 10
 SLICE_BYTES = 1 << 18
 _FIRST_ROWS = 64
 _BITS_ABOVE = (0x7E, 0x7F, 0x7F, 0x0F)
@@ -94,8 +94,8 @@ def decode_varints(groups: Bytes) -> npt.NDArray[np.int64]:
     ends = np.flatnonzero(is_last) + 1
     starts = np.concatenate(([0], ends[:-1]))
     sizes = ends - starts
-    if sizes.max() > LONGEST_VARINT:
-        raise ValueError(f"a number has more than {LONGEST_VARINT} bytes")
+    if sizes.max() > MAX_VARINT_BYTES:
+        raise ValueError(f"a number has more than {MAX_VARINT_BYTES} bytes")
     places = np.arange(len(groups)) - np.repeat(starts, sizes)
     bits = (groups & 0x7F).astype(np.uint64) << (7 * places).astype(np.uint64)
     return np.bitwise_or.reduceat(bits, starts).view(np.int64)
@@ -132,12 +132,12 @@ def _decode_small(groups: Bytes) -> Bytes | None:
     values, is_large = groups & 0x7F, np.zeros(len(groups), np.bool_)
     # Whether what begins at each byte has one more so many places further on.
     reaches = goes_on
-    for place in range(1, LONGEST_VARINT + 1):
+    for place in range(1, MAX_VARINT_BYTES + 1):
         reaches = reaches[: max(0, len(groups) - place)]
         if not reaches.any():
             break
-        if place == LONGEST_VARINT:
-            raise ValueError(f"a number has more than {LONGEST_VARINT} bytes")
+        if place == MAX_VARINT_BYTES:
+            raise ValueError(f"a number has more than {MAX_VARINT_BYTES} bytes")
         group = groups[place:]
         if place == 1:
             values[:-1] |= group * np.uint8(0x80) * reaches.view(np.uint8)
@@ -157,13 +157,13 @@ def _cut_behind_numbers(groups: Bytes) -> Iterator[Bytes]:
     begin = 0
     while begin < len(groups):
         part = groups[begin : begin + SLICE_BYTES]
-        lasts = np.flatnonzero(part[-LONGEST_VARINT:] < 0x80)
+        lasts = np.flatnonzero(part[-MAX_VARINT_BYTES:] < 0x80)
         if begin + len(part) == len(groups):
             if part[-1] >= 0x80:
                 raise ValueError("the last number is cut off")
         elif not len(lasts):
-            raise ValueError(f"a number has more than {LONGEST_VARINT} bytes")
+            raise ValueError(f"a number has more than {MAX_VARINT_BYTES} bytes")
         else:
-            part = part[: len(part) - min(LONGEST_VARINT, len(part)) + lasts[-1] + 1]
+            part = part[: len(part) - min(MAX_VARINT_BYTES, len(part)) + lasts[-1] + 1]
         yield part
         begin += len(part)

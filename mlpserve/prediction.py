@@ -8,12 +8,12 @@ import numpy.typing as npt
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Canonicalization:
-    """How the server put each of N images right.
+    """How the server normalised each of N images.
 
     Attributes
     ----------
     inverted
-        (N,) bool: whether the image was dark ink on light, and was turned round.
+        (N,) bool: whether the image was dark ink on light, and was inverted.
     scales
         (N, 2) float32: how many times larger the ink became along rows (its height) and columns.
     shifts
@@ -43,7 +43,7 @@ class Prediction:
     hidden_layers
         One (N, H) float32 array per hidden layer, from input to output; empty unless asked for.
     canonicalization
-        How the images were put right; None unless asked for.
+        How the images were normalised; None unless asked for.
     """
 
     labels: npt.NDArray[np.int64]

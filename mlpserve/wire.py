@@ -17,10 +17,10 @@ from mlpserve import packed
 
 VARINT, FIXED64, LENGTH_DELIMITED, START_GROUP, END_GROUP, FIXED32 = range(6)
 _FIXED_SIZES = {FIXED64: 8, FIXED32: 4}
-_LONGEST_TAG = _LONGEST_SIZE = 5
-_LARGEST_TAG = (1 << 32) - 1
+_MAX_TAG_BYTES = _MAX_SIZE_BYTES = 5
+_MAX_TAG = (1 << 32) - 1
 _MASK64 = (1 << 64) - 1
-DEEPEST_GROUP = 100
+MAX_DEPTH = 100
 """Groups and messages that may lie within each other, as protobuf has it."""
 
 RUN_FIELDS = 16
@@ -148,7 +148,7 @@ def _read_tag(view: memoryview, position: int) -> tuple[int, int]:
     if tag < 0x80:
         return tag, position + 1
     tag, end = _read_varint(view, position)
-    if tag > _LARGEST_TAG or end - position > _LONGEST_TAG:
+    if tag > _MAX_TAG or end - position > _MAX_TAG_BYTES:
         raise WireError(f"the field number at byte {position} is too large")
     return tag, end
 
@@ -159,8 +159,8 @@ def _read_extent(view: memoryview, position: int, tag: int) -> tuple[int, int]:
     begin = position
     if wire_type == LENGTH_DELIMITED:
         size, begin = _read_varint(view, position)
-        if begin - position > _LONGEST_SIZE:
-            raise WireError(f"field {number} has a size of more than {_LONGEST_SIZE} bytes")
+        if begin - position > _MAX_SIZE_BYTES:
+            raise WireError(f"field {number} has a size of more than {_MAX_SIZE_BYTES} bytes")
     elif wire_type in _FIXED_SIZES:
         size = _FIXED_SIZES[wire_type]
     else:
@@ -177,8 +177,8 @@ def _skip_group(
     """Return the position after a group whose tag ends at this one, and how many fields it has."""
     opened, n_fields = [tag >> 3], 0
     while opened:
-        if depth + len(opened) > DEEPEST_GROUP:
-            raise WireError(f"more than {DEEPEST_GROUP} groups lie within each other")
+        if depth + len(opened) > MAX_DEPTH:
+            raise WireError(f"more than {MAX_DEPTH} groups lie within each other")
         if position == len(view):
             raise WireError(f"the group of field {opened[-1]} does not end")
         n_fields += 1
@@ -228,8 +228,8 @@ def _read_run(
 def read_integer(fields: Iterable[Field], number: int) -> int:
     """Return the last value of a field of type int32, int64 or enum; 0 when it is absent."""
     last = 0
-    for found, _, value in fields:
-        if found == number and isinstance(value, int):
+    for field, _, value in fields:
+        if field == number and isinstance(value, int):
             last = value
     return last - (1 << 64) if last >> 63 else last
 
@@ -238,8 +238,8 @@ def read_contents(fields: Iterable[Field], number: int) -> list[memoryview]:
     """Return the bytes of each occurrence of a length-delimited field."""
     return [
         value
-        for found, wire_type, value in fields
-        if found == number and wire_type == LENGTH_DELIMITED and isinstance(value, memoryview)
+        for field, wire_type, value in fields
+        if field == number and wire_type == LENGTH_DELIMITED and isinstance(value, memoryview)
     ]
 
 
@@ -265,8 +265,8 @@ def read_text(fields: Iterable[Field], number: int) -> str:
 def read_chunks(fields: Iterable[Field], number: int) -> list[memoryview]:
     """Return the bytes of a repeated float field, in the pieces in which they stand."""
     chunks = []
-    for found, wire_type, value in fields:
-        if found == number and not isinstance(value, int):
+    for field, wire_type, value in fields:
+        if field == number and not isinstance(value, int):
             if wire_type == LENGTH_DELIMITED and len(value) % 4:
                 raise WireError(f"field {number} has {len(value)} bytes, no multiple of 4")
             if wire_type in (LENGTH_DELIMITED, FIXED32):
@@ -285,8 +285,8 @@ def read_floats(fields: Iterable[Field], number: int) -> npt.NDArray[np.float32]
 def read_varints(fields: Iterable[Field], number: int) -> npt.NDArray[np.uint8]:
     """Return a repeated field of some integers as varints that follow each other, packed or not."""
     chunks = []
-    for found, wire_type, value in fields:
-        if found != number:
+    for field, wire_type, value in fields:
+        if field != number:
             continue
         if isinstance(value, int):
             chunks.append(memoryview(encode_varint(value)))
@@ -319,7 +319,7 @@ def _read_varint(view: memoryview, position: int) -> tuple[int, int]:
         if value < 0x80:
             return value, position + 1
         value &= 0x7F
-        for place in range(1, packed.LONGEST_VARINT):
+        for place in range(1, packed.MAX_VARINT_BYTES):
             group = view[position + place]
             value |= (group & 0x7F) << 7 * place
             if group < 0x80:

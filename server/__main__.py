@@ -1,7 +1,14 @@
-"""`python -m server`: read the settings and run until told to stop, or `health`: ask one."""
+"""`python -m server`: read the settings and run until told to stop; `health`: ask a running one."""
 
 import sys
 from typing import Any
+
+if sys.platform != "linux":
+    # Before any other import: some of what those need is missing elsewhere.
+    sys.exit(
+        "The server runs on Linux only: start its container instead (docs/deploying.md). The "
+        "client and the exporter run here as well."
+    )
 
 import click
 
@@ -25,19 +32,22 @@ from server.system import descriptors
 )
 @settings_options
 @click.option(
-    "--print-config", is_flag=True, help="Print each setting and where it is from, and stop."
+    "--print-config",
+    is_flag=True,
+    help="Print each setting and where its value comes from, and exit.",
 )
 @click.pass_context
 def main(context: click.Context, /, print_config: bool, **values: Any) -> None:
-    """Serve the models of the repository over gRPC: the newest version of each, or those wanted.
-    `python -m server health --help`: ask a server whether it is ready.
+    """Serve the models of a repository over gRPC: the newest version of each, or those selected.
+    `python -m server health` asks a running server whether it is ready.
 
-    Versions are loaded as they appear. One that fails its golden examples replaces nothing.
+    Versions are loaded as they appear. One that fails its golden examples is not served; the
+    previous one stays.
 
-    SIGTERM or SIGINT: health turns NOT_SERVING, calls are served for the drain delay, those in
-    progress may end, and the exit code is 0. A second signal cuts the drain delay short. SIGHUP:
-    models, certificates and tokens are read again. SIGUSR2: new workers take the places of all, one
-    by one.
+    SIGTERM or SIGINT: health turns NOT_SERVING, calls are served for the drain delay, calls in
+    progress are allowed to finish, and the exit code is 0. A second signal cuts the drain delay
+    short. SIGHUP: models, certificates and tokens are read again. SIGUSR2: all workers are
+    replaced, one by one.
     """
     settings = Settings(**values)
     try:

@@ -1,18 +1,18 @@
-"""Puts the parts of a worker together: settings in, answered calls out."""
+"""Assembles a worker: settings in, answered calls out."""
 
 from collections.abc import Callable
 from functools import partial
 
 import structlog
 
-from server.files.watched_files import Reloads
+from server.files.reload_registry import ReloadRegistry
 from server.models import watcher
 from server.models.journal import Journal
 from server.models.loader import Loader
 from server.models.model import load_model
 from server.models.policy import read_policies
-from server.models.repository import Models
-from server.models.watcher import Reloader
+from server.models.served import Served
+from server.models.watcher import ModelWatcher
 from server.rpc.endpoint import Endpoint
 from server.settings.settings import Settings
 from server.system import memory
@@ -20,7 +20,7 @@ from server.system import memory
 log = structlog.get_logger()
 
 END_SECONDS = 0.5
-"""How long the end waits for threads that read files; one that still loads is left behind."""
+"""How long a stop waits for threads that read files; one that still loads is left behind."""
 
 
 class Server:
@@ -38,28 +38,30 @@ class Server:
         self.settings = settings
         self.default_model: str | None = None
         self.is_started = self._is_draining = self._is_stopping = False
-        self._reloads = Reloads(tell_others)
+        self._reloads = ReloadRegistry(tell_others)
         policies = read_policies(
             settings.versions, settings.labels, settings.traffic, settings.shadow
         )
         load = partial(load_model, max_bytes=settings.max_model_bytes)
         loader = Loader(settings.repository, settings.default_model, policies, load, journal)
-        self._reloader = Reloader(loader, self._publish)
+        self._served = Served()
+        self._watcher = ModelWatcher(loader, self._served)
 
     def start(self, make_room: Callable[[], None] = lambda: None) -> None:
         """Load the models, then answer calls; raises StartupError when that can't be done.
 
         `make_room` has a predecessor stop listening, where only one can.
         """
-        # Nothing listens before: other workers may be there to answer.
-        self._grpc = Endpoint(self.settings, self._reloads)
-        self.default_model = self._reloader.first().default
-        self._reloader.start(self.settings.repository if self.settings.watch == "on" else None)
-        self._reloads.follow(watcher.PART, self._reloader.ask)
+        # It listens last: until then other workers may answer.
+        self._grpc = Endpoint(self.settings, self._reloads, self._served)
+        self.default_model = self._watcher.first().default
+        memory.settle()
+        self._watcher.start(self.settings.repository if self.settings.watch == "on" else None)
+        self._reloads.follow(watcher.PART, self._watcher.ask)
         self._reloads.start()
         self.is_started = True
         self._grpc.set_ready(True)
-        # It may have been said meanwhile.
+        # A drain may have begun meanwhile.
         if self._is_draining:
             self._grpc.set_ready(False)
         self._grpc.start(make_room)
@@ -67,12 +69,7 @@ class Server:
     @property
     def is_alive(self) -> bool:
         """Whether all threads run that read files again."""
-        return self._reloader.is_alive and self._reloads.is_alive
-
-    def _publish(self, models: Models) -> None:
-        if self._grpc.batcher.models is None:
-            memory.settle()
-        self._grpc.batcher.models = models
+        return self._watcher.is_alive and self._reloads.is_alive
 
     def set_ready(self, ready: bool) -> None:
         """Tell probes and balancers whether to send calls here; for any thread, also while `start`
@@ -84,7 +81,7 @@ class Server:
 
     def missing_threads(self) -> list[str]:
         """Return which of the threads that the server can't do without have ended."""
-        # A stop ends them, one after the other.
+        # A stop ends them one by one.
         if self._is_stopping:
             return []
         return self._grpc.missing_threads() + ([] if self.is_alive else ["reload or watch"])
@@ -94,9 +91,9 @@ class Server:
         return 0.0 if self._is_stopping else self._grpc.silent_seconds()
 
     def reload(self) -> None:
-        """Read again what may have changed on disk; the parent passes SIGHUP on as this."""
+        """Read changed files again, as on SIGHUP."""
         log.info("reloading")
-        # Models may take long, and nobody waits for the outcome.
+        # Models may take long to load, and the outcome is logged.
         self._reloads.run(seconds=0)
 
     def stop(self) -> bool:
@@ -106,7 +103,7 @@ class Server:
         """
         self._is_stopping = True
         # Before calls are waited for, so that nothing more is begun.
-        self._reloader.stop()
+        self._watcher.stop()
         self._reloads.stop()
         self._grpc.stop(self.settings.stop_grace_seconds)
-        return self._reloader.wait(END_SECONDS)
+        return self._watcher.wait(END_SECONDS)

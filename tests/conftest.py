@@ -1,9 +1,12 @@
 """The real parts that tests share: the exported network, the test images and a running server."""
 
+import contextlib
+import functools
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import grpc
@@ -13,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from exporter.network.network import Batch
 from exporter.training import mnist
 from exporter.training.mnist import Labels
-from harness.server_process import LANE_VARIABLE, ROOT, ServerProcess, start_server
+from harness.server_process import ROOT, ServerProcess, mode, start_server
 
 # Tests that use ONNX Runtime themselves report no more than the server does.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -23,23 +26,18 @@ settings.register_profile("untimed", deadline=None, suppress_health_check=[Healt
 settings.load_profile("untimed")
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--lane",
-        choices=["on", "off"],
-        default="on",
-        help="how the tested servers take predictions",
-    )
+# Whoever runs the tests in the background, as CI may, has the interrupt ignored. Processes inherit
+# that, and those that tests interrupt would go on.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    os.environ[LANE_VARIABLE] = config.getoption("--lane")
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module", params=[True, False], ids=["lane", "threads"])
 def lane(request: pytest.FixtureRequest) -> bool:
-    """Whether the tested servers take predictions on the lane."""
-    return bool(request.config.getoption("--lane") == "on")
+    """Whether the tested server takes predictions on the lane: for tests of calls whose way through
+    the server differs without it.
+    """
+    return bool(request.param)
 
 
 @pytest.fixture(scope="session")
@@ -52,18 +50,48 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(repository: Path) -> Iterator[ServerProcess]:
+def servers(repository: Path) -> Iterator[Callable[[bool], ServerProcess]]:
+    """Servers of the shipped network, with the lane and without; each starts when it is needed."""
+    with contextlib.ExitStack() as running:
+
+        def start(lane: bool) -> ServerProcess:
+            arguments = ("--max-batch-size", "1000")
+            return running.enter_context(start_server(repository, *arguments, *mode(lane)))
+
+        yield functools.cache(start)
+
+
+@pytest.fixture(scope="session")
+def server(servers: Callable[[bool], ServerProcess]) -> ServerProcess:
     """A server of the shipped network."""
-    with start_server(repository, "--max-batch-size", "1000") as running:
-        yield running
+    return servers(True)
 
 
 @pytest.fixture(scope="session")
 def channel(server: ServerProcess) -> Iterator[grpc.Channel]:
     """A connection to the server."""
-    options = [("grpc.max_send_message_length", -1)]
-    with grpc.insecure_channel(server.grpc_address, options=options) as opened:
+    with connected(server) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def each_server(servers: Callable[[bool], ServerProcess], lane: bool) -> ServerProcess:
+    """The server with the lane, and the one without."""
+    return servers(lane)
+
+
+@pytest.fixture(scope="module")
+def each_channel(each_server: ServerProcess) -> Iterator[grpc.Channel]:
+    """A connection to each of them."""
+    with connected(each_server) as opened:
+        yield opened
+
+
+def connected(server: ServerProcess) -> grpc.Channel:
+    """Connect to a server, for messages of any size."""
+    return grpc.insecure_channel(
+        server.grpc_address, options=[("grpc.max_send_message_length", -1)]
+    )
 
 
 @pytest.fixture(scope="session")

@@ -1,58 +1,82 @@
 """Writes docs/metrics.md, the table of all metrics, from where they are declared."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from server.supervisor import metrics as of_parent
+from prometheus_client.metrics import MetricWrapperBase
+
 from server.telemetry import metrics
-from server.telemetry.accumulators import Family
-from server.telemetry.families import WORKER
+from server.telemetry.families import WORKER, MetricFamily, adapt
 from server.telemetry.metrics import LATENCY_BUCKETS
+
+OF_PARENT = (
+    metrics.WORKERS_READY,
+    metrics.WORKERS,
+    metrics.WORKER_RESTARTS,
+    metrics.HTTP_RESTARTS,
+    metrics.WORKER_ANSWERED,
+)
+"""What is there once, whatever the number of workers."""
 
 PAGE = Path(__file__).parents[1] / "docs" / "metrics.md"
 
 _HEAD = f"""# Metrics
 
-`http://HOST:8080/metrics` has the metrics of all workers on one page, as OpenMetrics or as the
-older text format, whichever the reader asks for. This page is written by
-`python -m tests.generate_metrics_page`; a test holds it against the code.
+`http://HOST:8080/metrics` serves the metrics of all workers on one page, in OpenMetrics or the
+older text format, as the scraper asks. The page you are reading is written by
+`python -m tests.generate_metrics_page`; a test compares it with the code.
 
-- Each metric of a worker has the label `worker`, its number; `worker="parent"` has the process that
-  starts them, `worker="http"` the one that writes this page. A worker that is restarted begins at
-  zero, which `rate()` takes for what it is.
-- A reader that sends `X-Prometheus-Scrape-Timeout-Seconds`, as Prometheus does, is waited for that
-  long, others for four seconds. A worker that needs longer is left out, has 0 for
+- The metrics of a worker have its number in the label `worker`; `worker="parent"` stands for the
+  process that starts the workers, `worker="http"` for the one that serves HTTP. A restarted worker
+  starts at zero, an ordinary counter reset for `rate()`.
+- A scraper that sends `X-Prometheus-Scrape-Timeout-Seconds`, as Prometheus does, gets its answer
+  within that time, others within four seconds. A worker that takes longer is left out, has 0 for
   `mlpserve_worker_answered`, and a line in the log.
-- Every method, reason and common code is there from the start, at zero. Callers can't add series:
-  methods that don't exist are counted as `other`.
+- Every method, reason and common code is present from the start, at zero. Callers can't add
+  series: unknown methods are counted as `other`.
 - `grpc_server_handling_seconds` and `mlpserve_stage_seconds` have {len(LATENCY_BUCKETS)} bounds
-  from 50 us to 10 s, in steps of 1.2 between 100 us and 10 ms, so that a quantile read from them is
-  off by a fifth at most there, and one at 5 ms, the objective of the alerts.
-- `mlpserve_stage_seconds` adds up to nearly all that each answered call took: *decode* is reading
-  the messages of the calls that met, *queue* is waiting, *run* is the model's run, *encode* is
-  counting and writing the answers of that run. What is missing is handing answers to gRPC.
+  from 50 us to 10 s, in steps of 1.2 between 100 us and 10 ms, where a quantile read from them is
+  off by a fifth at most, and one at 5 ms, the objective of the alerts.
+- `mlpserve_stage_seconds` covers nearly all of the time of each answered call: *decode* is reading
+  the messages of the calls that arrived together, *queue* is waiting, *run* is the model's run,
+  *encode* is counting and writing the responses of that run. Time spent handing responses to gRPC
+  is not included.
 - `mlpserve_drift_images_total` and `mlpserve_drift_reference_ratio` have the same bins. From both
   the recording rules compute the Population Stability Index, the sum over all bins of
-  `(p - q) * ln(p / q)`, where p is the share of the images seen and q that of the training images:
-  0.1 is worth a look, 0.25 is drift. A model whose training images were not there when it was
-  written has no reference.
+  `(p - q) * ln(p / q)`, where p is the share of the served images and q that of the training
+  images: 0.1 is worth a look, 0.25 is drift. A model exported without its training images has no
+  reference.
 
-| metric | type | labels | what it says |
+| metric | type | labels | meaning |
 |---|---|---|---|
 """
 
 
-def _row(family: Family, own: tuple[str, ...]) -> str:
+def _declared() -> Iterator[MetricFamily]:
+    """Yield every metric, with the names of all its labels."""
+    for metric in vars(metrics).values():
+        if isinstance(metric, MetricFamily):
+            own = () if metric in OF_PARENT else (WORKER,)
+            yield replace(metric, label_names=(*own, *metric.label_names))
+        elif isinstance(metric, MetricWrapperBase):
+            (known,) = metric.describe()
+            names = (WORKER, *metric._labelnames)
+            yield MetricFamily(known.name, known.type, known.documentation, names)
+    for family in adapt(metrics.REGISTRY):
+        if family.name.startswith("process_"):
+            yield replace(family, label_names=(WORKER,))
+
+
+def _row(family: MetricFamily) -> str:
     name = f"{family.name}_total" if family.kind == "counter" else family.name
-    labels = ", ".join(f"`{label}`" for label in (*own, *family.label_names))
+    labels = ", ".join(f"`{label}`" for label in family.label_names)
     return f"| `{name}` | {family.kind} | {labels} | {family.documentation} |\n"
 
 
 def page() -> str:
     """Return the page."""
-    families = [(family, (WORKER,)) for family in metrics.REGISTRY.write()]
-    rows = [_row(family, own) for family, own in families if not family.name.startswith("python_")]
-    rows += [_row(family, ()) for family in of_parent.REGISTRY.write()]
-    return _HEAD + "".join(sorted(set(rows)))
+    return _HEAD + "".join(sorted(map(_row, _declared())))
 
 
 if __name__ == "__main__":

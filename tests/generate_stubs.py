@@ -2,6 +2,7 @@
 folder.
 """
 
+import sys
 from pathlib import Path
 
 from harness import isolated
@@ -16,6 +17,10 @@ FOLDERS = {
 module called `inference`, whose generated code imports nothing of its own package."""
 
 
+PYTHON = sys.executable if sys.version_info < (3, 14) else "3.13"
+"""The pinned protoc has no wheel for 3.14."""
+
+
 def generate(into: Path) -> None:
     """Write the generated modules of every contract under the folder `into`.
 
@@ -27,7 +32,7 @@ def generate(into: Path) -> None:
         kinds = ("python", "pyi") if folder else ("python", "pyi", "grpc_python")
         outputs = [f"--{kind}_out={into / folder}" for kind in kinds]
         protoc = ["-m", "grpc_tools.protoc", "--proto_path", str(REPOSITORY / "proto")]
-        isolated.run("proto", [*protoc, *outputs, contract])
+        isolated.run("proto", [*protoc, *outputs, contract], PYTHON)
 
 
 if __name__ == "__main__":

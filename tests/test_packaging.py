@@ -1,6 +1,7 @@
 """What is committed beside the code is current, and what is built holds what it should."""
 
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -36,6 +37,58 @@ def test_wheel_holds_the_client_only(tmp_path: Path) -> None:
     assert {"mlpserve/v1/classifier_pb2.py", "mlpserve/py.typed"} <= set(names)
     required = re.findall(r"^Requires-Dist: ([\w-]+)[^;\n]*$", metadata, re.MULTILINE)
     assert sorted(required) == ["grpcio", "numpy", "protobuf"]
+
+
+def test_setup_installs_the_client_for_scripts_anywhere(tmp_path: Path) -> None:
+    command = [str(Path(sys.executable).with_name("mlpserve")), "--help"]
+    shown = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert "Usage: mlpserve" in shown.stdout
+    # Isolated, so that it is neither the folder nor PYTHONPATH that finds it.
+    command = [sys.executable, "-I", "-c", "import mlpserve; print(mlpserve.__file__)"]
+    found = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert Path(found.stdout.strip()) == ROOT / "mlpserve" / "__init__.py", "run `make setup`"
+
+
+def fake_python(folder: Path, name: str, version: str) -> None:
+    """Put a program on the path that says it is Python of this version."""
+    patch = f"import sys; sys.version_info = ({version.replace('.', ', ')}, 0)"
+    program = folder / name
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{patch}; exec(sys.argv[2])" "$@"\n')
+    program.chmod(0o755)
+
+
+def choose(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Have make print what setup would run, with only the fakes for Pythons."""
+    for tool in ("sh", "make", "command", "env"):
+        if found := shutil.which(tool):
+            (folder / tool).unlink(missing_ok=True)
+            (folder / tool).symlink_to(found)
+    command = ["make", "--dry-run", "--always-make", "--no-print-directory", "setup", *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, env={"PATH": str(folder)}, capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("pythons", "chosen"),
+    [
+        ({"python3": "3.13"}, "python3"),
+        ({"python3": "3.15", "python3.15": "3.15", "python3.13": "3.13"}, "python3.13"),
+        ({"python3": "3.15", "python3.14": "3.14", "python3.12": "3.12"}, "python3.14"),
+        ({"python3": "3.10", "python3.11": "3.11"}, "python3.11"),
+        ({"python3": "3.15"}, ""),
+        ({"python3": "3.10"}, ""),
+    ],
+)
+def test_make_takes_a_python_for_which_there_are_wheels(
+    tmp_path: Path, pythons: dict[str, str], chosen: str
+) -> None:
+    for name, version in pythons.items():
+        fake_python(tmp_path, name, version)
+    ended = choose(tmp_path)
+    assert f"{chosen or 'false'} -c " in ended.stdout.splitlines()[0]
+    passed_over = "python3 is passed over: onnxruntime has no wheel for Python 3.15 or newer yet."
+    assert ended.stderr.splitlines() == [passed_over] * (pythons["python3"] == "3.15")
 
 
 def pinned(lock: str) -> set[str]:
@@ -82,7 +135,7 @@ def packages_of(room: str) -> set[str]:
 @pytest.mark.parametrize("room", ["exporter", "server"])
 def test_images_hold_every_package_that_is_imported(room: str) -> None:
     wanted = packages_of(room)
-    assert {room, "canonical"} <= wanted
+    assert {room, "canonical", "modelfile"} <= wanted
     dockerfile = (ROOT / "Dockerfile").read_text()
     (stage,) = re.findall(
         rf"^FROM \S+ AS {room}$(.*?)(?=^FROM|\Z)", dockerfile, re.MULTILINE | re.DOTALL

@@ -12,7 +12,6 @@ from deploy.grafana.panels import (
     QUARTER,
     RED,
     VIOLET,
-    Query,
     high_is_bad,
     lines,
     low_is_bad,
@@ -34,13 +33,10 @@ def saturation() -> Section:
                 "Calls in progress, share of the limit",
                 "Of the calls that a worker takes at once (max_concurrent_calls). At 100% further "
                 "ones get ResourceExhausted: add workers.",
-                [
-                    Query(
-                        f"sum by ({BY_WORKER}) (grpc_server_calls_in_progress{{{WORKERS}}}) / "
-                        f"sum by ({BY_WORKER}) (mlpserve_max_calls_in_progress{{{WORKERS}}})",
-                        WORKER,
-                    )
-                ],
+                {
+                    WORKER: f"sum by ({BY_WORKER}) (grpc_server_calls_in_progress{{{WORKERS}}}) / "
+                    f"sum by ({BY_WORKER}) (mlpserve_max_calls_in_progress{{{WORKERS}}})"
+                },
                 unit="percentunit",
                 steps=high_is_bad(0.8, 1),
             ),
@@ -48,13 +44,10 @@ def saturation() -> Section:
                 "Images queued, share of the limit",
                 "Of the images that may wait for a run in a worker (max_queued_images). At 100% "
                 "further calls get ResourceExhausted: the model can't keep up, add workers.",
-                [
-                    Query(
-                        f"sum by ({BY_WORKER}) (mlpserve_queued_images{{{WORKERS}}}) / "
-                        f"sum by ({BY_WORKER}) (mlpserve_max_queued_images{{{WORKERS}}})",
-                        WORKER,
-                    )
-                ],
+                {
+                    WORKER: f"sum by ({BY_WORKER}) (mlpserve_queued_images{{{WORKERS}}}) / "
+                    f"sum by ({BY_WORKER}) (mlpserve_max_queued_images{{{WORKERS}}})"
+                },
                 unit="percentunit",
                 steps=high_is_bad(0.8, 1),
             ),
@@ -63,7 +56,7 @@ def saturation() -> Section:
                 "Cores in use. A worker can use one: near 100% it is busy all the time and calls "
                 "wait, so add workers, or connections when others are idle. The parent, and http, "
                 "which serves this page's metrics, need little.",
-                [Query(rate("process_cpu_seconds_total", WORKERS, BY_WORKER), WORKER)],
+                {WORKER: rate("process_cpu_seconds_total", WORKERS, BY_WORKER)},
                 unit="percentunit",
                 steps=high_is_bad(0.8, 0.95),
             ),
@@ -71,11 +64,11 @@ def saturation() -> Section:
                 "Images in a run",
                 "How many images the model classified together. Large runs are efficient, and let "
                 "others wait.",
-                [
-                    Query(mean("mlpserve_run_images", WORKERS), "mean"),
-                    Query(_at_least_one(quantile("0.5", "mlpserve_run_images", WORKERS)), "p50"),
-                    Query(_at_least_one(quantile("0.99", "mlpserve_run_images", WORKERS)), "p99"),
-                ],
+                {
+                    "mean": mean("mlpserve_run_images", WORKERS),
+                    "p50": _at_least_one(quantile("0.5", "mlpserve_run_images", WORKERS)),
+                    "p99": _at_least_one(quantile("0.99", "mlpserve_run_images", WORKERS)),
+                },
                 unit="short",
                 width=HALF,
                 colours={"mean": GREY, **QUANTILES},
@@ -84,11 +77,11 @@ def saturation() -> Section:
                 "Calls in a run",
                 "How many calls the model answered together. 1: nobody waits for anybody. The "
                 "higher, the more calls arrive while the model runs.",
-                [
-                    Query(mean("mlpserve_run_calls", WORKERS), "mean"),
-                    Query(_at_least_one(quantile("0.5", "mlpserve_run_calls", WORKERS)), "p50"),
-                    Query(_at_least_one(quantile("0.99", "mlpserve_run_calls", WORKERS)), "p99"),
-                ],
+                {
+                    "mean": mean("mlpserve_run_calls", WORKERS),
+                    "p50": _at_least_one(quantile("0.5", "mlpserve_run_calls", WORKERS)),
+                    "p99": _at_least_one(quantile("0.99", "mlpserve_run_calls", WORKERS)),
+                },
                 unit="short",
                 width=HALF,
                 colours={"mean": GREY, **QUANTILES},
@@ -111,11 +104,11 @@ def workers() -> Section:
                 "Workers",
                 "Workers that there should be, that answer calls, and whose metrics were missing "
                 "when Prometheus asked. When ready stays below wanted: see the restarts.",
-                [
-                    Query(f"sum(mlpserve_workers{{{INSTANCES}}})", "wanted"),
-                    Query(f"sum(mlpserve_workers_ready{{{INSTANCES}}})", "ready"),
-                    Query(f"sum(1 - mlpserve_worker_answered{{{INSTANCES}}})", "silent"),
-                ],
+                {
+                    "wanted": f"sum(mlpserve_workers{{{INSTANCES}}})",
+                    "ready": f"sum(mlpserve_workers_ready{{{INSTANCES}}})",
+                    "silent": f"sum(1 - mlpserve_worker_answered{{{INSTANCES}}})",
+                },
                 unit="short",
                 are_counts=True,
                 colours={"wanted": GREY, "ready": GREEN, "silent": RED},
@@ -126,12 +119,7 @@ def workers() -> Section:
                 "Workers started in place of another since the server's start. rolled: somebody "
                 "asked for it. killed: memory, most likely. hung: no sign of life. The log of "
                 "`worker ended` says more.",
-                [
-                    Query(
-                        f"sum by (reason) (mlpserve_worker_restarts_total{{{INSTANCES}}})",
-                        "{{reason}}",
-                    )
-                ],
+                {"{{reason}}": f"sum by (reason) (mlpserve_worker_restarts_total{{{INSTANCES}}})"},
                 unit="short",
                 are_counts=True,
                 colours={
@@ -146,23 +134,17 @@ def workers() -> Section:
                 "Age",
                 "Time since each process started. All young at once: the server itself was started "
                 "again, which the restarts do not count.",
-                [
-                    Query(
-                        f"time() - max by ({BY_WORKER}) (process_start_time_seconds{{{WORKERS}}})",
-                        WORKER,
-                    )
-                ],
+                {
+                    WORKER: f"time() - max by ({BY_WORKER}) "
+                    f"(process_start_time_seconds{{{WORKERS}}})"
+                },
                 unit="s",
             ),
             lines(
                 "Memory",
                 "Resident memory of each process. When it grows for days: it leaks, roll the "
                 "workers with SIGUSR2 and report it. It rises while a version is replaced.",
-                [
-                    Query(
-                        f"max by ({BY_WORKER}) (process_resident_memory_bytes{{{WORKERS}}})", WORKER
-                    )
-                ],
+                {WORKER: f"max by ({BY_WORKER}) (process_resident_memory_bytes{{{WORKERS}}})"},
                 unit="bytes",
                 width=HALF,
             ),
@@ -170,13 +152,10 @@ def workers() -> Section:
                 "Open files, share of the limit",
                 "Of the files and connections that a process may have open. Near 100% new "
                 "connections fail: raise the limit of the container, or find who opens so many.",
-                [
-                    Query(
-                        f"max by ({BY_WORKER}) (process_open_fds{{{WORKERS}}}) / "
-                        f"max by ({BY_WORKER}) (process_max_fds{{{WORKERS}}})",
-                        WORKER,
-                    )
-                ],
+                {
+                    WORKER: f"max by ({BY_WORKER}) (process_open_fds{{{WORKERS}}}) / "
+                    f"max by ({BY_WORKER}) (process_max_fds{{{WORKERS}}})"
+                },
                 unit="percentunit",
                 width=HALF,
                 steps=high_is_bad(0.8, 0.95),
@@ -194,12 +173,10 @@ def files() -> Section:
                 "Reloads by part",
                 "Attempts to read models, tokens or certificates again, since the start. When "
                 "failed ones grow: the log says which file is bad; what was good stays.",
-                [
-                    Query(
-                        f"sum by (part, outcome) (mlpserve_reloads_total{{{WORKERS}}})",
-                        "{{part}} {{outcome}}",
-                    )
-                ],
+                {
+                    "{{part}} {{outcome}}": "sum by (part, outcome) "
+                    f"(mlpserve_reloads_total{{{WORKERS}}})"
+                },
                 unit="short",
                 are_counts=True,
                 width=QUARTER,
@@ -208,12 +185,7 @@ def files() -> Section:
                 "Parts not as on disk",
                 "Workers that serve a part as it was before a change that can't be used. Above 0: "
                 "mend the file, then send SIGHUP.",
-                [
-                    Query(
-                        f"sum by (part) (1 - mlpserve_last_reload_successful{{{WORKERS}}})",
-                        "{{part}}",
-                    )
-                ],
+                {"{{part}}": f"sum by (part) (1 - mlpserve_last_reload_successful{{{WORKERS}}})"},
                 unit="short",
                 are_counts=True,
                 width=QUARTER,
@@ -223,12 +195,10 @@ def files() -> Section:
                 "Certificate expires in",
                 "Time until callers no longer take the server's certificate; empty without TLS. "
                 "When it is short: put a new one in its place, it is read by itself.",
-                [
-                    Query(
-                        f"min(mlpserve_certificate_expiry_timestamp_seconds{{{WORKERS}}}) - time()",
-                        "certificate",
-                    )
-                ],
+                {
+                    "certificate": "min(mlpserve_certificate_expiry_timestamp_seconds"
+                    f"{{{WORKERS}}}) - time()"
+                },
                 unit="s",
                 width=QUARTER,
                 height=8,
@@ -238,12 +208,11 @@ def files() -> Section:
                 "Calls by token",
                 "Calls per second with each token's name; empty without tokens. When a name is "
                 "still there after a rotation: somebody uses the old one.",
-                [
-                    Query(
-                        rate_of_used("mlpserve_token_calls_total", WORKERS, "part, token"),
-                        "{{part}} {{token}}",
+                {
+                    "{{part}} {{token}}": rate_of_used(
+                        "mlpserve_token_calls_total", WORKERS, "part, token"
                     )
-                ],
+                },
                 unit="reqps",
                 width=QUARTER,
             ),

@@ -12,7 +12,6 @@ from deploy.grafana.panels import (
     HALF,
     QUARTER,
     Panel,
-    Query,
     bars,
     high_is_bad,
     lines,
@@ -61,42 +60,32 @@ def _served() -> Section:
                 "Versions loaded",
                 "The versions in memory, and how many workers have each. When workers differ for "
                 "longer than a roll-out takes: the failures below say why.",
-                Query(f"count by ({described}) (mlpserve_model_info{{{VERSIONS}}})", VERSION),
+                {VERSION: f"count by ({described}) (mlpserve_model_info{{{VERSIONS}}})"},
                 value="workers",
             ),
             lines(
                 "Images by version",
                 "Images classified per second. With weights for several versions, it shows whether "
                 "each gets its part.",
-                [Query(rate("mlpserve_images_total", VERSIONS, "model, version"), VERSION)],
+                {VERSION: rate("mlpserve_images_total", VERSIONS, "model, version")},
                 unit="short",
             ),
             lines(
                 "Time to load",
                 "The longest that a worker took to load and check the version. When it is high: "
                 "the disk, or too little CPU at the start.",
-                [
-                    Query(
-                        f"max by (model, version) (mlpserve_model_load_seconds{{{VERSIONS}}})",
-                        VERSION,
-                    )
-                ],
+                {VERSION: f"max by (model, version) (mlpserve_model_load_seconds{{{VERSIONS}}})"},
                 unit="s",
             ),
             lines(
                 "Loads and failures",
                 "Versions that workers have loaded and could not load, since their start. When a "
                 "failure is there: the version before still answers; publish a good file.",
-                [
-                    Query(
-                        f"sum by (model) (mlpserve_model_loads_total{{{MODELS}}})",
-                        "{{model}} loaded",
-                    ),
-                    Query(
-                        f"sum by (model, reason) (mlpserve_model_load_failures_total{{{MODELS}}})",
-                        "{{model}} failed: {{reason}}",
-                    ),
-                ],
+                {
+                    "{{model}} loaded": f"sum by (model) (mlpserve_model_loads_total{{{MODELS}}})",
+                    "{{model}} failed: {{reason}}": "sum by (model, reason) "
+                    f"(mlpserve_model_load_failures_total{{{MODELS}}})",
+                },
                 unit="short",
                 are_counts=True,
             ),
@@ -112,12 +101,7 @@ def _said() -> Section:
                 "Labels",
                 "How the answers are spread over the labels. When one takes over: callers send "
                 "something else than before, or the same image again and again.",
-                [
-                    Query(
-                        rate_of_used("mlpserve_predicted_labels_total", VERSIONS, "label"),
-                        "{{label}}",
-                    )
-                ],
+                {"{{label}}": rate_of_used("mlpserve_predicted_labels_total", VERSIONS, "label")},
                 unit="short",
                 width=HALF,
                 stacking=options.StackingMode.PERCENT,
@@ -148,7 +132,7 @@ def _spread(title: str, description: str, histogram: str) -> Panel:
     return lines(
         title,
         f"{description} The curves are what 10%, 50% and 90% of the images do not exceed.",
-        [Query(quantile(q, histogram, VERSIONS), name) for name, q in SHARES.items()],
+        {name: quantile(q, histogram, VERSIONS) for name, q in SHARES.items()},
         unit="short",
         width=HALF,
         colours=SPREAD,
@@ -165,7 +149,7 @@ def _drift() -> Section:
                 "Drift now",
                 "The highest Population Stability Index of the last hour against the training "
                 "images: from 0.1 on it is worth a look, from 0.25 on it is drift.",
-                [Query(f"max by (of) ({index})", "{{of}}")],
+                {"{{of}}": f"max by (of) ({index})"},
                 unit="short",
                 width=QUARTER,
                 height=8,
@@ -176,7 +160,7 @@ def _drift() -> Section:
                 "The Population Stability Index over one hour, of the labels given, the winning "
                 "activation, the margin and the ink. When it is above 0.25: look below at which "
                 "bins it is, and at what callers send; with few images it says little.",
-                [Query(index, "{{model}} {{version}} {{of}}")],
+                {"{{model}} {{version}} {{of}}": index},
                 unit="short",
                 width=18,
                 steps=DRIFT_STEPS,
@@ -185,13 +169,11 @@ def _drift() -> Section:
                 "Seen and expected",
                 "Share of the last hour's images in each bin, and of the training images. Choose "
                 "one model and version, and of what. Where the bars part is where drift is from.",
-                [
-                    Query(f"sum by (bin) ({seen}) / scalar(sum({seen}))", "seen"),
-                    Query(
-                        f'avg by (bin) (mlpserve_drift_reference_ratio{{{VERSIONS}, of="$of"}})',
-                        "expected",
-                    ),
-                ],
+                {
+                    "seen": f"sum by (bin) ({seen}) / scalar(sum({seen}))",
+                    "expected": "avg by (bin) "
+                    f'(mlpserve_drift_reference_ratio{{{VERSIONS}, of="$of"}})',
+                },
                 by="bin",
                 unit="percentunit",
                 colours={"seen": BLUE, "expected": GREY},
@@ -211,14 +193,14 @@ def _shadow() -> Section:
                 "Shadowed images",
                 "Images per second that others have answered and this version has classified too; "
                 "empty without a shadow.",
-                [Query(shadowed, VERSION)],
+                {VERSION: shadowed},
                 unit="short",
             ),
             lines(
                 "Differing labels",
                 "Share of the shadowed images to which this version gives another label. When it "
                 "is high: do not let it answer before you know which are right.",
-                [Query(f"{differing} / ({shadowed} > 0)", VERSION)],
+                {VERSION: f"{differing} / ({shadowed} > 0)"},
                 unit="percentunit",
                 steps=high_is_bad(0.02, 0.05),
             ),
@@ -227,7 +209,7 @@ def _shadow() -> Section:
                 "Images per second that the shadow left out, since too many waited for it or it "
                 "takes another number of pixels; empty while there are none. When it is high: "
                 "lower its percentage.",
-                [Query(rate("mlpserve_shadow_skipped_images_total", VERSIONS, by), VERSION)],
+                {VERSION: rate("mlpserve_shadow_skipped_images_total", VERSIONS, by)},
                 unit="short",
             ),
         ],

@@ -36,12 +36,8 @@ QUANTILES = {"p50": GREEN, "p90": BLUE, "p99": AMBER, "p99.9": RED}
 """The same on every panel."""
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What Prometheus is asked, and what the legend calls a series of the answer."""
-
-    expression: str
-    legend: str
+Queries = Mapping[str, str]
+"""The expressions that Prometheus evaluates, by what the legend calls a series of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +81,7 @@ Kind = TypeVar("Kind", bound=_Dressable)
 def lines(
     title: str,
     description: str,
-    queries: Sequence[Query],
+    queries: Queries,
     *,
     unit: str,
     width: int = THIRD,
@@ -146,7 +142,7 @@ def lines(
 def number(
     title: str,
     description: str,
-    queries: Sequence[Query],
+    queries: Queries,
     *,
     unit: str,
     width: int = SIXTH,
@@ -165,7 +161,7 @@ def number(
 def gauges(
     title: str,
     description: str,
-    queries: Sequence[Query],
+    queries: Queries,
     *,
     unit: str,
     steps: Steps,
@@ -182,10 +178,10 @@ def gauges(
     return panel.color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId.THRESHOLDS))
 
 
-def heat(title: str, description: str, query: Query, *, unit: str, width: int = HALF) -> Panel:
+def heat(title: str, description: str, query: Queries, *, unit: str, width: int = HALF) -> Panel:
     """Return a histogram's buckets over time, darker where more fell."""
     panel = _dress(heatmap.Panel(), title, description, unit, width, 8, ())
-    (target,) = _targets([query])
+    (target,) = _targets(query)
     panel.with_target(target.format(PromQueryFormat.HEATMAP))
     panel.color(
         heatmap.HeatmapColorOptions()
@@ -202,7 +198,7 @@ def heat(title: str, description: str, query: Query, *, unit: str, width: int = 
 def bars(
     title: str,
     description: str,
-    queries: Sequence[Query],
+    queries: Queries,
     *,
     by: str,
     unit: str,
@@ -212,9 +208,9 @@ def bars(
     """Return the newest values side by side, a group of bars for each value of the label `by`."""
     panel = _dress(barchart.Panel(), title, description, unit, width, 8, ())
     names: dict[str, str] = {}
-    for target, query in zip(_targets(queries), queries, strict=True):
+    for target, legend in zip(_targets(queries), queries, strict=True):
         panel.with_target(target.instant().format(PromQueryFormat.TABLE))
-        names[f"Value #{chr(ord('A') + len(names))}"] = query.legend
+        names[f"Value #{chr(ord('A') + len(names))}"] = legend
     panel.x_field(by).transformations(
         [
             models.DataTransformerConfig("joinByField", options={"byField": by, "mode": "outer"}),
@@ -235,7 +231,7 @@ def bars(
 def rows(
     title: str,
     description: str,
-    query: Query,
+    query: Queries,
     *,
     value: str,
     hidden: Sequence[str] = (),
@@ -244,7 +240,7 @@ def rows(
 ) -> Panel:
     """Return a table with a row for each series: its labels, and its value under that name."""
     panel = _dress(table.Panel(), title, description, "short", width, height, ())
-    (target,) = _targets([query])
+    (target,) = _targets(query)
     panel.with_target(target.instant().format(PromQueryFormat.TABLE))
     excluded = dict.fromkeys(["Time", "__name__", *hidden], True)
     organize = {"excludeByName": excluded, "renameByName": {"Value": value}}
@@ -264,14 +260,14 @@ def _dress(
     return panel
 
 
-def _targets(queries: Sequence[Query]) -> list[prometheus.Dataquery]:
+def _targets(queries: Queries) -> list[prometheus.Dataquery]:
     return [
         prometheus.Dataquery()
-        .expr(query.expression)
-        .legend_format(query.legend)
+        .expr(expression)
+        .legend_format(legend)
         .ref_id(chr(ord("A") + index))
         .range()
-        for index, query in enumerate(queries)
+        for index, (legend, expression) in enumerate(queries.items())
     ]
 
 

@@ -34,16 +34,20 @@ BINS_OF = "ink"
 
 
 @click.command()
-@click.option("--prometheus", "address", help="HOST:PORT of one to ask instead of playing a scene.")
-@click.option("--minutes", default=float(scene.MINUTES), show_default=True, help="How far back.")
+@click.option("--prometheus", "address", help="HOST:PORT of one to query instead.")
+@click.option(
+    "--minutes", default=float(scene.MINUTES), show_default=True, help="Time that they show."
+)
 @click.option(
     "--folder", default=writing.PICTURES, type=click.Path(path_type=Path), help="For the pictures."
 )
-@click.option("--only", multiple=True, metavar="FILE", help="Draw this picture; many times.")
+@click.option(
+    "--only", multiple=True, metavar="FILE", help="Draw this picture only; may be repeated."
+)
 def main(address: str | None, minutes: float, folder: Path, only: Sequence[str]) -> None:
     """Draw every section of the dashboards as a PNG.
 
-    Without --prometheus a server is started, watched and called for a quarter of an hour.
+    Without --prometheus a server and a Prometheus are started, and called for a quarter of an hour.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if address is not None:
@@ -104,13 +108,13 @@ def _answers(
 
 def _marks(prometheus: Prometheus, board: Dashboard, span: Span) -> list[float]:
     """Return when the dashboard's marks begin."""
-    found = []
+    marks = []
     for expression in board.marks.values():
         for series in prometheus.between(expression, span.start, span.end, span.step):
             before = (float("-inf"), *series.times)
             gaps = zip(before, series.times, strict=False)
-            found += [now for then, now in gaps if now - then > 2 * span.step]
-    return found
+            marks += [now for then, now in gaps if now - then > 2 * span.step]
+    return marks
 
 
 def fingerprint(panels: Sequence[Panel]) -> str:

@@ -88,20 +88,20 @@ def parse(content: str) -> Dashboard:
     """Return what a file of this content holds."""
     board = json.loads(content)
     panels, section = [], ""
-    for each in board["panels"]:
-        if each["type"] == "row":
-            section = each["title"]
+    for item in board["panels"]:
+        if item["type"] == "row":
+            section = item["title"]
         else:
-            panels.append(_panel(each, section))
+            panels.append(_panel(item, section))
     marks = board.get("annotations", {}).get("list", [])
-    asking = [each for each in board["panels"] if each["type"] != "row"]
-    asking += [*marks, *(each for each in board["templating"]["list"] if each["type"] == "query")]
+    asking = [item for item in board["panels"] if item["type"] != "row"]
+    asking += [*marks, *(item for item in board["templating"]["list"] if item["type"] == "query")]
     return Dashboard(
         board["uid"],
         board["title"],
         board["description"],
-        frozenset(each["datasource"]["uid"] for each in asking),
-        tuple(_variable(each) for each in board["templating"]["list"]),
+        frozenset(item["datasource"]["uid"] for item in asking),
+        tuple(_variable(item) for item in board["templating"]["list"]),
         {mark["name"]: mark["expr"] for mark in marks},
         tuple(panels),
     )

@@ -16,7 +16,6 @@ from deploy.grafana.panels import (
     RED,
     TEAL,
     VIOLET,
-    Query,
     heat,
     high_is_bad,
     lines,
@@ -83,40 +82,37 @@ def _glance() -> Section:
                 "Calls",
                 "Calls that arrive per second. When it falls to nothing: see whether callers reach "
                 "the server at all.",
-                [Query(rate("grpc_server_started_total", CALLS), "calls")],
+                {"calls": rate("grpc_server_started_total", CALLS)},
                 unit="reqps",
             ),
             number(
                 "Images",
                 "Images classified per second, by all models. Calls carry one or many.",
-                [Query(rate("mlpserve_images_total", WORKERS), "images")],
+                {"images": rate("mlpserve_images_total", WORKERS)},
                 unit="short",
             ),
             number(
                 "No server error",
                 "Share of calls whose code is not the server's fault; the objective is 99.9%. When "
                 "it is low: the errors by code below say what goes wrong.",
-                [
-                    Query(
-                        f"1 - {rate(handled, f'{CALLS}, {SERVER_ERRORS}')} / "
-                        f"{rate(handled, CALLS)}",
-                        "answered",
-                    )
-                ],
+                {
+                    "answered": f"1 - {rate(handled, f'{CALLS}, {SERVER_ERRORS}')} / "
+                    f"{rate(handled, CALLS)}"
+                },
                 unit="percentunit",
                 steps=low_is_bad(0.99, 0.999),
             ),
             number(
                 "p50",
                 "Half of the calls take no longer, from their arrival at the server to the answer.",
-                [Query(quantile("0.5", HANDLING, CALLS), "p50")],
+                {"p50": quantile("0.5", HANDLING, CALLS)},
                 unit="s",
             ),
             number(
                 "p99",
                 "99% of the calls take no longer. Above 5 ms the objective of latency is missed: "
                 "see where a call's time goes.",
-                [Query(quantile("0.99", HANDLING, CALLS), "p99")],
+                {"p99": quantile("0.99", HANDLING, CALLS)},
                 unit="s",
                 steps=high_is_bad(0.004, 0.005),
             ),
@@ -124,13 +120,10 @@ def _glance() -> Section:
                 "Workers missing",
                 "Workers that there should be and that do not answer. When it stays above 0: the "
                 "restarts below and the log say why they end.",
-                [
-                    Query(
-                        f"sum(mlpserve_workers{{{INSTANCES}}}) - "
-                        f"sum(mlpserve_workers_ready{{{INSTANCES}}})",
-                        "missing",
-                    )
-                ],
+                {
+                    "missing": f"sum(mlpserve_workers{{{INSTANCES}}}) - "
+                    f"sum(mlpserve_workers_ready{{{INSTANCES}}})"
+                },
                 unit="short",
                 steps=high_is_bad(1, 2),
             ),
@@ -148,25 +141,17 @@ def _calls() -> Section:
                 "Calls by method",
                 "Calls that arrive per second, for each method that has been called. When one "
                 "grows without the others: a caller has changed.",
-                [
-                    Query(
-                        rate_of_used("grpc_server_started_total", CALLS, by_method),
-                        METHOD,
-                    )
-                ],
+                {METHOD: rate_of_used("grpc_server_started_total", CALLS, by_method)},
                 unit="reqps",
             ),
             lines(
                 "Server errors by method",
                 "Share of each method's calls that end with a code that is the server's fault. "
                 "When it is high: the errors by code, then the log.",
-                [
-                    Query(
-                        f"{rate(handled, f'{CALLS}, {SERVER_ERRORS}', by_method)} / "
-                        f"({rate(handled, CALLS, by_method)} > 0)",
-                        METHOD,
-                    )
-                ],
+                {
+                    METHOD: f"{rate(handled, f'{CALLS}, {SERVER_ERRORS}', by_method)} / "
+                    f"({rate(handled, CALLS, by_method)} > 0)"
+                },
                 unit="percentunit",
                 steps=high_is_bad(0.001, 0.01),
             ),
@@ -174,7 +159,7 @@ def _calls() -> Section:
                 "Duration by method (p99)",
                 "99% of each method's calls take no longer. When one is high: larger batches, or "
                 "more of them at once? See where a call's time goes.",
-                [Query(quantile("0.99", HANDLING, CALLS, by_method), METHOD)],
+                {METHOD: quantile("0.99", HANDLING, CALLS, by_method)},
                 unit="s",
                 is_logarithmic=True,
             ),
@@ -183,12 +168,7 @@ def _calls() -> Section:
                 "Calls per second that end with a code other than OK. ResourceExhausted: more than "
                 "the limits allow, add workers. DeadlineExceeded: callers wait less than it takes. "
                 "InvalidArgument, NotFound and the like are the caller's to mend.",
-                [
-                    Query(
-                        rate_of_used(handled, f'{CALLS}, grpc_code!="OK"', "grpc_code"),
-                        "{{grpc_code}}",
-                    )
-                ],
+                {"{{grpc_code}}": rate_of_used(handled, f'{CALLS}, grpc_code!="OK"', "grpc_code")},
                 unit="reqps",
                 colours=CODES,
             ),
@@ -197,22 +177,17 @@ def _calls() -> Section:
                 "Requests per second that could not be answered, by reason. queue_full and "
                 "too_many_calls: more load than the workers take. All that name a field: tell the "
                 "caller.",
-                [
-                    Query(
-                        rate_of_used("mlpserve_rejected_requests_total", WORKERS, "reason"),
-                        "{{reason}}",
-                    )
-                ],
+                {"{{reason}}": rate_of_used("mlpserve_rejected_requests_total", WORKERS, "reason")},
                 unit="reqps",
             ),
             lines(
                 "Messages",
                 "Messages received and sent per second; a stream has many in one call. When they "
                 "part: calls are refused, or streams wait.",
-                [
-                    Query(rate("grpc_server_msg_received_total", CALLS), "received"),
-                    Query(rate("grpc_server_msg_sent_total", CALLS), "sent"),
-                ],
+                {
+                    "received": rate("grpc_server_msg_received_total", CALLS),
+                    "sent": rate("grpc_server_msg_sent_total", CALLS),
+                },
                 unit="short",
                 colours={"received": BLUE, "sent": GREEN},
             ),
@@ -230,7 +205,7 @@ def _latency() -> Section:
                 "What 50%, 90%, 99% and 99.9% of the calls do not exceed, from their arrival at "
                 "the server to the answer. When only p99.9 is high: pauses, such as a version that "
                 "loads. When p50 rises too: too much load.",
-                [Query(quantile(q, HANDLING, CALLS), name) for name, q in SHARES.items()],
+                {name: quantile(q, HANDLING, CALLS) for name, q in SHARES.items()},
                 unit="s",
                 is_logarithmic=True,
                 width=HALF,
@@ -240,10 +215,7 @@ def _latency() -> Section:
                 "Durations",
                 "How many calls took how long. Two bands are two kinds of calls, such as small and "
                 "large batches; a band that widens upwards is a queue.",
-                Query(
-                    f"sum by (le) (increase({HANDLING}_bucket{{{CALLS}}}{WINDOW}))",
-                    "{{le}}",
-                ),
+                {"{{le}}": f"sum by (le) (increase({HANDLING}_bucket{{{CALLS}}}{WINDOW}))"},
                 unit="s",
             ),
             lines(
@@ -251,7 +223,7 @@ def _latency() -> Section:
                 "Mean time of an answered call in each stage: decode reads the message, queue "
                 "waits for the model, run is the model's, encode writes the answer. When queue is "
                 "the thickest: add workers. When run is: batches are large.",
-                [Query(mean(stage, WORKERS, "stage"), "{{stage}}")],
+                {"{{stage}}": mean(stage, WORKERS, "stage")},
                 unit="s",
                 width=HALF,
                 colours=STAGES,
@@ -261,7 +233,7 @@ def _latency() -> Section:
                 "Stages (p99)",
                 "99% of the answered calls spend no longer in the stage. When queue stands out: "
                 "calls wait for others that run long; lower max_batch_size or add workers.",
-                [Query(quantile("0.99", stage, WORKERS, "stage"), "{{stage}}")],
+                {"{{stage}}": quantile("0.99", stage, WORKERS, "stage")},
                 unit="s",
                 is_logarithmic=True,
                 width=HALF,

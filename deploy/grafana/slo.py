@@ -12,7 +12,6 @@ from deploy.grafana.panels import (
     HALF,
     QUARTER,
     RED,
-    Query,
     Step,
     gauges,
     high_is_bad,
@@ -122,7 +121,7 @@ def _budgets() -> Section:
                     f"{objective.share} of calls shall be {objective.good}. This is what is left "
                     "of the others that 30 days may have; below 0 they had more. When it is low: "
                     f"no risky changes; see {objective.remedy}.",
-                    [Query(_left(objective), objective.slo)],
+                    {objective.slo: _left(objective)},
                     unit="percentunit",
                     width=QUARTER,
                     steps=BUDGET_LEFT,
@@ -133,7 +132,7 @@ def _budgets() -> Section:
                 "Burn rate now",
                 "How many times faster than allowed each budget went in the last hour. 1 uses it "
                 "up in 30 days, 14.4 in two.",
-                [Query(_burn(objective, "1h"), objective.slo) for objective in OBJECTIVES],
+                {objective.slo: _burn(objective, "1h") for objective in OBJECTIVES},
                 unit="short",
                 width=QUARTER,
                 steps=high_is_bad(1, 6),
@@ -141,7 +140,7 @@ def _budgets() -> Section:
             number(
                 "Alerts firing",
                 "How many alerts fire now; the table below names them.",
-                [Query(f"count({firing}) or vector(0)", "firing")],
+                {"firing": f"count({firing}) or vector(0)"},
                 unit="short",
                 width=QUARTER,
                 steps=(Step(None, GREEN), Step(1, RED)),
@@ -150,7 +149,7 @@ def _budgets() -> Section:
                 "Budget left",
                 "The same over time. A steep fall is an incident, a steady one a fault that nobody "
                 "has noticed.",
-                [Query(_left(objective), objective.slo) for objective in OBJECTIVES],
+                {objective.slo: _left(objective) for objective in OBJECTIVES},
                 unit="percentunit",
                 width=HALF,
                 steps=BUDGET_LEFT,
@@ -160,7 +159,7 @@ def _budgets() -> Section:
                 "Alerts",
                 "The alerts that fire. docs/runbook.md has a section for each that says what to "
                 "do.",
-                Query(firing, "{{alertname}}"),
+                {"{{alertname}}": firing},
                 value="firing",
                 hidden=["alertstate", "job"],
                 width=HALF,
@@ -177,7 +176,7 @@ def _burning() -> Section:
             f"How many times faster than allowed calls are not {objective.good}, over windows of "
             "different length. Short ones show what happens now, long ones what it comes to. When "
             f"it stays above 1: see {objective.remedy}.",
-            [Query(_burn(objective, window), window) for window in BURN_WINDOWS],
+            {window: _burn(objective, window) for window in BURN_WINDOWS},
             unit="short",
             width=HALF,
             colours=BURN_WINDOWS,
@@ -191,7 +190,7 @@ def _burning() -> Section:
             "Each alert fires when the budget goes that many times too fast over both of its "
             "windows, which is 100% here, and ten calls or more are not good. From 50% on: see "
             f"{objective.remedy}.",
-            [Query(_nearness(objective, alarm), _describe(alarm)) for alarm in ALARMS],
+            {_describe(alarm): _nearness(objective, alarm) for alarm in ALARMS},
             unit="percentunit",
             steps=high_is_bad(0.5, 1),
             maximum=1,
@@ -226,26 +225,20 @@ def _causes() -> Section:
                 "Server errors by code",
                 "Calls per second that count against the objective. ResourceExhausted: add "
                 "workers. DeadlineExceeded: callers wait less than it takes. Others: the log.",
-                [
-                    Query(
-                        f"sum by (grpc_code) (rate({errors}{WINDOW})) "
-                        f"and sum by (grpc_code) ({errors}) > 0",
-                        "{{grpc_code}}",
-                    )
-                ],
+                {
+                    "{{grpc_code}}": f"sum by (grpc_code) (rate({errors}{WINDOW})) "
+                    f"and sum by (grpc_code) ({errors}) > 0"
+                },
                 unit="reqps",
             ),
             lines(
                 "Slower than 5 ms",
                 "Share of the calls to each method that took longer; the objective allows 1%. When "
                 "one method alone is high: its callers send large batches.",
-                [
-                    Query(
-                        f"1 - sum by (grpc_service, grpc_method) ({fast}) "
-                        f"/ (sum by (grpc_service, grpc_method) ({every}) > 0)",
-                        method,
-                    )
-                ],
+                {
+                    method: f"1 - sum by (grpc_service, grpc_method) ({fast}) "
+                    f"/ (sum by (grpc_service, grpc_method) ({every}) > 0)"
+                },
                 unit="percentunit",
                 steps=high_is_bad(0.01, 0.05),
             ),
@@ -253,7 +246,7 @@ def _causes() -> Section:
                 "Duration by method (p99)",
                 "99% of each method's calls in five minutes take no longer, from the recorded "
                 "quantiles, which are quick to read over weeks.",
-                [Query(f"method:{histogram}:p99_rate5m{{{JOB}}} > 0", method)],
+                {method: f"method:{histogram}:p99_rate5m{{{JOB}}} > 0"},
                 unit="s",
                 is_logarithmic=True,
             ),

@@ -6,10 +6,7 @@ from pathlib import Path
 
 import click
 
-from exporter.export import graph, publishing
-from exporter.network import network
-from exporter.study import evaluation
-from exporter.training import checkpoints, mnist, training
+from exporter.errors import ExporterError
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "digits.npz"
 """The network that ships."""
@@ -24,7 +21,6 @@ data_option = click.option(
     type=PATH,
     default=Path("data/mnist"),
     envvar="MLPSERVE_MNIST",
-    show_default=True,
     show_envvar=True,
     help="Folder with MNIST's files.",
 )
@@ -39,20 +35,11 @@ weights_option = click.option(
 
 @contextlib.contextmanager
 def clear_errors() -> Iterator[None]:
-    """Turn what a user can put right into one line and exit code 1."""
+    """Turn what a user can mend into one line and exit code 1."""
     try:
         yield
-    except (
-        checkpoints.CheckpointError,
-        evaluation.EvaluationError,
-        graph.ModelError,
-        mnist.MnistError,
-        network.NetworkError,
-        network.WeightsError,
-        publishing.RepositoryError,
-        training.TrainingError,
-    ) as error:
-        raise click.ClickException(" ".join(str(error).split())) from error
+    except ExporterError as error:
+        raise click.ClickException(str(error)) from error
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         raise click.ClickException(f"{where}{error.strerror or error}") from error

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
+from exporter import network
 from exporter.commands.common import PATH, clear_errors, weights_option
-from exporter.export import publishing
-from exporter.network import network
+from exporter.files import write_file
 from exporter.study import network_svg
 
 
@@ -16,12 +16,9 @@ from exporter.study import network_svg
     "--example",
     type=click.IntRange(min=0),
     default=0,
-    show_default=True,
-    help="Which of the examples in the weights file the network looks at.",
+    help="Index of the example in the weights file that the network looks at.",
 )
-@click.option(
-    "--output", type=PATH, default=Path("network.svg"), show_default=True, help="File to write."
-)
+@click.option("--output", type=PATH, default=Path("network.svg"), help="File to write.")
 @clear_errors()
 def draw_command(weights: Path, example: int, output: Path) -> None:
     """Draw a network looking at an image, as SVG."""
@@ -30,5 +27,5 @@ def draw_command(weights: Path, example: int, output: Path) -> None:
     if saved.examples is None or example >= n_examples:
         raise click.BadParameter(f"{weights} has {n_examples} examples", param_hint="--example")
     drawing = network_svg.draw_network(saved.network, saved.examples[example])
-    publishing.write_file(output, drawing.encode())
+    write_file(output, drawing.encode())
     click.echo(output)

@@ -10,17 +10,18 @@ from rich.console import Console
 from rich.progress import track
 
 import canonical
+from exporter import network
 from exporter.commands.common import PATH, clear_errors, data_option, weights_option
-from exporter.export import publishing
-from exporter.network import network
-from exporter.network.network import Batch, Network, Saved
-from exporter.study import evaluation, provenance, records, report, robustness
+from exporter.files import write_file
+from exporter.network.network import Batch, Network
+from exporter.network.weights_file import Saved
+from exporter.study import evaluation, records, report, robustness
 from exporter.study.distortions import DISTORTIONS
 from exporter.study.evaluation import Evaluation
 from exporter.study.robustness import Robustness
 from exporter.training import mnist
 from exporter.training.mnist import Labels
-from exporter.training.training import TrainingOptions
+from exporter.training.options import TrainingOptions
 
 Split = Literal["train", "validation", "test"]
 
@@ -32,21 +33,19 @@ Split = Literal["train", "validation", "test"]
     "--split",
     type=click.Choice(["train", "validation", "test"]),
     default="test",
-    show_default=True,
-    help="Images to measure on; validation is the end of the training set, train what is before.",
+    help="Images to measure on; validation is the end of the training set, train the rest.",
 )
 @click.option(
     "--distortions/--no-distortions",
     default=True,
-    show_default=True,
-    help="Measure distorted images and images of no class too, which takes the most time.",
+    help="Measure distorted and out-of-distribution images too, which takes the most time.",
 )
 @click.option("--json", "json_path", type=PATH, metavar="FILE", help="Write all figures as JSON.")
 @click.option("--pictures", type=PATH, metavar="FOLDER", help="Draw the figures as PNG files.")
 @click.option(
     "--record",
     is_flag=True,
-    help="Keep the figures of the test images in the weights file; exports carry them on.",
+    help="Store the figures of the test images in the weights file; exports include them.",
 )
 @clear_errors()
 def evaluate_command(
@@ -60,9 +59,9 @@ def evaluate_command(
 ) -> None:
     """Measure a network on MNIST.
 
-    Prints its accuracy of each class and over all, what it takes for what, whether it is as sure as
-    it is right, and its worst mistakes; then its accuracy on distorted images, as they are and in
-    canonical mode, and what it makes of images of no class.
+    Prints its accuracy per class and overall, the confusion matrix, its calibration and its worst
+    mistakes; then its accuracy on distorted images, as they are and in canonical mode, and how
+    often it answers out-of-distribution images.
     """
     if record and (split != "test" or not distortions):
         raise click.UsageError(
@@ -85,12 +84,12 @@ def evaluate_command(
     report.show(measured, console)
     if json_path:
         content = json.dumps(records.encode(measured), indent=2, ensure_ascii=False)
-        publishing.write_file(json_path, f"{content}\n".encode())
+        write_file(json_path, f"{content}\n".encode())
     if pictures:
         with Console(stderr=True).status("drawing"):
             draw(pictures, measured, images)
     if record:
-        provenance.record_test(weights, measured)
+        records.store(weights, measured)
 
 
 def load(folder: Path, split: Split, saved: Saved) -> tuple[Batch, Labels]:
@@ -120,7 +119,7 @@ def draw(folder: Path, measured: Evaluation, images: Batch) -> None:
 
     folder.mkdir(parents=True, exist_ok=True)
     for name, picture in charts.draw(measured, images).items():
-        publishing.write_file(folder / name, picture)
+        write_file(folder / name, picture)
 
 
 def measure_robustness(measured: Network, images: Batch, labels: Labels) -> Robustness:
@@ -135,4 +134,4 @@ def measure_robustness(measured: Network, images: Batch, labels: Labels) -> Robu
         # It would leave an empty line in a file.
         disable=not console.is_terminal,
     )
-    return Robustness(tuple(rows), tuple(robustness.strangers(measured, images, labels)))
+    return Robustness(tuple(rows), tuple(robustness.out_of_distribution(measured, images, labels)))

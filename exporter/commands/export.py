@@ -5,9 +5,9 @@ from pathlib import Path
 
 import click
 
+from exporter import network
 from exporter.commands.common import PATH, clear_errors, weights_option
 from exporter.export import graph, publishing
-from exporter.network import network
 
 
 @click.command("export")
@@ -16,10 +16,9 @@ from exporter.network import network
     "--repository",
     type=PATH,
     default=Path("models"),
-    show_default=True,
-    help="Folder of models that the server reads; made when it isn't there.",
+    help="Folder of models that the server reads; created if missing.",
 )
-@click.option("--name", default="digits", show_default=True, help="Name of the model.")
+@click.option("--name", default="digits", help="Name of the model.")
 @click.option("--version", type=int, help="Version to publish.  [default: the next one]")
 @click.option(
     "--unless-published", is_flag=True, help="Do nothing when the model has a version already."
@@ -31,19 +30,12 @@ def export_command(
     """Export a weights file to ONNX.
 
     Writes REPOSITORY/NAME/VERSION/model.onnx and prints its path.
-    The version appears whole or not at all, and one that exists is never changed.
+    The version is published atomically; existing versions are never changed.
     """
     if unless_published and (repository / name).is_dir():
         with contextlib.suppress(publishing.RepositoryError):
             click.echo(publishing.find_model(repository / name))
             return
-    saved = network.load(weights)
-    model = graph.build(
-        saved.network,
-        examples=saved.examples,
-        provenance=saved.provenance,
-        evaluation=saved.evaluation,
-        reference=saved.reference,
-    )
+    model = graph.build_saved(network.load(weights))
     click.echo(publishing.publish(model, repository, name, version))
     click.echo(f"Serve it with: python -m server --repository {repository}", err=True)

@@ -15,14 +15,13 @@ from exporter.training import mnist
     "mirrors",
     multiple=True,
     default=mnist.MIRRORS,
-    show_default=True,
-    help="Address of a folder with the files; repeat it to have several tried in turn.",
+    help="URL of a folder with the files; repeat it to try several in turn.",
 )
 @clear_errors()
 def fetch_command(data: Path, mirrors: tuple[str, ...]) -> None:
     """Download MNIST's four files (11 MB) and check them.
 
-    What is there and right is kept; a download that broke is taken up where it ended.
+    Files that are already correct are kept; interrupted downloads are resumed.
     """
     for path in mnist.fetch(data, mirrors=mirrors):
         click.echo(path)

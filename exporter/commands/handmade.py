@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
+from exporter import network
 from exporter.commands.common import PATH, WEIGHTS, clear_errors, data_option
-from exporter.export import publishing
-from exporter.network import network
+from exporter.files import write_file
 from exporter.study import handmade
 from exporter.training import mnist
 
@@ -16,17 +16,13 @@ SHOWN = 3
 
 @click.command("handmade")
 @click.option(
-    "--output",
-    type=PATH,
-    default=Path("checkpoints/handmade.npz"),
-    show_default=True,
-    help="Weights file to write.",
+    "--output", type=PATH, default=Path("checkpoints/handmade.npz"), help="Weights file to write."
 )
 @click.option(
     "--page",
     type=PATH,
     metavar="FILE.md",
-    help="Also write the page that explains each number, its pictures in a folder beside it.",
+    help="Also write the page that explains each number, with its pictures in a folder.",
 )
 @data_option
 @clear_errors()
@@ -34,8 +30,8 @@ def handmade_command(output: Path, page: Path | None, data: Path) -> None:
     """Write the network whose weights are set by hand.
 
     Nothing is trained: strokes, patterns of strokes and digits, each number with its reason. The
-    examples in the file are those of the network that ships. Export it like any other. MNIST's
-    test images are needed for --page alone, which measures both networks on them.
+    file's examples are those of the network that ships. Only --page needs MNIST's test images, to
+    measure both networks on them.
     """
     shipped = network.load(WEIGHTS)
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -59,10 +55,10 @@ def write_page(path: Path, shipped: network.Saved, data: Path) -> None:
     images, labels = mnist.load(data, "test")
     folder = path.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
-    publishing.write_file(folder / "strokes.png", handmade_page.draw_strokes())
-    publishing.write_file(folder / "patterns.png", handmade_page.draw_patterns())
+    write_file(folder / "strokes.png", handmade_page.draw_strokes())
+    write_file(folder / "patterns.png", handmade_page.draw_patterns())
     if shipped.examples is not None:
         at_work = handmade_page.draw_at_work(shipped.examples[SHOWN])
-        publishing.write_file(folder / "at-work.svg", at_work.encode())
+        write_file(folder / "at-work.svg", at_work.encode())
     text = handmade_page.write(folder.name, shipped.network, images, labels)
-    publishing.write_file(path, text.encode())
+    write_file(path, text.encode())

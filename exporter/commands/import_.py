@@ -14,13 +14,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from exporter import importing
+from exporter import importing, network
 from exporter.commands.common import PATH, clear_errors
 from exporter.export import publishing
+from exporter.files import READ_ERRORS
 from exporter.importing.assembly import HIDDEN, OUTPUTS, Imported
 from exporter.importing.source import Choices, Orientation, Scaling
-from exporter.network import network
-from exporter.network.network import READ_ERRORS, Batch, WeightsError
+from exporter.network.network import Batch
+from exporter.network.weights_file import WeightsError
 
 
 def read_names(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str, ...] | None:
@@ -47,26 +48,23 @@ def read_numbers(_: click.Context, parameter: click.Parameter, text: str) -> npt
 @click.argument("path", type=PATH, metavar="FILE")
 @click.option("--name", help="Name of the model.  [default: FILE's name]")
 @click.option(
-    "--output",
-    type=PATH,
-    show_default="checkpoints/NAME.npz",
-    help="Weights file to write.",
+    "--output", type=PATH, show_default="checkpoints/NAME.npz", help="Weights file to write."
 )
 @click.option(
     "--activation",
     callback=read_names,
     metavar="NAME[,NAME...]",
-    help=f"Of the hidden layers, one for all or one for each: {', '.join(HIDDEN)}.",
+    help=f"Of the hidden layers, one for all or one each: {', '.join(HIDDEN)}.",
 )
 @click.option(
     "--output-activation",
     type=click.Choice(OUTPUTS),
-    help="Of the output layer; identity when the network ends in logits.",
+    help="Of the output layer; identity if the network ends in logits.",
 )
 @click.option(
     "--orientation",
     type=click.Choice(get_args(Orientation)),
-    help="Which way round weights are, (n_out, n_in) or (n_in, n_out).  [default: as they fit]",
+    help="Layout of the weights, (n_out, n_in) or (n_in, n_out).  [default: as they fit]",
 )
 @click.option(
     "--labels",
@@ -79,29 +77,26 @@ def read_numbers(_: click.Context, parameter: click.Parameter, text: str) -> npt
     "--input-scale",
     type=float,
     default=1.0,
-    show_default=True,
-    help="What pixels from 0 to 1 were multiplied by, such as 255.",
+    help="Factor that pixels from 0 to 1 were multiplied by, such as 255.",
 )
 @click.option(
     "--input-mean",
     default="0",
     callback=read_numbers,
-    show_default=True,
     metavar="NUMBER|NPY",
-    help="What was then taken away.",
+    help="Mean that was then subtracted.",
 )
 @click.option(
     "--input-std",
     default="1",
     callback=read_numbers,
-    show_default=True,
     metavar="NUMBER|NPY",
-    help="What it was then divided by.",
+    help="Standard deviation that it was then divided by.",
 )
 @click.option(
     "--examples",
     type=PATH,
-    help="Images (.npy, or .npz with one array) that the model is to carry as golden examples.",
+    help="Images (.npy, or .npz with one array) to include as golden examples.",
 )
 @clear_errors()
 def import_command(
@@ -123,9 +118,9 @@ def import_command(
     FILE is an .npz of arrays, a .safetensors file of a PyTorch state dict, or a .skops file of
     scikit-learn's MLPClassifier. Pickles (.pkl, .joblib, .pt) are never opened.
 
-    Says what was read and what was changed, and writes a weights file for export. The server gives
-    pixels from 0 to 1; if the network was trained on something else, --input-scale, --input-mean
-    and --input-std tell what, and its first layer is changed to fit.
+    Prints what was read and changed, and writes a weights file for export. The server feeds pixels
+    from 0 to 1; if the network was trained on scaled ones, say how with --input-scale, --input-mean
+    and --input-std, which are folded into its first layer.
     """
     if labels is not None and labels_file is not None:
         raise click.UsageError("--labels and --labels-file say the same; give one of them")
@@ -195,13 +190,14 @@ def read_examples(path: Path) -> Batch:
 def show(imported: Imported, console: Console) -> None:
     """Print a row for each layer, and a line for each thing that was changed."""
     table = Table("layer", "weights", "biases", "shape", "turned", "activation")
-    for index, layer in enumerate(imported.layers, start=1):
+    pairs = zip(imported.layers, imported.network.layers, strict=True)
+    for index, (source, layer) in enumerate(pairs, start=1):
         table.add_row(
             str(index),
-            Text(layer.weights_name),
-            Text(layer.biases_name or "none"),
-            " x ".join(map(str, layer.shape)),
-            "yes" if layer.turned else "no",
+            Text(source.weights_name),
+            Text(source.biases_name or "none"),
+            " x ".join(map(str, source.weights.shape)),
+            "yes" if imported.turned else "no",
             layer.activation,
         )
     console.print(f"Read as {imported.origin}:", markup=False, highlight=False)

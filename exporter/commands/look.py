@@ -7,10 +7,10 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
+from exporter import network
 from exporter.commands.common import PATH, clear_errors, data_option, weights_option
-from exporter.export import publishing
-from exporter.network import network
-from exporter.study.insight import findings, measure, page, pictures
+from exporter.files import write_file
+from exporter.study.insight import figures, findings, measure, page
 from exporter.training import mnist
 
 
@@ -23,24 +23,21 @@ def recipe_of(saved: network.Saved) -> str:
 @weights_option
 @data_option
 @click.option(
-    "--beside",
-    type=PATH,
-    help="Weights file of another network, whose first layer is measured for comparison.",
+    "--beside", type=PATH, help="Weights file of another network to compare the first layer with."
 )
 @click.option(
     "--output",
     type=PATH,
     default=Path("looking-inside"),
-    show_default=True,
-    help="Folder of the pictures and numbers; the page is beside it, with .md at its end.",
+    help="Folder for the pictures and numbers; the page is OUTPUT.md.",
 )
 @clear_errors()
 def look_command(weights: Path, data: Path, beside: Path | None, output: Path) -> None:
     """Look inside a network.
 
     Writes OUTPUT.md, a page on what the hidden neurons respond to, whether they see edges and
-    loops, and what the outputs like most. Its pictures and its numbers, findings.json, are in
-    OUTPUT. All is measured on the last 10,000 training images, which training keeps for validation.
+    loops, and which inputs the outputs prefer. Its pictures and numbers (findings.json) go into
+    the folder OUTPUT. All is measured on the last 10,000 training images, those for validation.
     """
     saved = network.load(weights)
     other = network.load(beside) if beside else None
@@ -53,18 +50,18 @@ def look_command(weights: Path, data: Path, beside: Path | None, output: Path) -
             progress.update(task, completed=measure.STAGES.index(stage), description=stage)
 
         insight = measure.look(saved.network, images, labels, report=report)
-        found = dataclasses.replace(insight.findings, recipe=recipe_of(saved))
+        result = dataclasses.replace(insight.findings, recipe=recipe_of(saved))
         progress.update(task, completed=len(measure.STAGES), description="pictures")
-        drawn = pictures.draw_all(saved.network, insight)
+        drawn = figures.draw_all(saved.network, insight)
         if other:
             compared = measure.compare(other.network, insight, recipe_of(other))
-            found = dataclasses.replace(found, beside=compared)
-            drawn["beside.png"] = pictures.draw_weights(other.network)
+            result = dataclasses.replace(result, beside=compared)
+            drawn["beside.png"] = figures.draw_weights(other.network)
         progress.update(task, completed=len(measure.STAGES) + 1, description="done")
     output.mkdir(parents=True, exist_ok=True)
     for name, content in drawn.items():
-        publishing.write_file(output / name, content)
-    publishing.write_file(output / "findings.json", findings.to_json(found).encode())
+        write_file(output / name, content)
+    write_file(output / "findings.json", findings.to_json(result).encode())
     path = output.with_name(f"{output.name}.md")
-    publishing.write_file(path, page.render(found, output.name).encode())
+    write_file(path, page.render(result, output.name).encode())
     click.echo(path)

@@ -1,16 +1,16 @@
 """Train a network."""
 
-import typing
 from pathlib import Path
+from typing import Any, get_args
 
 import click
 
+from exporter import network
 from exporter.commands.common import INTERRUPTED, PATH, clear_errors, data_option
-from exporter.network import network
-from exporter.study import provenance
-from exporter.training import mnist, progress, reference, training
+from exporter.training import mnist, progress, provenance, reference, training
+from exporter.training.options import Activation, LossName, Optimizer, TrainingOptions
 
-DEFAULTS = training.TrainingOptions()
+DEFAULTS = TrainingOptions()
 
 
 def read_sizes(_: click.Context, parameter: click.Parameter, text: str) -> tuple[int, ...]:
@@ -26,71 +26,61 @@ def read_sizes(_: click.Context, parameter: click.Parameter, text: str) -> tuple
 @click.command("train")
 @data_option
 @click.option(
-    "--output",
-    type=PATH,
-    default=Path("checkpoints/digits.npz"),
-    show_default=True,
-    help="Weights file to write.",
+    "--output", type=PATH, default=Path("checkpoints/digits.npz"), help="Weights file to write."
 )
 @click.option(
     "--checkpoint",
     type=PATH,
     show_default="OUTPUT.checkpoint",
-    help="Where the state is kept between epochs; it is deleted when the weights are written.",
+    help="File that keeps the state between epochs; deleted when the weights are written.",
 )
 @click.option(
     "--hidden-sizes",
     default=",".join(map(str, DEFAULTS.hidden_sizes)),
-    show_default=True,
     callback=read_sizes,
     help="Neurons of each hidden layer.",
 )
 @click.option(
     "--activation",
-    type=click.Choice(typing.get_args(training.Activation)),
+    type=click.Choice(get_args(Activation)),
     default=DEFAULTS.activation,
-    show_default=True,
-    help="Of the hidden layers while training; tanh is folded into sigmoid at the end.",
+    help="Of the hidden layers during training; tanh is folded into sigmoid at the end.",
 )
 @click.option(
     "--loss",
-    type=click.Choice(typing.get_args(training.LossName)),
+    type=click.Choice(get_args(LossName)),
     default=DEFAULTS.loss,
-    show_default=True,
+    help="Loss of the output layer.",
 )
-@click.option("--mix", default=DEFAULTS.mix, show_default=True, help="Binary part of the loss.")
+@click.option("--mix", default=DEFAULTS.mix, help="Weight of the binary loss.")
 @click.option(
     "--optimizer",
-    type=click.Choice(typing.get_args(training.Optimizer)),
+    type=click.Choice(get_args(Optimizer)),
     default=DEFAULTS.optimizer,
-    show_default=True,
+    help="Optimizer of the weight matrices; biases use AdamW.",
 )
-@click.option("--epochs", default=DEFAULTS.epochs, show_default=True)
-@click.option("--batch-size", default=DEFAULTS.batch_size, show_default=True)
-@click.option("--rate", default=DEFAULTS.rate, show_default=True, help="The optimizer's rate.")
-@click.option("--decay", default=DEFAULTS.decay, show_default=True, help="Weight decay.")
+@click.option("--epochs", default=DEFAULTS.epochs, help="Training epochs.")
+@click.option("--batch-size", default=DEFAULTS.batch_size, help="Images in a batch.")
+@click.option("--rate", default=DEFAULTS.rate, help="Learning rate of weights.")
+@click.option("--decay", default=DEFAULTS.decay, help="Weight decay.")
 @click.option(
-    "--augment/--no-augment",
-    default=DEFAULTS.augment,
-    show_default=True,
-    help="Train on distorted images too.",
+    "--augment/--no-augment", default=DEFAULTS.augment, help="Train on distorted images too."
 )
 @click.option(
     "--validation",
     "n_validation",
     default=DEFAULTS.n_validation,
-    show_default=True,
     help="Images at the end of the training set that are not trained on.",
 )
-@click.option("--seed", default=DEFAULTS.seed, show_default=True, help="Decides all chance.")
+@click.option("--seed", default=DEFAULTS.seed, help="Random seed.")
 @clear_errors()
-def train_command(data: Path, output: Path, checkpoint: Path | None, **values: typing.Any) -> None:
+def train_command(data: Path, output: Path, checkpoint: Path | None, **values: Any) -> None:
     """Train a network on MNIST's training images.
 
-    Ctrl-C loses nothing: the same command goes on after the last whole epoch. The test images are
-    not looked at: see evaluate.
+    After Ctrl-C the same command resumes after the last finished epoch. The test images are not
+    used: see evaluate.
     """
-    options = training.TrainingOptions(**values)
+    options = TrainingOptions(**values)
     images, labels = mnist.load(data, "train")
     checkpoint = checkpoint or output.with_name(f"{output.name}.checkpoint")
     for path in (output, checkpoint):
@@ -99,7 +89,7 @@ def train_command(data: Path, output: Path, checkpoint: Path | None, **values: t
         with progress.training_bar(options.epochs) as report:
             trained = training.train(images, labels, options, checkpoint=checkpoint, report=report)
     except KeyboardInterrupt:
-        click.echo("Stopped. The same command goes on after the last whole epoch.", err=True)
+        click.echo("Stopped. The same command resumes after the last finished epoch.", err=True)
         raise SystemExit(INTERRUPTED) from None
     n_train = len(images) - options.n_validation
     network.save(

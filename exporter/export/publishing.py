@@ -1,41 +1,24 @@
-"""Puts files and model versions where others read them: whole or not at all."""
+"""Puts model versions where others read them: whole or not at all."""
 
-import os
 import re
 import secrets
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    # Only for the annotation: weights are saved through this module too, and need no ONNX.
-    import onnx
+from exporter.errors import ExporterError
+from exporter.files import sync_folder, write_synced
+from modelfile.layout import FILE, MAX_VERSION
 
-FILE = "model.onnx"
-MAX_VERSION = (1 << 63) - 1
-"""What fits an int64, as which servers take versions."""
+if TYPE_CHECKING:
+    # Only for the annotation: importing ONNX takes long.
+    import onnx
 
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-class RepositoryError(Exception):
+class RepositoryError(ExporterError):
     """A model can't be published or found in a repository; the message says what to do."""
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Write `content` to `path`, replacing what is there in one step.
-
-    Readers see the old content or the new one. A writer that is killed leaves at most a hidden
-    file ending in `.tmp` beside it. Raises OSError.
-    """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    try:
-        _write_synced(temporary, content)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
 
 
 def publish(
@@ -63,14 +46,14 @@ def publish(
     temporary = folder / f".{secrets.token_hex(8)}.tmp"
     try:
         temporary.mkdir()
-        _write_synced(temporary / FILE, content)
-        _sync_folder(temporary)
+        write_synced(temporary / FILE, content)
+        sync_folder(temporary)
         published = _rename_to_version(temporary, folder, version)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    _sync_folder(folder)
-    _sync_folder(repository)
+    sync_folder(folder)
+    sync_folder(repository)
     return published / FILE
 
 
@@ -126,20 +109,3 @@ def _next_version(folder: Path) -> int:
             f"version: {folder} holds the largest version that there can be; give --version"
         )
     return following
-
-
-def _write_synced(path: Path, content: bytes) -> None:
-    """Write a new file and wait until the disk has it."""
-    with path.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(path: Path) -> None:
-    """Wait until the disk has the folder's list of names."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

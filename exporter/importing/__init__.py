@@ -15,7 +15,8 @@ import numpy.typing as npt
 from exporter.importing import arrays, files, sklearn
 from exporter.importing.assembly import Imported, assemble
 from exporter.importing.source import Choices, Orientation, Scaling, Source
-from exporter.network.network import Network, Provenance, WeightsError
+from exporter.network.network import Network
+from exporter.network.weights_file import Provenance, WeightsError
 
 Tell = Callable[[str], object]
 

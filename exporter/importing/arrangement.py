@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from itertools import permutations
 
 from exporter.importing.source import Orientation, Source, SourceLayer
-from exporter.network.network import WeightsError
+from exporter.network.weights_file import WeightsError
 
 ORIENTATIONS: tuple[Orientation, ...] = ("out-in", "in-out")
 
-MOST_ORDERS = math.factorial(7)
+MAX_ORDERS = math.factorial(7)
 """Orders that are tried, which takes well under a second."""
 
 Layers = tuple[SourceLayer, ...]
@@ -46,7 +46,7 @@ def arrange(
     if not fitting:
         raise WeightsError(_explain(source.layers, candidates, source.orientation))
     options = usual or fitting
-    layers, found = options[0]
+    layers, fits = options[0]
     if any(_names(other) != _names(layers) for other, _ in options):
         raise WeightsError(
             f"layers: {', '.join(_names(source.layers))} fit in more than one order; number their "
@@ -61,9 +61,9 @@ def arrange(
     notes = []
     if _names(layers) != _names(source.layers):
         notes.append(f"ordered by their shapes: {', '.join(_names(layers))}")
-    if found == "in-out":
+    if fits == "in-out":
         notes.append("weights are (n_in, n_out): turned to (n_out, n_in)")
-    return layers, found == "in-out", tuple(notes)
+    return layers, fits == "in-out", tuple(notes)
 
 
 def _orders(layers: Layers) -> Iterator[Layers]:
@@ -73,7 +73,7 @@ def _orders(layers: Layers) -> Iterator[Layers]:
     """
     families = Counter(layer.family for layer in layers)
     orders = math.factorial(len(layers)) // math.prod(map(math.factorial, families.values()))
-    return _mixed(layers) if orders <= MOST_ORDERS else iter((layers,))
+    return _mixed(layers) if orders <= MAX_ORDERS else iter((layers,))
 
 
 def _mixed(layers: Layers) -> Iterator[Layers]:
@@ -121,7 +121,7 @@ def _explain(layers: Layers, candidates: Sequence[Orientation], habit: Orientati
     for candidate in ORIENTATIONS:
         if candidate not in candidates and _misfit(layers, candidate) is None:
             return f"{message}; they fit as {candidate}"
-    if math.factorial(len(layers)) <= MOST_ORDERS:
+    if math.factorial(len(layers)) <= MAX_ORDERS:
         for order in permutations(layers):
             if _misfit(order, orientation) is None:
                 return f"{message}; they fit in the order {', '.join(_names(order))}"

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from exporter.files import READ_ERRORS
 from exporter.importing.source import Array, Orientation, Source, SourceLayer
-from exporter.network.network import READ_ERRORS, WeightsError
+from exporter.network.weights_file import WeightsError
 
 ORIGIN = "NumPy arrays"
 
@@ -74,11 +75,11 @@ def _by_name(named: Mapping[str, Array]) -> tuple[SourceLayer, ...]:
     biases: dict[tuple[str, ...], str] = {}
     for name in named:
         words = _words(name)
-        found = [word for word in words if word in WEIGHTS | BIASES]
-        if not found:
+        roles = [word for word in words if word in WEIGHTS | BIASES]
+        if not roles:
             raise WeightsError(_no_part(name, named[name], words))
-        role = weights if found[-1] in WEIGHTS else biases
-        last = len(words) - 1 - words[::-1].index(found[-1])
+        role = weights if roles[-1] in WEIGHTS else biases
+        last = len(words) - 1 - words[::-1].index(roles[-1])
         stem = (*words[:last], *words[last + 1 :])
         if stem in role:
             raise WeightsError(f"{name}: belongs to the same layer as {role[stem]}; {WANTED}")
@@ -132,18 +133,18 @@ def _check_weights(name: str, array: Array) -> None:
 
 def _no_part(name: str, array: Array, words: Sequence[str]) -> str:
     """Say why an array is no part of a plain network, and what to do."""
-    found = f"{name}: shape {array.shape}"
+    described = f"{name}: shape {array.shape}"
     if "running" in words or "batches" in words or (array.ndim == 1 and WEIGHTS & set(words)):
         return (
-            f"{found} belongs to a normalisation, which is not imported; fold it into the layer "
-            "before it and save again"
+            f"{described} belongs to a normalisation, which is not imported; fold it into the "
+            "layer before it and save again"
         )
     if array.ndim > 2 and WEIGHTS & set(words):
         return (
-            f"{found} looks like a convolution; only fully connected layers, with weights of two "
-            "dimensions, are imported"
+            f"{described} looks like a convolution; only fully connected layers, with weights of "
+            "two dimensions, are imported"
         )
-    return f"{found} is neither a layer's weights nor its biases; leave it out, or {WANTED}"
+    return f"{described} is neither a layer's weights nor its biases; leave it out, or {WANTED}"
 
 
 def _texts(array: Array | None) -> tuple[str, ...] | None:

@@ -8,36 +8,27 @@ import numpy as np
 from exporter.importing.arrangement import arrange
 from exporter.importing.source import Array, Choices, Source, SourceLayer
 from exporter.network.activations import ACTIVATIONS
-from exporter.network.network import Batch, Layer, Network, WeightsError
+from exporter.network.network import Batch, Layer, Network
+from exporter.network.weights_file import WeightsError
 
 ALL = tuple(ACTIVATIONS)
 HIDDEN = tuple(name for name in ALL if name != "softmax")
 OUTPUTS = ("softmax", "sigmoid", "identity")
 
-LARGEST = float(np.finfo(np.float32).max)
-
-
-@dataclass(frozen=True, slots=True)
-class ImportedLayer:
-    """Where a layer came from: names of its arrays, the shape of the weights there, and if turned.
-
-    `biases_name` is empty when there were none.
-    """
-
-    weights_name: str
-    biases_name: str
-    shape: tuple[int, ...]
-    turned: bool
-    activation: str
+MAX_FLOAT32 = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Imported:
-    """A network, where its layers came from, and a line for each thing that was changed."""
+    """A network, the layers that it was made of, and a line for each thing that was changed.
+
+    `turned` tells whether the layers' weights were transposed.
+    """
 
     network: Network
     origin: str
-    layers: tuple[ImportedLayer, ...]
+    layers: tuple[SourceLayer, ...]
+    turned: bool
     notes: tuple[str, ...]
 
 
@@ -47,11 +38,11 @@ def assemble(source: Source, choices: Choices) -> Imported:
     Raises WeightsError when they don't make a network or contradict each other, NetworkError when
     the labels don't fit.
     """
-    found, turned, arranged = arrange(source, choices.orientation)
-    activations = _activations(source, choices, len(found))
+    ordered, turned, arranged = arrange(source, choices.orientation)
+    activations = _activations(source, choices, len(ordered))
     notes = [*source.notes, *arranged]
-    weights, biases = _exact(found, turned)
-    missing = [layer.weights_name for layer in found if layer.biases is None]
+    weights, biases = _exact(ordered, turned)
+    missing = [layer.weights_name for layer in ordered if layer.biases is None]
     if missing:
         notes.append(f"no biases beside {', '.join(missing)}: taken as zeros")
     for scaling in (source.scaling, choices.scaling):
@@ -68,25 +59,21 @@ def assemble(source: Source, choices: Choices) -> Imported:
         )
     names = [
         name
-        for layer in found
+        for layer in ordered
         for name in (layer.weights_name, layer.biases_name or f"biases beside {layer.weights_name}")
     ]
     exact = [array for pair in zip(weights, biases, strict=True) for array in pair]
     rounded = [_rounded(name, array) for name, array in zip(names, exact, strict=True)]
-    dtypes = _dtypes(found) - {"float32"}
+    dtypes = _dtypes(ordered) - {"float32"}
     if dtypes:
-        told = f"converted from {', '.join(sorted(dtypes))} to float32"
-        notes.append(f"{told}: {_rounding(names, exact, rounded)}")
+        conversion = f"converted from {', '.join(sorted(dtypes))} to float32"
+        notes.append(f"{conversion}: {_rounding(names, exact, rounded)}")
     network = Network(
         tuple(map(Layer, rounded[::2], rounded[1::2], activations)),
         _labels(source, choices, len(biases[-1])),
     )
     _check_activations(network)
-    layers = tuple(
-        ImportedLayer(layer.weights_name, layer.biases_name, layer.weights.shape, turned, name)
-        for layer, name in zip(found, activations, strict=True)
-    )
-    return Imported(network, source.origin, layers, tuple(notes))
+    return Imported(network, source.origin, ordered, turned, tuple(notes))
 
 
 def split_output(weights: Array, biases: Array, activation: str) -> tuple[Array, Array]:
@@ -103,22 +90,22 @@ def split_output(weights: Array, biases: Array, activation: str) -> tuple[Array,
     return np.concatenate([-weights, weights]), np.concatenate([-biases, biases])
 
 
-def _exact(found: Sequence[SourceLayer], turned: bool) -> tuple[list[Array], list[Array]]:
+def _exact(ordered: Sequence[SourceLayer], turned: bool) -> tuple[list[Array], list[Array]]:
     """Return weights (n_out, n_in) and biases (n_out,) of each layer as float64."""
-    weights = [_numbers(layer.weights_name, layer.weights) for layer in found]
+    weights = [_numbers(layer.weights_name, layer.weights) for layer in ordered]
     if turned:
         weights = [matrix.T for matrix in weights]
     biases = [
         np.zeros(len(matrix))
         if layer.biases is None
         else _numbers(layer.biases_name, layer.biases).reshape(-1)
-        for layer, matrix in zip(found, weights, strict=True)
+        for layer, matrix in zip(ordered, weights, strict=True)
     ]
     return weights, biases
 
 
-def _dtypes(found: Sequence[SourceLayer]) -> set[str]:
-    arrays = [array for layer in found for array in (layer.weights, layer.biases)]
+def _dtypes(ordered: Sequence[SourceLayer]) -> set[str]:
+    arrays = [array for layer in ordered for array in (layer.weights, layer.biases)]
     return {str(array.dtype) for array in arrays if array is not None}
 
 
@@ -158,24 +145,24 @@ def _for_each(names: Sequence[str] | None, n_hidden: int) -> tuple[str, ...] | N
     """Return a name for each hidden layer; a single one is for all."""
     if names is None:
         return None
-    each = tuple(names) * n_hidden if len(names) == 1 else tuple(names)
-    if len(each) != n_hidden:
+    per_layer = tuple(names) * n_hidden if len(names) == 1 else tuple(names)
+    if len(per_layer) != n_hidden:
         raise WeightsError(
-            f"activation: {len(each)} names for {n_hidden} hidden layers; give one for all, or one "
-            "for each"
+            f"activation: {len(per_layer)} names for {n_hidden} hidden layers; give one for all, "
+            "or one for each"
         )
-    return each
+    return per_layer
 
 
 def _agreed(
-    field: str, said: tuple[str, ...] | None, chosen: tuple[str, ...] | None
+    field: str, stated: tuple[str, ...] | None, chosen: tuple[str, ...] | None
 ) -> tuple[str, ...] | None:
     """Return what the source says or the user chose; both only when they are the same."""
-    if said is not None and chosen is not None and said != chosen:
+    if stated is not None and chosen is not None and stated != chosen:
         raise WeightsError(
-            f"{field}: {', '.join(chosen)}, but the source says {', '.join(said)}; leave it out"
+            f"{field}: {', '.join(chosen)}, but the source says {', '.join(stated)}; leave it out"
         )
-    return chosen if said is None else said
+    return chosen if stated is None else stated
 
 
 def _labels(source: Source, choices: Choices, n_outputs: int) -> tuple[str, ...]:
@@ -193,12 +180,12 @@ def _numbers(name: str, array: Array) -> Array:
         raise WeightsError(f"{name}: shape {array.shape} is empty, wanted at least one number")
     with np.errstate(invalid="ignore"):
         numbers = array.astype(np.float64)
-    wrong = np.argwhere(~(np.abs(numbers) <= LARGEST))
+    wrong = np.argwhere(~(np.abs(numbers) <= MAX_FLOAT32))
     if len(wrong):
         place = wrong[0].tolist()
         raise WeightsError(
             f"{name}: {numbers[tuple(place)]:g} at {place}, wanted finite numbers up to "
-            f"{LARGEST:.3g}, as float32 has; take the weights from before training went astray"
+            f"{MAX_FLOAT32:.3g}, as float32 has; take the weights from before training went astray"
         )
     return numbers
 
@@ -206,10 +193,10 @@ def _numbers(name: str, array: Array) -> Array:
 def _rounded(name: str, array: Array) -> Batch:
     """Return an array as float32; raises WeightsError when scaling took it out of the range."""
     largest = np.abs(array).max()
-    if not largest <= LARGEST:
+    if not largest <= MAX_FLOAT32:
         raise WeightsError(
-            f"{name}: {largest:g} after scaling, wanted up to {LARGEST:.3g}, as float32 has; check "
-            "input_scale, input_mean and input_std"
+            f"{name}: {largest:g} after scaling, wanted up to {MAX_FLOAT32:.3g}, as float32 has; "
+            "check input_scale, input_mean and input_std"
         )
     return array.astype(np.float32)
 

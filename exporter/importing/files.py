@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from exporter.files import READ_ERRORS, ArchiveError, check_size, read_npz
 from exporter.importing import arrays, safetensors, sklearn
 from exporter.importing.source import Array, Source
-from exporter.network.network import OTHER_KEYS, READ_ERRORS, WeightsError, check_size, read_npz
+from exporter.network.weights_file import OTHER_KEYS, WeightsError
 
 OWN_KEYS = frozenset(OTHER_KEYS) - frozenset(arrays.TEXTS)
 """What only a weights file of this program holds."""
@@ -68,8 +69,8 @@ def _names(content: bytes) -> list[str] | None:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             check_size(archive)
             return archive.namelist()
-    except WeightsError:
-        raise
+    except ArchiveError as error:
+        raise WeightsError(str(error)) from error
     except READ_ERRORS as error:
         raise WeightsError(f"damaged archive ({error}); save it again") from error
 
@@ -90,8 +91,8 @@ def _read_zip(content: bytes, names: Sequence[str]) -> Source:
 def _read_npz(content: bytes) -> Mapping[str, Array]:
     """Return every array of an .npz file; nothing is unpickled."""
     try:
-        found = read_npz(content)
-    except WeightsError as error:
+        named = read_npz(content)
+    except ArchiveError as error:
         name, _, reason = str(error).rpartition(" can't be read: ")
         if "Object arrays" in reason:
             raise WeightsError(
@@ -99,9 +100,9 @@ def _read_npz(content: bytes) -> Mapping[str, Array]:
                 "save each array under a name of its own: numpy.savez(path, W1=W1, b1=b1)"
             ) from error
         raise WeightsError(f"{error}; save it again") from error
-    if OWN_KEYS & set(found):
+    if OWN_KEYS & set(named):
         raise WeightsError(WEIGHTS_FILE)
-    return found
+    return named
 
 
 def _is_safetensors(content: bytes) -> bool:

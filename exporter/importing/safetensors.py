@@ -3,8 +3,9 @@
 import numpy as np
 from safetensors import SafetensorError, deserialize
 
+from exporter.files import READ_ERRORS
 from exporter.importing.source import Array
-from exporter.network.network import READ_ERRORS, WeightsError
+from exporter.network.weights_file import WeightsError
 
 DTYPES = {
     "F64": "<f8",

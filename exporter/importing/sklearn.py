@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from exporter.files import READ_ERRORS
 from exporter.importing.source import Scaling, Source, SourceLayer
-from exporter.network.network import READ_ERRORS, WeightsError
+from exporter.network.weights_file import WeightsError
 
 ORIGIN = "scikit-learn MLPClassifier"
 
@@ -104,11 +105,11 @@ def _import_skops() -> ModuleType:
         ) from error
 
 
-def _is(found: Any, name: str) -> bool:
+def _is(candidate: Any, name: str) -> bool:
     """Whether an object is of a class of scikit-learn, without importing scikit-learn."""
     return any(
         base.__name__ == name and base.__module__.startswith("sklearn.")
-        for base in type(found).__mro__
+        for base in type(candidate).__mro__
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from exporter.network.network import WeightsError
+from exporter.network.weights_file import WeightsError
 
 Array = npt.NDArray[Any]
 

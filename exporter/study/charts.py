@@ -1,7 +1,6 @@
 """Draws an evaluation as PNG pictures, with matplotlib: slow to import, so import this late."""
 
 import hashlib
-import io
 import json
 import math
 from collections.abc import Iterator
@@ -15,13 +14,19 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from exporter.network.network import Batch
 from exporter.study import records
 from exporter.study.evaluation import Confidence, Evaluation, Mistake, standard_error
+from exporter.study.figure import (
+    BACKGROUND,
+    BLUE,
+    FAINT,
+    GREEN,
+    LINE,
+    RED,
+    TEXT,
+    image_shape,
+    to_png,
+)
 from exporter.study.robustness import Distorted
 
-BACKGROUND, TEXT, FAINT, LINE = "#0d1117", "#e6edf3", "#8b949e", "#30363d"
-GREEN, RED, BLUE = "#3fb950", "#f85149", "#58a6ff"
-"""Those of the network's drawing."""
-
-DOTS_PER_INCH = 100
 MARGIN_INCHES = 0.1
 MISTAKE_COLUMNS = 6
 MAX_COUNTED = 15
@@ -35,7 +40,7 @@ def draw(evaluation: Evaluation, images: Batch) -> dict[str, bytes]:
     which a picture is known to belong to an evaluation.
     """
     mark = fingerprint(evaluation)
-    return {name: _png(figure, mark) for name, figure in _figures(evaluation, images)}
+    return {name: to_png(figure, mark) for name, figure in _figures(evaluation, images)}
 
 
 def fingerprint(evaluation: Evaluation) -> str:
@@ -51,14 +56,6 @@ def _figures(evaluation: Evaluation, images: Batch) -> Iterator[tuple[str, Figur
         yield "mistakes.png", _mistakes(evaluation, images)
     if evaluation.robustness:
         yield "robustness.png", _robustness(evaluation.robustness.distorted)
-
-
-def _png(figure: Figure, description: str) -> bytes:
-    content = io.BytesIO()
-    # Without Software, so that another version of matplotlib doesn't mean another file.
-    metadata = {"Software": None, "Description": description}
-    figure.savefig(content, format="png", dpi=DOTS_PER_INCH, metadata=metadata)
-    return content.getvalue()
 
 
 def _figure(width: float, height: float) -> Figure:
@@ -101,12 +98,10 @@ def _confusion(evaluation: Evaluation) -> Figure:
 
 def _calibration(confidence: Confidence) -> Figure:
     """Draw the share of right answers over the brightest output, and how many images there are."""
-    filled = [each for each in confidence.bins if each.images]
-    outputs = [each.mean_output for each in filled]
-    shares = [each.correct / each.images for each in filled]
-    errors = [
-        standard_error(share, each.images) for share, each in zip(shares, filled, strict=True)
-    ]
+    filled = [row for row in confidence.bins if row.images]
+    outputs = [row.mean_output for row in filled]
+    shares = [row.correct / row.images for row in filled]
+    errors = [standard_error(share, row.images) for share, row in zip(shares, filled, strict=True)]
     figure = _figure(6.4, 6.0)
     curve, counts = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     curve.plot([0, 1], [0, 1], color=FAINT, linestyle="--", label="as sure as right")
@@ -129,7 +124,7 @@ def _calibration(confidence: Confidence) -> Figure:
         text.set_color(TEXT)
     n_bins = len(confidence.bins)
     starts = np.arange(n_bins) / n_bins
-    n_images = [each.images for each in confidence.bins]
+    n_images = [row.images for row in confidence.bins]
     counts.bar(starts, n_images, width=0.9 / n_bins, align="edge", color=BLUE)
     counts.set(xlim=(0, 1.02), yscale="log", xlabel="brightest output", ylabel="images")
     for axes in (curve, counts):
@@ -141,8 +136,7 @@ def _calibration(confidence: Confidence) -> Figure:
 
 def _mistakes(evaluation: Evaluation, images: Batch) -> Figure:
     """Draw the surest wrong answers' images; those that aren't square as one row of pixels."""
-    side = math.isqrt(images.shape[1])
-    shape = (side, side) if side**2 == images.shape[1] else (1, images.shape[1])
+    shape = image_shape(images.shape[1])
     n_rows = math.ceil(len(evaluation.mistakes) / MISTAKE_COLUMNS)
     figure = _figure(9.6, 0.5 + 2.1 * n_rows)
     figure.suptitle("The surest wrong answers", color=TEXT)
@@ -166,9 +160,9 @@ def _robustness(rows: tuple[Distorted, ...]) -> Figure:
     axes = figure.add_subplot()
     places = np.arange(len(rows))
     plain = [row.correct / row.images for row in rows]
-    put_right = [row.canonical_correct / row.images for row in rows]
+    canonical_mode = [row.canonical_correct / row.images for row in rows]
     axes.barh(places - 0.19, plain, height=0.36, color=FAINT, label="as it is")
-    axes.barh(places + 0.19, put_right, height=0.36, color=GREEN, label="in canonical mode")
+    axes.barh(places + 0.19, canonical_mode, height=0.36, color=GREEN, label="in canonical mode")
     axes.set_yticks(places, [row.distortion for row in rows])
     axes.set_xticks(np.linspace(0, 1, 6), [f"{share:.0%}" for share in np.linspace(0, 1, 6)])
     axes.set(xlim=(0, 1), xlabel="accuracy")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from exporter.errors import ExporterError
 from exporter.network.network import Batch, Network
 from exporter.study.robustness import Robustness
 from exporter.training import calibration
@@ -19,7 +20,7 @@ N_MISTAKES = 12
 """How many of the worst mistakes are kept."""
 
 
-class EvaluationError(Exception):
+class EvaluationError(ExporterError):
     """Images and labels that a network can't be measured on, or a record that can't be read."""
 
 
@@ -143,15 +144,15 @@ def measure(
     )
 
 
-def most_confused(evaluation: Evaluation, count: int) -> list[tuple[int, int, int]]:
-    """Return up to `count` pairs of truth and answer with their images, the most images first."""
+def most_confused(evaluation: Evaluation, count: int) -> list[str]:
+    """Return up to `count` of what is taken for what, the most images first: "4 for 9 (12)"."""
     pairs = [
-        (truth, answer, images)
+        (images, f"{evaluation.labels[truth]} for {evaluation.labels[answer]} ({images})")
         for truth, row in enumerate(evaluation.confusion)
         for answer, images in enumerate(row)
         if truth != answer and images
     ]
-    return sorted(pairs, key=lambda pair: -pair[2])[:count]
+    return [text for _, text in sorted(pairs, key=lambda pair: -pair[0])[:count]]
 
 
 def _check(labels: npt.NDArray[np.integer], n_images: int, n_classes: int) -> None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from exporter.network.network import Batch, Layer, Network, Provenance
+from exporter.network.network import Batch, Layer, Network
+from exporter.network.weights_file import Provenance
 
 SIDE = 28
 """Rows and columns of an image."""
@@ -246,15 +247,17 @@ DIGITS = (
 def build() -> Network:
     """Return the network: 784 pixels, 16 strokes, 16 patterns, 10 digits, all sigmoids."""
     bars = np.stack([draw_bar(stroke).ravel() for stroke in STROKES])
-    patterns = _weigh([each.strokes for each in PATTERNS], [each.name for each in STROKES])
-    digits = _weigh([each.patterns for each in DIGITS], [each.name for each in PATTERNS])
+    patterns = _weigh(
+        [pattern.strokes for pattern in PATTERNS], [stroke.name for stroke in STROKES]
+    )
+    digits = _weigh([digit.patterns for digit in DIGITS], [pattern.name for pattern in PATTERNS])
     return Network(
         (
-            _layer(bars, [each.share for each in STROKES], STROKE_GAIN),
-            _layer(patterns, [each.threshold for each in PATTERNS], PATTERN_GAIN),
-            _layer(digits, [each.threshold for each in DIGITS], DIGIT_GAIN),
+            _layer(bars, [stroke.share for stroke in STROKES], STROKE_GAIN),
+            _layer(patterns, [pattern.threshold for pattern in PATTERNS], PATTERN_GAIN),
+            _layer(digits, [digit.threshold for digit in DIGITS], DIGIT_GAIN),
         ),
-        tuple(each.label for each in DIGITS),
+        tuple(digit.label for digit in DIGITS),
     )
 
 

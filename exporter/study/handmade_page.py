@@ -1,9 +1,7 @@
 """Writes the page that explains the handmade network; imports matplotlib, which is slow."""
 
 import hashlib
-import io
 import math
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -12,19 +10,14 @@ from matplotlib.figure import Figure
 from exporter.network.network import Batch, Network
 from exporter.study import evaluation, handmade, network_svg
 from exporter.study.evaluation import Evaluation
-from exporter.study.handmade import DIGITS, PATTERNS, SIDE, STROKES
+from exporter.study.figure import BACKGROUND, LINE, TEXT, paint_alone, to_png
+from exporter.study.handmade import DIGITS, PATTERNS, STROKES
+from exporter.study.markdown import table, wrap
 from exporter.training.mnist import Labels
-
-WIDTH = 120
-"""Columns of a paragraph."""
 
 N_CONFUSED = 8
 """How many of the commonest mistakes are told."""
 
-GROUND, TEXT, LINE = "#0d1117", "#e6edf3", "#30363d"
-GREEN = np.array([0.34, 0.94, 0.42], np.float32)
-RED = np.array([1.0, 0.35, 0.31], np.float32)
-DOTS_PER_INCH = 100
 N_COLUMNS = 8
 
 PAGE = """\
@@ -92,7 +85,7 @@ percent:
 
 A perfect pattern would be 100 in its own columns and 0 in the others. None is.
 
-## How poor it is
+## Results
 
 {classes}
 
@@ -102,7 +95,7 @@ Rows are the true classes, columns the answers:
 
 {confused}
 
-## What that teaches
+## What it teaches
 
 - **The idea is sound, and not enough.** Strokes, patterns and digits are a fair account of how
   digits differ: chance would be right once in ten. But nobody writes the mean digit. A 1 that
@@ -141,9 +134,9 @@ def write(folder: str, trained: Network, images: Batch, labels: Labels) -> str:
         "accuracy": _accuracy(measured, compared),
         "strokes": _strokes(),
         "patterns": _rules(
-            (each.name, each.strokes, each.threshold, each.why) for each in PATTERNS
+            (rule.name, rule.strokes, rule.threshold, rule.why) for rule in PATTERNS
         ),
-        "digits": _rules((each.label, each.patterns, each.threshold, each.why) for each in DIGITS),
+        "digits": _rules((rule.label, rule.patterns, rule.threshold, rule.why) for rule in DIGITS),
         "brightness": _brightness(patterns, labels),
         "classes": _classes(measured, compared),
         "confusion": _confusion(measured),
@@ -152,20 +145,19 @@ def write(folder: str, trained: Network, images: Batch, labels: Labels) -> str:
         "unsure": _unsure(measured),
         "folder": folder,
     }
-    return "\n\n".join(_wrap(block.format(**filled)) for block in PAGE.split("\n\n"))
+    return "\n\n".join(wrap(block.format(**filled)) for block in PAGE.split("\n\n"))
 
 
 def draw_strokes() -> bytes:
     """Return a PNG of the bars of all strokes."""
-    bars = np.stack([handmade.draw_bar(stroke) for stroke in STROKES])
+    bars = np.stack([handmade.draw_bar(stroke).ravel() for stroke in STROKES])
     return _draw(bars, [stroke.name for stroke in STROKES])
 
 
 def draw_patterns() -> bytes:
     """Return a PNG of all patterns, each the sum of its strokes' bars times their weights."""
     first, second, _ = handmade.build().layers
-    sums = (second.weights @ first.weights).reshape(-1, SIDE, SIDE)
-    return _draw(sums, [pattern.name for pattern in PATTERNS])
+    return _draw(second.weights @ first.weights, [pattern.name for pattern in PATTERNS])
 
 
 def draw_at_work(image: Batch) -> str:
@@ -179,26 +171,17 @@ def fingerprint() -> str:
 
 
 def _draw(weights: Batch, names: Sequence[str]) -> bytes:
-    """Draw weights (N, 28, 28) as PNG, green above 0 and red below, each on a scale of its own.
-
-    As bright as the square root of the weight, so that faint ones are seen too. The file's
-    Description is the fingerprint.
-    """
+    """Draw weights (N, 784) as PNG, each on a scale of its own."""
     n_rows = math.ceil(len(names) / N_COLUMNS)
-    figure = Figure(figsize=(9.6, 1.52 * n_rows), facecolor=GROUND)
+    figure = Figure(figsize=(9.6, 1.52 * n_rows), facecolor=BACKGROUND)
     figure.subplots_adjust(left=0.01, right=0.99, bottom=0.03, top=0.9, wspace=0.08, hspace=0.3)
     grid = figure.subplots(n_rows, N_COLUMNS, squeeze=False)
     for axes, image, name in zip(grid.flat, weights, names, strict=False):
-        strength = np.sqrt(np.abs(image) / np.abs(image).max())[..., np.newaxis]
-        axes.imshow(strength * np.where(image[..., np.newaxis] > 0, GREEN, RED))
+        axes.imshow(paint_alone(image))
         axes.set_title(name, color=TEXT, fontsize=7.5, pad=3)
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_color(LINE)
-    content = io.BytesIO()
-    # Without Software, so that another version of matplotlib doesn't mean another file.
-    metadata = {"Software": None, "Description": fingerprint()}
-    figure.savefig(content, format="png", dpi=DOTS_PER_INCH, metadata=metadata)
-    return content.getvalue()
+    return to_png(figure, fingerprint())
 
 
 def _accuracy(measured: Evaluation, compared: Evaluation) -> str:
@@ -215,16 +198,16 @@ def _accuracy(measured: Evaluation, compared: Evaluation) -> str:
 def _strokes() -> str:
     rows = (
         [
-            each.name,
-            f"{each.column:g}, {each.row:g}",
-            f"{each.length:g} x {each.width:g}",
-            f"{each.angle:g}",
-            f"{each.share:g}",
-            each.why,
+            stroke.name,
+            f"{stroke.column:g}, {stroke.row:g}",
+            f"{stroke.length:g} x {stroke.width:g}",
+            f"{stroke.angle:g}",
+            f"{stroke.share:g}",
+            stroke.why,
         ]
-        for each in STROKES
+        for stroke in STROKES
     )
-    return _table(["stroke", "column, row", "length x width", "angle", "share", "why"], rows)
+    return table(["stroke", "column, row", "length x width", "angle", "share", "why"], rows)
 
 
 def _rules(rules: Iterable[tuple[str, Mapping[str, int], float, str]]) -> str:
@@ -232,7 +215,7 @@ def _rules(rules: Iterable[tuple[str, Mapping[str, int], float, str]]) -> str:
         [name, ", ".join(f"{weight:+d} {part}" for part, weight in parts.items()), f"{more:g}", why]
         for name, parts, more, why in rules
     )
-    return _table(["fires for", "adds up", "more than", "why"], rows)
+    return table(["fires for", "adds up", "more than", "why"], rows)
 
 
 def _brightness(activations: Batch, labels: Labels) -> str:
@@ -242,7 +225,7 @@ def _brightness(activations: Batch, labels: Labels) -> str:
         [pattern.name, *(f"{100 * mean[index]:.0f}" for mean in means)]
         for index, pattern in enumerate(PATTERNS)
     )
-    return _table(["pattern", *(each.label for each in DIGITS)], rows)
+    return table(["pattern", *(digit.label for digit in DIGITS)], rows)
 
 
 def _classes(measured: Evaluation, compared: Evaluation) -> str:
@@ -252,7 +235,7 @@ def _classes(measured: Evaluation, compared: Evaluation) -> str:
         for label, *shares in zip(measured.labels, *columns, strict=True)
     )
     heads = ["digit", "right", "share of these answers that is right", "right when trained"]
-    return _table(heads, rows)
+    return table(heads, rows)
 
 
 def _confusion(measured: Evaluation) -> str:
@@ -266,21 +249,18 @@ def _confusion(measured: Evaluation) -> str:
             for label, row in zip(measured.labels, measured.confusion, strict=True)
         )
     )
-    return _table(["", *measured.labels], rows)
+    return table(["", *measured.labels], rows)
 
 
 def _confused(measured: Evaluation) -> str:
-    told = (
-        f"{measured.labels[truth]} for {measured.labels[answer]} ({images})"
-        for truth, answer, images in evaluation.most_confused(measured, N_CONFUSED)
-    )
-    return f"What it takes for what most often: {', '.join(told)}."
+    confusions = evaluation.most_confused(measured, N_CONFUSED)
+    return f"The most frequent confusions: {', '.join(confusions)}."
 
 
 def _used(network: Network) -> str:
     used = [int(np.count_nonzero(layer.weights)) for layer in network.layers]
-    chosen = sum(len(each.strokes) for each in PATTERNS) + sum(
-        len(each.patterns) for each in DIGITS
+    chosen = sum(len(pattern.strokes) for pattern in PATTERNS) + sum(
+        len(digit.patterns) for digit in DIGITS
     )
     return (
         f"Of {network.parameter_count:,} weights and biases {sum(used):,} weights aren't 0, and "
@@ -296,28 +276,3 @@ def _unsure(measured: Evaluation) -> str:
         f"For {share:.0%} of the test images no output is above 0.5; its calibration error is "
         f"{measured.confidence.calibration_error:.1%}."
     )
-
-
-def _wrap(block: str) -> str:
-    """Break a paragraph or a list into lines of the page's width; leave all else alone."""
-    if block.startswith(("#", "!", "|", "```")):
-        return block
-    mark, indent = ("- ", "  ") if block.startswith("- ") else ("", "")
-    items = block.removeprefix("- ").split("\n- ") if mark else [block]
-    return "\n".join(
-        textwrap.fill(
-            # textwrap would keep the spaces that indent an item's lines.
-            " ".join(item.split()),
-            WIDTH,
-            initial_indent=mark,
-            subsequent_indent=indent,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        for item in items
-    )
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

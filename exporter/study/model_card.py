@@ -4,18 +4,23 @@ After Mitchell et al., Model cards for model reporting, 2019.
 """
 
 import math
-import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from exporter.export.graph import weights_sha256
-from exporter.network.network import Network, Provenance, Saved
+from exporter.network.network import Network
+from exporter.network.weights_file import Provenance, Saved
 from exporter.study import evaluation, records
 from exporter.study.evaluation import Confidence, Evaluation, EvaluationError
-from exporter.study.report import percent, percent_with_error
+from exporter.study.markdown import table, wrap
+from exporter.study.report import (
+    distorted_rows,
+    out_of_distribution_rows,
+    percent,
+    percent_with_error,
+)
 from exporter.study.robustness import Robustness
+from modelfile.metadata import weights_sha256
 
 N_CONFUSIONS = 5
-WIDTH = 120
 
 
 def write(name: str, saved: Saved, pictures: str) -> str:
@@ -47,43 +52,44 @@ def write(name: str, saved: Saved, pictures: str) -> str:
 
 def _introduction(name: str, network: Network, measured: Evaluation) -> Iterator[str]:
     layers = " > ".join(
-        [f"{network.n_inputs}", *(f"{len(one.biases)} {one.activation}" for one in network.layers)]
+        [
+            f"{network.n_inputs}",
+            *(f"{len(layer.biases)} {layer.activation}" for layer in network.layers),
+        ]
     )
     side = math.isqrt(network.n_inputs)
     square = f": {side} rows of {side}" if side**2 == network.n_inputs else ""
     accuracy = measured.accuracy
-    arrays = [array for layer in network.layers for array in (layer.weights, layer.biases)]
     yield f"# Model card: {name}"
     yield "<!-- Written by `python -m exporter card`, which undoes what is changed by hand. -->"
-    yield _paragraph(
+    yield wrap(
         f"A multilayer perceptron of {network.parameter_count:,} parameters that sorts images into "
         f"{len(network.labels)} classes. It gets {percent(accuracy.overall)} of "
         f"{accuracy.n_images:,} {measured.split} images right (standard error "
         f"{percent(accuracy.standard_error)})."
     )
-    yield _table(
+    yield table(
         ("", "what it is"),
         [
             ("layers", layers),
             ("input", f"{network.n_inputs} pixels{square}; 0 is black background, 1 white ink"),
             ("output", f"an activation for each of {', '.join(network.labels)}"),
             ("label", "the class whose output is brightest"),
-            ("weights' SHA-256", f"`{weights_sha256(arrays)}`"),
+            ("weights' SHA-256", f"`{weights_sha256(network.parameters)}`"),
         ],
-        numbers=False,
     )
 
 
 def _training(provenance: Provenance) -> Iterator[str]:
-    yield "## How it was trained and chosen"
-    told = {key: value for key, value in provenance.items() if not key.startswith("test_")}
-    if not told:
+    yield "## Training and selection"
+    facts = {key: value for key, value in provenance.items() if not key.startswith("test_")}
+    if not facts:
         yield "Its file doesn't say."
         return
-    rows = [(key.replace("_", " "), _value(value)) for key, value in told.items()]
-    yield _table(("", "how"), rows, numbers=False)
-    if "protocol" in told:
-        yield _paragraph(
+    rows = [(key.replace("_", " "), _value(value)) for key, value in facts.items()]
+    yield table(("", "how"), rows)
+    if "protocol" in facts:
+        yield wrap(
             "The test images served for the figures on this page alone: nothing was trained, "
             "chosen or tuned on them. The validation accuracy is the one that choices were made "
             "by, so it flatters."
@@ -92,8 +98,8 @@ def _training(provenance: Provenance) -> Iterator[str]:
 
 def _results(measured: Evaluation, pictures: str) -> Iterator[str]:
     accuracy = measured.accuracy
-    yield f"## How well it does on the {measured.split} images"
-    yield _paragraph(
+    yield f"## Results on the {measured.split} images"
+    yield wrap(
         "± is a standard error. Accuracy is the share of a class's images that are right,",
         "precision the share of an answer's images that are.",
     )
@@ -105,92 +111,71 @@ def _results(measured: Evaluation, pictures: str) -> Iterator[str]:
     ]
     overall = percent_with_error(sum(accuracy.correct), accuracy.n_images)
     rows.append(("**all**", f"{accuracy.n_images:,}", f"**{overall}**", ""))
-    yield _table(("label", "images", "accuracy", "precision"), rows)
-    yield "### What it takes for what"
-    confusions = [
-        f"{measured.labels[truth]} for {measured.labels[answer]} ({images})"
-        for truth, answer, images in evaluation.most_confused(measured, N_CONFUSIONS)
-    ]
+    yield table(("label", "images", "accuracy", "precision"), rows, align_right=True)
+    yield "### Confusions"
+    confusions = evaluation.most_confused(measured, N_CONFUSIONS)
     if confusions:
-        yield _paragraph(
-            f"Most often it takes {', '.join(confusions)}.",
+        yield wrap(
+            f"Most often it mistakes {', '.join(confusions)}.",
             "In the table a row is a true class, a column an answer.",
         )
-    yield _table(
+    yield table(
         ("truth", *measured.labels),
         [
             (f"**{label}**", *(f"{images}" if images else "" for images in row))
             for label, row in zip(measured.labels, measured.confusion, strict=True)
         ],
+        align_right=True,
     )
     yield f"![The same as a picture]({pictures}/confusion.png)"
     if measured.confidence:
         yield from _confidence(measured.confidence, accuracy.n_images, pictures)
     if measured.mistakes:
-        yield "### The surest wrong answers"
+        yield "### The most confident mistakes"
         yield f"![Images, each with its true class and the answer]({pictures}/mistakes.png)"
 
 
 def _confidence(confidence: Confidence, n_images: int, pictures: str) -> Iterator[str]:
-    yield "### Is it as sure as it is right?"
+    yield "### Calibration"
     without = confidence.without_bright_output
     sentences = [
         f"Its calibration error is {percent(confidence.calibration_error)}: by so much, on",
         "average, the brightest output differs from the share of right answers among images with",
         f"an output like it. {percent(without / n_images)} of the images have no output above 0.5.",
     ]
-    unsure = [each for each in confidence.bins if each.images and each.mean_output < 0.5]
+    unsure = [row for row in confidence.bins if row.images and row.mean_output < 0.5]
     if unsure:
-        images = sum(each.images for each in unsure)
-        right = sum(each.correct for each in unsure) / images
-        said = sum(each.images * each.mean_output for each in unsure) / images
+        images = sum(row.images for row in unsure)
+        right = sum(row.correct for row in unsure) / images
+        mean_output = sum(row.images * row.mean_output for row in unsure) / images
         sentences += [
             f"The average hides the few images that it is unsure of: of {images:,} whose brightest",
-            f"output is {said:.2f} on average, {percent(right)} are right.",
+            f"output is {mean_output:.2f} on average, {percent(right)} are right.",
         ]
-    yield _paragraph(*sentences)
+    yield wrap(*sentences)
     yield f"![Right answers over the brightest output]({pictures}/calibration.png)"
 
 
 def _robustness(measured: Robustness | None, pictures: str) -> Iterator[str]:
-    yield "## What it can't do"
+    yield "## Limits"
     if measured is None:
         yield "Its images aren't square, so distortions and canonical mode have not been measured."
         return
-    yield _paragraph(
-        "It knows images like those it was trained on. Others it may get wrong without a word.",
-        "Canonical mode (`canonicalize` in a request) puts them right before it sees them: white",
+    yield wrap(
+        "It knows images like those it was trained on. It may silently get others wrong.",
+        "Canonical mode (`canonicalize` in a request) normalises them before it sees them: white",
         "ink on black, as large as in training, in the middle. Accuracy on the same images,",
         "distorted:",
     )
-    yield _table(
-        ("distortion", "as it is", "in canonical mode"),
-        [
-            (
-                row.distortion,
-                percent_with_error(row.correct, row.images),
-                percent_with_error(row.canonical_correct, row.images),
-            )
-            for row in measured.distorted
-        ],
-    )
+    header = ("distortion", "as it is", "in canonical mode")
+    yield table(header, distorted_rows(measured), align_right=True)
     yield f"![The same as a picture]({pictures}/robustness.png)"
-    yield _paragraph(
+    yield wrap(
         "It has no output for *none of these*, so it has an answer to everything. The share of "
         "images of no class that get an output above 0.5, as if it knew them:"
     )
-    yield _table(
-        ("images", "how many", "as it is", "in canonical mode"),
-        [
-            (
-                row.kind,
-                f"{row.images:,}",
-                percent(row.bright / row.images),
-                percent(row.canonical_bright / row.images),
-            )
-            for row in measured.strangers
-        ],
-    )
+    kinds = ("images", "how many", "as it is", "in canonical mode")
+    yield table(kinds, out_of_distribution_rows(measured), align_right=True)
 
 
 def _limits(provenance: Provenance, measured: Evaluation) -> Iterator[str]:
@@ -200,10 +185,10 @@ def _limits(provenance: Provenance, measured: Evaluation) -> Iterator[str]:
     limits = [
         f"Meant for learning how a network works, for demonstrations and for testing servers, with "
         f"images like those of {dataset}.",
-        "Not meant for anything where a wrong answer costs somebody something: it got "
+        "Not meant for anything where a wrong answer has consequences: it got "
         f"{wrong:,} of {accuracy.n_images:,} images wrong, and other images are harder.",
         "A bright output is no proof that an image belongs to a class: see above.",
-        "The standard errors tell the chance in the choice of the images. Another training's seed "
+        "The standard errors cover the random choice of images. Another training's seed "
         "gives another network, which may do a little better or worse.",
     ]
     if dataset == "MNIST":
@@ -214,17 +199,17 @@ def _limits(provenance: Provenance, measured: Evaluation) -> Iterator[str]:
             "States, cut out one by one, scaled and centred. Other hands, pens, cameras and ways "
             "to write a digit were not measured.",
         )
-    yield "## What it is meant for, and what not"
-    yield "\n".join(_wrap(f"- {limit}", "  ") for limit in limits)
+    yield "## Intended use"
+    yield wrap("- " + "\n- ".join(limits))
 
 
 def _commands() -> Iterator[str]:
     yield "## Measure it again"
-    yield _paragraph(
+    yield wrap(
         "From the repository's folder; `--weights FILE` takes another network than the one that "
         "ships."
     )
-    yield _table(
+    yield table(
         ("what", "command"),
         [
             ("the images", "`python -m exporter fetch`"),
@@ -243,30 +228,8 @@ def _commands() -> Iterator[str]:
                 "`python -m exporter card --output docs/model-card.md`",
             ),
         ],
-        numbers=False,
     )
-
-
-def _paragraph(*parts: str) -> str:
-    return _wrap(" ".join(parts))
-
-
-def _wrap(text: str, indent: str = "") -> str:
-    return textwrap.fill(
-        text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-    )
-
-
-def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]], numbers: bool = True) -> str:
-    """Return a Markdown table, of which all columns but the first may be numbers."""
-    rule = ("---", *("---:" if numbers else "---" for _ in header[1:]))
-    lines = [header, rule, *rows]
-    return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
 
 
 def _value(value: str | float) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.replace("|", "&#124;").split())

@@ -1,12 +1,12 @@
 """Pictures of a network at work, as SVG."""
 
-import math
 from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
 
 from exporter.network.network import Batch, Network
+from exporter.study.figure import BACKGROUND, FAINT, GREEN, LINE, RED, TEXT, image_shape
 
 WIDTH, HEIGHT = 960, 420
 IMAGE_SIDE = 280
@@ -14,7 +14,7 @@ MARGIN = 30
 MAX_NEURONS = 32
 """Neurons drawn of one layer at most; a larger layer is drawn by its first ones."""
 
-FAINT = 0.04
+MIN_STRENGTH = 0.04
 """Lines fainter than this are left out: nobody would see them."""
 
 Point = tuple[float, float]
@@ -32,7 +32,7 @@ def draw_network(network: Network, image: Batch) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
         'font-family="sans-serif" font-size="15">',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" rx="12" fill="#0d1117"/>',
+        f'<rect width="{WIDTH}" height="{HEIGHT}" rx="12" fill="{BACKGROUND}"/>',
         *_image(image),
     ]
     for layer, values, (start, end) in zip(
@@ -44,8 +44,8 @@ def draw_network(network: Network, image: Batch) -> str:
         parts += _neurons(values, points)
     for label, (x, y), value in zip(network.labels, columns[-1], outputs[-1], strict=False):
         weight = ' font-weight="bold"' if label == network.labels[brightest] else ""
-        text = f"{_escape(label)} <tspan fill='#8b949e'>{value:.2f}</tspan>"
-        parts.append(f'<text x="{x + 18:.0f}" y="{y + 5:.0f}" fill="#e6edf3"{weight}>{text}</text>')
+        text = f"{_escape(label)} <tspan fill='{FAINT}'>{value:.2f}</tspan>"
+        parts.append(f'<text x="{x + 18:.0f}" y="{y + 5:.0f}" fill="{TEXT}"{weight}>{text}</text>')
     return "\n".join([*parts, "</svg>\n"])
 
 
@@ -60,13 +60,12 @@ def _column(index: int, n_layers: int, n_neurons: int) -> list[Point]:
 
 def _image(image: Batch) -> Iterator[str]:
     """Draw the pixels that aren't black."""
-    side = math.isqrt(image.size)
-    rows, columns = (side, side) if side * side == image.size else (1, image.size)
+    rows, columns = image_shape(image.size)
     size = IMAGE_SIDE / columns
     top = (HEIGHT - size * rows) / 2
     yield (
         f'<rect x="{MARGIN}" y="{top:.2f}" width="{IMAGE_SIDE}" height="{size * rows:.2f}" '
-        'fill="#000" stroke="#30363d"/>'
+        f'fill="#000" stroke="{LINE}"/>'
     )
     for index in np.flatnonzero(image.ravel() > 0.02):
         row, column = divmod(int(index), columns)
@@ -83,8 +82,8 @@ def _lines(carried: Batch, start: list[Point], end: list[Point]) -> Iterator[str
     for row, (x2, y2) in enumerate(end):
         for column, (x1, y1) in enumerate(start):
             value = float(strength[row, column])
-            if abs(value) >= FAINT:
-                colour = "#3fb950" if value > 0 else "#f85149"
+            if abs(value) >= MIN_STRENGTH:
+                colour = GREEN if value > 0 else RED
                 yield (
                     f'<line x1="{x1:.0f}" y1="{y1:.1f}" x2="{x2:.0f}" y2="{y2:.1f}" '
                     f'stroke="{colour}" stroke-opacity="{abs(value):.2f}" stroke-width="1.5"/>'
@@ -96,7 +95,7 @@ def _neurons(values: Batch, points: list[Point]) -> Iterator[str]:
     span = max(float(np.abs(values).max()), 1.0)
     for (x, y), value in zip(points, values, strict=False):
         yield (
-            f'<circle cx="{x:.0f}" cy="{y:.1f}" r="9" fill="#fff" stroke="#8b949e" '
+            f'<circle cx="{x:.0f}" cy="{y:.1f}" r="9" fill="#fff" stroke="{FAINT}" '
             f'fill-opacity="{min(abs(float(value)) / span, 1.0):.2f}"/>'
         )
 

@@ -12,8 +12,8 @@
   `activation`
 - `robustness`: null when it wasn't measured, else
   - `distorted`: `distortion`, `images`, `correct`, `canonical_correct`
-  - `strangers`: images of no class: `kind`, `images`, `bright`, `canonical_bright` (with an output
-    above 0.5)
+  - `strangers`: out-of-distribution images, of no class: `kind`, `images`, `bright`,
+    `canonical_bright` (with an output above 0.5)
 
 Shares and activations are rounded, so that the last bits of a machine's sums don't show.
 """
@@ -21,11 +21,13 @@ Shares and activations are rounded, so that the last bits of a machine's sums do
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
-from exporter.study.evaluation import Confidence, Evaluation, EvaluationError, Mistake
-from exporter.study.robustness import Distorted, Robustness, Stranger
-from exporter.training.calibration import Bin
+from exporter import network
+from exporter.study.evaluation import Confidence, Evaluation, EvaluationError
+from exporter.study.json_values import from_json
+from exporter.study.robustness import Robustness
 
 DIGITS = 6
 
@@ -42,7 +44,7 @@ def encode(evaluation: Evaluation) -> dict[str, Any]:
         "confusion": [list(row) for row in evaluation.confusion],
         "confidence": _encode_confidence(evaluation.confidence),
         "mistakes": [asdict(mistake) for mistake in evaluation.mistakes],
-        "robustness": None if evaluation.robustness is None else asdict(evaluation.robustness),
+        "robustness": _encode_robustness(evaluation.robustness),
     }
     rounded: dict[str, Any] = _rounded(record)
     return rounded
@@ -51,22 +53,10 @@ def encode(evaluation: Evaluation) -> dict[str, Any]:
 def decode(record: Mapping[str, Any]) -> Evaluation:
     """Return the evaluation that `encode` wrote; raises EvaluationError for anything else."""
     try:
-        evaluation = Evaluation(
-            str(record["split"]),
-            tuple(str(label) for label in record["labels"]),
-            tuple(tuple(int(images) for images in row) for row in record["confusion"]),
-            _decode_confidence(record["confidence"]),
-            tuple(
-                Mistake(
-                    int(mistake["image"]),
-                    int(mistake["truth"]),
-                    int(mistake["answer"]),
-                    float(mistake["activation"]),
-                )
-                for mistake in record["mistakes"]
-            ),
-            _decode_robustness(record["robustness"]),
-        )
+        values = dict(record)
+        if robustness := values.get("robustness"):
+            values["robustness"] = {**robustness, "out_of_distribution": robustness["strangers"]}
+        evaluation = from_json(Evaluation, values)
         _check(evaluation)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise EvaluationError(
@@ -76,47 +66,43 @@ def decode(record: Mapping[str, Any]) -> Evaluation:
     return evaluation
 
 
+def store(path: Path, measured: Evaluation) -> None:
+    """Put an evaluation on the test images into a weights file; the rest of the file stays.
+
+    Raises WeightsError when the file can't be used, OSError when it can't be written.
+    """
+    saved = network.load(path)
+    accuracy = measured.accuracy
+    provenance = {
+        **saved.provenance,
+        "test_accuracy": accuracy.overall,
+        "test_correct": sum(accuracy.correct),
+        "test_images": accuracy.n_images,
+    }
+    network.save(
+        path,
+        saved.network,
+        examples=saved.examples,
+        provenance=provenance,
+        evaluation=encode(measured),
+        reference=saved.reference,
+    )
+
+
 def _encode_confidence(confidence: Confidence | None) -> dict[str, Any] | None:
     if confidence is None:
         return None
     # Rounded first, so that the error follows from the bins that are written.
-    bins = (replace(each, mean_output=round(each.mean_output, DIGITS)) for each in confidence.bins)
+    bins = (replace(row, mean_output=round(row.mean_output, DIGITS)) for row in confidence.bins)
     rounded = replace(confidence, bins=tuple(bins))
     return {"calibration_error": rounded.calibration_error, **asdict(rounded)}
 
 
-def _decode_confidence(record: Mapping[str, Any] | None) -> Confidence | None:
-    if record is None:
+def _encode_robustness(robustness: Robustness | None) -> dict[str, Any] | None:
+    if robustness is None:
         return None
-    bins = tuple(
-        Bin(int(each["images"]), int(each["correct"]), float(each["mean_output"]))
-        for each in record["bins"]
-    )
-    return Confidence(bins, int(record["without_bright_output"]))
-
-
-def _decode_robustness(record: Mapping[str, Any] | None) -> Robustness | None:
-    if record is None:
-        return None
-    distorted = tuple(
-        Distorted(
-            str(row["distortion"]),
-            int(row["images"]),
-            int(row["correct"]),
-            int(row["canonical_correct"]),
-        )
-        for row in record["distorted"]
-    )
-    strangers = tuple(
-        Stranger(
-            str(row["kind"]),
-            int(row["images"]),
-            int(row["bright"]),
-            int(row["canonical_bright"]),
-        )
-        for row in record["strangers"]
-    )
-    return Robustness(distorted, strangers)
+    values = asdict(robustness)
+    return {"distorted": values["distorted"], "strangers": values["out_of_distribution"]}
 
 
 def _check(evaluation: Evaluation) -> None:
@@ -126,7 +112,7 @@ def _check(evaluation: Evaluation) -> None:
         raise ValueError(f"confusion is not {n_classes} x {n_classes}, one for each label")
     if n_images < 1 or min(map(min, evaluation.confusion)) < 0:
         raise ValueError("confusion counts no images")
-    if evaluation.confidence and sum(each.images for each in evaluation.confidence.bins) < 1:
+    if evaluation.confidence and sum(row.images for row in evaluation.confidence.bins) < 1:
         raise ValueError("bins count no images")
     for mistake in evaluation.mistakes:
         if not {mistake.truth, mistake.answer} <= set(range(n_classes)):
@@ -134,7 +120,7 @@ def _check(evaluation: Evaluation) -> None:
     if evaluation.robustness:
         for row in evaluation.robustness.distorted:
             _check_counts(row.distortion, row.images, row.correct, row.canonical_correct)
-        for kind in evaluation.robustness.strangers:
+        for kind in evaluation.robustness.out_of_distribution:
             _check_counts(kind.kind, kind.images, kind.bright, kind.canonical_bright)
 
 

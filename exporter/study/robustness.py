@@ -1,6 +1,6 @@
 """What a network answers to distorted images and to images of no class, canonical mode off and on.
 
-Canonical mode, `canonical.canonicalize`, puts images right before the network sees them.
+Canonical mode, `canonical.canonicalize`, normalises images before the network sees them.
 """
 
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ class Distorted:
 
 
 @dataclass(frozen=True, slots=True)
-class Stranger:
+class OutOfDistribution:
     """How many images of a kind that has no class get an output above 0.5, in either mode."""
 
     kind: str
@@ -46,7 +46,7 @@ class Robustness:
     """A row for each distortion, and for each kind of image that has no class."""
 
     distorted: tuple[Distorted, ...]
-    strangers: tuple[Stranger, ...]
+    out_of_distribution: tuple[OutOfDistribution, ...]
 
 
 def distorted(
@@ -65,21 +65,19 @@ def distorted(
         yield Distorted(name, len(images), *right)
 
 
-def strangers(
+def out_of_distribution(
     network: Network, images: Batch, labels: npt.NDArray[np.integer]
-) -> Iterator[Stranger]:
+) -> Iterator[OutOfDistribution]:
     """Show the network images of no class, made from images (N, n_in) and labels (N,).
 
     Only the first CHUNK images are taken. Raises canonical.NotSquare when they aren't square.
     """
-    for kind, make in STRANGERS.items():
-        strange = make(images[:CHUNK], labels[:CHUNK])
-        if not len(strange):
+    for kind, make in OUT_OF_DISTRIBUTION.items():
+        batch = make(images[:CHUNK], labels[:CHUNK])
+        if not len(batch):
             continue
-        bright = [
-            int(np.sum(outputs.max(axis=1) > BRIGHT)) for outputs in _outputs(network, strange)
-        ]
-        yield Stranger(kind, len(strange), *bright)
+        bright = [int(np.sum(outputs.max(axis=1) > BRIGHT)) for outputs in _outputs(network, batch)]
+        yield OutOfDistribution(kind, len(batch), *bright)
 
 
 def uniform_noise(images: Batch, _: npt.NDArray[np.integer]) -> Batch:
@@ -109,7 +107,7 @@ def white(images: Batch, _: npt.NDArray[np.integer]) -> Batch:
     return np.ones((1, images.shape[1]), np.float32)
 
 
-STRANGERS: dict[str, Callable[[Batch, npt.NDArray[np.integer]], Batch]] = {
+OUT_OF_DISTRIBUTION: dict[str, Callable[[Batch, npt.NDArray[np.integer]], Batch]] = {
     "uniform noise": uniform_noise,
     "shuffled pixels": shuffle,
     "two images at once": overlay,
@@ -121,5 +119,5 @@ STRANGERS: dict[str, Callable[[Batch, npt.NDArray[np.integer]], Batch]] = {
 
 def _outputs(network: Network, batch: Batch) -> tuple[Batch, Batch]:
     """Return the outputs (N, classes) for a batch as it is, and in canonical mode."""
-    put_right = canonical.canonicalize(batch).batch
-    return network.forward(batch)[-1], network.forward(put_right)[-1]
+    canonical_batch = canonical.canonicalize(batch).batch
+    return network.forward(batch)[-1], network.forward(canonical_batch)[-1]

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from canonical.resampling import catmull_rom
+from canonical.squares import side_of
 from exporter.network.network import Batch
 
 ENLARGEMENT = 2
@@ -23,10 +25,6 @@ CHUNK = 1000
 
 N_AFFINE = 3
 """Parameters of the affine map that one coordinate takes: of row, of column, and a constant."""
-
-
-class AugmentationError(ValueError):
-    """Images that can't be augmented."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +59,9 @@ class Source:
 def prepare(images: Batch) -> Source:
     """Enlarge square images (N, side * side) in [0, 1] and lay out the distortions' fields.
 
-    Raises AugmentationError when the images aren't square.
+    Raises canonical.NotSquare when the images aren't square.
     """
-    side = math.isqrt(images.shape[1])
-    if side**2 != images.shape[1]:
-        raise AugmentationError(
-            f"images: {images.shape[1]} pixels each are no square image; train without augmentation"
-        )
+    side = side_of(images)
     return Source(enlarge(images.reshape(-1, side, side)), distortion_fields(side))
 
 
@@ -88,18 +82,6 @@ def enlarge(images: Batch) -> npt.NDArray[np.uint8]:
         pixels = upscale @ images[chunk] @ upscale.T
         enlarged[chunk] = np.rint(np.clip(pixels, 0, 1) * 255)
     return enlarged
-
-
-def catmull_rom(distance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the weight of a sample at each distance, in samples.
-
-    Keys, Cubic convolution interpolation for digital image processing, 1981, with a = -1/2:
-    3/2 |d|^3 - 5/2 |d|^2 + 1 up to 1, -1/2 |d|^3 + 5/2 |d|^2 - 4 |d| + 2 up to 2, then 0.
-    """
-    d = np.abs(distance)
-    near = 1.5 * d**3 - 2.5 * d**2 + 1
-    far = -0.5 * d**3 + 2.5 * d**2 - 4 * d + 2
-    return np.where(d <= 1, near, np.where(d < 2, far, 0.0))
 
 
 def distortion_fields(side: int) -> Batch:

@@ -55,8 +55,8 @@ def cross_entropy(mix: float) -> Loss:
     def value(z: Array, targets: Array) -> float:
         chosen = np.log(np.sum(np.exp(z - z.max(axis=1, keepdims=True)), axis=1))
         chosen += z.max(axis=1) - np.sum(z * targets, axis=1)
-        each = np.sum(np.logaddexp(0, z) - z * targets, axis=1)
-        return float(np.mean(chosen + mix * each))
+        binary = np.sum(np.logaddexp(0, z) - z * targets, axis=1)
+        return float(np.mean(chosen + mix * binary))
 
     def gradient(z: Array, targets: Array) -> Array:
         return (softmax(z) - targets) + mix * (sigmoid(z) - targets)

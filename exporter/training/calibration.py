@@ -109,8 +109,8 @@ def calibration_error(bins: Sequence[Bin]) -> float:
     The mean over images of |share of right answers - mean brightest output| of the image's interval
     (Guo et al., 2017, equation 3).
     """
-    gaps = sum(abs(one.correct - one.images * one.mean_output) for one in bins)
-    return gaps / sum(one.images for one in bins)
+    gaps = sum(abs(interval.correct - interval.images * interval.mean_output) for interval in bins)
+    return gaps / sum(interval.images for interval in bins)
 
 
 def top_calibration_error(

@@ -5,23 +5,21 @@ import io
 import json
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from exporter.export import publishing
-from exporter.network.network import READ_ERRORS, Batch
+from exporter.errors import ExporterError
+from exporter.files import READ_ERRORS, write_file
+from exporter.network.network import Batch
 from exporter.training.backpropagation import Array
-
-if TYPE_CHECKING:
-    # Only for the annotation: training imports this module.
-    from exporter.training.training import TrainingOptions
+from exporter.training.options import TrainingOptions
 
 GROUPS = ("parameters", "means", "squares")
 
 
-class CheckpointError(Exception):
+class CheckpointError(ExporterError):
     """A checkpoint can't be used, or belongs to another training; the message says what to do."""
 
 
@@ -54,7 +52,7 @@ class State:
 
 
 def identify(
-    images: Batch, labels: npt.NDArray[np.integer], options: "TrainingOptions"
+    images: Batch, labels: npt.NDArray[np.integer], options: TrainingOptions
 ) -> dict[str, Any]:
     """Return what tells one training from another: its options, and the SHA-256 of its data."""
     digest = hashlib.sha256(np.ascontiguousarray(images).data)
@@ -75,7 +73,7 @@ def save(path: Path, state: State, identity: dict[str, Any]) -> None:
             arrays[f"{group}_{index}"] = array
     content = io.BytesIO()
     np.savez(content, **arrays)  # type: ignore[arg-type]  # the stub takes a name for allow_pickle
-    publishing.write_file(path, content.getvalue())
+    write_file(path, content.getvalue())
 
 
 def load(path: Path, identity: dict[str, Any]) -> State:
@@ -86,7 +84,7 @@ def load(path: Path, identity: dict[str, Any]) -> State:
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
             arrays = {key: np.array(archive[key]) for key in archive.files}
-        found: dict[str, Any] = json.loads(str(arrays["identity"]))
+        stored: dict[str, Any] = json.loads(str(arrays["identity"]))
         history = [
             Epoch(int(number), float(loss), float(accuracy), float(rate))
             for number, loss, accuracy, rate in arrays["history"]
@@ -101,10 +99,10 @@ def load(path: Path, identity: dict[str, Any]) -> State:
         raise CheckpointError(
             f"{path} is not a checkpoint ({error}); delete it to start afresh"
         ) from error
-    for key in sorted(identity.keys() | found.keys()):
-        if identity.get(key) != found.get(key):
+    for key in sorted(identity.keys() | stored.keys()):
+        if identity.get(key) != stored.get(key):
             raise CheckpointError(
-                f"{path} is of another training: {key} was {found.get(key)!r}, wanted "
+                f"{path} is of another training: {key} was {stored.get(key)!r}, wanted "
                 f"{identity.get(key)!r}; delete it to start afresh, or name another checkpoint"
             )
     return State(parameters, means, squares, history)

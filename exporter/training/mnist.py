@@ -24,7 +24,8 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from exporter.export import publishing
+from exporter.errors import ExporterError
+from exporter.files import write_file
 from exporter.network.network import Batch
 
 Labels = npt.NDArray[np.int64]
@@ -54,7 +55,7 @@ UNSIGNED_BYTE = 0x08
 
 MAX_DIMENSIONS = 8
 
-LARGEST_BYTES = 2**30
+MAX_BYTES = 2**30
 """What a gzipped file may unpack to, twenty times what the largest of MNIST's does."""
 
 BLOCK_BYTES = 2**24
@@ -65,7 +66,7 @@ ROUNDS = 2
 TIMEOUT_SECONDS = 30.0
 
 
-class MnistError(Exception):
+class MnistError(ExporterError):
     """A file of MNIST is missing, damaged or can't be fetched; the message says what to do."""
 
 
@@ -119,13 +120,13 @@ def read_idx(path: Path) -> npt.NDArray[np.uint8]:
     shape = struct.unpack(f">{n_dimensions}I", content[4:start])
     if 0 in shape:
         raise MnistError(f"{path} has the shape {shape}, wanted at least one value")
-    found, wanted = len(content) - start, math.prod(shape)
-    if found != wanted:
-        what = "truncated" if found < wanted else "oversized"
+    n_bytes, n_values = len(content) - start, math.prod(shape)
+    if n_bytes != n_values:
+        what = "truncated" if n_bytes < n_values else "oversized"
         promised = " x ".join(str(size) for size in shape)
         raise MnistError(
-            f"{path} is {what}: {found} bytes of values, its header says {promised} = {wanted}; "
-            "fetch it again"
+            f"{path} is {what}: {n_bytes} bytes of values, its header says {promised} = "
+            f"{n_values}; fetch it again"
         )
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 
@@ -178,7 +179,7 @@ def _fetch_file(
     for mirror in [*mirrors] * ROUNDS:
         try:
             _download(client, f"{mirror.rstrip('/')}/{path.name}", part, progress, task)
-            publishing.write_file(path, _check(part, checksum))
+            write_file(path, _check(part, checksum))
             part.unlink()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             # What has arrived so far stays for the next attempt.
@@ -225,9 +226,9 @@ def _download(
 def _check(path: Path, checksum: str) -> bytes:
     """Return the file's bytes when the SHA-256 of its content is right; raises MnistError."""
     content = _read(path)
-    found = hashlib.sha256(_unpack(path, content)).hexdigest()
-    if found != checksum:
-        raise MnistError(f"{path.name} has a content of SHA-256 {found}, wanted {checksum}")
+    digest = hashlib.sha256(_unpack(path, content)).hexdigest()
+    if digest != checksum:
+        raise MnistError(f"{path.name} has a content of SHA-256 {digest}, wanted {checksum}")
     return content
 
 
@@ -257,13 +258,13 @@ def _unpack(path: Path, content: bytes) -> bytes:
     size = 0
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
-            while size <= LARGEST_BYTES and (block := packed.read(BLOCK_BYTES)):
+            while size <= MAX_BYTES and (block := packed.read(BLOCK_BYTES)):
                 blocks.append(block)
                 size += len(block)
     except (EOFError, OSError, struct.error, zlib.error) as error:
         raise MnistError(
             f"{path} is damaged or truncated gzip ({error}); fetch it again"
         ) from error
-    if size > LARGEST_BYTES:
-        raise MnistError(f"{path} unpacks to more than {LARGEST_BYTES} bytes; fetch it again")
+    if size > MAX_BYTES:
+        raise MnistError(f"{path} unpacks to more than {MAX_BYTES} bytes; fetch it again")
     return b"".join(blocks)

@@ -20,9 +20,8 @@ def stop_counting() -> None:
 
     for kind, names in {
         calls.Calls: ("start", "end", "exchange"),
-        accumulators.Series: ("observe", "observe_all", "add"),
-        accumulators.Tally: ("inc",),
-        version_stats.Version: ("count_run", "see"),
+        accumulators.HotHistogram: ("observe", "observe_all", "add"),
+        version_stats.VersionStats: ("count_run", "observe"),
     }.items():
         for name in names:
             setattr(kind, name, nothing)

@@ -18,7 +18,7 @@ from mlpserve import __version__
 from mlpserve.client import DEFAULT_ADDRESS, Client
 from mlpserve.command.drawing import draw
 from mlpserve.command.options import with_client
-from mlpserve.command.pictures import MNIST_SIDE, Invert, PictureError, read_picture
+from mlpserve.command.picture_files import MNIST_SIDE, Invert, PictureError, read_picture
 from mlpserve.command.top import top
 from mlpserve.errors import MlpserveError, Unavailable
 from mlpserve.prediction import Prediction
@@ -38,7 +38,7 @@ class Picture:
 @click.group()
 @click.version_option(__version__, prog_name="mlpserve")
 def mlpserve() -> None:
-    """Ask a running mlpserve server what is on an image, or what it does."""
+    """Classify pictures with a running mlpserve server, or watch what it does."""
 
 
 mlpserve.add_command(top)
@@ -55,15 +55,15 @@ mlpserve.add_command(top)
 )
 @click.option("--hidden", is_flag=True, help="Show the activations of the hidden layers too.")
 @click.option(
-    "--canonicalize", is_flag=True, help="Let the server put images right: crop, scale, centre."
+    "--canonicalize", is_flag=True, help="Have the server crop, scale and centre the ink first."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line per image.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object per image, one a line.")
 @click.option(
     "--invert",
     type=click.Choice([choice.value for choice in Invert]),
     default=Invert.AUTO.value,
     show_default=True,
-    help="Whether the ink is dark; auto looks at the border.",
+    help="Whether the ink is dark; auto decides by the border.",
 )
 @click.option(
     "--side",
@@ -85,7 +85,7 @@ def predict(
     invert: str,
     side: int,
 ) -> None:
-    """Print what each IMAGE shows, how bright that answer is, and what the network saw.
+    """Print the label of each IMAGE, its activation, and what the network saw.
 
     IMAGE is a picture file of any size and colour, or - for standard input. Pictures of another
     size than the model's are cropped, scaled and centred as MNIST's were.
@@ -198,8 +198,8 @@ def _show(picture: Picture, prediction: Prediction, index: int, console: Console
     console.print(draw(picture.image, console))
     if (done := prediction.canonicalization) is not None:
         (height, width), (down, right) = done.scales[index], done.shifts[index]
-        turned = "turned round, " if done.inverted[index] else ""
-        text = f"put right: {turned}height x {height:.2f}, width x {width:.2f}"
+        inverted = "inverted, " if done.inverted[index] else ""
+        text = f"normalised: {inverted}height x {height:.2f}, width x {width:.2f}"
         console.print(Text(f"{text}, moved {down:+.1f} down and {right:+.1f} right"))
     for number, layer in enumerate(prediction.hidden_layers, start=1):
         numbers = " ".join(f"{activation:.2f}" for activation in layer[index])
@@ -212,7 +212,7 @@ def _shorten(activation: np.float32) -> float:
 
 
 def _printable(name: str) -> str:
-    """Return a file's name without what would steer the terminal."""
+    """Return a file's name without terminal control characters."""
     shown = click.format_filename(name)
     return "".join(
         letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in shown

@@ -18,7 +18,7 @@ _SAMPLE = re.compile(r"([a-zA-Z_:][\w:]*)(?:\{(.*)\})?[ \t]+(\S+)")
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 _ESCAPED = re.compile(r"\\(.)")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
-_LARGEST_BYTES = 64 * 1024 * 1024
+_MAX_BYTES = 64 * 1024 * 1024
 
 
 class PageError(Exception):
@@ -32,7 +32,7 @@ def fetch(address: str, timeout_seconds: float) -> Samples:
     try:
         connection.request("GET", "/metrics", headers={"accept": "text/plain"})
         answer = connection.getresponse()
-        text = answer.read(_LARGEST_BYTES).decode()
+        text = answer.read(_MAX_BYTES).decode()
     except OSError as error:
         reason = str(error.strerror or error).lower()
         raise PageError(
@@ -46,7 +46,7 @@ def fetch(address: str, timeout_seconds: float) -> Samples:
         ) from error
     finally:
         connection.close()
-    # What would steer the terminal on which names are shown has no place in them.
+    # Names are shown on a terminal, which control characters would steer.
     text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
     samples = parse(text) if answer.status == http.client.OK else {}
     if KNOWN_BY not in samples:
@@ -59,17 +59,17 @@ def fetch(address: str, timeout_seconds: float) -> Samples:
 
 def parse(text: str) -> Samples:
     """Return the samples of a page; lines that are none are left out."""
-    found: dict[str, dict[Labels, float]] = defaultdict(dict)
+    samples: dict[str, dict[Labels, float]] = defaultdict(dict)
     for line in text.splitlines():
         if line.startswith("#") or not (match := _SAMPLE.match(line)):
             continue
         name, labels, value = match.groups()
         pairs = ((key, _unescape(text)) for key, text in _LABEL.findall(labels or ""))
         try:
-            found[name][frozenset(pairs)] = float(value)
+            samples[name][frozenset(pairs)] = float(value)
         except ValueError:
             continue
-    return dict(found)
+    return dict(samples)
 
 
 def _split(address: str) -> tuple[str, int]:

@@ -29,8 +29,8 @@ class Look:
 
     def rates(self, name: str, key: str, **labels: str) -> dict[str, float]:
         """Return the same for each value of the label `key`."""
-        found = totals(self.increases, name, key, **labels)
-        return {value: increase / self.seconds for value, increase in found.items()}
+        increases = totals(self.increases, name, key, **labels)
+        return {value: increase / self.seconds for value, increase in increases.items()}
 
     def mean(self, name: str, **labels: str) -> float:
         """Return the mean of what a histogram has seen since the look before; nan of nothing."""
@@ -39,8 +39,8 @@ class Look:
 
     def quantile(self, share: float, name: str, **labels: str) -> float:
         """Return a quantile of what a histogram has seen since the look before; nan of nothing."""
-        found = totals(self.increases, f"{name}_bucket", "le", **labels)
-        return quantile({float(bound): count for bound, count in found.items()}, share)
+        buckets = totals(self.increases, f"{name}_bucket", "le", **labels)
+        return quantile({float(bound): count for bound, count in buckets.items()}, share)
 
 
 @dataclass(slots=True)
@@ -96,17 +96,17 @@ def _worker(labels: Labels) -> str:
 def total(samples: Samples, name: str, **labels: str) -> float:
     """Sum the samples of this name that have these labels, among others."""
     wanted = labels.items()
-    return sum(value for found, value in samples.get(name, {}).items() if wanted <= found)
+    return sum(value for series, value in samples.get(name, {}).items() if wanted <= series)
 
 
 def totals(samples: Samples, name: str, key: str, **labels: str) -> dict[str, float]:
     """Sum them for each value of the label `key`."""
-    found: dict[str, float] = defaultdict(float)
+    sums: dict[str, float] = defaultdict(float)
     wanted = labels.items()
     for series, value in samples.get(name, {}).items():
         if wanted <= series and (part := dict(series).get(key)) is not None:
-            found[part] += value
-    return dict(found)
+            sums[part] += value
+    return dict(sums)
 
 
 def quantile(buckets: Mapping[float, float], share: float) -> float:

@@ -14,20 +14,26 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 _OPTIONS = (
     click.option(
-        "--address", default=DEFAULT_ADDRESS, show_default=True, help="The server, HOST:PORT."
+        "--address", default=DEFAULT_ADDRESS, show_default=True, help="HOST:PORT of the server."
     ),
     click.option(
         "--timeout-seconds",
         type=click.FloatRange(min=0, min_open=True),
         default=10.0,
         show_default=True,
-        help="How long one call may take.",
+        help="How long a call may take, retries included.",
     ),
-    click.option("--tls", is_flag=True, help="Speak TLS; the authorities are those gRPC knows."),
-    click.option("--ca", type=_FILE, help="Speak TLS; a PEM file of the authorities to trust."),
-    click.option("--certificate", type=_FILE, help="A PEM file to show a server that asks for it."),
-    click.option("--key", type=_FILE, help="The PEM file of the certificate's key."),
-    click.option("--token-file", type=_FILE, help="A file that holds nothing but your token."),
+    click.option(
+        "--tls", is_flag=True, help="Use TLS; trust the authorities that gRPC ships with."
+    ),
+    click.option("--ca", type=_FILE, help="Use TLS; trust the authorities in this PEM file."),
+    click.option(
+        "--certificate",
+        type=_FILE,
+        help="PEM file with the client certificate.",
+    ),
+    click.option("--key", type=_FILE, help="PEM file with the certificate's private key."),
+    click.option("--token-file", type=_FILE, help="File with the bearer token and nothing else."),
 )
 
 
@@ -52,7 +58,7 @@ def with_client(command: Callable[..., None]) -> Callable[..., None]:
         token = None if token_file is None else _read_token(token_file)
         if token is not None and not is_safe and not is_local(address):
             raise click.UsageError(
-                f"the token would travel to {address} readably; give --tls or --ca"
+                f"the token would be sent to {address} unencrypted; give --tls or --ca"
             )
         try:
             client = Client(

@@ -11,7 +11,7 @@ from mlpserve.command.looks import Look, total, totals
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999}
 STAGES = ("decode", "queue", "run", "encode")
-MOST_LABELS = 12
+MAX_LABELS = 12
 """Labels whose share is shown, the most frequent ones."""
 
 _STARTED, _HANDLED = "grpc_server_started_total", "grpc_server_handled_total"
@@ -50,17 +50,17 @@ def _draw_methods(look: Look) -> Table:
     table = _table("method", "calls", "calls/s", "errors/s", *QUANTILES, "in progress")
     methods = {dict(labels)["grpc_method"] for labels in look.page.get(_STARTED, ())}
     for method in sorted(methods):
-        of = {"grpc_method": method}
-        calls = total(look.counted, _STARTED, **of)
-        in_progress = total(look.page, "grpc_server_calls_in_progress", **of)
+        selector = {"grpc_method": method}
+        calls = total(look.counted, _STARTED, **selector)
+        in_progress = total(look.page, "grpc_server_calls_in_progress", **selector)
         if not calls and not in_progress:
             continue
-        errors = look.rate(_HANDLED, **of) - look.rate(_HANDLED, grpc_code="OK", **of)
-        quantiles = [look.quantile(share, _SECONDS, **of) for share in QUANTILES.values()]
+        errors = look.rate(_HANDLED, **selector) - look.rate(_HANDLED, grpc_code="OK", **selector)
+        quantiles = [look.quantile(share, _SECONDS, **selector) for share in QUANTILES.values()]
         table.add_row(
             method,
             f"{calls:.0f}",
-            f"{look.rate(_STARTED, **of):.1f}",
+            f"{look.rate(_STARTED, **selector):.1f}",
             f"{errors:.1f}",
             *map(_time, quantiles),
             f"{in_progress:.0f}",
@@ -119,16 +119,16 @@ def _draw_models(look: Look) -> Table:
     table = _table("model", "version", "images/s", "labels")
     table.columns[-1].justify, table.columns[-1].no_wrap = "left", False
     loaded = {
-        (found["model"], found["version"])
-        for found in map(dict, look.page.get("mlpserve_model_info", ()))
+        (labels["model"], labels["version"])
+        for labels in map(dict, look.page.get("mlpserve_model_info", ()))
     }
-    for model, version in sorted(loaded, key=lambda of: (of[0], len(of[1]), of[1])):
-        of = {"model": model, "version": version}
-        labels = totals(look.increases, _LABELS, "label", **of)
+    for model, version in sorted(loaded, key=lambda key: (key[0], len(key[1]), key[1])):
+        selector = {"model": model, "version": version}
+        labels = totals(look.increases, _LABELS, "label", **selector)
         images = sum(labels.values())
-        often = sorted(labels, key=lambda label: (-labels[label], label))[:MOST_LABELS]
+        often = sorted(labels, key=lambda label: (-labels[label], label))[:MAX_LABELS]
         shares = [f"{label} {labels[label] / images:.0%}" for label in often if labels[label]]
-        rate = look.rate("mlpserve_images_total", **of)
+        rate = look.rate("mlpserve_images_total", **selector)
         table.add_row(model, version, f"{rate:.1f}", "  ".join(shares) or "-")
     return table
 

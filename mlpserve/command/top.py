@@ -11,29 +11,29 @@ from mlpserve.command.exposition import DEFAULT_ADDRESS, PageError, fetch
 from mlpserve.command.looks import Watch
 from mlpserve.command.overview import draw
 
-_LEAST_TIMEOUT_SECONDS = 5.0
+_MIN_TIMEOUT_SECONDS = 5.0
 
 
 @click.command()
 @click.argument("address", default=DEFAULT_ADDRESS)
-@click.option("--once", is_flag=True, help="Print one look after one interval, and end.")
+@click.option("--once", is_flag=True, help="Print once, after one interval, and exit.")
 @click.option(
     "--interval-seconds",
     type=click.FloatRange(min=0.1),
     default=1.0,
     show_default=True,
-    help="Time between two looks.",
+    help="Time between two updates.",
 )
 def top(address: str, once: bool, interval_seconds: float) -> None:
     """Show what the server at ADDRESS does: calls, latency, errors, workers and models.
 
-    ADDRESS is where its metrics are, HOST:PORT of the server's --http-address (default:
-    localhost:8080). Calls and codes are counted from the first look on; rates, latencies and
-    labels are of the time since the look before.
+    ADDRESS is HOST:PORT of the server's metrics, its --http-address (default: localhost:8080).
+    Calls and codes are counted from the start of this command; rates, latencies and labels cover
+    the last interval.
     """
     console = Console(highlight=False, markup=False, emoji=False)
     watch = Watch()
-    timeout_seconds = max(interval_seconds, _LEAST_TIMEOUT_SECONDS)
+    timeout_seconds = max(interval_seconds, _MIN_TIMEOUT_SECONDS)
 
     def look() -> RenderableType:
         page = fetch(address, timeout_seconds)
@@ -59,5 +59,5 @@ def top(address: str, once: bool, interval_seconds: float) -> None:
     except PageError as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
-        # How one leaves.
+        # Ctrl-C is how to leave.
         return

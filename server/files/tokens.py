@@ -1,4 +1,4 @@
-"""Bearer tokens: who may call, from a file of names and tokens."""
+"""Bearer tokens: which callers are allowed, from a file of names and tokens."""
 
 import functools
 import hashlib
@@ -7,20 +7,20 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from server.errors import StartupError, Unauthenticated
-from server.files.watched_files import Files, warn_if_readable
+from server.files.watched_files import WatchedFiles, warn_if_readable
 from server.telemetry import metrics
 
-MOST_TOKENS = 256
-"""Each name is the label of a metric."""
+MAX_TOKENS = 256
+"""Names are label values of a metric."""
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
-# What RFC 6750 lets a bearer token be; shorter ones can be guessed.
+# The syntax of RFC 6750, with a minimum length, because shorter tokens can be guessed.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{16,1024}=*")
 _AUTHORIZATION = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/-]+=*)")
 
 Names = Mapping[bytes, str]
-"""Callers' names by the SHA-256 of their tokens: how long it takes to find one tells of a digest,
-from which no token follows.
+"""Callers' names by the SHA-256 of their tokens: the time of a lookup may reveal a digest, but no
+token.
 """
 
 
@@ -28,25 +28,27 @@ class Tokens:
     """The tokens of a file, read again when it changes."""
 
     def __init__(self, part: str, path: Path, kind: str) -> None:
-        """Read the file; raises StartupError. `kind` is what messages call one of its tokens."""
-        self.files = Files(part, (path,), lambda: read_tokens(path))
+        """Read the file; raises StartupError. `kind` is what messages call these tokens."""
+        self.files = WatchedFiles(part, (path,), lambda: read_tokens(path))
         send = f"send the metadata `authorization: Bearer TOKEN` with one of {kind}"
-        # Looked up once: by their labels that costs as much as the check.
+        # Cached, because looking them up by their labels costs as much as the check.
         self._calls = functools.cache(lambda name: metrics.TOKEN_CALLS.labels(part, name))
         self._missing = Unauthenticated("no_token", f"the call has no token; {send}")
-        self._malformed = Unauthenticated("no_token", f"the call's authorization is none; {send}")
+        self._malformed = Unauthenticated(
+            "no_token", f"the authorization metadata is not a bearer token; {send}"
+        )
         self._unknown = Unauthenticated("unknown_token", f"the call's token is not known; {send}")
 
     def refusal(self, metadata: Iterable[tuple[str, str | bytes]]) -> Unauthenticated | None:
-        """Return why a call with this metadata is not taken; None when it is, which is counted."""
-        found = {value for key, value in metadata if key == "authorization"}
-        if not found:
+        """Return why a call with this metadata is rejected, None if it is accepted and counted."""
+        values = {value for key, value in metadata if key == "authorization"}
+        if not values:
             return self._missing
-        # One of several, which one chooses, may be another's who passed the call on.
-        given = _AUTHORIZATION.fullmatch(str(found.pop()))
-        if given is None or found:
+        # Of several values, one may be that of a proxy which passed the call on.
+        given = _AUTHORIZATION.fullmatch(str(values.pop()))
+        if given is None or values:
             return self._malformed
-        # The file is not looked at: whoever guesses would have it looked at in each call.
+        # Not read from the file, which every guess would then cause.
         name = self.files.content.get(_digest(given[1]))
         if name is None:
             return self._unknown
@@ -57,11 +59,11 @@ class Tokens:
 def read_tokens(path: Path) -> Names:
     """Return the tokens of a file with lines `name: token`; # begins a comment line.
 
-    A name may have several tokens, so that one can follow another. Spaces and tabs may stand around
-    both. Raises StartupError, which says the line but nothing of what stands there.
+    A name may have several tokens, for rotation. Spaces and tabs around both are ignored. Raises
+    StartupError, which gives the number of the line but nothing of its content.
     """
     try:
-        # Not as lines of text are read, some of which end with other characters than these.
+        # Not splitlines, which also splits at other characters.
         lines = path.read_bytes().decode().replace("\r\n", "\n").split("\n")
         warn_if_readable(path)
     except (OSError, UnicodeDecodeError) as error:
@@ -86,10 +88,10 @@ def read_tokens(path: Path) -> Names:
             )
         found[digest] = name
     if not found:
-        raise StartupError(f"the tokens file {path} holds no token; add a line `name: token`")
-    if len(found) > MOST_TOKENS:
+        raise StartupError(f"the tokens file {path} contains no token; add a line `name: token`")
+    if len(found) > MAX_TOKENS:
         raise StartupError(
-            f"the tokens file {path} holds {len(found)} tokens; at most {MOST_TOKENS} are taken"
+            f"the tokens file {path} contains {len(found)} tokens, more than {MAX_TOKENS}"
         )
     return found
 

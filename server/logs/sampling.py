@@ -1,4 +1,4 @@
-"""Picks few of many: a share of all calls, or a number of lines in each second."""
+"""Picks some of many: a share of all calls, or a number of lines each second."""
 
 import math
 import random
@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 
 
-def gap(rate: float) -> float:
-    """Return how many calls from now on the next of a share of them is, which is at least 1.
+def calls_until_next(rate: float) -> float:
+    """Return how many calls to count until the next sampled one (>= 1, infinity for the rate 0).
 
-    To count down to it is faster than to draw lots for each call, and comes to the same: these
-    numbers have the geometric distribution. The share 0 gives infinity.
+    The numbers have the geometric distribution, so that counting down to the next sample is the
+    same as drawing for each call, and faster.
     """
     if rate <= 0:
         return math.inf
@@ -21,47 +21,52 @@ def gap(rate: float) -> float:
 
 
 TELL_SECONDS = 1.0
-"""How long after the first line that is left out their number is told."""
+"""How long after the first dropped line their number is reported."""
 
 
-class Bound:
-    """Lets some lines of a kind through each second; `tell` is given the number of the others."""
+class RateLimit:
+    """Allows some lines each second; `tell` is given the number of dropped ones."""
 
-    def __init__(self, lines: int, tell: Callable[[int], None]) -> None:
-        self._lines, self._tell = lines, tell
-        self._second = self._written = self._left_out = 0
+    def __init__(
+        self,
+        lines: int,
+        tell: Callable[[int], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._lines, self._tell, self._clock = lines, tell, clock
+        self._second = self._written = self._dropped = 0
         self._teller: threading.Timer | None = None
         self._lock = threading.Lock()
 
     def allows(self) -> bool:
         """Whether another line may be written now."""
-        second = int(time.monotonic())
+        second = int(self._clock())
         with self._lock:
             if second != self._second:
                 self._second, self._written = second, 0
             if self._written < self._lines:
                 self._written += 1
                 return True
-            self._left_out += 1
+            self._dropped += 1
             if self._teller is None:
                 self._start_teller()
         return False
 
     def _start_teller(self) -> None:
-        """See to it that somebody tells; for who holds the lock."""
+        """Have the number reported soon; the caller holds the lock."""
         teller = threading.Timer(TELL_SECONDS, self.tell)
         teller.daemon = True
         try:
             teller.start()
         except (RuntimeError, MemoryError):
-            # The system gives no thread; the next line that is left out tries again.
+            # The system is out of threads; the next dropped line tries again.
             return
         self._teller = teller
 
     def tell(self) -> None:
-        """Tell how many were left out since the last time, if any were."""
+        """Report how many lines were dropped since the last time, if any were."""
         with self._lock:
-            left_out, self._left_out = self._left_out, 0
+            dropped, self._dropped = self._dropped, 0
             self._teller = None
-        if left_out:
-            self._tell(left_out)
+        if dropped:
+            self._tell(dropped)

@@ -1,21 +1,21 @@
-"""Which file a worker is loading, told to its parent, which knows it even if the worker dies."""
+"""Reports which file a worker is loading to its parent, in case the worker dies of it."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 
 
 class Journal:
-    """What is being loaded, and what was when a worker in this one's place died."""
+    """What is being loaded, and what predecessors of this worker were loading when they died."""
 
     def __init__(
         self,
-        tell: Callable[[list[object] | None], None] = lambda _entry: None,
+        report: Callable[[list[object] | None], None] = lambda _entry: None,
         crashed: Iterable[list[object]] = (),
     ) -> None:
-        """`tell` is given what is being loaded, and None once it is not any more; `crashed` are
-        those that it was given by workers that died of it.
+        """`report` is given what is being loaded, and None afterwards; `crashed` are the entries
+        that predecessors gave it before they died.
         """
-        self._tell = tell
+        self._report = report
         self.crashed = {_key(*entry) for entry in crashed}
 
     def has_crashed(self, name: str, version: int, stamp: tuple[int, ...]) -> bool:
@@ -24,15 +24,15 @@ class Journal:
 
     @contextlib.contextmanager
     def loading(self, name: str, version: int, stamp: tuple[int, ...]) -> Iterator[None]:
-        """Say that a file is being loaded, for as long as the block runs."""
-        self._tell([name, version, list(stamp)])
+        """Report that a file is being loaded while the block runs."""
+        self._report([name, version, list(stamp)])
         try:
             yield
         finally:
-            self._tell(None)
+            self._report(None)
 
 
 def _key(name: object, version: object, stamp: object) -> str:
-    """Return an entry as one text, whether it has travelled as JSON or not."""
+    """Return an entry as one string, whether it has been JSON meanwhile or not."""
     numbers = stamp if isinstance(stamp, Iterable) else ()
     return "/".join((str(name), str(version), *map(str, numbers)))

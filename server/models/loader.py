@@ -1,19 +1,19 @@
-"""Loads the versions that the policies choose, and keeps good ones when others turn out bad."""
+"""Loads the versions that the policies choose, and keeps good ones when others fail."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
 import structlog
 
 from server.errors import ModelError, StartupError
+from server.models.arrangement import arrange, unmet
 from server.models.journal import Journal
 from server.models.model import Model, load_model
 from server.models.onnx.file import Stamp, stamp_of
-from server.models.policy import MOST_PERCENT, Policies
+from server.models.policy import Policies
 from server.models.repository import FILE, Listing, Models, Versions, list_models
-from server.models.traffic import Shadowing, Split
 from server.telemetry import metrics
 from server.texts import shown
 
@@ -23,6 +23,9 @@ PREFERRED = "digits"
 
 MAX_LISTED = 10
 """Names that a message lists."""
+
+Key = tuple[str, int]
+"""A model's name and the number of a version."""
 
 Load = Callable[[Path, str, int], Model]
 """Loads a file as a version of a model; raises ModelError."""
@@ -40,7 +43,7 @@ class Loaded:
 class Failure:
     """Why a version could not be loaded from the file that had this stamp.
 
-    In words, since an exception holds what its functions held, such as the version before.
+    As text, since an exception would keep alive what its functions held, such as a model.
     """
 
     stamp: Stamp
@@ -48,10 +51,23 @@ class Failure:
     reason: str
 
 
+@dataclass(slots=True)
+class Pass:
+    """One pass over the repository: what is loaded so far, which of the wanted versions have
+    failed, which are doubtful, and how many were tried.
+    """
+
+    loaded: dict[Key, Loaded]
+    missed: set[Key] = field(default_factory=set)
+    doubtful: dict[Key, Loaded] = field(default_factory=dict)
+    tried: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """What is loaded after a look at the repository; `problems` says of each version that is wanted
-    why it isn't, or why what is loaded is not what is on disk. `tried` counts attempts to load.
+    """What to serve after a pass over the repository; `problems` says of each version that is
+    wanted why it is not loaded, or why what is loaded is not what is on disk. `tried` counts
+    attempts to load.
     """
 
     models: Models
@@ -60,13 +76,14 @@ class Refreshed:
 
 
 class Loader:
-    """Knows what is loaded and what has failed, so that each file is tried once until it changes.
+    """Loads what is served next, and knows what has failed, so that each file is tried once until
+    it changes.
 
     A version is served once its file passes its golden examples. A file that doesn't, such as one
     that is still being copied, replaces nothing: the next older version or the one loaded before
     stays. A model of which nothing on disk can be served any more keeps what it has; one that has
-    nothing is served from a file whose weights are not those that it promises. A file that
-    was being loaded when a worker died is not tried again unless somebody asks, or it changes.
+    nothing is served from a file whose weights differ from those that it promises. A file that was
+    being loaded when a worker died is not tried again until it changes or a reload is requested.
     """
 
     def __init__(
@@ -80,13 +97,8 @@ class Loader:
         self._repository, self._policies = repository, policies
         self._default: str | None = default or None
         self._load_model, self._journal = load, journal or Journal()
-        self._loaded: dict[tuple[str, int], Loaded] = {}
-        self._failed: dict[tuple[str, int], Failure] = {}
+        self._failed: dict[Key, Failure] = {}
         self._warned: set[str] = set()
-        # Of the look at the repository that is being taken.
-        self._missed: set[tuple[str, int]] = set()
-        self._doubtful: dict[tuple[str, int], Loaded] = {}
-        self._tried = 0
 
     def first(self) -> Refreshed:
         """Load for the first time.
@@ -108,22 +120,23 @@ class Loader:
                 f"holds: {', '.join(names)}"
             )
         default = self._default or (next(iter(on_disk)) if len(on_disk) == 1 else PREFERRED)
-        refreshed = self._load(listing, default)
+        refreshed = self._load(listing, default, {})
         if self._journal.crashed and not _can_start(refreshed.models, default, on_disk):
             # Without it there is nothing to lose, and the worker may have died of something else.
             self._journal.crashed.clear()
             self._failed.clear()
-            refreshed = self._load(listing, default)
+            refreshed = self._load(listing, default, _loaded(refreshed.models))
         if default in on_disk and default not in refreshed.models.by_name:
             self._explain(default, listing)
         if not refreshed.models.by_name:
             self._explain(next(iter(on_disk)), listing)
-        # Others that appear later don't take its place.
+        # Models that appear later don't take its place.
         self._default = refreshed.models.default
         return refreshed
 
-    def refresh(self, retry: bool) -> Refreshed:
-        """Load what has appeared or changed, and with `retry` what has failed before.
+    def refresh(self, models: Models, retry: bool) -> Refreshed:
+        """Load what has appeared or changed since `models` were loaded, and with `retry` what has
+        failed before.
 
         Raises StartupError when the repository is gone.
         """
@@ -131,7 +144,7 @@ class Loader:
         if retry:
             self._failed.clear()
             self._journal.crashed.clear()
-        return self._load(listing, self._default or PREFERRED)
+        return self._load(listing, self._default or PREFERRED, _loaded(models))
 
     def _explain(self, name: str, listing: Listing) -> None:
         """Raise a StartupError that says why a model can't be served."""
@@ -141,96 +154,100 @@ class Loader:
                 raise ModelError(failure.message, failure.reason)
         if refused := listing.refused.get(name):
             raise StartupError(refused)
+        choice = self._policies.policy(name).choice
         raise StartupError(
-            f"--versions: {name} is to have {self._policies.of(name).choice}, and the repository "
+            f"--versions: {name} is to have {choice}, and the repository "
             f"{shown(self._repository)} holds {', '.join(map(str, versions))}; ask for one of these"
         )
 
-    def _load(self, listing: Listing, default: str) -> Refreshed:
+    def _load(self, listing: Listing, default: str, loaded: dict[Key, Loaded]) -> Refreshed:
         on_disk = listing.versions
         by_name: dict[str, Versions] = {}
-        kept: dict[tuple[str, int], Loaded] = {}
-        gone: dict[tuple[str, int], str] = {}
-        self._missed, self._tried, self._doubtful = set(), 0, {}
-        for name in sorted({*on_disk, *(name for name, _ in self._loaded)}):
-            chosen = self._choose(name, on_disk.get(name, []))
+        kept: dict[Key, Loaded] = {}
+        gone: dict[Key, str] = {}
+        current = Pass(loaded)
+        for name in sorted({*on_disk, *(name for name, _ in loaded)}):
+            chosen = self._choose(current, name, on_disk.get(name, []))
             for version in chosen:
-                kept[name, version] = self._loaded[name, version]
+                kept[name, version] = current.loaded[name, version]
                 if version not in on_disk.get(name, []):
                     gone[name, version] = self._gone(name, version)
             if chosen:
                 models = {version: kept[name, version].model for version in sorted(chosen)}
-                by_name[name] = self._arrange(name, models)
-        self._loaded, self._doubtful = kept, {}
+                by_name[name] = arrange(models, self._policies.policy(name))
         self._failed = {
             (name, version): failure
             for (name, version), failure in self._failed.items()
             if version in on_disk.get(name, ())
         }
-        doubts = {key: its.model.doubt for key, its in kept.items() if its.model.doubt}
-        said = (gone.values(), doubts.values(), listing.refused.values(), listing.passed_over)
-        self._warn([*chain(*said), *self._unmet(by_name)])
-        messages = doubts | gone | {key: its.message for key, its in self._failed.items()}
+        doubts = {key: entry.model.doubt for key, entry in kept.items() if entry.model.doubt}
+        known = (gone.values(), doubts.values(), listing.refused.values(), listing.passed_over)
+        self._warn([*chain(*known), *unmet(by_name, self._policies)])
+        messages = doubts | gone | {key: failure.message for key, failure in self._failed.items()}
         messages |= {(name, 0): message for name, message in listing.refused.items()}
         errors: dict[str, dict[int, str]] = {}
         for (name, version), message in sorted(messages.items()):
             errors.setdefault(name, {})[version] = message
-        missed = [self._failed[key].message for key in sorted(self._missed) if key in self._failed]
+        missed = [
+            self._failed[key].message for key in sorted(current.missed) if key in self._failed
+        ]
         return Refreshed(
             Models(
                 by_name,
                 default if default in by_name else None,
                 errors,
+                {key: entry.stamp for key, entry in kept.items()},
                 are_shadowed=any(versions.shadowing for versions in by_name.values()),
                 are_spread=any(versions.split for versions in by_name.values()),
             ),
             [*missed, *gone.values(), *listing.refused.values()],
-            self._tried,
+            current.tried,
         )
 
-    def _choose(self, name: str, on_disk: Sequence[int]) -> list[int]:
-        """Return the versions to serve, all of them loaded; none when there is none to be had."""
-        policy = self._policies.of(name)
+    def _choose(self, current: Pass, name: str, on_disk: Sequence[int]) -> list[int]:
+        """Return the versions to serve, all of them loaded; none when none can be had."""
+        policy = self._policies.policy(name)
         chosen: list[int] = []
         for version in policy.choice.candidates(on_disk):
-            if len(chosen) < policy.choice.count and self._have(name, version):
+            if len(chosen) < policy.choice.count and self._have(current, name, version):
                 chosen.append(version)
         for version in policy.labels.values():
-            if version in on_disk and version not in chosen and self._have(name, version):
+            if version in on_disk and version not in chosen and self._have(current, name, version):
                 chosen.append(version)
-        chosen = chosen or [version for known, version in self._loaded if known == name]
-        if not chosen and (doubtful := [key for key in self._doubtful if key[0] == name]):
+        chosen = chosen or [version for known, version in current.loaded if known == name]
+        if not chosen and (doubtful := [key for key in current.doubtful if key[0] == name]):
             # Rather than nothing: its golden examples are right.
             key = max(doubtful)
-            self._loaded[key] = self._doubtful[key]
+            current.loaded[key] = current.doubtful[key]
             self._failed.pop(key, None)
-            self._missed.discard(key)
+            current.missed.discard(key)
             chosen = [key[1]]
         return chosen
 
-    def _have(self, name: str, version: int) -> bool:
+    def _have(self, current: Pass, name: str, version: int) -> bool:
         """Whether a version is loaded, now or from before; loads it when its file is new."""
         key, path = (name, version), self._repository / name / str(version) / FILE
-        loaded, failure = self._loaded.get(key), self._failed.get(key)
+        loaded, failure = current.loaded.get(key), self._failed.get(key)
         try:
-            # Before the file is read: what changes meanwhile is found changed the next time.
+            # Before the file is read, so that a change meanwhile is noticed the next time.
             stamp = stamp_of(path)
         except (FileNotFoundError, NotADirectoryError):
             return False
         except OSError:
-            # Trying says why.
+            # Loading reports why.
             stamp = ()
         if loaded and loaded.stamp == stamp:
             self._failed.pop(key, None)
         elif failure is None or failure.stamp != stamp:
-            self._try(path, name, version, stamp)
+            self._try(current, path, key, stamp)
         if key in self._failed:
-            self._missed.add(key)
-        return key in self._loaded
+            current.missed.add(key)
+        return key in current.loaded
 
-    def _try(self, path: Path, name: str, version: int, stamp: Stamp) -> None:
-        """Load a version, or keep in mind why it can't be."""
-        self._tried += 1
+    def _try(self, current: Pass, path: Path, key: Key, stamp: Stamp) -> None:
+        """Load a version, or remember why that failed."""
+        name, version = key
+        current.tried += 1
         try:
             if self._journal.has_crashed(name, version, stamp):
                 raise ModelError(
@@ -241,16 +258,18 @@ class Loader:
             with self._journal.loading(name, version, stamp):
                 model = self._load_model(path, name, version)
             if model.doubt:
-                self._doubtful[name, version] = Loaded(stamp, model)
+                current.doubtful[key] = Loaded(stamp, model)
                 raise ModelError(model.doubt, "weights")
         except ModelError as error:
             failure = Failure(stamp, shown(str(error)), error.reason)
         except Exception as error:
-            # Whatever a damaged file may bring about, the server goes on.
+            # Whatever a damaged file causes, the server goes on.
             log.exception("loading failed")
             message = f"{path} can't be loaded ({type(error).__name__}: {error})"
             failure = Failure(stamp, shown(message), "internal")
         else:
+            current.loaded[key] = Loaded(stamp, model)
+            self._failed.pop(key, None)
             metrics.MODEL_LOADS.labels(name).inc()
             log.info(
                 "model loaded",
@@ -261,10 +280,8 @@ class Loader:
                 golden_difference=model.golden_difference,
                 seconds=round(model.load_seconds, 4),
             )
-            self._loaded[name, version] = Loaded(stamp, model)
-            self._failed.pop((name, version), None)
             return
-        self._failed[name, version] = failure
+        self._failed[key] = failure
         metrics.MODEL_LOAD_FAILURES.labels(name, failure.reason).inc()
         log.error(
             "model not loaded",
@@ -274,60 +291,24 @@ class Loader:
             message=failure.message,
         )
 
-    def _arrange(self, name: str, models: dict[int, Model]) -> Versions:
-        """Return the loaded versions of a model with all that the settings say of them."""
-        policy = self._policies.of(name)
-        labels = {
-            label: models[version] for label, version in policy.labels.items() if version in models
-        }
-        known = {**labels, **{str(version): model for version, model in models.items()}}
-        weights: dict[Model, int] = {}
-        for target, weight in policy.weights.items():
-            if target in known:
-                weights[known[target]] = weights.get(known[target], 0) + weight
-        shadowing = [
-            Shadowing(known[target], percent / MOST_PERCENT)
-            for target, percent in policy.shadow.items()
-            if target in known
-        ]
-        newest = models[max(models)]
-        split = Split.of(weights)
-        return Versions(models, labels, newest, split, *shadowing)
-
     def _gone(self, name: str, version: int) -> str:
         file = self._repository / name / str(version) / FILE
         return shown(
             f"{file} is gone; the version stays loaded, since nothing else of {name} can be"
         )
 
-    def _unmet(self, by_name: dict[str, Versions]) -> list[str]:
-        """Say which settings ask for what is not loaded."""
-        unmet = [
-            f"the settings speak of a model {name!r}, which is not loaded"
-            for name in self._policies.named
-            if name not in by_name
-        ]
-        for name, versions in by_name.items():
-            policy = self._policies.of(name)
-            known = {*versions.by_label, *map(str, versions.by_number)}
-            for setting, targets in (
-                ("labels", policy.labels),
-                ("traffic", policy.weights),
-                ("shadow", policy.shadow),
-            ):
-                unmet += [
-                    f"--{setting}: {name} has {target} {number}, and that version is not loaded"
-                    for target, number in targets.items()
-                    if target not in known
-                ]
-        return unmet
-
     def _warn(self, messages: Iterable[str]) -> None:
-        """Log messages, each once as long as it holds."""
+        """Log messages, each once while it holds."""
         current = set(messages)
         for message in sorted(current - self._warned):
-            log.warning("repository wants attention", message=message)
+            log.warning("repository problem", message=message)
         self._warned = current
+
+
+def _loaded(models: Models) -> dict[Key, Loaded]:
+    """Return the loaded versions with the stamps of their files."""
+    versions = {(model.name, model.version): model for model in models}
+    return {key: Loaded(models.stamps[key], model) for key, model in versions.items()}
 
 
 def _can_start(models: Models, default: str, on_disk: Iterable[str]) -> bool:

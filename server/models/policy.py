@@ -4,30 +4,28 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from modelfile.layout import MAX_VERSION as MAX_VERSION
 from server.errors import StartupError
 
 EVERY_MODEL = "*"
 LABEL = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,62}")
-"""What a label looks like; it can't be taken for a version."""
+"""The form of a label, which can't be mistaken for a version."""
 
-MOST_PERCENT = 100
-
-MAX_VERSION = (1 << 63) - 1
-"""What fits an int64, as which versions travel."""
+MAX_PERCENT = 100
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,18}")
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which versions are wanted: the `newest` so many, or, when that is 0, the `numbers`."""
+    """Which versions to serve: the `newest`, as many as that, or, if it is 0, the `numbers`."""
 
     newest: int
     numbers: tuple[int, ...] = ()
 
     @property
     def count(self) -> int:
-        """How many versions are wanted at most."""
+        """How many versions to serve at most."""
         return self.newest or len(self.numbers)
 
     def candidates(self, versions: Iterable[int]) -> list[int]:
@@ -35,7 +33,7 @@ class Choice:
         return sorted((v for v in versions if self.newest or v in self.numbers), reverse=True)
 
     def __str__(self) -> str:
-        """Return it as the setting has it."""
+        """Return it as in the setting."""
         return f"latest {self.newest}" if self.newest else ", ".join(map(str, self.numbers))
 
 
@@ -43,9 +41,9 @@ class Choice:
 class Policy:
     """What the settings say of one model.
 
-    `labels` have the versions that they point to; `weights` are shares of the requests that name no
-    version, by label or number; `shadow` is the percentage of requests that also run on one, by its
-    label or number.
+    `labels` map to versions; `weights` are shares of the requests that name no version, by label or
+    number; `shadow` is the percentage of requests that also run on a version, by its label or
+    number.
     """
 
     choice: Choice
@@ -69,7 +67,7 @@ class Policies:
         named = {*self.choices, *self.labels, *self.weights, *self.shadows}
         return sorted(named - {EVERY_MODEL})
 
-    def of(self, name: str) -> Policy:
+    def policy(self, name: str) -> Policy:
         """Return the policy of a model."""
         return Policy(
             self.choices.get(name) or self.choices.get(EVERY_MODEL) or Choice(newest=1),
@@ -80,7 +78,7 @@ class Policies:
 
 
 def read_policies(versions: str, labels: str, traffic: str, shadow: str) -> Policies:
-    """Return what the settings of these names say; raises StartupError."""
+    """Parse the settings of these names; raises StartupError."""
     return Policies(
         {name: _read_choice(part) for name, part in _by_model("versions", versions)},
         {name: _read_labels(part) for name, part in _by_model("labels", labels)},
@@ -90,14 +88,14 @@ def read_policies(versions: str, labels: str, traffic: str, shadow: str) -> Poli
 
 
 def _by_model(setting: str, text: str) -> Sequence[tuple[str, str]]:
-    """Return models and what "PART; NAME: PART; ..." says of them."""
+    """Split "PART; NAME: PART; ..." into the models' names and their parts."""
     parts: dict[str, str] = {}
     for part in filter(None, map(str.strip, text.split(";"))):
-        name, colon, said = part.partition(":")
-        name, said = (name.strip(), said.strip()) if colon else (EVERY_MODEL, name.strip())
-        if name in parts or not name or not said:
+        name, colon, value = part.partition(":")
+        name, value = (name.strip(), value.strip()) if colon else (EVERY_MODEL, name.strip())
+        if name in parts or not name or not value:
             raise _mistake(setting, part, "wanted is one part for each model, as NAME: PART")
-        parts[name] = said
+        parts[name] = value
     return list(parts.items())
 
 
@@ -124,7 +122,7 @@ def _read_weights(text: str) -> dict[str, int]:
 def _read_shadow(text: str) -> dict[str, int]:
     remedy = "wanted is one label with a percentage, as canary 10"
     shadow = _read_pairs("shadow", text, _is_version, remedy)
-    if len(shadow) > 1 or max(shadow.values()) > MOST_PERCENT:
+    if len(shadow) > 1 or max(shadow.values()) > MAX_PERCENT:
         raise _mistake("shadow", text, remedy)
     return shadow
 
@@ -132,7 +130,7 @@ def _read_shadow(text: str) -> dict[str, int]:
 def _read_pairs(
     setting: str, text: str, is_name: Callable[[str], bool], remedy: str
 ) -> dict[str, int]:
-    """Return what "NAME NUMBER, NAME NUMBER" says."""
+    """Parse "NAME NUMBER, NAME NUMBER"."""
     pairs: dict[str, int] = {}
     for pair in text.split(","):
         name, _, number = pair.strip().partition(" ")
@@ -153,7 +151,7 @@ def _is_version(text: str) -> bool:
 
 
 def _is_number(text: str) -> bool:
-    """Whether a text is an integer above 0 that a version may have."""
+    """Whether a text is a valid version number."""
     return bool(_NUMBER.fullmatch(text)) and int(text) <= MAX_VERSION
 
 

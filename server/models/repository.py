@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from modelfile.layout import FILE as FILE
+from modelfile.layout import MAX_VERSION
 from server.errors import NotLoaded, StartupError
 from server.models.model import Model
-from server.models.policy import MAX_VERSION
+from server.models.onnx.file import Stamp
 from server.models.traffic import Caller, Shadowing, Split
 from server.texts import fault_of, listed, quoted, shown
-
-FILE = "model.onnx"
 
 _NUMBER = re.compile("[1-9][0-9]*")
 
@@ -20,8 +20,8 @@ _NUMBER = re.compile("[1-9][0-9]*")
 class Versions:
     """The loaded versions of one model, by number, ascending, and by label; at least one.
 
-    With a `split`, it and not the newest has the requests that name no version; `shadowing` says
-    what else runs some of the requests.
+    A `split` spreads the requests that name no version, which otherwise go to the newest;
+    `shadowing` names a version that also runs some of the requests.
     """
 
     by_number: Mapping[int, Model]
@@ -69,13 +69,15 @@ class Models:
     """The loaded models by name, and the name that an empty one stands for, if any.
 
     `errors` says by name and version why versions are not loaded, or what is wrong with the files
-    of some that are; version 0 stands for one whose number can't be told. `are_shadowed` tells
-    whether some model has `shadowing`, `are_spread` whether some has a `split`.
+    of some that are; version 0 stands for one whose number can't be told. `stamps` are those of the
+    files by name and version. `are_shadowed` tells whether some model has `shadowing`, `are_spread`
+    whether some has a `split`.
     """
 
     by_name: Mapping[str, Versions]
     default: str | None
     errors: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    stamps: Mapping[tuple[str, int], Stamp] = field(default_factory=dict)
     are_shadowed: bool = False
     are_spread: bool = False
 
@@ -110,10 +112,10 @@ class Models:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What is in a repository: each model's versions, ascending, and what can't be one.
+    """The content of a repository: each model's versions, ascending, and folders that can't be one.
 
-    `refused` says by a model's name why some of its versions can't be served; `passed_over` says
-    so of folders that callers are not told of, since their names can't be.
+    `refused` says by model why some of its versions can't be served; `passed_over` says the same of
+    folders whose names can't be sent to callers.
     """
 
     versions: Mapping[str, Sequence[int]]
@@ -122,7 +124,7 @@ class Listing:
 
 
 def list_models(repository: Path) -> Listing:
-    """Return what is in a repository; anything but models and versions there is passed over.
+    """List a repository; anything in it but models and versions is ignored.
 
     Raises StartupError when the folder is missing or can't be read.
     """
@@ -131,7 +133,7 @@ def list_models(repository: Path) -> Listing:
             f"the repository {shown(repository)} is not a folder; give --repository, or run "
             "`python -m exporter export` first"
         )
-    found: dict[str, list[int]] = {}
+    versions: dict[str, list[int]] = {}
     refused: dict[str, str] = {}
     passed_over: list[str] = []
     try:
@@ -162,8 +164,8 @@ def list_models(repository: Path) -> Listing:
             if other not in too_large
         ]
         if numbers or too_large:
-            found[name] = sorted(numbers)
-    return Listing(found, refused, passed_over)
+            versions[name] = sorted(numbers)
+    return Listing(versions, refused, passed_over)
 
 
 def _find_versions(folder: Path) -> tuple[list[int], list[str]]:
@@ -173,7 +175,7 @@ def _find_versions(folder: Path) -> tuple[list[int], list[str]]:
     try:
         names = sorted(path.name for path in folder.iterdir())
     except OSError:
-        # No folder, or somebody else's.
+        # Not a folder, or not readable.
         return numbers, others
     for name in names:
         is_number = bool(_NUMBER.fullmatch(name))
@@ -186,7 +188,7 @@ def _find_versions(folder: Path) -> tuple[list[int], list[str]]:
 
 
 def _is_there(file: Path) -> bool:
-    """Whether there is something of that name, be it that nobody may read it."""
+    """Whether the file exists, even if it can't be read."""
     try:
         file.stat()
     except (FileNotFoundError, NotADirectoryError):

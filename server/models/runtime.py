@@ -2,7 +2,7 @@
 
 import os
 
-# Since 1.29 ONNX Runtime reports to its makers unless this is set before its first import.
+# Since 1.29 ONNX Runtime sends telemetry unless this is set before its first import.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import onnxruntime
@@ -18,7 +18,7 @@ _OUT_OF_MEMORY = ("bad_alloc", "bad allocation", "Failed to allocate memory")
 
 
 def open_session(content: bytes) -> InferenceSession:
-    """Open a session of one thread, since spinning ones would eat a container's quota.
+    """Open a session of one thread, since several spin and use up a container's quota.
 
     Raises Fault when the file can't be loaded.
     """
@@ -29,7 +29,7 @@ def open_session(content: bytes) -> InferenceSession:
     try:
         return InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        # ONNX Runtime has an exception class for each kind of failure, and none above them.
+        # ONNX Runtime's exception classes have no common base class.
         raise _memory_fault(error) or not_loadable(error) from error
 
 
@@ -40,7 +40,7 @@ def fault_of_run(error: Exception, n_images: int) -> Fault:
 
 
 def not_loadable(reason: object) -> Fault:
-    """Return what is wrong with a file that is no ONNX, or of a kind that the runtime can't run."""
+    """Return what is wrong with a file that is not ONNX, or that the runtime can't run."""
     words = " ".join(str(reason).split())
     return Fault(f"is not a model that ONNX Runtime can load: {words}", "not_loadable")
 

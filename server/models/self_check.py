@@ -1,4 +1,4 @@
-"""The proof that a model computes here what the exporter did, for batches of several sizes."""
+"""Checks that a model computes here what the exporter did, for batches of several sizes."""
 
 import math
 import threading
@@ -8,18 +8,16 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from modelfile.golden import GOLDEN_TOLERANCE, golden_difference
+from modelfile.layout import INPUT, OUTPUT, output_names
 from server.errors import Fault
-from server.models.onnx.signature import INPUT, OUTPUT, output_names
 from server.models.runtime import VERSION, InferenceSession, RunOptions, fault_of_run
 
 Batch = npt.NDArray[np.float32]
 
-GOLDEN_TOLERANCE = 1e-5
-"""Largest difference from the exporter's NumPy answers; relative for activations beyond 1."""
-
 BATCH_TOLERANCE = 1e-3
-"""Largest difference between what an image gets alone and in a batch, relative to the largest
-activation of the layer if that is beyond 1: sums are added up in another order.
+"""Largest difference between an image's activations alone and in a batch, relative to the largest
+activation of the layer if that is beyond 1: the order of additions differs.
 """
 
 BATCH_SIZES = (2, 3, 64)
@@ -33,7 +31,7 @@ WARM_UP_RUNS = 3
 
 
 class Runner:
-    """Runs a session for some seconds at most, and looks at what comes out."""
+    """Runs a session for some seconds at most, and checks its outputs."""
 
     def __init__(
         self,
@@ -47,7 +45,7 @@ class Runner:
         self._outputs = dict([output, *hidden])
         self._session, self._seconds = session, seconds
         self._options = RunOptions()
-        # It must not know the runner, which would keep a model in memory that nobody else knows.
+        # It must not refer to the runner, which would keep a discarded model in memory.
         self._timer = threading.Timer(seconds, setattr, (self._options, "terminate", True))
         self._timer.daemon = True
 
@@ -59,12 +57,12 @@ class Runner:
         self._timer.cancel()
 
     def run(self, batch: Batch) -> list[Batch]:
-        """Return what all layers say to a batch (N, n_pixels), the output layer first.
+        """Return the activations of all layers for a batch (N, n_pixels), the output layer first.
 
-        Raises Fault when these are no finite float32 of (N, neurons), or the time is over.
+        Raises Fault unless they are finite float32 of (N, neurons), or when the time is over.
         """
         try:
-            found = self._session.run(list(self._outputs), {INPUT: batch}, self._options)
+            layers = self._session.run(list(self._outputs), {INPUT: batch}, self._options)
         except Exception as error:
             if self._options.terminate:
                 raise Fault(
@@ -72,7 +70,7 @@ class Runner:
                     "too_slow",
                 ) from error
             raise fault_of_run(error, len(batch)) from error
-        for (name, columns), values in zip(self._outputs.items(), found, strict=True):
+        for (name, columns), values in zip(self._outputs.items(), layers, strict=True):
             if values.dtype != np.float32 or values.shape != (len(batch), columns):
                 raise Fault(
                     f"answers {len(batch)} images with {name} {values.dtype} {values.shape}, "
@@ -85,15 +83,15 @@ class Runner:
                     "export it again",
                     "not_finite",
                 )
-        return list(found)
+        return list(layers)
 
 
 def check(runner: Runner, pixels: Batch, expected: Batch) -> float:
     """Return the largest difference from the golden answers (E, classes) to the images (E, pixels).
 
-    Raises Fault when that is too large, or when what an image gets depends on its batch.
+    Raises Fault when that is too large, or when an image's activations depend on its batch.
     """
-    difference = _difference(runner.run(pixels)[0], expected)
+    difference = golden_difference(runner.run(pixels)[0], expected)
     if not difference <= GOLDEN_TOLERANCE:
         raise Fault(
             f"fails its golden examples: the largest difference is {difference:.3g}, allowed is "
@@ -101,7 +99,7 @@ def check(runner: Runner, pixels: Batch, expected: Batch) -> float:
             f"({VERSION}) computes something else: export it again",
             "golden_examples",
         )
-    # Others than the golden ones, which may be one, or all the same.
+    # Not only the golden images: there may be one, or all may be the same.
     images = np.concatenate([pixels[:MAX_ALONE], _drawn(2, runner.n_pixels)])
     images = np.concatenate([images, np.zeros_like(images[:1]), np.ones_like(images[:1])])
     alone = [
@@ -112,7 +110,7 @@ def check(runner: Runner, pixels: Batch, expected: Batch) -> float:
     _compare(1, OUTPUT, alone[0][:golden], expected[:golden])
     names = [OUTPUT, *output_names(len(alone))[:-1]]
     for size in BATCH_SIZES:
-        # From the last on, so that small batches hold different images.
+        # Starting with the last, so that small batches hold different images.
         chosen = -1 - np.arange(size) % len(images)
         for name, rows, wanted in zip(names, runner.run(images[chosen]), alone, strict=True):
             _compare(size, name, rows, wanted[chosen])
@@ -120,7 +118,7 @@ def check(runner: Runner, pixels: Batch, expected: Batch) -> float:
 
 
 def warm_up(runner: Runner) -> tuple[float, float]:
-    """Run what a first caller would wait for; returns the shortest time of each size."""
+    """Run each size so that the first caller need not wait; returns their shortest times."""
     times = []
     for size in WARM_UP_SIZES:
         batch = np.zeros((size, runner.n_pixels), np.float32)
@@ -130,12 +128,12 @@ def warm_up(runner: Runner) -> tuple[float, float]:
             runner.run(batch)
             runs.append(time.perf_counter() - begin)
         times.append(min(runs))
-    one, many = times
-    return one, max(one, many)
+    single, many = times
+    return single, max(single, many)
 
 
 def _drawn(number: int, n_pixels: int) -> Batch:
-    """Return images (number, n_pixels) that differ, the same each time.
+    """Return different images (number, n_pixels), the same each time.
 
     Multiples of the golden ratio lie evenly in [0, 1); NumPy's generators are slow to import.
     """
@@ -143,12 +141,8 @@ def _drawn(number: int, n_pixels: int) -> Batch:
     return (multiples % 1).astype(np.float32).reshape(number, n_pixels)
 
 
-def _difference(found: Batch, expected: Batch) -> float:
-    return float(np.max(np.abs(found - expected) / np.maximum(1.0, np.abs(expected))))
-
-
 def _compare(size: int, name: str, found: Batch, wanted: Batch) -> None:
-    """Raise Fault when a batch of a size gets other answers than it should."""
+    """Raise Fault when a batch of a size gets other activations than wanted."""
     scale = max(1.0, float(np.abs(wanted).max()))
     difference = float(np.abs(found - wanted).max()) / scale
     if not difference <= BATCH_TOLERANCE:

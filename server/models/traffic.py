@@ -1,4 +1,4 @@
-"""Which version answers a request that names none, when the settings spread them over several."""
+"""Spreads requests that name no version over several versions, as the settings say."""
 
 import hashlib
 import random
@@ -11,13 +11,13 @@ from typing import Protocol, Self
 from server.models.model import Model
 
 ROUTE_KEY = "route-key"
-"""Metadata of a call: those with the same value get the same version."""
+"""Metadata of a call: calls with the same value go to the same version."""
 
 _DIGEST_BYTES = 8
 
 
 class Caller(Protocol):
-    """A call, as far as it says where it wants to go."""
+    """The part of a call that decides its version."""
 
     @property
     def metadata(self) -> Iterable[tuple[str, str | bytes]]:
@@ -27,24 +27,24 @@ class Caller(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Versions, and where on the line from 0 to 1 the share of each ends."""
+    """Versions, and where in [0, 1] the share of each ends."""
 
     models: Sequence[Model]
     ends: Sequence[float]
 
     @classmethod
-    def of(cls, weights: Mapping[Model, int]) -> Self | None:
+    def from_weights(cls, weights: Mapping[Model, int]) -> Self | None:
         """Return the split with these weights; None when there are none."""
         total = sum(weights.values())
         ends = tuple(end / total for end in accumulate(weights.values()))
         return cls(tuple(weights), ends) if weights else None
 
     def choose(self, caller: Caller) -> Model:
-        """Return the version for a call: by its route key, or else by chance."""
+        """Return the version for a call: by its route key, or else at random."""
         for key, value in caller.metadata:
             if key == ROUTE_KEY:
                 return self._at(_point_of(value))
-        return self._at(random.random())  # noqa: S311  # nobody gains by guessing it
+        return self._at(random.random())  # noqa: S311  # not a secret
 
     def _at(self, point: float) -> Model:
         return self.models[min(bisect_right(self.ends, point), len(self.models) - 1)]

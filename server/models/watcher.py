@@ -1,11 +1,11 @@
-"""Follows the repository while it is served: on file change, on a signal, and when asked."""
+"""Reloads the models while they are served: on file change, on a signal, and on request."""
 
 import contextlib
 import queue
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +15,11 @@ import structlog
 import watchfiles
 
 from server.errors import StartupError
-from server.files.watched_files import note_outcome
+from server.files.outcomes import note_outcome
 from server.models.loader import Refreshed
 from server.models.model import Model
 from server.models.repository import Models
+from server.models.served import Served, describe, forget
 from server.system import memory
 from server.telemetry import metrics
 from server.texts import shown
@@ -26,42 +27,44 @@ from server.texts import shown
 log = structlog.get_logger()
 
 RESCAN_SECONDS = 10.0
-"""How often to look without having been told, since network file systems tell nothing."""
+"""How often to look at the repository anyway, since network file systems report no changes."""
 
 DRAIN_SECONDS = 0.1
-"""How often to look whether an unloaded version has ended its last run."""
+"""How often to check whether an unloaded version has ended its last run."""
 
 GROUPED_MILLISECONDS = 500
-"""Changes of files are waited for that long at most, until none comes for a while."""
+"""How long changes of files are collected at most before they trigger one reload."""
 
 FILES_CHANGED, RESCAN, ASKED = "files changed", "rescan", "asked"
 
 PART = "models"
-"""What reloads call the models."""
+"""The name of the models in reloads."""
 
 STOPPING = "the server stops"
 GOES_ON = "are still being loaded"
-"""Why nothing can be said of a reload."""
+"""Why the outcome of a reload is not known."""
 
 MAX_PROBLEMS = 5
-"""Versions whose problems one outcome tells; ListModels has all."""
+"""Problems that one outcome lists; ListModels has all."""
 
 
 class Loads(Protocol):
-    """What loads models; see `loading.Loader`."""
+    """What loads models; see `loader.Loader`."""
 
     def first(self) -> Refreshed:
         """Load for the first time; raises StartupError."""
         ...
 
-    def refresh(self, retry: bool) -> Refreshed:
-        """Load what has changed, and with `retry` what has failed; raises StartupError."""
+    def refresh(self, models: Models, retry: bool) -> Refreshed:
+        """Load what has changed since these models, and with `retry` what has failed; raises
+        StartupError.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Draining:
-    """A version that is not loaded any more; `model` is None once its last run has ended."""
+    """A version that is unloaded; `model` returns None once its last run has ended."""
 
     name: str
     version: int
@@ -70,37 +73,36 @@ class Draining:
 
 @dataclass(slots=True)
 class Request:
-    """Somebody wants the models to be reloaded; `outcome` becomes why that failed, or empty."""
+    """A request to reload the models; `outcome` becomes why that failed, or empty."""
 
     cause: str
     outcome: "Future[str]" = field(default_factory=Future)
 
 
-class Reloader:
-    """Loads models on a thread of its own and hands them to `publish` in one piece.
+class ModelWatcher:
+    """Loads models on a thread of its own, and swaps what is served as a whole.
 
     Runs in progress keep the models that they began with; those are released after the last.
     """
 
-    def __init__(self, loader: Loads, publish: Callable[[Models], None]) -> None:
-        self._loader, self._publish = loader, publish
-        self._models: Models | None = None
+    def __init__(self, loader: Loads, served: Served) -> None:
+        self._loader, self._served = loader, served
         self._problem = ""
         self._draining: list[Draining] = []
-        # Its `put` may interrupt itself, as a signal handler does.
+        # `put` of this queue may interrupt itself, as in a signal handler.
         self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
 
     def first(self) -> Models:
-        """Load and publish for the first time; raises StartupError."""
+        """Load and serve for the first time; raises StartupError."""
         refreshed = self._loader.first()
         self._swap(refreshed.models)
-        self._problem = _tell(refreshed)
+        self._problem = _join_problems(refreshed)
         return refreshed.models
 
     def start(self, watched: Path | None) -> None:
-        """Follow the files of a folder, if any, and what `wake` says, on threads of their own."""
+        """Reload on requests and on changes in a folder, if any, on threads of their own."""
         metrics.LAST_RELOAD_SUCCESSFUL.labels(PART).set(not self._problem)
         self._threads = [threading.Thread(target=self._run, args=(watched,), name="reload")]
         if watched is not None:
@@ -113,11 +115,11 @@ class Reloader:
 
     @property
     def is_alive(self) -> bool:
-        """Whether all threads run that were started; a load in progress is none of their ends."""
+        """Whether all threads run that were started."""
         return all(thread.is_alive() for thread in self._threads)
 
     def stop(self) -> None:
-        """Load nothing more, and publish nothing.
+        """Load nothing more, and swap nothing more.
 
         A load in progress is not waited for: it may take long, and ends with the process.
         """
@@ -138,12 +140,13 @@ class Reloader:
     def ask(self, seconds: float) -> str:
         """Reload now, and return why what is on disk is not in use; empty when it is.
 
-        What has failed before is tried again. After so many seconds, says that it takes longer.
+        What has failed before is tried again. After `seconds` it returns that loading goes on.
         """
-        if self._stop.is_set():
-            return STOPPING
         request = Request(ASKED)
         self._requests.put(request)
+        # The thread may have ended just before.
+        if self._stop.is_set():
+            return STOPPING
         try:
             return request.outcome.result(seconds)
         except TimeoutError:
@@ -155,16 +158,15 @@ class Reloader:
     def reload(self, cause: str) -> str:
         """Reload on this thread, and return why what is on disk is not in use; empty when it is.
 
-        Somebody who asks wants failed versions tried again; otherwise they are once their files
-        have changed.
+        A request tries failed versions again; otherwise they are once their files have changed.
         """
-        tried, before = 1, self._models
+        tried, before = 1, self._served.models or Models({}, None)
         try:
-            refreshed = self._loader.refresh(retry=cause == ASKED)
+            refreshed = self._loader.refresh(before, retry=cause == ASKED)
             if self._stop.is_set():
                 return STOPPING
             self._swap(refreshed.models)
-            problem, tried = _tell(refreshed), refreshed.tried
+            problem, tried = _join_problems(refreshed), refreshed.tried
             if tried:
                 memory.give_back()
         except StartupError as error:
@@ -174,20 +176,18 @@ class Reloader:
         except Exception as error:
             problem = f"internal error ({type(error).__name__}); the server's log has the reason"
             log.exception("reload failed", cause=cause)
-        is_news = tried or problem != self._problem or _differ(before, self._models)
+        is_news = tried or problem != self._problem or set(before) != set(self._served.models or ())
         self._problem = problem
         if cause == ASKED or is_news:
             note_outcome(PART, problem)
         return problem
 
     def _swap(self, models: Models) -> None:
-        before = list(self._models or ())
-        self._publish(models)
-        self._models = models
-        after = set(models)
-        gone = [model for model in before if model not in after]
-        self._draining += [Draining(its.name, its.version, weakref.ref(its)) for its in gone]
-        metrics.describe_models(before, after)
+        gone = self._served.swap(models)
+        self._draining += [
+            Draining(model.name, model.version, weakref.ref(model)) for model in gone
+        ]
+        describe(models, gone)
         for model in gone:
             log.info("model unloaded", model=model.name, version=model.version)
 
@@ -208,8 +208,8 @@ class Reloader:
     def _wait(self, seconds: float | None) -> list[Request]:
         """Return all requests that have come, the first within some time.
 
-        When none comes for long, that is one as well; none are returned while versions are to be
-        looked after that still run, nor at the end.
+        Without any the repository is to be looked at anyway, unless unloaded versions still run;
+        at the end there are none.
         """
         requests: list[Request] = []
         try:
@@ -224,7 +224,7 @@ class Reloader:
         return requests
 
     def _refuse_all(self) -> None:
-        """Answer those that have come too late."""
+        """Answer the requests that have come too late."""
         with contextlib.suppress(queue.Empty):
             while True:
                 if request := self._requests.get_nowait():
@@ -243,21 +243,21 @@ class Reloader:
     def _note_released(self) -> None:
         """Forget the versions that have ended their last run."""
         released = [version for version in self._draining if version.model() is None]
-        self._draining = [one for one in self._draining if one.model() is not None]
-        alive = {(model.name, model.version) for model in self._models or ()}
+        self._draining = [version for version in self._draining if version not in released]
+        alive = {(model.name, model.version) for model in self._served.models or ()}
         alive |= {(version.name, version.version) for version in self._draining}
         for version in released:
             if (version.name, version.version) not in alive:
-                metrics.forget_version(version.name, version.version)
+                forget(version.name, version.version)
         for version in released:
             log.info("model released", model=version.name, version=version.version)
         if released:
             memory.give_back()
 
     def _watch(self, folder: Path) -> None:
-        """Wake the other thread when files change, as long as that can be told."""
+        """Wake the other thread when files change, as long as the system reports it."""
         while not self._stop.is_set():
-            reason = "it ended by itself"
+            reason = "the watch has ended"
             try:
                 for _ in watchfiles.watch(
                     folder,
@@ -267,31 +267,26 @@ class Reloader:
                     raise_interrupt=False,
                 ):
                     self.wake(FILES_CHANGED)
-            # The library is Rust, whose panics are no Exceptions.
+            # The library is written in Rust, whose panics are not Exceptions.
             except BaseException as error:  # noqa: BLE001  # logged, if that can be done
                 reason = f"{type(error).__name__}: {error}"
             if not self._stop.is_set():
                 _try_to_log(
-                    "repository is not watched, only looked at now and then",
+                    "repository is not watched, only scanned now and then",
                     seconds=RESCAN_SECONDS,
                     reason=shown(reason),
                 )
             self._stop.wait(RESCAN_SECONDS)
 
 
-def _tell(refreshed: Refreshed) -> str:
-    """Return the problems of a look at the repository as one text."""
+def _join_problems(refreshed: Refreshed) -> str:
+    """Return the problems of a pass over the repository as one text."""
     problems = refreshed.problems
     more = len(problems) - MAX_PROBLEMS
     return "; ".join([*problems[:MAX_PROBLEMS], *([f"and {more} more"] if more > 0 else [])])
 
 
-def _differ(before: Models | None, after: Models | None) -> bool:
-    """Whether other versions are loaded than before."""
-    return {*(before or ())} != {*(after or ())}
-
-
 def _try_to_log(event: str, **values: object) -> None:
-    """Log a warning; whatever may be wrong with the log, the thread goes on."""
+    """Log a warning; the thread goes on even if logging fails."""
     with contextlib.suppress(Exception):
         log.warning(event, **values)

@@ -1,14 +1,12 @@
-"""What mlpserve.v1.Classifier tells of its models: which there are, and what is in them."""
+"""mlpserve.v1.Classifier's answers about models: which are loaded, and what is in them."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from mlpserve import wire
 from mlpserve.v1 import classifier_pb2
-from server.errors import NotReady
 from server.models.onnx.graph import Layer
 from server.models.repository import Models
-from server.models.weights import read_layers
+from server.models.served import Served
 from server.rpc.classifier import check_version
 
 _RESPONSE, _LAYER = classifier_pb2.GetNetworkResponse, classifier_pb2.Layer
@@ -17,17 +15,15 @@ _VERSION = classifier_pb2.ModelVersion
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """Answers what is asked about models; `models` returns the loaded ones, None while there are
-    none.
-    """
+    """Answers questions about the models that are served."""
 
-    models: Callable[[], Models | None]
+    served: Served
 
     def list_models(
         self, _request: classifier_pb2.ListModelsRequest
     ) -> classifier_pb2.ListModelsResponse:
         """List the models; raises NotReady."""
-        models = self._loaded()
+        models = self.served.require()
         names = sorted({*models.by_name, *models.errors})
         return classifier_pb2.ListModelsResponse(
             models=[_describe(models, name) for name in names], default_model=models.default or ""
@@ -39,22 +35,16 @@ class Catalog:
         Bytes, since filling the floats of a message would keep calls waiting.
         """
         check_version(request.version, request.label)
-        model = self._loaded().find(request.model, request.version, request.label)
+        model = self.served.require().find(request.model, request.version, request.label)
         head = _RESPONSE(model=model.name, version=model.version, label_names=model.labels)
         parts: list[bytes | memoryview] = [head.SerializeToString()]
-        for layer in read_layers(model):
+        for layer in model.promised_layers():
             parts += wire.encode_tagged(_RESPONSE.LAYERS_FIELD_NUMBER, _write_layer(layer))
         return b"".join(parts)
 
-    def _loaded(self) -> Models:
-        models = self.models()
-        if models is None:
-            raise NotReady("not_ready", "the server is still loading its models; try again shortly")
-        return models
-
 
 def _describe(models: Models, name: str) -> classifier_pb2.Model:
-    """Return what is known of a model."""
+    """Return the description of a model."""
     errors = models.errors.get(name, {})
     versions = models.by_name.get(name)
     described = {

@@ -1,6 +1,6 @@
-"""Settings as flags: headings in `--help`, errors for misspelt names, and where each value is from.
+"""Settings as flags: headings in `--help`, errors for unknown names, and the source of each value.
 
-Flags win over environment variables, over a TOML file, over defaults.
+Flags take precedence over environment variables, these over a TOML file, and that over defaults.
 """
 
 import contextlib
@@ -18,24 +18,26 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from server.settings.settings import GROUPS, PER_MODEL, Settings
+from server.settings.settings import GROUPS, PER_MODEL, REMOVED, Settings
 from server.texts import has_controls, shorten
 
 ENVIRONMENT_PREFIX = "MLPSERVE"
-LONGEST_SHOWN = 80
+MAX_SHOWN = 80
+"""Characters of a wrong value that an error shows."""
+
 FOREIGN_VARIABLES = {"MLPSERVE_MNIST"}
-"""The exporter's own."""
+"""The exporter's."""
 
 _SERVICE_LINK = re.compile(
     r"MLPSERVE(_\w+)?_(SERVICE_HOST=|SERVICE_PORT(_\w+)?=|PORT=\w+://|PORT_\d+_(TCP|UDP|SCTP)).*"
 )
-"""What Kubernetes sets for each service in sight, and so for one that is called mlpserve."""
+"""What Kubernetes sets for each service in the namespace, such as one named mlpserve."""
 
 
 class SettingsCommand(click.Command):
-    """A command whose help has headings, and which takes no misspelt environment variable.
+    """A command whose help has headings, and which rejects unknown environment variables.
 
-    A subclass, since click has no other place for either.
+    A subclass, because click has no other hook for either.
     """
 
     def make_context(
@@ -51,19 +53,24 @@ class SettingsCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read flags, environment and file; raises UsageError."""
-        rest = super().parse_args(ctx, args)
+        try:
+            rest = super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if hint := _removed(error.option_name):
+                raise click.UsageError(f"No such option: {error.option_name}{hint}", ctx) from error
+            raise
         known = {_variable(parameter.name) for parameter in self.params} | FOREIGN_VARIABLES
         for name, value in sorted(os.environ.items()):
             if name.startswith(f"{ENVIRONMENT_PREFIX}_") and name not in known:
                 if _SERVICE_LINK.fullmatch(f"{name}={value}"):
                     continue
                 raise click.UsageError(
-                    f"the environment variable {name} is no setting{_nearest(name, known)}", ctx
+                    f"the environment variable {name} is not a setting{_hint(name, known)}", ctx
                 )
         return rest
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the settings under their headings, then what is no setting."""
+        """Write the settings under their headings, then the other options."""
         groups: dict[str, list[tuple[str, str]]] = {group: [] for group in (*GROUPS, "Other")}
         of_setting = {setting.name: setting.metadata["group"] for setting in fields(Settings)}
         for parameter in self.get_params(ctx):
@@ -77,16 +84,16 @@ class SettingsCommand(click.Command):
 
 @contextlib.contextmanager
 def checked_output() -> Iterator[None]:
-    """Tell in one line when what the block prints can't be written, on a full disk for example.
+    """Report in one line that what the block prints can't be written, for example on a full disk.
 
-    That a reader is gone is nothing to be told, and click ends quietly.
+    When the reader is gone, click ends quietly.
     """
     try:
         yield
     except BrokenPipeError:
         raise
     except OSError as error:
-        # Python would try again at the end.
+        # Python would try again at exit.
         sys.stdout = None
         raise click.ClickException(
             f"can't write to standard output: {error.strerror or error}"
@@ -94,7 +101,7 @@ def checked_output() -> Iterator[None]:
 
 
 def settings_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add a flag per setting to a click command, which receives the settings by name."""
+    """Add a flag for each setting to a click command, which receives them by name."""
     for setting in reversed(fields(Settings)):
         command = click.option(
             "--" + setting.name.replace("_", "-"),
@@ -112,42 +119,36 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
         expose_value=False,
         callback=_read_file,
         show_envvar=True,
-        help="TOML file with any of these settings, dashes as underscores.",
+        help="TOML file with any of these settings, with underscores for dashes.",
     )(command)
 
 
 def restore(values: Mapping[str, Any]) -> Settings:
-    """Return settings from plain values such as a file has; variables don't count."""
-    found: dict[str, Any] = {}
-
-    def take(**converted: Any) -> None:
-        found.update(converted)
-
-    command = click.command()(settings_options(take))
-    command.main([], prog_name="", standalone_mode=False, default_map=dict(values))
-    return Settings(**found)
+    """Return settings from plain values, in which JSON has kept them."""
+    paths = {s.name for s in fields(Settings) if isinstance(s.metadata["type"], click.Path)}
+    restored = {name: Path(values[name]) for name in paths if values[name] is not None}
+    return Settings(**{**values, **restored})
 
 
 def describe(context: click.Context, settings: Settings) -> Iterator[str]:
-    """Yield the settings as lines of a TOML file, each with a comment on where its value is from.
+    """Yield the settings as lines of a TOML file, each with its source in a comment.
 
     Settings name the files that hold secrets, and hold none themselves.
     """
     for group in GROUPS:
-        its = [setting for setting in fields(Settings) if setting.metadata["group"] == group]
-        if not its:
-            continue
         yield f"# {group}"
-        for setting in its:
+        for setting in fields(Settings):
+            if setting.metadata["group"] != group:
+                continue
             value = getattr(settings, setting.name)
-            # TOML has no word for nothing.
+            # TOML has no null.
             entry = f"# {setting.name} =" if value is None else f"{setting.name} = {_toml(value)}"
             yield f"{entry}  # {_source(context, setting.name)}"
         yield ""
 
 
 def _source(context: click.Context, name: str) -> str:
-    """Say where the value of a setting is from."""
+    """Return where the value of a setting comes from."""
     match context.get_parameter_source(name):
         case ParameterSource.COMMANDLINE:
             return "flag"
@@ -160,7 +161,7 @@ def _source(context: click.Context, name: str) -> str:
 
 
 MAX_CONFIG_BYTES = 1 << 20
-"""What is read of a settings file."""
+"""Largest settings file."""
 
 _FILE = f"{__name__}.file"
 
@@ -181,19 +182,19 @@ def _read_file(context: click.Context, parameter: click.Parameter, path: Path | 
     for key in values:
         if key not in known:
             raise click.BadParameter(
-                f"{path} has the unknown key {key!r}{_nearest(key, known)}", context, parameter
+                f"{path} has the unknown key {key!r}{_hint(key, known)}", context, parameter
             )
     for key, value in values.items():
         text = _flat(value, "; ", ": ") if key in PER_MODEL else value
-        # As a flag would have it: a number is looked at like one there. True is an int to Python.
+        # Strings, because click then checks numbers as it does in flags. In Python True is an int.
         if isinstance(text, bool) or not isinstance(text, str | int | float):
             raise click.BadParameter(
-                f"{path}: {key} is {_shown(text)}, wanted a text or a number", context, parameter
+                f"{path}: {key} is {_shown(text)}, not a string or a number", context, parameter
             )
         values[key] = str(text)
         if key not in PER_MODEL and has_controls(values[key]):
             raise click.BadParameter(
-                f"{path}: {key} is {_shown(text)}, which holds a control character",
+                f"{path}: {key} is {_shown(text)}, which contains a control character",
                 context,
                 parameter,
             )
@@ -202,12 +203,12 @@ def _read_file(context: click.Context, parameter: click.Parameter, path: Path | 
 
 
 def _shown(value: object) -> str:
-    """Return a value as Python has it, short enough for a message."""
-    return shorten(repr(value), LONGEST_SHOWN)
+    """Return a value's repr, short enough for a message."""
+    return shorten(repr(value), MAX_SHOWN)
 
 
 def _flat(value: object, comma: str = ", ", colon: str = " ") -> str:
-    """Return lists and tables of the file in the form that the flag has."""
+    """Return lists and tables of the file in the form of the flag."""
     match value:
         case dict():
             return comma.join(f"{name}{colon}{_flat(part)}" for name, part in value.items())
@@ -222,10 +223,18 @@ def _variable(name: str | None) -> str:
     return f"{ENVIRONMENT_PREFIX}_{name}".upper()
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
-    """Return what a misspelt name was probably meant to be, or where all names stand."""
+def _removed(name: str) -> str:
+    """Return what holds now if a flag, variable or key is a setting that was removed."""
+    key = name.lower().removeprefix(f"{ENVIRONMENT_PREFIX}_".lower()).lstrip("-").replace("-", "_")
+    return f"; it was removed: {REMOVED[key]}" if key in REMOVED else ""
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    """Return what became of an unknown setting, or what it was probably meant to be."""
+    if removed := _removed(name):
+        return removed
     close = difflib.get_close_matches(name, known, n=1)
-    return f"; do you mean {close[0]}?" if close else "; --help lists all settings"
+    return f"; did you mean {close[0]}?" if close else "; --help lists all settings"
 
 
 def _toml(value: object) -> str:

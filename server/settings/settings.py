@@ -10,43 +10,50 @@ import click
 LISTENING = "Listening"
 MODELS = "Models"
 LIMITS = "Limits"
-CONNECTIONS = "Connections"
 SECURITY = "Security"
 RUNNING = "Running"
 DRAINING = "Draining"
 LOGS = "Logs"
 TRACES = "Traces"
-GROUPS = (LISTENING, MODELS, LIMITS, CONNECTIONS, SECURITY, RUNNING, DRAINING, LOGS, TRACES)
-"""The headings of `--help`, in its order."""
+GROUPS = (LISTENING, MODELS, LIMITS, SECURITY, RUNNING, DRAINING, LOGS, TRACES)
+"""The headings of `--help`, in order."""
 
 PER_MODEL = {"versions", "labels", "traffic", "shadow"}
-"""Settings with a part for each model, which the file may have as tables."""
+"""Settings with a part for each model, which may be tables in the file."""
+
+REMOVED = {
+    "keepalive_seconds": "the server pings a connection after 60 s of silence",
+    "keepalive_timeout_seconds": "a connection is closed 20 s after an unanswered ping",
+    "max_connection_age_grace_seconds": "calls on an old connection may take as long as they need",
+    "min_client_ping_seconds": "callers may ping every 10 s",
+    "scheduling": "batch scheduling is used while calls keep a core busy",
+    "threads": "4 threads answer the calls that are not on the lane",
+}
+"""What were settings once, and what holds now."""
 
 
 def _option(
     default: object, help_text: str, kind: "click.ParamType[Any] | None" = None, *, group: str
 ) -> Any:
-    """Declare a setting: its default value, its line in `--help`, what values it takes, and under
-    which heading it stands.
-    """
+    """Declare a setting: its default value, its help, the type of its values and its heading."""
     return field(default=default, metadata={"help": help_text, "type": kind, "group": group})
 
 
 MAX_SECONDS = 2_000_000
-"""The longest duration that makes sense, 23 days: gRPC counts milliseconds in 31 bits."""
+"""The longest duration, 23 days: gRPC counts milliseconds in 31 bits."""
 
 MAX_COUNT = 2**31 - 1
-MAX_THREADS = 10_000
+MAX_STREAMS = 10_000
 MAX_WORKERS = 1024
 
 
 class Number(click.FloatRange):
-    """A number in a range, which nan is in for click; a subclass, as click has no other place."""
+    """A number in a range; a subclass, because click would let nan through."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """Return the number; fails with the range as the remedy when there is none in it."""
+        """Return the number; fails with a message that names the range if it is outside."""
         number = float(super().convert(value, param, ctx))
         if math.isnan(number):
             self.fail(f"{value} is not in the range {self._describe_range()}.", param, ctx)
@@ -70,13 +77,19 @@ class Settings:
 
     grpc_address: str = _option(
         "127.0.0.1:50051",
-        "Where gRPC listens: HOST:PORT, where port 0 takes a free one, unix:PATH or "
-        "unix-abstract:NAME.",
+        "Where gRPC listens: HOST:PORT (port 0 picks a free one), unix:PATH or unix-abstract:NAME.",
         group=LISTENING,
     )
     http_address: str = _option(
         "127.0.0.1:8080",
-        "Where HTTP (/metrics, health) listens, HOST:PORT; port 0 takes a free one.",
+        "Where HTTP (/metrics, health) listens: HOST:PORT (port 0 picks a free one).",
+        group=LISTENING,
+    )
+    max_connection_age_seconds: float = _option(
+        0.0,
+        "Age, give or take a tenth, at which a connection gets no new calls and its caller opens "
+        "another, so that calls spread over new servers. 0: unlimited.",
+        _seconds(),
         group=LISTENING,
     )
     repository: Path = _option(
@@ -87,134 +100,102 @@ class Settings:
     )
     default_model: str = _option(
         "",
-        "Model that answers requests naming none. Empty: the only one there is, or else digits.",
+        "Model for requests that name none. Empty: the only model, or digits if there are several.",
         group=MODELS,
     )
     versions: str = _option(
         "latest 1",
-        'Versions that are loaded of each model: "latest N" or a list such as "1, 3"; with a part '
-        'for each model that differs: "latest 1; digits: 1, 3".',
+        'Versions to load of each model: "latest N" or a list such as "1, 3", followed by the '
+        'models that differ: "latest 1; digits: 1, 3".',
         group=MODELS,
     )
     labels: str = _option(
         "",
-        'Names for versions, usable wherever a version is: "digits: stable 1, canary 2; '
-        'letters: stable 4". These versions are loaded too.',
+        'Names for versions, accepted wherever a version is: "digits: stable 1, canary 2; '
+        'letters: stable 4". Labelled versions are loaded too.',
         group=MODELS,
     )
     traffic: str = _option(
         "",
-        "Which versions answer requests that name none, with weights: "
-        '"digits: stable 95, canary 5". Empty: the newest. Calls with the same route-key in their '
+        "How to split requests that name no version, by weight: "
+        '"digits: stable 95, canary 5". Empty: all go to the newest. Calls with the same route-key '
         "metadata get the same version.",
         group=MODELS,
     )
     shadow: str = _option(
         "",
-        "A version that also runs a percentage of the requests that others answer, to count where "
-        'its labels differ: "digits: canary 10".',
+        "A version that also runs a percentage of the requests answered by others, to count how "
+        'often its labels differ: "digits: canary 10".',
         group=MODELS,
     )
     watch: str = _option(
         "on",
-        "on: models are loaded when their files appear or change. off: on SIGHUP alone.",
+        "on: load models when their files appear or change. off: only on SIGHUP or Admin/Reload.",
         click.Choice(["on", "off"]),
         group=MODELS,
     )
     max_model_bytes: int = _option(
         256 * 1024 * 1024,
-        "Largest model.onnx that is loaded, which takes about three times as much memory in each "
-        "worker, beside the version before.",
+        "Largest model.onnx to load. Loading takes about three times as much memory in each "
+        "worker, on top of the version that it replaces.",
         click.IntRange(min=4096, max=2**31 - 1),
         group=LIMITS,
     )
     max_batch_size: int = _option(
         4096,
-        "Images taken in one call, and run together at most.",
+        "Maximum images in one call, and in one run of a model.",
         _count(),
         group=LIMITS,
     )
     batch_delay_seconds: float = _option(
         0.0,
-        "How long a call waits for others to run with. 0: not at all; those that come while the "
-        "model runs still run together.",
+        "How long a call waits for others to run with. 0: not at all; calls that arrive during a "
+        "run still run together.",
         _seconds(max_seconds=1),
         group=RUNNING,
     )
     max_queued_images: int = _option(
         16_384,
-        "Images that wait for a run of a model; calls beyond get RESOURCE_EXHAUSTED.",
+        "Maximum images waiting for a model; further calls get RESOURCE_EXHAUSTED.",
         _count(),
         group=LIMITS,
     )
     max_queued_bytes: int = _option(
         128 * 1024 * 1024,
-        "Bytes of messages that wait, for all models together; one alone may have half of them. "
-        "Answers that are not read may have half as many. Calls beyond get RESOURCE_EXHAUSTED.",
+        "Maximum bytes of waiting messages, over all models; a single model may have half of them. "
+        "Unread answers may take half as much again. Further calls get RESOURCE_EXHAUSTED.",
         _count(),
         group=LIMITS,
     )
     max_message_bytes: int = _option(
         64 * 1024 * 1024,
-        "Largest gRPC message taken or sent. Calls with one of up to twice as many bytes are told "
-        "what to do; beyond, gRPC itself ends them.",
+        "Largest gRPC message to receive or send. Messages up to twice as large are rejected with "
+        "a remedy, larger ones by gRPC itself.",
         click.IntRange(min=4096, max=2**31 - 1),
         group=LIMITS,
     )
     max_arriving_messages: int = _option(
         16,
-        "Messages that arrive at the same time; each may need twice max_message_bytes of memory.",
+        "Maximum messages received at once; each may need twice max_message_bytes of memory.",
         _count(),
         group=LIMITS,
     )
     max_concurrent_calls: int = _option(
         1000,
-        "Calls in progress; further ones get RESOURCE_EXHAUSTED.",
+        "Maximum calls in progress; further calls get RESOURCE_EXHAUSTED.",
         _count(),
         group=LIMITS,
     )
     max_streams: int = _option(
         64,
-        "Streams open at the same time, a thread each; further ones get RESOURCE_EXHAUSTED.",
-        _count(MAX_THREADS),
+        "Maximum open streams, each with a thread; further streams get RESOURCE_EXHAUSTED.",
+        _count(MAX_STREAMS),
         group=LIMITS,
-    )
-    keepalive_seconds: float = _option(
-        60.0,
-        "Silence after which the server pings a caller, to find connections that are dead.",
-        _seconds(1),
-        group=CONNECTIONS,
-    )
-    keepalive_timeout_seconds: float = _option(
-        20.0,
-        "How long the answer to such a ping may take, after which the connection is closed.",
-        _seconds(0.1),
-        group=CONNECTIONS,
-    )
-    min_client_ping_seconds: float = _option(
-        10.0,
-        "Least time between pings of a caller, with or without calls; who pings more often is "
-        "sent away with too_many_pings.",
-        _seconds(),
-        group=CONNECTIONS,
-    )
-    max_connection_age_seconds: float = _option(
-        0.0,
-        "Age, give or take a tenth, at which a connection gets no new calls and its caller makes "
-        "another, so that calls spread over new servers. 0: never.",
-        _seconds(),
-        group=CONNECTIONS,
-    )
-    max_connection_age_grace_seconds: float = _option(
-        0.0,
-        "How long calls on such a connection may take to end. 0: as long as they want.",
-        _seconds(),
-        group=CONNECTIONS,
     )
     tls_certificate: Path | None = _option(
         None,
-        "PEM file with the server's certificate, and those between it and its authority. gRPC then "
-        "takes TLS only. Files are read again when they change, and on SIGHUP.",
+        "PEM file with the server's certificate and its intermediates; gRPC then accepts TLS only. "
+        "Files are read again when they change, and on SIGHUP.",
         _FILE,
         group=SECURITY,
     )
@@ -223,27 +204,27 @@ class Settings:
     )
     tls_client_ca: Path | None = _option(
         None,
-        "PEM file with authorities. Callers must then show a certificate of one of them.",
+        "PEM file with certificate authorities; callers must then present a certificate of one.",
         _FILE,
         group=SECURITY,
     )
     tokens_file: Path | None = _option(
         None,
-        "File with a line `name: token` for each caller. All calls but health then need "
+        "File with a line `name: token` for each caller. All calls except health then need "
         "`authorization: Bearer TOKEN`.",
         _FILE,
         group=SECURITY,
     )
     admin_tokens_file: Path | None = _option(
         None,
-        "The same for mlpserve.v1.Admin, which is served only with it.",
+        "The same for mlpserve.v1.Admin, which is served only if this is set.",
         _FILE,
         group=SECURITY,
     )
     reflection: str = _option(
         "on",
-        "on: the services describe themselves, to callers with a token if there are tokens. open: "
-        "to everybody. off: to nobody.",
+        "on: the services describe themselves, to callers with a token if tokens are set. open: to "
+        "everybody. off: to nobody.",
         click.Choice(["on", "open", "off"]),
         group=SECURITY,
     )
@@ -254,27 +235,17 @@ class Settings:
         click.Choice(["on", "off"]),
         group=RUNNING,
     )
-    threads: int = _option(
-        4, "Threads for calls that are not on the lane.", _count(MAX_THREADS), group=RUNNING
-    )
-    scheduling: str = _option(
-        "auto",
-        "auto: while the lane's calls keep a core busy, a worker's threads interrupt no other "
-        "(batch scheduling, on Linux), which answers up to a quarter more. normal: never.",
-        click.Choice(["auto", "normal"]),
-        group=RUNNING,
-    )
     workers: int = _option(
         0,
-        "Processes that share the gRPC port, each with limits and threads of its own; the kernel "
-        "gives each connection, not each call, to one of them. 0: as many as there are cores to "
-        "use, by affinity and the container's quota.",
+        "Processes that share the gRPC port, each with its own limits and threads; the kernel "
+        "spreads connections over them, not calls. 0: one for each usable core, by CPU affinity "
+        "and the container's quota.",
         _count(MAX_WORKERS, 0),
         group=RUNNING,
     )
     worker_timeout_seconds: float = _option(
         30.0,
-        "How long a worker may give no sign of life until another takes its place.",
+        "How long a worker may be unresponsive before it is replaced.",
         _seconds(0.1),
         group=RUNNING,
     )
@@ -286,13 +257,13 @@ class Settings:
     )
     stop_grace_seconds: float = _option(
         10.0,
-        "After the drain: how long calls in progress may take to end.",
+        "After the drain: how long calls in progress may take to finish.",
         _seconds(),
         group=DRAINING,
     )
     log_level: str = _option(
         "info",
-        "Least level that is logged.",
+        "Lowest level to log.",
         click.Choice(["debug", "info", "warning", "error"]),
         group=LOGS,
     )
@@ -304,20 +275,19 @@ class Settings:
     )
     log_calls: float = _option(
         0.01,
-        "Share of the calls that are logged, 0 to 1. Those that end with an error are as well, up "
-        "to 20 a second in each worker.",
+        "Share of calls to log, from 0 to 1. Calls that fail are always logged, up to 20 a second "
+        "in each worker.",
         Number(0, 1),
         group=LOGS,
     )
     otlp_endpoint: str = _option(
         "",
-        "Where traces go, over OTLP/gRPC: http://HOST:4317, or https. Empty: there are none.",
+        "Where to send traces, over OTLP/gRPC: http://HOST:4317, or https. Empty: no traces.",
         group=TRACES,
     )
     trace_sample_rate: float = _option(
         0.001,
-        "Share of the calls that are traced, 0 to 1, of those whose caller has not decided it in "
-        "traceparent.",
+        "Share of calls to trace, from 0 to 1, unless the caller's traceparent decides.",
         Number(0, 1),
         group=TRACES,
     )

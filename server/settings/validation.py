@@ -1,4 +1,4 @@
-"""Settings that are each fine and make no sense together: found at the start, with the remedy."""
+"""Checks settings, each and together, and names the remedy for those that contradict each other."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -6,20 +6,17 @@ from urllib.parse import urlsplit
 
 from server.errors import StartupError
 from server.settings.addresses import is_socket
-from server.settings.settings import PER_MODEL, Settings
+from server.settings.settings import MAX_COUNT, PER_MODEL, Settings
 from server.texts import has_controls, shorten
 
-LARGEST_INTEGER = 2**31 - 1
-"""What gRPC and the system take as a number of anything."""
-
-LONGEST_DRAIN_SECONDS = 600.0
-"""Balancers learn within seconds where to send no more calls; a longer drain is a slip."""
+MAX_DRAIN_SECONDS = 600.0
+"""Load balancers react within seconds; a longer drain is a typing error."""
 
 
 def check(settings: Settings) -> None:
-    """Raise StartupError when some of the settings contradict each other."""
+    """Raise StartupError when a setting can't be used, or some contradict each other."""
     for name, value in asdict(settings).items():
-        # Those with parts may stand on several lines.
+        # Settings with a part for each model may have several lines.
         if name not in PER_MODEL and (reason := _unusable(value)):
             flag = f"--{name.replace('_', '-')}"
             raise StartupError(
@@ -31,71 +28,59 @@ def check(settings: Settings) -> None:
 
 
 def _unusable(value: object) -> str:
-    """Return what is wrong with a value, whatever it is of; nothing if it can be used."""
+    """Return why no setting can have a value, empty if it can be used."""
     match value:
-        case int() if value > LARGEST_INTEGER:
-            return f"more than {LARGEST_INTEGER}"
+        case int() if value > MAX_COUNT:
+            return f"more than {MAX_COUNT}"
         case str() | Path() if has_controls(str(value)):
-            return "which holds a line end or another control character"
-        # Paths need not be.
+            return "which contains a line end or another control character"
+        # Paths may have any bytes.
         case str() if any("\ud800" <= letter <= "\udfff" for letter in value):
-            return "which is not Unicode"
+            return "which is not valid Unicode"
     return ""
 
 
-def _contradictions(its: Settings) -> tuple[tuple[bool, str], ...]:
-    """Return what may be wrong, whether it is, and what to do about it."""
+def _contradictions(settings: Settings) -> tuple[tuple[bool, str], ...]:
+    """Return for each contradiction whether it is there, and the message with the remedy."""
     return (
         (
-            its.tls_key is not None and its.tls_certificate is None,
+            settings.tls_key is not None and settings.tls_certificate is None,
             "tls_key is given without tls_certificate; give --tls-certificate too",
         ),
         (
-            its.tls_certificate is not None and its.tls_key is None,
+            settings.tls_certificate is not None and settings.tls_key is None,
             "tls_certificate is given without tls_key; give --tls-key too",
         ),
         (
-            its.tls_client_ca is not None and its.tls_certificate is None,
-            "tls_client_ca is given, but callers can show certificates over TLS only; give "
+            settings.tls_client_ca is not None and settings.tls_certificate is None,
+            "tls_client_ca is given, but callers present certificates only over TLS; give "
             "--tls-certificate and --tls-key too",
         ),
         (
-            its.tokens_file is not None and its.tokens_file == its.admin_tokens_file,
-            f"tokens_file and admin_tokens_file are both {its.tokens_file}, which would let every "
-            "caller administer; give --admin-tokens-file another file",
+            settings.tokens_file is not None and settings.tokens_file == settings.admin_tokens_file,
+            f"tokens_file and admin_tokens_file are both {settings.tokens_file}, which would make "
+            "every caller an administrator; give --admin-tokens-file another file",
         ),
         (
-            its.max_queued_images < its.max_batch_size,
-            f"max_queued_images is {its.max_queued_images}, less than max_batch_size, "
-            f"{its.max_batch_size}: a full batch could never wait; raise --max-queued-images or "
-            "lower --max-batch-size",
+            settings.max_queued_images < settings.max_batch_size,
+            f"max_queued_images is {settings.max_queued_images}, less than max_batch_size, "
+            f"{settings.max_batch_size}: a full batch could never be queued; raise "
+            "--max-queued-images or lower --max-batch-size",
         ),
         (
-            its.workers > 1 and is_socket(its.grpc_address),
-            f"workers is {its.workers}, and only one can listen on {its.grpc_address}; give "
-            "--workers 1 or a port",
+            settings.workers > 1 and is_socket(settings.grpc_address),
+            f"workers is {settings.workers}, but only one can listen on {settings.grpc_address}; "
+            "give --workers 1 or a port",
         ),
         (
-            its.drain_delay_seconds > LONGEST_DRAIN_SECONDS,
-            f"drain_delay_seconds is {its.drain_delay_seconds:g}, and after "
-            f"{LONGEST_DRAIN_SECONDS:g} s at most no caller still comes; lower "
-            "--drain-delay-seconds",
+            settings.drain_delay_seconds > MAX_DRAIN_SECONDS,
+            f"drain_delay_seconds is {settings.drain_delay_seconds:g}, more than "
+            f"{MAX_DRAIN_SECONDS:g}; lower --drain-delay-seconds",
         ),
         (
-            bool(its.max_connection_age_grace_seconds) and not its.max_connection_age_seconds,
-            f"max_connection_age_grace_seconds is {its.max_connection_age_grace_seconds:g}, but "
-            "connections live for ever; give --max-connection-age-seconds too",
-        ),
-        (
-            its.keepalive_timeout_seconds > its.keepalive_seconds,
-            f"keepalive_timeout_seconds is {its.keepalive_timeout_seconds:g}, longer than "
-            f"keepalive_seconds, {its.keepalive_seconds:g}; lower --keepalive-timeout-seconds or "
-            "raise --keepalive-seconds",
-        ),
-        (
-            bool(its.otlp_endpoint) and not _is_url(its.otlp_endpoint),
-            f"otlp_endpoint is {its.otlp_endpoint!r}, no URL with http or https and a host; give "
-            "--otlp-endpoint http://HOST:4317",
+            bool(settings.otlp_endpoint) and not _is_url(settings.otlp_endpoint),
+            f"otlp_endpoint is {settings.otlp_endpoint!r}, not an http or https URL with a host; "
+            "give --otlp-endpoint http://HOST:4317",
         ),
     )
 
@@ -104,7 +89,7 @@ def _is_url(text: str) -> bool:
     """Whether a text is a URL that OTLP can be sent to."""
     try:
         parts = urlsplit(text)
-        # Reading it checks it.
+        # Raises ValueError if it is not a port.
         _ = parts.port
     except ValueError:
         return False

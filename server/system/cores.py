@@ -10,8 +10,8 @@ MEMBERSHIP = Path("/proc/self/cgroup")
 
 
 def usable_cores(cgroups: Path = CGROUPS, membership: Path = MEMBERSHIP) -> int:
-    """Return the cores of the affinity mask, or of the tightest quota above this process if that is
-    less; a part of a core is left out, and 1 is the least.
+    """Return the cores of the affinity mask, or of the tightest quota of this process's control
+    groups if that is less: rounded down, and at least 1.
     """
     has_mask = hasattr(os, "sched_getaffinity")
     cores = float(len(os.sched_getaffinity(0)) if has_mask else os.cpu_count() or 1)
@@ -25,10 +25,10 @@ def usable_cores(cgroups: Path = CGROUPS, membership: Path = MEMBERSHIP) -> int:
 def group_folders(
     controller: str, cgroups: Path = CGROUPS, membership: Path = MEMBERSHIP
 ) -> Iterable[Path]:
-    """Return the folders of the groups that this process is in, and of all that hold them, as far
-    as they have to do with a controller: cpu or memory.
+    """Return the folders of this process's control groups and their parents for a controller: cpu
+    or memory.
     """
-    found = {cgroups, cgroups / controller, cgroups / f"{controller},cpuacct"}
+    folders = {cgroups, cgroups / controller, cgroups / f"{controller},cpuacct"}
     with contextlib.suppress(OSError):
         for line in membership.read_text().splitlines():
             _, controllers, path = line.split(":", 2)
@@ -36,10 +36,10 @@ def group_folders(
                 continue
             # Version 2 names no controllers and has one tree, version 1 has one each.
             root = cgroups / controllers
-            # Inside a container the path may be the host's, of which nothing is to be seen.
+            # Inside a container the path may be the host's, which is not visible here.
             parts = [part for part in path.split("/") if part not in ("", "..")]
-            found |= {root.joinpath(*parts[:depth]) for depth in range(len(parts) + 1)}
-    return found
+            folders |= {root.joinpath(*parts[:depth]) for depth in range(len(parts) + 1)}
+    return folders
 
 
 def _quota_v2(folder: Path) -> float | None:

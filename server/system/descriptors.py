@@ -1,17 +1,17 @@
-"""The standard descriptors, which whoever starts the server may have closed."""
+"""The standard descriptors, which may be closed when the server is started."""
 
 import os
 
 
 def occupy() -> None:
-    """Open those of 0, 1 and 2 that are closed, for reading nothing; writing to them fails.
+    """Open those of 0, 1 and 2 that are closed, on /dev/null for reading; writing to them fails.
 
-    Otherwise the next socket would get the number, and what is meant for standard error with it.
+    Otherwise the next socket would get the number, and with it the output for standard error.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            # The lowest number that is free is this one.
+            # It gets this number, the lowest that is free.
             os.open(os.devnull, os.O_RDONLY)
             os.set_inheritable(number, True)

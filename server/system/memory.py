@@ -1,19 +1,18 @@
-"""Keeps the garbage collector, and memory that comes by pages, out of the way of calls."""
+"""Keeps the garbage collector and page faults out of the way of calls."""
 
 import ctypes
 import gc
 
 YOUNG_OBJECTS = 50_000
-"""Objects that may be added before the collector looks at them. With the default, 700, the calls in
-progress alone make it look several thousand times a second, which costs 3 us a call; they leave no
-cycles behind.
+"""New objects that trigger a collection. With the default, 700, the calls in progress alone trigger
+several thousand a second, which costs 3 us per call; they leave no cycles behind.
 """
 
 KEPT_BYTES = 32 * 1024 * 1024
-"""Free memory that the process keeps for the next large message, in each of the C library's pools.
+"""Free memory that each of the C library's pools keeps for the next large message.
 
-By default it gives most of it back and gets it again, empty, page by page, which makes a call of a
-thousand images a fifth dearer.
+By default it returns most of it to the system and gets it back page by page, zeroed, which makes a
+call of a thousand images a fifth more expensive.
 """
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
@@ -21,9 +20,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 
 
 def settle() -> None:
-    """Take what has been loaded so far for permanent, look for garbage less often, and keep some
-    memory that becomes free.
-    """
+    """Freeze what is loaded, collect less often, and keep some of the memory that becomes free."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS)
@@ -34,8 +31,6 @@ def settle() -> None:
 
 
 def give_back() -> None:
-    """Give the system the memory that a model, or its loading, has left behind, of which `settle`
-    keeps too much.
-    """
+    """Return to the system what a model or its loading has freed: `settle` keeps too much of it."""
     if malloc_trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
         malloc_trim(0)

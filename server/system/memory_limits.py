@@ -1,4 +1,4 @@
-"""How much memory this process may still take, so that what does not fit is not even tried."""
+"""How much memory this process may still use, so that what does not fit is not attempted."""
 
 import contextlib
 import fcntl
@@ -13,19 +13,19 @@ from server.system.cores import group_folders
 
 PAGE_BYTES = resource.getpagesize()
 _UNLIMITED = 1 << 60
-"""Version 1 of control groups says so with a number near 2**63."""
+"""Version 1 of control groups has a number near 2**63 for no limit."""
 
 PLENTY = 8
-"""Workers that may load a file at the same time without asking whether the others do."""
+"""How many workers may load a file at the same time before they take turns."""
 
 TURN_SECONDS = 60.0
-"""How long to wait for the others; one that takes longer hangs, and may not hold up all."""
+"""How long to wait for a turn; a worker that takes longer hangs, and must not block the others."""
 
 POLL_SECONDS = 0.02
 
 
 def check(n_bytes: int) -> None:
-    """Raise Fault when there is not so much memory."""
+    """Raise Fault when there is less memory than that."""
     free = headroom()
     if free is not None and n_bytes > free:
         raise Fault(
@@ -37,16 +37,16 @@ def check(n_bytes: int) -> None:
 
 @contextlib.contextmanager
 def turn(file: Path, n_bytes: int) -> Iterator[None]:
-    """Run the block while no other process does for this file, if there is not plenty of memory.
+    """Run the block while no other process does for this file, unless there is plenty of memory.
 
-    Workers find a new file at the same time, and what one finds free, another may just take.
+    Workers notice a new file at the same time, and all would count on the same free memory.
     """
     free = headroom()
     if free is None or PLENTY * n_bytes < free:
         yield
         return
     with contextlib.ExitStack() as held:
-        # Without locks, as on some network file systems, it is tried all the same.
+        # Without locks, as on some network file systems, it proceeds anyway.
         with contextlib.suppress(OSError):
             descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
             held.callback(os.close, descriptor)
@@ -57,7 +57,7 @@ def turn(file: Path, n_bytes: int) -> Iterator[None]:
 
 
 def _is_locked(descriptor: int) -> bool:
-    """Whether a file is locked by this process from now on; raises OSError if that can't be."""
+    """Try to lock a file; returns whether that worked, and raises OSError if it can't work."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -66,14 +66,14 @@ def _is_locked(descriptor: int) -> bool:
 
 
 def headroom() -> int | None:
-    """Return the bytes that can be had: the least of what the limits of this process, its
-    container and the machine leave; None when nothing says.
+    """Return the bytes that are left: the minimum over the limits of this process, its container
+    and the machine; None when none is known.
     """
     return min((*_of_process(), *_of_groups(), *_of_machine()), default=None)
 
 
 def _of_process() -> Iterator[int]:
-    """Yield what the limits of addresses and of data leave, as `ulimit -v` and `-d` set them."""
+    """Yield what the limits of `ulimit -v` and `-d` leave."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         pages = list(map(int, Path("/proc/self/statm").read_text().split()))
         for limit, used in ((resource.RLIMIT_AS, pages[0]), (resource.RLIMIT_DATA, pages[5])):
@@ -83,26 +83,26 @@ def _of_process() -> Iterator[int]:
 
 
 def _of_groups() -> Iterator[int]:
-    """Yield what the limits of the control groups that this process is in leave."""
+    """Yield what the limits of this process's control groups leave."""
     for folder in group_folders("memory"):
         for limit, used, prefix in (
             ("memory.max", "memory.current", ""),
             ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_"),
         ):
-            # Also where there is no such file, or it says "max".
+            # Also if there is no such file, or it has "max".
             with contextlib.suppress(OSError, ValueError):
-                most = int((folder / limit).read_text())
-                if most >= _UNLIMITED:
+                maximum = int((folder / limit).read_text())
+                if maximum >= _UNLIMITED:
                     continue
-                # What has been read from files counts, and goes when memory is short.
+                # The page cache counts as used, but is freed when memory is short.
                 statistics = dict(map(str.split, _lines(folder / "memory.stat")))
                 kinds = f"{prefix}inactive_file", f"{prefix}active_file"
                 cached = sum(int(statistics.get(kind, 0)) for kind in kinds)
-                yield max(0, most - int((folder / used).read_text()) + cached)
+                yield max(0, maximum - int((folder / used).read_text()) + cached)
 
 
 def _of_machine() -> Iterator[int]:
-    """Yield what the kernel says can be had without swapping."""
+    """Yield what is available without swapping, according to the kernel."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         for line in _lines(Path("/proc/meminfo")):
             if line.startswith("MemAvailable:"):

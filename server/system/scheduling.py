@@ -1,11 +1,12 @@
-"""Tells the system's scheduler what kind of work a worker has, as long as calls keep it busy.
+"""Switches a worker's threads to batch scheduling while its calls keep a core busy.
 
-By default Linux interrupts a thread for each one that wakes. gRPC's wake whenever something has
-arrived, in the middle of the lane's run, whose data then leave the cache. With batch scheduling,
-which is no lower priority, they wait until it rests. But so they do for whatever else has the core:
-a slow run or another program keeps it until the next tick, up to 4 ms away, and a server that was
-waiting for a call should be there at once. So a worker is scheduled that way only while its calls
-have a core nearly to themselves. A lone caller takes most of a core too, but interrupts nobody.
+By default Linux preempts the running thread for each one that wakes. gRPC's threads wake whenever
+something arrives, in the middle of the lane's run, whose data are then evicted from the cache.
+Under SCHED_BATCH, which does not lower the priority, they wait until the lane rests. The drawback:
+they also wait for anything else on the core, such as a slow run or another program, until the next
+tick, up to 4 ms away, while an idle server should respond at once. So a worker is in batch
+scheduling only while its calls have a core nearly to themselves. A lone caller takes most of a core
+too, but its calls never preempt each other.
 """
 
 import contextlib
@@ -15,34 +16,47 @@ import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
-
-from server.rpc.lane.lane import Lane
+from typing import Protocol
 
 PERIOD_SECONDS = 0.25
 
 BUSY, IDLE = 0.8, 0.5
-"""From which share of a core on calls keep a worker busy, and below which they no longer do.
+"""Above BUSY of a core the worker counts as busy, below IDLE no longer (hysteresis).
 
-Alone many callers can have all of it, beside a program that never rests two thirds at most. Batch
-scheduling answers the same calls with three quarters of it.
+Many callers alone can use a whole core; beside a program that never rests, two thirds at most.
+Batch scheduling answers the same calls with three quarters of the CPU.
 """
 
 TASKS = Path("/proc/self/task")
 
 
+class Lane(Protocol):
+    """The thread that answers most calls, which must have been started."""
+
+    most_in_progress: int
+    """The peak of its calls in progress since it was last reset."""
+
+    @property
+    def thread_id(self) -> int:
+        """Its native id."""
+        ...
+
+    def join(self, timeout_seconds: float, /) -> bool:
+        """Wait for it to end; returns whether it has."""
+        ...
+
+
 class Scheduling:
-    """Has the lane and gRPC's threads in batch scheduling while they are busy."""
+    """Keeps the lane and gRPC's threads in batch scheduling while they are busy."""
 
     def __init__(self, lane: Lane) -> None:
-        """Watch a lane, which must have been started."""
+        """Watch a lane."""
         self._lane = lane
         self._is_batch = False
         self._nanoseconds: dict[int, int] = {}
 
     def start(self) -> None:
-        """Watch until the lane ends, where the system knows such a thing and nobody has set another
-        policy.
-        """
+        """Watch until the lane ends, if the system supports it and no other policy has been set."""
         if (
             sys.platform == "linux"
             and os.sched_getscheduler(0) == os.SCHED_OTHER
@@ -57,19 +71,19 @@ class Scheduling:
             now = time.perf_counter()
             share, begin = self._spend() / (now - begin), now
             self._decide(share)
-            # Always: a thread that has just been started may have the other one.
+            # Every time, since a thread that has just started may have the other policy.
             _set_policy(self._nanoseconds, os.SCHED_BATCH if self._is_batch else os.SCHED_OTHER)
 
     def _decide(self, share: float) -> None:
-        """Choose how threads are scheduled that have had this share of a core."""
+        """Choose the policy for threads that have used this share of a core."""
         is_busy = share >= (IDLE if self._is_batch else BUSY)
         self._is_batch = is_busy and self._lane.most_in_progress > 1
         self._lane.most_in_progress = 0
 
     def _spend(self) -> float:
-        """Return the CPU seconds that the threads which serve calls have had since the last time.
+        """Return the CPU seconds that the threads which serve calls have used since the last time.
 
-        These are the lane's and all that are not Python's: slow runs and the like don't count.
+        These are the lane's and all that Python did not start; slow runs and the like don't count.
         """
         others = {thread.native_id for thread in threading.enumerate()} - {self._lane.thread_id}
         before, self._nanoseconds = self._nanoseconds, {}
@@ -82,12 +96,12 @@ class Scheduling:
 
 
 def _stat_file(task: int) -> Path:
-    """Return where the system says, first, how many nanoseconds a thread has run; not all do."""
+    """Return the file whose first number is a thread's CPU nanoseconds; not always there."""
     return TASKS / str(task) / "schedstat"
 
 
 def _set_policy(tasks: Iterable[int], policy: int) -> None:
-    """Schedule threads by their native ids, as far as they are there and a sandbox lets us."""
+    """Set the policy of threads by their native ids, if they exist and a sandbox permits it."""
     for task in tasks:
         with contextlib.suppress(OSError):
             if os.sched_getscheduler(task) != policy:

@@ -1,4 +1,4 @@
-"""Threads for work that takes long, in the order in which it comes; no error ends them."""
+"""Threads for work that takes long, in the order of its arrival; no error ends them."""
 
 import queue
 import threading
@@ -13,11 +13,10 @@ Arguments = TypeVarTuple("Arguments")
 
 
 class Threads:
-    """A number of threads that run what they are given, until the process ends.
+    """A fixed number of threads that run functions until the process ends.
 
-    They are there from the start, so that work can't be refused for want of a thread, and daemons,
-    so that a run which does not end keeps no process from ending: both are other in
-    concurrent.futures.
+    Unlike those of concurrent.futures they are started at once, so that work can't fail for lack of
+    a thread, and are daemons, so that a run which does not end doesn't keep the process alive.
     """
 
     def __init__(self, number: int, name: str) -> None:
@@ -31,7 +30,7 @@ class Threads:
 
     @property
     def are_alive(self) -> bool:
-        """Whether all of them are there."""
+        """Whether all of them are running."""
         return all(thread.is_alive() for thread in self._threads)
 
     def submit(self, work: Callable[[*Arguments], None], *arguments: *Arguments) -> None:
@@ -45,5 +44,5 @@ class Threads:
                 work()
             except BaseException:
                 log.exception("work on a thread failed")
-            # It may hold a message of megabytes until the next one comes.
+            # It may keep a message of megabytes alive until the next work arrives.
             del work

@@ -1,4 +1,4 @@
-"""What is counted of every call of any service, under the names that gRPC dashboards expect."""
+"""Counts every call of every service, under the names that gRPC dashboards expect."""
 
 import threading
 import time
@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from prometheus_client.utils import floatToGoString
-
-from server.telemetry.accumulators import MOST_WAITING, Family, Label, spell, write_histogram
-
-LABELS = ("grpc_type", "grpc_service", "grpc_method")
+from server.telemetry import metrics
+from server.telemetry.accumulators import MAX_WAITING, bound_names
+from server.telemetry.families import Buckets, Label, MetricFamily
 
 
 class Calls:
-    """The calls of one method: what came, what went, how each ended and how long it took."""
+    """The calls of one method: messages received and sent, how each call ended and how long it
+    took.
+    """
 
     __slots__ = (
         "_bounds",
@@ -37,8 +37,8 @@ class Calls:
         self._codes = dict.fromkeys(codes, 0)
         self._counts = [0] * (len(bounds) + 1)
         self._seconds = 0.0
-        # Those that have yet to be counted: how they ended, after how many seconds, and how many
-        # messages were received and sent.
+        # Those not yet counted: how they ended, after how many seconds, and how many messages were
+        # received and sent.
         self._ended: deque[tuple[str, float, int, int]] = deque()
 
     def start(self) -> float:
@@ -48,16 +48,16 @@ class Calls:
         return time.perf_counter()
 
     def end(self, begin: float, code: str, received: int = 0, sent: int = 0) -> float:
-        """Count a call that has ended, and messages that it had; returns its seconds."""
+        """Count a call that has ended, and its messages; returns its seconds."""
         seconds = time.perf_counter() - begin
         self._ended.append((code, seconds, received, sent))
-        if len(self._ended) >= MOST_WAITING:
+        if len(self._ended) >= MAX_WAITING:
             with self._lock:
                 self._sort()
         return seconds
 
     def exchange(self, received: int = 0, sent: int = 0) -> None:
-        """Count messages of a call that goes on."""
+        """Count messages of a call in progress."""
         with self._lock:
             self._received += received
             self._sent += sent
@@ -76,7 +76,7 @@ class Calls:
             )
 
     def _sort(self) -> None:
-        """Count those that have ended; for who holds the lock."""
+        """Count those that have ended; the caller holds the lock."""
         ended, bounds, counts, codes = self._ended, self._bounds, self._counts, self._codes
         # Others may go on adding.
         for _ in range(len(ended)):
@@ -90,8 +90,8 @@ class Calls:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """The counts of a method's calls: `codes` by how they ended, `counts` of those that took no
-    longer than each bound and, last, of all that have ended, `seconds` that these took together.
+    """The counts of a method's calls: `codes` by how they ended, `counts` of those that took at
+    most each bound and, last, of all that have ended, `seconds` that these took in all.
     """
 
     started: int
@@ -103,84 +103,55 @@ class Counted:
 
 
 class Methods:
-    """The families of all methods' calls, under the names that gRPC dashboards expect."""
+    """The calls of all methods, by type, service and method."""
 
-    def __init__(self, bounds: Sequence[float], codes: Sequence[str]) -> None:
-        self._bounds, self._codes = bounds, codes
-        self._names = [*map(floatToGoString, bounds), "+Inf"]
+    def __init__(self) -> None:
         self._calls: dict[tuple[str, ...], Calls] = {}
 
-    def of(self, kind: str, service: str, method: str) -> Calls:
+    def calls(self, kind: str, service: str, method: str) -> Calls:
         """Return a method's calls, whose series exist from then on."""
-        key = kind, service, method
-        return self._calls.setdefault(key, Calls(self._bounds, self._codes))
+        calls = Calls(metrics.LATENCY_BUCKETS, metrics.COMMON_CODES)
+        return self._calls.setdefault((kind, service, method), calls)
+
+    def _read(self) -> dict[tuple[str, ...], Counted]:
+        return {labels: calls.read() for labels, calls in list(self._calls.items())}
 
     def total(self) -> tuple[int, int]:
         """Return how many calls have started and ended."""
-        counted = [calls.read() for calls in list(self._calls.values())]
-        return sum(one.started for one in counted), sum(one.counts[-1] for one in counted)
+        methods = self._read().values()
+        return sum(calls.started for calls in methods), sum(calls.counts[-1] for calls in methods)
 
-    def write(self, *labels: Label) -> list[Family]:
-        """Return the families, each sample with these labels and its method's."""
-        known = [
-            (spell((*labels, *zip(LABELS, values, strict=True))), calls.read())
-            for values, calls in list(self._calls.items())
-        ]
+    def families(self, *labels: Label) -> list[MetricFamily]:
+        """Return the families, each sample with these labels too."""
+        methods = self._read().items()
+        bounds = bound_names(metrics.LATENCY_BUCKETS)
 
-        def family(
-            name: str, kind: str, documentation: str, write: Callable[[str, Counted], str]
-        ) -> Family:
-            lines = "".join(write(own, calls) for own, calls in known)
-            return Family(f"grpc_server_{name}", kind, documentation, LABELS, lines)
+        def fill(family: MetricFamily, count: Callable[[Counted], int]) -> MetricFamily:
+            return family.with_samples(
+                ((method, count(calls)) for method, calls in methods), *labels
+            )
 
-        handled = "".join(
-            f'grpc_server_handled_total{{{own},grpc_code="{code}"}} {count}\n'
-            for own, calls in known
-            for code, count in calls.codes.items()
-        )
         return [
-            family(
-                "started",
-                "counter",
-                "Calls that reached the server.",
-                lambda own, calls: f"grpc_server_started_total{{{own}}} {calls.started}\n",
-            ),
-            Family(
-                "grpc_server_handled",
-                "counter",
-                "Calls that ended, by status code.",
-                (*LABELS, "grpc_code"),
-                handled,
-            ),
-            family(
-                "msg_received",
-                "counter",
-                "Messages of callers that the server has read.",
-                lambda own, calls: f"grpc_server_msg_received_total{{{own}}} {calls.received}\n",
-            ),
-            family(
-                "msg_sent",
-                "counter",
-                "Messages that the server has sent.",
-                lambda own, calls: f"grpc_server_msg_sent_total{{{own}}} {calls.sent}\n",
-            ),
-            family(
-                "calls_in_progress",
-                "gauge",
-                "Calls that have started and not ended.",
-                lambda own, calls: (
-                    f"grpc_server_calls_in_progress{{{own}}} "
-                    f"{max(0, calls.started - calls.counts[-1])}\n"
+            fill(metrics.CALLS_STARTED, lambda calls: calls.started),
+            fill(metrics.MESSAGES_RECEIVED, lambda calls: calls.received),
+            fill(metrics.MESSAGES_SENT, lambda calls: calls.sent),
+            fill(metrics.CALLS_IN_PROGRESS, lambda calls: max(0, calls.started - calls.counts[-1])),
+            metrics.CALLS_HANDLED.with_samples(
+                (
+                    ((*method, code), count)
+                    for method, calls in methods
+                    for code, count in calls.codes.items()
                 ),
+                *labels,
             ),
-            family(
-                "handling_seconds",
-                "histogram",
-                "Time from a call's arrival at the server until its answer is sent.",
-                self._write_seconds,
+            metrics.HANDLING_SECONDS.with_histograms(
+                (
+                    (method, Buckets(bounds, calls.counts, calls.seconds))
+                    for method, calls in methods
+                ),
+                *labels,
             ),
         ]
 
-    def _write_seconds(self, labels: str, calls: Counted) -> str:
-        name = "grpc_server_handling_seconds"
-        return write_histogram(name, labels, self._names, calls.counts, calls.seconds)
+
+METHODS = Methods()

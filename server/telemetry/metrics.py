@@ -1,27 +1,43 @@
-"""Every metric, declared once."""
+"""Every metric, declared once: those of calls, runs and versions are counted by accumulators of
+their own, those of the parent by it, all others by the library's collectors.
+"""
 
-from collections.abc import Iterable
+import os
+from functools import partial
 
 from prometheus_client import (
     CollectorRegistry,
+    Counter,
+    Gauge,
     GCCollector,
     PlatformCollector,
     ProcessCollector,
+    values,
 )
 
 from server.errors import REASONS
-from server.logs.writer import LINES_LOST, STDERR
-from server.models.model import Model
-from server.telemetry import calls, version_stats
-from server.telemetry.accumulators import Library, Registry
+from server.telemetry.accumulators import HotHistogram
+from server.telemetry.families import WORKER, MetricFamily
 
-REGISTRY = Registry()
+# An environment made for other programs must not have the library count in files: each process here
+# is asked for its own counts.
+for _name in ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"):
+    os.environ.pop(_name, None)
+values.ValueClass = values.MutexValue
 
-# Steps of 1.2 where the answers lie, so that a quantile read from the buckets is off by a tenth at
-# most; wider outside.
+REGISTRY = CollectorRegistry()
+"""The library's collectors of a worker."""
+
+for _collector in (ProcessCollector, PlatformCollector, GCCollector):
+    _collector(registry=REGISTRY)
+
+_counter, _gauge = partial(Counter, registry=REGISTRY), partial(Gauge, registry=REGISTRY)
+
+# Steps of 1.2 where most latencies lie, so that a quantile read from the buckets is off by a fifth
+# at most; wider outside.
 _FINE = tuple(round(1e-4 * 1.2**step, 7) for step in range(26))
 _OBJECTIVE_SECONDS = 0.005
-"""The alerts count how many calls took longer, which only a bucket that ends there can tell."""
+"""The alerts count the calls that took longer, which takes a bucket that ends there."""
 
 _WIDE = (5e-5, 7e-5, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 LATENCY_BUCKETS = tuple(sorted((*_FINE, *_WIDE, _OBJECTIVE_SECONDS)))
@@ -30,127 +46,185 @@ COMMON_CODES = (
     *("OK", "Canceled", "InvalidArgument", "DeadlineExceeded", "NotFound", "ResourceExhausted"),
     *("Unauthenticated", "Unavailable", "Internal", "Unknown"),
 )
-"""Codes that a method has at zero before any call; others come with the first call."""
+"""Codes that a method has at zero before any call; others appear with the first call."""
 
-METHODS = REGISTRY.add(calls.Methods(LATENCY_BUCKETS, COMMON_CODES))
-VERSIONS = REGISTRY.add(version_stats.Versions())
-
-STAGES = ("decode", "queue", "run", "encode")
-STAGE_SECONDS = REGISTRY.histogram(
-    "mlpserve_stage_seconds",
-    "Time that each answered call spent in a stage: decode is reading the messages of the calls "
-    "that met, queue waiting before and after that, run the model's run, encode counting and "
-    "writing the answers of that run.",
-    ("stage",),
-    LATENCY_BUCKETS,
+# Every call: see `calls`.
+_METHOD = ("grpc_type", "grpc_service", "grpc_method")
+CALLS_STARTED = MetricFamily(
+    "grpc_server_started", "counter", "Calls that reached the server.", _METHOD
 )
-DECODE, QUEUE, RUN, ENCODE = map(STAGE_SECONDS.labels, STAGES)
-QUEUED_IMAGES = REGISTRY.gauge("mlpserve_queued_images", "Images that wait for a run.").labels()
-MAX_QUEUED_IMAGES = REGISTRY.gauge(
-    "mlpserve_max_queued_images", "Images that may wait for a run of each model."
-).labels()
-QUEUED_BYTES = REGISTRY.gauge(
-    "mlpserve_queued_bytes", "Bytes of messages that wait to be read or for a run."
-).labels()
-MAX_QUEUED_BYTES = REGISTRY.gauge(
-    "mlpserve_max_queued_bytes", "Bytes of messages that may wait, for all models together."
-).labels()
-MAX_CALLS = REGISTRY.gauge(
-    "mlpserve_max_calls_in_progress",
-    "Calls that may be in progress at the same time.",
-).labels()
-REJECTED = REGISTRY.counter(
+CALLS_HANDLED = MetricFamily(
+    "grpc_server_handled", "counter", "Calls that ended, by status code.", (*_METHOD, "grpc_code")
+)
+MESSAGES_RECEIVED = MetricFamily(
+    "grpc_server_msg_received", "counter", "Messages of callers that the server has read.", _METHOD
+)
+MESSAGES_SENT = MetricFamily(
+    "grpc_server_msg_sent", "counter", "Messages that the server has sent.", _METHOD
+)
+CALLS_IN_PROGRESS = MetricFamily(
+    "grpc_server_calls_in_progress", "gauge", "Calls that have started and not ended.", _METHOD
+)
+HANDLING_SECONDS = MetricFamily(
+    "grpc_server_handling_seconds",
+    "histogram",
+    "Time from a call's arrival at the server until its answer is sent.",
+    _METHOD,
+)
+MAX_CALLS = _gauge(
+    "mlpserve_max_calls_in_progress", "Calls that may be in progress at the same time."
+)
+REJECTED = _counter(
     "mlpserve_rejected_requests", "Requests that could not be answered, by reason.", ("reason",)
 )
 for _reason in REASONS:
     REJECTED.labels(_reason)
-MODEL_INFO = REGISTRY.gauge(
-    "mlpserve_model_info",
-    "1 for each loaded model.",
-    ("model", "version", "weights_sha256", "layer_sizes", "parameters"),
-)
-MODEL_LOAD_SECONDS = REGISTRY.gauge(
-    "mlpserve_model_load_seconds",
-    "Time to load and check the model.",
-    ("model", "version"),
-)
-
-TOKEN_CALLS = REGISTRY.counter(
+TOKEN_CALLS = _counter(
     "mlpserve_token_calls",
     "Calls with a known token, by the file that has it and the name that it has there.",
     ("part", "token"),
 )
-CERTIFICATE_EXPIRY = REGISTRY.gauge(
+
+# Every run.
+STAGES = ("decode", "queue", "run", "encode")
+STAGE_SECONDS = MetricFamily(
+    "mlpserve_stage_seconds",
+    "histogram",
+    "Time that each answered call spent in a stage: decode is reading the messages of the calls "
+    "that met, queue waiting before and after that, run the model's run, encode counting and "
+    "writing the answers of that run.",
+    ("stage",),
+)
+DECODE, QUEUE, RUN, ENCODE = (HotHistogram(LATENCY_BUCKETS) for _ in STAGES)
+QUEUED_IMAGES = _gauge("mlpserve_queued_images", "Images that wait for a run.")
+MAX_QUEUED_IMAGES = _gauge(
+    "mlpserve_max_queued_images", "Images that may wait for a run of each model."
+)
+QUEUED_BYTES = _gauge(
+    "mlpserve_queued_bytes", "Bytes of messages that wait to be read or for a run."
+)
+MAX_QUEUED_BYTES = _gauge(
+    "mlpserve_max_queued_bytes", "Bytes of messages that may wait, for all models together."
+)
+
+# Every version: see `version_stats`.
+_VERSION = ("model", "version")
+IMAGES = MetricFamily("mlpserve_images", "counter", "Images classified.", _VERSION)
+RUN_CALLS = MetricFamily(
+    "mlpserve_run_calls", "histogram", "Calls that a run of the model answered together.", _VERSION
+)
+RUN_IMAGES = MetricFamily(
+    "mlpserve_run_images",
+    "histogram",
+    "Images that a run of the model classified together.",
+    _VERSION,
+)
+PREDICTED_LABELS = MetricFamily(
+    "mlpserve_predicted_labels", "counter", "Images that were given a label.", (*_VERSION, "label")
+)
+WINNING_ACTIVATION = MetricFamily(
+    "mlpserve_winning_activation",
+    "histogram",
+    "The brightest output's activation, of each image.",
+    _VERSION,
+)
+MARGIN = MetricFamily(
+    "mlpserve_margin",
+    "histogram",
+    "The brightest activation less the second, of each image.",
+    _VERSION,
+)
+INK = MetricFamily(
+    "mlpserve_ink",
+    "histogram",
+    "The mean pixel of each image as the network has seen it.",
+    _VERSION,
+)
+DRIFT_IMAGES = MetricFamily(
+    "mlpserve_drift_images",
+    "counter",
+    "Images by what was seen or said, in the bins of the model's reference.",
+    (*_VERSION, "of", "bin"),
+)
+DRIFT_REFERENCE = MetricFamily(
+    "mlpserve_drift_reference_ratio",
+    "gauge",
+    "The share of the training images in each bin, as the model's file tells.",
+    (*_VERSION, "of", "bin"),
+)
+SHADOW_IMAGES = _counter(
+    "mlpserve_shadow_images",
+    "Images that others have answered and this version has classified too.",
+    _VERSION,
+)
+SHADOW_DIFFERING = _counter(
+    "mlpserve_shadow_differing_images",
+    "Images to which this version gave another label than the answer had.",
+    _VERSION,
+)
+SHADOW_SKIPPED = _counter(
+    "mlpserve_shadow_skipped_images",
+    "Images that this version did not classify too, since too many were waiting for it, it takes "
+    "another number of pixels, or its run failed.",
+    _VERSION,
+)
+MODEL_INFO = _gauge(
+    "mlpserve_model_info",
+    "1 for each loaded model.",
+    (*_VERSION, "weights_sha256", "layer_sizes", "parameters"),
+)
+MODEL_LOAD_SECONDS = _gauge(
+    "mlpserve_model_load_seconds", "Time to load and check the model.", _VERSION
+)
+MODEL_LOADS = _counter("mlpserve_model_loads", "Versions loaded, by model.", ("model",))
+MODEL_LOAD_FAILURES = _counter(
+    "mlpserve_model_load_failures",
+    "Versions that could not be loaded, by model and reason.",
+    ("model", "reason"),
+)
+
+# What is read again while the server runs.
+CERTIFICATE_EXPIRY = _gauge(
     "mlpserve_certificate_expiry_timestamp_seconds",
     "When the certificate that is shown to callers expires, in seconds since 1970.",
     ("file",),
 )
-RELOADS = REGISTRY.counter(
+RELOADS = _counter(
     "mlpserve_reloads",
     "Attempts to read a part of the server again, by outcome: done or failed.",
     ("part", "outcome"),
 )
-LAST_RELOAD_SUCCESSFUL = REGISTRY.gauge(
+LAST_RELOAD_SUCCESSFUL = _gauge(
     "mlpserve_last_reload_successful",
     "0 while a part is served as it was before a change that can't be used, otherwise 1.",
     ("part",),
 )
 
-
-MODEL_LOADS = REGISTRY.counter("mlpserve_model_loads", "Versions loaded, by model.", ("model",))
-MODEL_LOAD_FAILURES = REGISTRY.counter(
-    "mlpserve_model_load_failures",
-    "Versions that could not be loaded, by model and reason.",
-    ("model", "reason"),
+# What the parent counts, and the process that writes the page.
+WORKERS_READY = MetricFamily("mlpserve_workers_ready", "gauge", "Workers that answer calls.")
+WORKERS = MetricFamily("mlpserve_workers", "gauge", "Workers that there should be.")
+WORKER_RESTARTS = MetricFamily(
+    "mlpserve_worker_restarts",
+    "counter",
+    "Workers started in place of another, by what became of that one.",
+    ("reason",),
 )
-SHADOW_IMAGES = REGISTRY.counter(
-    "mlpserve_shadow_images",
-    "Images that others have answered and this version has classified too.",
-    ("model", "version"),
+HTTP_RESTARTS = MetricFamily(
+    "mlpserve_http_restarts",
+    "counter",
+    "Processes for HTTP started in place of another, by what became of that one.",
+    ("reason",),
 )
-SHADOW_DIFFERING = REGISTRY.counter(
-    "mlpserve_shadow_differing_images",
-    "Images to which this version gave another label than the answer had.",
-    ("model", "version"),
+WORKER_ANSWERED = MetricFamily(
+    "mlpserve_worker_answered",
+    "gauge",
+    "1 for a worker whose metrics are on this page, 0 for one that did not give them in time.",
+    (WORKER,),
 )
-SHADOW_SKIPPED = REGISTRY.counter(
-    "mlpserve_shadow_skipped_images",
-    "Images that this version did not classify too, since too many were waiting for it, it takes "
-    "another number of pixels, or its run failed.",
-    ("model", "version"),
+
+# Every process.
+LINES_LOST = MetricFamily(
+    "mlpserve_log_lines_lost",
+    "counter",
+    "Lines of the log that were dropped, as they could not be written or too many were waiting.",
 )
-_OF_SHADOWS = (SHADOW_IMAGES, SHADOW_DIFFERING, SHADOW_SKIPPED)
-
-REGISTRY.counter(*LINES_LOST).labels().set_function(lambda: STDERR.lost)
-
-_LIBRARY = CollectorRegistry()
-for _collector in (ProcessCollector, PlatformCollector, GCCollector):
-    _collector(registry=_LIBRARY)
-REGISTRY.add(Library(_LIBRARY))
-
-
-def describe_models(before: Iterable[Model], after: Iterable[Model]) -> None:
-    """Publish what is known about the loaded models, and no more about those loaded before."""
-    gone = {_describe(model) for model in before}
-    for model in after:
-        version = str(model.version)
-        gone.discard(_describe(model))
-        MODEL_INFO.labels(*_describe(model)).set(1)
-        MODEL_LOAD_SECONDS.labels(model.name, version).set(model.load_seconds)
-        VERSIONS.of(model)
-    for labels in gone:
-        MODEL_INFO.remove(*labels)
-
-
-def forget_version(name: str, version: int) -> None:
-    """Remove the series of a version that is not loaded any more and has ended its last run."""
-    VERSIONS.forget(name, version)
-    for metric in (MODEL_LOAD_SECONDS, *_OF_SHADOWS):
-        metric.remove(name, str(version))
-
-
-def _describe(model: Model) -> tuple[str, ...]:
-    """Return the model's labels for `MODEL_INFO`."""
-    sizes = "-".join(map(str, model.layer_sizes))
-    version, parameters = str(model.version), str(model.parameters)
-    return model.name, version, model.weights_sha256, sizes, parameters

@@ -1,23 +1,22 @@
-"""What is noted of the few calls that are logged or traced, while they are answered."""
+"""What is recorded about the few calls that are logged or traced, while they are answered."""
 
 from collections.abc import Sequence
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from server.models.model import Model
+from server.telemetry.model import Model
 
 if TYPE_CHECKING:
     # An optional package, which is imported only when there are traces.
     from opentelemetry.trace import Span
 
-MOST_STAGES = 64
-"""Stages noted of a call: those of 16 messages, where the call is a stream."""
+MAX_STAGES = 64
+"""Stages recorded per call: those of 16 messages, if the call is a stream."""
 
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """What a run was for: `calls` with `images` images, some of which have `spans`."""
+    """What a run answered: `calls` with `images` images in all; `spans` are of the traced ones."""
 
     calls: int
     images: int
@@ -38,10 +37,10 @@ class Stage:
 
 @dataclass(slots=True, eq=False)
 class Record:
-    """What is noted of one call; `span` is there when it is traced.
+    """What is recorded about one call; `span` is set when it is traced.
 
-    `request_id` and `traceparent` are as its caller gave them, or else empty. `images` are those of
-    all its messages, `model` the one that answered last. `reason` is that of its error.
+    `request_id` and `traceparent` are what its caller sent, or empty. `images` counts those of all
+    its messages, `model` is the one that answered last, `reason` that of its error.
     """
 
     request_id: str = ""
@@ -54,22 +53,18 @@ class Record:
     stages: tuple[Stage, ...] = ()
 
     def predict(self, model: Model, images: int) -> None:
-        """Note that a model is to classify some images."""
+        """Record that a model is about to classify some images."""
         self.model = model
         self.images += images
 
     def add(self, *stages: Stage) -> None:
-        """Note where the time of a message went, if anybody wants to see it."""
-        if self.span is not None and len(self.stages) < MOST_STAGES:
+        """Record where the time of a message went, when the call is traced."""
+        if self.span is not None and len(self.stages) < MAX_STAGES:
             self.stages += stages
 
 
-CURRENT: ContextVar[Record | None] = ContextVar("record", default=None)
-"""The record of the call that a thread answers, where it answers one at a time."""
-
-
-class Call(Protocol):
-    """A call of a run; see `batching.Call`."""
+class TimedCall(Protocol):
+    """A call that a run answers; see `running.calls.Call`."""
 
     record: Record | None
     begin: float
@@ -78,19 +73,19 @@ class Call(Protocol):
 
 
 def note_run(
-    calls: Sequence[Call], model: Model, images: int, begin: float, ran: float, encoded: float
+    calls: Sequence[TimedCall], model: Model, images: int, begin: float, ran: float, encoded: float
 ) -> None:
-    """Note a run of a model and when its answers were written, for those calls that have records;
-    the times are by time.perf_counter.
+    """Record a run of a model, and when its answers were written, for the calls with records; times
+    are by time.perf_counter.
     """
-    noted = [(call, call.record) for call in calls if call.record is not None]
-    if not noted:
+    recorded = [(call, call.record) for call in calls if call.record is not None]
+    if not recorded:
         return
-    spans = [record.span for _, record in noted if record.span is not None]
+    spans = [record.span for _, record in recorded if record.span is not None]
     run = Stage("run", begin, ran, Joined(len(calls), images, spans))
     encode = Stage("encode", ran, encoded)
-    for call, record in noted:
+    for call, record in recorded:
         record.predict(model, call.size)
-        # What a call waits before it is read counts as waiting, too.
+        # The time before a call is read counts as waiting, too.
         decode = Stage("decode", call.begin, call.waiting_since)
         record.add(decode, Stage("queue", call.waiting_since, begin), run, encode)

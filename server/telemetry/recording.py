@@ -1,6 +1,6 @@
-"""Decides which calls are logged and traced, and writes their lines and spans when they end.
+"""Decides which calls are logged and traced, and writes their log lines and spans when they end.
 
-That costs most calls a glance at their metadata and one subtraction.
+Most calls only pay for a look at their metadata and one subtraction.
 """
 
 import logging
@@ -12,11 +12,11 @@ import grpc
 import structlog
 
 from server.errors import StartupError
-from server.logs.sampling import Bound, gap
-from server.rpc.status import spell
+from server.logs.sampling import RateLimit, calls_until_next
 from server.settings import otel
 from server.settings.settings import Settings
 from server.telemetry import trace_context
+from server.telemetry.codes import code_name
 from server.telemetry.record import Record
 
 if TYPE_CHECKING:
@@ -25,19 +25,21 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 REQUEST_ID = "x-request-id"
-"""Metadata that names a call in its line; the caller's own comes back in trailing metadata."""
+"""Metadata that identifies a call in its log line; a caller's own is sent back as trailing
+metadata.
+"""
 
 TRACE_RESPONSE = "traceresponse"
-"""Trailing metadata of a traced call: which span is its own, as W3C Trace Context drafts it."""
+"""Trailing metadata of a traced call: its span, as in the draft of W3C Trace Context."""
 
-LONGEST_REQUEST_ID = 128
+MAX_REQUEST_ID = 128
 
 ERROR_LINES = 20
-"""Calls logged in a second because of their errors, so that a crowd of them harms no others."""
+"""Failed calls logged per second at most, so that many of them don't slow down the others."""
 
 _LEVELS = dict.fromkeys(grpc.StatusCode, logging.WARNING) | {
     grpc.StatusCode.OK: logging.INFO,
-    # The usual end of a stream.
+    # Streams usually end like that.
     grpc.StatusCode.CANCELLED: logging.INFO,
     grpc.StatusCode.UNKNOWN: logging.ERROR,
     grpc.StatusCode.INTERNAL: logging.ERROR,
@@ -46,15 +48,14 @@ _LEVELS = dict.fromkeys(grpc.StatusCode, logging.WARNING) | {
     grpc.StatusCode.DEADLINE_EXCEEDED: logging.ERROR,
     grpc.StatusCode.RESOURCE_EXHAUSTED: logging.ERROR,
 }
-"""How bad a call's end is: the caller's faults are warnings, the server's errors."""
+"""The log levels: the caller's mistakes are warnings, the server's are errors."""
 
 Pairs = Sequence[tuple[str, str | bytes]]
 
 
 class Recording:
-    """Writes down some calls: a share `log_rate` of them in the log, and a share `trace_rate` with
-    `tracing`, unless their callers have decided that. Errors are logged up to `ERROR_LINES` a
-    second.
+    """Records some calls: a share `log_rate` of them in the log, and a share `trace_rate` with
+    `tracing`, unless their callers decide that. Errors are logged, up to `ERROR_LINES` a second.
     """
 
     def __init__(
@@ -62,30 +63,33 @@ class Recording:
     ) -> None:
         self.log_rate, self.trace_rate = log_rate, trace_rate
         self.tracing = tracing
-        self.errors = Bound(ERROR_LINES, _tell_left_out)
+        self.errors = RateLimit(ERROR_LINES, _tell_left_out)
 
-    def of(self, path: str) -> "Recorder":
+    def recorder(self, path: str) -> "Recorder":
         """Return the recorder of a method at a path such as /SERVICE/METHOD."""
         return Recorder(self, path)
 
     def stop(self) -> None:
-        """Write what has not been written yet, spans included."""
+        """Write what has not been written yet, including spans."""
         self.errors.tell()
         if self.tracing is not None:
             self.tracing.stop()
 
 
 class Recorder:
-    """Writes down some calls of one method."""
+    """Records some calls of one method."""
 
     def __init__(self, recording: Recording, path: str) -> None:
         self._path = path
         self._log_rate, self._trace_rate = recording.log_rate, recording.trace_rate
         self._tracing, self._errors = recording.tracing, recording.errors
-        self._until_logged, self._until_traced = gap(self._log_rate), gap(self._trace_rate)
+        self._until_logged, self._until_traced = (
+            calls_until_next(self._log_rate),
+            calls_until_next(self._trace_rate),
+        )
 
     def begin(self, begin: float, metadata: Pairs) -> Record | None:
-        """Return where to note what a call does; None when nobody asks.
+        """Return the record of a call that may be logged or traced, else None.
 
         `begin` is its arrival by time.perf_counter.
         """
@@ -97,10 +101,9 @@ class Recorder:
             and (not metadata or (len(metadata) == 1 and metadata[0][0] == "user-agent"))
         ):
             return None
-        return self._look(begin, metadata)
+        return self._make_record(begin, metadata)
 
-    def _look(self, begin: float, metadata: Pairs) -> Record | None:
-        """Return the record of a call that may need one; else None."""
+    def _make_record(self, begin: float, metadata: Pairs) -> Record | None:
         record = None
         for key, value in metadata:
             if key == REQUEST_ID and isinstance(value, str) and _is_request_id(value):
@@ -108,10 +111,10 @@ class Recorder:
                 record.request_id = value
             elif key == "traceparent":
                 record = record or Record()
-                # One that is longer is none, and must not be kept for as long as the call.
-                record.traceparent = str(value)[:LONGEST_REQUEST_ID]
+                # A longer one is invalid, and must not be kept for as long as the call.
+                record.traceparent = str(value)[:MAX_REQUEST_ID]
         if self._until_logged < 1:
-            self._until_logged = gap(self._log_rate)
+            self._until_logged = calls_until_next(self._log_rate)
             record = record or Record()
             record.is_logged = True
         if self._tracing is not None and self._is_traced(record):
@@ -120,14 +123,14 @@ class Recorder:
         return record
 
     def _is_traced(self, record: Record | None) -> bool:
-        """Whether a call has a span: as its caller has decided, or else by the rate."""
+        """Whether a call is traced: as its caller has decided, or else by the rate."""
         parent = trace_context.read(record.traceparent) if record else None
         if parent is not None:
             return parent.is_sampled
         self._until_traced -= 1
         if self._until_traced >= 1:
             return False
-        self._until_traced = gap(self._trace_rate)
+        self._until_traced = calls_until_next(self._trace_rate)
         return True
 
     def end(
@@ -138,8 +141,9 @@ class Recorder:
         seconds: float,
         reason: str = "",
     ) -> None:
-        """Write the line and the span of a call that took so long, those that it is to have;
-        `reason` is its error's.
+        """Write the log line and the span of a call, if it is to have them.
+
+        `seconds` is how long it took, `reason` that of its error.
         """
         if record is not None:
             record.reason = record.reason or reason
@@ -153,16 +157,17 @@ class Recorder:
             _write(record or Record(reason=reason), self._path, code, seconds)
 
 
-def make_recording(settings: Settings) -> Recording:
-    """Return the recording that the settings want; raises StartupError without its packages, or
-    with variables of theirs that can't be used.
+def make_recording(settings: Settings, server_version: str) -> Recording:
+    """Return the recording that the settings ask for.
+
+    Raises StartupError when its packages are missing or their OTEL_* variables can't be used.
     """
-    # Lines that the level leaves out need no records.
+    # Lines below the log level need no records.
     log_rate = settings.log_calls if log.is_enabled_for(logging.INFO) else 0.0
-    return Recording(log_rate, settings.trace_sample_rate, _start_tracing(settings))
+    return Recording(log_rate, settings.trace_sample_rate, _start_tracing(settings, server_version))
 
 
-def _start_tracing(settings: Settings) -> "Tracing | None":
+def _start_tracing(settings: Settings, server_version: str) -> "Tracing | None":
     if not settings.otlp_endpoint:
         return None
     if otel.is_disabled():
@@ -173,7 +178,7 @@ def _start_tracing(settings: Settings) -> "Tracing | None":
         with otel.guard():
             from server.telemetry.tracing import Tracing
 
-            return Tracing(settings.otlp_endpoint)
+            return Tracing(settings.otlp_endpoint, server_version)
     except ImportError as error:
         if not (error.name or "").startswith("opentelemetry"):
             raise
@@ -184,7 +189,7 @@ def _start_tracing(settings: Settings) -> "Tracing | None":
 
 
 def trailing(record: Record) -> tuple[tuple[str, str], ...]:
-    """Return what the caller is told of the record, as trailing metadata."""
+    """Return what the caller gets of the record, as trailing metadata."""
     pairs: tuple[tuple[str, str], ...] = ()
     if record.request_id:
         pairs = ((REQUEST_ID, record.request_id),)
@@ -198,12 +203,12 @@ def _tell_left_out(calls: int) -> None:
 
 
 def _is_request_id(text: str) -> bool:
-    # What is no ASCII may come, in the hands of some libraries, and gRPC would not send it back.
-    return 0 < len(text) <= LONGEST_REQUEST_ID and text.isascii() and text.isprintable()
+    # Some libraries pass on text that is not ASCII, which gRPC would not send back.
+    return 0 < len(text) <= MAX_REQUEST_ID and text.isascii() and text.isprintable()
 
 
 def _trace_id(record: Record) -> str:
-    """Return the name of the trace that a call belongs to, empty when there is none."""
+    """Return the id of the trace that a call belongs to, empty when there is none."""
     if record.span is not None:
         return f"{record.span.get_span_context().trace_id:032x}"
     parent = trace_context.read(record.traceparent)
@@ -211,12 +216,12 @@ def _trace_id(record: Record) -> str:
 
 
 def _write(record: Record, path: str, code: grpc.StatusCode, seconds: float) -> None:
-    """Write the line of a call, which holds nothing of its message."""
+    """Write the log line of a call, which has nothing from its message."""
     fields: dict[str, object] = {
-        # Nobody gains by guessing it.
+        # Guessing it gains nothing.
         "request_id": record.request_id or f"{random.getrandbits(128):032x}",
         "method": path[1:],
-        "code": spell(code),
+        "code": code_name(code),
         "seconds": round(seconds, 6),
     }
     if trace_id := _trace_id(record):

@@ -1,4 +1,4 @@
-"""Traces over OTLP: a span for a call, and below it one for each of its stages.
+"""Traces over OTLP: a span for each call, with a child for each of its stages.
 
 Needs the dependency group `tracing`; nothing else imports these packages.
 """
@@ -25,20 +25,19 @@ from opentelemetry.trace import Link, Span, SpanKind, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.re import parse_env_headers
 
-import mlpserve
 from server.settings import otel
 from server.telemetry.record import Record, Stage
 
 FLUSH_SECONDS: Final = 2.0
-"""How long a stop waits for the last spans to be sent, so that no collector can keep it up."""
+"""How long a stop waits for the last spans to be sent, so that no collector can delay it."""
 
-MOST_LINKS: Final = 32
-"""Other calls of the same run that a call's run names."""
+MAX_LINKS: Final = 32
+"""Other calls of the same run that a run's span links to."""
 
 CARRIED: Final = frozenset({"traceparent", "tracestate"})
 MAX_CARRIED: Final = 512
-"""The metadata that a span keeps until it is sent, and its largest length, which W3C Trace Context
-asks for.
+"""The metadata that a span keeps until it is sent, and its largest length, as W3C Trace Context
+requires.
 """
 
 SERVER_ERRORS: Final = frozenset({2, 4, 12, 13, 14, 15})
@@ -50,32 +49,33 @@ _PROPAGATOR = TraceContextTextMapPropagator()
 class Tracing:
     """Makes spans of calls and sends them to a collector, on a thread of its own.
 
-    What a collector does not take in time is dropped; the OTEL_* variables of the SDK and of its
-    exporter, such as OTEL_EXPORTER_OTLP_HEADERS, have their usual effects.
+    Spans that a collector does not take in time are dropped. The OTEL_* variables of the SDK and of
+    its exporter, such as OTEL_EXPORTER_OTLP_HEADERS, have their usual effects.
     """
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, server_version: str) -> None:
         """Send to `endpoint`, http://HOST:PORT or https://HOST:PORT; raises StartupError when a
         variable has headers that can't be sent.
         """
         for name, value in otel.header_variables().items():
             otel.check_headers(parse_env_headers(value, liberal=True), name)
         self._exporter = OTLPSpanExporter(endpoint, insecure=endpoint.startswith("http:"))
-        # What reaches it has been sampled already.
+        # Calls are sampled before they get here.
         self._provider = TracerProvider(
-            sampler=ALWAYS_ON, resource=_describe_server(), shutdown_on_exit=False
+            sampler=ALWAYS_ON, resource=_describe_server(server_version), shutdown_on_exit=False
         )
         processor = BatchSpanProcessor(self._exporter, max_export_batch_size=otel.BATCH_SPANS)
         self._provider.add_span_processor(processor)
-        self._tracer = self._provider.get_tracer("mlpserve", mlpserve.__version__)
-        # Spans have the time of day, stages that of the clock that never jumps.
+        self._tracer = self._provider.get_tracer("mlpserve", server_version)
+        # Spans use the time of day, stages the monotonic clock.
         self._clock_begin_ns = time.time_ns() - time.perf_counter_ns()
 
     def begin(self, path: str, begin: float, metadata: Iterable[tuple[str, str | bytes]]) -> Span:
-        """Return the span of a call of /SERVICE/METHOD that began at a time by time.perf_counter;
-        it is below the one that the caller's metadata names, if there is one.
+        """Return the span of a call of /SERVICE/METHOD that began at `begin`, by time.perf_counter.
+
+        It is a child of the span in the caller's metadata, if any.
         """
-        # Callers choose the path of a method that there isn't, which may have any form.
+        # The path of an unknown method is whatever the caller sent.
         service, _, method = path[1:].rpartition("/")
         return self._tracer.start_span(
             path[1:],
@@ -92,15 +92,15 @@ class Tracing:
         )
 
     def end(self, record: Record, code: int, end: float) -> None:
-        """End the span of a call, with its stages below it; `code` is gRPC's number."""
+        """End the span of a call, with its stages as children; `code` is gRPC's number."""
         span = record.span
         if span is None:
             return
-        below = trace.set_span_in_context(span)
+        parent = trace.set_span_in_context(span)
         for stage in record.stages:
             self._tracer.start_span(
                 stage.name,
-                below,
+                parent,
                 attributes=_describe(stage),
                 links=_links(stage, record),
                 start_time=self._nanoseconds(stage.begin),
@@ -119,24 +119,22 @@ class Tracing:
         span.end(self._nanoseconds(end))
 
     def stop(self) -> None:
-        """Send what is left, for as long as `FLUSH_SECONDS`."""
+        """Send the remaining spans, for `FLUSH_SECONDS` at most."""
         flush = threading.Thread(target=self._provider.shutdown, daemon=True)
         flush.start()
         flush.join(FLUSH_SECONDS)
         if flush.is_alive():
-            # It would go on trying.
+            # It would keep trying.
             self._exporter.shutdown()
 
     def _nanoseconds(self, seconds: float) -> int:
         return self._clock_begin_ns + round(seconds * 1e9)
 
 
-def _describe_server() -> Resource:
-    """Return what spans say of this process; its name is the environment's, if that has one."""
+def _describe_server(version: str) -> Resource:
+    """Return how spans describe this process; its name is that of the environment, if any."""
     name = OTELResourceDetector().detect().attributes.get(SERVICE_NAME, "mlpserve")
-    return Resource.create(
-        {SERVICE_NAME: name, SERVICE_VERSION: mlpserve.__version__, PROCESS_PID: os.getpid()}
-    )
+    return Resource.create({SERVICE_NAME: name, SERVICE_VERSION: version, PROCESS_PID: os.getpid()})
 
 
 def _describe(stage: Stage) -> dict[str, int]:
@@ -150,4 +148,4 @@ def _links(stage: Stage, record: Record) -> list[Link]:
     """Return links to the other traced calls that the run answered."""
     spans = stage.joined.spans if stage.joined else ()
     others = [span for span in spans if span is not record.span]
-    return [Link(span.get_span_context()) for span in others[:MOST_LINKS]]
+    return [Link(span.get_span_context()) for span in others[:MAX_LINKS]]

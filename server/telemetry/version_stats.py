@@ -1,9 +1,9 @@
-"""What each version of a model has run, seen and said, and how far that is from its training set.
+"""Counts the runs, images and answers of each version, and their distance from its training images.
 
-Looking at single images would cost more than running them: runs are kept until there are many.
+Examining images one by one would cost more than running them, so those of many runs are kept and
+examined together.
 """
 
-import functools
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
@@ -11,94 +11,92 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from server.models.model import Batch, Model
-from server.models.reference import ANSWERS, INK, MARGIN, WINNING
-from server.running.request import Labels
-from server.telemetry.accumulators import Family, Label, Series, Tally, spell
+from modelfile.reference import INK, MARGIN, WINNING
+from modelfile.reference import LABELS as ANSWERS
+from server.telemetry import metrics
+from server.telemetry.accumulators import HotHistogram
+from server.telemetry.families import Buckets, Label, MetricFamily, Values
+from server.telemetry.model import Model
 
-LABELS = ("model", "version")
+Batch = npt.NDArray[np.float32]
+Labels = npt.NDArray[np.intp]
+
+DISTRIBUTIONS = (WINNING, MARGIN, INK)
 
 RUN_SIZES = tuple(2.0**power for power in range(13))
 
 KEPT_BYTES = 512 * 1024
-"""Activations, and what goes with them, that a version keeps until they are looked at together."""
+"""Activations, and what goes with them, that a version keeps until they are examined together."""
 
 ENTRY_BYTES = 1024
-"""What a run's arrays take beside their content."""
-
-DISTRIBUTIONS = {
-    WINNING: ("mlpserve_winning_activation", "The brightest output's activation, of each image."),
-    MARGIN: ("mlpserve_margin", "The brightest activation less the second, of each image."),
-    INK: ("mlpserve_ink", "The mean pixel of each image as the network has seen it."),
-}
-
+"""Overhead of a run's arrays."""
 
 A = TypeVar("A", bound=np.generic)
 
 
 def own(values: npt.NDArray[A]) -> npt.NDArray[A]:
-    """Return an array that keeps no larger one in memory, as a part of one does."""
+    """Return an array that keeps no larger one in memory, as a view does."""
     base = values.base
     return values.copy() if isinstance(base, np.ndarray) and base.nbytes > values.nbytes else values
 
 
-class Version:
+class VersionStats:
     """The counts of one version; all methods may be called from any thread."""
 
     def __init__(self, model: Model) -> None:
-        self.reference = model.reference
-        self.label_names = model.labels
+        self.reference, self.label_names = model.reference, model.labels
         self._n_pixels = model.n_pixels
-        self.images = Tally()
-        self.run_calls, self.run_images = Series(RUN_SIZES), Series(RUN_SIZES)
-        self._seen = {of: Series(model.reference.bounds[of]) for of in DISTRIBUTIONS}
-        self._bounds = {of: np.array(model.reference.bounds[of]) for of in DISTRIBUTIONS}
+        self.run_calls, self.run_images = HotHistogram(RUN_SIZES), HotHistogram(RUN_SIZES)
+        self._bounds = {name: np.array(model.reference.bounds[name]) for name in DISTRIBUTIONS}
+        self._histograms = {
+            name: HotHistogram(model.reference.bounds[name]) for name in DISTRIBUTIONS
+        }
         self._labels = np.zeros(len(model.labels), np.int64)
         self._kept: list[tuple[Batch, Batch, Labels]] = []
         self._kept_bytes = 0
         self._lock = threading.Lock()
 
     def count_run(self, calls: int, images: int) -> None:
-        """Count a run of so many images, which answered so many calls."""
+        """Count a run of the model, by its calls and its images."""
         self.run_calls.observe(calls)
         self.run_images.observe(images)
 
-    def see(self, ink: Batch, activations: Batch, labels: Labels) -> None:
-        """Take note of images, the sum of the pixels of each (N,), and the activations (N, classes)
-        and the label (N,) that they got.
+    def observe(self, ink: Batch, activations: Batch, labels: Labels) -> None:
+        """Count images by the sum of the pixels of each (N,), and the activations (N, classes) and
+        the label (N,) that each got.
         """
-        self.images.inc(len(ink))
         size = ink.nbytes + activations.nbytes + labels.nbytes + ENTRY_BYTES
         if size > KEPT_BYTES:
             rows = max(1, len(ink) * KEPT_BYTES // size)
             for begin in range(0, len(ink), rows):
                 part = slice(begin, begin + rows)
-                self._look_at([(ink[part], activations[part], labels[part])])
+                self._count([(ink[part], activations[part], labels[part])])
             return
-        kept = own(ink), own(activations), own(labels)
+        entry = own(ink), own(activations), own(labels)
         with self._lock:
-            self._kept.append(kept)
+            self._kept.append(entry)
             self._kept_bytes += size
             if self._kept_bytes < KEPT_BYTES:
                 return
-            taken = self._take()
-        self._look_at(taken)
+            entries = self._take()
+        self._count(entries)
 
     def _take(self) -> list[tuple[Batch, Batch, Labels]]:
-        kept, self._kept, self._kept_bytes = self._kept, [], 0
-        return kept
+        """Return what has been kept; the caller holds the lock."""
+        entries, self._kept, self._kept_bytes = self._kept, [], 0
+        return entries
 
-    def settle(self) -> None:
-        """Look at what has been kept."""
+    def flush(self) -> None:
+        """Count what has been kept."""
         with self._lock:
-            kept = self._take()
-        if kept:
-            self._look_at(kept)
+            entries = self._take()
+        if entries:
+            self._count(entries)
 
-    def _look_at(self, kept: Sequence[tuple[Batch, Batch, Labels]]) -> None:
-        inks, rows, winners = zip(*kept, strict=True)
+    def _count(self, entries: Sequence[tuple[Batch, Batch, Labels]]) -> None:
+        inks, rows, winners = zip(*entries, strict=True)
         ink, labels = np.concatenate(inks) / self._n_pixels, np.concatenate(winners)
-        # Class by class, since NumPy looks for the largest of long rows many at a time.
+        # Class by class, since NumPy finds the largest of long rows many at a time.
         activations = np.concatenate(rows).T.copy()
         winning, second = activations.max(axis=0), np.zeros(len(labels), np.float32)
         if len(activations) > 1:
@@ -107,125 +105,109 @@ class Version:
         counts = np.bincount(labels, minlength=len(self._labels))
         with self._lock:
             self._labels += counts
-        for of, values in ((WINNING, winning), (MARGIN, winning - second), (INK, ink)):
-            bounds = self._bounds[of]
+        for name, values in ((WINNING, winning), (MARGIN, winning - second), (INK, ink)):
+            bounds = self._bounds[name]
             binned = np.bincount(np.searchsorted(bounds, values), minlength=len(bounds) + 1)
-            self._seen[of].add(binned.tolist(), float(values.sum(dtype=np.float64)))
+            self._histograms[name].add(binned.tolist(), float(values.sum(dtype=np.float64)))
+
+    @property
+    def images(self) -> int:
+        """How many images have been counted."""
+        return int(self._labels.sum())
 
     def labels(self) -> Mapping[str, int]:
         """Return how often each label was the answer, by its name."""
         return dict(zip(self.label_names, self._labels.tolist(), strict=True))
 
-    def bins(self, of: str) -> Mapping[str, int]:
-        """Return how many images lie in each bin, by its name."""
-        return self.labels() if of == ANSWERS else self._seen[of].bins()
+    def drift(self) -> Iterable[tuple[Values, float]]:
+        """Yield how many images lie in each bin of each distribution."""
+        return _flatten(self._bins())
 
-    def distribution(self, of: str) -> Series:
-        """Return the series of winning activations, margins or ink."""
-        return self._seen[of]
+    def drift_reference(self) -> Iterable[tuple[Values, float]]:
+        """Yield the share of the training images in each bin of each distribution."""
+        bins, shares = self._bins(), self.reference.shares
+        return _flatten({name: dict(zip(bins[name], shares[name], strict=True)) for name in shares})
+
+    def _bins(self) -> Mapping[str, Mapping[str, int]]:
+        seen = {name: histogram.bins() for name, histogram in self._histograms.items()}
+        return {ANSWERS: self.labels(), **seen}
+
+    def distribution(self, name: str) -> Buckets:
+        """Return the histogram of winning activations, margins or ink."""
+        return self._histograms[name].read()
+
+
+def _flatten(
+    bins: Mapping[str, Mapping[str, float]],
+) -> Iterable[tuple[Values, float]]:
+    for distribution, numbers in bins.items():
+        for name, number in numbers.items():
+            yield (distribution, name), number
 
 
 class Versions:
     """The versions that are loaded, or have not yet ended their last run."""
 
     def __init__(self) -> None:
-        self._versions: dict[tuple[str, int], Version] = {}
+        self._versions: dict[tuple[str, int], VersionStats] = {}
         self._lock = threading.Lock()
 
-    def of(self, model: Model) -> Version:
+    def stats(self, model: Model) -> VersionStats:
         """Return the counts of a model's version, which exist from then on."""
         key = model.name, model.version
         with self._lock:
-            version = self._versions.get(key)
+            stats = self._versions.get(key)
             # The same number may be given to another file.
-            if version is None or (version.reference, version.label_names) != (
+            if stats is None or (stats.reference, stats.label_names) != (
                 model.reference,
                 model.labels,
             ):
-                self._versions[key] = version = Version(model)
-            return version
+                self._versions[key] = stats = VersionStats(model)
+            return stats
 
-    def forget(self, name: str, number: int) -> None:
+    def forget(self, name: str, version: int) -> None:
         """Remove a version's series."""
-        self._versions.pop((name, number), None)
+        self._versions.pop((name, version), None)
 
-    def write(self, *labels: Label) -> list[Family]:
-        """Return the families, each sample with these labels and its version's."""
-        known: list[tuple[str, Version]] = []
-        for (name, number), version in list(self._versions.items()):
-            version.settle()
-            known.append((spell((*labels, ("model", name), ("version", str(number)))), version))
+    def families(self, *labels: Label) -> list[MetricFamily]:
+        """Return the families, each sample with these labels too."""
+        versions = [
+            ((name, str(version)), stats) for (name, version), stats in list(self._versions.items())
+        ]
+        for _, stats in versions:
+            stats.flush()
 
-        def family(
-            kind: str, name: str, documentation: str, write: Callable[[Version, str], str]
-        ) -> Family:
-            lines = "".join(write(version, own) for own, version in known)
-            return Family(name, kind, documentation, LABELS, lines)
+        def fill(
+            family: MetricFamily, read: Callable[[VersionStats], Iterable[tuple[Values, float]]]
+        ) -> MetricFamily:
+            samples = (
+                ((*version, *values), number)
+                for version, stats in versions
+                for values, number in read(stats)
+            )
+            return family.with_samples(samples, *labels)
 
-        def binned(name: str, kind: str, documentation: str, lines: Iterable[str]) -> Family:
-            return Family(name, kind, documentation, (*LABELS, "of", "bin"), "".join(lines))
+        def histogram(
+            family: MetricFamily, read: Callable[[VersionStats], Buckets]
+        ) -> MetricFamily:
+            return family.with_histograms(
+                ((version, read(stats)) for version, stats in versions), *labels
+            )
 
         return [
-            family(
-                "counter",
-                "mlpserve_images",
-                "Images classified.",
-                lambda version, own: version.images.write("mlpserve_images", own),
+            fill(metrics.IMAGES, lambda stats: [((), stats.images)]),
+            fill(
+                metrics.PREDICTED_LABELS,
+                lambda stats: (((label,), count) for label, count in stats.labels().items()),
             ),
-            family(
-                "histogram",
-                "mlpserve_run_calls",
-                "Calls that a run of the model answered together.",
-                lambda version, own: version.run_calls.write("mlpserve_run_calls", own),
-            ),
-            family(
-                "histogram",
-                "mlpserve_run_images",
-                "Images that a run of the model classified together.",
-                lambda version, own: version.run_images.write("mlpserve_run_images", own),
-            ),
-            Family(
-                "mlpserve_predicted_labels",
-                "counter",
-                "Images that were given a label.",
-                (*LABELS, "label"),
-                "".join(
-                    f"mlpserve_predicted_labels_total{{{own},{spell([('label', label)])}}} "
-                    f"{count}\n"
-                    for own, version in known
-                    for label, count in version.labels().items()
-                ),
-            ),
-            *(
-                family("histogram", metric, documentation, functools.partial(_write, of, metric))
-                for of, (metric, documentation) in DISTRIBUTIONS.items()
-            ),
-            binned(
-                "mlpserve_drift_images",
-                "counter",
-                "Images by what was seen or said, in the bins of the model's reference.",
-                (
-                    f"mlpserve_drift_images_total{{{own},{spell([('of', of), ('bin', name)])}}} "
-                    f"{count}\n"
-                    for own, version in known
-                    for of in (ANSWERS, *DISTRIBUTIONS)
-                    for name, count in version.bins(of).items()
-                ),
-            ),
-            binned(
-                "mlpserve_drift_reference_ratio",
-                "gauge",
-                "The share of the training images in each bin, as the model's file tells.",
-                (
-                    f"mlpserve_drift_reference_ratio{{{own},{spell([('of', of), ('bin', name)])}}} "
-                    f"{share}\n"
-                    for own, version in known
-                    for of, shares in version.reference.shares.items()
-                    for name, share in shares.items()
-                ),
-            ),
+            fill(metrics.DRIFT_IMAGES, VersionStats.drift),
+            fill(metrics.DRIFT_REFERENCE, VersionStats.drift_reference),
+            histogram(metrics.RUN_CALLS, lambda stats: stats.run_calls.read()),
+            histogram(metrics.RUN_IMAGES, lambda stats: stats.run_images.read()),
+            histogram(metrics.WINNING_ACTIVATION, lambda stats: stats.distribution(WINNING)),
+            histogram(metrics.MARGIN, lambda stats: stats.distribution(MARGIN)),
+            histogram(metrics.INK, lambda stats: stats.distribution(INK)),
         ]
 
 
-def _write(of: str, metric: str, version: Version, labels: str) -> str:
-    return version.distribution(of).write(metric, labels)
+VERSIONS = Versions()

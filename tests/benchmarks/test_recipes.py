@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exporter.network import network
+from exporter.network import weights_file
 from exporter.network.network import Batch
 from exporter.training.mnist import Labels
 from harness.server_process import ROOT
@@ -65,7 +65,7 @@ def test_every_recipe_is_trained_with_every_seed_as_the_exporter_does(
     choices = ("--epochs", "2", "--seed", "3", "--data", data, "--output", output)
     command: list[str | Path] = [sys.executable, "-m", "exporter", "train", *choices]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    saved = network.load(output)
+    saved = weights_file.load(output)
     outputs = saved.network.forward(digits[0])[-1]
     assert runs[3]["validation_accuracy"] == saved.provenance["validation_accuracy"]
     assert runs[3]["test_accuracy"] == np.mean(outputs.argmax(axis=1) == digits[1])

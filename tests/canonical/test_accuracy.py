@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from canonical import canonicalize
+from exporter import network
 from exporter.commands import common
-from exporter.network import network
 from exporter.network.network import Batch
 from exporter.study import evaluation
 from exporter.study.distortions import DISTORTIONS

@@ -59,10 +59,8 @@ def programs() -> Path:
 
 
 @pytest.fixture(scope="session")
-def engine(programs: Path, envoy: Path, lane: bool) -> Iterator[Engine]:
+def engine(programs: Path, envoy: Path) -> Iterator[Engine]:
     """A container engine with all images of the stack, in a network of its own."""
-    if not lane:
-        pytest.skip("the images are tested with the lane, as they run")
     if reason := needs.missing_right():
         pytest.skip(reason)
     if reason := needs.missing_program():

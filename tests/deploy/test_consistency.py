@@ -15,8 +15,9 @@ import yaml
 
 from harness.memory_bound import MIB, server_bytes
 from harness.server_process import ROOT
-from server.health import SERVICE as HEALTH_SERVICE
+from server.health import READY
 from server.rpc import classifier
+from server.rpc.listening import options
 from server.settings.settings import Settings
 from server.supervisor.supervisor import END_SECONDS
 from tests.deploy.engine import images, needs
@@ -112,14 +113,10 @@ def test_only_this_machine_reaches_the_ports(services: dict[str, Any]) -> None:
 def test_health_is_asked_of_what_answers(
     services: dict[str, Any], envoy_config: dict[str, Any]
 ) -> None:
-    assert HEALTH_SERVICE == classifier.SERVICE
     grpc_check = health_check(envoy_config, "grpc")["grpc_health_check"]
     assert grpc_check["service_name"] == classifier.SERVICE
-    assert health_check(envoy_config, "http")["http_health_check"] == {"path": "/readyz"}
-    command = services["server"]["healthcheck"]["test"]
-    assert command[:5] == ["CMD", "python", "-m", "server", "health"]
-    note = Path(command[-1])
-    assert str(note.parent) in services["server"]["tmpfs"]
+    assert health_check(envoy_config, "http")["http_health_check"] == {"path": READY}
+    assert services["server"]["healthcheck"]["test"] == ["CMD", "python", "-m", "server", "health"]
 
 
 @pytest.mark.parametrize("cluster", ["grpc", "http"])
@@ -141,7 +138,7 @@ def test_containers_have_the_time_to_stop(services: dict[str, Any]) -> None:
 def test_envoy_pings_no_more_often_than_the_server_allows(envoy_config: dict[str, Any]) -> None:
     text = json.dumps(envoy_config["static_resources"]["clusters"])
     (interval,) = re.findall(r'"connection_keepalive": {"interval": "(\w+)"', text)
-    assert seconds(interval) > DEFAULTS.min_client_ping_seconds
+    assert seconds(interval) > options.MIN_CLIENT_PING_SECONDS
 
 
 def test_messages_fit_into_the_limit_of_memory(services: dict[str, Any]) -> None:

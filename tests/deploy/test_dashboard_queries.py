@@ -22,8 +22,8 @@ from deploy.grafana.rendering import watching
 from deploy.grafana.rendering.answered import Answered
 from deploy.grafana.rendering.asking import Prometheus, Series
 from deploy.grafana.rendering.drawing import draw
+from exporter import network
 from exporter.export import graph, publishing
-from exporter.network import network
 from exporter.network.network import Batch, Network
 from exporter.training import reference
 from exporter.training.mnist import Labels
@@ -36,8 +36,6 @@ from server.telemetry.metrics import LATENCY_BUCKETS
 from tests.deploy import known_load
 from tests.deploy.known_load import Load
 from tests.deploy.programs import need
-
-pytestmark = pytest.mark.both_modes
 
 FILES = sorted((ROOT / "deploy" / "grafana" / "dashboards").glob("*.json"))
 DASHBOARDS = {file.stem: read(file) for file in FILES}
@@ -289,10 +287,8 @@ def test_the_heatmap_has_every_call(watched: Watched) -> None:
         assert least <= round(count) <= most
 
 
-def test_pictures_can_be_drawn_of_it(watched: Watched, tmp_path: Path, lane: bool) -> None:
+def test_pictures_can_be_drawn_of_it(watched: Watched, tmp_path: Path) -> None:
     """Those that have each kind of panel between them."""
-    if not lane:
-        pytest.skip("pictures are drawn the same in both modes")
     sections = {
         ("service", "Latency"): {"timeseries", "heatmap"},
         ("model", "What is served"): {"timeseries", "table"},

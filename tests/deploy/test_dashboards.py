@@ -40,7 +40,7 @@ def test_no_other_files_are_read_by_grafana() -> None:
 def test_panel_says_what_it_shows(panel: Panel) -> None:
     assert panel.description.endswith(".")
     assert len(panel.description) > 40
-    assert units.spell(1.0, panel.unit)
+    assert units.format_value(1.0, panel.unit)
     assert all(target.legend for target in panel.targets)
 
 
@@ -117,12 +117,10 @@ def test_pictures_show_the_panels_that_there_are(file: Path, section: str) -> No
     ],
 )
 def test_units_are_spelt_as_grafana_does(value: float, unit: str, spelt: str) -> None:
-    assert units.spell(value, unit) == spelt
+    assert units.format_value(value, unit) == spelt
 
 
-def test_the_scene_of_the_pictures_can_be_set(tmp_path: Path, lane: bool) -> None:
-    if not lane:
-        pytest.skip("its server has the mode that is the default")
+def test_the_scene_of_the_pictures_can_be_set(tmp_path: Path) -> None:
     need("openssl", "openssl")
     with scene.serve(tmp_path) as served, served.connect("nightly") as client:
         assert client.predict(np.zeros((2, 784), np.float32)).model == "digits"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from exporter.network import network
+from exporter import network
 from exporter.network.network import Batch
 from exporter.training.mnist import Labels
 from harness import isolated

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from exporter.network.network import Batch
 from exporter.training.mnist import Labels
@@ -29,15 +28,12 @@ SAFETY = 4
 
 
 def test_all_pods_are_replaced_and_no_call_fails(
-    lane: bool,
     built: dict[str, list[Manifest]],
     envoy: Path,
     repository: Path,
     digits: tuple[Batch, Labels],
     tmp_path: Path,
 ) -> None:
-    if not lane:
-        pytest.skip("the order of a stop is the same without the lane, see test_shutdown.py")
     timing = Timing.of(built["production"], FACTOR)
     assert timing.drain_delay > SAFETY * PROPAGATION_SECONDS
     endpoints = tmp_path / "endpoints.json"

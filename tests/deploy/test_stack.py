@@ -106,7 +106,7 @@ def test_a_container_runs_as_the_handbook_says(engine: Engine) -> None:
         with pytest.raises(EngineError, match="Read-only file system"):
             sh("docker exec mlpserve touch /app/new")
         sh("until docker exec mlpserve python -m server health; do sleep 0.2; done")
-        assert sh(handbook.commands("health --predict")) == "healthy\n"
+        assert sh(handbook.commands("server health")) == "ready\n"
         command = inspect(engine, SERVER)["Config"]["Healthcheck"]["Test"]
         assert command == ["CMD", "python", "-m", "server", "health"]
         sh("docker stop mlpserve")

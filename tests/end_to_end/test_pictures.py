@@ -63,4 +63,4 @@ def test_digit_in_a_corner_is_put_right(
     assert min(done["scales"]) > 1.5
     assert min(done["shifts"]) > 4
     height = done["scales"][0]
-    assert f"put right: height x {height:.2f}" in shown
+    assert f"normalised: height x {height:.2f}" in shown

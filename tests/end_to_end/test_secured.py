@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner, Result
 from PIL import Image
 
 from exporter.network.network import Batch
@@ -16,6 +17,7 @@ from exporter.training.mnist import Labels
 from harness import certificate
 from harness.certificate import Certificate
 from harness.server_process import ROOT, ServerProcess, start_server
+from mlpserve.command.commands import mlpserve
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 
@@ -30,16 +32,9 @@ class Secured:
     token: Path
     seven: Path
 
-    def predict(self, *options: str | Path) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "mlpserve", "predict", str(self.seven), "--json"]
-        command += ["--address", self.server.grpc_address]
-        return subprocess.run(
-            [*command, *options],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+    def predict(self, *options: str | Path) -> Result:
+        command = ["predict", str(self.seven), "--json", "--address", self.server.grpc_address]
+        return CliRunner().invoke(mlpserve, [*command, *map(str, options)])
 
     @property
     def trust(self) -> list[str | Path]:
@@ -75,14 +70,26 @@ def secured(
 
 
 def test_all_that_it_asks_for(secured: Secured) -> None:
-    ended = secured.predict(*secured.trust, *secured.identity, "--token-file", secured.token)
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "mlpserve",
+        "predict",
+        secured.seven,
+        "--json",
+        "--address",
+    ]
+    command += [secured.server.grpc_address, *secured.trust, *secured.identity]
+    ended = subprocess.run(
+        [*command, "--token-file", secured.token], cwd=ROOT, capture_output=True, text=True
+    )
     assert (ended.returncode, ended.stderr) == (0, "")
     assert json.loads(ended.stdout)["label"] == 7
 
 
 def test_no_token(secured: Secured) -> None:
     ended = secured.predict(*secured.trust, *secured.identity)
-    assert ended.returncode == 1
+    assert ended.exit_code == 1
     (line,) = ended.stderr.splitlines()
     assert line.startswith("Error: ")
     assert "authorization" in line
@@ -96,7 +103,7 @@ def test_no_way_in(secured: Secured, missing: str) -> None:
         "certificate": secured.trust,
     }[missing]
     ended = secured.predict(*options)
-    assert ended.returncode == 1
+    assert ended.exit_code == 1
     # Before it gRPC may say itself what it thinks of the certificate.
     line = ended.stderr.splitlines()[-1]
     assert line.startswith(f"Error: {secured.server.grpc_address} is unavailable")
@@ -105,14 +112,14 @@ def test_no_way_in(secured: Secured, missing: str) -> None:
 
 def test_a_token_stays_here_without_tls(secured: Secured) -> None:
     ended = secured.predict("--token-file", secured.token, "--address", "classifier.example:1")
-    assert ended.returncode == 2
-    assert "readably; give --tls or --ca" in ended.stderr
+    assert ended.exit_code == 2
+    assert "unencrypted; give --tls or --ca" in ended.stderr
     assert TOKEN not in ended.stderr
 
 
 def test_half_a_certificate(secured: Secured) -> None:
     ended = secured.predict("--certificate", secured.caller.certificate_file)
-    assert ended.returncode == 2
+    assert ended.exit_code == 2
     assert "--certificate and --key go together" in ended.stderr
 
 
@@ -121,7 +128,7 @@ def test_a_file_that_holds_no_token(secured: Secured, tmp_path: Path) -> None:
     for content in (b"", b"caller: " + TOKEN.encode(), b"\xff\xfe"):
         file.write_bytes(content)
         ended = secured.predict(*secured.trust, "--token-file", file)
-        assert ended.returncode == 1
+        assert ended.exit_code == 1
         (line,) = ended.stderr.splitlines()
         assert line.startswith("Error: ")
         assert "token" in line

@@ -40,8 +40,15 @@ def two_workers(repository: Path) -> Iterator[ServerProcess]:
 def look_once(
     address: str, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]
 ) -> Result:
-    """Run the command in this process, and do something between its two looks."""
-    clock = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _seconds: meanwhile())
+    """Run the command in this process, and do something between its two looks, a second apart."""
+    now = 0.0
+
+    def sleep(_seconds: float) -> None:
+        nonlocal now
+        meanwhile()
+        now += 1.0
+
+    clock = SimpleNamespace(monotonic=lambda: now, sleep=sleep)
     monkeypatch.setattr("mlpserve.command.top.time", clock)
     runner = CliRunner(env={"COLUMNS": "120"})
     result = runner.invoke(mlpserve, ["top", address, "--once"])
@@ -166,7 +173,7 @@ def test_on_a_terminal(two_workers: ServerProcess) -> None:
         read_until(terminal, r"does not answer \(connection refused\)")
         top.send_signal(signal.SIGINT)
         read_until(terminal, re.escape("\x1b[?1049l"))
-        _, errors = top.communicate(timeout=30)
+        _, errors = top.communicate(timeout=60)
         assert (top.returncode, errors) == (0, b"")
 
 
@@ -193,8 +200,8 @@ def on_terminal(address: str) -> Iterator[tuple["subprocess.Popen[bytes]", int]]
 
 
 def read_until(terminal: int, pattern: str) -> None:
-    """Read what is drawn until it matches, for half a minute at most."""
-    seen, end = "", time.monotonic() + 30
+    """Read what is drawn until it matches, for a minute at most."""
+    seen, end = "", time.monotonic() + 60
     while not re.search(pattern, seen):
         ready, _, _ = select.select([terminal], [], [], max(0.0, end - time.monotonic()))
         assert ready, f"{pattern!r} was not drawn: {seen[-2000:]!r}"

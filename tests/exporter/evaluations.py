@@ -1,7 +1,7 @@
 """An evaluation that tests show, write and read."""
 
 from exporter.study.evaluation import Confidence, Evaluation, Mistake
-from exporter.study.robustness import Distorted, Robustness, Stranger
+from exporter.study.robustness import Distorted, OutOfDistribution, Robustness
 from exporter.training.calibration import Bin
 
 EVALUATION = Evaluation(
@@ -12,7 +12,7 @@ EVALUATION = Evaluation(
     (Mistake(7, 2, 0, 0.987654321), Mistake(3, 0, 1, 0.75)),
     Robustness(
         (Distorted("clean", 220, 190, 191), Distorted("upside down", 220, 22, 176)),
-        (Stranger("clouds", 50, 49, 5),),
+        (OutOfDistribution("clouds", 50, 49, 5),),
     ),
 )
 """Of 220 images 190 are right: 90 of 100, 100 of 100 and 0 of 20."""

@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import save as save_tensors
 
-from exporter import importing
+from exporter import importing, network
 from exporter.commands.import_ import read_examples, read_lines
 from exporter.export import graph
 from exporter.importing.source import Choices
-from exporter.network import network
-from exporter.network.network import NetworkError, WeightsError
+from exporter.network.network import NetworkError
+from exporter.network.weights_file import WeightsError
 from exporter.study import evaluation, records
 from exporter.training import checkpoints, mnist
 from harness.networks import random_network
@@ -203,7 +203,7 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             network.load(path)
         with pytest.raises(WeightsError, match="unpacks to 3221225472 bytes, wanted up to"):
             importing.from_file(path, Choices())
-        monkeypatch.setattr(mnist, "LARGEST_BYTES", 2**20)
+        monkeypatch.setattr(mnist, "MAX_BYTES", 2**20)
         monkeypatch.setattr(mnist, "BLOCK_BYTES", 2**16)
         path.write_bytes(packed)
         with pytest.raises(mnist.MnistError, match="unpacks to more than 1048576 bytes"):

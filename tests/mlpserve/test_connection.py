@@ -33,8 +33,8 @@ def test_token_is_sent_with_each_call() -> None:
 
 
 @pytest.mark.parametrize("address", ["classifier:50051", "10.0.0.1:50051", "localhost.evil:1"])
-def test_token_does_not_travel_readably_unless_told(address: str) -> None:
-    with pytest.raises(ValueError, match="readably; give tls=, or plaintext_token=True") as caught:
+def test_token_is_not_sent_unencrypted_unless_allowed(address: str) -> None:
+    with pytest.raises(ValueError, match="unencrypted; give tls=, or plaintext") as caught:
         Client(address, token=TOKEN)
     assert TOKEN not in str(caught.value)
     Client(address, token=TOKEN, tls=Tls()).close()

@@ -224,7 +224,7 @@ def test_small_numbers_are_decoded_as_protobuf_does(numbers: list[tuple[int, int
 
 def longer(varint: bytes, zeros: int) -> bytes:
     """The same number with more bytes than it needs, at most as many as there may be."""
-    zeros = min(zeros, packed.LONGEST_VARINT - len(varint))
+    zeros = min(zeros, packed.MAX_VARINT_BYTES - len(varint))
     if not zeros:
         return varint
     return varint[:-1] + bytes([varint[-1] | 0x80]) + b"\x80" * (zeros - 1) + b"\x00"

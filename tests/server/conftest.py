@@ -1,4 +1,4 @@
-"""What the tests of this room share: several models, one of them slow, and several workers."""
+"""What the tests of this room share: several models, one of which can be held, several workers."""
 
 import shutil
 from collections.abc import Iterator
@@ -7,14 +7,12 @@ from pathlib import Path
 import pytest
 import structlog
 
+from exporter import network
 from exporter.export import graph, publishing
-from exporter.network import network
 from exporter.network.network import Network
 from harness.networks import random_network
 from harness.server_process import ROOT, ServerProcess, start_server
-
-WIDE = (784, 2048, 2048, 10)
-"""The slow model: an image takes it milliseconds, where digits takes microseconds."""
+from tests.server.faults import SLOW, Runs
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -37,7 +35,7 @@ def networks() -> dict[tuple[str, int], Network]:
         ("digits", 1): network.load(ROOT / "exporter" / "weights" / "digits.npz").network,
         ("small", 1): random_network((4, 5, 3), seed=1),
         ("small", 2): random_network((4, 6, 3), seed=2),
-        ("wide", 1): random_network(WIDE, seed=3),
+        (SLOW, 1): random_network((784, 5, 10), seed=3),
     }
 
 
@@ -52,6 +50,12 @@ def models(
     return folder
 
 
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """Holds the runs of `SLOW` in a server with its variables."""
+    return Runs.of(tmp_path_factory.mktemp("runs") / "change")
+
+
 @pytest.fixture(scope="session")
 def own_repository(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The repository of `pair`, for tests that damage it and mend it again."""
@@ -63,6 +67,6 @@ def own_repository(repository: Path, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(scope="session")
 def pair(own_repository: Path) -> Iterator[ServerProcess]:
     """A server of two workers, which tests may kill: others take their places."""
-    arguments = ("--workers", "2", "--worker-timeout-seconds", "5")
+    arguments = ("--workers", "2", "--worker-timeout-seconds", "10")
     with start_server(own_repository, *arguments) as running:
         yield running

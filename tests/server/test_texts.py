@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.export import graph, publishing
-from harness.calls import PREDICT, raw_method, status
+from harness.calls import PREDICT, raw_method, status, stream_method
 from harness.networks import random_network
 from harness.server_process import start_server
 from mlpserve.inference import open_inference_pb2 as protocol
@@ -32,9 +32,6 @@ from server.errors import (
 )
 from server.rpc.status import MESSAGE_BYTES, Status, status_of
 from server.texts import listed, shorten
-from tests.server.rpc.test_stream import stream_method
-
-pytestmark = pytest.mark.both_modes
 
 LARGEST = 4096
 """What a status may take of the 8 KiB that clients take as trailers."""
@@ -182,14 +179,14 @@ def test_callers_are_told_that_a_model_is_not_there_whatever_its_name(
     for path, message in calls.items():
         with pytest.raises(grpc.RpcError) as caught:
             raw_method(crowded, path)(
-                message.SerializeToString(), timeout=30, metadata=(("x-request-id", "i" * 128),)
+                message.SerializeToString(), timeout=60, metadata=(("x-request-id", "i" * 128),)
             )
         assert caught.value.code() is grpc.StatusCode.NOT_FOUND
         assert status(caught.value).message == caught.value.details()
         if name.startswith("a-model"):
             assert long_name(7) in (caught.value.details() or "")
         assert f"and {MODELS - 10} more" in (caught.value.details() or "")
-    (response,) = stream_method(crowded)(iter([request]), timeout=30)
+    (response,) = stream_method(crowded)(iter([request]), timeout=60)
     found = status_pb2.Status.FromString(response.error.value)
     assert found.code == grpc.StatusCode.NOT_FOUND.value[0]
     assert len(response.SerializeToString()) < LARGEST
@@ -199,5 +196,5 @@ def test_health_of_a_service_with_any_name_is_not_found(crowded: grpc.Channel) -
     for name in ("x" * 100_000, "\u00e9" * 50_000):
         request = health_pb2.HealthCheckRequest(service=name)
         with pytest.raises(grpc.RpcError) as caught:
-            health_pb2_grpc.HealthStub(crowded).Check(request, timeout=30)
+            health_pb2_grpc.HealthStub(crowded).Check(request, timeout=60)
         assert caught.value.code() is grpc.StatusCode.NOT_FOUND

@@ -37,27 +37,22 @@ class Prometheus:
 
     def at(self, expression: str, time: float | None = None) -> list[Series]:
         """Return what the expression was at a time, or is now; without what isn't a number."""
-        asked: dict[str, str | float] = {"query": expression}
+        parameters: dict[str, str | float] = {"query": expression}
         if time is not None:
-            asked["time"] = time
-        found = self._ask("query", asked)["result"]
-        return _known((each["metric"], [each["value"]]) for each in found)
+            parameters["time"] = time
+        result = self._ask("query", parameters)["result"]
+        return _known((series["metric"], [series["value"]]) for series in result)
 
     def between(self, expression: str, start: float, end: float, step: float) -> list[Series]:
         """Return what the expression was every `step` seconds; without what isn't a number."""
-        asked: dict[str, str | float] = {
-            "query": expression,
-            "start": start,
-            "end": end,
-            "step": step,
-        }
-        found = self._ask("query_range", asked)["result"]
-        return _known((each["metric"], each["values"]) for each in found)
+        span: dict[str, str | float] = {"start": start, "end": end, "step": step}
+        result = self._ask("query_range", span | {"query": expression})["result"]
+        return _known((series["metric"], series["values"]) for series in result)
 
     def samples(self, selector: str, seconds: float) -> list[Series]:
         """Return the samples of the last seconds as they were scraped."""
-        found = self._ask("query", {"query": f"{selector}[{round(seconds)}s]"})["result"]
-        return _known((each["metric"], each["values"]) for each in found)
+        result = self._ask("query", {"query": f"{selector}[{round(seconds)}s]"})["result"]
+        return _known((series["metric"], series["values"]) for series in result)
 
     def choose(self, variables: Iterable[Variable]) -> dict[str, str]:
         """Return what stands for each variable when All is chosen of it, in the order given."""
@@ -75,20 +70,20 @@ class Prometheus:
         if not variable.metric:
             return [variable.first]
         matching = {"match[]": fill(variable.metric, chosen)}
-        found: list[str] = self._ask(f"label/{variable.label}/values", matching)
-        return found
+        values: list[str] = self._ask(f"label/{variable.label}/values", matching)
+        return values
 
-    def _ask(self, path: str, asked: Mapping[str, str | float]) -> Any:
-        answer = self._http.get(path, params=asked)
+    def _ask(self, path: str, parameters: Mapping[str, str | float]) -> Any:
+        answer = self._http.get(path, params=parameters)
         body = answer.json() if "json" in answer.headers.get("content-type", "") else {}
         if answer.is_error and "error" in body:
-            raise ValueError(f"{asked.get('query', path)}: {body['error']}")
+            raise ValueError(f"{parameters.get('query', path)}: {body['error']}")
         return answer.raise_for_status().json()["data"]
 
 
-def _known(found: Iterable[tuple[Mapping[str, str], list[tuple[float, str]]]]) -> list[Series]:
+def _known(result: Iterable[tuple[Mapping[str, str], list[tuple[float, str]]]]) -> list[Series]:
     series = []
-    for labels, pairs in found:
+    for labels, pairs in result:
         known = [(time, float(value)) for time, value in pairs if not math.isnan(float(value))]
         if known:
             times, values = zip(*known, strict=True)

@@ -10,10 +10,10 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator, NullF
 from deploy.grafana.panels import GREY
 from deploy.grafana.rendering.answered import Answered, shorten
 from deploy.grafana.rendering.canvas import FAINT, LETTER_INCHES, Box, make_axes, write
-from deploy.grafana.rendering.units import scale, spell
+from deploy.grafana.rendering.units import format_value, scale
 
 LEGEND_INCHES = 0.17
-MOST_LEGEND_ROWS = 4
+MAX_LEGEND_ROWS = 4
 
 CLOCK_STEPS = (60, 120, 180, 300, 600, 1800, 3600, 3 * 3600, 6 * 3600, 86400)
 """Seconds between the times that an axis names."""
@@ -24,7 +24,7 @@ def draw_lines(figure: Figure, box: Box, answered: Answered) -> None:
     panel, named = answered.panel, answered.named()
     longest = max(len(shorten(name)) for name, _ in named) + 10
     columns = max(1, int((box.width - 0.2) / (longest * LETTER_INCHES + 0.2)))
-    most = columns * MOST_LEGEND_ROWS
+    most = columns * MAX_LEGEND_ROWS
     shown = sorted(named, key=lambda pair: -max(pair[1].values))[:most]
     n_rows = -(-len(shown) // columns)
     axes = make_axes(figure, box, 0.28 + n_rows * LEGEND_INCHES)
@@ -41,7 +41,9 @@ def draw_lines(figure: Figure, box: Box, answered: Answered) -> None:
     if panel.is_logarithmic:
         axes.set_yscale("log")
         axes.yaxis.set_minor_formatter(NullFormatter())
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: spell(value, panel.unit)))
+        axes.yaxis.set_major_formatter(
+            FuncFormatter(lambda value, _: format_value(value, panel.unit))
+        )
     else:
         _scale(axes, answered)
     for start, colour in panel.steps:
@@ -54,7 +56,7 @@ def draw_lines(figure: Figure, box: Box, answered: Answered) -> None:
         x = box.x + 0.14 + index % columns * (box.width - 0.2) / columns
         y = box.y + 0.07 + (n_rows - 1 - index // columns) * LEGEND_INCHES
         write(figure, x, y, "▬", colour=answered.colour(name))
-        value = spell(series.last, panel.unit)
+        value = format_value(series.last, panel.unit)
         write(figure, x + 0.14, y, f"{shorten(name)}  {value}", colour=FAINT)
 
 
@@ -86,7 +88,7 @@ def _scale(axes: Axes, answered: Answered) -> None:
     locator = MaxNLocator(4, integer=panel.are_counts)
     ticks = [tick * size for tick in locator.tick_values(low / size, high / size)]
     axes.set_yticks([tick for tick in ticks if low <= tick <= high * 1.001])
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: spell(value, unit)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: format_value(value, unit)))
 
 
 def draw_heat(figure: Figure, box: Box, answered: Answered) -> None:
@@ -111,7 +113,7 @@ def draw_heat(figure: Figure, box: Box, answered: Answered) -> None:
     shown = [[count**0.5 for count in row] for row in counts[first : last + 1]]
     axes.pcolormesh(edges, bounds[first : last + 2], shown, cmap="Blues", rasterized=True)
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: spell(value, "s")))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: format_value(value, "s")))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.grid(visible=False)
     _clock(axes, answered)

@@ -19,7 +19,7 @@ from deploy.grafana.rendering.canvas import (
     make_axes,
     write,
 )
-from deploy.grafana.rendering.units import spell
+from deploy.grafana.rendering.units import format_value
 
 
 def draw_number(figure: Figure, box: Box, answered: Answered) -> None:
@@ -33,7 +33,7 @@ def draw_number(figure: Figure, box: Box, answered: Answered) -> None:
         y = box.y + box.height - 0.3 - (index // across + 0.55) * part
         many = len(named) > 1
         size = LARGE * (0.7 if many else 1.0)
-        text = spell(series.last, answered.panel.unit)
+        text = format_value(series.last, answered.panel.unit)
         write(figure, x, y, text, size=size, colour=colour, weight="bold", align="center")
         if many:
             write(figure, x, y - 0.17, shorten(name), colour=FAINT, align="center")
@@ -59,7 +59,7 @@ def draw_gauges(figure: Figure, box: Box, answered: Answered) -> None:
         full = box.width - 0.95
         for share, fill in ((1.0, BACKGROUND), (min(max(series.last, 0.004), 1.0), colour)):
             fill_box(figure, Box(box.x + 0.14, y + 0.05, full * share, 0.19), fill)
-        text = spell(series.last, answered.panel.unit)
+        text = format_value(series.last, answered.panel.unit)
         at = box.x + box.width - 0.12
         write(figure, at, y + 0.08, text, size=NORMAL, colour=colour, weight="bold", align="right")
 
@@ -80,7 +80,7 @@ def draw_bars(figure: Figure, box: Box, answered: Answered) -> None:
         write(figure, box.x + 0.28 + index * 1.2, box.y + 0.07, target.legend, colour=FAINT)
     axes.set_xticks(range(len(bins)), bins)
     axes.grid(visible=False, axis="x")
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: spell(value, panel.unit)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: format_value(value, panel.unit)))
 
 
 def draw_rows(figure: Figure, box: Box, answered: Answered) -> None:
@@ -91,7 +91,9 @@ def draw_rows(figure: Figure, box: Box, answered: Answered) -> None:
     # Grafana shows hashes whole; a page has no room for that.
     table = [[series.labels.get(name, "")[:22] for name in names] for series in answer]
     columns = [[name, *(row[index] for row in table)] for index, name in enumerate(names)]
-    columns.append([answered.panel.value, *(spell(series.last, "short") for series in answer)])
+    columns.append(
+        [answered.panel.value, *(format_value(series.last, "short") for series in answer)]
+    )
     letters = [max(map(len, column)) + 2 for column in columns]
     step = (box.width - 0.28) / sum(letters)
     size = SMALL * min(1.0, step / LETTER_INCHES)

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from exporter import network
 from exporter.export import graph, publishing
-from exporter.network import network
 from exporter.network.network import Batch, Layer, Network
 from exporter.training import mnist, reference
 from mlpserve import Client, MlpserveError, Tls
@@ -85,11 +85,11 @@ def _addresses(process: "subprocess.Popen[str]") -> tuple[str, str]:
     """Wait until the server says where gRPC and HTTP listen, and read on what it says."""
     assert process.stderr is not None
     for line in process.stderr:
-        said = json.loads(line)
-        if said["event"] == "serving":
+        entry = json.loads(line)
+        if entry["event"] == "serving":
             # Otherwise it would wait for somebody to read its log.
             threading.Thread(target=process.stderr.read, daemon=True).start()
-            return said["grpc"], said["http"]
+            return entry["grpc"], entry["http"]
     raise RuntimeError("the server ended before it served")
 
 

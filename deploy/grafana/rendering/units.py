@@ -10,7 +10,7 @@ _STEPS = {
 }
 
 
-def spell(value: float, unit: str) -> str:
+def format_value(value: float, unit: str) -> str:
     """Return a value with three digits and its unit; raises KeyError for units never used here."""
     if math.isinf(value):
         return "∞"

@@ -16,7 +16,7 @@ def accuracy_losses(
     negative when the network is better off without.
     """
     activations = network.forward(images)
-    whole = _accuracy(activations[-1], labels)
+    whole = network.accuracy(images, labels)
     losses = []
     for index, layer in enumerate(activations[:-1]):
         rest = Network(network.layers[index + 1 :], network.labels)
@@ -25,10 +25,6 @@ def accuracy_losses(
         for neuron in range(layer.shape[1]):
             silenced = layer.copy()
             silenced[:, neuron] = means[neuron]
-            lost[neuron] = whole - _accuracy(rest.forward(silenced)[-1], labels)
+            lost[neuron] = whole - rest.accuracy(silenced, labels)
         losses.append(lost)
     return losses
-
-
-def _accuracy(outputs: Batch, labels: npt.NDArray[np.integer]) -> float:
-    return float(np.mean(outputs.argmax(axis=1) == labels))

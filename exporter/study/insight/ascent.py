@@ -1,11 +1,14 @@
-"""The images that a network likes most, found by gradient ascent on the pixels."""
+"""Activation maximisation: the inputs that an output prefers, by gradient ascent on the pixels.
+
+Erhan and others, Visualizing higher-layer features of a deep network, 2009.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from canonical.squares import side_of
 from exporter.network.network import Batch, Network, NetworkError
-from exporter.study.insight.shapes import side_of
 from exporter.training.backpropagation import DERIVATIVES
 
 N_STEPS = 400
@@ -55,7 +58,7 @@ def z_and_gradient(network: Network, images: Batch, outputs: Batch) -> tuple[Bat
 
 def penalize(images: Batch, penalty: Penalty) -> tuple[Batch, Batch]:
     """Return what each square image (N, pixels) pays (N,), and its gradient (N, pixels)."""
-    side = side_of(images.shape[1])
+    side = side_of(images)
     squares = images.reshape(-1, side, side)
     down, right = np.diff(squares, axis=1), np.diff(squares, axis=2)
     rough = np.sum(down**2, axis=(1, 2)) + np.sum(right**2, axis=(1, 2))
@@ -70,7 +73,7 @@ def penalize(images: Batch, penalty: Penalty) -> tuple[Batch, Batch]:
     return paid * per_pixel, 2 * gradient * per_pixel
 
 
-def optimal_images(
+def preferred_images(
     network: Network,
     penalty: Penalty,
     generator: np.random.Generator,
@@ -98,5 +101,5 @@ def optimal_images(
         images = np.clip(images + length * gradient / fastest, 0, 1, dtype=np.float32)
     reached = z_and_gradient(network, images, outputs)[0] - penalize(images, penalty)[0]
     best = reached.reshape(n_classes, N_STARTS).argmax(axis=1)
-    liked: Batch = images.reshape(n_classes, N_STARTS, -1)[np.arange(n_classes), best]
-    return liked
+    preferred: Batch = images.reshape(n_classes, N_STARTS, -1)[np.arange(n_classes), best]
+    return preferred

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from canonical.squares import side_of
 from exporter.network.network import Batch
-from exporter.study.insight.shapes import side_of
 
 WAVELENGTHS = (4.0, 6.0, 9.0, 13.0, 19.0)
 """Pixels from bright to bright: an edge or bar is half as wide."""
@@ -69,19 +69,19 @@ def normalize(images: Batch) -> Batch:
 def best_matches(images: Batch) -> Matches:
     """Return which filter each image (N, pixels) correlates with most, either sign counting.
 
-    Raises NetworkError for images that aren't square.
+    Raises canonical.NotSquare for images that aren't square.
     """
     wanted = normalize(images)
     best = np.zeros(len(images), np.float32)
     filters = np.zeros_like(images)
     are_edges = np.zeros(len(images), np.bool_)
-    for phase, block in gabor_filters(side_of(images.shape[1])):
+    for phase, block in gabor_filters(side_of(images)):
         correlations = wanted @ block.T
         places = np.abs(correlations).argmax(axis=1)
-        found = correlations[np.arange(len(images)), places]
-        better = np.abs(found) > best
-        best[better] = np.abs(found[better])
-        filters[better] = block[places[better]] * np.sign(found[better, np.newaxis])
+        signed = correlations[np.arange(len(images)), places]
+        better = np.abs(signed) > best
+        best[better] = np.abs(signed[better])
+        filters[better] = block[places[better]] * np.sign(signed[better, np.newaxis])
         are_edges[better] = phase == EDGE
     return Matches(best, filters, are_edges)
 
@@ -91,7 +91,7 @@ def scramble(images: Batch, generator: np.random.Generator) -> Batch:
 
     Theiler and others, Testing for nonlinearity in time series, 1992.
     """
-    side = side_of(images.shape[1])
+    side = side_of(images)
     squares = images.reshape(-1, side, side)
     noise = np.fft.rfft2(generator.standard_normal(squares.shape))
     spectra = np.abs(np.fft.rfft2(squares)) * noise / np.abs(noise)

@@ -1,9 +1,8 @@
-"""The numbers that looking inside gives: what they are called, and their file."""
+"""The numbers that looking inside gives, and what they are called."""
 
 import dataclasses
 import json
 from dataclasses import dataclass
-from typing import Any
 
 CLEARLY = 0.1
 """A correlation that is better than chance by this is clearly so."""
@@ -89,33 +88,33 @@ class Holes:
 
 
 @dataclass(frozen=True, slots=True)
-class Liking:
-    """The image that an output likes most, with a penalty or without.
+class PreferredInput:
+    """The image that activates an output most, with a penalty or without.
 
-    `activation` is the output's, `z` what goes into it, `nearest` the image's highest correlation
-    with a real one, `brightest` the label that the network gives it.
+    `activation` is the output's, `z` what goes into it, `correlation` the image's highest with a
+    real one, `answer` the label that the network gives it.
     """
 
     label: str
     activation: float
     z: float
-    nearest: float
-    brightest: str
+    correlation: float
+    answer: str
 
 
 @dataclass(frozen=True, slots=True)
-class Likings:
-    """The images that the outputs like most, freely and smoothly, beside real ones and noise.
+class PreferredInputs:
+    """The outputs' preferred inputs, without a penalty and smooth, beside real ones and noise.
 
-    `highest_real_z` is the highest that a real image gives each output, `real_nearest` how close
-    real images are to each other in the mean; `bright_noise` the share of images of uniform noise
+    `highest_real_z` is the highest that a real image gives each output, `real_correlation` the mean
+    of what real images reach among themselves; `bright_noise` the share of images of uniform noise
     with an output above 0.5, `noise_label` what most of them are taken for.
     """
 
-    free: tuple[Liking, ...]
-    smooth: tuple[Liking, ...]
+    unpenalised: tuple[PreferredInput, ...]
+    smooth: tuple[PreferredInput, ...]
     highest_real_z: Numbers
-    real_nearest: float
+    real_correlation: float
     bright_noise: float
     noise_label: str
 
@@ -141,36 +140,16 @@ class Findings:
     codes: tuple[Code, ...]
     holes: tuple[Holes, ...]
     loops: tuple[LoopTest, ...]
-    likings: Likings
+    preferred: PreferredInputs
     recipe: str = ""
     beside: Beside | None = None
+
+    @property
+    def class_loops(self) -> tuple[LoopTest, ...]:
+        """The tests among the images of one class."""
+        return tuple(test for test in self.loops if test.subject != "all")
 
 
 def to_json(findings: Findings) -> str:
     """Return the findings as JSON, numbers as they are."""
     return json.dumps(dataclasses.asdict(findings), indent=1) + "\n"
-
-
-def from_json(text: str) -> Findings:
-    """Return the findings that `to_json` wrote."""
-    found: dict[str, Any] = _freeze(json.loads(text))
-    likings = found["likings"]
-    likings["free"], likings["smooth"] = (
-        tuple(Liking(**liking) for liking in likings[name]) for name in ("free", "smooth")
-    )
-    found["edges"] = Edges(**found["edges"])
-    found["codes"] = tuple(Code(**code) for code in found["codes"])
-    found["holes"] = tuple(Holes(**holes) for holes in found["holes"])
-    found["loops"] = tuple(LoopTest(**test) for test in found["loops"])
-    found["likings"] = Likings(**likings)
-    if found["beside"]:
-        beside = found["beside"]
-        found["beside"] = Beside(**beside | {"edges": Edges(**beside["edges"])})
-    return Findings(**found)
-
-
-def _freeze(value: Any) -> Any:
-    """Turn JSON's lists into tuples, as they were."""
-    if isinstance(value, dict):
-        return {key: _freeze(item) for key, item in value.items()}
-    return tuple(map(_freeze, value)) if isinstance(value, list) else value

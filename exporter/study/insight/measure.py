@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from canonical.squares import NotSquare, side_of
 from exporter.network.network import Batch, Network, NetworkError
 from exporter.study import evaluation
 from exporter.study.insight import ablation, ascent, edges, loops, responses, topology
@@ -17,12 +18,11 @@ from exporter.study.insight.findings import (
     Edges,
     Findings,
     Holes,
-    Liking,
-    Likings,
     LoopTest,
     Numbers,
+    PreferredInput,
+    PreferredInputs,
 )
-from exporter.study.insight.shapes import side_of
 from exporter.training.mnist import Labels
 
 N_MEASURED = 10_000
@@ -43,10 +43,10 @@ N_SHUFFLES = 20
 N_NOISE = 2_000
 SEED = 0
 
-SMALLEST_GROUP = 50
+MIN_GROUP = 50
 """Images with a loop, and without, that a class must have to be asked about."""
 
-STAGES = ("optimal images", "holes", "edges", "code", "loops")
+STAGES = ("preferred inputs", "holes", "edges", "code", "loops")
 """What `look` reports when it begins with it."""
 
 
@@ -55,8 +55,8 @@ class Insight:
     """The findings, and what they were found on.
 
     `images` (N, pixels), `labels` (N,), `holes` (N,) and each layer's `activations` (N, neurons)
-    are those measured on; `matches` are the first layer's; `free` and `smooth` (classes, pixels)
-    are the images that the outputs like most.
+    are those measured on; `matches` are the first layer's; `unpenalised` and `smooth`
+    (classes, pixels) are the outputs' preferred inputs.
     """
 
     findings: Findings
@@ -65,7 +65,7 @@ class Insight:
     holes: topology.Counts
     activations: list[Batch]
     matches: Matches
-    free: Batch
+    unpenalised: Batch
     smooth: Batch
 
 
@@ -84,7 +84,13 @@ def look(
     too few images or ones that don't fit it.
     """
     tell = report or (lambda _: None)
-    side_of(network.n_inputs)
+    try:
+        side_of(network.layers[0].weights)
+    except NotSquare as error:
+        raise NetworkError(
+            f"images: {network.n_inputs} pixels each are no square image; look into a network of "
+            "square images, such as 28x28 = 784 pixels"
+        ) from error
     if len(network.layers) < 2:
         raise NetworkError("layers: 1, wanted a hidden layer to look into besides the output")
     n_measured = min(N_MEASURED, len(images) // 3)
@@ -97,9 +103,9 @@ def look(
     accuracy = evaluation.accuracy(network, shown, shown_labels).overall
     generator = np.random.default_rng(SEED)
 
-    tell("optimal images")
-    smooth = ascent.optimal_images(network, SMOOTH, generator)
-    free = ascent.optimal_images(network, Penalty(), generator, first=smooth)
+    tell("preferred inputs")
+    smooth = ascent.preferred_images(network, SMOOTH, generator)
+    unpenalised = ascent.preferred_images(network, Penalty(), generator, first=smooth)
     tell("holes")
     holes = topology.count_holes(images)
     tell("edges")
@@ -109,7 +115,7 @@ def look(
     codes = _codes(network, shown, shown_labels, activations)
     tell("loops")
     tests = _loop_tests(network, images, labels, holes > 0, n_measured, generator)
-    likings = _likings(network, shown, free, smooth, generator)
+    preferred = _preferred_inputs(network, shown, unpenalised, smooth, generator)
     findings = Findings(
         sizes=network.sizes,
         n_images=n_measured,
@@ -118,10 +124,17 @@ def look(
         codes=codes,
         holes=_holes(network.labels, holes[-n_measured:], shown_labels),
         loops=tests,
-        likings=likings,
+        preferred=preferred,
     )
     return Insight(
-        findings, shown, shown_labels, holes[-n_measured:], activations, matches, free, smooth
+        findings,
+        shown,
+        shown_labels,
+        holes[-n_measured:],
+        activations,
+        matches,
+        unpenalised,
+        smooth,
     )
 
 
@@ -137,14 +150,14 @@ def compare(other: Network, insight: Insight, recipe: str) -> Beside:
 def measure_edges(network: Network) -> tuple[Matches, Edges]:
     """Return the first layer's matches with edges and bars, and their numbers.
 
-    Raises NetworkError for images that aren't square.
+    Raises canonical.NotSquare for images that aren't square.
     """
     weights, generator = network.layers[0].weights, np.random.default_rng(SEED)
     matches = edges.best_matches(weights)
     count = min(N_SCRAMBLES, max(MIN_SCRAMBLES, MAX_SCRAMBLES // len(weights)))
     scrambled = np.concatenate([edges.scramble(weights, generator) for _ in range(count)])
     chance = edges.best_matches(scrambled).correlations
-    drawn = edges.draw_stroke(side_of(weights.shape[1]))
+    drawn = edges.draw_stroke(side_of(weights))
     return matches, Edges(
         matches=_numbers(matches.correlations),
         bars=tuple(bool(is_bar) for is_bar in ~matches.are_edges),
@@ -198,7 +211,7 @@ def _loop_tests(
     tests = []
     for subject, chosen in members.items():
         question = loops.Question(flags, chosen & ~measured, chosen & measured)
-        if min(question.group_sizes()) < SMALLEST_GROUP:
+        if min(question.group_sizes()) < MIN_GROUP:
             continue
         best = [loops.best_column(layer, question) for layer in hidden]
         chance = [
@@ -221,23 +234,27 @@ def _loop_tests(
     return tuple(tests)
 
 
-def _likings(
-    network: Network, images: Batch, free: Batch, smooth: Batch, generator: np.random.Generator
-) -> Likings:
+def _preferred_inputs(
+    network: Network,
+    images: Batch,
+    unpenalised: Batch,
+    smooth: Batch,
+    generator: np.random.Generator,
+) -> PreferredInputs:
     outputs = np.eye(len(network.labels), dtype=np.float32)
     real = edges.normalize(images)
 
-    def likings(liked: Batch) -> tuple[Liking, ...]:
-        activations = network.forward(liked)[-1]
-        z = ascent.z_and_gradient(network, liked, outputs)[0]
-        nearest = (edges.normalize(liked) @ real.T).max(axis=1)
+    def describe(preferred: Batch) -> tuple[PreferredInput, ...]:
+        activations = network.forward(preferred)[-1]
+        z = ascent.z_and_gradient(network, preferred, outputs)[0]
+        correlations = (edges.normalize(preferred) @ real.T).max(axis=1)
         return tuple(
-            Liking(
+            PreferredInput(
                 label=label,
                 activation=_number(activations[index, index]),
                 z=_number(z[index]),
-                nearest=_number(nearest[index]),
-                brightest=network.labels[int(activations[index].argmax())],
+                correlation=_number(correlations[index]),
+                answer=network.labels[int(activations[index].argmax())],
             )
             for index, label in enumerate(network.labels)
         )
@@ -250,11 +267,11 @@ def _likings(
     noise = generator.random((N_NOISE, network.n_inputs), dtype=np.float32)
     on_noise = network.forward(noise)[-1]
     taken_for = np.bincount(on_noise.argmax(axis=1), minlength=len(outputs))
-    return Likings(
-        free=likings(free),
-        smooth=likings(smooth),
+    return PreferredInputs(
+        unpenalised=describe(unpenalised),
+        smooth=describe(smooth),
         highest_real_z=_numbers(np.max(highest, axis=1)),
-        real_nearest=_number((real[:half] @ real[half:].T).max(axis=1).mean()),
+        real_correlation=_number((real[:half] @ real[half:].T).max(axis=1).mean()),
         bright_noise=_number(np.mean(on_noise.max(axis=1) > 0.5)),
         noise_label=network.labels[int(taken_for.argmax())],
     )

@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
+from canonical.squares import side_of
 from exporter.network.network import Batch
-from exporter.study.insight.shapes import side_of
 
 Ink = npt.NDArray[np.bool_]
 """Square images (N, side, side) of ink (true) and background."""
@@ -53,9 +53,9 @@ def count_holes(images: Batch, threshold: float = INK_THRESHOLD) -> Counts:
     """Return the holes (N,) in the ink of square images (N, pixels).
 
     Filling a hole raises the Euler number by one, so the holes are what filling all of them adds;
-    an island of ink within a hole takes one away. Raises NetworkError for images that aren't
-    square.
+    an island of ink within a hole takes one away. Raises canonical.NotSquare for images
+    that aren't square.
     """
-    side = side_of(images.shape[1])
+    side = side_of(images)
     ink = images.reshape(-1, side, side) > threshold
     return euler_number(fill_holes(ink)) - euler_number(ink)

@@ -13,17 +13,11 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from modelfile.layout import INPUT, OPERATORS, output_names
 from server.errors import Fault
 from server.models.onnx import protobuf
 from server.models.onnx.protobuf import Budget, Message, ProtobufError
-from server.models.onnx.signature import (
-    FLOAT,
-    GRAPH_INPUTS,
-    GRAPH_OUTPUTS,
-    INPUT,
-    check_signature,
-    output_names,
-)
+from server.models.onnx.signature import FLOAT, GRAPH_INPUTS, GRAPH_OUTPUTS, check_signature
 
 Values = npt.NDArray[np.float32]
 
@@ -42,16 +36,11 @@ MAX_METADATA = 64
 MAX_METADATA_BYTES = 4 << 20
 """Bytes of an entry: eight golden images of `MAX_NEURONS` pixels have 2.8 million."""
 
-ACTIVATIONS: Mapping[str, tuple[str, Mapping[str, tuple[float, ...]]]] = {
-    "sigmoid": ("Sigmoid", {}),
-    "relu": ("Relu", {}),
-    "tanh": ("Tanh", {}),
-    "softmax": ("Softmax", {"axis": (1, -1)}),
-    "selu": ("Selu", {"alpha": (), "gamma": ()}),
+ATTRIBUTES: Mapping[str, Mapping[str, tuple[float, ...]]] = {
+    "Softmax": {"axis": (1, -1)},
+    "Selu": {"alpha": (), "gamma": ()},
 }
-"""The operator of each activation, and its attributes with the values that they may have, none for
-any; identity has no operator.
-"""
+"""The attributes of activations' operators with the values that they may have, none for any."""
 
 _GEMM: Mapping[str, tuple[float, ...]] = {
     "transB": (1,),
@@ -59,7 +48,7 @@ _GEMM: Mapping[str, tuple[float, ...]] = {
     "alpha": (1.0,),
     "beta": (1.0,),
 }
-_OPERATORS = {"Gemm", *(operator for operator, _ in ACTIVATIONS.values())}
+_OPERATORS = {"Gemm", *filter(None, OPERATORS.values())}
 
 _MODEL_GRAPH, _MODEL_OPSETS, _MODEL_METADATA = 7, 8, 14
 _MODEL = range(1, 9)
@@ -170,8 +159,8 @@ def read_layers(file: File, sizes: Sequence[int], activations: Sequence[str]) ->
 def _check_operators(graph: Message, budget: Budget) -> None:
     """Raise Fault when a node is not one of the exporter's, by its operator."""
     for node in graph.contents(_GRAPH_NODES):
-        found = protobuf.read(node, "a node", budget)
-        operator, domain = found.text(_NODE_OPERATOR), found.text(_NODE_DOMAIN)
+        message = protobuf.read(node, "a node", budget)
+        operator, domain = message.text(_NODE_OPERATOR), message.text(_NODE_DOMAIN)
         if operator not in _OPERATORS or domain not in DOMAINS:
             whose = f" of {domain!r}" if domain not in DOMAINS else ""
             raise Fault(
@@ -186,7 +175,7 @@ def _read_tensors(graph: Message, sizes: Sequence[int], budget: Budget) -> dict[
     wanted: dict[str, tuple[int, ...]] = {}
     for index, (n_in, n_out) in enumerate(pairwise(sizes), start=1):
         wanted |= {f"W{index}": (n_out, n_in), f"b{index}": (n_out,)}
-    found: dict[str, Values] = {}
+    tensors: dict[str, Values] = {}
     for tensor in protobuf.read_all(graph.contents(_GRAPH_TENSORS), "tensor", budget):
         name = tensor.text(_TENSOR_NAME)
         if tensor.has(_TENSOR_EXTERNAL) or tensor.integer(_TENSOR_PLACE):
@@ -202,7 +191,7 @@ def _read_tensors(graph: Message, sizes: Sequence[int], budget: Budget) -> dict[
         raw, floats = tensor.content(_TENSOR_RAW), tensor.content(_TENSOR_FLOATS)
         n_bytes = 4 * math.prod(shape)
         if (
-            name in found
+            name in tensors
             or wanted.get(name) != shape
             or tensor.integer(_TENSOR_TYPE) != FLOAT
             or sorted((len(raw), len(floats))) != [0, n_bytes]
@@ -219,10 +208,10 @@ def _read_tensors(graph: Message, sizes: Sequence[int], budget: Budget) -> dict[
                 f"has weights {name!r} that are no numbers or infinite; export it again",
                 "not_finite",
             )
-        found[name] = values
-    if missing := wanted.keys() - found.keys():
+        tensors[name] = values
+    if missing := wanted.keys() - tensors.keys():
         raise Fault(f"has no weights {min(missing)!r}; export it again", "graph")
-    return found
+    return tensors
 
 
 def _check_nodes(graph: Message, activations: Sequence[str], budget: Budget) -> None:
@@ -234,11 +223,12 @@ def _check_nodes(graph: Message, activations: Sequence[str], budget: Budget) -> 
     ):
         operands = [before, f"W{index}", f"b{index}"]
         weighted = _check_node(next(nodes, None), "Gemm", operands, _GEMM, budget)
-        if activation in ACTIVATIONS:
-            operator, attributes = ACTIVATIONS[activation]
-            result = _check_node(next(nodes, None), operator, [weighted], attributes, budget)
-        else:
+        operator = OPERATORS[activation]
+        if operator is None:
             result = weighted
+        else:
+            attributes = ATTRIBUTES.get(operator, {})
+            result = _check_node(next(nodes, None), operator, [weighted], attributes, budget)
         if result != name:
             raise Fault(
                 f"calls layer {index} {result!r} instead of {name!r}, with the activation "
@@ -267,11 +257,11 @@ def _check_node(
         *(_NODE_INPUTS, _NODE_OUTPUTS, _NODE_NAME, _NODE_OPERATOR, _NODE_ATTRIBUTES),
         *(_NODE_TEXT, _NODE_DOMAIN),
     )
-    found, inputs = node.text(_NODE_OPERATOR), node.texts(_NODE_INPUTS)
+    actual, inputs = node.text(_NODE_OPERATOR), node.texts(_NODE_INPUTS)
     outputs = node.texts(_NODE_OUTPUTS)
-    if (found, inputs, len(outputs)) != (operator, operands, 1):
+    if (actual, inputs, len(outputs)) != (operator, operands, 1):
         raise Fault(
-            f"has as {node.what} {found} of {', '.join(inputs)}, wanted {wanted}; export it again",
+            f"has as {node.what} {actual} of {', '.join(inputs)}, wanted {wanted}; export it again",
             "graph",
         )
     given: dict[str, float] = {}
@@ -280,7 +270,7 @@ def _check_node(
         name, value = _read_attribute(attribute)
         if name in given or name not in attributes or not _is_allowed(value, attributes[name]):
             raise Fault(
-                f"has as {node.what} {found} with {name} {value:g}, which the exporter never "
+                f"has as {node.what} {actual} with {name} {value:g}, which the exporter never "
                 "writes; export it again",
                 "graph",
             )

@@ -70,16 +70,16 @@ class Message:
 
     def integers(self, number: int) -> list[int]:
         """Return a field's values that are not negative, packed or not."""
-        found: list[int] = []
+        integers: list[int] = []
         for value in self.fields.get(number, ()):
             if isinstance(value, int):
-                found.append(value)
+                integers.append(value)
                 continue
             position = 0
             while position < len(value):
-                one, position = _read_varint(value, position)
-                found.append(one)
-        return found
+                integer, position = _read_varint(value, position)
+                integers.append(integer)
+        return integers
 
     def has(self, number: int) -> bool:
         """Whether the message has the field."""

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
+from modelfile.layout import INPUT, output_names
 from server.errors import Fault
 from server.models.onnx import protobuf
 from server.models.onnx.protobuf import Budget, Message
-
-INPUT, OUTPUT, HIDDEN = "pixels", "activations", "hidden_{}"
 
 FLOAT = 1
 """ONNX's number of float32."""
@@ -17,11 +16,6 @@ _TYPE_TENSOR, _TENSOR_ELEMENT, _TENSOR_SHAPE = 1, 1, 2
 _SHAPE_DIM, _DIM_VALUE = 1, 1
 
 
-def output_names(n_layers: int) -> list[str]:
-    """Return what the layers after the input are called, in their order."""
-    return [*(HIDDEN.format(index) for index in range(1, n_layers)), OUTPUT]
-
-
 def check_signature(graph: Message, sizes: Sequence[int], budget: Budget) -> None:
     """Raise Fault unless there are the inputs and outputs that the sizes ask for, and no others."""
     outputs = dict(zip(output_names(len(sizes) - 1), sizes[1:], strict=True))
@@ -29,18 +23,18 @@ def check_signature(graph: Message, sizes: Sequence[int], budget: Budget) -> Non
         (GRAPH_INPUTS, "input", {INPUT: sizes[0]}),
         (GRAPH_OUTPUTS, "output", outputs),
     ):
-        found: dict[str, str] = {}
+        types: dict[str, str] = {}
         for value in protobuf.read_all(graph.contents(field), kind, budget):
             name = value.text(_VALUE_NAME)
-            if name not in wanted or name in found:
+            if name not in wanted or name in types:
                 raise Fault(
                     f"has the {kind} {name!r} beside {', '.join(wanted)}, or twice; a server "
                     "would not know what it means: export the model again",
                     "signature",
                 )
-            found[name] = _describe(value, budget)
+            types[name] = _describe(value, budget)
         for name, columns in wanted.items():
-            described = found.get(name, "missing")
+            described = types.get(name, "missing")
             if described != f"float32 (N, {columns})":
                 raise Fault(
                     f"has {name} {described}, wanted float32 (N, {columns}) for any N; export it "

@@ -9,8 +9,8 @@ import onnx
 import pytest
 from click.testing import CliRunner, Result
 
-from exporter import cli
-from exporter.network import network
+from exporter import cli, network
+from exporter.network.weights_file import Provenance
 from harness.networks import random_batch, random_network
 from harness.server_process import ROOT, environment
 from tests.exporter.mirror import Mirror, serve
@@ -21,7 +21,7 @@ DATA = ROOT / "tests" / "data"
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
     path = tmp_path / "some.npz"
-    provenance: network.Provenance = {"trained by": "[bold]chance[/bold]", "seed": 0}
+    provenance: Provenance = {"trained by": "[bold]chance[/bold]", "seed": 0}
     network.save(path, random_network(), examples=random_batch(8, 784), provenance=provenance)
     return path
 

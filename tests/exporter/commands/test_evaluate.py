@@ -9,9 +9,9 @@ import onnx
 import pytest
 from click.testing import CliRunner, Result
 
-from exporter import cli
-from exporter.network import network
+from exporter import cli, network
 from exporter.network.network import Batch
+from exporter.network.weights_file import Provenance
 from exporter.study import records
 from exporter.study.distortions import DISTORTIONS
 from exporter.training import mnist
@@ -42,7 +42,7 @@ def data(digits: tuple[Batch, Labels], tmp_path: Path) -> Path:
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
     path = tmp_path / "some.npz"
-    provenance: network.Provenance = {"trained by": "chance", "validation_images": N_VALIDATION}
+    provenance: Provenance = {"trained by": "chance", "validation_images": N_VALIDATION}
     network.save(path, random_network(), examples=random_batch(8, 784), provenance=provenance)
     return path
 

@@ -151,6 +151,12 @@ def test_examples_of_another_size() -> None:
         graph.build(random_network((6, 2)), examples=random_batch(8, 5))
 
 
+def test_an_activation_without_an_operator_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ACTIVATIONS, "cube", lambda z: z**3)
+    with pytest.raises(NetworkError, match="'cube' has no ONNX operator; give it one in modelfile"):
+        graph.build(random_network((6, 5, 2), ("cube", "softmax")))
+
+
 def test_weights_that_overflow() -> None:
     network = random_network((6, 5, 2), ("identity", "identity"), scale=1e25)
     with pytest.raises(NetworkError, match="so large that activations overflow"):
@@ -168,9 +174,11 @@ def test_same_network_gives_the_same_bytes() -> None:
 def test_description() -> None:
     model = graph.build(random_network((6, 5, 2), ("tanh", "identity")), provenance={"seed": 1})
     found = graph.describe(Path("model.onnx"), model)
-    assert found.labels == ("class 0", "class 1")
-    assert (found.layer_sizes, found.layer_activations) == ((6, 5, 2), ("tanh", "identity"))
-    assert (found.parameters, found.provenance, found.golden_images) == (47, {"seed": 1}, 8)
+    metadata = found.metadata
+    assert metadata.labels == ("class 0", "class 1")
+    assert (metadata.layer_sizes, metadata.activations) == ((6, 5, 2), ("tanh", "identity"))
+    assert (metadata.parameters, found.provenance) == (47, {"seed": 1})
+    assert len(metadata.golden_pixels) == 8
     assert found.evaluation is None
     assert found.weights_match
     assert found.golden_difference <= 1e-6
@@ -192,14 +200,15 @@ def test_description_of_changed_weights() -> None:
         (
             "format",
             "mlpserve/2",
-            "was not exported by mlpserve: .* 'mlpserve/2', wanted 'mlpserve/1'",
+            "was not exported by mlpserve: .* 'mlpserve/2' instead of 'mlpserve/1'",
         ),
-        ("layer_sizes", "[6, 5", "is damaged"),
-        ("layer_sizes", "[6, 5, 3]", "is damaged"),
-        ("layer_activations", "[]", "0 activations for 2 layers"),
-        ("parameters", "many", "is damaged"),
-        ("golden_pixels", "AAAA!", "is damaged"),
-        ("golden_pixels", "", "is damaged"),
+        ("layer_sizes", "[6, 5", "has metadata that can't be used"),
+        ("layer_sizes", "[6, 5, 3]", "has 2 labels for 3 outputs"),
+        ("layer_activations", "[]", "0 layer_activations for 2 layers"),
+        ("parameters", "many", "parameters are not 47"),
+        ("golden_pixels", "AAAA!", "has metadata that can't be used"),
+        ("golden_pixels", "", "golden_pixels is empty"),
+        ("provenance", "[]", "provenance is no object"),
     ],
 )
 def test_description_of_damaged_metadata(key: str, value: str, message: str) -> None:

@@ -19,8 +19,8 @@ CONTENT = MODEL.SerializeToString(deterministic=True)
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from exporter import publishing
-from tests.exporter.test_publishing import MODEL
+from exporter.export import publishing
+from tests.exporter.export.test_publishing import MODEL
 count, real = 0, os.fsync
 def fsync(descriptor):
     global count
@@ -35,8 +35,8 @@ publishing.publish(MODEL, Path(sys.argv[1]), "digits")
 CROWD = """
 import sys
 from pathlib import Path
-from exporter import publishing
-from tests.exporter.test_publishing import MODEL
+from exporter.export import publishing
+from tests.exporter.export.test_publishing import MODEL
 for _ in range(8):
     print(publishing.publish(MODEL, Path(sys.argv[1]), "digits"), flush=True)
 """
@@ -159,3 +159,16 @@ def test_find_model(tmp_path: Path) -> None:
         publishing.RepositoryError, match=r"holds no model: neither model\.onnx nor"
     ):
         publishing.find_model(tmp_path)
+
+
+def test_windows_which_opens_no_folders_gets_versions_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, _flags: int) -> int:
+        raise PermissionError(path)
+
+    monkeypatch.setattr(sys, "platform", "win32")
+    with monkeypatch.context() as patched:
+        patched.setattr("exporter.files.os.open", refuse)
+        published = publishing.publish(MODEL, tmp_path, "digits")
+    assert published.read_bytes() == CONTENT

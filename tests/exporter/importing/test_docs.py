@@ -11,9 +11,8 @@ from click.testing import CliRunner
 from onnx.reference import ReferenceEvaluator
 from safetensors.numpy import save_file
 
-from exporter import cli
+from exporter import cli, network
 from exporter.importing.source import Array
-from exporter.network import network
 from harness.networks import random_batch, random_network
 from harness.server_process import ROOT
 from tests.exporter.classifiers import images_and_digits

@@ -18,10 +18,9 @@ from click.testing import CliRunner, Result
 from hypothesis import given, settings, strategies
 from safetensors.numpy import save, save_file
 
-from exporter import cli, importing
+from exporter import cli, importing, network
 from exporter.importing.source import Array, Choices
-from exporter.network import network
-from exporter.network.network import WeightsError
+from exporter.network.weights_file import WeightsError
 from harness.networks import random_batch, random_network
 from tests.exporter.classifiers import fitted, images_and_digits
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from exporter import importing
 from exporter.importing.source import Array
-from exporter.network.network import Network, NetworkError, WeightsError
+from exporter.network.network import Network, NetworkError
+from exporter.network.weights_file import WeightsError
 from harness.networks import random_batch, random_network
 
 

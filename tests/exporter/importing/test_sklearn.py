@@ -21,9 +21,9 @@ from sklearn.preprocessing import (  # type: ignore[import-untyped]
     StandardScaler,
 )
 
-from exporter import cli, importing
-from exporter.network import network
-from exporter.network.network import Batch, WeightsError
+from exporter import cli, importing, network
+from exporter.network.network import Batch
+from exporter.network.weights_file import WeightsError
 from harness.server_process import start_server
 from mlpserve import Client
 from tests.exporter.classifiers import fitted, images_and_digits

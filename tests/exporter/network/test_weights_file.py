@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exporter.export import publishing
-from exporter.network import network
+from exporter import network
+from exporter.files import write_file
+from exporter.network.weights_file import Provenance
 from harness.networks import random_batch, random_network
 
 Arrays = dict[str, Any]
@@ -32,7 +33,7 @@ def load(folder: Path, content: Arrays) -> network.Saved:
 
 def test_what_is_saved_comes_back(tmp_path: Path) -> None:
     original = random_network((5, 4, 3), ("selu", "softmax"))
-    provenance: network.Provenance = {
+    provenance: Provenance = {
         "test accuracy": 0.975,
         "seed": 7,
         "optimizer": "AdamW, β₁ = 0.9",
@@ -105,7 +106,7 @@ def test_failed_save_leaves_the_old_file(tmp_path: Path) -> None:
     with pytest.raises(network.WeightsError, match="evaluation holds a number that is not finite"):
         network.save(path, random_network((3, 2)), evaluation={"accuracy": float("nan")})
     with pytest.raises(TypeError):
-        publishing.write_file(path, "text")  # type: ignore[arg-type]  # fails after the file is open
+        write_file(path, "text")  # type: ignore[arg-type]  # fails after the file is open
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["weights.npz"]
 

@@ -10,10 +10,9 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 import mlpserve
-from exporter import cli
+from exporter import cli, network
 from exporter.commands import common
 from exporter.commands.handmade import SHOWN
-from exporter.network import network
 from exporter.network.network import Batch
 from exporter.study import handmade, handmade_page
 from exporter.study.handmade import DIGITS, PATTERNS, STROKES, Stroke

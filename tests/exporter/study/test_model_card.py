@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from exporter import network
 from exporter.commands import common
-from exporter.network import network
-from exporter.network.network import Batch, Saved
+from exporter.network.network import Batch
+from exporter.network.weights_file import Saved
 from exporter.study import charts, evaluation, model_card, records, robustness
 from exporter.study.evaluation import Evaluation, EvaluationError
 from exporter.training.mnist import Labels
@@ -72,7 +73,9 @@ def test_its_robustness_is_that_measured_now(digits: tuple[Batch, Labels]) -> No
         assert abs(now.correct - then.correct) <= 5, f"{now.distortion}: {AGAIN}"
         assert abs(now.canonical_correct - then.canonical_correct) <= 5, f"{now}: {AGAIN}"
     for kind, before in zip(
-        robustness.strangers(SHIPPED.network, *digits), rows.strangers, strict=True
+        robustness.out_of_distribution(SHIPPED.network, *digits),
+        rows.out_of_distribution,
+        strict=True,
     ):
         assert (kind.kind, kind.images) == (before.kind, before.images), AGAIN
         assert abs(kind.bright - before.bright) <= 5, f"{kind}: {AGAIN}"

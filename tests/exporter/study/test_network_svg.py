@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from exporter import cli
+from exporter import cli, network
 from exporter.commands import common
-from exporter.network import network
 from exporter.network.network import Batch, Layer, Network
 from exporter.study import network_svg
 

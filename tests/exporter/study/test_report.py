@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from exporter import network
 from exporter.commands import common
-from exporter.network import network
 from exporter.study import records, report
 from exporter.study.evaluation import Accuracy, Evaluation
 from tests.exporter.evaluations import EVALUATION

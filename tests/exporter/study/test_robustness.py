@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import canonical
+from exporter import network
 from exporter.commands import common
-from exporter.network import network
 from exporter.network.network import Batch
 from exporter.study import robustness
 from exporter.study.distortions import DISTORTIONS
@@ -56,19 +56,19 @@ def test_images_that_are_not_square() -> None:
 
 def test_images_of_no_class(few: tuple[Batch, Labels]) -> None:
     images, labels = few
-    rows = list(robustness.strangers(NETWORK, images, labels))
-    assert [row.kind for row in rows] == list(robustness.STRANGERS)
+    rows = list(robustness.out_of_distribution(NETWORK, images, labels))
+    assert [row.kind for row in rows] == list(robustness.OUT_OF_DISTRIBUTION)
     for row in rows:
-        batch = robustness.STRANGERS[row.kind](images, labels)
-        put_right = canonical.canonicalize(batch).batch
-        brightest = (NETWORK.forward(one)[-1].max(axis=1) for one in (batch, put_right))
+        batch = robustness.OUT_OF_DISTRIBUTION[row.kind](images, labels)
+        normalised = canonical.canonicalize(batch).batch
+        brightest = (NETWORK.forward(one)[-1].max(axis=1) for one in (batch, normalised))
         bright, canonical_bright = (int(np.sum(one > 0.5)) for one in brightest)
-        assert row == robustness.Stranger(row.kind, len(batch), bright, canonical_bright)
+        assert row == robustness.OutOfDistribution(row.kind, len(batch), bright, canonical_bright)
 
 
-@pytest.mark.parametrize("kind", robustness.STRANGERS)
+@pytest.mark.parametrize("kind", robustness.OUT_OF_DISTRIBUTION)
 def test_images_of_no_class_are_images(kind: str, few: tuple[Batch, Labels]) -> None:
-    make = robustness.STRANGERS[kind]
+    make = robustness.OUT_OF_DISTRIBUTION[kind]
     batch = make(*few)
     assert batch.dtype == np.float32
     assert batch.shape[1] == 784
@@ -93,5 +93,7 @@ def test_only_different_classes_are_laid_over_each_other() -> None:
 
 
 def test_a_kind_without_images_is_left_out() -> None:
-    rows = robustness.strangers(random_network((9, 3)), random_batch(1, 9), np.zeros(1, np.int64))
+    rows = robustness.out_of_distribution(
+        random_network((9, 3)), random_batch(1, 9), np.zeros(1, np.int64)
+    )
     assert "two images at once" not in [row.kind for row in rows]

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from exporter import network
 from exporter.commands import common
 from exporter.export import graph
-from exporter.network import network
 from exporter.network.network import Batch
 from exporter.study import evaluation
 from exporter.training import mnist

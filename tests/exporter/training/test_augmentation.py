@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from canonical import NotSquare
 from exporter.network.network import Batch
 from exporter.training import augmentation
-from exporter.training.augmentation import AugmentationError, Distortions
+from exporter.training.augmentation import Distortions
 
 NONE = Distortions(0, 0, 0, 0, 0)
 SIDE = 28
@@ -118,5 +119,5 @@ def test_the_same_generator_gives_the_same_variants() -> None:
 
 
 def test_images_that_are_not_square_are_refused() -> None:
-    with pytest.raises(AugmentationError, match="783 pixels"):
+    with pytest.raises(NotSquare, match="783"):
         augmentation.prepare(np.zeros((2, 783), np.float32))

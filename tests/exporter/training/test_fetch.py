@@ -149,7 +149,8 @@ def test_says_what_each_mirror_did(tmp_path: Path) -> None:
 
 def test_killed_download_leaves_a_part_that_is_resumed(tmp_path: Path) -> None:
     script = (
-        "import sys, pathlib; from exporter import mnist; mnist.fetch(pathlib.Path(sys.argv[1]), "
+        "import sys, pathlib; from exporter.training import mnist; "
+        "mnist.fetch(pathlib.Path(sys.argv[1]), "
         f"mirrors=[sys.argv[2]], checksums={CHECKSUMS!r})"
     )
     with serve(Mirror(FILES, hold=HALF)) as mirror:

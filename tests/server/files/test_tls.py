@@ -23,7 +23,7 @@ from harness.waiting import wait_for
 from mlpserve import Client, MlpserveError, Tls, Unavailable
 from server.errors import StartupError
 from server.files.certificates import expiry, read_certificate, watch_certificate
-from server.rpc import handshake
+from server.rpc.listening import handshake
 
 ROTATIONS = 3
 
@@ -62,7 +62,7 @@ class Secured:
         context.set_alpn_protocols(["h2"])
         host, port = self.server.grpc_address.split(":")
         with (
-            socket.create_connection((host, int(port)), timeout=30) as plain,
+            socket.create_connection((host, int(port)), timeout=60) as plain,
             context.wrap_socket(plain, server_hostname="localhost") as secure,
         ):
             found = secure.getpeercert()
@@ -76,7 +76,8 @@ def secured(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     authority = certificate.make(folder, "authority")
     files = certificate.sign(authority, folder, "first", days=3)
     arguments = ["--tls-certificate", str(files.certificate_file), "--tls-key", str(files.key_file)]
-    with start_server(repository, *arguments) as server:
+    # No line of a call that is picked by chance.
+    with start_server(repository, *arguments, "--log-calls", "0") as server:
         yield Secured(server, authority, folder, files)
 
 
@@ -155,7 +156,6 @@ def test_a_bad_pair_keeps_the_old_one(secured: Secured, tmp_path: Path) -> None:
     [
         ("rsa-pss", "gRPC does not take it"),
         ("ed25519", "gRPC makes no connection with it"),
-        ("expired", "it has expired on 20"),
     ],
 )
 def test_what_no_caller_would_take_replaces_nothing(
@@ -210,6 +210,7 @@ def unusable(authority: Certificate, folder: Path, kind: str) -> Certificate:
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
+        ("expired", "it expired on 20"),
         ("not yet", "it is not valid before 2099-01-01 00:00:00 UTC"),
         ("for callers", "no connection can be made with it"),
         ("chain", "certificate has expired"),
@@ -323,8 +324,8 @@ def test_authorities_of_callers_that_can_not_be_used(tmp_path: Path) -> None:
     leaf = certificate.sign(its, tmp_path, "leaf")
     ca = tmp_path / "ca.pem"
     for content, words in (
-        (old.certificate, "the authority of callers has expired on 20"),
-        (leaf.certificate, "holds no certificate of an authority"),
+        (old.certificate, "the authority of callers expired on 20"),
+        (leaf.certificate, "contains no certificate of an authority"),
         (b"", ""),
         (its.key, ""),
         (its.certificate + b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", ""),
@@ -360,7 +361,7 @@ def test_mutual_tls(repository: Path, tmp_path: Path) -> None:
 
         def call(tls: Tls) -> int:
             with Client(server.grpc_address, tls=tls, options=OPTIONS) as client:
-                return len(client.predict(BLACK, timeout_seconds=10))
+                return len(client.predict(BLACK, timeout_seconds=30))
 
         known = Tls(trust, caller.certificate_file, caller.key_file)
         unknown = Tls(trust, stranger.certificate, stranger.key)
@@ -403,15 +404,8 @@ def test_files_that_can_not_be_used(tmp_path: Path) -> None:
             read_certificate(chain, key, ca)
 
 
-@pytest.mark.parametrize("kind", ["mismatch", "expired", "ed448", "p-521"])
-def test_server_does_not_start_with_what_can_not_be_used(
-    repository: Path, tmp_path: Path, kind: str
-) -> None:
-    one = other = certificate.make(tmp_path, "one")
-    if kind == "mismatch":
-        other = certificate.make(tmp_path, "other")
-    else:
-        one = other = unusable(one, tmp_path, kind)
+def test_server_does_not_start_with_what_can_not_be_used(repository: Path, tmp_path: Path) -> None:
+    one, other = certificate.make(tmp_path, "one"), certificate.make(tmp_path, "other")
     files = ["--tls-certificate", str(one.certificate_file), "--tls-key", str(other.key_file)]
     ended = run_to_end("--repository", str(repository), *files)
     assert ended.returncode == 1

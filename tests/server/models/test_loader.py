@@ -1,32 +1,26 @@
-"""What is loaded, what is told of the rest, and that nothing ends the threads that load."""
+"""What is loaded and why the rest is not, whatever a file or a step of loading brings about."""
 
 import json
 import os
-import threading
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-import watchfiles
 
-from harness.waiting import wait_for
-from server.errors import ModelError, StartupError
-from server.files import watched_files
-from server.files.watched_files import Reloads
-from server.models import watcher
+from server.errors import Fault, ModelError, StartupError
+from server.models import loader as loader_module
+from server.models import model as model_module
 from server.models.journal import Journal
 from server.models.loader import Loader, Refreshed
 from server.models.model import Model, load_model
 from server.models.policy import MAX_VERSION, read_policies
-from server.models.repository import Models
-from server.models.watcher import Reloader
-from server.telemetry import metrics
+from server.models.repository import list_models
 from tests.server.versions import publish
 
 POLICIES = read_policies("latest 1", "", "", "")
-WAIT_SECONDS = 60
 
 
 @dataclass(slots=True)
@@ -60,32 +54,32 @@ def test_whatever_a_file_brings_about_the_version_before_stays(
     publish(tmp_path, 1)
     load = Fake({2: error})
     loader = loader_of(tmp_path, load)
-    assert numbers(loader.first()) == [1]
+    first = loader.first().models
     publish(tmp_path, 2)
-    refreshed = loader.refresh(retry=False)
+    refreshed = loader.refresh(first, retry=False)
     assert numbers(refreshed) == [1]
     assert refreshed.models.errors["small"].keys() == {2}
     (problem,) = refreshed.problems
     assert problem == refreshed.models.errors["small"][2]
     # It stays a problem, but is not tried again by itself.
-    again = loader.refresh(retry=False)
+    again = loader.refresh(refreshed.models, retry=False)
     assert (numbers(again), again.problems, again.tried) == ([1], [problem], 0)
-    assert loader.refresh(retry=True).tried == 1
+    assert loader.refresh(again.models, retry=True).tried == 1
     publish(tmp_path, 3)
-    good = loader.refresh(retry=False)
+    good = loader.refresh(again.models, retry=False)
     assert (numbers(good), good.problems) == ([3], [])
 
 
 def test_a_folder_that_can_not_be_looked_at_is_no_end(tmp_path: Path) -> None:
     publish(tmp_path, 1)
     loader = loader_of(tmp_path, Fake())
-    loader.first()
+    first = loader.first().models
     (tmp_path / "file").write_text("no model")
     (tmp_path / "loop").symlink_to("loop")
     looping = tmp_path / "small" / "2"
     looping.mkdir()
     (looping / "model.onnx").symlink_to("model.onnx")
-    refreshed = loader.refresh(retry=False)
+    refreshed = loader.refresh(first, retry=False)
     assert numbers(refreshed) == [1]
     assert "can't be read" in refreshed.problems[0]
 
@@ -104,12 +98,11 @@ def test_a_file_that_has_killed_a_worker_waits_until_it_is_asked_for(tmp_path: P
     refreshed = loader.first()
     assert (numbers(refreshed), load.tried) == ([1], [1])
     assert "was being loaded when a worker died" in refreshed.problems[0]
-    assert numbers(loader.refresh(retry=False)) == [1]
+    assert numbers(loader.refresh(refreshed.models, retry=False)) == [1]
     os.utime(tmp_path / "small" / "2" / "model.onnx")
-    assert numbers(loader.refresh(retry=False)) == [2]
+    assert numbers(loader.refresh(refreshed.models, retry=False)) == [2]
     other = loader_of(tmp_path, Fake(), Journal(crashed=crashed))
-    other.first()
-    assert numbers(other.refresh(retry=True)) == [2]
+    assert numbers(other.refresh(other.first().models, retry=True)) == [2]
 
 
 def test_it_is_tried_again_where_there_is_nothing_else(tmp_path: Path) -> None:
@@ -192,8 +185,8 @@ def test_versions_up_to_the_largest_can_be_named_in_settings() -> None:
     policies = read_policies(
         f"1, {largest}", f"a: stable {largest}", f"a: {largest} 1, stable 2", f"a: {largest} 5"
     )
-    assert policies.of("a").labels == {"stable": MAX_VERSION}
-    assert policies.of("b").choice.numbers == (1, MAX_VERSION)
+    assert policies.policy("a").labels == {"stable": MAX_VERSION}
+    assert policies.policy("b").choice.numbers == (1, MAX_VERSION)
     for text in (str(MAX_VERSION + 1), "1" * 30):
         with pytest.raises(StartupError, match="can't be used"):
             read_policies(text, "", "", "")
@@ -201,239 +194,163 @@ def test_versions_up_to_the_largest_can_be_named_in_settings() -> None:
             read_policies("", f"stable {text}", "", "")
 
 
-NOTHING = Models({}, None)
+STEPS = (
+    *("size_of", "read_file", "read_model", "read_metadata", "read_layers", "open_session"),
+    *("check", "warm_up"),
+)
+"""What loading a file calls, in this order."""
 
 
-@dataclass(slots=True)
-class Scripted:
-    """A loader that does what it is told, once for each refresh; the last goes on for ever."""
-
-    steps: list[Callable[[], Refreshed]] = field(default_factory=lambda: [nothing])
-    refreshes: list[bool] = field(default_factory=list)
-
-    def first(self) -> Refreshed:
-        return Refreshed(NOTHING)
-
-    def refresh(self, retry: bool) -> Refreshed:
-        self.refreshes.append(retry)
-        step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
-        return step()
-
-
-def nothing() -> Refreshed:
-    return Refreshed(NOTHING)
-
-
-def failing(error: Exception) -> Callable[[], Refreshed]:
-    def fail() -> Refreshed:
+def raising(error: BaseException) -> Callable[..., Any]:
+    def fail(*_arguments: object, **_named: object) -> None:
         raise error
 
     return fail
 
 
-@pytest.fixture(autouse=True)
-def clean() -> Iterator[None]:
-    """Leave no series behind for other tests."""
-    yield
-    for outcome in ("done", "failed"):
-        metrics.RELOADS.remove("models", outcome)
-
-
-def reloads(outcome: str) -> float:
-    (line, *_) = [
-        *(
-            line
-            for line in "".join(f.lines for f in metrics.RELOADS.write()).splitlines()
-            if 'part="models"' in line and f'outcome="{outcome}"' in line
-        ),
-        "x 0",
-    ]
-    return float(line.split()[-1])
-
-
-def is_successful() -> bool:
-    lines = "".join(family.lines for family in metrics.LAST_RELOAD_SUCCESSFUL.write())
-    (line,) = (line for line in lines.splitlines() if 'part="models"' in line)
-    return float(line.split()[-1]) == 1
-
-
-def started(loader: Scripted, publish: Callable[[Models], None] = lambda _: None) -> Reloader:
-    reloader = Reloader(loader, publish)
-    reloader.first()
-    reloader.start(None)
-    return reloader
-
-
-def ended(reloader: Reloader) -> None:
-    reloader.stop()
-    assert reloader.wait(WAIT_SECONDS)
-    assert not reloader.is_alive
-
-
-@pytest.mark.parametrize(
-    ("step", "words"),
-    [
-        (failing(StartupError("the repository is gone")), "the repository is gone"),
-        (failing(ValueError("x")), "internal error (ValueError)"),
-        (lambda: Refreshed(NOTHING, ["small 2 is bad"], 1), "small 2 is bad"),
-        (lambda: Refreshed(NOTHING, ["one", "two"] * 5), "and 5 more"),
-    ],
-)
-def test_a_reload_that_fails_is_told_until_all_is_well(
-    step: Callable[[], Refreshed], words: str
+@pytest.mark.parametrize("error", [Fault("is bad", "graph"), OSError("x"), MemoryError()])
+@pytest.mark.parametrize("step", STEPS)
+def test_a_step_that_fails_keeps_the_version_before(
+    tmp_path: Path, step: str, error: Exception
 ) -> None:
-    reloader = started(Scripted([step, step, nothing]))
-    assert is_successful()
-    for failed in (1, 2):
-        assert words in reloader.ask(WAIT_SECONDS)
-        assert (reloads("failed"), is_successful()) == (failed, False)
-    assert reloader.ask(WAIT_SECONDS) == ""
-    assert (reloads("done"), is_successful()) == (1, True)
-    ended(reloader)
+    publish(tmp_path, 1)
+    told: list[Any] = []
+    loader = Loader(tmp_path, "", POLICIES, journal=Journal(told.append))
+    first = loader.first().models
+    publish(tmp_path, 2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(model_module, step, raising(error))
+        refreshed = loader.refresh(first, retry=False)
+    assert numbers(refreshed) == [1]
+    assert refreshed.models.by_name["small"].newest is first.by_name["small"].newest
+    assert len(refreshed.problems) == 1
+    # The parent knows that nothing is being loaded any more.
+    assert told[-1] is None
+    assert numbers(loader.refresh(refreshed.models, retry=True)) == [2]
 
 
-def test_what_publishing_or_metrics_raise_ends_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_arguments: object, **_named: object) -> None:
-        raise RuntimeError("no")
+@pytest.mark.parametrize("failing_call", [1, 2])
+def test_a_journal_that_fails_keeps_the_version_before(tmp_path: Path, failing_call: int) -> None:
+    publish(tmp_path, 1)
+    told: list[Any] = []
 
-    is_bad = threading.Event()
-    reloader = started(Scripted(), lambda _models: fail() if is_bad.is_set() else None)
-    is_bad.set()
-    assert "internal error" in reloader.ask(WAIT_SECONDS)
-    assert not is_successful()
-    is_bad.clear()
-    with monkeypatch.context() as patched:
-        patched.setattr(watcher, "note_outcome", fail)
-        patched.setattr(watcher.log, "warning", fail)
-        assert "internal error" in reloader.ask(WAIT_SECONDS)
-    with monkeypatch.context() as patched:
-        patched.setattr(Reloader, "_note_released", fail)
-        assert reloader.ask(WAIT_SECONDS) == ""
-    assert reloader.is_alive
-    assert reloader.ask(WAIT_SECONDS) == ""
-    assert is_successful()
-    ended(reloader)
+    def tell(entry: object) -> None:
+        told.append(entry)
+        if len(told) == 2 + failing_call:
+            raise OSError("the parent is gone")
+
+    loader = loader_of(tmp_path, Fake(), Journal(tell))
+    first = loader.first().models
+    publish(tmp_path, 2)
+    refreshed = loader.refresh(first, retry=False)
+    assert numbers(refreshed) == [1]
+    assert "the parent is gone" in refreshed.problems[0]
+    assert numbers(loader.refresh(refreshed.models, retry=True)) == [2]
 
 
-def test_looks_that_find_nothing_new_are_not_counted() -> None:
-    problem = ["small 2 is bad"]
-    steps = [nothing, lambda: Refreshed(NOTHING, problem, 1), lambda: Refreshed(NOTHING, problem)]
-    reloader = Reloader(Scripted([*steps, failing(StartupError("gone"))]), lambda _: None)
-    reloader.first()
-    counts = []
-    for _ in range(5):
-        reloader.reload(watcher.RESCAN)
-        counts.append((reloads("done"), reloads("failed")))
-    assert counts == [(0, 0), (0, 1), (0, 1), (0, 2), (0, 2)]
+@pytest.mark.parametrize("kind", ["missing", "unreadable"])
+def test_a_repository_that_can_not_be_scanned_changes_nothing(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository = tmp_path / "models"
+    publish(repository, 1)
+    loader = loader_of(repository, Fake())
+    first = loader.first()
+    with monkeypatch.context() as patch:
+        if kind == "missing":
+            repository.rename(tmp_path / "elsewhere")
+        else:
+            patch.setattr(Path, "iterdir", raising(PermissionError(13, "Permission denied")))
+        with pytest.raises(StartupError, match=str(repository)):
+            loader.refresh(first.models, retry=False)
+        with pytest.raises(StartupError, match=str(repository)):
+            loader_of(repository, Fake()).first()
+    if kind == "missing":
+        (tmp_path / "elsewhere").rename(repository)
+    again = loader.refresh(first.models, retry=False)
+    assert (numbers(again), again.tried) == ([1], 0)
 
 
-def test_requests_that_come_meanwhile_are_answered_by_one_look() -> None:
-    begun, go_on = threading.Event(), threading.Event()
-
-    def slow() -> Refreshed:
-        begun.set()
-        assert go_on.wait(WAIT_SECONDS)
-        return nothing()
-
-    loader = Scripted([slow, nothing])
-    reloader = started(loader)
-    reloader.wake(watcher.FILES_CHANGED)
-    assert begun.wait(WAIT_SECONDS)
-    assert watcher.GOES_ON in reloader.ask(0)
-    for _ in range(20):
-        reloader.wake(watcher.FILES_CHANGED)
-    go_on.set()
-    assert reloader.ask(WAIT_SECONDS) == ""
-    assert loader.refreshes[0] is False
-    assert len(loader.refreshes) <= 3
-    assert loader.refreshes[1] is True
-    ended(reloader)
+def test_a_version_that_vanishes_while_it_is_looked_at_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for version in (1, 2):
+        publish(tmp_path, version)
+    listing = list_models(tmp_path)
+    shutil.rmtree(tmp_path / "small" / "2")
+    monkeypatch.setattr(loader_module, "list_models", lambda _repository: listing)
+    load = Fake()
+    refreshed = loader_of(tmp_path, load).first()
+    assert (numbers(refreshed), load.tried, refreshed.problems) == ([1], [1], [])
 
 
-def test_a_stop_waits_for_no_load_and_publishes_nothing_more() -> None:
-    begun, go_on = threading.Event(), threading.Event()
-    published: list[Models] = []
+def test_a_file_that_changes_while_it_is_loaded_is_loaded_again(tmp_path: Path) -> None:
+    file = publish(tmp_path, 1)
 
-    def slow() -> Refreshed:
-        begun.set()
-        assert go_on.wait(WAIT_SECONDS)
-        return nothing()
+    def load(path: Path, name: str, version: int) -> Model:
+        model = load_model(path, name, version)
+        os.utime(file, (1, 1))
+        return model
 
-    reloader = started(Scripted([slow]), published.append)
-    reloader.wake(watcher.FILES_CHANGED)
-    assert begun.wait(WAIT_SECONDS)
-    reloader.stop()
-    assert not reloader.wait(0)
-    assert reloader.ask(WAIT_SECONDS) == watcher.STOPPING
-    reloader.wake(watcher.RESCAN)
-    go_on.set()
-    assert reloader.wait(WAIT_SECONDS)
-    assert len(published) == 1
+    loader = Loader(tmp_path, "", POLICIES, load)
+    first = loader.first().models
+    assert loader.refresh(first, retry=False).tried == 1
 
 
-def test_a_stop_before_the_start_and_twice() -> None:
-    reloader = Reloader(Scripted(), lambda _: None)
-    assert reloader.is_alive
-    reloader.stop()
-    assert reloader.wait(0)
-    reloader = started(Scripted())
-    ended(reloader)
-    ended(reloader)
+def test_the_newest_are_tried_first_and_the_journal_says_which(tmp_path: Path) -> None:
+    for version in range(1, 6):
+        publish(tmp_path, version)
+    events: list[Any] = []
+
+    def load(path: Path, name: str, version: int) -> Model:
+        events.append(version)
+        if version == 4:
+            raise ModelError("bad", "format")
+        return load_model(path, name, version)
+
+    policies = read_policies("latest 2", "stable 1", "", "")
+    loader = Loader(tmp_path, "", policies, load, Journal(lambda entry: events.append(entry)))
+    assert numbers(loader.first()) == [1, 3, 5]
+    tried = [event for event in events if isinstance(event, int)]
+    assert tried == [5, 4, 3, 1]
+    assert [entry and entry[1] for entry in events if not isinstance(entry, int)] == [
+        *(5, None, 4, None, 3, None, 1, None)
+    ]
+    assert events.index(5) == 1
 
 
-def test_the_watch_goes_on_after_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Panic(BaseException):
-        """As Rust's are."""
-
-    errors = iter([OSError("no inotify"), Panic("unwrap"), RuntimeError("no")])
-    watched = threading.Event()
-
-    def watch(_folder: Path, *, stop_event: threading.Event, **_named: object) -> Iterator[object]:
-        for error in errors:
-            raise error
-        yield {"changed"}
-        watched.set()
-        stop_event.wait(WAIT_SECONDS)
-
-    monkeypatch.setattr(watchfiles, "watch", watch)
-    monkeypatch.setattr(watcher, "RESCAN_SECONDS", 0.01)
-    reloader = Reloader(Scripted(), lambda _: None)
-    reloader.first()
-    reloader.start(tmp_path)
-    assert watched.wait(WAIT_SECONDS)
-    assert reloader.is_alive
-    ended(reloader)
+def test_what_was_never_served_is_loaded_again(tmp_path: Path) -> None:
+    """As when a stop, or an error, has come between the load and the swap."""
+    publish(tmp_path, 1)
+    load = Fake()
+    loader = loader_of(tmp_path, load)
+    first = loader.first().models
+    publish(tmp_path, 2)
+    for _ in range(2):
+        assert numbers(loader.refresh(first, retry=False)) == [2]
+    assert load.tried == [1, 2, 2]
 
 
-class Broken:
-    """Files that can't even be looked at."""
-
-    part = "broken"
-
-    def __init__(self) -> None:
-        self.looks = threading.Semaphore(0)
-
-    def refresh(self) -> None:
-        self.looks.release()
-        raise RuntimeError("no")
-
-    def reload(self) -> None:
-        raise StartupError("still no")
+def test_weights_that_are_not_those_promised_are_better_than_none(tmp_path: Path) -> None:
+    file = publish(tmp_path, 1)
+    whole = file.read_bytes()
+    file.write_bytes(whole.replace(hash_of(whole), b"0" * 64))
+    loader = loader_of(tmp_path, Fake())
+    first = loader.first()
+    assert (numbers(first), first.problems) == ([1], [])
+    assert "its metadata says 0000" in first.models.errors["small"][1]
+    file.write_bytes(whole)
+    second = loader.refresh(first.models, retry=False)
+    assert (numbers(second), second.models.errors) == ([1], {})
 
 
-def test_the_watch_over_files_goes_on_after_errors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watched_files, "WATCH_SECONDS", 0.001)
-    files: Any = Broken()
-    parts = Reloads()
-    assert parts.is_alive
-    parts.watch(files)
-    parts.follow("models", lambda seconds: f"after {seconds:g}")
-    parts.start()
-    for _ in range(3):
-        assert files.looks.acquire(timeout=WAIT_SECONDS)
-    assert parts.is_alive
-    found = {outcome.part: outcome.error for outcome in parts.run(2)}
-    assert found == {"broken": "still no", "models": "after 2"}
-    parts.stop()
-    wait_for(lambda: not parts.is_alive)
-    metrics.LAST_RELOAD_SUCCESSFUL.remove("broken")
+def test_the_default_stays_when_other_models_appear(tmp_path: Path) -> None:
+    publish(tmp_path, 1, "only")
+    loader = loader_of(tmp_path, Fake())
+    first = loader.first().models
+    publish(tmp_path, 1, "digits")
+    models = loader.refresh(first, retry=False).models
+    assert (models.default, sorted(models.by_name)) == ("only", ["digits", "only"])
+    shutil.rmtree(tmp_path / "only")
+    after = loader.refresh(models, retry=False)
+    assert (after.models.default, len(after.problems)) == ("only", 1)

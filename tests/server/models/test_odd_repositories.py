@@ -23,9 +23,8 @@ from mlpserve.v1 import classifier_pb2
 from server.models import watcher
 from server.models.policy import MAX_VERSION
 from tests.server.faults import HELD, HOLD, KILL, write_faults
-from tests.server.models.test_model_files import endless_loop, fixed_batch, one_row, second_input
-from tests.server.models.test_repository import infer
-from tests.server.versions import IMAGE, check, publish, states
+from tests.server.models.odd_models import endless_loop, fixed_batch, one_row, second_input
+from tests.server.versions import IMAGE, check, infer, publish, states
 
 TOKEN = "a-token-for-those-who-administer"
 
@@ -171,11 +170,9 @@ def test_odd_names_hide_no_metrics_and_no_models(served: Served) -> None:
         )
         assert states(served.client) == {0: False, 1: True}
         said = [
-            line["message"]
-            for line in served.server.log
-            if line["event"] == "repository wants attention"
+            line["message"] for line in served.server.log if line["event"] == "repository problem"
         ]
-        for word in ("20241231235959123456789", "caf", "break", "small/\\udcff"):
+        for word in ("20241231235959123456789", "caf", "break", "small/\ufffd"):
             assert len([message for message in said if word in message]) == 1
         with urllib.request.urlopen(f"http://{served.server.http_address}/metrics") as page:
             assert page.status == 200
@@ -252,7 +249,7 @@ def test_a_load_in_progress_holds_up_neither_calls_nor_the_stop(
         check(client, 1)
         assert server.terminate() == 0
         events = [line["event"] for line in server.log]
-        assert "worker killed, as it did not end" not in events
+        assert "process killed, because it did not exit" not in events
         assert events[-1] == "stopped"
 
 
@@ -275,4 +272,4 @@ def test_a_stop_does_not_wait_for_the_first_load(faulty: tuple[Path, dict[str, s
         process.kill()
         process.wait()
     assert process.returncode == 0
-    assert "did not end" not in said
+    assert "did not exit" not in said

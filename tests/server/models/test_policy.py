@@ -10,7 +10,7 @@ def test_what_is_said_of_each_model() -> None:
     policies = read_policies(
         "latest 2; digits: 3, 1", "digits: stable 1, canary 3", "stable 95, 3 5", "canary 10"
     )
-    every, digits = policies.of("letters"), policies.of("digits")
+    every, digits = policies.policy("letters"), policies.policy("digits")
     assert every == Policy(Choice(2), {}, {"stable": 95, "3": 5}, {"canary": 10})
     assert digits.choice == Choice(0, (1, 3))
     assert digits.labels == {"stable": 1, "canary": 3}

@@ -17,44 +17,52 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 
 from harness import http2
 from harness.calls import error_info, predict
+from harness.changes import write_changes
 from harness.connecting import BLACK, OPTIONS
 from harness.scrape import value
-from harness.server_process import ServerProcess, start_server
+from harness.server_process import ServerProcess, mode, start_server
 from mlpserve import Client, InvalidRequest
 from mlpserve.v1 import classifier_pb2
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.errors import StartupError
-from server.rpc import listener
-
-pytestmark = pytest.mark.both_modes
+from server.rpc.listening.binding import Binding
+from tests.server.modes import ON_THE_LANE
 
 MAX_MESSAGE_BYTES = 100_000
 PINGS = 20
 
 
 @pytest.fixture(scope="module")
-def strict(repository: Path) -> Iterator[ServerProcess]:
-    """A server that takes small messages and few pings, and soon hangs up on the silent."""
+def strict(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory, lane: bool
+) -> Iterator[ServerProcess]:
+    """A server that takes small messages and few pings, and soon closes silent connections."""
+    keepalive = "KEEPALIVE_SECONDS, KEEPALIVE_TIMEOUT_SECONDS = 3, 3"
+    folder = tmp_path_factory.mktemp("strict") / "path"
+    path = write_changes(folder, {"server.rpc.listening.options": keepalive})
     message = ["--max-message-bytes", str(MAX_MESSAGE_BYTES)]
-    pings = ["--keepalive-seconds", "1", "--keepalive-timeout-seconds", "0.5"]
-    with start_server(repository, *message, *pings, "--min-client-ping-seconds", "60") as server:
+    with start_server(repository, *message, *mode(lane), PYTHONPATH=path) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
-def lenient(repository: Path) -> Iterator[ServerProcess]:
+def lenient(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server that takes any pings, whose connections grow a second old."""
-    age = ["--max-connection-age-seconds", "1", "--max-connection-age-grace-seconds", "20"]
-    with start_server(repository, *age, "--min-client-ping-seconds", "0") as server:
+    folder = tmp_path_factory.mktemp("lenient") / "path"
+    pings = "MIN_CLIENT_PING_SECONDS = 0"
+    path = write_changes(folder, {"server.rpc.listening.options": pings})
+    with start_server(repository, "--max-connection-age-seconds", "1", PYTHONPATH=path) as server:
         yield server
 
 
+@ON_THE_LANE
 def test_dead_connections_are_found_and_closed(strict: ServerProcess) -> None:
     with http2.connect(strict.grpc_address) as connection:
         kinds = [frame.kind for frame in connection.frames()]
     assert http2.PING in kinds, "and then the connection ended, since nobody answered"
 
 
+@ON_THE_LANE
 def test_callers_that_ping_too_often_are_sent_away(strict: ServerProcess) -> None:
     with http2.connect(strict.grpc_address) as connection:
         with contextlib.suppress(ConnectionError):
@@ -64,7 +72,7 @@ def test_callers_that_ping_too_often_are_sent_away(strict: ServerProcess) -> Non
     assert b"too_many_pings" in last.content
 
 
-def test_callers_may_ping_as_often_as_is_set(lenient: ServerProcess) -> None:
+def test_callers_may_ping_as_often_as_the_server_allows(lenient: ServerProcess) -> None:
     with http2.connect(lenient.grpc_address) as connection:
         for _ in range(PINGS):
             connection.send(http2.PING, bytes(8))
@@ -126,6 +134,7 @@ def test_messages_beyond_the_limit_are_told_limit_and_remedy(strict: ServerProce
     assert value(strict, "mlpserve_rejected_requests_total", **labels) == before + 1
 
 
+@ON_THE_LANE
 def test_streams_outlast_messages_beyond_the_limit(strict: ServerProcess) -> None:
     with grpc.insecure_channel(strict.grpc_address) as channel:
         stream: grpc.StreamStreamMultiCallable[bytes, classifier_pb2.PredictStreamResponse]
@@ -134,7 +143,7 @@ def test_streams_outlast_messages_beyond_the_limit(strict: ServerProcess) -> Non
             response_deserializer=classifier_pb2.PredictStreamResponse.FromString,
         )
         sent = iter([message(MAX_MESSAGE_BYTES), message(784)])
-        first, second = stream(sent, timeout=30)
+        first, second = stream(sent, timeout=60)
     assert b"larger than max_message_bytes" in first.error.value
     assert second.response.labels
 
@@ -152,7 +161,7 @@ def refused(address: str) -> str:
     """Return why another server can't listen on the address."""
     server = grpc.server(futures.ThreadPoolExecutor(1))
     with pytest.raises(StartupError) as caught:
-        listener.Binding(server, address, None)
+        Binding(server, address, None)
     return str(caught.value)
 
 

@@ -13,26 +13,24 @@ from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from harness import http2
-from harness.calls import BLACK, PREDICT, predict_method, raw_method, status
+from harness.calls import BLACK, PREDICT, STREAM, predict_method, raw_method, status
 from harness.http2.attacks import ATTACKS, attacking
 from harness.scrape import value
-from harness.server_process import ServerProcess, start_server
+from harness.server_process import ServerProcess, mode, start_server
 from harness.waiting import wait_for
 from mlpserve.v1.classifier_pb2 import PredictRequest
-
-pytestmark = pytest.mark.both_modes
+from tests.server.modes import ON_THE_LANE
 
 CHECK, WATCH = (f"/grpc.health.v1.Health/{name}" for name in ("Check", "Watch"))
-STREAM = "/mlpserve.v1.Classifier/PredictStream"
 GAUGES = ("grpc_server_calls_in_progress", "mlpserve_queued_images", "mlpserve_queued_bytes")
-BURST = 6000
+BURST = 2500
 MESSAGE = PredictRequest(pixels=BLACK).SerializeToString()
 OWN_CONNECTION = [("grpc.use_local_subchannel_pool", 1)]
 
 
 @pytest.fixture(scope="module")
-def flooded(repository: Path) -> Iterator[ServerProcess]:
-    with start_server(repository) as running:
+def flooded(repository: Path, lane: bool) -> Iterator[ServerProcess]:
+    with start_server(repository, *mode(lane)) as running:
         yield running
 
 
@@ -83,6 +81,7 @@ def test_floods_of_frames(flooded: ServerProcess, name: str) -> None:
     assert flooded.workers == workers
 
 
+@ON_THE_LANE
 @pytest.mark.parametrize("name", ["begun", "reset"])
 @pytest.mark.parametrize("path", [CHECK, WATCH, STREAM, "/no.such/Method"])
 def test_floods_of_calls_of_other_methods(flooded: ServerProcess, path: str, name: str) -> None:
@@ -95,6 +94,7 @@ def test_floods_of_calls_of_other_methods(flooded: ServerProcess, path: str, nam
     assert flooded.workers == workers
 
 
+@ON_THE_LANE
 def test_the_number_of_streams_is_told(flooded: ServerProcess) -> None:
     with http2.connect(flooded.grpc_address) as connection:
         told = next(frame for frame in connection.frames() if frame.kind == http2.SETTINGS).content
@@ -143,6 +143,7 @@ def has_retry(error: Any) -> bool:
     return bool(detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR))
 
 
+@ON_THE_LANE
 def test_watches_are_bounded(flooded: ServerProcess) -> None:
     request = health_pb2.HealthCheckRequest()
     with connected(flooded) as greedy, connected(flooded) as other:

@@ -12,8 +12,6 @@ from harness.server_process import ServerProcess, start_server
 from harness.waiting import wait_for
 from mlpserve.v1.classifier_pb2 import PredictRequest
 
-pytestmark = pytest.mark.both_modes
-
 TOKEN = b"0123456789abcdef-caller"
 STREAM = "/mlpserve.v1.Classifier/PredictStream"
 LIVE = "/inference.GRPCInferenceService/ServerLive"

@@ -17,8 +17,6 @@ from mlpserve import wire
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.v1.classifier_pb2 import PredictRequest
 
-pytestmark = pytest.mark.both_modes
-
 Response = TypeVar("Response", bound=Message)
 Infer = protocol.ModelInferRequest
 Tensor = Infer.InferInputTensor
@@ -31,7 +29,7 @@ def ask(channel: grpc.Channel, method: str, request: Message, kind: type[Respons
         request_serializer=lambda message: message.SerializeToString(),
         response_deserializer=kind.FromString,
     )
-    return call(request, timeout=30)
+    return call(request, timeout=60)
 
 
 def infer(channel: grpc.Channel, request: Infer) -> protocol.ModelInferResponse:
@@ -102,7 +100,7 @@ def test_metadata_tells_shapes_and_types(channel: grpc.Channel) -> None:
 @pytest.mark.parametrize("shape", [(-1, 784), (-1, 28, 28)])
 @pytest.mark.parametrize("dtype", [np.float32, np.uint8])
 def test_every_form_of_input_is_answered_in_kind(
-    channel: grpc.Channel,
+    each_channel: grpc.Channel,
     digits: tuple[Batch, Labels],
     form: Callable[..., Infer],
     shape: tuple[int, ...],
@@ -110,9 +108,9 @@ def test_every_form_of_input_is_answered_in_kind(
 ) -> None:
     images = digits[0][:7]
     pixels = images if dtype == np.float32 else np.round(images * 255).astype(np.uint8)
-    expected = predict(channel, PredictRequest(pixels=images.ravel(), hidden_activations=True))
+    expected = predict(each_channel, PredictRequest(pixels=images.ravel(), hidden_activations=True))
     names = ("hidden_2", "labels", "activations", "hidden_1")
-    response = infer(channel, form(pixels.reshape(shape), *names))
+    response = infer(each_channel, form(pixels.reshape(shape), *names))
     assert (response.model_name, response.model_version) == ("digits", "1")
     assert [output.name for output in response.outputs] == list(names)
     assert [list(output.shape) for output in response.outputs] == [[7, 16], [7], [7, 10], [7, 16]]
@@ -136,25 +134,25 @@ def test_every_form_of_input_is_answered_in_kind(
         np.testing.assert_allclose(values, numbers, rtol=0, atol=1e-6)
 
 
-def test_outputs_are_those_asked_for(channel: grpc.Channel) -> None:
+def test_outputs_are_those_asked_for(each_channel: grpc.Channel) -> None:
     black = np.zeros((1, 784), np.float32)
-    response = infer(channel, raw_request(black))
+    response = infer(each_channel, raw_request(black))
     assert [output.name for output in response.outputs] == ["activations", "labels"]
-    response = infer(channel, raw_request(black, "labels"))
+    response = infer(each_channel, raw_request(black, "labels"))
     assert [output.name for output in response.outputs] == ["labels"]
     assert len(response.raw_output_contents) == 1
 
 
-def test_id_comes_back(channel: grpc.Channel) -> None:
+def test_id_comes_back(each_channel: grpc.Channel) -> None:
     black = np.zeros((1, 784), np.float32)
-    assert infer(channel, raw_request(black, id="call 7 é")).id == "call 7 é"
-    assert infer(channel, raw_request(black)).id == ""
+    assert infer(each_channel, raw_request(black, id="call 7 é")).id == "call 7 é"
+    assert infer(each_channel, raw_request(black)).id == ""
 
 
-def test_model_and_version_may_be_named(channel: grpc.Channel) -> None:
+def test_model_and_version_may_be_named(each_channel: grpc.Channel) -> None:
     black = np.zeros((1, 784), np.float32)
-    named = infer(channel, raw_request(black, model_name="digits", model_version="1"))
-    assert named == infer(channel, raw_request(black))
+    named = infer(each_channel, raw_request(black, model_name="digits", model_version="1"))
+    assert named == infer(each_channel, raw_request(black))
 
 
 BLACK = np.zeros((2, 784), np.float32)
@@ -319,13 +317,13 @@ def test_every_mismatch_is_named_and_counted(
     ],
 )
 def test_unknown_model_lists_what_is_loaded(
-    channel: grpc.Channel, method: str, model: str, version: str, reason: str, words: str
+    each_channel: grpc.Channel, method: str, model: str, version: str, reason: str, words: str
 ) -> None:
     request: Message = protocol.ModelMetadataRequest(name=model, version=version)
     if method == "ModelInfer":
         request = raw_request(BLACK, model_name=model, model_version=version)
     with pytest.raises(grpc.RpcError, match=words) as caught:
-        ask(channel, method, request, protocol.ModelInferResponse)
+        ask(each_channel, method, request, protocol.ModelInferResponse)
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
     assert error_info(caught.value).reason == reason
 
@@ -345,13 +343,13 @@ def test_unpacked_numbers_of_many_images_are_answered(channel: grpc.Channel) -> 
     del request.inputs[:]
     whole = wire.encode_tagged(Infer.INPUTS_FIELD_NUMBER, b"".join([tensor, *contents]))
     message = b"".join([request.SerializeToString(), *whole])
-    response = protocol.ModelInferResponse.FromString(call(message, timeout=30))
+    response = protocol.ModelInferResponse.FromString(call(message, timeout=60))
     labels = np.frombuffer(expected.raw_output_contents[0], "<i8")
     assert list(response.outputs[0].contents.int64_contents) == labels.tolist()
 
 
-def test_bytes_that_are_no_request(channel: grpc.Channel) -> None:
-    call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
+def test_bytes_that_are_no_request(each_channel: grpc.Channel) -> None:
+    call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = each_channel.unary_unary(
         "/inference.GRPCInferenceService/ModelInfer"
     )
     whole = raw_request(BLACK).SerializeToString()
@@ -359,5 +357,5 @@ def test_bytes_that_are_no_request(channel: grpc.Channel) -> None:
         with pytest.raises(
             grpc.RpcError, match=r"is not an inference\.ModelInferRequest"
         ) as caught:
-            call(message, timeout=30)
+            call(message, timeout=60)
         assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT

@@ -1,5 +1,7 @@
 """GetNetwork returns the weights that the exporter wrote."""
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ from exporter.export import graph, publishing
 from exporter.network.activations import ACTIVATIONS
 from exporter.network.network import Network
 from harness.networks import random_network
-from harness.server_process import start_server
+from harness.server_process import ServerProcess, start_server
 from mlpserve import Client, MlpserveError, ModelNotFound
 
 NAMES = tuple(sorted(ACTIVATIONS))
@@ -26,32 +28,39 @@ def check(client: Client, expected: Network, **named: str | int) -> None:
         assert layer.activation == wanted.activation
 
 
-def test_networks_come_back_as_they_were(
-    models: Path, networks: dict[tuple[str, int], Network], tmp_path: Path
-) -> None:
-    with (
-        start_server(models, "--versions", "latest 2", "--labels", "small: old 1") as server,
-        Client(server.grpc_address) as client,
-    ):
-        check(client, networks["digits", 1])
-        check(client, networks["small", 2], model="small")
-        check(client, networks["small", 1], model="small", label="old")
-        check(client, networks["small", 1], model="small", version=1)
-        check(client, networks["wide", 1], model="wide")
-        with pytest.raises(ModelNotFound, match="'letters' is not loaded"):
-            client.get_network(model="letters")
-    publishing.publish(graph.build(MIXED), tmp_path, "mixed")
-    with start_server(tmp_path) as server, Client(server.grpc_address) as client:
-        check(client, MIXED)
-
-
-def test_weights_that_are_not_those_promised(tmp_path: Path) -> None:
-    model = graph.build(MIXED)
-    (entry,) = (entry for entry in model.metadata_props if entry.key == "weights_sha256")
+@pytest.fixture(scope="module")
+def serving(
+    models: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[ServerProcess, Client]]:
+    """A server of many models, and a client; the weights of `changed` are not those promised."""
+    folder = tmp_path_factory.mktemp("networks")
+    shutil.copytree(models, folder, dirs_exist_ok=True)
+    publishing.publish(graph.build(MIXED), folder, "mixed")
+    changed = graph.build(MIXED)
+    (entry,) = (entry for entry in changed.metadata_props if entry.key == "weights_sha256")
     entry.value = "0" * 64
-    publishing.publish(model, tmp_path, "mixed")
-    with start_server(tmp_path) as server, Client(server.grpc_address) as client:
-        with pytest.raises(MlpserveError, match="INTERNAL"):
-            client.get_network()
-        failed = server.wait_for("call failed")
-        assert "its metadata says 0000" in str(failed["exception"])
+    publishing.publish(changed, folder, "changed")
+    settings = ("--default-model", "digits", "--versions", "latest 2", "--labels", "small: old 1")
+    with start_server(folder, *settings) as server, Client(server.grpc_address) as client:
+        yield server, client
+
+
+def test_networks_come_back_as_they_were(
+    serving: tuple[ServerProcess, Client], networks: dict[tuple[str, int], Network]
+) -> None:
+    _, client = serving
+    check(client, networks["digits", 1])
+    check(client, networks["small", 2], model="small")
+    check(client, networks["small", 1], model="small", label="old")
+    check(client, networks["small", 1], model="small", version=1)
+    check(client, MIXED, model="mixed")
+    with pytest.raises(ModelNotFound, match="'letters' is not loaded"):
+        client.get_network(model="letters")
+
+
+def test_weights_that_are_not_those_promised(serving: tuple[ServerProcess, Client]) -> None:
+    server, client = serving
+    with pytest.raises(MlpserveError, match="INTERNAL"):
+        client.get_network(model="changed")
+    failed = server.wait_for("call failed")
+    assert "its metadata says 0000" in str(failed["exception"])

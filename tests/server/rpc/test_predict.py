@@ -2,22 +2,19 @@
 
 import grpc
 import numpy as np
-import pytest
 
-from exporter.network import network
+from exporter import network
 from exporter.network.network import Batch
 from exporter.training.mnist import Labels
 from harness.calls import BLACK, predict
 from harness.server_process import ROOT
 from mlpserve.v1.classifier_pb2 import PredictRequest
 
-pytestmark = pytest.mark.both_modes
 
-
-def test_answers_as_numpy_does(channel: grpc.Channel, digits: tuple[Batch, Labels]) -> None:
+def test_answers_as_numpy_does(each_channel: grpc.Channel, digits: tuple[Batch, Labels]) -> None:
     reference = network.load(ROOT / "exporter" / "weights" / "digits.npz").network
     images = digits[0][:32]
-    response = predict(channel, PredictRequest(pixels=images.ravel(), hidden_activations=True))
+    response = predict(each_channel, PredictRequest(pixels=images.ravel(), hidden_activations=True))
     *hidden, activations = reference.forward(images)
     assert (response.model, response.version) == ("digits", 1)
     assert list(response.label_names) == [str(digit) for digit in range(10)]
@@ -30,23 +27,23 @@ def test_answers_as_numpy_does(channel: grpc.Channel, digits: tuple[Batch, Label
         np.testing.assert_allclose(answered, expected, rtol=0, atol=1e-6)
 
 
-def test_hidden_layers_come_only_when_asked(channel: grpc.Channel) -> None:
-    assert not predict(channel, PredictRequest(pixels=BLACK)).hidden_layers
+def test_hidden_layers_come_only_when_asked(each_channel: grpc.Channel) -> None:
+    assert not predict(each_channel, PredictRequest(pixels=BLACK)).hidden_layers
 
 
-def test_bytes_and_floats_answer_alike(channel: grpc.Channel) -> None:
+def test_bytes_and_floats_answer_alike(each_channel: grpc.Channel) -> None:
     levels = np.random.default_rng(5).integers(0, 256, (3, 784), dtype=np.uint8)
     floats = levels.astype(np.float32) / np.float32(255)
-    of_bytes = predict(channel, PredictRequest(pixels_u8=levels.tobytes()))
-    assert of_bytes == predict(channel, PredictRequest(pixels=floats.ravel()))
+    of_bytes = predict(each_channel, PredictRequest(pixels_u8=levels.tobytes()))
+    assert of_bytes == predict(each_channel, PredictRequest(pixels=floats.ravel()))
 
 
-def test_model_and_version_may_be_named(channel: grpc.Channel) -> None:
-    named = predict(channel, PredictRequest(model="digits", version=1, pixels=BLACK))
-    assert named == predict(channel, PredictRequest(pixels=BLACK))
+def test_model_and_version_may_be_named(each_channel: grpc.Channel) -> None:
+    named = predict(each_channel, PredictRequest(model="digits", version=1, pixels=BLACK))
+    assert named == predict(each_channel, PredictRequest(pixels=BLACK))
 
 
-def test_largest_batch_that_is_allowed(channel: grpc.Channel) -> None:
-    response = predict(channel, PredictRequest(pixels_u8=bytes(784 * 1000)))
+def test_largest_batch_that_is_allowed(each_channel: grpc.Channel) -> None:
+    response = predict(each_channel, PredictRequest(pixels_u8=bytes(784 * 1000)))
     assert len(response.labels) == 1000
     assert len(set(response.labels)) == 1

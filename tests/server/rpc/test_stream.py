@@ -1,10 +1,9 @@
 """PredictStream answers each request in order; bad ones and idle streams hurt nobody."""
 
-import queue
-import threading
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any
 
 import grpc
 import numpy as np
@@ -13,43 +12,10 @@ from google.rpc import error_details_pb2, status_pb2
 
 from exporter.network.network import Batch
 from exporter.training.mnist import Labels
-from harness.calls import BLACK, predict
+from harness.calls import BLACK, Idle, predict, status, stream_method
 from harness.scrape import value
 from harness.server_process import start_server
-from mlpserve.v1.classifier_pb2 import PredictRequest, PredictStreamResponse
-
-pytestmark = pytest.mark.both_modes
-
-STREAM = "/mlpserve.v1.Classifier/PredictStream"
-Stream: TypeAlias = "grpc.StreamStreamMultiCallable[PredictRequest | bytes, PredictStreamResponse]"
-
-
-def stream_method(channel: grpc.Channel) -> Stream:
-    def serialize(request: PredictRequest | bytes) -> bytes:
-        return request if isinstance(request, bytes) else request.SerializeToString()
-
-    return channel.stream_stream(
-        STREAM,
-        request_serializer=serialize,
-        response_deserializer=PredictStreamResponse.FromString,
-    )
-
-
-class Idle:
-    """Requests of a stream whose caller has nothing more to say until `finish`."""
-
-    def __init__(self) -> None:
-        self._requests: queue.SimpleQueue[PredictRequest | None] = queue.SimpleQueue()
-
-    def __iter__(self) -> Iterator[PredictRequest]:
-        while (request := self._requests.get()) is not None:
-            yield request
-
-    def send(self, request: PredictRequest) -> None:
-        self._requests.put(request)
-
-    def finish(self) -> None:
-        self._requests.put(None)
+from mlpserve.v1.classifier_pb2 import PredictRequest
 
 
 def test_each_request_is_answered_in_order(
@@ -76,12 +42,12 @@ def test_bad_message_ends_neither_stream_nor_neighbours(channel: grpc.Channel) -
     assert responses[0] == responses[-1]
     statuses = []
     for response in responses[1:4]:
-        status = status_pb2.Status()
-        assert response.error.Unpack(status)
-        statuses.append(status)
+        found = status_pb2.Status()
+        assert response.error.Unpack(found)
+        statuses.append(found)
     codes = [grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.INVALID_ARGUMENT]
     codes.append(grpc.StatusCode.NOT_FOUND)
-    assert [status.code for status in statuses] == [code.value[0] for code in codes]
+    assert [found.code for found in statuses] == [code.value[0] for code in codes]
     assert "783 values" in statuses[0].message
     detail = error_details_pb2.BadRequest()
     assert statuses[0].details[0].Unpack(detail)
@@ -99,57 +65,56 @@ def test_answers_come_while_the_stream_is_open(channel: grpc.Channel) -> None:
     assert call.code() is grpc.StatusCode.OK
 
 
-def test_a_thousand_idle_streams_leave_room(repository: Path) -> None:
-    limit = 20
+@contextlib.contextmanager
+def open_stream(channel: grpc.Channel) -> Iterator[tuple[Idle, Any]]:
+    """A stream that the server has taken, until the block ends."""
+    requests = Idle()
+    call = stream_method(channel)(iter(requests), timeout=100)
+    requests.send(PredictRequest(pixels=BLACK))
+    assert next(call).response.labels
+    yield requests, call
+    requests.finish()
+
+
+def test_idle_streams_leave_room(repository: Path) -> None:
+    limit, more = 5, 30
+    labels = {"grpc_method": "PredictStream", "grpc_code": "ResourceExhausted"}
     with (
         start_server(repository, "--max-streams", str(limit)) as server,
         grpc.insecure_channel(server.grpc_address) as channel,
     ):
-        open_streams = []
-        for _ in range(1000):
-            requests = Idle()
-            open_streams.append((requests, stream_method(channel)(iter(requests), timeout=100)))
-        refused = [call for _, call in open_streams if wait_for_refusal(call)]
-        assert len(refused) == 1000 - limit
-        assert "20 streams are in progress" in refused[0].details()
-        detail = error_details_pb2.RetryInfo()
-        (packed,) = (v for k, v in refused[0].trailing_metadata() if k.endswith("-bin"))
-        assert status_pb2.Status.FromString(packed).details[0].Unpack(detail)
-        labels = {"grpc_method": "PredictStream", "grpc_code": "ResourceExhausted"}
-        assert value(server, "grpc_server_handled_total", **labels) == 1000 - limit
-        # Nobody else waits for them, and those that are open still work.
-        assert predict(channel, PredictRequest(pixels=BLACK)).labels
-        kept = [(requests, call) for requests, call in open_streams if call not in refused]
-        for requests, call in kept:
-            requests.send(PredictRequest(pixels=BLACK))
-            assert next(call).response.labels
-        for requests, _ in open_streams:
-            requests.finish()
+        with contextlib.ExitStack() as opened:
+            kept = [opened.enter_context(open_stream(channel)) for _ in range(limit)]
+            for _ in range(more):
+                requests = Idle()
+                call = stream_method(channel)(iter(requests), timeout=100)
+                # One that was kept would have no answer before its deadline.
+                with pytest.raises(grpc.RpcError, match=f"{limit} streams are in pr") as caught:
+                    next(call)
+                assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+                (packed,) = status(caught.value).details
+                assert packed.Is(error_details_pb2.RetryInfo.DESCRIPTOR)
+                requests.finish()
+            assert value(server, "grpc_server_handled_total", **labels) == more
+            # Nobody else waits for them, and those that are open still work.
+            assert predict(channel, PredictRequest(pixels=BLACK)).labels
+            for requests, call in kept:
+                requests.send(PredictRequest(pixels=BLACK))
+                assert next(call).response.labels
         assert [list(call) for _, call in kept] == [[]] * limit
         # Whose place is free again.
-        again = stream_method(channel)(iter([PredictRequest(pixels=BLACK)]), timeout=60)
-        assert next(again).response.labels
-
-
-def wait_for_refusal(call: grpc.Call) -> bool:
-    """Whether the server ends the call within a while; one that it keeps stays open."""
-    ended = threading.Event()
-    if not call.add_callback(ended.set):
-        return True
-    return ended.wait(0.5)
+        with open_stream(channel) as (_, call):
+            pass
+        assert list(call) == []
 
 
 def test_open_stream_does_not_outlast_a_stop(repository: Path) -> None:
     with (
         start_server(repository, "--stop-grace-seconds", "0.5") as server,
         grpc.insecure_channel(server.grpc_address) as channel,
+        open_stream(channel) as (_, call),
     ):
-        requests = Idle()
-        call = stream_method(channel)(iter(requests), timeout=60)
-        requests.send(PredictRequest(pixels=BLACK))
-        assert next(call).response.labels
         assert server.terminate() == 0
         with pytest.raises(grpc.RpcError) as caught:
             next(call)
         assert caught.value.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
-        requests.finish()

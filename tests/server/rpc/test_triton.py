@@ -3,15 +3,12 @@
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-from exporter.network import network
+from exporter import network
 from exporter.network.network import Batch
 from exporter.training.mnist import Labels
 from harness import isolated
 from harness.server_process import ROOT, ServerProcess
-
-pytestmark = pytest.mark.both_modes
 
 N_IMAGES = 50
 

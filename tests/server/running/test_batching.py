@@ -1,7 +1,6 @@
 """Calls that meet run together, and each gets its own answer and no other's."""
 
 import random
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,20 +14,22 @@ from hypothesis import strategies as st
 from exporter.network.network import Batch, Network
 from harness.calls import predict, predict_method
 from harness.scrape import value
-from harness.server_process import ServerProcess, start_server
+from harness.server_process import ServerProcess, mode, start_server
+from harness.waiting import wait_for
 from mlpserve.v1.classifier_pb2 import PredictRequest, PredictResponse
-
-pytestmark = pytest.mark.both_modes
+from tests.server.faults import SLOW, Runs
+from tests.server.modes import ON_THE_LANE
 
 Networks = dict[tuple[str, int], Network]
-MODELS = {"digits": 1, "small": 2, "wide": 1}
+MODELS = {"digits": 1, "small": 2, SLOW: 1}
 MAX_BATCH_SIZE = 64
 
 
 @pytest.fixture(scope="module")
-def busy(models: Path) -> Iterator[ServerProcess]:
-    """A server of several models."""
-    with start_server(models, "--max-batch-size", str(MAX_BATCH_SIZE)) as running:
+def busy(models: Path, runs: Runs, lane: bool) -> Iterator[ServerProcess]:
+    """A server of several models, one of which can be held."""
+    arguments = ("--max-batch-size", str(MAX_BATCH_SIZE))
+    with start_server(models, *arguments, *mode(lane), **runs.variables) as running:
         yield running
 
 
@@ -125,91 +126,68 @@ def test_no_answer_reaches_another_caller(
             channel.close()
 
 
+@ON_THE_LANE
 def test_calls_that_wait_for_a_slow_model_run_together(
-    busy: ServerProcess, networks: Networks, lane: bool
+    busy: ServerProcess, runs: Runs, networks: Networks
 ) -> None:
-    def runs() -> float:
-        return value(busy, "mlpserve_run_calls_count", model="wide")
-
-    arrivals = [Arrival("wide", 1, "none", seed, hidden=False) for seed in range(60)]
-    before = runs()
+    arrivals = [Arrival(SLOW, 1, "none", seed, hidden=False) for seed in range(61)]
+    before = value(busy, "mlpserve_run_calls_count", model=SLOW)
     with grpc.insecure_channel(busy.grpc_address) as channel:
         call = predict_method(channel)
-        futures = [call.future(request_of(one, 784), timeout=60) for one in arrivals]
+        messages = [request_of(one, 784) for one in arrivals]
+        with runs.held():
+            futures = [call.future(messages[0], timeout=60)]
+            runs.wait_until_begun()
+            futures += [call.future(message, timeout=60) for message in messages[1:]]
+            wait_for(lambda: value(busy, "mlpserve_queued_images") == 60)
         for arrival, future in zip(arrivals, futures, strict=True):
             check_answer(arrival, future.result(), networks)
-    assert value(busy, "mlpserve_run_images_sum", model="wide") >= len(arrivals)
-    if lane:
-        assert runs() - before <= len(arrivals) / 2
-    else:
-        assert runs() - before == len(arrivals)
+    assert value(busy, "mlpserve_run_calls_count", model=SLOW) == before + 2
 
 
-def test_runs_stay_within_the_largest_batch(busy: ServerProcess, lane: bool) -> None:
+@ON_THE_LANE
+def test_runs_stay_within_the_largest_batch(busy: ServerProcess, runs: Runs) -> None:
     images = 40
-    message = PredictRequest(model="wide", pixels_u8=bytes(784 * images)).SerializeToString()
+    message = PredictRequest(model=SLOW, pixels_u8=bytes(784 * images)).SerializeToString()
+    before = value(busy, "mlpserve_run_calls_count", model=SLOW)
     with grpc.insecure_channel(busy.grpc_address) as channel:
-        futures = [predict_method(channel).future(message, timeout=60) for _ in range(8)]
+        call = predict_method(channel)
+        with runs.held():
+            futures = [call.future(message, timeout=60)]
+            runs.wait_until_begun()
+            futures += [call.future(message, timeout=60) for _ in range(7)]
+            wait_for(lambda: value(busy, "mlpserve_queued_images") == 7 * images)
         assert [len(future.result().labels) for future in futures] == [images] * 8
     # Two of them are more than a run may have.
-    counts = {
-        bound: value(busy, "mlpserve_run_images_bucket", model="wide", le=bound)
-        for bound in (f"{MAX_BATCH_SIZE}.0", "+Inf")
-    }
-    assert counts[f"{MAX_BATCH_SIZE}.0"] == counts["+Inf"]
+    assert value(busy, "mlpserve_run_calls_count", model=SLOW) == before + 8
 
 
-def test_a_slow_run_stalls_nobody_else(models: Path) -> None:
-    ended: list[str] = []
-
-    def end(name: str) -> None:
-        ended.append(name)
-
-    images = 8192
-    with (
-        start_server(models, "--max-batch-size", str(images)) as server,
-        grpc.insecure_channel(server.grpc_address) as channel,
-    ):
-        slow = PredictRequest(model="wide", pixels_u8=bytes(784 * images)).SerializeToString()
-        futures = [predict_method(channel).future(slow, timeout=120) for _ in range(2)]
-        for future in futures:
-            future.add_done_callback(lambda _: end("slow"))
-        wait_until_running(server, channel)
-        for _ in range(20):
-            quick = PredictRequest(model="digits", pixels_u8=bytes(784))
-            assert predict(channel, quick).model == "digits"
-            assert check_health(channel)
-        end("quick")
-        assert [len(future.result().labels) for future in futures] == [images, images]
-    assert ended[0] == "quick"
+def test_a_slow_run_stalls_nobody_else(busy: ServerProcess, runs: Runs) -> None:
+    slow = PredictRequest(model=SLOW, pixels_u8=bytes(784)).SerializeToString()
+    quick = PredictRequest(model="digits", pixels_u8=bytes(784))
+    with grpc.insecure_channel(busy.grpc_address) as channel:
+        with runs.held():
+            futures = [predict_method(channel).future(slow, timeout=60) for _ in range(2)]
+            runs.wait_until_begun()
+            for _ in range(20):
+                assert predict(channel, quick).model == "digits"
+                assert is_ready(channel)
+            assert not any(future.done() for future in futures)
+        assert [len(future.result().labels) for future in futures] == [1, 1]
 
 
-def wait_until_running(server: ServerProcess, channel: grpc.Channel) -> None:
-    """Return when the calls made before have been taken by the server."""
-    while value(server, "grpc_server_started_total", grpc_method="Predict") < 2:
-        assert check_health(channel)
-
-
-def check_health(channel: grpc.Channel) -> bool:
+def is_ready(channel: grpc.Channel) -> bool:
     """Whether the server says that it is ready."""
     check: grpc.UnaryUnaryMultiCallable[bytes, bytes]
     check = channel.unary_unary("/grpc.health.v1.Health/Check")
-    return bool(check(b"\x0a\x16mlpserve.v1.Classifier", timeout=30) == b"\x08\x01")
+    return bool(check(b"\x0a\x16mlpserve.v1.Classifier", timeout=60) == b"\x08\x01")
 
 
-def test_a_delay_lets_calls_meet(models: Path, lane: bool) -> None:
-    if not lane:
-        pytest.skip("without the lane each call runs by itself")
-    delay = ["--batch-delay-seconds", "0.5"]
+def test_a_delay_lets_a_lone_call_wait_for_others(models: Path) -> None:
+    arguments = ("--default-model", "digits", "--batch-delay-seconds", "1")
     with (
-        start_server(models, *delay) as server,
+        start_server(models, *arguments) as server,
         grpc.insecure_channel(server.grpc_address) as channel,
     ):
-        message = PredictRequest(model="digits", pixels_u8=bytes(784)).SerializeToString()
-        first = predict_method(channel).future(message, timeout=60)
-        while value(server, "grpc_server_started_total", grpc_method="Predict") < 1:
-            threading.Event().wait(0.01)
-        second = predict_method(channel).future(message, timeout=60)
-        assert first.result() == second.result()
-        assert value(server, "mlpserve_run_calls_count", model="digits") == 1
-        assert value(server, "mlpserve_run_calls_sum", model="digits") == 2
+        assert predict(channel, PredictRequest(pixels_u8=bytes(784))).labels
+        assert value(server, "mlpserve_stage_seconds_sum", stage="queue") >= 1

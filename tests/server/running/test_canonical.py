@@ -8,8 +8,8 @@ import pytest
 
 import mlpserve
 from canonical import canonicalize
+from exporter import network
 from exporter.export import graph, publishing
-from exporter.network import network
 from exporter.network.network import Batch
 from exporter.study.distortions import DISTORTIONS
 from exporter.training.mnist import Labels
@@ -18,8 +18,6 @@ from harness.networks import random_network
 from harness.server_process import ROOT, ServerProcess, start_server
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.v1.classifier_pb2 import PredictRequest
-
-pytestmark = pytest.mark.both_modes
 
 REFERENCE = network.load(ROOT / "exporter" / "weights" / "digits.npz").network
 
@@ -33,10 +31,10 @@ def moved(digits: tuple[Batch, Labels]) -> Batch:
 
 
 def test_answers_and_tells_what_was_done(
-    server: ServerProcess, moved: Batch, digits: tuple[Batch, Labels]
+    each_server: ServerProcess, moved: Batch, digits: tuple[Batch, Labels]
 ) -> None:
     expected = canonicalize(moved)
-    with mlpserve.Client(server.grpc_address) as client:
+    with mlpserve.Client(each_server.grpc_address) as client:
         prediction = client.predict(moved, canonicalize=True)
         assert client.predict(moved).canonicalization is None
     outputs = REFERENCE.forward(expected.batch)[-1]
@@ -58,13 +56,13 @@ def test_bytes_are_put_right_too(server: ServerProcess, moved: Batch) -> None:
     np.testing.assert_allclose(prediction.activations, outputs, rtol=0, atol=1e-5)
 
 
-def test_neighbours_stay_as_they_are(channel: grpc.Channel, moved: Batch) -> None:
+def test_neighbours_stay_as_they_are(each_channel: grpc.Channel, moved: Batch) -> None:
     requests = [
         PredictRequest(pixels=image, canonicalize=number % 2 == 0)
         for number, image in enumerate(moved)
     ]
     futures = [
-        predict_method(channel).future(request.SerializeToString(), timeout=60)
+        predict_method(each_channel).future(request.SerializeToString(), timeout=60)
         for request in requests
     ]
     as_it_is = REFERENCE.forward(moved)[-1]

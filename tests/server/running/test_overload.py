@@ -2,8 +2,7 @@
 
 import contextlib
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,50 +12,67 @@ from google.rpc import error_details_pb2
 
 from harness.calls import PREDICT, predict, predict_method, status
 from harness.scrape import value
-from harness.server_process import ServerProcess, start_server
+from harness.server_process import ServerProcess, mode, start_server
+from harness.waiting import wait_for
 from mlpserve.v1.classifier_pb2 import PredictRequest
+from tests.server.faults import SLOW, Runs
+from tests.server.modes import ON_THE_LANE
 
-pytestmark = pytest.mark.both_modes
+IMAGES = 8
+"""Of a call to the slow model."""
 
-SLOW_IMAGES = 8000
-"""Images of a call that keeps the wide model busy for some seconds."""
+LIMITS = (
+    *("--max-concurrent-calls", "12", "--max-queued-images", "16", "--max-batch-size", "16"),
+    *("--max-arriving-messages", "1"),
+)
 
 
 def message(model: str, images: int) -> bytes:
     return PredictRequest(model=model, pixels_u8=bytes(784 * images)).SerializeToString()
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Return once it is so, within half a minute."""
-    end = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end, "it did not become so"
-        time.sleep(0.01)
-
-
 def started(server: ServerProcess) -> float:
     return value(server, "grpc_server_started_total", grpc_method="Predict")
 
 
-def rejected(server: ServerProcess, reason: str) -> float:
-    return value(server, "mlpserve_rejected_requests_total", reason=reason)
+def rejected(server: ServerProcess, *reasons: str) -> float:
+    return sum(
+        value(server, "mlpserve_rejected_requests_total", reason=reason) for reason in reasons
+    )
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """Holds the runs of the slow model in a server of one thread."""
+    folder = tmp_path_factory.mktemp("runs") / "change"
+    return Runs.of(folder, {"server.rpc.endpoint": "THREADS = 1"})
+
+
+@pytest.fixture(scope="module")
+def narrow(models: Path, runs: Runs, lane: bool) -> Iterator[ServerProcess]:
+    """A server with room for little, whose slow model can be held."""
+    with start_server(models, *LIMITS, *mode(lane), **runs.variables) as running:
+        yield running
+
+
+@pytest.fixture
+def channel(narrow: ServerProcess) -> Iterator[grpc.Channel]:
+    """A connection that nobody else has, to a server with nothing to do."""
+    wait_for(lambda: value(narrow, "grpc_server_calls_in_progress", grpc_method="Predict") == 0)
+    options = [("grpc.use_local_subchannel_pool", 1)]
+    with grpc.insecure_channel(narrow.grpc_address, options=options) as opened:
+        yield opened
 
 
 @contextlib.contextmanager
-def occupied(
-    models: Path, *arguments: str, slow_calls: int = 1
-) -> Iterator[tuple[ServerProcess, grpc.Channel, list[Any]]]:
-    """A server whose wide model is busy with some calls, a connection to it, and these calls."""
-    with (
-        start_server(models, "--max-batch-size", str(SLOW_IMAGES), *arguments) as server,
-        grpc.insecure_channel(server.grpc_address) as channel,
-    ):
-        call = predict_method(channel)
-        slow = [call.future(message("wide", SLOW_IMAGES), timeout=120) for _ in range(slow_calls)]
-        wait_for(lambda: started(server) == slow_calls)
-        wait_for(lambda: value(server, "mlpserve_queued_images") == 0 or slow_calls > 1)
-        yield server, channel, slow
-        assert [len(future.result().labels) for future in slow] == [SLOW_IMAGES] * slow_calls
+def occupied(runs: Runs, channel: grpc.Channel) -> Iterator[Any]:
+    """Keep the slow model busy with a call, which is answered after the block."""
+    with runs.held():
+        slow = predict_method(channel).future(message(SLOW, IMAGES), timeout=120)
+        runs.wait_until_begun()
+        yield slow
+        assert not slow.done()
+    assert len(slow.result().labels) == IMAGES
 
 
 def retry_seconds(error: grpc.RpcError) -> float:
@@ -66,147 +82,113 @@ def retry_seconds(error: grpc.RpcError) -> float:
     return float(detail.retry_delay.ToTimedelta().total_seconds())
 
 
-def test_calls_beyond_the_limit_are_turned_away_at_once(models: Path) -> None:
-    limit = ["--max-concurrent-calls", "3"]
-    with occupied(models, *limit, slow_calls=3) as (server, channel, slow):
+def test_calls_beyond_the_limit_are_turned_away_at_once(
+    narrow: ServerProcess, runs: Runs, channel: grpc.Channel, lane: bool
+) -> None:
+    code = {"grpc_method": "Predict", "grpc_code": "ResourceExhausted"}
+    before = value(narrow, "grpc_server_handled_total", **code), rejected(narrow, "too_many_calls")
+    with occupied(runs, channel):
+        call = predict_method(channel)
+        # On the lane more than these would have to wait for room in the queue.
+        waiting = [call.future(message(SLOW, 1), timeout=120) for _ in range(11)]
+        if lane:
+            wait_for(lambda: value(narrow, "mlpserve_queued_images") == 11)
         errors = []
         for _ in range(5):
-            with pytest.raises(grpc.RpcError, match="3 calls are in progress") as caught:
+            with pytest.raises(grpc.RpcError, match="12 calls are in progress") as caught:
                 predict(channel, message("digits", 1))
             errors.append(caught.value)
-        assert not any(future.done() for future in slow), "they were answered at once"
-        assert {error.code() for error in errors} == {grpc.StatusCode.RESOURCE_EXHAUSTED}
-        assert all(0 < retry_seconds(error) <= 1 for error in errors)
-        assert rejected(server, "too_many_calls") == 5
-        code = {"grpc_method": "Predict", "grpc_code": "ResourceExhausted"}
-        assert value(server, "grpc_server_handled_total", **code) == 5
+    assert [len(future.result().labels) for future in waiting] == [1] * 11
+    assert {error.code() for error in errors} == {grpc.StatusCode.RESOURCE_EXHAUSTED}
+    assert all(0 < retry_seconds(error) <= 1 for error in errors)
+    after = value(narrow, "grpc_server_handled_total", **code), rejected(narrow, "too_many_calls")
+    assert after == (before[0] + 5, before[1] + 5)
+    # After the crowd the door is open.
+    assert predict(channel, message("digits", 1)).labels
 
 
-def test_after_the_crowd_the_door_is_open(models: Path) -> None:
-    with occupied(models, "--max-concurrent-calls", "1") as (_, channel, slow):
-        with pytest.raises(grpc.RpcError):
-            predict(channel, message("digits", 1))
-        slow[0].result()
-        wait_for(lambda: not isinstance(attempt(channel), grpc.RpcError))
-
-
-def attempt(channel: grpc.Channel) -> object:
-    try:
-        return predict(channel, message("digits", 1))
-    except grpc.RpcError as error:
-        return error
-
-
-def test_images_beyond_the_queue_are_turned_away(models: Path, lane: bool) -> None:
-    if not lane:
-        pytest.skip("without the lane no images wait: each call's message is read when it runs")
-    with occupied(models, "--max-queued-images", str(SLOW_IMAGES)) as (server, channel, slow):
-        waiting = predict_method(channel).future(message("wide", SLOW_IMAGES), timeout=120)
-        wait_for(lambda: value(server, "mlpserve_queued_images") == SLOW_IMAGES)
+@ON_THE_LANE
+def test_images_beyond_the_queue_are_turned_away(
+    narrow: ServerProcess, runs: Runs, channel: grpc.Channel
+) -> None:
+    before = rejected(narrow, "queue_full")
+    with occupied(runs, channel):
+        waiting = predict_method(channel).future(message(SLOW, 16), timeout=120)
+        wait_for(lambda: value(narrow, "mlpserve_queued_images") == 16)
         for count in range(1, 4):
-            with pytest.raises(
-                grpc.RpcError, match=f"queue is full: {SLOW_IMAGES} images"
-            ) as caught:
-                predict(channel, message("wide", 4))
+            with pytest.raises(grpc.RpcError, match="queue is full: 16 images") as caught:
+                predict(channel, message(SLOW, 4))
             assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
             assert 0 < retry_seconds(caught.value) <= 1
-            assert rejected(server, "queue_full") == count
-        assert not slow[0].done()
-        assert len(waiting.result().labels) == SLOW_IMAGES
+            assert rejected(narrow, "queue_full") == before + count
+    assert len(waiting.result().labels) == 16
 
 
 @pytest.mark.parametrize("how", ["deadline", "cancel"])
-def test_calls_that_nobody_waits_for_do_not_run(models: Path, how: str, lane: bool) -> None:
-    threads = ["--threads", "1"]
-    with occupied(models, *threads) as (server, channel, slow):
+def test_calls_that_nobody_waits_for_do_not_run(
+    narrow: ServerProcess, runs: Runs, channel: grpc.Channel, how: str, lane: bool
+) -> None:
+    reasons = ("deadline", "cancelled", "no_message")
+    begun, dropped = started(narrow), rejected(narrow, *reasons)
+    images = value(narrow, "mlpserve_images_total", model=SLOW)
+    with occupied(runs, channel):
         call = predict_method(channel)
         timeout = 0.2 if how == "deadline" else 60
-        doomed = [call.future(message("wide", 7), timeout=timeout) for _ in range(10)]
+        doomed = [call.future(message(SLOW, 2), timeout=timeout) for _ in range(7)]
         if how == "cancel":
             # Without the lane a call that waits for a thread is counted when it has one.
-            wait_for(lambda: not lane or value(server, "mlpserve_queued_images") == 70)
+            wait_for(lambda: not lane or value(narrow, "mlpserve_queued_images") == 14)
             for future in doomed:
                 future.cancel()
         code = {
             "deadline": grpc.StatusCode.DEADLINE_EXCEEDED,
             "cancel": grpc.StatusCode.CANCELLED,
         }[how]
-        assert [future.code() for future in doomed] == [code] * 10
-        assert not slow[0].done()
-        slow[0].result()
-        # One that is answered after them shows that they have been passed over.
-        assert len(predict(channel, message("wide", 1)).labels) == 1
-        assert value(server, "mlpserve_images_total", model="wide") == SLOW_IMAGES + 1
-
-        def are_counted() -> bool:
-            reasons = ("deadline", "cancelled", "no_message")
-            dropped = sum(rejected(server, reason) for reason in reasons)
-            return dropped == started(server) - 2
-
-        wait_for(are_counted)
+        assert [future.code() for future in doomed] == [code] * 7
+    # One that is answered after them shows that they have been passed over.
+    assert len(predict(channel, message(SLOW, 1)).labels) == 1
+    assert value(narrow, "mlpserve_images_total", model=SLOW) == images + IMAGES + 1
+    # A call that has ended before it reached the server is none to it.
+    wait_for(lambda: rejected(narrow, *reasons) - dropped == started(narrow) - begun - 2)
 
 
-def test_caller_that_leaves_before_its_message(models: Path, lane: bool) -> None:
-    with (
-        start_server(models) as server,
-        grpc.insecure_channel(server.grpc_address) as channel,
-    ):
-        never = threading.Event()
+def never() -> tuple[Iterator[bytes], threading.Event]:
+    """Return messages of which none comes, and what ends the waiting for one."""
+    over = threading.Event()
 
-        def nothing() -> Iterator[bytes]:
-            never.wait()
-            yield from ()
+    def nothing() -> Iterator[bytes]:
+        over.wait()
+        yield from ()
 
-        call: grpc.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(PREDICT)
-        future = call.future(nothing(), timeout=60)
-        if lane:
-            wait_for(lambda: started(server) == 1)
-        future.cancel()
-        never.set()
-        assert predict(channel, message("digits", 1)).labels
-        if lane:
-            wait_for(lambda: rejected(server, "no_message") == 1)
+    return nothing(), over
 
 
-def test_message_that_does_not_arrive_holds_up_nobody_for_long(models: Path, lane: bool) -> None:
-    if not lane:
-        pytest.skip("without the lane a slow message holds one of the threads")
-    with (
-        start_server(models, "--max-arriving-messages", "1") as server,
-        grpc.insecure_channel(server.grpc_address) as channel,
-    ):
-        never = threading.Event()
-
-        def nothing() -> Iterator[bytes]:
-            never.wait()
-            yield from ()
-
-        call: grpc.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(PREDICT)
-        stuck = call.future(nothing(), timeout=60)
-        wait_for(lambda: started(server) == 1)
-        assert predict(channel, message("digits", 1)).labels
-        assert stuck.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-        never.set()
-        assert rejected(server, "slow_message") == 1
+def test_caller_that_leaves_before_its_message(
+    narrow: ServerProcess, channel: grpc.Channel, lane: bool
+) -> None:
+    begun, dropped = started(narrow), rejected(narrow, "no_message")
+    nothing, over = never()
+    call: grpc.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(PREDICT)
+    future = call.future(nothing, timeout=60)
+    if lane:
+        wait_for(lambda: started(narrow) == begun + 1)
+    future.cancel()
+    over.set()
+    assert predict(channel, message("digits", 1)).labels
+    if lane:
+        wait_for(lambda: rejected(narrow, "no_message") == dropped + 1)
 
 
-def test_memory_is_bounded_whatever_is_sent(models: Path) -> None:
-    images = 2048
-    # One thread, since without the lane each would run the model, in memory of its own.
-    limits = ["--max-arriving-messages", "4", "--max-queued-images", "8192", "--threads", "1"]
-    with (
-        start_server(models, *limits) as server,
-        grpc.insecure_channel(
-            server.grpc_address, options=[("grpc.max_send_message_length", -1)]
-        ) as channel,
-    ):
-        big = PredictRequest(model="wide", pixels=[0.5] * 784 * images).SerializeToString()
-        before = value(server, "process_resident_memory_bytes")
-        futures = [predict_method(channel).future(big, timeout=120) for _ in range(60)]
-        most = before
-        while not all(future.done() for future in futures):
-            most = max(most, value(server, "process_resident_memory_bytes"))
-        codes = {future.code() for future in futures}
-        assert codes <= {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
-        # All at once they would take 385 MB as messages alone.
-        assert most - before < 0.7 * len(big) * len(futures)
+@ON_THE_LANE
+def test_message_that_does_not_arrive_holds_up_nobody_for_long(
+    narrow: ServerProcess, channel: grpc.Channel
+) -> None:
+    begun, dropped = started(narrow), rejected(narrow, "slow_message")
+    nothing, over = never()
+    call: grpc.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(PREDICT)
+    stuck = call.future(nothing, timeout=60)
+    wait_for(lambda: started(narrow) == begun + 1)
+    assert predict(channel, message("digits", 1)).labels
+    assert stuck.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    over.set()
+    assert rejected(narrow, "slow_message") == dropped + 1

@@ -11,6 +11,7 @@ import pytest
 
 from harness.waiting import wait_for
 from server.errors import InvalidField
+from server.models import served
 from server.models.model import Model
 from server.models.repository import Models
 from server.running import run, shadowing
@@ -90,11 +91,11 @@ def answered(
 
 def counted(version: int) -> tuple[int, int, int]:
     """Return the images classified, those with another label, and those skipped."""
-    found = []
-    for metric in (metrics.SHADOW_IMAGES, metrics.SHADOW_DIFFERING, metrics.SHADOW_SKIPPED):
-        line = metric.labels("small", str(version)).write("name", "")
-        found.append(int(line.split()[1]))
-    images, differing, skipped = found
+    labels = {"model": "small", "version": str(version)}
+    images, differing, skipped = (
+        int(metrics.REGISTRY.get_sample_value(f"mlpserve_shadow_{name}_total", labels) or 0)
+        for name in ("images", "differing_images", "skipped_images")
+    )
     return images, differing, skipped
 
 
@@ -102,7 +103,7 @@ def counted(version: int) -> tuple[int, int, int]:
 def second() -> Iterator[Model]:
     """A version with series of its own."""
     yield model(2)
-    metrics.forget_version("small", 2)
+    served.forget("small", 2)
 
 
 def test_labels_that_differ_are_counted(runs: Runs, second: Model) -> None:
@@ -178,7 +179,7 @@ def test_another_number_of_pixels_is_skipped(runs: Runs) -> None:
     shadow.offer(shadowed_by(model(2, n_pixels=5)), answered(3))
     assert counted(2) == (0, 0, 3)
     assert shadow._waiting_images == 0
-    metrics.forget_version("small", 2)
+    served.forget("small", 2)
 
 
 def test_runs_that_fail_are_skipped_and_end_nothing(runs: Runs, second: Model) -> None:

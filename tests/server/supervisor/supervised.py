@@ -4,8 +4,11 @@ import contextlib
 import select
 import signal
 import socket
+import subprocess
 from collections.abc import Callable, Sequence
 from typing import Any, cast
+
+from structlog.typing import EventDict
 
 from server.settings.settings import Settings
 from server.supervisor.control import Link, Message
@@ -13,6 +16,9 @@ from server.supervisor.launch import Launched
 from server.supervisor.process import Child
 from server.supervisor.signals import Signals
 from server.supervisor.supervisor import Supervisor
+
+DEADLINE = -signal.SIGKILL
+"""The exit code of a process that did not end in time."""
 
 
 class FakeProcess:
@@ -41,7 +47,7 @@ class Fake:
         ours, self.end = socket.socketpair()
         self.process = FakeProcess(pid)
         self.link = Link(self.end)
-        self.child = Child(number, self.process, Link(ours))
+        self.child = Child(number, cast("subprocess.Popen[bytes]", self.process), Link(ours))
 
     def say(self, *payload: bytes, **message: Any) -> None:
         self.link.send(*payload, **message)
@@ -136,6 +142,16 @@ class World:
         for _ in range(3):
             self.supervisor.turn()
 
+    def is_ready(self) -> bool:
+        """Ask the parent as HTTP's process does."""
+        http = self.https[-1]
+        if "ping" in http.orders():
+            http.say(event="pong")
+        http.say(event="ask", of="state", question="ready")
+        self.turn()
+        (answer,) = (told for told in http.messages() if told.get("question") == "ready")
+        return bool(answer["is_ready"])
+
     def serve(self) -> None:
         """Have all be ready."""
         for fake in (*self.workers, *self.https):
@@ -161,3 +177,10 @@ class World:
             with contextlib.suppress(OSError):
                 fake.child.control.close()
         self.signals.close()
+
+
+MakeWorld = Callable[..., World]
+
+
+def events(lines: list[EventDict]) -> list[str]:
+    return [line["event"] for line in lines]

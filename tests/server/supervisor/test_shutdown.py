@@ -10,10 +10,8 @@ import pytest
 from exporter.network.network import Batch
 from exporter.training.mnist import Labels
 from harness.calls import predict_method
-from harness.server_process import start_server
+from harness.server_process import mode, start_server
 from mlpserve.v1.classifier_pb2 import PredictRequest
-
-pytestmark = pytest.mark.both_modes
 
 LABELS = [7, 2, 1, 0, 4, 1, 4]
 CALLS_BEFORE_THE_SIGNAL = 400
@@ -21,7 +19,11 @@ CALLS_BEFORE_THE_SIGNAL = 400
 
 @pytest.mark.parametrize(("number", "workers"), [(signal.SIGTERM, "2"), (signal.SIGINT, "1")])
 def test_signal_under_load_loses_no_accepted_call(
-    repository: Path, digits: tuple[Batch, Labels], number: signal.Signals, workers: str
+    repository: Path,
+    digits: tuple[Batch, Labels],
+    number: signal.Signals,
+    workers: str,
+    lane: bool,
 ) -> None:
     answered: list[tuple[int, int]] = []
     refused: list[grpc.StatusCode] = []
@@ -34,7 +36,7 @@ def test_signal_under_load_loses_no_accepted_call(
             call = predict_method(channel)
             while True:
                 try:
-                    answered.append((caller, call(request, timeout=30).labels[0]))
+                    answered.append((caller, call(request, timeout=60).labels[0]))
                 except grpc.RpcError as error:
                     refused.append(error.code())
                     return
@@ -42,7 +44,7 @@ def test_signal_under_load_loses_no_accepted_call(
                     enough.set()
 
     callers = range(len(LABELS))
-    with start_server(repository, "--workers", workers) as server:
+    with start_server(repository, "--workers", workers, *mode(lane)) as server:
         threads = [threading.Thread(target=call_until_refused, args=(n,)) for n in callers]
         for thread in threads:
             thread.start()

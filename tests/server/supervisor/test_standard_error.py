@@ -4,9 +4,8 @@ import contextlib
 import fcntl
 import os
 import signal
-import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +25,25 @@ from server.logs.writer import MAX_LINES
 LOST = "mlpserve_log_lines_lost_total"
 ONE = PredictRequest(pixels_u8=bytes(4)).SerializeToString()
 PIPE_BYTES = 4096
+LISTENS = "0A"
+"""As the kernel calls it in /proc/net/tcp."""
 
 
-def free_port() -> int:
-    with socket.socket() as opened:
-        opened.bind(("127.0.0.1", 0))
-        number: int = opened.getsockname()[1]
-        return number
+def port_of(pids: Sequence[int]) -> int:
+    """Return the port that these processes listen at, 0 as long as there is none."""
+    inodes = set()
+    for pid in pids:
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            # They come and go.
+            with contextlib.suppress(FileNotFoundError):
+                inodes.add(str(descriptor.readlink()))
+    # gRPC's sockets are of IPv6 and take both.
+    for name in ("tcp", "tcp6"):
+        for line in Path("/proc/net", name).read_text().splitlines()[1:]:
+            _, local, _, state, *_, inode = line.split()[:10]
+            if state == LISTENS and f"socket:[{inode}]" in inodes:
+                return int(local.rpartition(":")[2], 16)
+    return 0
 
 
 @pytest.fixture
@@ -89,23 +100,20 @@ def start(
     repository: Path, standard_error: int | None, *arguments: str, **variables: str
 ) -> Iterator[ServerProcess]:
     """Run a server with this standard error, or none, until the block ends."""
-    server = ServerProcess(
-        process=None,  # type: ignore[arg-type]  # not yet
-        grpc_address=f"127.0.0.1:{free_port()}",
-        http_address=f"127.0.0.1:{free_port()}",
-    )
     run = command(
         *("--repository", str(repository), "--log-calls", "1", "--stop-grace-seconds", "100"),
-        *("--grpc-address", server.grpc_address, "--http-address", server.http_address),
         *("--watch", "off", *arguments),
     )
     if standard_error is None:
         run = ["sh", "-c", 'exec "$@" 2>&-', "sh", *run]
-    server.process = subprocess.Popen(
-        run, cwd=ROOT, env=environment(**variables), stderr=standard_error
-    )
+    process = subprocess.Popen(run, cwd=ROOT, env=environment(**variables), stderr=standard_error)
+    server = ServerProcess(process)
     try:
-        wait_for(lambda: is_ready(server))
+        # Nobody hears from it where it listens.
+        wait_for(lambda: port_of([process.pid]) > 0)
+        server.http_address = f"127.0.0.1:{port_of([process.pid])}"
+        wait_for(lambda: is_ready(server) and port_of(server.workers) > 0)
+        server.grpc_address = f"127.0.0.1:{port_of(server.workers)}"
         yield server
     finally:
         if server.process.poll() is None:

@@ -2,6 +2,7 @@
 
 import shutil
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,30 +12,43 @@ from onnx import TensorProto, helper
 
 from exporter.export import graph
 from exporter.network import network
-from harness.server_process import run_to_end, start_server
+from harness.server_process import ServerProcess, run_to_end, start_server
+from server.errors import StartupError
+from server.models.loader import Loader
+from server.models.policy import read_policies
+from server.supervisor import ports
 
 NOT_LOADABLE = "is not a model that ONNX Runtime can load"
 
 
-def refused(*arguments: str) -> str:
-    """Return the single error line of a server that doesn't start."""
-    ended = run_to_end(*arguments)
-    assert ended.returncode not in (0, None)
-    assert "Traceback" not in ended.stderr
-    assert not ended.stdout
-    errors = [line for line in ended.stderr.splitlines() if line.startswith("Error: ")]
-    assert len(errors) == 1, ended.stderr
-    return errors[0]
+def refused(repository: Path, default: str = "") -> str:
+    """Return why a worker does not start with these models."""
+    loader = Loader(repository, default, read_policies("latest 1", "", "", ""))
+    with pytest.raises(StartupError) as caught:
+        loader.first()
+    message = str(caught.value)
+    assert message.isprintable()
+    return message
 
 
 def refused_content(repository: Path, content: bytes) -> str:
-    """Return the error line of a server whose only model file holds `content`."""
+    """Return the refusal of a repository whose only model file holds `content`."""
     file = repository / "digits" / "1" / "model.onnx"
     file.parent.mkdir(parents=True)
     file.write_bytes(content)
-    line = refused("--repository", str(repository))
-    assert str(file) in line
-    return line
+    message = refused(repository)
+    assert str(file) in message
+    return message
+
+
+def test_a_refusal_is_one_line(tmp_path: Path) -> None:
+    """What keeps the workers from starting, and with them the server."""
+    ended = run_to_end("--repository", str(tmp_path / "none"))
+    assert ended.returncode == 1
+    assert not ended.stdout
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("Error: the repository ")
+    assert "is not a folder; give --repository" in line
 
 
 def small_model() -> onnx.ModelProto:
@@ -43,11 +57,11 @@ def small_model() -> onnx.ModelProto:
 
 
 def test_missing_repository(tmp_path: Path) -> None:
-    assert "is not a folder; give --repository" in refused("--repository", str(tmp_path / "none"))
+    assert "is not a folder; give --repository" in refused(tmp_path / "none")
 
 
 def test_empty_repository(tmp_path: Path) -> None:
-    assert "holds no model (NAME/VERSION/model.onnx)" in refused("--repository", str(tmp_path))
+    assert "holds no model (NAME/VERSION/model.onnx)" in refused(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"not ONNX", bytes(100)], ids=["empty", "text", "zeros"])
@@ -101,31 +115,37 @@ def test_damaged_metadata(tmp_path: Path, key: str, value: str, words: str) -> N
     assert words in refused_content(tmp_path, model.SerializeToString())
 
 
-@pytest.mark.parametrize("flag", ["--grpc-address", "--http-address"])
-def test_taken_port(repository: Path, flag: str) -> None:
+TAKE: dict[str, Callable[[str, str], object]] = {
+    "--grpc-address": ports.claim,
+    "--http-address": ports.listen,
+}
+
+
+@pytest.mark.parametrize("flag", TAKE)
+def test_taken_port(flag: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        line = refused("--repository", str(repository), flag, address)
-    assert f"can't listen on {address}" in line
-    assert flag in line
+        with pytest.raises(StartupError, match=f"can't listen on {address}.*{flag}"):
+            TAKE[flag](address, flag)
 
 
-def test_second_server_does_not_share_the_port(repository: Path) -> None:
-    with start_server(repository) as running:
-        address = running.grpc_address
-        line = refused("--repository", str(repository), "--grpc-address", address)
-    assert f"gRPC can't listen on {address}" in line
+def test_second_server_does_not_share_the_port(repository: Path, server: ServerProcess) -> None:
+    address = server.grpc_address
+    ended = run_to_end("--repository", str(repository), "--grpc-address", address)
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith(f"Error: gRPC can't listen on {address}")
 
 
 @pytest.mark.parametrize("address", ["nonsense", "127.0.0.1:", "127.0.0.1:99999"])
-@pytest.mark.parametrize("flag", ["--grpc-address", "--http-address"])
-def test_address_that_is_none(repository: Path, flag: str, address: str) -> None:
-    line = refused("--repository", str(repository), flag, address)
-    assert f"can't listen on {address}" in line
+@pytest.mark.parametrize("flag", TAKE)
+def test_address_that_is_none(flag: str, address: str) -> None:
+    with pytest.raises(StartupError, match=f"can't listen on {address}.*{flag}"):
+        TAKE[flag](address, flag)
 
 
 def test_default_model_that_is_not_there(repository: Path) -> None:
-    line = refused("--repository", str(repository), "--default-model", "letters")
+    line = refused(repository, "letters")
     assert "'letters' is not in" in line
     assert "it holds: digits" in line
 
@@ -143,7 +163,6 @@ def test_newest_version_is_served(tmp_path: Path, repository: Path) -> None:
         shutil.copytree(repository / "digits" / "1", tmp_path / "digits" / version)
     for empty in ("11", "notes"):
         (tmp_path / "digits" / empty).mkdir()
-    with start_server(tmp_path) as running:
-        (loaded,) = (line for line in running.log if line["event"] == "model loaded")
-    assert (loaded["model"], loaded["version"]) == ("digits", 10)
-    assert loaded["parameters"] == 13_002
+    (loaded,) = Loader(tmp_path, "", read_policies("latest 1", "", "", "")).first().models
+    assert (loaded.name, loaded.version) == ("digits", 10)
+    assert loaded.parameters == 13_002

@@ -8,11 +8,11 @@ import httpx
 import pytest
 
 from harness.calls import BLACK, predict, predict_method
+from harness.changes import write_changes
 from harness.scrape import value
 from harness.server_process import ServerProcess, start_server
 from harness.waiting import wait_for
 from mlpserve.v1.classifier_pb2 import PredictRequest
-from tests.server.faults import write_change
 
 CHANGE = """
 import sys, time
@@ -27,13 +27,12 @@ def read_request(message, patient=True, read=read_request):
 """
 
 
-@pytest.fixture
-def fragile(repository: Path, tmp_path: Path, lane: bool) -> Iterator[ServerProcess]:
+@pytest.fixture(scope="module")
+def fragile(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server whose lane a caller can block and end."""
-    if not lane:
-        pytest.skip("there is no lane")
-    path = write_change(tmp_path / "change", "server.rpc.classifier", CHANGE)
-    with start_server(repository, "--worker-timeout-seconds", "3", PYTHONPATH=path) as running:
+    folder = tmp_path_factory.mktemp("fragile") / "change"
+    path = write_changes(folder, {"server.rpc.classifier": CHANGE})
+    with start_server(repository, "--worker-timeout-seconds", "6", PYTHONPATH=path) as running:
         yield running
 
 
@@ -43,6 +42,8 @@ def fragile(repository: Path, tmp_path: Path, lane: bool) -> Iterator[ServerProc
 def test_a_worker_without_its_lane_is_replaced(
     fragile: ServerProcess, model: str, reason: str
 ) -> None:
+    restarts = {"name": "mlpserve_worker_restarts_total", "reason": reason}
+    restarted = value(fragile, **restarts)
     with grpc.insecure_channel(fragile.grpc_address) as channel:
         assert predict(channel, PredictRequest(pixels=BLACK)).labels
         (before,) = fragile.workers
@@ -51,7 +52,7 @@ def test_a_worker_without_its_lane_is_replaced(
         )
         # Its end is what the caller sees, not its own deadline.
         assert lost.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
-        wait_for(lambda: value(fragile, "mlpserve_worker_restarts_total", reason=reason) == 1)
+        wait_for(lambda: value(fragile, **restarts) > restarted)
         wait_for(lambda: httpx.get(f"http://{fragile.http_address}/readyz").status_code == 200)
         wait_for(lambda: is_answered(channel))
         assert before not in fragile.workers

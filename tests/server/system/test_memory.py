@@ -12,10 +12,8 @@ import pytest
 from harness import http2
 from harness.calls import PREDICT
 from harness.memory_bound import MIB, messages_bytes
-from harness.server_process import ServerProcess, start_server
+from harness.server_process import ServerProcess, mode, start_server
 from mlpserve.v1.classifier_pb2 import PredictRequest
-
-pytestmark = pytest.mark.both_modes
 
 MAX_MESSAGE, MAX_ARRIVING, MAX_QUEUED = 4 * MIB, 2, 8 * MIB
 BOUND = messages_bytes(MAX_MESSAGE, MAX_ARRIVING, MAX_QUEUED)
@@ -28,13 +26,13 @@ FRAME_BYTES = 16_000
 
 
 @pytest.fixture(scope="module")
-def bounded(repository: Path) -> Iterator[ServerProcess]:
+def bounded(repository: Path, lane: bool) -> Iterator[ServerProcess]:
     """A server with small bounds."""
     limits = [
         *("--max-message-bytes", str(MAX_MESSAGE), "--max-queued-bytes", str(MAX_QUEUED)),
         *("--max-arriving-messages", str(MAX_ARRIVING)),
     ]
-    with start_server(repository, *limits) as running:
+    with start_server(repository, *limits, *mode(lane)) as running:
         yield running
 
 

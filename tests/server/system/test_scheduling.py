@@ -3,28 +3,26 @@
 import contextlib
 import os
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import grpc
 import pytest
 
-from harness.calls import predict, predict_method
-from harness.scrape import by_worker, value
+from harness.calls import predict_method
+from harness.changes import write_changes
 from harness.server_process import ServerProcess, start_server
 from harness.waiting import wait_for
 from mlpserve.v1.classifier_pb2 import PredictRequest
-from server.rpc.lane.lane import Lane
 from server.system import scheduling
 
-DEAR = PredictRequest(model="digits", pixels_u8=bytes(784 * 1000)).SerializeToString()
-"""Keeps the lane busier than its caller."""
-BUSY_SECONDS = 10.0
+MESSAGE = PredictRequest(pixels_u8=bytes(784)).SerializeToString()
+CALLERS = 4
 
-SLOW = PredictRequest(model="wide", pixels_u8=bytes(784 * 4096)).SerializeToString()
+ANY_SHARE_IS_BUSY = "BUSY = IDLE = 0.0"
+"""Changes the server, since which share of a core its calls get is the machine's matter."""
 
 
 def policies(server: ServerProcess) -> set[int]:
@@ -40,20 +38,23 @@ def policies(server: ServerProcess) -> set[int]:
 
 
 @contextlib.contextmanager
-def called(server: ServerProcess, message: bytes, in_flight: int) -> Iterator[None]:
-    """Call over and over until the block ends."""
-    ended = threading.Event()
+def called(server: ServerProcess) -> Iterator[list[int]]:
+    """Have several callers call over and over until the block ends, and count their calls."""
+    ended, counts = threading.Event(), [0] * CALLERS
 
-    def call_on(channel: grpc.Channel) -> None:
+    def call_on(channel: grpc.Channel, index: int) -> None:
         while not ended.is_set():
-            predict_method(channel)(message, timeout=60)
+            predict_method(channel)(MESSAGE, timeout=60)
+            counts[index] += 1
 
     with grpc.insecure_channel(server.grpc_address) as channel:
-        callers = [threading.Thread(target=call_on, args=(channel,)) for _ in range(in_flight)]
+        callers = [
+            threading.Thread(target=call_on, args=(channel, index)) for index in range(CALLERS)
+        ]
         for caller in callers:
             caller.start()
         try:
-            yield
+            yield counts
         finally:
             ended.set()
             for caller in callers:
@@ -63,6 +64,10 @@ def called(server: ServerProcess, message: bytes, in_flight: int) -> Iterator[No
 @dataclass
 class FakeLane:
     most_in_progress: int = 0
+    thread_id: int = 0
+
+    def join(self, _seconds: float) -> bool:
+        return True
 
 
 @pytest.mark.parametrize(
@@ -77,8 +82,8 @@ class FakeLane:
 def test_calls_that_meet_and_fill_a_core_are_batch_work(
     shares: list[float], in_progress: int, expected: list[bool]
 ) -> None:
-    lane = FakeLane()
-    watch = scheduling.Scheduling(cast(Lane, lane))
+    lane: Any = FakeLane()
+    watch = scheduling.Scheduling(lane)
     found = []
     for share in shares:
         lane.most_in_progress = in_progress
@@ -102,33 +107,29 @@ def test_the_policy_of_threads_is_set_as_far_as_they_are_there() -> None:
     assert found == [os.SCHED_BATCH]
 
 
-def test_busy_threads_interrupt_no_other(models: Path, lane: bool) -> None:
-    """Whether they get that busy is the machine's matter; how they are afterwards is not."""
-    if not lane:
-        pytest.skip("without the lane calls are scheduled as ever")
-    with start_server(models, "--max-batch-size", "1000") as server:
+def test_only_threads_that_serve_calls_are_counted() -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        begun.set()
+        ended.wait()
+
+    of_the_lane, slow_run = (threading.Thread(target=wait) for _ in range(2))
+    for thread in (of_the_lane, slow_run):
+        thread.start()
+    lane: Any = FakeLane(thread_id=of_the_lane.native_id or 0)
+    watch = scheduling.Scheduling(lane)
+    watch._spend()
+    ended.set()
+    assert of_the_lane.native_id in watch._nanoseconds
+    assert slow_run.native_id not in watch._nanoseconds
+    assert threading.main_thread().native_id not in watch._nanoseconds
+
+
+def test_busy_threads_interrupt_no_other(repository: Path, tmp_path: Path) -> None:
+    path = write_changes(tmp_path / "change", {"server.system.scheduling": ANY_SHARE_IS_BUSY})
+    with start_server(repository, PYTHONPATH=path) as server:
         assert policies(server) == {os.SCHED_OTHER}
-        with called(server, DEAR, in_flight=4):
-            end = time.monotonic() + BUSY_SECONDS
-            while policies(server) != {os.SCHED_BATCH} and time.monotonic() < end:
-                assert policies(server) <= {os.SCHED_BATCH, os.SCHED_OTHER}
+        with called(server):
+            wait_for(lambda: policies(server) == {os.SCHED_BATCH})
         wait_for(lambda: policies(server) == {os.SCHED_OTHER})
-
-
-def test_a_slow_run_makes_nobody_wait(models: Path) -> None:
-    quick = PredictRequest(model="digits", pixels_u8=bytes(784))
-    with (
-        start_server(models) as server,
-        grpc.insecure_channel(server.grpc_address) as channel,
-        called(server, SLOW, in_flight=2),
-    ):
-        while value(server, "mlpserve_run_calls_count", model="wide") < 8:
-            predict(channel, quick)
-            assert policies(server) == {os.SCHED_OTHER}
-
-
-def test_it_can_be_left_to_the_system(models: Path) -> None:
-    arguments = ("--max-batch-size", "1000", "--scheduling", "normal")
-    with start_server(models, *arguments) as server, called(server, DEAR, in_flight=4):
-        while by_worker(server, "process_cpu_seconds_total")["0"] < 4:
-            assert policies(server) == {os.SCHED_OTHER}

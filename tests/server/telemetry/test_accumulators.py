@@ -4,10 +4,10 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
-from server.telemetry.accumulators import MOST_WAITING, Series
+from server.telemetry.accumulators import MAX_WAITING, HotHistogram
 from server.telemetry.calls import Calls
 
-THREADS, TIMES = 4, 5 * MOST_WAITING + 3
+THREADS, TIMES = 4, 5 * MAX_WAITING + 3
 
 
 def run_together(add: Callable[[], object], read: Callable[[], int]) -> list[int]:
@@ -34,12 +34,15 @@ def run_together(add: Callable[[], object], read: Callable[[], int]) -> list[int
 
 
 def test_values_are_counted_once() -> None:
-    series = Series([1.0, 2.0])
-    found = run_together(partial(series.observe, 1.5, 2), lambda: series.read()[0][-1])
+    histogram = HotHistogram([1.0, 2.0])
+    found = run_together(partial(histogram.observe, 1.5, 2), lambda: histogram.read().counts[-1])
     assert found == sorted(found)
-    assert series.read() == ([0, 2 * THREADS * TIMES, 2 * THREADS * TIMES], 3.0 * THREADS * TIMES)
-    series.observe_all([0.5, 2.5])
-    assert list(series.bins().values()) == [1, 2 * THREADS * TIMES, 1]
+    buckets = histogram.read()
+    assert list(buckets.bounds) == ["1.0", "2.0", "+Inf"]
+    assert buckets.counts == [0, 2 * THREADS * TIMES, 2 * THREADS * TIMES]
+    assert buckets.total == 3.0 * THREADS * TIMES
+    histogram.observe_all([0.5, 2.5])
+    assert list(histogram.bins().values()) == [1, 2 * THREADS * TIMES, 1]
 
 
 def test_calls_are_counted_once() -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from opentelemetry import trace
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from server.logs.sampling import Bound, gap
+from server.logs.sampling import RateLimit, calls_until_next
 from server.telemetry import trace_context
 
 TRACE_ID, SPAN_ID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -14,27 +14,27 @@ TRACE_ID, SPAN_ID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
 @pytest.mark.parametrize("rate", [0.01, 0.3, 0.9])
 def test_gaps_pick_the_share(rate: float) -> None:
-    gaps = [gap(rate) for _ in range(20_000)]
+    gaps = [calls_until_next(rate) for _ in range(20_000)]
     assert min(gaps) == 1
     # The share is known to a fiftieth of itself, as a standard deviation is 1/140 of it.
     assert len(gaps) / sum(gaps) == pytest.approx(rate, rel=0.05)
 
 
 def test_none_and_all() -> None:
-    assert gap(0) == float("inf")
-    assert {gap(1) for _ in range(10)} == {1}
+    assert calls_until_next(0) == float("inf")
+    assert {calls_until_next(1) for _ in range(10)} == {1}
 
 
-def test_a_bound_tells_what_it_leaves_out_once() -> None:
+def test_a_rate_limit_reports_once_what_it_drops() -> None:
     told: list[int] = []
-    bound = Bound(5, told.append)
-    allowed = sum(bound.allows() for _ in range(1000))
-    # They may fall into two seconds, or on a slow day into more.
-    assert 5 <= allowed < 1000
-    bound.tell()
-    bound.tell()
-    assert sum(told) == 1000 - allowed
-    assert 0 not in told
+    now = 1000.0
+    limit = RateLimit(5, told.append, lambda: now)
+    assert sum(limit.allows() for _ in range(1000)) == 5
+    limit.tell()
+    limit.tell()
+    assert told == [995]
+    now += 1
+    assert limit.allows()
 
 
 @given(

@@ -2,6 +2,7 @@
 
 import secrets
 import socket
+import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -10,16 +11,17 @@ import grpc
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
-from harness.calls import PREDICT, predict_method, raw_method
-from harness.scrape import by_worker
-from harness.server_process import ServerProcess, run_to_end, start_server
+from harness.calls import PREDICT, predict_method, raw_method, stream_method
+from harness.scrape import by_worker, value
+from harness.server_process import ServerProcess, mode, start_server
 from harness.waiting import wait_for
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.v1.classifier_pb2 import ListModelsRequest, PredictRequest
-from tests.server.rpc.test_stream import stream_method
+from server.errors import StartupError
+from server.settings.settings import Settings
+from server.telemetry.recording import make_recording
+from tests.server.faults import SLOW, Runs
 from tests.server.telemetry.collector import SERVER, SOON, Collector, attributes, collecting
-
-pytestmark = pytest.mark.both_modes
 
 ONE = PredictRequest(pixels_u8=bytes(784)).SerializeToString()
 STAGES = ["decode", "queue", "run", "encode"]
@@ -33,10 +35,13 @@ def collector() -> Iterator[Collector]:
 
 
 @pytest.fixture(scope="module")
-def traced(repository: Path, collector: Collector) -> Iterator[ServerProcess]:
+def traced(models: Path, runs: Runs, collector: Collector, lane: bool) -> Iterator[ServerProcess]:
     """A server that traces what its callers want traced, and nothing else."""
     arguments = ("--otlp-endpoint", collector.url, "--trace-sample-rate", "0", "--log-calls", "1")
-    with start_server(repository, *arguments, **SOON) as running:
+    variables = {**SOON, **runs.variables}
+    with start_server(
+        models, "--default-model", "digits", *arguments, *mode(lane), **variables
+    ) as running:
         yield running
 
 
@@ -59,7 +64,7 @@ def test_a_call_is_a_span_with_its_stages_below(
     trace_id, span_id, metadata = new_trace()
     metadata += (("tracestate", "vendor=value"), ("x-request-id", "its name"))
     message = PredictRequest(pixels_u8=bytes(784 * 3)).SerializeToString()
-    _, call = predict_method(connected).with_call(message, metadata=metadata, timeout=30)
+    _, call = predict_method(connected).with_call(message, metadata=metadata, timeout=60)
     span = collector.of_trace(trace_id)
     assert (span.name, span.parent_span_id.hex()) == ("mlpserve.v1.Classifier/Predict", span_id)
     assert (span.trace_state, span.status.code) == ("vendor=value", Status.STATUS_CODE_UNSET)
@@ -102,7 +107,7 @@ def test_every_kind_of_method_is_traced(
         ("/grpc.health.v1.Health/Check", b""),
     ):
         trace_id, _, metadata = new_trace()
-        raw_method(connected, path)(message, metadata=metadata, timeout=30)
+        raw_method(connected, path)(message, metadata=metadata, timeout=60)
         span = collector.of_trace(trace_id)
         assert span.name == path[1:]
         assert list(collector.below(span)) == (STAGES if "Infer" in path else [])
@@ -111,7 +116,7 @@ def test_every_kind_of_method_is_traced(
 def test_a_stream_is_one_span(connected: grpc.Channel, collector: Collector) -> None:
     trace_id, _, metadata = new_trace()
     requests = [PredictRequest(pixels_u8=bytes(784 * images)) for images in (1, 2, 3)] * 20
-    responses = stream_method(connected)(iter(requests), metadata=metadata, timeout=30)
+    responses = stream_method(connected)(iter(requests), metadata=metadata, timeout=60)
     assert len(list(responses)) == 60
     span = collector.of_trace(trace_id)
     assert attributes(span.attributes)["mlpserve.images"] == 120
@@ -133,7 +138,7 @@ def test_errors_say_their_code_and_whose_fault_it_is(
     ):
         trace_id, _, metadata = new_trace()
         with pytest.raises(grpc.RpcError):
-            raw_method(connected, path)(message, metadata=metadata, timeout=30)
+            raw_method(connected, path)(message, metadata=metadata, timeout=60)
         span = collector.of_trace(trace_id)
         assert attributes(span.attributes)["rpc.grpc.status_code"] == code
         assert (span.status.code == Status.STATUS_CODE_ERROR) == is_ours
@@ -144,10 +149,10 @@ def test_the_caller_decides(
 ) -> None:
     trace_id, span_id, _ = new_trace()
     for parent in (f"00-{trace_id}-{span_id}-00", "", "00-nonsense-01", f"ff-{trace_id}-01"):
-        predict_method(connected)(ONE, metadata=(("traceparent", parent),), timeout=30)
+        predict_method(connected)(ONE, metadata=(("traceparent", parent),), timeout=60)
     # Spans come in the order of their calls.
     marker, _, marked = new_trace()
-    predict_method(connected)(ONE, metadata=marked, timeout=30)
+    predict_method(connected)(ONE, metadata=marked, timeout=60)
     collector.of_trace(marker)
     assert trace_id not in {span.trace_id.hex() for span in collector.spans}
     (line,) = (line for line in traced.log if line.get("trace_id") == trace_id)
@@ -169,7 +174,7 @@ def test_each_worker_traces_at_the_rate_and_sends_all_spans_before_it_ends(
                 server.grpc_address, options=[("grpc.use_local_subchannel_pool", 1)]
             ) as channel:
                 call = predict_method(channel)
-                answers = [call.with_call(ONE, timeout=30)[1] for _ in range(50)]
+                answers = [call.with_call(ONE, timeout=60)[1] for _ in range(50)]
             told = [dict(answer.trailing_metadata()) for answer in answers]
             found = [str(its["traceresponse"]).split("-")[1] for its in told if its]
             # All the same: once in 10**15 times.
@@ -188,21 +193,20 @@ def test_each_worker_traces_at_the_rate_and_sends_all_spans_before_it_ends(
 
 
 def test_calls_that_share_a_run_name_each_other(
-    models: Path, collector: Collector, lane: bool
+    connected: grpc.Channel, collector: Collector, traced: ServerProcess, runs: Runs, lane: bool
 ) -> None:
-    arguments = ("--otlp-endpoint", collector.url, "--batch-delay-seconds", "0.5")
-    with (
-        start_server(models, *arguments, **SOON) as server,
-        grpc.insecure_channel(server.grpc_address) as channel,
-    ):
-        names = [new_trace() for _ in range(3)]
-        calls = [
-            predict_method(channel).future(ONE, metadata=metadata, timeout=30)
-            for _, _, metadata in names
-        ]
-        for call in calls:
-            call.result()
-        spans = [collector.of_trace(trace_id) for trace_id, _, _ in names]
+    message = PredictRequest(model=SLOW, pixels_u8=bytes(784)).SerializeToString()
+    names = [new_trace() for _ in range(3)]
+    call = predict_method(connected)
+    with runs.held():
+        first = call.future(message, timeout=60)
+        runs.wait_until_begun()
+        calls = [call.future(message, metadata=metadata, timeout=60) for _, _, metadata in names]
+        if lane:
+            wait_for(lambda: value(traced, "mlpserve_queued_images") == 3)
+    for answered in (first, *calls):
+        answered.result()
+    spans = [collector.of_trace(trace_id) for trace_id, _, _ in names]
     for span in spans:
         run = collector.below(span)["run"]
         others = {other.span_id for other in spans if other is not span}
@@ -214,9 +218,7 @@ def test_calls_that_share_a_run_name_each_other(
         }
 
 
-def test_a_collector_that_is_down_costs_nothing(repository: Path, lane: bool) -> None:
-    if not lane:
-        pytest.skip("it is the same in both modes")
+def test_a_collector_that_is_down_costs_nothing(repository: Path) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         endpoint = f"http://127.0.0.1:{nobody.getsockname()[1]}"
@@ -228,7 +230,7 @@ def test_a_collector_that_is_down_costs_nothing(repository: Path, lane: bool) ->
         ):
             call = predict_method(channel)
             for _ in range(300):
-                call(ONE, timeout=30)
+                call(ONE, timeout=60)
             wait_for(lambda: any(line.get("logger") for line in server.log))
             lines = [line for line in server.log if line.get("logger")]
             assert {line["logger"].split(".")[0] for line in lines} == {"opentelemetry"}
@@ -238,23 +240,23 @@ def test_a_collector_that_is_down_costs_nothing(repository: Path, lane: bool) ->
 
 
 def test_the_packages_are_needed_for_traces_alone(
-    repository: Path, tmp_path: Path, lane: bool
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not lane:
-        pytest.skip("it is the same in both modes")
     # It hides the real one, as if that were not installed.
     (tmp_path / "opentelemetry").mkdir()
     (tmp_path / "opentelemetry" / "__init__.py").touch()
-    variables = {"PYTHONPATH": str(tmp_path)}
     with (
-        start_server(repository, **variables) as server,
+        start_server(repository, PYTHONPATH=str(tmp_path)) as server,
         grpc.insecure_channel(server.grpc_address) as channel,
     ):
         _, _, metadata = new_trace()
-        predict_method(channel)(ONE, metadata=metadata, timeout=30)
-    endpoint = ("--otlp-endpoint", "http://127.0.0.1:4317")
-    ended = run_to_end("--repository", str(repository), *endpoint, **variables)
-    assert ended.returncode == 1
-    *_, last = ended.stderr.splitlines()
-    assert last.startswith("Error: otlp_endpoint is 'http://127.0.0.1:4317', but opentelemetry")
-    assert "pip install -r requirements/tracing.txt, or leave --otlp-endpoint out" in last
+        predict_method(channel)(ONE, metadata=metadata, timeout=60)
+    for name in [name for name in sys.modules if name.startswith("opentelemetry")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "opentelemetry", None)
+    monkeypatch.delitem(sys.modules, "server.telemetry.tracing", raising=False)
+    with pytest.raises(StartupError) as caught:
+        make_recording(Settings(otlp_endpoint="http://127.0.0.1:4317"), "1.0")
+    message = str(caught.value)
+    assert message.startswith("otlp_endpoint is 'http://127.0.0.1:4317', but opentelemetry")
+    assert "pip install -r requirements/tracing.txt, or leave --otlp-endpoint out" in message

@@ -48,7 +48,7 @@ def test_penalty_and_its_gradient() -> None:
 def test_without_hidden_layers_the_best_image_is_white_where_weights_are_positive() -> None:
     network = random_network((16, 4))
     weights = network.layers[0].weights
-    found = ascent.optimal_images(network, Penalty(), np.random.default_rng(0))
+    found = ascent.preferred_images(network, Penalty(), np.random.default_rng(0))
     reached, highest = np.sum(found * weights, axis=1), np.sum(np.maximum(weights, 0), axis=1)
     assert (reached > 0.99 * highest).all()
     strong = np.abs(weights) > 0.1 * np.abs(weights).max()
@@ -62,8 +62,8 @@ def z_of(images: Batch) -> Batch:
 def test_outputs_like_the_found_images_more_than_any_random_one() -> None:
     network = random_network((64, 8, 6, 4))
     generator = np.random.default_rng(0)
-    smooth = ascent.optimal_images(network, SMOOTH, generator, n_steps=100)
-    free = ascent.optimal_images(network, Penalty(), generator, first=smooth, n_steps=100)
+    smooth = ascent.preferred_images(network, SMOOTH, generator, n_steps=100)
+    free = ascent.preferred_images(network, Penalty(), generator, first=smooth, n_steps=100)
     for images in (free, smooth):
         assert images.shape == (4, 64)
         assert images.min() >= 0
@@ -79,4 +79,4 @@ def test_outputs_like_the_found_images_more_than_any_random_one() -> None:
 def test_a_hidden_softmax_is_refused() -> None:
     network = random_network((16, 6, 3), ("softmax", "sigmoid"))
     with pytest.raises(NetworkError, match="softmax in a hidden layer"):
-        ascent.optimal_images(network, Penalty(), np.random.default_rng(0))
+        ascent.preferred_images(network, Penalty(), np.random.default_rng(0))

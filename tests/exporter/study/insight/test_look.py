@@ -2,6 +2,7 @@
 
 import dataclasses
 import gzip
+import json
 import re
 import struct
 from pathlib import Path
@@ -11,12 +12,13 @@ import numpy.typing as npt
 import pytest
 from click.testing import CliRunner, Result
 
-from exporter import cli
+from exporter import cli, network
 from exporter.commands import common
-from exporter.network import network
 from exporter.network.network import Batch
-from exporter.study.insight import edges, findings, measure, page, pictures
+from exporter.study import markdown
+from exporter.study.insight import edges, figures, findings, measure, page, verdicts
 from exporter.study.insight.findings import Findings
+from exporter.study.json_values import from_json
 from exporter.training import mnist
 from harness.networks import random_batch, random_network
 from harness.server_process import ROOT
@@ -28,6 +30,10 @@ N_IMAGES = 900
 
 def run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(cli.main, ["look", *map(str, arguments)])
+
+
+def read_findings(path: Path) -> Findings:
+    return from_json(Findings, json.loads(path.read_text()))
 
 
 def write_idx(path: Path, values: npt.NDArray[np.uint8]) -> None:
@@ -55,7 +61,7 @@ def looked(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
         some = random_network(sizes, activations)
         network.save(folder / f"{name}.npz", some, provenance=provenance)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(measure, "SMALLEST_GROUP", 5)
+        patch.setattr(measure, "MIN_GROUP", 5)
         patch.setattr(measure, "N_SCRAMBLES", 10)
         patch.setattr(measure, "N_SHUFFLES", 3)
         weights = ("--weights", folder / "w.npz", "--beside", folder / "v.npz")
@@ -76,13 +82,13 @@ def test_command_writes_a_page_with_its_pictures_and_numbers(looked: Path) -> No
         assert (looked / "inside" / name).read_bytes().startswith(PNG)
     assert "A network of 784-5-4-3-10 neurons" in text
     assert "Its training lacked: a. Its training had: c." in " ".join(text.split())
-    assert max(map(len, re.findall(r"^[A-Za-z].*$", text, re.MULTILINE))) <= page.WIDTH
+    assert max(map(len, re.findall(r"^[A-Za-z].*$", text, re.MULTILINE))) <= markdown.WIDTH
 
 
 def test_numbers_are_those_of_the_images_and_the_network(
     looked: Path, digits: tuple[Batch, mnist.Labels]
 ) -> None:
-    found = findings.from_json((looked / "inside" / "findings.json").read_text())
+    found = read_findings(looked / "inside" / "findings.json")
     images, labels = digits[0][600:N_IMAGES], digits[1][600:N_IMAGES]
     some = network.load(looked / "w.npz").network
     right = some.forward(images)[-1].argmax(axis=1) == labels
@@ -101,9 +107,9 @@ def test_numbers_are_those_of_the_images_and_the_network(
 
 def test_findings_survive_their_file(looked: Path) -> None:
     text = (looked / "inside" / "findings.json").read_text()
-    found = findings.from_json(text)
+    found = from_json(Findings, json.loads(text))
     assert findings.to_json(found) == text
-    assert found == findings.from_json(findings.to_json(found))
+    assert found == from_json(Findings, json.loads(findings.to_json(found)))
     assert found.beside
     assert isinstance(found.beside.edges, findings.Edges)
     assert found.beside.sizes == (784, 3, 10)
@@ -130,7 +136,7 @@ def test_networks_that_cannot_be_looked_into(tmp_path: Path, data: Path) -> None
 def test_any_size_can_be_looked_into(sizes: tuple[int, ...]) -> None:
     some = random_network(sizes)
     insight = measure.look(some, random_batch(60, sizes[0]), np.arange(60) % sizes[-1])
-    drawn = pictures.draw_all(some, insight)
+    drawn = figures.draw_all(some, insight)
     assert all(content.startswith(PNG) for content in drawn.values())
     assert len(insight.findings.edges.chance) == sizes[1]
     assert "A network of" in page.render(insight.findings, "x")
@@ -143,7 +149,7 @@ def test_help() -> None:
 
 
 def documented() -> Findings:
-    return findings.from_json((DOCS / "looking-inside" / "findings.json").read_text())
+    return read_findings(DOCS / "looking-inside" / "findings.json")
 
 
 def test_documented_page_is_what_was_found() -> None:
@@ -174,7 +180,7 @@ def test_verdicts_follow_the_numbers() -> None:
             level + (0.2 if index < n_clear else 0.05) for index, level in enumerate(chance)
         )
         changed = dataclasses.replace(found.edges, matches=matches)
-        assert page.sees_edges(changed) == verdict
+        assert verdicts.sees_edges(changed) == verdict
         assert changed.n_above == len(chance)
     for area, verdict in ((0.95, "Yes"), (0.85, "Partly"), (0.75, "No")):
         tests = tuple(
@@ -182,30 +188,33 @@ def test_verdicts_follow_the_numbers() -> None:
         )
         perfect = dataclasses.replace(found.loops[0], neuron_areas=(1.0, 1.0))
         changed_loops = dataclasses.replace(found, loops=(perfect, *tests))
-        assert page.sees_loops(changed_loops) == verdict, "all images together prove nothing"
-    assert page.sees_loops(dataclasses.replace(found, loops=())) == "Can't be told"
+        assert verdicts.sees_loops(changed_loops) == verdict, "all images together prove nothing"
+    assert verdicts.sees_loops(dataclasses.replace(found, loops=())) == "Undecided"
     for classes, verdict in ((1, "Yes"), (5, "No")):
         codes = tuple(
             dataclasses.replace(code, classes=(classes,) * len(code.classes))
             for code in found.codes
         )
-        assert page.stands_for_one(dataclasses.replace(found, codes=codes)) == verdict
-    for nearest, verdict in ((0.8, "Yes"), (0.4, "No")):
+        assert verdicts.stands_for_one(dataclasses.replace(found, codes=codes)) == verdict
+    for correlation, verdict in ((0.8, "Yes"), (0.4, "No")):
         smooth = tuple(
-            dataclasses.replace(liking, nearest=nearest) for liking in found.likings.smooth
+            dataclasses.replace(each, correlation=correlation) for each in found.preferred.smooth
         )
-        likings = dataclasses.replace(found.likings, smooth=smooth)
-        assert page.likes_digits(dataclasses.replace(found, likings=likings)) == verdict
+        preferred = dataclasses.replace(found.preferred, smooth=smooth)
+        assert verdicts.prefers_digits(dataclasses.replace(found, preferred=preferred)) == verdict
 
 
 def test_sentences_follow_the_numbers_too() -> None:
     found = documented()
     assert "Nor has it learned" in page.render(found, "x")
-    likings = dataclasses.replace(
-        found.likings, bright_noise=0.01, highest_real_z=(99.0,) * found.sizes[-1]
+    preferred = dataclasses.replace(
+        found.preferred, bright_noise=0.01, highest_real_z=(99.0,) * found.sizes[-1]
     )
-    text = " ".join(page.render(dataclasses.replace(found, likings=likings), "x").split())
-    assert "0 of 10 outputs like such an image more than every real one. Of 2,000" in text
+    text = " ".join(page.render(dataclasses.replace(found, preferred=preferred), "x").split())
+    assert (
+        "0 of 10 outputs are activated more by such an image than by every real one. Of 2,000"
+        in text
+    )
 
 
 def test_a_page_without_loops_or_another_network() -> None:

@@ -8,13 +8,11 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from harness import http2
-from harness.calls import BLACK, PREDICT, predict
-from harness.server_process import start_server
+from harness.calls import BLACK, PREDICT, Idle, predict, stream_method
+from harness.changes import write_changes
+from harness.server_process import mode, start_server
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.rpc.threads import inside
-from tests.server.rpc.test_stream import Idle, stream_method
-
-pytestmark = pytest.mark.both_modes
 
 WITHOUT = """
 from grpc import _server
@@ -30,10 +28,12 @@ def test_this_grpcio_has_it_all() -> None:
     assert inside.missing() == []
 
 
-def test_server_without_any_of_it_says_so_and_serves(repository: Path, tmp_path: Path) -> None:
+def test_server_without_any_of_it_says_so_and_serves(
+    repository: Path, tmp_path: Path, lane: bool
+) -> None:
     (tmp_path / "sitecustomize.py").write_text(WITHOUT)
     variables = {"PYTHONPATH": str(tmp_path)}
-    with start_server(repository, "--max-streams", "2", **variables) as server:
+    with start_server(repository, "--max-streams", "2", *mode(lane), **variables) as server:
         with grpc.insecure_channel(server.grpc_address) as channel:
             assert predict(channel, PredictRequest(pixels=BLACK)).labels
             requests = Idle()
@@ -51,18 +51,15 @@ def test_server_without_any_of_it_says_so_and_serves(repository: Path, tmp_path:
         assert any("threads for each kind of method" in json.dumps(line) for line in warnings)
 
 
-def test_call_that_can_t_be_ended_is_cancelled(
-    repository: Path, tmp_path: Path, lane: bool
-) -> None:
-    if lane:
-        pytest.skip("on the lane no thread waits for a message")
-    (tmp_path / "sitecustomize.py").write_text(
-        "from server.rpc import inside\ninside.CAN_END_CALLS = False\n"
-    )
-    variables = {"PYTHONPATH": f"{tmp_path}:."}
-    limits = ("--threads", "1", "--max-arriving-messages", "1")
+def test_call_that_can_t_be_ended_is_cancelled(repository: Path, tmp_path: Path) -> None:
+    changes = {
+        "server.rpc.threads.inside": "CAN_END_CALLS = False",
+        "server.rpc.endpoint": "THREADS = 1",
+    }
+    path = write_changes(tmp_path / "path", changes)
+    limits = ("--max-arriving-messages", "1", *mode(lane=False))
     with (
-        start_server(repository, *limits, **variables) as server,
+        start_server(repository, *limits, PYTHONPATH=path) as server,
         http2.connect(server.grpc_address) as stalled,
         grpc.insecure_channel(server.grpc_address) as channel,
     ):

@@ -1,0 +1,285 @@
+"""Weights files: a network, and what is known of it, as an uncompressed .npz.
+
+- `W1`, `b1`, `W2`, `b2`, ...: float32 weights (n_out, n_in) and biases (n_out,) of each layer
+- `activations`: the name of each layer's activation, as text
+- `labels`: the name of each output's class, as text
+- `provenance` (optional): a JSON object of texts and numbers, as one text
+- `examples` (optional): float32 images (E, n_in) in [0, 1]
+- `evaluation`, `reference` (optional): the JSON objects that `exporter.study.records` and
+  `modelfile.reference` describe, each as one text
+"""
+
+import io
+import json
+import math
+import re
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from exporter.errors import ExporterError
+from exporter.files import READ_ERRORS, ArchiveError, Arrays, pack_npz, read_npz, write_file
+from exporter.network.activations import ACTIVATIONS
+from exporter.network.network import Batch, Layer, Network
+from modelfile.layout import MAX_PIXEL, MIN_PIXEL
+
+Provenance = Mapping[str, str | int | float]
+"""Where a network comes from: how it was trained, its accuracy and what that was measured on."""
+
+EvaluationRecord = Mapping[str, Any]
+"""The JSON object of an evaluation; `exporter.study.records` reads and writes it."""
+
+ReferenceRecord = Mapping[str, Any]
+"""The JSON object of how the training images looked; `modelfile.reference` reads it."""
+
+DEFAULT_ACTIVATION = "sigmoid"
+
+RECORDS = ("evaluation", "reference")
+OTHER_KEYS = ("activations", "labels", "provenance", "examples", *RECORDS)
+"""What a weights file may hold besides weights and biases."""
+
+
+class WeightsError(ExporterError):
+    """A weights file can't be used; the message names file, key, what was found and wanted."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Saved:
+    """What a weights file holds: a network, where it comes from, example images, an evaluation.
+
+    `examples` (E, n_inputs) float32 in [0, 1] are meant for the model's golden examples; None when
+    the file has none. `evaluation` is None when the network wasn't measured, `reference` when its
+    training images weren't there.
+    """
+
+    network: Network
+    provenance: Provenance
+    examples: Batch | None
+    evaluation: EvaluationRecord | None = None
+    reference: ReferenceRecord | None = None
+
+
+def save(
+    path: Path,
+    network: Network,
+    *,
+    examples: Batch | None = None,
+    provenance: Provenance | None = None,
+    evaluation: EvaluationRecord | None = None,
+    reference: ReferenceRecord | None = None,
+) -> None:
+    """Write a weights file, atomically; the same arguments give the same bytes.
+
+    Raises WeightsError when one of the optional ones can't be stored, OSError when the file can't
+    be written.
+    """
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    for index, layer in enumerate(network.layers, start=1):
+        arrays[f"W{index}"], arrays[f"b{index}"] = layer.weights, layer.biases
+    arrays["activations"] = np.array([layer.activation for layer in network.layers])
+    arrays["labels"] = np.array(network.labels)
+    if provenance:
+        arrays["provenance"] = _encode_object(provenance)
+    if examples is not None:
+        arrays["examples"] = examples
+    for key, record in zip(RECORDS, (evaluation, reference), strict=True):
+        if record is not None:
+            arrays[key] = _encode_object(record)
+    _decode(path, arrays)
+    write_file(path, pack_npz(arrays))
+
+
+def load(path: Path) -> Saved:
+    """Read a weights file.
+
+    Without `activations` every layer is a sigmoid; without `labels` the classes are called "0",
+    "1", and so on. Raises WeightsError when the file is missing or anything in it can't be used.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"{path} can't be read: {error.strerror}") from error
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        raise WeightsError(f"{path} is not an .npz file; write it with numpy.savez")
+    try:
+        arrays = read_npz(content)
+    except ArchiveError as error:
+        raise WeightsError(f"{path}: {error}") from error
+    return _decode(path, arrays)
+
+
+def _encode_object(values: Mapping[str, Any]) -> npt.NDArray[Any]:
+    return np.array(json.dumps(dict(values), ensure_ascii=False))
+
+
+def _decode(path: Path, arrays: Arrays) -> Saved:
+    """Return what arrays hold; raises WeightsError, of the file at `path`."""
+    try:
+        network = _read_network(arrays)
+        examples = _read_examples(arrays, network.n_inputs)
+        provenance = _read_provenance(arrays)
+        evaluation, reference = (_read_record(arrays, key) for key in RECORDS)
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from error
+    return Saved(network, provenance, examples, evaluation, reference)
+
+
+def _read_network(arrays: Arrays) -> Network:
+    n_layers = _count_layers(arrays)
+    activations = _read_texts(arrays, "activations", n_layers, "layer")
+    for activation in activations or ():
+        if activation not in ACTIVATIONS:
+            raise WeightsError(
+                f"activations has {activation!r}, wanted one of {', '.join(ACTIVATIONS)}"
+            )
+    n_inputs: int | None = None
+    layers = []
+    for index in range(1, n_layers + 1):
+        activation = activations[index - 1] if activations else DEFAULT_ACTIVATION
+        layers.append(_read_layer(arrays, index, n_inputs, activation))
+        n_inputs = len(layers[-1].biases)
+    n_outputs = len(layers[-1].biases)
+    labels = _read_texts(arrays, "labels", n_outputs, "output")
+    return Network(tuple(layers), labels or tuple(str(index) for index in range(n_outputs)))
+
+
+def _count_layers(arrays: Arrays) -> int:
+    """Return the number of layers, after checking that no key is missing and none is unknown."""
+    numbered = {key for key in arrays if re.fullmatch(r"[Wb][1-9][0-9]{0,3}", key)}
+    n_layers = max((int(key[1:]) for key in numbered), default=1)
+    for index in range(1, min(n_layers, len(numbered) + 1) + 1):
+        for key in (f"W{index}", f"b{index}"):
+            if key not in arrays:
+                raise WeightsError(
+                    f"{key} is missing; found {', '.join(sorted(arrays)) or 'nothing'}, "
+                    "wanted W1, b1, W2, b2 and so on without a gap"
+                )
+    unknown = sorted(set(arrays) - numbered - set(OTHER_KEYS))
+    if unknown:
+        raise WeightsError(
+            f"{unknown[0]} is an unknown key; known are W1, b1, W2, b2, ..., "
+            + ", ".join(OTHER_KEYS)
+        )
+    return n_layers
+
+
+def _read_layer(
+    arrays: Arrays,
+    index: int,
+    n_inputs: int | None,
+    activation: str,
+) -> Layer:
+    """Return layer `index`, which must take `n_inputs` inputs (None: any number)."""
+    weights, biases = arrays[f"W{index}"], arrays[f"b{index}"]
+    if biases.ndim != 1 or not len(biases):
+        raise WeightsError(
+            f"b{index} has shape {biases.shape}, wanted (n_out,): one bias a neuron; give "
+            "it one dimension with reshape(-1)"
+        )
+    n_outputs = len(biases)
+    columns = "n_in" if n_inputs is None else n_inputs
+    fits = weights.ndim == 2 and weights.shape[0] == n_outputs and weights.size > 0
+    if not fits or n_inputs not in (None, weights.shape[1]):
+        message = (
+            f"W{index} has shape {weights.shape}, wanted ({n_outputs}, {columns}): a row "
+            f"for each of b{index}'s {n_outputs} neurons"
+        )
+        if n_inputs is not None:
+            message += f", a column for each of the {n_inputs} neurons of layer {index - 1}"
+        turned = weights.T.shape
+        if len(turned) == 2 and turned[0] == n_outputs and n_inputs in (None, turned[1]):
+            message += f"; it looks transposed: save W{index}.T"
+        raise WeightsError(message)
+    for key, values in ((f"W{index}", weights), (f"b{index}", biases)):
+        _check_floats(key, values)
+    return Layer(weights, biases, activation)
+
+
+def _check_floats(key: str, values: npt.NDArray[Any]) -> None:
+    """Raise WeightsError unless `values` are finite and float32."""
+    if values.dtype != np.float32:
+        raise WeightsError(
+            f"{key} holds {values.dtype}, wanted float32; convert it with astype(numpy.float32)"
+        )
+    finite = np.isfinite(values)
+    if not finite.all():
+        place = tuple(int(number) for number in np.argwhere(~finite)[0])
+        raise WeightsError(f"{key} holds {values[place]} at {list(place)}, wanted finite numbers")
+
+
+def _read_texts(arrays: Arrays, key: str, count: int, what: str) -> tuple[str, ...] | None:
+    """Return an array of `count` non-empty texts, one for each `what`; None when it isn't there."""
+    if key not in arrays:
+        return None
+    values = arrays[key]
+    if values.dtype.kind != "U" or values.shape != (count,):
+        raise WeightsError(
+            f"{key} is {values.dtype} {values.shape}, wanted text ({count},), one for each {what}"
+        )
+    try:
+        texts = tuple(str(value) for value in values)
+        "".join(texts).encode()
+    except READ_ERRORS as error:
+        # NumPy keeps any numbers in place of letters.
+        raise WeightsError(f"{key} is not Unicode: {error}") from error
+    if not all(texts):
+        raise WeightsError(f"{key} has an empty text, wanted a name for each {what}")
+    return texts
+
+
+def _read_provenance(arrays: Arrays) -> Provenance:
+    """Return the provenance, which is empty when it isn't there."""
+    provenance = _read_object(arrays, "provenance") or {}
+    if not all(
+        isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
+        for value in provenance.values()
+    ):
+        raise WeightsError("provenance is not a JSON object of texts and numbers")
+    return provenance
+
+
+def _read_record(arrays: Arrays, key: str) -> Mapping[str, Any] | None:
+    """Return a record, or None when it isn't there; what it says is not looked at."""
+    record = _read_object(arrays, key)
+    try:
+        json.dumps(record, allow_nan=False)
+    except (ValueError, RecursionError) as error:
+        raise WeightsError(f"{key} holds a number that is not finite") from error
+    return record
+
+
+def _read_object(arrays: Arrays, key: str) -> dict[str, Any] | None:
+    """Return the JSON object in an array of one text, or None when the array isn't there."""
+    if key not in arrays:
+        return None
+    try:
+        content = json.loads(str(arrays[key]))
+        # JSON can escape what is no Unicode.
+        json.dumps(content, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        raise WeightsError(f"{key} is not JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise WeightsError(f"{key} is not a JSON object")
+    return content
+
+
+def _read_examples(arrays: Arrays, n_inputs: int) -> Batch | None:
+    """Return the example images (E, n_inputs), or None when there are none."""
+    if "examples" not in arrays:
+        return None
+    examples = arrays["examples"]
+    if examples.ndim != 2 or examples.shape[1] != n_inputs or not len(examples):
+        raise WeightsError(
+            f"examples has shape {examples.shape}, wanted (E, {n_inputs}): an image in a row"
+        )
+    _check_floats("examples", examples)
+    if examples.min() < MIN_PIXEL or examples.max() > MAX_PIXEL:
+        raise WeightsError(
+            f"examples has pixels from {examples.min():g} to {examples.max():g}, wanted 0 to 1"
+        )
+    return examples

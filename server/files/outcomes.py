@@ -1,0 +1,43 @@
+"""How reading something again went: logged, counted, and returned to whoever asked for it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from server.errors import StartupError
+from server.telemetry import metrics
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How reading a part again went; `error` is empty when the new content is in use."""
+
+    part: str
+    error: str
+
+
+def attempt(part: str, reload: Callable[[], None]) -> str:
+    """Call `reload`, note how it went, and return why it failed, empty if it did not."""
+    error = ""
+    try:
+        reload()
+    except StartupError as failure:
+        error = str(failure)
+    except Exception:
+        error = "internal error; the server's log has the reason"
+        log.exception("reload failed", part=part)
+    note_outcome(part, error)
+    return error
+
+
+def note_outcome(part: str, error: str) -> None:
+    """Log and count how reading a part again went; `error` is empty when it went well."""
+    metrics.RELOADS.labels(part, "failed" if error else "done").inc()
+    metrics.LAST_RELOAD_SUCCESSFUL.labels(part).set(not error)
+    if error:
+        log.error("reload failed, the previous content stays in use", part=part, reason=error)
+    else:
+        log.info("reloaded", part=part)

@@ -1,0 +1,49 @@
+"""What the settings make of the loaded versions of a model: labels, traffic and shadow."""
+
+from collections.abc import Mapping
+
+from server.models.model import Model
+from server.models.policy import MAX_PERCENT, Policies, Policy
+from server.models.repository import Versions
+from server.models.traffic import Shadowing, Split
+
+
+def arrange(models: Mapping[int, Model], policy: Policy) -> Versions:
+    """Return the loaded versions of a model with what its policy says of them."""
+    by_label = {
+        label: models[version] for label, version in policy.labels.items() if version in models
+    }
+    targets = {**by_label, **{str(version): model for version, model in models.items()}}
+    weights: dict[Model, int] = {}
+    for target, weight in policy.weights.items():
+        if target in targets:
+            weights[targets[target]] = weights.get(targets[target], 0) + weight
+    shadowing = [
+        Shadowing(targets[target], percent / MAX_PERCENT)
+        for target, percent in policy.shadow.items()
+        if target in targets
+    ]
+    return Versions(models, by_label, models[max(models)], Split.from_weights(weights), *shadowing)
+
+
+def unmet(by_name: Mapping[str, Versions], policies: Policies) -> list[str]:
+    """Say which settings name a model or a version that is not loaded."""
+    messages = [
+        f"the settings speak of a model {name!r}, which is not loaded"
+        for name in policies.named
+        if name not in by_name
+    ]
+    for name, versions in by_name.items():
+        policy = policies.policy(name)
+        known = {*versions.by_label, *map(str, versions.by_number)}
+        for setting, targets in (
+            ("labels", policy.labels),
+            ("traffic", policy.weights),
+            ("shadow", policy.shadow),
+        ):
+            messages += [
+                f"--{setting}: {name} has {target} {number}, and that version is not loaded"
+                for target, number in targets.items()
+                if target not in known
+            ]
+    return messages

@@ -1,0 +1,63 @@
+"""Which models are served: one snapshot, which each reload replaces as a whole."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from server.errors import NotReady
+from server.models.model import Model
+from server.models.repository import Models
+from server.telemetry import metrics
+from server.telemetry.version_stats import VERSIONS
+
+_OF_VERSIONS = (
+    metrics.MODEL_LOAD_SECONDS,
+    metrics.SHADOW_IMAGES,
+    metrics.SHADOW_DIFFERING,
+    metrics.SHADOW_SKIPPED,
+)
+
+
+@dataclass(slots=True, eq=False)
+class Served:
+    """Holds the snapshot that everybody reads; `models` is None until the first load.
+
+    Whoever needs it for more than one step reads it once.
+    """
+
+    models: Models | None = None
+
+    def require(self) -> Models:
+        """Return the snapshot; raises NotReady before the first load."""
+        if self.models is None:
+            raise NotReady("not_ready", "the server is still loading its models; try again shortly")
+        return self.models
+
+    def swap(self, models: Models) -> list[Model]:
+        """Serve these models from now on; returns those that were served until now."""
+        before, after = list(self.models or ()), set(models)
+        self.models = models
+        return [model for model in before if model not in after]
+
+
+def describe(models: Iterable[Model], gone: Iterable[Model]) -> None:
+    """Publish the metrics that describe models, and no longer those of models that are gone."""
+    served = {_describe(model): model for model in models}
+    for labels in {_describe(model) for model in gone} - served.keys():
+        metrics.MODEL_INFO.remove(*labels)
+    for labels, model in served.items():
+        metrics.MODEL_INFO.labels(*labels).set(1)
+        metrics.MODEL_LOAD_SECONDS.labels(model.name, str(model.version)).set(model.load_seconds)
+        VERSIONS.stats(model)
+
+
+def forget(name: str, version: int) -> None:
+    """Remove the series of a version that is unloaded and has ended its last run."""
+    VERSIONS.forget(name, version)
+    for metric in _OF_VERSIONS:
+        metric.remove(name, str(version))
+
+
+def _describe(model: Model) -> tuple[str, ...]:
+    """Return the labels of the model's `MODEL_INFO`."""
+    sizes = "-".join(map(str, model.layer_sizes))
+    return model.name, str(model.version), model.weights_sha256, sizes, str(model.parameters)
