@@ -66,7 +66,9 @@ class Pod:
     def connections(self) -> int:
         """The open connections at the server's end."""
         _, _, port = self.server.grpc_address.rpartition(":")
-        lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+        # Those of a server that listens for IPv6 too are all in the second.
+        files = [Path("/proc/net", name) for name in ("tcp", "tcp6")]
+        lines = [line for file in files if file.exists() for line in file.read_text().splitlines()]
         entries = [line.split()[1:4] for line in lines]
         return sum(
             local.endswith(f":{int(port):04X}") and state == ESTABLISHED
@@ -96,10 +98,10 @@ class Cluster:
         self._kubelet.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *error: object) -> None:
         self._over.set()
         self._kubelet.join()
-        self._resources.close()
+        self._resources.__exit__(*error)  # type: ignore[arg-type]
 
     def add(self) -> Pod:
         """Start a pod and wait until it is available."""
