@@ -236,7 +236,8 @@ def test_many_models_are_on_the_page_and_a_reader_that_stops_delays_no_stop(
                     assert f'mlpserve_worker_answered{{worker="{worker}"}} 1' in page
                     assert page.count(f'mlpserve_model_info{{worker="{worker}"') == MODELS
         with connect(server, buffer_bytes=4096) as connection:
-            connection.sendall(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n")
+            (line,) = (f"{name}: {value}\r\n" for name, value in header.items())
+            connection.sendall(f"GET /metrics HTTP/1.1\r\nhost: x\r\n{line}\r\n".encode())
             assert connection.recv(100)
             begin = time.monotonic()
             assert server.terminate() == 0
