@@ -20,9 +20,7 @@ MAX_BYTES = 2**31
 """What an archive may unpack to: an ONNX file, which is made of it, can't be larger."""
 
 READ_ERRORS = (Exception,)
-"""What libraries raise over damaged files: NumPy parses headers as Python does, and archives may
-ask for any amount of memory, for passwords, and for packings of a dozen kinds.
-"""
+"""What libraries raise over damaged files: archives may ask for any memory, password or packing."""
 
 
 class ArchiveError(ExporterError):
@@ -32,8 +30,7 @@ class ArchiveError(ExporterError):
 def write_file(path: Path, content: bytes) -> None:
     """Write `content` to `path`, replacing what is there in one step.
 
-    Readers see the old content or the new one. A writer that is killed leaves at most a hidden
-    file ending in `.tmp` beside it. Raises OSError.
+    A writer that is killed leaves at most a hidden file ending in `.tmp` beside it. Raises OSError.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
