@@ -20,9 +20,7 @@ MAX_BYTES = 2**31
 """What an archive may unpack to: an ONNX file, which is made of it, can't be larger."""
 
 READ_ERRORS = (Exception,)
-"""What libraries raise over damaged files: NumPy parses headers as Python does, and archives may
-ask for any amount of memory, for passwords, and for packings of a dozen kinds.
-"""
+"""What libraries raise over damaged files: archives may ask for any memory, password or packing."""
 
 
 class ArchiveError(ExporterError):
