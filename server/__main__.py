@@ -14,23 +14,13 @@ import click
 
 from server.errors import StartupError
 from server.settings import validation
-from server.settings.flags import (
-    ENVIRONMENT_PREFIX,
-    SettingsCommand,
-    checked_output,
-    describe,
-    settings_options,
-)
+from server.settings.flags import checked_output, describe, settings_command
 from server.settings.settings import Settings
 from server.supervisor.launch import launch
 from server.system import descriptors
 
 
-@click.command(
-    cls=SettingsCommand,
-    context_settings={"auto_envvar_prefix": ENVIRONMENT_PREFIX, "max_content_width": 110},
-)
-@settings_options
+@settings_command
 @click.option(
     "--print-config",
     is_flag=True,

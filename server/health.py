@@ -9,7 +9,7 @@ import click
 
 from server.errors import StartupError
 from server.settings.addresses import split_address
-from server.settings.flags import ENVIRONMENT_PREFIX, SettingsCommand, settings_options
+from server.settings.flags import settings_command
 from server.settings.settings import Settings
 
 READY = "/readyz"
@@ -19,11 +19,7 @@ LOOPBACK = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104
 """Addresses that stand for all of a machine, and the one that a process on it can connect to."""
 
 
-@click.command(
-    cls=SettingsCommand,
-    context_settings={"auto_envvar_prefix": ENVIRONMENT_PREFIX, "max_content_width": 110},
-)
-@settings_options
+@settings_command
 def health_command(**values: Any) -> None:
     """Ask the server on this machine whether it is ready; the exit code is 0 if it is, otherwise 1.
 

@@ -36,12 +36,14 @@ def main() -> None:
         lambda file: control.send(event="loading", file=file), first.get("crashed", ())
     )
     slow: queue.SimpleQueue[str] = queue.SimpleQueue()
-    label = WORKER, str(first["worker"])
     try:
         server = Server(settings, lambda: control.send(event="reloading"), journal)
         # Before the start, which loads models: a stop must not wait for that.
         threading.Thread(
-            target=_obey, args=(control, orders, server, slow, label), name="control", daemon=True
+            target=_obey,
+            args=(control, orders, server, slow, first["worker"]),
+            name="control",
+            daemon=True,
         ).start()
         server.start(lambda: control.send(event="takes_over"))
     except StartupError as error:
@@ -60,11 +62,7 @@ def main() -> None:
     except Exception:
         log.exception("the stop failed")
     started, handled = METHODS.total()
-    control.send(
-        event="stopped",
-        calls_started=started,
-        calls_handled=handled,
-    )
+    control.send(event="stopped", calls_started=started, calls_handled=handled)
     if not has_ended:
         # A thread that still loads is in native code, which does not survive the interpreter's end.
         os._exit(0)
@@ -75,47 +73,41 @@ def _obey(
     orders: list[Message],
     server: Server,
     slow: "queue.SimpleQueue[str]",
-    worker: tuple[str, str],
+    worker: int,
 ) -> None:
     """Do what the parent says, in order; leave what takes time to `slow`.
 
     Ends the process if it can't go on, because the parent would never hear from it again.
     """
+
+    def do(order: Message) -> None:
+        match order["do"]:
+            case "ping":
+                if missing := server.missing_threads():
+                    # A new worker is better than this one without them.
+                    log.critical("the worker exits, because a thread has ended", threads=missing)
+                    os._exit(1)
+                control.send(event="pong", silent_seconds=server.silent_seconds())
+            case "metrics":
+                packed = pack(scrape.families((WORKER, str(worker))))
+                control.send(*packed, event="metrics", question=order["question"])
+            case "drain":
+                server.set_ready(False)
+            case "stop" if not server.is_started:
+                os._exit(0)
+            case what:
+                slow.put(what)
+
     try:
         while True:
             for order in orders:
                 try:
-                    _do(order, control, server, slow, worker)
+                    do(order)
                 except Exception:
                     log.exception("order failed", order=order.get("do"))
             orders = control.wait()
     finally:
         os._exit(1)
-
-
-def _do(
-    order: Message,
-    control: Link,
-    server: Server,
-    slow: "queue.SimpleQueue[str]",
-    worker: tuple[str, str],
-) -> None:
-    match order["do"]:
-        case "ping":
-            if missing := server.missing_threads():
-                # A new worker is better than this one without them.
-                log.critical("the worker exits, because a thread has ended", threads=missing)
-                os._exit(1)
-            control.send(event="pong", silent_seconds=server.silent_seconds())
-        case "metrics":
-            packed = pack(scrape.families(worker))
-            control.send(*packed, event="metrics", question=order["question"])
-        case "drain":
-            server.set_ready(False)
-        case "stop" if not server.is_started:
-            os._exit(0)
-        case what:
-            slow.put(what)
 
 
 if __name__ == "__main__":

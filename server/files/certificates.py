@@ -119,8 +119,7 @@ def _check_time(what: str, begin: float, end: float) -> None:
     now = time.time()
     if now > end:
         raise CertificateError(
-            f"{what} expired on {_date(end)}",
-            "callers would reject it; give one that is valid",
+            f"{what} expired on {_date(end)}", "callers would reject it; give one that is valid"
         )
     if now < begin:
         raise CertificateError(

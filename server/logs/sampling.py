@@ -28,10 +28,7 @@ class RateLimit:
     """Allows some lines each second; `tell` is given the number of dropped ones."""
 
     def __init__(
-        self,
-        lines: int,
-        tell: Callable[[int], None],
-        clock: Callable[[], float] = time.monotonic,
+        self, lines: int, tell: Callable[[int], None], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._lines, self._tell, self._clock = lines, tell, clock
         self._second = self._written = self._dropped = 0

@@ -43,8 +43,7 @@ def configure_logs(
     lines = Lines(context, console=console, colors=colors)
     STDERR.descriptor = descriptor
     STDERR.describe = lambda lost: lines.make(
-        "error",
-        {"event": "lines of the log were lost", "lines": lost},
+        "error", {"event": "lines of the log were lost", "lines": lost}
     )
 
     atexit.register(flush)

@@ -16,11 +16,11 @@ class Journal:
         that predecessors gave it before they died.
         """
         self._report = report
-        self.crashed = {_key(*entry) for entry in crashed}
+        self.crashed = list(crashed)
 
     def has_crashed(self, name: str, version: int, stamp: tuple[int, ...]) -> bool:
         """Whether a worker died while it loaded this file, which has not changed since."""
-        return _key(name, version, stamp) in self.crashed
+        return [name, version, list(stamp)] in self.crashed
 
     @contextlib.contextmanager
     def loading(self, name: str, version: int, stamp: tuple[int, ...]) -> Iterator[None]:
@@ -30,9 +30,3 @@ class Journal:
             yield
         finally:
             self._report(None)
-
-
-def _key(name: object, version: object, stamp: object) -> str:
-    """Return an entry as one string, whether it has been JSON meanwhile or not."""
-    numbers = stamp if isinstance(stamp, Iterable) else ()
-    return "/".join((str(name), str(version), *map(str, numbers)))

@@ -1,7 +1,7 @@
 """Loads the versions that the policies choose, and keeps good ones when others fail."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
@@ -32,14 +32,6 @@ Load = Callable[[Path, str, int], Model]
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """A version that is loaded, and the stamp that its file had."""
-
-    stamp: Stamp
-    model: Model
-
-
-@dataclass(frozen=True, slots=True)
 class Failure:
     """Why a version could not be loaded from the file that had this stamp.
 
@@ -57,9 +49,9 @@ class Pass:
     failed, which are doubtful, and how many were tried.
     """
 
-    loaded: dict[Key, Loaded]
+    loaded: dict[Key, Model]
     missed: set[Key] = field(default_factory=set)
-    doubtful: dict[Key, Loaded] = field(default_factory=dict)
+    doubtful: dict[Key, Model] = field(default_factory=dict)
     tried: int = 0
 
 
@@ -121,11 +113,13 @@ class Loader:
             )
         default = self._default or (next(iter(on_disk)) if len(on_disk) == 1 else PREFERRED)
         refreshed = self._load(listing, default, {})
-        if self._journal.crashed and not _can_start(refreshed.models, default, on_disk):
+        served = refreshed.models.by_name
+        can_start = served and (default in served or default not in on_disk)
+        if self._journal.crashed and not can_start:
             # Without it there is nothing to lose, and the worker may have died of something else.
             self._journal.crashed.clear()
             self._failed.clear()
-            refreshed = self._load(listing, default, _loaded(refreshed.models))
+            refreshed = self._load(listing, default, _by_key(refreshed.models))
         if default in on_disk and default not in refreshed.models.by_name:
             self._explain(default, listing)
         if not refreshed.models.by_name:
@@ -144,7 +138,7 @@ class Loader:
         if retry:
             self._failed.clear()
             self._journal.crashed.clear()
-        return self._load(listing, self._default or PREFERRED, _loaded(models))
+        return self._load(listing, self._default or PREFERRED, _by_key(models))
 
     def _explain(self, name: str, listing: Listing) -> None:
         """Raise a StartupError that says why a model can't be served."""
@@ -160,10 +154,10 @@ class Loader:
             f"{shown(self._repository)} holds {', '.join(map(str, versions))}; ask for one of these"
         )
 
-    def _load(self, listing: Listing, default: str, loaded: dict[Key, Loaded]) -> Refreshed:
+    def _load(self, listing: Listing, default: str, loaded: dict[Key, Model]) -> Refreshed:
         on_disk = listing.versions
         by_name: dict[str, Versions] = {}
-        kept: dict[Key, Loaded] = {}
+        kept: dict[Key, Model] = {}
         gone: dict[Key, str] = {}
         current = Pass(loaded)
         for name in sorted({*on_disk, *(name for name, _ in loaded)}):
@@ -171,16 +165,19 @@ class Loader:
             for version in chosen:
                 kept[name, version] = current.loaded[name, version]
                 if version not in on_disk.get(name, []):
-                    gone[name, version] = self._gone(name, version)
+                    gone[name, version] = shown(
+                        f"{self._repository / name / str(version) / FILE} is gone; the version "
+                        f"stays loaded, since nothing else of {name} can be"
+                    )
             if chosen:
-                models = {version: kept[name, version].model for version in sorted(chosen)}
+                models = {version: kept[name, version] for version in sorted(chosen)}
                 by_name[name] = arrange(models, self._policies.policy(name))
         self._failed = {
             (name, version): failure
             for (name, version), failure in self._failed.items()
             if version in on_disk.get(name, ())
         }
-        doubts = {key: entry.model.doubt for key, entry in kept.items() if entry.model.doubt}
+        doubts = {key: model.doubt for key, model in kept.items() if model.doubt}
         known = (gone.values(), doubts.values(), listing.refused.values(), listing.passed_over)
         self._warn([*chain(*known), *unmet(by_name, self._policies)])
         messages = doubts | gone | {key: failure.message for key, failure in self._failed.items()}
@@ -196,7 +193,6 @@ class Loader:
                 by_name,
                 default if default in by_name else None,
                 errors,
-                {key: entry.stamp for key, entry in kept.items()},
                 are_shadowed=any(versions.shadowing for versions in by_name.values()),
                 are_spread=any(versions.split for versions in by_name.values()),
             ),
@@ -256,9 +252,9 @@ class Loader:
                     "crashed",
                 )
             with self._journal.loading(name, version, stamp):
-                model = self._load_model(path, name, version)
+                model = replace(self._load_model(path, name, version), stamp=stamp)
             if model.doubt:
-                current.doubtful[key] = Loaded(stamp, model)
+                current.doubtful[key] = model
                 raise ModelError(model.doubt, "weights")
         except ModelError as error:
             failure = Failure(stamp, shown(str(error)), error.reason)
@@ -268,7 +264,7 @@ class Loader:
             message = f"{path} can't be loaded ({type(error).__name__}: {error})"
             failure = Failure(stamp, shown(message), "internal")
         else:
-            current.loaded[key] = Loaded(stamp, model)
+            current.loaded[key] = model
             self._failed.pop(key, None)
             metrics.MODEL_LOADS.labels(name).inc()
             log.info(
@@ -291,12 +287,6 @@ class Loader:
             message=failure.message,
         )
 
-    def _gone(self, name: str, version: int) -> str:
-        file = self._repository / name / str(version) / FILE
-        return shown(
-            f"{file} is gone; the version stays loaded, since nothing else of {name} can be"
-        )
-
     def _warn(self, messages: Iterable[str]) -> None:
         """Log messages, each once while it holds."""
         current = set(messages)
@@ -305,12 +295,5 @@ class Loader:
         self._warned = current
 
 
-def _loaded(models: Models) -> dict[Key, Loaded]:
-    """Return the loaded versions with the stamps of their files."""
-    versions = {(model.name, model.version): model for model in models}
-    return {key: Loaded(models.stamps[key], model) for key, model in versions.items()}
-
-
-def _can_start(models: Models, default: str, on_disk: Iterable[str]) -> bool:
-    """Whether a server can begin with these models."""
-    return bool(models.by_name) and (default in models.by_name or default not in on_disk)
+def _by_key(models: Models) -> dict[Key, Model]:
+    return {(model.name, model.version): model for model in models}

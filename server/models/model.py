@@ -13,7 +13,7 @@ from modelfile.layout import OUTPUT as OUTPUT
 from modelfile.metadata import weights_sha256
 from modelfile.reference import Reference
 from server.errors import Fault, ModelError
-from server.models.onnx.file import read_file, size_of
+from server.models.onnx.file import Stamp, read_file, size_of
 from server.models.onnx.graph import Layer, read_layers, read_model
 from server.models.onnx.metadata import read_metadata
 from server.models.runtime import InferenceSession, open_session
@@ -54,7 +54,7 @@ class Model:
     self-check; `run_seconds` is how long runs of one image and of 64 took at the warm-up;
     `reference` describes its training images; `layers` are its weights, as views of the file, which
     stays in memory next to ONNX Runtime's copy; `doubt` says what is wrong with a file that is
-    served nevertheless.
+    served nevertheless; `stamp` is what the file had before it was read.
     """
 
     name: str
@@ -70,6 +70,7 @@ class Model:
     session: InferenceSession
     layers: tuple[Layer, ...]
     doubt: str = ""
+    stamp: Stamp = ()
 
     @property
     def n_pixels(self) -> int:
@@ -134,9 +135,9 @@ def load_model(path: Path, name: str, version: int, max_bytes: int = MAX_BYTES) 
 
 def _load(path: Path, name: str, version: int, max_bytes: int, begin: float) -> Model:
     content = read_file(path, max_bytes)
-    file = read_model(content)
-    metadata = read_metadata(file.values)
-    layers = read_layers(file, metadata.layer_sizes, metadata.activations)
+    message, values = read_model(content)
+    metadata = read_metadata(values)
+    layers = read_layers(message, metadata.layer_sizes, metadata.activations)
     run_bytes = 4 * RUN_IMAGES * sum(metadata.layer_sizes)
     memory_limits.check(int((MEMORY_FACTOR - 1) * len(content)) + run_bytes)
     session = open_session(content)
@@ -162,6 +163,6 @@ def _load(path: Path, name: str, version: int, max_bytes: int, begin: float) -> 
         reference=metadata.reference,
         load_seconds=time.perf_counter() - begin,
         session=session,
-        layers=tuple(layers),
+        layers=layers,
         doubt=doubt,
     )

@@ -1,7 +1,7 @@
 """Which versions of each model are served, and under which labels: what the settings say."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from modelfile.layout import MAX_VERSION as MAX_VERSION
@@ -14,6 +14,11 @@ LABEL = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,62}")
 MAX_PERCENT = 100
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,18}")
+_PAIRS = {
+    "labels": "wanted are labels with a version, as stable 1, next 2",
+    "traffic": "wanted are labels with a weight, as stable 95, canary 5",
+    "shadow": "wanted is one label with a percentage, as canary 10",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +86,9 @@ def read_policies(versions: str, labels: str, traffic: str, shadow: str) -> Poli
     """Parse the settings of these names; raises StartupError."""
     return Policies(
         {name: _read_choice(part) for name, part in _by_model("versions", versions)},
-        {name: _read_labels(part) for name, part in _by_model("labels", labels)},
-        {name: _read_weights(part) for name, part in _by_model("traffic", traffic)},
-        {name: _read_shadow(part) for name, part in _by_model("shadow", shadow)},
+        _read_pairs("labels", labels),
+        _read_pairs("traffic", traffic),
+        _read_pairs("shadow", shadow),
     )
 
 
@@ -109,45 +114,23 @@ def _read_choice(text: str) -> Choice:
     return Choice(newest=0, numbers=tuple(sorted(set(map(int, numbers)))))
 
 
-def _read_labels(text: str) -> dict[str, int]:
-    remedy = "wanted are labels with a version, as stable 1, next 2"
-    return _read_pairs("labels", text, _is_label, remedy)
-
-
-def _read_weights(text: str) -> dict[str, int]:
-    remedy = "wanted are labels with a weight, as stable 95, canary 5"
-    return _read_pairs("traffic", text, _is_version, remedy)
-
-
-def _read_shadow(text: str) -> dict[str, int]:
-    remedy = "wanted is one label with a percentage, as canary 10"
-    shadow = _read_pairs("shadow", text, _is_version, remedy)
-    if len(shadow) > 1 or max(shadow.values()) > MAX_PERCENT:
-        raise _mistake("shadow", text, remedy)
-    return shadow
-
-
-def _read_pairs(
-    setting: str, text: str, is_name: Callable[[str], bool], remedy: str
-) -> dict[str, int]:
-    """Parse "NAME NUMBER, NAME NUMBER"."""
-    pairs: dict[str, int] = {}
-    for pair in text.split(","):
-        name, _, number = pair.strip().partition(" ")
-        number = number.strip()
-        if name in pairs or not is_name(name) or not _is_number(number):
-            raise _mistake(setting, text, remedy)
-        pairs[name] = int(number)
-    return pairs
-
-
-def _is_label(text: str) -> bool:
-    return bool(LABEL.fullmatch(text))
-
-
-def _is_version(text: str) -> bool:
-    """Whether a text is a label or the number of a version."""
-    return _is_label(text) or _is_number(text)
+def _read_pairs(setting: str, text: str) -> dict[str, dict[str, int]]:
+    """Parse "NAME NUMBER, NAME NUMBER" of each model; the names are labels, or numbers of versions
+    where no labels are given.
+    """
+    by_model: dict[str, dict[str, int]] = {}
+    for model, part in _by_model(setting, text):
+        pairs = by_model[model] = {}
+        for pair in part.split(","):
+            name, _, number = pair.strip().partition(" ")
+            number = number.strip()
+            is_name = LABEL.fullmatch(name) or (setting != "labels" and _is_number(name))
+            if name in pairs or not is_name or not _is_number(number):
+                raise _mistake(setting, part, _PAIRS[setting])
+            pairs[name] = int(number)
+        if setting == "shadow" and (len(pairs) > 1 or max(pairs.values()) > MAX_PERCENT):
+            raise _mistake(setting, part, _PAIRS[setting])
+    return by_model
 
 
 def _is_number(text: str) -> bool:

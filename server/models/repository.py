@@ -9,7 +9,6 @@ from modelfile.layout import FILE as FILE
 from modelfile.layout import MAX_VERSION
 from server.errors import NotLoaded, StartupError
 from server.models.model import Model
-from server.models.onnx.file import Stamp
 from server.models.traffic import Caller, Shadowing, Split
 from server.texts import fault_of, listed, quoted, shown
 
@@ -69,15 +68,13 @@ class Models:
     """The loaded models by name, and the name that an empty one stands for, if any.
 
     `errors` says by name and version why versions are not loaded, or what is wrong with the files
-    of some that are; version 0 stands for one whose number can't be told. `stamps` are those of the
-    files by name and version. `are_shadowed` tells whether some model has `shadowing`, `are_spread`
-    whether some has a `split`.
+    of some that are; version 0 stands for one whose number can't be told. `are_shadowed` tells
+    whether some model has `shadowing`, `are_spread` whether some has a `split`.
     """
 
     by_name: Mapping[str, Versions]
     default: str | None
     errors: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
-    stamps: Mapping[tuple[str, int], Stamp] = field(default_factory=dict)
     are_shadowed: bool = False
     are_spread: bool = False
 

@@ -34,10 +34,7 @@ class Runner:
     """Runs a session for some seconds at most, and checks its outputs."""
 
     def __init__(
-        self,
-        session: InferenceSession,
-        layer_sizes: tuple[int, ...],
-        seconds: float,
+        self, session: InferenceSession, layer_sizes: tuple[int, ...], seconds: float
     ) -> None:
         self.n_pixels = layer_sizes[0]
         # The output layer first, as the exporter writes it.

@@ -71,15 +71,15 @@ class SettingsCommand(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the settings under their headings, then the other options."""
-        groups: dict[str, list[tuple[str, str]]] = {group: [] for group in (*GROUPS, "Other")}
-        of_setting = {setting.name: setting.metadata["group"] for setting in fields(Settings)}
-        for parameter in self.get_params(ctx):
-            if record := parameter.get_help_record(ctx):
-                groups[of_setting.get(parameter.name, "Other")].append(record)
-        for group, records in groups.items():
-            if records:
-                with formatter.section(group):
-                    formatter.write_dl(records)
+        records = {
+            parameter.name: record
+            for parameter in self.get_params(ctx)
+            if (record := parameter.get_help_record(ctx))
+        }
+        sections = {group: [records.pop(name) for name in names] for group, names in GROUPS.items()}
+        for group, rows in {**sections, "Other": [*records.values()]}.items():
+            with formatter.section(group):
+                formatter.write_dl(rows)
 
 
 @contextlib.contextmanager
@@ -100,8 +100,8 @@ def checked_output() -> Iterator[None]:
         ) from error
 
 
-def settings_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add a flag for each setting to a click command, which receives them by name."""
+def settings_command(command: Callable[..., None]) -> SettingsCommand:
+    """Make a function a command with a flag for each setting, which it receives by name."""
     for setting in reversed(fields(Settings)):
         command = click.option(
             "--" + setting.name.replace("_", "-"),
@@ -112,7 +112,7 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
             show_default=setting.default not in ("", None),
             show_envvar=True,
         )(command)
-    return click.option(
+    command = click.option(
         "--config",
         type=click.Path(path_type=Path, dir_okay=False),
         is_eager=True,
@@ -121,6 +121,8 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
         show_envvar=True,
         help="TOML file with any of these settings, with underscores for dashes.",
     )(command)
+    context = {"auto_envvar_prefix": ENVIRONMENT_PREFIX, "max_content_width": 110}
+    return click.command(cls=SettingsCommand, context_settings=context)(command)
 
 
 def restore(values: Mapping[str, Any]) -> Settings:
@@ -135,15 +137,13 @@ def describe(context: click.Context, settings: Settings) -> Iterator[str]:
 
     Settings name the files that hold secrets, and hold none themselves.
     """
-    for group in GROUPS:
+    for group, names in GROUPS.items():
         yield f"# {group}"
-        for setting in fields(Settings):
-            if setting.metadata["group"] != group:
-                continue
-            value = getattr(settings, setting.name)
+        for name in names:
+            value = getattr(settings, name)
             # TOML has no null.
-            entry = f"# {setting.name} =" if value is None else f"{setting.name} = {_toml(value)}"
-            yield f"{entry}  # {_source(context, setting.name)}"
+            entry = f"# {name} =" if value is None else f"{name} = {_toml(value)}"
+            yield f"{entry}  # {_source(context, name)}"
         yield ""
 
 

@@ -1,22 +1,11 @@
 """One Settings object: everything that can be set, by flag, environment variable or file."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import click
-
-LISTENING = "Listening"
-MODELS = "Models"
-LIMITS = "Limits"
-SECURITY = "Security"
-RUNNING = "Running"
-DRAINING = "Draining"
-LOGS = "Logs"
-TRACES = "Traces"
-GROUPS = (LISTENING, MODELS, LIMITS, SECURITY, RUNNING, DRAINING, LOGS, TRACES)
-"""The headings of `--help`, in order."""
 
 PER_MODEL = {"versions", "labels", "traffic", "shadow"}
 """Settings with a part for each model, which may be tables in the file."""
@@ -33,10 +22,12 @@ REMOVED = {
 
 
 def _option(
-    default: object, help_text: str, kind: "click.ParamType[Any] | None" = None, *, group: str
+    default: object, help_text: str, kind: "click.ParamType[Any] | None" = None, heading: str = ""
 ) -> Any:
-    """Declare a setting: its default value, its help, the type of its values and its heading."""
-    return field(default=default, metadata={"help": help_text, "type": kind, "group": group})
+    """Declare a setting: its default value, its help, the type of its values, and the heading of
+    `--help` that begins with it.
+    """
+    return field(default=default, metadata={"help": help_text, "type": kind, "heading": heading})
 
 
 MAX_SECONDS = 2_000_000
@@ -78,162 +69,134 @@ class Settings:
     grpc_address: str = _option(
         "127.0.0.1:50051",
         "Where gRPC listens: HOST:PORT (port 0 picks a free one), unix:PATH or unix-abstract:NAME.",
-        group=LISTENING,
+        heading="Listening",
     )
     http_address: str = _option(
         "127.0.0.1:8080",
         "Where HTTP (/metrics, health) listens: HOST:PORT (port 0 picks a free one).",
-        group=LISTENING,
     )
     max_connection_age_seconds: float = _option(
         0.0,
         "Age, give or take a tenth, at which a connection gets no new calls and its caller opens "
         "another, so that calls spread over new servers. 0: unlimited.",
         _seconds(),
-        group=LISTENING,
     )
     repository: Path = _option(
         Path("models"),
         "Folder of models, as NAME/VERSION/model.onnx.",
         click.Path(path_type=Path),
-        group=MODELS,
+        heading="Models",
     )
     default_model: str = _option(
         "",
         "Model for requests that name none. Empty: the only model, or digits if there are several.",
-        group=MODELS,
     )
     versions: str = _option(
         "latest 1",
         'Versions to load of each model: "latest N" or a list such as "1, 3", followed by the '
         'models that differ: "latest 1; digits: 1, 3".',
-        group=MODELS,
     )
     labels: str = _option(
         "",
         'Names for versions, accepted wherever a version is: "digits: stable 1, canary 2; '
         'letters: stable 4". Labelled versions are loaded too.',
-        group=MODELS,
     )
     traffic: str = _option(
         "",
         "How to split requests that name no version, by weight: "
         '"digits: stable 95, canary 5". Empty: all go to the newest. Calls with the same route-key '
         "metadata get the same version.",
-        group=MODELS,
     )
     shadow: str = _option(
         "",
         "A version that also runs a percentage of the requests answered by others, to count how "
         'often its labels differ: "digits: canary 10".',
-        group=MODELS,
     )
     watch: str = _option(
         "on",
         "on: load models when their files appear or change. off: only on SIGHUP or Admin/Reload.",
         click.Choice(["on", "off"]),
-        group=MODELS,
     )
     max_model_bytes: int = _option(
         256 * 1024 * 1024,
         "Largest model.onnx to load. Loading takes about three times as much memory in each "
         "worker, on top of the version that it replaces.",
         click.IntRange(min=4096, max=2**31 - 1),
-        group=LIMITS,
+        heading="Limits",
     )
     max_batch_size: int = _option(
-        4096,
-        "Maximum images in one call, and in one run of a model.",
-        _count(),
-        group=LIMITS,
-    )
-    batch_delay_seconds: float = _option(
-        0.0,
-        "How long a call waits for others to run with. 0: not at all; calls that arrive during a "
-        "run still run together.",
-        _seconds(max_seconds=1),
-        group=RUNNING,
+        4096, "Maximum images in one call, and in one run of a model.", _count()
     )
     max_queued_images: int = _option(
         16_384,
         "Maximum images waiting for a model; further calls get RESOURCE_EXHAUSTED.",
         _count(),
-        group=LIMITS,
     )
     max_queued_bytes: int = _option(
         128 * 1024 * 1024,
         "Maximum bytes of waiting messages, over all models; a single model may have half of them. "
         "Unread answers may take half as much again. Further calls get RESOURCE_EXHAUSTED.",
         _count(),
-        group=LIMITS,
     )
     max_message_bytes: int = _option(
         64 * 1024 * 1024,
         "Largest gRPC message to receive or send. Messages up to twice as large are rejected with "
         "a remedy, larger ones by gRPC itself.",
         click.IntRange(min=4096, max=2**31 - 1),
-        group=LIMITS,
     )
     max_arriving_messages: int = _option(
         16,
         "Maximum messages received at once; each may need twice max_message_bytes of memory.",
         _count(),
-        group=LIMITS,
     )
     max_concurrent_calls: int = _option(
-        1000,
-        "Maximum calls in progress; further calls get RESOURCE_EXHAUSTED.",
-        _count(),
-        group=LIMITS,
+        1000, "Maximum calls in progress; further calls get RESOURCE_EXHAUSTED.", _count()
     )
     max_streams: int = _option(
         64,
         "Maximum open streams, each with a thread; further streams get RESOURCE_EXHAUSTED.",
         _count(MAX_STREAMS),
-        group=LIMITS,
     )
     tls_certificate: Path | None = _option(
         None,
         "PEM file with the server's certificate and its intermediates; gRPC then accepts TLS only. "
         "Files are read again when they change, and on SIGHUP.",
         _FILE,
-        group=SECURITY,
+        heading="Security",
     )
-    tls_key: Path | None = _option(
-        None, "PEM file with the certificate's private key.", _FILE, group=SECURITY
-    )
+    tls_key: Path | None = _option(None, "PEM file with the certificate's private key.", _FILE)
     tls_client_ca: Path | None = _option(
         None,
         "PEM file with certificate authorities; callers must then present a certificate of one.",
         _FILE,
-        group=SECURITY,
     )
     tokens_file: Path | None = _option(
         None,
         "File with a line `name: token` for each caller. All calls except health then need "
         "`authorization: Bearer TOKEN`.",
         _FILE,
-        group=SECURITY,
     )
     admin_tokens_file: Path | None = _option(
-        None,
-        "The same for mlpserve.v1.Admin, which is served only if this is set.",
-        _FILE,
-        group=SECURITY,
+        None, "The same for mlpserve.v1.Admin, which is served only if this is set.", _FILE
     )
     reflection: str = _option(
         "on",
         "on: the services describe themselves, to callers with a token if tokens are set. open: to "
         "everybody. off: to nobody.",
         click.Choice(["on", "open", "off"]),
-        group=SECURITY,
+    )
+    batch_delay_seconds: float = _option(
+        0.0,
+        "How long a call waits for others to run with. 0: not at all; calls that arrive during a "
+        "run still run together.",
+        _seconds(max_seconds=1),
+        heading="Running",
     )
     lane: str = _option(
         "on",
         "on: predictions have a queue and a thread of their own, which is several times faster. "
         "off: they run on grpcio's thread pool, like all other calls.",
         click.Choice(["on", "off"]),
-        group=RUNNING,
     )
     workers: int = _option(
         0,
@@ -241,53 +204,55 @@ class Settings:
         "spreads connections over them, not calls. 0: one for each usable core, by CPU affinity "
         "and the container's quota.",
         _count(MAX_WORKERS, 0),
-        group=RUNNING,
     )
     worker_timeout_seconds: float = _option(
-        30.0,
-        "How long a worker may be unresponsive before it is replaced.",
-        _seconds(0.1),
-        group=RUNNING,
+        30.0, "How long a worker may be unresponsive before it is replaced.", _seconds(0.1)
     )
     drain_delay_seconds: float = _option(
         2.0,
         "After SIGTERM: how long calls are still served while health says NOT_SERVING.",
         _seconds(),
-        group=DRAINING,
+        heading="Draining",
     )
     stop_grace_seconds: float = _option(
-        10.0,
-        "After the drain: how long calls in progress may take to finish.",
-        _seconds(),
-        group=DRAINING,
+        10.0, "After the drain: how long calls in progress may take to finish.", _seconds()
     )
     log_level: str = _option(
         "info",
         "Lowest level to log.",
         click.Choice(["debug", "info", "warning", "error"]),
-        group=LOGS,
+        heading="Logs",
     )
     log_format: str = _option(
         "auto",
         "auto: colours on a terminal, JSON otherwise.",
         click.Choice(["auto", "console", "json"]),
-        group=LOGS,
     )
     log_calls: float = _option(
         0.01,
         "Share of calls to log, from 0 to 1. Calls that fail are always logged, up to 20 a second "
         "in each worker.",
         Number(0, 1),
-        group=LOGS,
     )
     otlp_endpoint: str = _option(
         "",
         "Where to send traces, over OTLP/gRPC: http://HOST:4317, or https. Empty: no traces.",
-        group=TRACES,
+        heading="Traces",
     )
     trace_sample_rate: float = _option(
         0.001,
         "Share of calls to trace, from 0 to 1, unless the caller's traceparent decides.",
         Number(0, 1),
-        group=TRACES,
     )
+
+
+def _group() -> dict[str, list[str]]:
+    groups: dict[str, list[str]] = {}
+    for setting in fields(Settings):
+        heading = setting.metadata["heading"] or next(reversed(groups))
+        groups.setdefault(heading, []).append(setting.name)
+    return groups
+
+
+GROUPS = _group()
+"""The headings of `--help`, and the settings below each."""

@@ -4,6 +4,7 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from server.errors import StartupError
@@ -40,22 +41,18 @@ def launch(settings: Settings) -> Launched:
     with contextlib.ExitStack() as resources:
         # First, so that a signal during the start also stops the server in order.
         signals = resources.enter_context(contextlib.closing(Signals()))
-        listening, http_address = ports.listen(settings.http_address, "--http-address")
+        http_address, listening = ports.listen(settings.http_address, "--http-address")
         for opened in listening:
             resources.enter_context(opened)
-        claim = ports.claim(settings.grpc_address, "--grpc-address")
-        resources.enter_context(contextlib.closing(claim))
+        grpc_address, holders = ports.claim(settings.grpc_address, "--grpc-address")
+        for holder in holders:
+            resources.enter_context(holder)
         # Only a port can be shared.
         alone = is_socket(settings.grpc_address)
         number = settings.workers or (1 if alone else cores.usable_cores())
-        settings = replace(settings, workers=number, grpc_address=claim.address)
-
-        def start_worker(number: int, crashed: Sequence[list[Any]] = ()) -> Child:
-            return process.start_worker(number, settings, crashed)
-
-        def start_http() -> Child:
-            return process.start_http(settings, listening)
-
+        settings = replace(settings, workers=number, grpc_address=grpc_address)
+        start_worker = partial(process.start_worker, settings)
+        start_http = partial(process.start_http, settings, listening)
         try:
             workers = tuple(map(start_worker, range(number)))
             http = start_http()

@@ -3,7 +3,6 @@
 import errno
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from server.errors import StartupError
 from server.settings.addresses import is_socket, split_address
@@ -13,35 +12,21 @@ BACKLOG = 1024
 """Connections that may wait while HTTP's process is replaced; the system may allow fewer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A port that only the workers of this parent can share, as long as `sockets` are open."""
-
-    address: str
-    sockets: tuple[socket.socket, ...]
-
-    def close(self) -> None:
-        """Let others have the port."""
-        for holder in self.sockets:
-            holder.close()
+Opened = tuple[str, list[socket.socket]]
+"""HOST:PORT with the port in use, and a socket for each IP address of the host."""
 
 
-def claim(address: str, flag: str) -> Claim:
-    """Take HOST:PORT for the workers; port 0 becomes a free one.
+def claim(address: str, flag: str) -> Opened:
+    """Take HOST:PORT for the workers: only they can share it while the sockets are open.
 
     A Unix-domain socket is left to the worker. Raises StartupError when the port is taken.
     """
-    if is_socket(address):
-        return Claim(address, ())
-    return Claim(*_open_all("gRPC", address, flag, _bind))
+    return (address, []) if is_socket(address) else _open_all("gRPC", address, flag, _bind)
 
 
-def listen(address: str, flag: str) -> tuple[tuple[socket.socket, ...], str]:
-    """Listen for HTTP on HOST:PORT, at all addresses of the host; returns the sockets and the
-    address with the port in use, or raises StartupError.
-    """
-    address, sockets = _open_all("HTTP", address, flag, _listen)
-    return sockets, address
+def listen(address: str, flag: str) -> Opened:
+    """Listen for HTTP on HOST:PORT; raises StartupError when the port is taken."""
+    return _open_all("HTTP", address, flag, _listen)
 
 
 def _open_all(
@@ -49,8 +34,8 @@ def _open_all(
     address: str,
     flag: str,
     open_one: Callable[[socket.AddressFamily, tuple[str, int]], socket.socket],
-) -> tuple[str, tuple[socket.socket, ...]]:
-    """Open a socket for each IP address of a host, on the same port; returns HOST:PORT, too."""
+) -> Opened:
+    """Open a socket for each IP address of a host, on the same port; port 0 is a free one."""
     host, port = split_address(address, flag)
     sockets: list[socket.socket] = []
     try:
@@ -73,7 +58,7 @@ def _open_all(
             f"{what} can't listen on {address} ({reason}): is the port taken, or the address not "
             f"this machine's? Give another {flag}"
         ) from error
-    return f"{host}:{port}", tuple(sockets)
+    return f"{host}:{port}", sockets
 
 
 def _bind(family: socket.AddressFamily, target: tuple[str, int]) -> socket.socket:

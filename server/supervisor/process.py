@@ -84,7 +84,7 @@ class Child:
         self.control.send(do="stop")
 
 
-def start_worker(number: int, settings: Settings, crashed: Sequence[list[Any]] = ()) -> Child:
+def start_worker(settings: Settings, number: int, crashed: Sequence[list[Any]] = ()) -> Child:
     """Start a worker that does not load what has `crashed` others; raises OSError."""
     return start(WORKER, number, settings=asdict(settings), crashed=[*crashed])
 

@@ -137,9 +137,7 @@ class VersionStats:
         return self._histograms[name].read()
 
 
-def _flatten(
-    bins: Mapping[str, Mapping[str, float]],
-) -> Iterable[tuple[Values, float]]:
+def _flatten(bins: Mapping[str, Mapping[str, float]]) -> Iterable[tuple[Values, float]]:
     for distribution, numbers in bins.items():
         for name, number in numbers.items():
             yield (distribution, name), number

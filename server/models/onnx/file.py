@@ -7,7 +7,7 @@ from pathlib import Path
 from server.errors import Fault
 
 Stamp = tuple[int, ...]
-"""Changes whenever a file does: status place on disk, size, and times of change in nanoseconds."""
+"""Changes whenever a file does: its place on disk, size, and times of change in nanoseconds."""
 
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -38,7 +38,7 @@ def size_of(path: Path, max_bytes: int) -> int:
 def read_file(path: Path, max_bytes: int) -> bytes:
     """Return the content of a file that `size_of` has accepted; raises Fault as it does."""
     try:
-        # Something else may have taken status place, and opening a pipe must not wait.
+        # Something else may have taken its place, and opening a pipe must not wait.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
         with os.fdopen(descriptor, "rb") as file:
             status = os.fstat(descriptor)

@@ -15,8 +15,7 @@ import numpy.typing as npt
 
 from modelfile.layout import INPUT, OPERATORS, output_names
 from server.errors import Fault
-from server.models.onnx import protobuf
-from server.models.onnx.protobuf import Budget, Message, ProtobufError
+from server.models.onnx.protobuf import Budget, Message, ProtobufError, read
 from server.models.onnx.signature import FLOAT, GRAPH_INPUTS, GRAPH_OUTPUTS, check_signature
 
 Values = npt.NDArray[np.float32]
@@ -50,30 +49,24 @@ _GEMM: Mapping[str, tuple[float, ...]] = {
 }
 _OPERATORS = {"Gemm", *filter(None, OPERATORS.values())}
 
-_MODEL_GRAPH, _MODEL_OPSETS, _MODEL_METADATA = 7, 8, 14
+# Of each message the fields that it may have, and the numbers of those that are read.
 _MODEL = range(1, 9)
+_MODEL_GRAPH, _MODEL_OPSETS, _MODEL_METADATA = 7, 8, 14
 _ENTRY_KEY, _ENTRY_VALUE = 1, 2
 _OPSET_DOMAIN, _OPSET_VERSION = 1, 2
-_GRAPH_NODES, _GRAPH_NAME, _GRAPH_TENSORS, _GRAPH_TEXT = 1, 2, 5, 10
-_NODE_INPUTS, _NODE_OUTPUTS, _NODE_NAME, _NODE_OPERATOR, _NODE_ATTRIBUTES = 1, 2, 3, 4, 5
-_NODE_TEXT, _NODE_DOMAIN = 6, 7
-_ATTRIBUTE_NAME, _ATTRIBUTE_FLOAT, _ATTRIBUTE_INTEGER = 1, 2, 3
-_ATTRIBUTE_TEXT, _ATTRIBUTE_KIND = 13, 20
+_GRAPH = (1, 2, 5, 10, GRAPH_INPUTS, GRAPH_OUTPUTS)
+_GRAPH_NODES, _GRAPH_TENSORS = 1, 5
+_NODE = range(1, 8)
+_NODE_INPUTS, _NODE_OUTPUTS, _NODE_OPERATOR, _NODE_ATTRIBUTES, _NODE_DOMAIN = 1, 2, 4, 5, 7
+_ATTRIBUTE = (1, 2, 3, 13, 20)
+_ATTRIBUTE_NAME, _ATTRIBUTE_FLOAT, _ATTRIBUTE_INTEGER, _ATTRIBUTE_KIND = 1, 2, 3, 20
 _FLOAT_ATTRIBUTE, _INTEGER_ATTRIBUTE = 1, 2
+_TENSOR = (1, 2, 4, 8, 9, 12, 14)
 _TENSOR_DIMS, _TENSOR_TYPE, _TENSOR_FLOATS, _TENSOR_NAME, _TENSOR_RAW = 1, 2, 4, 8, 9
-_TENSOR_TEXT, _TENSOR_EXTERNAL, _TENSOR_PLACE = 12, 13, 14
+_TENSOR_EXTERNAL, _TENSOR_PLACE = 13, 14
 
 DOMAINS = ("", "ai.onnx")
 """Both stand for ONNX's own operators."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class File:
-    """A model's message, of which only the metadata has been read: `values` in bytes, by key."""
-
-    message: Message
-    values: Mapping[str, memoryview]
-    budget: Budget
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,14 +78,15 @@ class Layer:
     activation: str
 
 
-def read_model(content: bytes) -> File:
-    """Read a file as far as its metadata; raises Fault when it is no ONNX."""
-    budget = Budget(MAX_FIELDS)
+def read_model(content: bytes) -> tuple[Message, Mapping[str, memoryview]]:
+    """Return a file's message and the values of its metadata by key; raises Fault when it is no
+    ONNX.
+    """
     try:
         if not content:
             raise ProtobufError("it is empty")
-        message = protobuf.read(memoryview(content), "the model", budget)
-        entries = protobuf.read_all(message.contents(_MODEL_METADATA), "metadata", budget)
+        model = read(memoryview(content), "the model", Budget(MAX_FIELDS))
+        entries = model.messages(_MODEL_METADATA, "metadata")
         values = {entry.text(_ENTRY_KEY): entry.content(_ENTRY_VALUE) for entry in entries}
     except ProtobufError as error:
         raise Fault(
@@ -111,11 +105,13 @@ def read_model(content: bytes) -> File:
                 f"{MAX_METADATA_BYTES} are read; export it again",
                 "too_large",
             )
-    return File(message, values, budget)
+    return model, values
 
 
-def read_layers(file: File, sizes: Sequence[int], activations: Sequence[str]) -> list[Layer]:
-    """Return the layers after the input; they share the file's memory.
+def read_layers(
+    model: Message, sizes: Sequence[int], activations: Sequence[str]
+) -> tuple[Layer, ...]:
+    """Return the layers after the input of a file's message; they share its memory.
 
     Raises Fault unless the graph computes a network of these layer sizes and activations, in the
     way in which the exporter writes it.
@@ -129,38 +125,35 @@ def read_layers(file: File, sizes: Sequence[int], activations: Sequence[str]) ->
             )
     try:
         # Everything but functions, training and what may come: ONNX Runtime would look at them.
-        model = file.message.only(*_MODEL, _MODEL_METADATA)
-        for opset in protobuf.read_all(model.contents(_MODEL_OPSETS), "opset", file.budget):
+        model.only(*_MODEL, _MODEL_METADATA)
+        for opset in model.messages(_MODEL_OPSETS, "opset"):
             if opset.only(_OPSET_DOMAIN, _OPSET_VERSION).text(_OPSET_DOMAIN) not in DOMAINS:
                 raise Fault(
                     f"uses operators of {opset.text(_OPSET_DOMAIN)!r}; only ONNX's own are "
                     "served: export it again",
                     "operators",
                 )
-        graph = protobuf.read(model.content(_MODEL_GRAPH), "the graph", file.budget)
-        check_signature(graph, sizes, file.budget)
-        _check_operators(graph, file.budget)
-        graph.only(
-            *(_GRAPH_NODES, _GRAPH_NAME, _GRAPH_TENSORS, _GRAPH_TEXT),
-            *(GRAPH_INPUTS, GRAPH_OUTPUTS),
-        )
-        tensors = _read_tensors(graph, sizes, file.budget)
-        _check_nodes(graph, activations, file.budget)
+        graph = model.message(_MODEL_GRAPH, "the graph")
+        check_signature(graph, sizes)
+        nodes = graph.messages(_GRAPH_NODES, "node")
+        _check_operators(nodes)
+        graph.only(*_GRAPH)
+        tensors = _read_tensors(graph, sizes)
+        _check_nodes(nodes, activations)
     except ProtobufError as error:
         raise Fault(
             f"is not as the exporter writes it: {error}; export it again", "graph"
         ) from error
-    return [
+    return tuple(
         Layer(tensors[f"W{index}"], tensors[f"b{index}"], activation)
         for index, activation in enumerate(activations, start=1)
-    ]
+    )
 
 
-def _check_operators(graph: Message, budget: Budget) -> None:
+def _check_operators(nodes: Sequence[Message]) -> None:
     """Raise Fault when a node is not one of the exporter's, by its operator."""
-    for node in graph.contents(_GRAPH_NODES):
-        message = protobuf.read(node, "a node", budget)
-        operator, domain = message.text(_NODE_OPERATOR), message.text(_NODE_DOMAIN)
+    for node in nodes:
+        operator, domain = node.text(_NODE_OPERATOR), node.text(_NODE_DOMAIN)
         if operator not in _OPERATORS or domain not in DOMAINS:
             whose = f" of {domain!r}" if domain not in DOMAINS else ""
             raise Fault(
@@ -170,23 +163,20 @@ def _check_operators(graph: Message, budget: Budget) -> None:
             )
 
 
-def _read_tensors(graph: Message, sizes: Sequence[int], budget: Budget) -> dict[str, Values]:
+def _read_tensors(graph: Message, sizes: Sequence[int]) -> dict[str, Values]:
     """Return the initializers by their names; raises Fault unless they are those of the sizes."""
     wanted: dict[str, tuple[int, ...]] = {}
     for index, (n_in, n_out) in enumerate(pairwise(sizes), start=1):
         wanted |= {f"W{index}": (n_out, n_in), f"b{index}": (n_out,)}
     tensors: dict[str, Values] = {}
-    for tensor in protobuf.read_all(graph.contents(_GRAPH_TENSORS), "tensor", budget):
+    for tensor in graph.messages(_GRAPH_TENSORS, "tensor"):
         name = tensor.text(_TENSOR_NAME)
         if tensor.has(_TENSOR_EXTERNAL) or tensor.integer(_TENSOR_PLACE):
             raise Fault(
                 f"keeps {name!r} in another file; a model has to be one file: export it again",
                 "external_data",
             )
-        tensor.only(
-            *(_TENSOR_DIMS, _TENSOR_TYPE, _TENSOR_FLOATS, _TENSOR_NAME, _TENSOR_RAW),
-            *(_TENSOR_TEXT, _TENSOR_PLACE),
-        )
+        tensor.only(*_TENSOR)
         shape = tuple(tensor.integers(_TENSOR_DIMS))
         raw, floats = tensor.content(_TENSOR_RAW), tensor.content(_TENSOR_FLOATS)
         n_bytes = 4 * math.prod(shape)
@@ -214,21 +204,18 @@ def _read_tensors(graph: Message, sizes: Sequence[int], budget: Budget) -> dict[
     return tensors
 
 
-def _check_nodes(graph: Message, activations: Sequence[str], budget: Budget) -> None:
+def _check_nodes(all_nodes: Sequence[Message], activations: Sequence[str]) -> None:
     """Raise Fault unless each layer is a Gemm of its weights and then its activation."""
-    nodes = iter(protobuf.read_all(graph.contents(_GRAPH_NODES), "node", budget))
+    nodes = iter(all_nodes)
     before = INPUT
     for index, (activation, name) in enumerate(
         zip(activations, output_names(len(activations)), strict=True), start=1
     ):
         operands = [before, f"W{index}", f"b{index}"]
-        weighted = _check_node(next(nodes, None), "Gemm", operands, _GEMM, budget)
-        operator = OPERATORS[activation]
-        if operator is None:
-            result = weighted
-        else:
+        result = _check_node(next(nodes, None), "Gemm", operands, _GEMM)
+        if operator := OPERATORS[activation]:
             attributes = ATTRIBUTES.get(operator, {})
-            result = _check_node(next(nodes, None), operator, [weighted], attributes, budget)
+            result = _check_node(next(nodes, None), operator, [result], attributes)
         if result != name:
             raise Fault(
                 f"calls layer {index} {result!r} instead of {name!r}, with the activation "
@@ -247,16 +234,12 @@ def _check_node(
     operator: str,
     operands: list[str],
     attributes: Mapping[str, tuple[float, ...]],
-    budget: Budget,
 ) -> str:
     """Return what a node calls its result; raises Fault unless it computes what is wanted."""
     wanted = f"{operator} of {', '.join(operands)}"
     if node is None:
         raise Fault(f"ends where {wanted} is wanted; export it again", "graph")
-    node.only(
-        *(_NODE_INPUTS, _NODE_OUTPUTS, _NODE_NAME, _NODE_OPERATOR, _NODE_ATTRIBUTES),
-        *(_NODE_TEXT, _NODE_DOMAIN),
-    )
+    node.only(*_NODE)
     actual, inputs = node.text(_NODE_OPERATOR), node.texts(_NODE_INPUTS)
     outputs = node.texts(_NODE_OUTPUTS)
     if (actual, inputs, len(outputs)) != (operator, operands, 1):
@@ -265,10 +248,11 @@ def _check_node(
             "graph",
         )
     given: dict[str, float] = {}
-    what = f"{node.what}: attribute"
-    for attribute in protobuf.read_all(node.contents(_NODE_ATTRIBUTES), what, budget):
+    for attribute in node.messages(_NODE_ATTRIBUTES, f"{node.what}: attribute"):
         name, value = _read_attribute(attribute)
-        if name in given or name not in attributes or not _is_allowed(value, attributes[name]):
+        allowed = attributes.get(name)
+        is_allowed = allowed is not None and (value in allowed if allowed else math.isfinite(value))
+        if name in given or not is_allowed:
             raise Fault(
                 f"has as {node.what} {actual} with {name} {value:g}, which the exporter never "
                 "writes; export it again",
@@ -282,10 +266,7 @@ def _check_node(
 
 def _read_attribute(attribute: Message) -> tuple[str, float]:
     """Return the name and the value of an attribute, which must be a number."""
-    attribute.only(
-        *(_ATTRIBUTE_NAME, _ATTRIBUTE_FLOAT, _ATTRIBUTE_INTEGER),
-        *(_ATTRIBUTE_TEXT, _ATTRIBUTE_KIND),
-    )
+    attribute.only(*_ATTRIBUTE)
     name, kind = attribute.text(_ATTRIBUTE_NAME), attribute.integer(_ATTRIBUTE_KIND)
     if kind == _INTEGER_ATTRIBUTE:
         return name, attribute.integer(_ATTRIBUTE_INTEGER)
@@ -294,7 +275,3 @@ def _read_attribute(attribute: Message) -> tuple[str, float]:
         raise ProtobufError(f"{attribute.what} is no number")
     value: float = struct.unpack("<f", content)[0]
     return name, value
-
-
-def _is_allowed(value: float, allowed: tuple[float, ...]) -> bool:
-    return value in allowed if allowed else math.isfinite(value)

@@ -14,16 +14,12 @@ def read_metadata(values: Mapping[str, memoryview]) -> Metadata:
     try:
         metadata = decode(values)
         for label in metadata.labels:
-            _check_label(label)
+            if fault := fault_of(label):
+                raise MetadataError(f"has the label {shown(repr(label))}, which {fault}")
+            if len(label) > MAX_LABEL_LENGTH:
+                raise MetadataError(
+                    f"has the label {label[:20]!r}... of more than {MAX_LABEL_LENGTH} characters"
+                )
     except MetadataError as error:
         raise Fault(f"{error}; export it again", error.reason) from error
     return metadata
-
-
-def _check_label(label: str) -> None:
-    if fault := fault_of(label):
-        raise MetadataError(f"has the label {shown(repr(label))}, which {fault}")
-    if len(label) > MAX_LABEL_LENGTH:
-        raise MetadataError(
-            f"has the label {label[:20]!r}... of more than {MAX_LABEL_LENGTH} characters"
-        )

@@ -4,7 +4,6 @@ The format is described at https://protobuf.dev/programming-guides/encoding. Mes
 are read by `mlpserve.wire`, which takes all that protobuf does; here, less is enough.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
@@ -30,10 +29,11 @@ class Budget:
 class Message:
     """The fields of a message by their number, each with its values in their order.
 
-    `what` is how errors call the message.
+    `what` is how errors call the message; those inside it share its `budget`.
     """
 
     what: str
+    budget: Budget
     fields: dict[int, list[Value]] = field(default_factory=dict)
 
     def only(self, *numbers: int) -> "Message":
@@ -53,20 +53,31 @@ class Message:
 
     def content(self, number: int) -> memoryview:
         """Return a field's only value as bytes; empty when it is absent."""
-        value = self._single(number)
-        return memoryview(b"") if value is None else _as_bytes(value, number, self.what)
+        self._single(number)
+        return next(iter(self._contents(number)), memoryview(b""))
 
     def text(self, number: int) -> str:
         """Return a field's only value as text; empty when it is absent."""
-        return _as_text(self.content(number), number, self.what)
-
-    def contents(self, number: int) -> list[memoryview]:
-        """Return a field's values as bytes."""
-        return [_as_bytes(value, number, self.what) for value in self.fields.get(number, ())]
+        self._single(number)
+        return next(iter(self.texts(number)), "")
 
     def texts(self, number: int) -> list[str]:
         """Return a field's values as texts."""
-        return [_as_text(content, number, self.what) for content in self.contents(number)]
+        try:
+            return [str(content, "utf-8") for content in self._contents(number)]
+        except UnicodeDecodeError as error:
+            raise ProtobufError(f"field {number} of {self.what} is not UTF-8") from error
+
+    def message(self, number: int, what: str = "") -> "Message":
+        """Return a field's only value as a message; without fields when it is absent."""
+        return read(self.content(number), what or self.what, self.budget)
+
+    def messages(self, number: int, what: str) -> list["Message"]:
+        """Return a field's values as messages; errors number them from 1."""
+        return [
+            read(content, f"{what} {index}", self.budget)
+            for index, content in enumerate(self._contents(number), start=1)
+        ]
 
     def integers(self, number: int) -> list[int]:
         """Return a field's values that are not negative, packed or not."""
@@ -85,6 +96,14 @@ class Message:
         """Whether the message has the field."""
         return number in self.fields
 
+    def _contents(self, number: int) -> list[memoryview]:
+        contents = []
+        for value in self.fields.get(number, ()):
+            if isinstance(value, int):
+                raise ProtobufError(f"field {number} of {self.what} is an integer")
+            contents.append(value)
+        return contents
+
     def _single(self, number: int) -> Value | None:
         values = self.fields.get(number)
         if values is None:
@@ -100,7 +119,7 @@ def read(content: memoryview, what: str, budget: Budget) -> Message:
 
     Raises ProtobufError when they don't end where the message does, or are more than the budget.
     """
-    message = Message(what)
+    message = Message(what, budget)
     position, length = 0, len(content)
     while position < length:
         budget.fields -= 1
@@ -129,26 +148,6 @@ def read(content: memoryview, what: str, budget: Budget) -> Message:
             position += size
         message.fields.setdefault(number, []).append(value)
     return message
-
-
-def read_all(contents: Iterable[memoryview], what: str, budget: Budget) -> list[Message]:
-    """Return several messages of a kind; errors number them from 1."""
-    return [
-        read(content, f"{what} {index}", budget) for index, content in enumerate(contents, start=1)
-    ]
-
-
-def _as_bytes(value: Value, number: int, what: str) -> memoryview:
-    if isinstance(value, int):
-        raise ProtobufError(f"field {number} of {what} is an integer")
-    return value
-
-
-def _as_text(content: memoryview, number: int, what: str) -> str:
-    try:
-        return str(content, "utf-8")
-    except UnicodeDecodeError as error:
-        raise ProtobufError(f"field {number} of {what} is not UTF-8") from error
 
 
 def _read_varint(content: memoryview, position: int) -> tuple[int, int]:

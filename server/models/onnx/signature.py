@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from modelfile.layout import INPUT, output_names
 from server.errors import Fault
-from server.models.onnx import protobuf
-from server.models.onnx.protobuf import Budget, Message
+from server.models.onnx.protobuf import Message
 
 FLOAT = 1
 """ONNX's number of float32."""
@@ -16,7 +15,7 @@ _TYPE_TENSOR, _TENSOR_ELEMENT, _TENSOR_SHAPE = 1, 1, 2
 _SHAPE_DIM, _DIM_VALUE = 1, 1
 
 
-def check_signature(graph: Message, sizes: Sequence[int], budget: Budget) -> None:
+def check_signature(graph: Message, sizes: Sequence[int]) -> None:
     """Raise Fault unless there are the inputs and outputs that the sizes ask for, and no others."""
     outputs = dict(zip(output_names(len(sizes) - 1), sizes[1:], strict=True))
     for field, kind, wanted in (
@@ -24,7 +23,7 @@ def check_signature(graph: Message, sizes: Sequence[int], budget: Budget) -> Non
         (GRAPH_OUTPUTS, "output", outputs),
     ):
         types: dict[str, str] = {}
-        for value in protobuf.read_all(graph.contents(field), kind, budget):
+        for value in graph.messages(field, kind):
             name = value.text(_VALUE_NAME)
             if name not in wanted or name in types:
                 raise Fault(
@@ -32,7 +31,7 @@ def check_signature(graph: Message, sizes: Sequence[int], budget: Budget) -> Non
                     "would not know what it means: export the model again",
                     "signature",
                 )
-            types[name] = _describe(value, budget)
+            types[name] = _describe(value)
         for name, columns in wanted.items():
             described = types.get(name, "missing")
             if described != f"float32 (N, {columns})":
@@ -43,20 +42,18 @@ def check_signature(graph: Message, sizes: Sequence[int], budget: Budget) -> Non
                 )
 
 
-def _describe(value: Message, budget: Budget) -> str:
+def _describe(value: Message) -> str:
     """Return the type of an input or output, such as "float32 (N, 784)"."""
-    kind = protobuf.read(value.content(_VALUE_TYPE), value.what, budget)
+    kind = value.message(_VALUE_TYPE)
     if not kind.has(_TYPE_TENSOR):
         return "no tensor"
-    tensor = protobuf.read(kind.content(_TYPE_TENSOR), value.what, budget)
+    tensor = kind.message(_TYPE_TENSOR)
     element = tensor.integer(_TENSOR_ELEMENT)
     described = "float32" if element == FLOAT else f"of ONNX's type {element}"
     if not tensor.has(_TENSOR_SHAPE):
         return f"{described} of any shape"
-    shape = protobuf.read(tensor.content(_TENSOR_SHAPE), value.what, budget)
-    contents = shape.contents(_SHAPE_DIM)
     dims = [
         str(dim.integer(_DIM_VALUE)) if dim.has(_DIM_VALUE) else "N"
-        for dim in protobuf.read_all(contents, f"{value.what}: dimension", budget)
+        for dim in tensor.message(_TENSOR_SHAPE).messages(_SHAPE_DIM, f"{value.what}: dimension")
     ]
     return f"{described} ({', '.join(dims)})"
