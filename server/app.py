@@ -66,11 +66,6 @@ class Server:
             self._grpc.set_ready(False)
         self._grpc.start(make_room)
 
-    @property
-    def is_alive(self) -> bool:
-        """Whether all threads run that read files again."""
-        return self._watcher.is_alive and self._reloads.is_alive
-
     def set_ready(self, ready: bool) -> None:
         """Tell probes and balancers whether to send calls here; for any thread, also while `start`
         runs.
@@ -84,7 +79,8 @@ class Server:
         # A stop ends them one by one.
         if self._is_stopping:
             return []
-        return self._grpc.missing_threads() + ([] if self.is_alive else ["reload or watch"])
+        are_alive = self._watcher.is_alive and self._reloads.is_alive
+        return self._grpc.missing_threads() + ([] if are_alive else ["reload or watch"])
 
     def silent_seconds(self) -> float:
         """Return how long calls have made no progress; for one thread that asks often."""

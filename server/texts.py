@@ -77,14 +77,7 @@ def _closest(names: tuple[str, ...], asked: str) -> tuple[str, ...]:
     letters = set(asked)
     # Comparing sets of letters is fast, and similar names differ in few.
     alike = sorted(names, key=lambda name: len(letters.symmetric_difference(name)))[:MAX_CLOSEST]
-    matcher = difflib.SequenceMatcher(autojunk=False)
-    matcher.set_seq2(asked)
-
-    def likeness(name: str) -> float:
-        matcher.set_seq1(name)
-        return matcher.ratio()
-
-    return tuple(sorted(alike, key=likeness, reverse=True)[:MAX_LISTED])
+    return tuple(difflib.get_close_matches(asked, alike, MAX_LISTED, cutoff=0))
 
 
 def _cut(text: str, max_characters: int) -> str:
@@ -99,11 +92,10 @@ def _cut(text: str, max_characters: int) -> str:
 def _printable(text: str) -> str:
     if text.isprintable():
         return text
-    return "".join(letter if letter.isprintable() else _substitute(letter) for letter in text)
-
-
-def _substitute(letter: str) -> str:
-    return " " if letter.isspace() else "\N{REPLACEMENT CHARACTER}"
+    return "".join(
+        letter if letter.isprintable() else " " if letter.isspace() else "\N{REPLACEMENT CHARACTER}"
+        for letter in text
+    )
 
 
 def fault_of(text: str) -> str:

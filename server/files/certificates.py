@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from server.errors import StartupError
@@ -36,20 +37,14 @@ def watch_certificate(
 
     `check` raises CertificateError for files that look valid but can't be used.
     """
-    paths = (certificate, key) if client_ca is None else (certificate, key, client_ca)
-
-    def read() -> Certificate:
-        content = read_certificate(certificate, key, client_ca)
-        try:
-            check(content)
-        except CertificateError as error:
-            raise error.of(certificate, key, client_ca) from error
-        return content
 
     def tell(content: Certificate) -> None:
         metrics.CERTIFICATE_EXPIRY.labels(str(certificate)).set(expiry(content.certificate))
 
-    return WatchedFiles(PART, paths, read, tell)
+    paths = tuple(filter(None, (certificate, key, client_ca)))
+    return WatchedFiles(
+        PART, paths, partial(read_certificate, certificate, key, client_ca, check), tell
+    )
 
 
 class CertificateError(Exception):
@@ -62,23 +57,33 @@ class CertificateError(Exception):
         super().__init__(message)
         self.remedy, self.retry_time = remedy, retry_time
 
-    def of(self, certificate: Path, key: Path, client_ca: Path | None) -> StartupError:
-        """Return it as an error that names the files."""
-        files = f"the certificate {certificate} with the key {key}"
-        if client_ca is not None:
-            files += f" and the authorities {client_ca}"
-        message = f"{files} can't be used ({self}); {self.remedy}"
-        if self.retry_time is None:
-            return StartupError(message)
-        return TryLater(message, self.retry_time)
 
-
-def read_certificate(certificate: Path, key: Path, client_ca: Path | None) -> Certificate:
+def read_certificate(
+    certificate: Path,
+    key: Path,
+    client_ca: Path | None,
+    check: Callable[[Certificate], None] = lambda _: None,
+) -> Certificate:
     """Return the files' content.
 
     Raises StartupError when a file can't be read or used, the key belongs to another certificate,
     or the certificate or all authorities have expired; TryLater when they are not valid yet.
     """
+    try:
+        content = _read(certificate, key, client_ca)
+        check(content)
+    except CertificateError as error:
+        files = f"the certificate {certificate} with the key {key}"
+        if client_ca is not None:
+            files += f" and the authorities {client_ca}"
+        message = f"{files} can't be used ({error}); {error.remedy}"
+        if error.retry_time is None:
+            raise StartupError(message) from error
+        raise TryLater(message, error.retry_time) from error
+    return content
+
+
+def _read(certificate: Path, key: Path, client_ca: Path | None) -> Certificate:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         # Without a password, OpenSSL would ask for that of an encrypted key on the terminal.
@@ -97,21 +102,16 @@ def read_certificate(certificate: Path, key: Path, client_ca: Path | None) -> Ce
         _check_time("it", *validity(content.certificate))
         if client_ca is not None:
             _check_authorities(client_ca)
-    except CertificateError as error:
-        raise error.of(certificate, key, client_ca) from error
     except (OSError, ValueError, IndexError, StopIteration) as error:
-        # ssl.SSLError is an OSError, too, and does not name the file.
-        remedy = (
-            f"they must be PEM files, with the unencrypted key of the first certificate, of {KEYS}"
-        )
-        raise CertificateError(_reason(error), remedy).of(certificate, key, client_ca) from error
+        reason = error.strerror if isinstance(error, OSError) else None
+        # This is an OSError, too, and does not name the file.
+        if isinstance(error, ssl.SSLError):
+            reason = error.reason.replace("_", " ").lower() if error.reason else None
+        raise CertificateError(
+            reason or str(error),
+            f"they must be PEM files, with the unencrypted key of the first certificate, of {KEYS}",
+        ) from error
     return content
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, ssl.SSLError):
-        return error.reason.replace("_", " ").lower() if error.reason else str(error)
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def _check_time(what: str, begin: float, end: float) -> None:
@@ -135,7 +135,7 @@ def _check_authorities(client_ca: Path) -> None:
     context.load_verify_locations(client_ca)
     # This lists authorities only.
     validities = [
-        (ssl.cert_time_to_seconds(str(ca["notBefore"])), ssl.cert_time_to_seconds(str(ca[_END])))
+        [ssl.cert_time_to_seconds(str(ca[name])) for name in ("notBefore", "notAfter")]
         for ca in context.get_ca_certs()
     ]
     if not validities:
@@ -147,9 +147,6 @@ def _check_authorities(client_ca: Path) -> None:
     if not any(begin <= now <= end for begin, end in validities):
         # The one that expires last, so that the message is about the newest.
         _check_time("the authority of callers", *max(validities, key=lambda times: times[1]))
-
-
-_END = "notAfter"
 
 
 def _date(seconds: float) -> str:

@@ -5,7 +5,6 @@ Tracebacks don't show the values of variables, because these may be pixels.
 
 import json
 import math
-import time
 import traceback
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -59,10 +58,7 @@ class Lines:
         try:
             event |= self._context
             event["level"] = level
-            event["timestamp"] = (
-                datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="microseconds")[:-6]
-                + "Z"
-            )
+            event["timestamp"] = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
             line = self._write(level, event, USUAL)
             return line if len(line) <= MAX_LINE_BYTES else self._write(level, event, NARROW)
         except Exception as error:

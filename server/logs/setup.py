@@ -10,18 +10,20 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from types import TracebackType
+from types import SimpleNamespace, TracebackType
 from typing import Any
 
 import structlog
 
 from server.logs.lines import MAX_LINE_BYTES, Lines
 from server.logs.sampling import RateLimit
-from server.logs.writer import STDERR, Writer
+from server.logs.writer import STDERR
 
 log = structlog.get_logger()
 
 Write = Callable[[str, dict[str, Any]], None]
+
+LEVELS = ("debug", "info", "warning", "error", "critical")
 
 TRACEBACKS = 20
 """Lines with tracebacks per second: what fails in one call may fail in every call."""
@@ -56,7 +58,8 @@ def configure_logs(
     structlog.configure(
         processors=[lambda _logger, level, event: ((level, event), {})],
         wrapper_class=_harmless(structlog.make_filtering_bound_logger(number)),
-        logger_factory=lambda *_: _Sink(write),
+        # The sink of its events: the same method for each level.
+        logger_factory=lambda *_: SimpleNamespace(**dict.fromkeys(LEVELS, write)),
         cache_logger_on_first_use=True,
     )
     # What libraries log at info, this server logs in its own words.
@@ -68,19 +71,12 @@ def configure_logs(
     threading.excepthook = _log_uncaught_in_thread
     sys.unraisablehook = _log_unraisable
     # Other writes to it must not block or fail either.
-    sys.stderr = _Stream(STDERR)
+    sys.stderr = _Stream()
 
 
 def flush() -> None:
     """Wait until the lines so far are written, but not for long; to be called before os._exit."""
     STDERR.flush(FLUSH_SECONDS)
-
-
-class _Sink:
-    """The sink of structlog's events: the same method for each level."""
-
-    def __init__(self, write: Write) -> None:
-        self.debug = self.info = self.warning = self.error = self.critical = write
 
 
 def _harmless(logger: type[Any]) -> type[Any]:
@@ -96,7 +92,7 @@ def _harmless(logger: type[Any]) -> type[Any]:
 
         return call
 
-    names = ("debug", "info", "warning", "warn", "error", "critical", "fatal", "exception", "log")
+    names = (*LEVELS, "warn", "fatal", "exception", "log")
     return type("Logger", (logger,), {name: guard(getattr(logger, name)) for name in names})
 
 
@@ -127,28 +123,19 @@ class _Handler(logging.Handler):
 class _Stream(io.TextIOBase):
     """Standard error for code that writes text to it; never raises or blocks."""
 
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
+    encoding, errors = "utf-8", "backslashreplace"
+
+    def __init__(self) -> None:
         self._begun = ""
         self._lock = threading.RLock()
 
-    @property
-    def encoding(self) -> str:  # type: ignore[override]
-        """The name of the encoding."""
-        return "utf-8"
-
-    @property
-    def errors(self) -> str:  # type: ignore[override]
-        """How characters that can't be encoded are handled."""
-        return "backslashreplace"
-
     def fileno(self) -> int:
         """Return the descriptor, for code that writes to it directly."""
-        return self._writer.descriptor
+        return STDERR.descriptor
 
     def isatty(self) -> bool:
         """Whether it is a terminal."""
-        return os.isatty(self._writer.descriptor)
+        return os.isatty(STDERR.descriptor)
 
     def writable(self) -> bool:
         """Whether it can be written to."""
@@ -164,7 +151,7 @@ class _Stream(io.TextIOBase):
         for line in complete:
             for begin in range(0, len(line) or 1, MAX_LINE_BYTES):
                 part = line[begin : begin + MAX_LINE_BYTES]
-                self._writer.write(part.encode(errors="backslashreplace") + b"\n")
+                STDERR.write(part.encode(errors=self.errors) + b"\n")
         return len(text)
 
 

@@ -10,7 +10,8 @@ import select
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from itertools import accumulate
 from queue import Empty, SimpleQueue
 
 MAX_LINES, MAX_BYTES = 1024, 512 * 1024
@@ -104,7 +105,8 @@ class Writer:
         lines, done = self._gather()
         if lines:
             written = self._write_out(b"".join(lines))
-            self._count_lost(lines, written)
+            with self._lock:
+                self.lost += sum(end > written for end in accumulate(map(len, lines)))
         lost = self.lost
         if lost > self._told and self._is_working:
             is_due = time.monotonic() - self._notice_time >= NOTICE_SECONDS
@@ -178,16 +180,6 @@ class Writer:
         poll.poll(1000)
         # poll may be wrong.
         time.sleep(RETRY_SECONDS)
-
-    def _count_lost(self, lines: Sequence[bytes], written: int) -> None:
-        lost = 0
-        end = 0
-        for line in lines:
-            end += len(line)
-            lost += end > written
-        if lost:
-            with self._lock:
-                self.lost += lost
 
     def _tell(self, lost: int) -> None:
         """Write how many lines were lost since the last time, given the total."""

@@ -15,14 +15,11 @@ from server.models.onnx.file import Stamp, stamp_of
 from server.models.policy import Policies
 from server.models.repository import FILE, Listing, Models, Versions, list_models
 from server.telemetry import metrics
-from server.texts import shown
+from server.texts import listed, shown
 
 log = structlog.get_logger()
 
 PREFERRED = "digits"
-
-MAX_LISTED = 10
-"""Names that a message lists."""
 
 Key = tuple[str, int]
 """A model's name and the number of a version."""
@@ -106,10 +103,9 @@ class Loader:
                 + "".join(f"; {message}" for message in listing.passed_over[:1])
             )
         if self._default and self._default not in on_disk:
-            names = [*list(on_disk)[:MAX_LISTED], *(["..."] if len(on_disk) > MAX_LISTED else [])]
             raise StartupError(
                 f"the default model {self._default!r} is not in {shown(self._repository)}; it "
-                f"holds: {', '.join(names)}"
+                f"holds: {listed(on_disk, self._default)}"
             )
         default = self._default or (next(iter(on_disk)) if len(on_disk) == 1 else PREFERRED)
         refreshed = self._load(listing, default, {})

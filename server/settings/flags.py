@@ -142,7 +142,9 @@ def describe(context: click.Context, settings: Settings) -> Iterator[str]:
         for name in names:
             value = getattr(settings, name)
             # TOML has no null.
-            entry = f"# {name} =" if value is None else f"{name} = {_toml(value)}"
+            # Its strings are JSON's.
+            text = json.dumps(value, ensure_ascii=False, default=str)
+            entry = f"# {name} =" if value is None else f"{name} = {text}"
             yield f"{entry}  # {_source(context, name)}"
         yield ""
 
@@ -235,8 +237,3 @@ def _hint(name: str, known: Iterable[str]) -> str:
         return removed
     close = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {close[0]}?" if close else "; --help lists all settings"
-
-
-def _toml(value: object) -> str:
-    """Return a setting's value as TOML, whose strings are JSON's."""
-    return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)

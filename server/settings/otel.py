@@ -5,6 +5,7 @@ The library itself raises for some, ignores others, and fails with every span fo
 
 import contextlib
 import logging
+import logging.handlers
 import math
 import os
 import re
@@ -49,8 +50,10 @@ def check(endpoint: str) -> None:
             del os.environ[name]
     given = _given()
     for name, value in given.items():
-        if not _is_unicode(value):
-            raise _error(name, "it is not UTF-8")
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise _error(name, "it is not UTF-8") from error
     for name in _SECONDS:
         _check_number(name, given, float, 0.001, MAX_SECONDS)
     milliseconds = int(1000 * MAX_SECONDS)
@@ -79,7 +82,8 @@ def header_variables() -> dict[str, str]:
 def guard() -> Iterator[None]:
     """Raise StartupError, with the variables' names, for whatever the library raises or logs."""
     library = logging.getLogger("opentelemetry")
-    heard = _Heard()
+    heard = logging.handlers.MemoryHandler(capacity=1)
+    heard.setLevel(logging.WARNING)
     level, propagates = library.level, library.propagate
     library.addHandler(heard)
     library.setLevel(logging.WARNING)
@@ -94,19 +98,8 @@ def guard() -> Iterator[None]:
         library.removeHandler(heard)
         library.setLevel(level)
         library.propagate = propagates
-    if heard.texts:
-        raise _refused(heard.texts[0])
-
-
-class _Heard(logging.Handler):
-    """Collects what is logged."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.texts: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.texts.append(record.getMessage())
+    if heard.buffer:
+        raise _refused(heard.buffer[0].getMessage())
 
 
 def _given() -> dict[str, str]:
@@ -116,7 +109,12 @@ def _given() -> dict[str, str]:
 def _refused(text: str) -> StartupError:
     """Return the error for a message of the library, which may contain headers, and so secrets."""
     given = _given()
-    named = [name for name, value in given.items() if name in text or _is_quoted(value, text)]
+    # By its name, or by its value as a word.
+    named = [
+        name
+        for name, value in given.items()
+        if name in text or (value[1:] and re.search(rf"(?<!\w){re.escape(value)}(?!\w)", text))
+    ]
     names = named or sorted(given)
     reason = "" if set(names) & set(_HEADERS) else f": {shorten(text, MAX_REASON)}"
     these = ", ".join(names) or "none of its variables, all of which are unset,"
@@ -124,10 +122,6 @@ def _refused(text: str) -> StartupError:
         f"OpenTelemetry rejects the environment's {these}{reason}; correct or unset it, or leave "
         "--otlp-endpoint out"
     )
-
-
-def _is_quoted(value: str, text: str) -> bool:
-    return len(value) > 1 and bool(re.search(rf"(?<!\w){re.escape(value)}(?!\w)", text))
 
 
 def _check_number(
@@ -163,14 +157,6 @@ def _check_files(
     except (OSError, ValueError) as error:
         # ssl.SSLError is an OSError, too.
         raise _error(name, f"not a usable PEM file ({error})") from error
-
-
-def _is_unicode(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _error(names: str, reason: str) -> StartupError:

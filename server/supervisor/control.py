@@ -9,7 +9,6 @@ import socket
 import struct
 import threading
 from collections import deque
-from collections.abc import Sequence
 from typing import Any
 
 Message = dict[str, Any]
@@ -26,37 +25,6 @@ _LENGTHS = struct.Struct(">II")
 
 class Broken(Exception):
     """What has arrived is not a frame, so that the start of the next one is unknown."""
-
-
-def _frame(message: Message, payload: Sequence[bytes]) -> list[bytes]:
-    text = json.dumps(message, default=str).encode()
-    lengths = _LENGTHS.pack(len(text), sum(map(len, payload)))
-    return [lengths + text, *payload]
-
-
-class _Frames:
-    """Joins what arrives into messages."""
-
-    def __init__(self) -> None:
-        self._begun = bytearray()
-
-    def take(self, chunk: bytes) -> list[Message]:
-        """Return the messages that this completes; raises Broken."""
-        self._begun += chunk
-        messages = []
-        while len(self._begun) >= _LENGTHS.size:
-            text, payload = _LENGTHS.unpack_from(self._begun)
-            if text > MAX_JSON_BYTES or payload > MAX_PAYLOAD_BYTES:
-                raise Broken(f"a message of {text} and {payload} bytes")
-            middle = _LENGTHS.size + text
-            if len(self._begun) < middle + payload:
-                break
-            message = _parse(self._begun[_LENGTHS.size : middle])
-            if payload:
-                message[PAYLOAD] = bytes(memoryview(self._begun)[middle : middle + payload])
-            del self._begun[: middle + payload]
-            messages.append(message)
-        return messages
 
 
 def _parse(text: bytearray) -> Message:
@@ -76,7 +44,7 @@ class Link:
 
     def __init__(self, end: socket.socket, *, is_blocking: bool = False) -> None:
         self._socket = end
-        self._frames = _Frames()
+        self._begun = bytearray()
         self._waiting: deque[memoryview] = deque()
         self._lock = threading.Lock()
         self.waiting_bytes = 0
@@ -92,7 +60,8 @@ class Link:
 
     def send(self, *payload: bytes, **message: Any) -> None:
         """Send a message; what the other end has no room for is kept until `flush`."""
-        parts = _frame(message, payload)
+        text = json.dumps(message, default=str).encode()
+        parts = [_LENGTHS.pack(len(text), sum(map(len, payload))) + text, *payload]
         with self._lock:
             self._waiting += map(memoryview, parts)
             self.waiting_bytes += sum(map(len, parts))
@@ -129,7 +98,24 @@ class Link:
             return []
         except OSError:
             chunk = b""
-        return self._frames.take(chunk) if chunk else None
+        self._begun += chunk
+        return self._take() if chunk else None
+
+    def _take(self) -> list[Message]:
+        messages = []
+        while len(self._begun) >= _LENGTHS.size:
+            text, payload = _LENGTHS.unpack_from(self._begun)
+            if text > MAX_JSON_BYTES or payload > MAX_PAYLOAD_BYTES:
+                raise Broken(f"a message of {text} and {payload} bytes")
+            middle = _LENGTHS.size + text
+            if len(self._begun) < middle + payload:
+                break
+            message = _parse(self._begun[_LENGTHS.size : middle])
+            if payload:
+                message[PAYLOAD] = bytes(memoryview(self._begun)[middle : middle + payload])
+            del self._begun[: middle + payload]
+            messages.append(message)
+        return messages
 
     def close(self) -> None:
         """Close this end."""

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -37,8 +36,7 @@ class Child:
     since when it owes an answer to a ping, and when it is killed unless it has exited.
     `silent_seconds` is how long a vital part of it had made no progress, by its last report;
     `asked` are questions that it has not answered. `loading` is the file that it is loading, as
-    `server.models.journal` writes it; `forwarding` logs its standard error. HTTP's process has the
-    number 0.
+    `server.models.journal` writes it. HTTP's process has the number 0.
     """
 
     number: int
@@ -53,7 +51,6 @@ class Child:
     is_hung: bool = False
     is_gone: bool = False
     asked: set[str] = field(default_factory=set)
-    forwarding: threading.Thread | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -125,7 +122,7 @@ def start(module: str, number: int, files: Sequence[int] = (), **first: Any) -> 
         theirs.close()
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     child = Child(number, process, Link(ours))
-    child.forwarding = forward(stderr.read_end, **name)
+    forward(stderr.read_end, **name)
     child.control.send(
         worker=number, parent=os.getpid(), log=stderr.log, files=list(files), **first
     )

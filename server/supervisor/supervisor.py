@@ -228,7 +228,6 @@ class Supervisor:
         delay = self._settings.drain_delay_seconds if self._crew.ready() else 0.0
         with self._going_on("while it stops"):
             self._crew.drain()
-        with self._going_on("while it stops"):
             log.info("draining", seconds=delay)
         end = self._clock() + delay
         while self._stops < 2 and self._clock() < end:

@@ -26,7 +26,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from opentelemetry.util.re import parse_env_headers
 
 from server.settings import otel
-from server.telemetry.record import Record, Stage
+from server.telemetry.record import Record
 
 FLUSH_SECONDS: Final = 2.0
 """How long a stop waits for the last spans to be sent, so that no collector can delay it."""
@@ -98,11 +98,18 @@ class Tracing:
             return
         parent = trace.set_span_in_context(span)
         for stage in record.stages:
+            attributes, links = {}, []
+            if joined := stage.joined:
+                attributes["mlpserve.run.calls"] = joined.calls
+                attributes["mlpserve.run.images"] = joined.images
+                # To the other traced calls that the run answered.
+                others = [other for other in joined.spans if other is not span]
+                links = [Link(other.get_span_context()) for other in others[:MAX_LINKS]]
             self._tracer.start_span(
                 stage.name,
                 parent,
-                attributes=_describe(stage),
-                links=_links(stage, record),
+                attributes=attributes,
+                links=links,
                 start_time=self._nanoseconds(stage.begin),
             ).end(self._nanoseconds(stage.end))
         span.set_attribute("rpc.grpc.status_code", code)
@@ -135,17 +142,3 @@ def _describe_server(version: str) -> Resource:
     """Return how spans describe this process; its name is that of the environment, if any."""
     name = OTELResourceDetector().detect().attributes.get(SERVICE_NAME, "mlpserve")
     return Resource.create({SERVICE_NAME: name, SERVICE_VERSION: version, PROCESS_PID: os.getpid()})
-
-
-def _describe(stage: Stage) -> dict[str, int]:
-    joined = stage.joined
-    if joined is None:
-        return {}
-    return {"mlpserve.run.calls": joined.calls, "mlpserve.run.images": joined.images}
-
-
-def _links(stage: Stage, record: Record) -> list[Link]:
-    """Return links to the other traced calls that the run answered."""
-    spans = stage.joined.spans if stage.joined else ()
-    others = [span for span in spans if span is not record.span]
-    return [Link(span.get_span_context()) for span in others[:MAX_LINKS]]

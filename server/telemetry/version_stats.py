@@ -76,20 +76,14 @@ class VersionStats:
         with self._lock:
             self._kept.append(entry)
             self._kept_bytes += size
-            if self._kept_bytes < KEPT_BYTES:
-                return
-            entries = self._take()
-        self._count(entries)
-
-    def _take(self) -> list[tuple[Batch, Batch, Labels]]:
-        """Return what has been kept; the caller holds the lock."""
-        entries, self._kept, self._kept_bytes = self._kept, [], 0
-        return entries
+            is_full = self._kept_bytes >= KEPT_BYTES
+        if is_full:
+            self.flush()
 
     def flush(self) -> None:
         """Count what has been kept."""
         with self._lock:
-            entries = self._take()
+            entries, self._kept, self._kept_bytes = self._kept, [], 0
         if entries:
             self._count(entries)
 
@@ -175,37 +169,35 @@ class Versions:
         for _, stats in versions:
             stats.flush()
 
-        def fill(
-            family: MetricFamily, read: Callable[[VersionStats], Iterable[tuple[Values, float]]]
-        ) -> MetricFamily:
-            samples = (
-                ((*version, *values), number)
-                for version, stats in versions
-                for values, number in read(stats)
+        samples = [
+            family.with_samples(
+                (
+                    ((*version, *values), number)
+                    for version, stats in versions
+                    for values, number in read(stats)
+                ),
+                *labels,
             )
-            return family.with_samples(samples, *labels)
-
-        def histogram(
-            family: MetricFamily, read: Callable[[VersionStats], Buckets]
-        ) -> MetricFamily:
-            return family.with_histograms(
-                ((version, read(stats)) for version, stats in versions), *labels
-            )
-
-        return [
-            fill(metrics.IMAGES, lambda stats: [((), stats.images)]),
-            fill(
-                metrics.PREDICTED_LABELS,
-                lambda stats: (((label,), count) for label, count in stats.labels().items()),
-            ),
-            fill(metrics.DRIFT_IMAGES, VersionStats.drift),
-            fill(metrics.DRIFT_REFERENCE, VersionStats.drift_reference),
-            histogram(metrics.RUN_CALLS, lambda stats: stats.run_calls.read()),
-            histogram(metrics.RUN_IMAGES, lambda stats: stats.run_images.read()),
-            histogram(metrics.WINNING_ACTIVATION, lambda stats: stats.distribution(WINNING)),
-            histogram(metrics.MARGIN, lambda stats: stats.distribution(MARGIN)),
-            histogram(metrics.INK, lambda stats: stats.distribution(INK)),
+            for family, read in SAMPLES.items()
         ]
+        histograms = [
+            family.with_histograms(((version, read(stats)) for version, stats in versions), *labels)
+            for family, read in HISTOGRAMS.items()
+        ]
+        return samples + histograms
 
 
+SAMPLES: Mapping[MetricFamily, Callable[[VersionStats], Iterable[tuple[Values, float]]]] = {
+    metrics.IMAGES: lambda stats: [((), stats.images)],
+    metrics.PREDICTED_LABELS: lambda stats: [((name,), n) for name, n in stats.labels().items()],
+    metrics.DRIFT_IMAGES: VersionStats.drift,
+    metrics.DRIFT_REFERENCE: VersionStats.drift_reference,
+}
+HISTOGRAMS: Mapping[MetricFamily, Callable[[VersionStats], Buckets]] = {
+    metrics.RUN_CALLS: lambda stats: stats.run_calls.read(),
+    metrics.RUN_IMAGES: lambda stats: stats.run_images.read(),
+    metrics.WINNING_ACTIVATION: lambda stats: stats.distribution(WINNING),
+    metrics.MARGIN: lambda stats: stats.distribution(MARGIN),
+    metrics.INK: lambda stats: stats.distribution(INK),
+}
 VERSIONS = Versions()

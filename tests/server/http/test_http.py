@@ -260,7 +260,7 @@ def test_the_parent_imports_little() -> None:
 def test_all_addresses_are_those_of_both_kinds() -> None:
     if not socket.has_dualstack_ipv6():
         pytest.skip("this machine has no IPv6")
-    sockets, address = listen("[::]:0", "--http-address")
+    address, sockets = listen("[::]:0", "--http-address")
     with contextlib.ExitStack() as stack:
         for opened in sockets:
             stack.enter_context(opened)
@@ -271,7 +271,7 @@ def test_all_addresses_are_those_of_both_kinds() -> None:
 
 def test_a_name_stands_for_all_its_addresses() -> None:
     hosts = {target[0] for *_, target in socket.getaddrinfo("localhost", 0)}
-    sockets, address = listen("localhost:0", "--http-address")
+    address, sockets = listen("localhost:0", "--http-address")
     with contextlib.ExitStack() as stack:
         for opened in sockets:
             stack.enter_context(opened)

@@ -134,13 +134,16 @@ def test_nobody_else_can_share_the_port(pair: ServerProcess) -> None:
 
 
 def test_a_claim_keeps_others_away_before_anybody_listens() -> None:
-    first = claim("localhost:0", "--grpc-address")
-    with pytest.raises(StartupError, match=f"can't listen on {first.address}"):
-        claim(first.address, "--grpc-address")
+    address, sockets = claim("localhost:0", "--grpc-address")
+    with pytest.raises(StartupError, match=f"can't listen on {address}"):
+        claim(address, "--grpc-address")
     with pytest.raises(StartupError, match=r"can't listen on 0\.0\.0\.0"):
-        claim(f"0.0.0.0:{first.address.partition(':')[2]}", "--grpc-address")
-    first.close()
-    claim(first.address, "--grpc-address").close()
+        claim(f"0.0.0.0:{address.partition(':')[2]}", "--grpc-address")
+    for held in sockets:
+        held.close()
+    _, sockets = claim(address, "--grpc-address")
+    for held in sockets:
+        held.close()
 
 
 def test_the_port_can_be_had_again_at_once(repository: Path) -> None:
