@@ -55,9 +55,7 @@ class WatchedFiles(Generic[Content]):
         tell(self.content)
 
     def refresh(self) -> None:
-        """Read the files again if they have changed since they were last read, or can be used by
-        now.
-        """
+        """Read the files again if they have changed since then, or can be used by now."""
         if not self._is_due():
             return
         with self._lock:

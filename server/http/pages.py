@@ -95,9 +95,7 @@ class Metrics:
         return Chunks(body, headers={"content-type": content_type})
 
     async def _gather(self, seconds: float) -> list[MetricFamily]:
-        """Return all families, except those of workers that don't answer in time; raises
-        TimeoutError when the parent doesn't.
-        """
+        """Return all families but late workers'; raises TimeoutError when the parent is late."""
         end = time.monotonic() + seconds
         told = await asyncio.wait_for(self._parent.ask("parent"), seconds)
         asked = {n: asyncio.ensure_future(self._parent.ask(n)) for n in told["ready"]}

@@ -117,9 +117,7 @@ class Writer:
             done.set()
 
     def _gather(self) -> tuple[list[bytes], threading.Event | None]:
-        """Wait for lines, or until a notice is due; returns lines to be written at once, and the
-        event of a flush.
-        """
+        """Wait for lines, a flush or a notice; returns what to write at once, and the event."""
         lines: list[bytes] = []
         size = 0
         while True:

@@ -105,9 +105,7 @@ class Model:
         return activations
 
     def promised_layers(self) -> tuple[Layer, ...]:
-        """Return the layers after the input; raises ModelError unless they are the weights whose
-        SHA-256 the file gives.
-        """
+        """Return the layers after the input; raises ModelError if the file's SHA-256 differs."""
         if self.doubt:
             raise ModelError(self.doubt, "weights")
         return self.layers

@@ -2,7 +2,8 @@
 
 import math
 import threading
-import time
+import timeit
+from functools import partial
 from typing import Self
 
 import numpy as np
@@ -116,16 +117,11 @@ def check(runner: Runner, pixels: Batch, expected: Batch) -> float:
 
 def warm_up(runner: Runner) -> tuple[float, float]:
     """Run each size so that the first caller need not wait; returns their shortest times."""
-    times = []
-    for size in WARM_UP_SIZES:
-        batch = np.zeros((size, runner.n_pixels), np.float32)
-        runs = []
-        for _ in range(WARM_UP_RUNS):
-            begin = time.perf_counter()
-            runner.run(batch)
-            runs.append(time.perf_counter() - begin)
-        times.append(min(runs))
-    single, many = times
+    batches = [np.zeros((size, runner.n_pixels), np.float32) for size in WARM_UP_SIZES]
+    single, many = (
+        min(timeit.repeat(partial(runner.run, batch), number=1, repeat=WARM_UP_RUNS))
+        for batch in batches
+    )
     return single, max(single, many)
 
 

@@ -56,9 +56,7 @@ class Loads(Protocol):
         ...
 
     def refresh(self, models: Models, retry: bool) -> Refreshed:
-        """Load what has changed since these models, and with `retry` what has failed; raises
-        StartupError.
-        """
+        """Load what has changed since, and with `retry` what has failed; raises StartupError."""
         ...
 
 

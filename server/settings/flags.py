@@ -187,26 +187,19 @@ def _read_file(context: click.Context, parameter: click.Parameter, path: Path | 
                 f"{path} has the unknown key {key!r}{_hint(key, known)}", context, parameter
             )
     for key, value in values.items():
-        text = _flat(value, "; ", ": ") if key in PER_MODEL else value
-        # Strings, because click then checks numbers as it does in flags. In Python True is an int.
+        text, fault = _flat(value, "; ", ": ") if key in PER_MODEL else value, ""
+        # In Python True is an int.
         if isinstance(text, bool) or not isinstance(text, str | int | float):
-            raise click.BadParameter(
-                f"{path}: {key} is {_shown(text)}, not a string or a number", context, parameter
-            )
+            fault = "not a string or a number"
+        elif key not in PER_MODEL and has_controls(str(text)):
+            fault = "which contains a control character"
+        if fault:
+            shown = shorten(repr(text), MAX_SHOWN)
+            raise click.BadParameter(f"{path}: {key} is {shown}, {fault}", context, parameter)
+        # Strings, because click then checks numbers as it does in flags.
         values[key] = str(text)
-        if key not in PER_MODEL and has_controls(values[key]):
-            raise click.BadParameter(
-                f"{path}: {key} is {_shown(text)}, which contains a control character",
-                context,
-                parameter,
-            )
     context.default_map = values
     context.meta[_FILE] = path
-
-
-def _shown(value: object) -> str:
-    """Return a value's repr, short enough for a message."""
-    return shorten(repr(value), MAX_SHOWN)
 
 
 def _flat(value: object, comma: str = ", ", colon: str = " ") -> str:

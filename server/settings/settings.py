@@ -24,9 +24,7 @@ REMOVED = {
 def _option(
     default: object, help_text: str, kind: "click.ParamType[Any] | None" = None, heading: str = ""
 ) -> Any:
-    """Declare a setting: its default value, its help, the type of its values, and the heading of
-    `--help` that begins with it.
-    """
+    """Declare a setting; a heading of `--help` stands above the first setting that it is for."""
     return field(default=default, metadata={"help": help_text, "type": kind, "heading": heading})
 
 

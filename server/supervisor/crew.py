@@ -57,13 +57,12 @@ class Crew:
 
     def children(self) -> list[Child]:
         """Return all workers that have not exited."""
-        held = [child for slot in self.slots for child in (slot.child, slot.successor)]
-        return [*(child for child in held if child is not None), *self._leaving]
+        held = [child for slot in self.slots for child in (slot.child, slot.successor) if child]
+        return [*held, *self._leaving]
 
     def ready(self) -> list[Child]:
         """Return the workers that answer calls."""
-        held = [slot.child for slot in self.slots]
-        return [worker for worker in held if worker is not None and worker.is_ready]
+        return [slot.child for slot in self.slots if slot.child and slot.child.is_ready]
 
     def ask_metrics(self, number: int, question: str) -> bool:
         """Ask a worker for its metrics; returns whether there is one to ask."""
@@ -125,9 +124,7 @@ class Crew:
         self._note_rolled()
 
     def _note_serving(self) -> None:
-        """Report serving once every worker either answers calls or has failed to start, and one
-        answers.
-        """
+        """Report serving once a worker answers calls, and each other does or has failed."""
         settled = all(
             slot.failed_starts or (slot.child is not None and slot.child.is_ready)
             for slot in self.slots

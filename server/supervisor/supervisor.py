@@ -222,9 +222,7 @@ class Supervisor:
         )
 
     def _shut_down(self) -> None:
-        """Stop without losing a call: announce it, wait until load balancers know, then refuse new
-        calls.
-        """
+        """Stop without losing a call: announce it, wait for balancers, then refuse new calls."""
         delay = self._settings.drain_delay_seconds if self._crew.ready() else 0.0
         with self._going_on("while it stops"):
             self._crew.drain()

@@ -16,18 +16,21 @@ def usable_cores(cgroups: Path = CGROUPS, membership: Path = MEMBERSHIP) -> int:
     has_mask = hasattr(os, "sched_getaffinity")
     cores = float(len(os.sched_getaffinity(0)) if has_mask else os.cpu_count() or 1)
     for folder in group_folders("cpu", cgroups, membership):
-        for quota in (_quota_v2(folder), _quota_v1(folder)):
-            if quota is not None:
-                cores = min(cores, quota)
+        # "QUOTA PERIOD" or "max PERIOD" in version 2 of control groups; in version 1 two files, the
+        # first -1 without a quota.
+        for files in (("cpu.max",), ("cpu.cfs_quota_us", "cpu.cfs_period_us")):
+            with contextlib.suppress(OSError, ValueError, ZeroDivisionError):
+                text = " ".join((folder / name).read_text() for name in files)
+                quota, period = map(int, text.split())
+                if quota > 0:
+                    cores = min(cores, quota / period)
     return max(1, int(cores))
 
 
 def group_folders(
     controller: str, cgroups: Path = CGROUPS, membership: Path = MEMBERSHIP
 ) -> Iterable[Path]:
-    """Return the folders of this process's control groups and their parents for a controller: cpu
-    or memory.
-    """
+    """Return the folders of this process's control groups for cpu or memory, and their parents."""
     folders = {cgroups, cgroups / controller, cgroups / f"{controller},cpuacct"}
     with contextlib.suppress(OSError):
         for line in membership.read_text().splitlines():
@@ -40,22 +43,3 @@ def group_folders(
             parts = [part for part in path.split("/") if part not in ("", "..")]
             folders |= {root.joinpath(*parts[:depth]) for depth in range(len(parts) + 1)}
     return folders
-
-
-def _quota_v2(folder: Path) -> float | None:
-    """Return the cores that cpu.max allows, "QUOTA PERIOD" or "max PERIOD"."""
-    try:
-        quota, period = (folder / "cpu.max").read_text().split()
-        return int(quota) / int(period)
-    except (OSError, ValueError, ZeroDivisionError):
-        return None
-
-
-def _quota_v1(folder: Path) -> float | None:
-    """Return the cores that cpu.cfs_quota_us allows; -1 there stands for all."""
-    try:
-        quota = int((folder / "cpu.cfs_quota_us").read_text())
-        period = int((folder / "cpu.cfs_period_us").read_text())
-        return quota / period if quota > 0 else None
-    except (OSError, ValueError, ZeroDivisionError):
-        return None

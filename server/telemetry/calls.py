@@ -14,21 +14,7 @@ from server.telemetry.families import Buckets, Label, MetricFamily
 
 
 class Calls:
-    """The calls of one method: messages received and sent, how each call ended and how long it
-    took.
-    """
-
-    __slots__ = (
-        "_bounds",
-        "_codes",
-        "_counts",
-        "_ended",
-        "_lock",
-        "_received",
-        "_seconds",
-        "_sent",
-        "_started",
-    )
+    """The calls of one method: their messages, how each call ended and how long it took."""
 
     def __init__(self, bounds: Sequence[float], codes: Iterable[str]) -> None:
         self._bounds = bounds

@@ -22,9 +22,7 @@ Values = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Buckets:
-    """A histogram: how many values are at most each of the bounds, which end with +Inf, and the
-    sum of all values.
-    """
+    """A histogram: how many values are at most each bound, the last +Inf, and the sum of all."""
 
     bounds: Sequence[str]
     counts: Sequence[int]
@@ -96,9 +94,7 @@ def adapt(registry: "CollectorRegistry", *labels: Label) -> list[MetricFamily]:
 
 
 def pack(families: Iterable[MetricFamily]) -> tuple[bytes, ...]:
-    """Return families as bytes: a line of JSON that describes each and has the size of its lines,
-    then these.
-    """
+    """Return families as bytes: a line of JSON with the size of each one's lines, then these."""
     known = list(families)
     heads = [
         (family.name, family.kind, family.documentation, len(family.lines)) for family in known
@@ -107,9 +103,7 @@ def pack(families: Iterable[MetricFamily]) -> tuple[bytes, ...]:
 
 
 def unpack(packed: bytes) -> list[MetricFamily]:
-    """Return the families that `pack` was given, but the names of their labels; raises ValueError
-    for anything else.
-    """
+    """Return what `pack` was given, but the names of labels; raises ValueError for all else."""
     begin = packed.index(b"\n") + 1
     families = []
     for name, kind, documentation, size in json.loads(packed[:begin]):

@@ -25,9 +25,7 @@ class Joined:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A part of a call's time: decode, queue, run or encode; from `begin` to `end` by
-    time.perf_counter.
-    """
+    """A part of a call's time: decode, queue, run or encode; times are by time.perf_counter."""
 
     name: str
     begin: float

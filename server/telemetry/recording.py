@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 REQUEST_ID = "x-request-id"
-"""Metadata that identifies a call in its log line; a caller's own is sent back as trailing
-metadata.
-"""
+"""Metadata that identifies a call in its log line; a caller's own is sent back in the trailer."""
 
 TRACE_RESPONSE = "traceresponse"
 """Trailing metadata of a traced call: its span, as in the draft of W3C Trace Context."""

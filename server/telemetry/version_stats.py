@@ -115,12 +115,16 @@ class VersionStats:
 
     def drift(self) -> Iterable[tuple[Values, float]]:
         """Yield how many images lie in each bin of each distribution."""
-        return _flatten(self._bins())
+        for distribution, bins in self._bins().items():
+            for name, count in bins.items():
+                yield (distribution, name), count
 
     def drift_reference(self) -> Iterable[tuple[Values, float]]:
         """Yield the share of the training images in each bin of each distribution."""
-        bins, shares = self._bins(), self.reference.shares
-        return _flatten({name: dict(zip(bins[name], shares[name], strict=True)) for name in shares})
+        bins = self._bins()
+        for distribution, shares in self.reference.shares.items():
+            for name, share in zip(bins[distribution], shares, strict=True):
+                yield (distribution, name), share
 
     def _bins(self) -> Mapping[str, Mapping[str, int]]:
         seen = {name: histogram.bins() for name, histogram in self._histograms.items()}
@@ -129,12 +133,6 @@ class VersionStats:
     def distribution(self, name: str) -> Buckets:
         """Return the histogram of winning activations, margins or ink."""
         return self._histograms[name].read()
-
-
-def _flatten(bins: Mapping[str, Mapping[str, float]]) -> Iterable[tuple[Values, float]]:
-    for distribution, numbers in bins.items():
-        for name, number in numbers.items():
-            yield (distribution, name), number
 
 
 class Versions:
