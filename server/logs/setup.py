@@ -49,7 +49,10 @@ def configure_logs(
     )
 
     atexit.register(flush)
-    tracebacks = RateLimit(TRACEBACKS, _tell_left_out)
+    tracebacks = RateLimit(
+        TRACEBACKS,
+        lambda lines: log.error("errors left out, because there were too many", lines=lines),
+    )
 
     def write(level: str, event: dict[str, Any]) -> None:
         if not event.get("exc_info") or tracebacks.allows():
@@ -153,10 +156,6 @@ class _Stream(io.TextIOBase):
                 part = line[begin : begin + MAX_LINE_BYTES]
                 STDERR.write(part.encode(errors=self.errors) + b"\n")
         return len(text)
-
-
-def _tell_left_out(lines: int) -> None:
-    log.error("errors left out, because there were too many", lines=lines)
 
 
 def _log_uncaught(

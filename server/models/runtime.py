@@ -30,19 +30,16 @@ def open_session(content: bytes) -> InferenceSession:
         return InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:
         # ONNX Runtime's exception classes have no common base class.
-        raise _memory_fault(error) or not_loadable(error) from error
+        words = " ".join(str(error).split())
+        raise _memory_fault(error) or Fault(
+            f"is not a model that ONNX Runtime can load: {words}", "not_loadable"
+        ) from error
 
 
 def fault_of_run(error: Exception, n_images: int) -> Fault:
     """Return what is wrong with a model that can't be run."""
     words = " ".join(str(error).split())
     return _memory_fault(error) or Fault(f"can't be run with {n_images} images: {words}", "answers")
-
-
-def not_loadable(reason: object) -> Fault:
-    """Return what is wrong with a file that is not ONNX, or that the runtime can't run."""
-    words = " ".join(str(reason).split())
-    return Fault(f"is not a model that ONNX Runtime can load: {words}", "not_loadable")
 
 
 def _memory_fault(error: Exception) -> Fault | None:

@@ -60,15 +60,6 @@ class Loads(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Draining:
-    """A version that is unloaded; `model` returns None once its last run has ended."""
-
-    name: str
-    version: int
-    model: "weakref.ref[Model]"
-
-
 @dataclass(slots=True)
 class Request:
     """A request to reload the models; `outcome` becomes why that failed, or empty."""
@@ -86,7 +77,8 @@ class ModelWatcher:
     def __init__(self, loader: Loads, served: Served) -> None:
         self._loader, self._served = loader, served
         self._problem = ""
-        self._draining: list[Draining] = []
+        # Versions that are unloaded, by what returns None once their last run has ended.
+        self._draining: dict[weakref.ref[Model], tuple[str, int]] = {}
         # `put` of this queue may interrupt itself, as in a signal handler.
         self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self._stop = threading.Event()
@@ -182,9 +174,7 @@ class ModelWatcher:
 
     def _swap(self, models: Models) -> None:
         gone = self._served.swap(models)
-        self._draining += [
-            Draining(model.name, model.version, weakref.ref(model)) for model in gone
-        ]
+        self._draining |= {weakref.ref(model): (model.name, model.version) for model in gone}
         describe(models, gone)
         for model in gone:
             log.info("model unloaded", model=model.name, version=model.version)
@@ -240,15 +230,13 @@ class ModelWatcher:
 
     def _note_released(self) -> None:
         """Forget the versions that have ended their last run."""
-        released = [version for version in self._draining if version.model() is None]
-        self._draining = [version for version in self._draining if version not in released]
+        released = [self._draining.pop(ref) for ref in list(self._draining) if ref() is None]
         alive = {(model.name, model.version) for model in self._served.models or ()}
-        alive |= {(version.name, version.version) for version in self._draining}
-        for version in released:
-            if (version.name, version.version) not in alive:
-                forget(version.name, version.version)
-        for version in released:
-            log.info("model released", model=version.name, version=version.version)
+        alive |= {*self._draining.values()}
+        for name, version in released:
+            if (name, version) not in alive:
+                forget(name, version)
+            log.info("model released", model=name, version=version)
         if released:
             memory.give_back()
 

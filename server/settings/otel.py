@@ -10,7 +10,7 @@ import math
 import os
 import re
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from server.errors import StartupError
 from server.texts import shorten
@@ -25,13 +25,6 @@ MAX_QUEUED_SPANS = 10_000_000
 
 _SECONDS = tuple(f"OTEL_EXPORTER_OTLP_{signal}TIMEOUT" for signal in ("", "TRACES_"))
 _HEADERS = tuple(f"OTEL_EXPORTER_OTLP_{signal}HEADERS" for signal in ("", "TRACES_"))
-_TLS = tuple(
-    tuple(
-        f"OTEL_EXPORTER_OTLP_{signal}{file}"
-        for file in ("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY")
-    )
-    for signal in ("", "TRACES_")
-)
 _HEADER_NAME = re.compile(r"[0-9a-z_.-]+")
 
 
@@ -45,37 +38,31 @@ def check(endpoint: str) -> None:
 
     Empty variables are removed: by the standard they are unset, though not to the library.
     """
-    for name in _given():
-        if not os.environ[name]:
+    for name, value in _given().items():
+        if not value:
             del os.environ[name]
-    given = _given()
-    for name, value in given.items():
         try:
             value.encode()
         except UnicodeEncodeError as error:
             raise _error(name, "it is not UTF-8") from error
     for name in _SECONDS:
-        _check_number(name, given, float, 0.001, MAX_SECONDS)
+        _check_number(name, float, 0.001, MAX_SECONDS)
     milliseconds = int(1000 * MAX_SECONDS)
-    _check_number("OTEL_BSP_SCHEDULE_DELAY", given, int, 1, milliseconds)
-    _check_number("OTEL_BSP_EXPORT_TIMEOUT", given, int, 1, milliseconds)
-    _check_number("OTEL_BSP_MAX_QUEUE_SIZE", given, int, BATCH_SPANS, MAX_QUEUED_SPANS)
+    _check_number("OTEL_BSP_SCHEDULE_DELAY", int, 1, milliseconds)
+    _check_number("OTEL_BSP_EXPORT_TIMEOUT", int, 1, milliseconds)
+    _check_number("OTEL_BSP_MAX_QUEUE_SIZE", int, BATCH_SPANS, MAX_QUEUED_SPANS)
     if endpoint.startswith("https:"):
-        for files in _TLS:
-            _check_files(given, *files)
+        for signal in ("", "TRACES_"):
+            _check_files(f"OTEL_EXPORTER_OTLP_{signal}")
 
 
-def check_headers(headers: Mapping[str, str], name: str) -> None:
+def check_headers(parse: Callable[[str], Mapping[str, str]]) -> None:
     """Raise StartupError, which does not show them, for headers that gRPC would not send."""
-    for key, value in headers.items():
-        is_text = value.isascii() and value.isprintable()
-        if not _HEADER_NAME.fullmatch(key) or not is_text or key.startswith("grpc-"):
-            raise _error(name, "expected is NAME=VALUE, NAME=VALUE, as HTTP/2 can send them")
-
-
-def header_variables() -> dict[str, str]:
-    """Return the variables with headers, by name."""
-    return {name: value for name, value in _given().items() if name in _HEADERS}
+    for name in _HEADERS:
+        for key, value in parse(os.environ.get(name, "")).items():
+            is_text = value.isascii() and value.isprintable()
+            if not _HEADER_NAME.fullmatch(key) or not is_text or key.startswith("grpc-"):
+                raise _error(name, "expected is NAME=VALUE, NAME=VALUE, as HTTP/2 can send them")
 
 
 @contextlib.contextmanager
@@ -124,34 +111,33 @@ def _refused(text: str) -> StartupError:
     )
 
 
-def _check_number(
-    name: str, given: Mapping[str, str], kind: type[float], least: float, most: float
-) -> None:
-    if name not in given:
+def _check_number(name: str, kind: type[float], least: float, most: float) -> None:
+    text = os.environ.get(name)
+    if text is None:
         return
     try:
-        number = kind(given[name])
+        number = kind(text)
     except ValueError:
         number = math.nan
     if not least <= number <= most:
         what = "a whole number" if kind is int else "a number"
-        raise _error(name, f"{given[name][:40]!r}; expected {what} from {least:g} to {most:.0f}")
+        raise _error(name, f"{text[:40]!r}; expected {what} from {least:g} to {most:.0f}")
 
 
-def _check_files(
-    given: Mapping[str, str], certificate: str, client_certificate: str, client_key: str
-) -> None:
+def _check_files(prefix: str) -> None:
     """Raise StartupError for invalid certificate files that the library would read."""
+    name, certificate, key = (
+        f"{prefix}{file}" for file in ("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY")
+    )
     # Without the first it reads none.
-    if certificate not in given:
+    if name not in os.environ:
         return
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    name = certificate
     try:
-        context.load_verify_locations(given[certificate])
-        name = f"{client_certificate}, {client_key}"
-        if client_certificate in given or client_key in given:
-            context.load_cert_chain(given[client_certificate], given[client_key], password="")
+        context.load_verify_locations(os.environ[name])
+        name = f"{certificate}, {key}"
+        if certificate in os.environ or key in os.environ:
+            context.load_cert_chain(os.environ[certificate], os.environ[key], password="")
     except KeyError as error:
         raise _error(name, f"{error} is missing; give both or neither") from error
     except (OSError, ValueError) as error:

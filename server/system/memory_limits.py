@@ -95,7 +95,8 @@ def _of_groups() -> Iterator[int]:
                 if maximum >= _UNLIMITED:
                     continue
                 # The page cache counts as used, but is freed when memory is short.
-                statistics = dict(map(str.split, _lines(folder / "memory.stat")))
+                lines = (folder / "memory.stat").read_text().splitlines()
+                statistics = dict(map(str.split, lines))
                 kinds = f"{prefix}inactive_file", f"{prefix}active_file"
                 cached = sum(int(statistics.get(kind, 0)) for kind in kinds)
                 yield max(0, maximum - int((folder / used).read_text()) + cached)
@@ -104,10 +105,6 @@ def _of_groups() -> Iterator[int]:
 def _of_machine() -> Iterator[int]:
     """Yield what is available without swapping, according to the kernel."""
     with contextlib.suppress(OSError, ValueError, IndexError):
-        for line in _lines(Path("/proc/meminfo")):
+        for line in Path("/proc/meminfo").read_text().splitlines():
             if line.startswith("MemAvailable:"):
                 yield int(line.split()[1]) * 1024
-
-
-def _lines(file: Path) -> list[str]:
-    return file.read_text().splitlines()

@@ -50,7 +50,6 @@ class Scheduling:
     """Keeps the lane and gRPC's threads in batch scheduling while they are busy."""
 
     def __init__(self, lane: Lane) -> None:
-        """Watch a lane."""
         self._lane = lane
         self._is_batch = False
         self._nanoseconds: dict[int, int] = {}

@@ -86,7 +86,6 @@ TOKEN_CALLS = _counter(
 )
 
 # Every run.
-STAGES = ("decode", "queue", "run", "encode")
 STAGE_SECONDS = MetricFamily(
     "mlpserve_stage_seconds",
     "histogram",
@@ -95,7 +94,8 @@ STAGE_SECONDS = MetricFamily(
     "writing the answers of that run.",
     ("stage",),
 )
-DECODE, QUEUE, RUN, ENCODE = (HotHistogram(LATENCY_BUCKETS) for _ in STAGES)
+STAGES = {name: HotHistogram(LATENCY_BUCKETS) for name in ("decode", "queue", "run", "encode")}
+DECODE, QUEUE, RUN, ENCODE = STAGES.values()
 QUEUED_IMAGES = _gauge("mlpserve_queued_images", "Images that wait for a run.")
 MAX_QUEUED_IMAGES = _gauge(
     "mlpserve_max_queued_images", "Images that may wait for a run of each model."

@@ -15,22 +15,18 @@ MAX_STAGES = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
-    """What a run answered: `calls` with `images` images in all; `spans` are of the traced ones."""
-
-    calls: int
-    images: int
-    spans: "Sequence[Span]"
-
-
-@dataclass(frozen=True, slots=True)
 class Stage:
-    """A part of a call's time: decode, queue, run or encode; times are by time.perf_counter."""
+    """A part of a call's time: decode, queue, run or encode; times are by time.perf_counter.
+
+    A run answered `calls` with `images` images in all; `spans` are of the traced ones.
+    """
 
     name: str
     begin: float
     end: float
-    joined: Joined | None = None
+    calls: int = 0
+    images: int = 0
+    spans: "Sequence[Span]" = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -80,7 +76,7 @@ def note_run(
     if not recorded:
         return
     spans = [record.span for _, record in recorded if record.span is not None]
-    run = Stage("run", begin, ran, Joined(len(calls), images, spans))
+    run = Stage("run", begin, ran, len(calls), images, spans)
     encode = Stage("encode", ran, encoded)
     for call, record in recorded:
         record.predict(model, call.size)

@@ -61,7 +61,10 @@ class Recording:
     ) -> None:
         self.log_rate, self.trace_rate = log_rate, trace_rate
         self.tracing = tracing
-        self.errors = RateLimit(ERROR_LINES, _tell_left_out)
+        self.errors = RateLimit(
+            ERROR_LINES,
+            lambda calls: log.warning("calls ended with errors that are not logged", calls=calls),
+        )
 
     def recorder(self, path: str) -> "Recorder":
         """Return the recorder of a method at a path such as /SERVICE/METHOD."""
@@ -81,10 +84,8 @@ class Recorder:
         self._path = path
         self._log_rate, self._trace_rate = recording.log_rate, recording.trace_rate
         self._tracing, self._errors = recording.tracing, recording.errors
-        self._until_logged, self._until_traced = (
-            calls_until_next(self._log_rate),
-            calls_until_next(self._trace_rate),
-        )
+        self._until_logged = calls_until_next(self._log_rate)
+        self._until_traced = calls_until_next(self._trace_rate)
 
     def begin(self, begin: float, metadata: Pairs) -> Record | None:
         """Return the record of a call that may be logged or traced, else None.
@@ -194,10 +195,6 @@ def trailing(record: Record) -> tuple[tuple[str, str], ...]:
     if record.span is not None:
         pairs += ((TRACE_RESPONSE, trace_context.write(record.span.get_span_context())),)
     return pairs
-
-
-def _tell_left_out(calls: int) -> None:
-    log.warning("calls ended with errors that are not logged", calls=calls)
 
 
 def _is_request_id(text: str) -> bool:

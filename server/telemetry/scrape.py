@@ -9,11 +9,7 @@ from server.telemetry.version_stats import VERSIONS
 
 def families(*labels: Label) -> list[MetricFamily]:
     """Return the families, each sample with these labels too."""
-    histograms = (metrics.DECODE, metrics.QUEUE, metrics.RUN, metrics.ENCODE)
-    stages = [
-        ((stage,), histogram.read())
-        for stage, histogram in zip(metrics.STAGES, histograms, strict=True)
-    ]
+    stages = [((stage,), histogram.read()) for stage, histogram in metrics.STAGES.items()]
     return [
         *METHODS.families(*labels),
         metrics.STAGE_SECONDS.with_histograms(stages, *labels),

@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable
+from functools import partial
 from typing import Final
 
 from opentelemetry import trace
@@ -57,8 +58,7 @@ class Tracing:
         """Send to `endpoint`, http://HOST:PORT or https://HOST:PORT; raises StartupError when a
         variable has headers that can't be sent.
         """
-        for name, value in otel.header_variables().items():
-            otel.check_headers(parse_env_headers(value, liberal=True), name)
+        otel.check_headers(partial(parse_env_headers, liberal=True))
         self._exporter = OTLPSpanExporter(endpoint, insecure=endpoint.startswith("http:"))
         # Calls are sampled before they get here.
         self._provider = TracerProvider(
@@ -99,11 +99,11 @@ class Tracing:
         parent = trace.set_span_in_context(span)
         for stage in record.stages:
             attributes, links = {}, []
-            if joined := stage.joined:
-                attributes["mlpserve.run.calls"] = joined.calls
-                attributes["mlpserve.run.images"] = joined.images
+            if stage.calls:
+                attributes["mlpserve.run.calls"] = stage.calls
+                attributes["mlpserve.run.images"] = stage.images
                 # To the other traced calls that the run answered.
-                others = [other for other in joined.spans if other is not span]
+                others = [other for other in stage.spans if other is not span]
                 links = [Link(other.get_span_context()) for other in others[:MAX_LINKS]]
             self._tracer.start_span(
                 stage.name,
