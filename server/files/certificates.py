@@ -104,7 +104,7 @@ def _read(certificate: Path, key: Path, client_ca: Path | None) -> Certificate:
             _check_authorities(client_ca)
     except (OSError, ValueError, IndexError, StopIteration) as error:
         reason = error.strerror if isinstance(error, OSError) else None
-        # This is an OSError, too, and does not name the file.
+        # An SSLError is an OSError, too, and has a better reason.
         if isinstance(error, ssl.SSLError):
             reason = error.reason.replace("_", " ").lower() if error.reason else None
         raise CertificateError(

@@ -56,15 +56,9 @@ class WatchedFiles(Generic[Content]):
 
     def refresh(self) -> None:
         """Read the files again if they have changed since then, or can be used by now."""
-        if not self._is_due():
-            return
         with self._lock:
-            # Another thread may have been first.
-            if self._is_due():
+            if self._look() != self._state or time.time() >= self._retry_time:
                 attempt(self.part, self._take)
-
-    def _is_due(self) -> bool:
-        return self._look() != self._state or time.time() >= self._retry_time
 
     def reload(self) -> None:
         """Read the files again; raises StartupError, and `content` stays what it was."""

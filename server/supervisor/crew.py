@@ -88,14 +88,18 @@ class Crew:
 
     def on_message(self, worker: Child, message: Message, now: float) -> None:
         """Act on a worker's message; raises an error for an invalid one."""
+        slot = self.slots[worker.number]
         match message["event"]:
             case "pong":
                 worker.take_pong(message)
             case "ready":
                 worker.ready_time = now
-                self._on_ready(worker, message["default_model"], now)
+                self._on_ready(slot, worker, message["default_model"], now)
             case "takes_over":
-                self._make_room(worker, now)
+                # Before it is ready, since only one of them can listen.
+                if worker is slot.successor:
+                    predecessor, slot.child = slot.child, None
+                    self._let_go(predecessor, now)
             case "reloading":
                 self.reload(worker)
             case "loading":
@@ -111,13 +115,11 @@ class Crew:
             case unknown:
                 raise ValueError(f"the event {unknown!r} is unknown")
 
-    def _on_ready(self, worker: Child, default_model: str | None, now: float) -> None:
-        slot = self.slots[worker.number]
+    def _on_ready(self, slot: Slot, worker: Child, default_model: str | None, now: float) -> None:
         self._has_served, self._default_model = True, default_model
         if worker is slot.successor:
             predecessor, slot.child, slot.successor = slot.child, worker, None
-            if predecessor is not None:
-                self._let_go(predecessor, now)
+            self._let_go(predecessor, now)
         if self._is_serving:
             log.info("worker ready", worker=worker.number, pid=worker.process.pid)
         self._note_serving()
@@ -140,21 +142,15 @@ class Crew:
             self._is_rolling = False
             log.info("rolling restart done")
 
-    def _make_room(self, worker: Child, now: float) -> None:
-        """Stop the predecessor before its successor is ready: only one of them can listen."""
-        slot = self.slots[worker.number]
-        if worker is slot.successor and slot.child is not None:
-            predecessor, slot.child = slot.child, None
-            self._let_go(predecessor, now)
-
-    def _let_go(self, worker: Child, now: float) -> None:
-        """Stop a worker whose calls go to others from now on.
+    def _let_go(self, worker: Child | None, now: float) -> None:
+        """Stop a worker, if there is one, whose calls go to others from now on.
 
         Its health stays SERVING: load balancers would give up the address that all workers share.
         """
-        self._leaving.add(worker)
-        worker.stop(now + self._settings.stop_grace_seconds + END_SECONDS)
-        self.restarts["rolled"] += 1
+        if worker is not None:
+            self._leaving.add(worker)
+            worker.stop(now + self._settings.stop_grace_seconds + END_SECONDS)
+            self.restarts["rolled"] += 1
 
     def on_end(self, worker: Child, exit_code: int, now: float) -> None:
         """Note that a worker has exited; raises StartupError when none can be started."""
@@ -194,8 +190,7 @@ class Crew:
         slot.child, slot.successor = slot.successor, None
         if worker.error and not self._has_served:
             raise StartupError(worker.error)
-        reason, error = cause(worker, exit_code)
-        self._put_off(slot, worker.ready_time, reason, error, now)
+        self._put_off(slot, worker.ready_time, *cause(worker, exit_code), now)
 
     def _put_off(
         self, slot: Slot, ready_time: float | None, reason: str, error: str, now: float
