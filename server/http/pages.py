@@ -142,10 +142,8 @@ def _describe_workers(state: Message, answered: set[int]) -> list[MetricFamily]:
         metrics.WORKER_ANSWERED.with_samples(
             ((str(number),), int(number in answered)) for number in state["workers"]
         ),
-        *(
-            metrics.LINES_LOST.with_samples([((), lines)], (WORKER, process))
-            for process, lines in ((PARENT, state["lines_lost"]), (HTTP, STDERR.lost))
-        ),
+        metrics.LINES_LOST.with_samples([((), state["lines_lost"])], (WORKER, PARENT)),
+        metrics.LINES_LOST.with_samples([((), STDERR.lost)], (WORKER, HTTP)),
     ]
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import IO, Any
 
 import structlog
@@ -115,17 +116,12 @@ def bounded(value: object, bounds: Bounds, depth: int = 0) -> Any:
             if isinstance(value, Mapping):
                 pairs = [
                     (_cut(str(key), bounds), bounded(item, bounds, depth + 1))
-                    for key, item, _ in zip(
-                        value, value.values(), range(bounds.items), strict=False
-                    )
+                    for key, item in islice(value.items(), bounds.items)
                 ]
                 left_out = len(value) - len(pairs)
                 return dict(pairs) | ({"left_out": left_out} if left_out else {})
             if isinstance(value, (list, tuple, AbstractSet)):
-                items = [
-                    bounded(item, bounds, depth + 1)
-                    for item, _ in zip(value, range(bounds.items), strict=False)
-                ]
+                items = [bounded(item, bounds, depth + 1) for item in islice(value, bounds.items)]
                 left_out = len(value) - len(items)
                 return items + ([f"{left_out} left out"] if left_out else [])
         return _cut(str(value) if isinstance(value, str) else repr(value), bounds)

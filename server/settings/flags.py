@@ -151,15 +151,12 @@ def describe(context: click.Context, settings: Settings) -> Iterator[str]:
 
 def _source(context: click.Context, name: str) -> str:
     """Return where the value of a setting comes from."""
-    match context.get_parameter_source(name):
-        case ParameterSource.COMMANDLINE:
-            return "flag"
-        case ParameterSource.ENVIRONMENT:
-            return f"environment variable {_variable(name)}"
-        case ParameterSource.DEFAULT_MAP:
-            return f"file {context.meta[_FILE]}"
-        case _:
-            return "default"
+    sources: dict[ParameterSource | None, str] = {
+        ParameterSource.COMMANDLINE: "flag",
+        ParameterSource.ENVIRONMENT: f"environment variable {_variable(name)}",
+        ParameterSource.DEFAULT_MAP: f"file {context.meta.get(_FILE)}",
+    }
+    return sources.get(context.get_parameter_source(name), "default")
 
 
 MAX_CONFIG_BYTES = 1 << 20

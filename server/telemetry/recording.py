@@ -202,14 +202,6 @@ def _is_request_id(text: str) -> bool:
     return 0 < len(text) <= MAX_REQUEST_ID and text.isascii() and text.isprintable()
 
 
-def _trace_id(record: Record) -> str:
-    """Return the id of the trace that a call belongs to, empty when there is none."""
-    if record.span is not None:
-        return f"{record.span.get_span_context().trace_id:032x}"
-    parent = trace_context.read(record.traceparent)
-    return parent.trace_id if parent else ""
-
-
 def _write(record: Record, path: str, code: grpc.StatusCode, seconds: float) -> None:
     """Write the log line of a call, which has nothing from its message."""
     fields: dict[str, object] = {
@@ -219,8 +211,10 @@ def _write(record: Record, path: str, code: grpc.StatusCode, seconds: float) -> 
         "code": code_name(code),
         "seconds": round(seconds, 6),
     }
-    if trace_id := _trace_id(record):
-        fields["trace_id"] = trace_id
+    if record.span is not None:
+        fields["trace_id"] = f"{record.span.get_span_context().trace_id:032x}"
+    elif parent := trace_context.read(record.traceparent):
+        fields["trace_id"] = parent.trace_id
     if record.reason:
         fields["reason"] = record.reason
     if record.model is not None:
