@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import structlog
 import watchfiles
 
 from server.errors import StartupError
 from server.files.outcomes import note_outcome
-from server.models.loader import Refreshed
+from server.models.loader import Loader, Refreshed
 from server.models.model import Model
 from server.models.repository import Models
 from server.models.served import Served, describe, forget
@@ -48,18 +47,6 @@ MAX_PROBLEMS = 5
 """Problems that one outcome lists; ListModels has all."""
 
 
-class Loads(Protocol):
-    """What loads models; see `loader.Loader`."""
-
-    def first(self) -> Refreshed:
-        """Load for the first time; raises StartupError."""
-        ...
-
-    def refresh(self, models: Models, retry: bool) -> Refreshed:
-        """Load what has changed since, and with `retry` what has failed; raises StartupError."""
-        ...
-
-
 @dataclass(slots=True)
 class Request:
     """A request to reload the models; `outcome` becomes why that failed, or empty."""
@@ -74,7 +61,7 @@ class ModelWatcher:
     Runs in progress keep the models that they began with; those are released after the last.
     """
 
-    def __init__(self, loader: Loads, served: Served) -> None:
+    def __init__(self, loader: Loader, served: Served) -> None:
         self._loader, self._served = loader, served
         self._problem = ""
         # Versions that are unloaded, by what returns None once their last run has ended.

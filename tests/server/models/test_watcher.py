@@ -14,7 +14,7 @@ from harness.waiting import wait_for
 from modelfile.reference import UNMEASURED, Reference
 from server.errors import NotReady, StartupError
 from server.models import watcher
-from server.models.loader import Refreshed
+from server.models.loader import Loader, Refreshed
 from server.models.model import Model
 from server.models.repository import Models, Versions
 from server.models.served import Served, describe, forget
@@ -127,8 +127,12 @@ def is_successful() -> bool:
     return sample("mlpserve_last_reload_successful", part="models") == 1
 
 
+def watching(loader: Scripted, served: Served) -> ModelWatcher:
+    return ModelWatcher(cast(Loader, loader), served)
+
+
 def started(loader: Scripted, served: Served | None = None) -> ModelWatcher:
-    made = ModelWatcher(loader, served or Served())
+    made = watching(loader, served or Served())
     made.first()
     made.start(None)
     return made
@@ -199,7 +203,7 @@ def test_a_reload_swaps_and_then_tells_how_it_went(monkeypatch: pytest.MonkeyPat
     for name in ("describe", "note_outcome"):
         monkeypatch.setattr(watcher, name, note(name, getattr(watcher, name)))
     monkeypatch.setattr(memory, "give_back", note("give_back", memory.give_back))
-    asked = ModelWatcher(Scripted([note("load", second)]), served)
+    asked = watching(Scripted([note("load", second)]), served)
     asked.first()
     events.clear()
     assert asked.reload(watcher.ASKED) == ""
@@ -241,7 +245,7 @@ def test_an_error_anywhere_ends_no_thread(place: str, monkeypatch: pytest.Monkey
 def test_looks_that_find_nothing_new_are_not_counted() -> None:
     problem = ["small 2 is bad"]
     steps = [nothing, lambda: Refreshed(NOTHING, problem, 1), lambda: Refreshed(NOTHING, problem)]
-    asked = ModelWatcher(Scripted([*steps, failing(StartupError("gone"))]), Served())
+    asked = watching(Scripted([*steps, failing(StartupError("gone"))]), Served())
     asked.first()
     counts = []
     for _ in range(5):
@@ -304,7 +308,7 @@ def test_a_stop_waits_for_nothing_and_lets_nothing_more_begin(
 
 
 def test_a_stop_before_the_start_and_twice() -> None:
-    early = ModelWatcher(Scripted(), Served())
+    early = watching(Scripted(), Served())
     assert early.is_alive
     early.stop()
     assert early.wait(0)
@@ -319,7 +323,7 @@ def test_a_stop_before_the_start_and_twice() -> None:
 def test_a_stop_during_the_first_load() -> None:
     gate, served = Gate(), Served()
     loader = Scripted(before_first=gate)
-    asked = ModelWatcher(loader, served)
+    asked = watching(loader, served)
     first = threading.Thread(target=asked.first)
     first.start()
     assert gate.reached.wait(WAIT_SECONDS)
@@ -335,7 +339,7 @@ def test_a_stop_during_the_first_load() -> None:
 
 def test_a_first_load_that_fails_serves_nothing() -> None:
     served = Served()
-    asked = ModelWatcher(Scripted(before_first=failing(StartupError("no model"))), served)
+    asked = watching(Scripted(before_first=failing(StartupError("no model"))), served)
     with pytest.raises(StartupError, match="no model"):
         asked.first()
     assert served.models is None
@@ -343,7 +347,7 @@ def test_a_first_load_that_fails_serves_nothing() -> None:
 
 def test_a_version_is_released_after_its_last_run() -> None:
     served = Served()
-    asked = ModelWatcher(Scripted([lambda: Refreshed(serving(1), (), 1), second]), served)
+    asked = watching(Scripted([lambda: Refreshed(serving(1), (), 1), second]), served)
     asked.first()
     asked.reload(watcher.ASKED)
     run: list[Model] = list(served.require())
@@ -364,7 +368,7 @@ def test_a_version_is_released_after_its_last_run() -> None:
 
 def test_a_version_that_comes_back_keeps_its_series() -> None:
     served = Served()
-    asked = ModelWatcher(Scripted([second]), served)
+    asked = watching(Scripted([second]), served)
     asked.first()
     asked.reload(watcher.ASKED)
     stats = VERSIONS.stats(cast(Model, FakeModel(2)))
@@ -405,7 +409,7 @@ def test_the_watch_goes_on_after_errors(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(watchfiles, "watch", watch)
     monkeypatch.setattr(watcher, "RESCAN_SECONDS", 0.01)
     loader = Scripted()
-    asked = ModelWatcher(loader, Served())
+    asked = watching(loader, Served())
     asked.first()
     asked.start(tmp_path)
     assert watched.wait(WAIT_SECONDS)
@@ -424,7 +428,7 @@ def test_a_stop_while_the_repository_can_not_be_watched(
         raise OSError("no inotify")
 
     monkeypatch.setattr(watchfiles, "watch", watch)
-    asked = ModelWatcher(Scripted(), Served())
+    asked = watching(Scripted(), Served())
     asked.first()
     asked.start(tmp_path)
     assert failed.wait(WAIT_SECONDS)
