@@ -33,7 +33,7 @@ from tests.deploy.engine.stack import ALERTMANAGER, GRPC, HTTP, Stack
 
 pytestmark = pytest.mark.timeout(900)
 SERVER, EXPORTER = TARGETS["server"], TARGETS["exporter"]
-LARGEST_BYTES = 300_000_000
+MAX_BYTES = 300_000_000
 
 LOOK = """
 import importlib.util, json, shutil, sys
@@ -80,7 +80,7 @@ def test_the_servers_image_holds_what_runs_and_nothing_that_installs(engine: Eng
     assert set(found["programs"]) <= {"apt-get"}
     assert found["modules"] == ["grpc", "onnxruntime", "server"]
     assert found["compiled"] == [1]
-    assert inspect(engine, SERVER)["Size"] < LARGEST_BYTES
+    assert inspect(engine, SERVER)["Size"] < MAX_BYTES
 
 
 @pytest.mark.parametrize("tag", [SERVER, EXPORTER])
