@@ -1,10 +1,10 @@
 # Two images from one file: `docker build --target exporter .` and `docker build --target server .` (the default).
 ARG PYTHON=python:3.13-slim-bookworm
 
-# What both images stand on: the public image without what only installs, and compiled. It is copied whole below, into
-# images that begin with nothing: a layer that deletes files only hides them in the layer before.
+# The base of both images: the public image without its installers, and compiled. It is copied whole into empty images
+# below, because a layer that deletes files only hides them in the layer before.
 FROM ${PYTHON} AS bare
-# Written as lines, as useradd would note the day, and no two builds would be the same.
+# Not by useradd, which would record the day, so that no two builds would be the same.
 RUN echo 'mlpserve:x:10001:10001::/nonexistent:/usr/sbin/nologin' >> /etc/passwd && \
     echo 'mlpserve:x:10001:' >> /etc/group && \
     rm -rf /usr/local/bin/pip* && \
@@ -20,11 +20,11 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     python -m pip install --require-hashes --no-compile --target /packages -r /requirements.txt
 
 FROM ${PYTHON} AS server-packages
-# Or tracing, which has what OpenTelemetry needs as well.
+# Or tracing, which adds OpenTelemetry.
 ARG PACKAGES=server
 COPY requirements/${PACKAGES}.txt /requirements.txt
-# Compiled here, once, and trusted later (unchecked): each worker would compile at each start otherwise, as nothing can be
-# written in a container. What packages bring for their own tests and for making models is left out.
+# Compiled once here, and not checked later: every worker would otherwise compile at every start, because the container's
+# file system is read-only. The packages' own tests and tools for making models are left out.
 RUN --mount=type=cache,target=/root/.cache/pip \
     --mount=type=secret,id=pip_conf,target=/etc/pip.conf --mount=type=secret,id=pip_ca \
     python -m pip install --require-hashes --no-compile --target /packages -r /requirements.txt && \
@@ -41,7 +41,7 @@ ENV PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 \
 COPY canonical /app/canonical
 COPY modelfile /app/modelfile
 COPY exporter /app/exporter
-# A volume that is mounted here gets its owner from it.
+# A volume mounted here takes over its owner.
 COPY --from=bare --chown=10001:10001 /mnt /app/models
 WORKDIR /app
 USER 10001:10001

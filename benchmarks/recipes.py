@@ -240,6 +240,9 @@ def read_seeds(_: click.Context, parameter: click.Parameter, text: str) -> tuple
     "--seeds", default="1,2,3,4,5", show_default=True, callback=read_seeds, help="Seeds of each."
 )
 @click.option(
+    "--epochs", type=click.IntRange(min=1), help="Of each training.  [default: the recipe's]"
+)
+@click.option(
     "--processes",
     default=1,
     show_default=True,
@@ -252,6 +255,7 @@ def read_seeds(_: click.Context, parameter: click.Parameter, text: str) -> tuple
 def main(
     recipes: tuple[str, ...],
     seeds: tuple[int, ...],
+    epochs: int | None,
     processes: int,
     data: Path,
     json_path: Path | None,
@@ -262,8 +266,8 @@ def main(
     measured on last and choose nothing.
     """
     trainings = [
-        (recipe, replace(RECIPES[recipe], seed=seed))
-        for recipe in dict.fromkeys(recipes or RECIPES)
+        (name, replace(RECIPES[name], seed=seed, epochs=epochs or RECIPES[name].epochs))
+        for name in dict.fromkeys(recipes or RECIPES)
         for seed in seeds
     ]
     runs = run_all(trainings, data, processes, Console(stderr=True))

@@ -106,8 +106,8 @@ def busiest(connections_per_worker: int, rounds: int = 200) -> float:
 def rows(costs: Sequence[Cost]) -> list[str]:
     """Return what a million images a second take, by how many come in a call."""
     lines = [
-        f"| images a call | us a call | us an image | images/s a core | cores for {GOAL:,}/s | "
-        "Gbit/s as float32 | as bytes |",
+        "| images per call | us per call | us per image | images/s per core | "
+        f"cores for {GOAL:,}/s | Gbit/s as float32 | as bytes |",
         "|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for cost in costs:
@@ -123,19 +123,19 @@ def rows(costs: Sequence[Cost]) -> list[str]:
 def balance() -> list[str]:
     """Return how even the load is."""
     lines = [
-        "| connections a worker | busiest worker, of the mean | usable of all workers |",
+        "| connections per worker | busiest worker / mean | usable share of all workers |",
         "|--:|--:|--:|",
     ]
     for connections in CONNECTIONS_PER_WORKER:
         most = busiest(connections)
         lines.append(f"| {connections} | {most:.2f} | {1 / most:.0%} |")
-    lines += ["", "| who chooses | median wait | p99 wait | busiest worker, of the mean |"]
+    lines += ["", "| chosen by | median wait | p99 wait | busiest worker / mean |"]
     lines.append("|---|--:|--:|--:|")
     policies = {
-        "the connection, 4 a worker": pinned,
-        "chance, each call": at_random,
-        "the client in turns": in_turns,
-        "a proxy, the better of two": better_of_two,
+        "the connection, 4 per worker": pinned,
+        "random, each call": at_random,
+        "the client, round robin": in_turns,
+        "a proxy, the less busy of two": better_of_two,
     }
     for name, make in policies.items():
         connections = 4 * WORKERS

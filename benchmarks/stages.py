@@ -17,7 +17,7 @@ from server.models.repository import Models, Versions
 from server.models.served import Served
 from server.rpc import classifier
 from server.running import run as prediction
-from server.running.batcher import Batcher, write
+from server.running.batcher import Batcher
 from server.running.request import Request
 from server.telemetry import metrics
 from server.telemetry.calls import METHODS
@@ -31,7 +31,7 @@ TOGETHER = 32
 REPEATS = 15
 
 
-class Call:
+class FakeCall:
     """A call without gRPC."""
 
     deadline = float("inf")
@@ -72,7 +72,7 @@ def main(model_file: Path) -> None:
     model = load_model(model_file, "digits", 1)
     message = request(1)
     classifier.read_request(message)
-    calls = [Call(message) for _ in range(TOGETHER)]
+    calls = [FakeCall(message) for _ in range(TOGETHER)]
     served = Served(Models({"digits": Versions({1: model}, {}, model)}, "digits"))
     batcher = Batcher(4096, 16384, 64 * 1024 * 1024, 128 * 1024 * 1024, served)
     method = METHODS.calls("unary", "benchmark", "Predict")
@@ -101,7 +101,7 @@ def main(model_file: Path) -> None:
         ),
         "join, check, run": microseconds(lambda: prediction.run(model, calls), TOGETHER),
         "   of it ONNX Runtime": microseconds(lambda: model.predict(batch), TOGETHER),
-        "write the response": microseconds(lambda: write(calls, run), TOGETHER),
+        "write the response": microseconds(lambda: prediction.write(calls, run), TOGETHER),
         "count and time the run": microseconds(count_run, TOGETHER),
         "look at images and answers": microseconds(
             lambda: counts.observe(run.ink, run.layers[0], run.labels), TOGETHER

@@ -14,7 +14,7 @@ from exporter.commands.look import look_command
 from exporter.commands.train import train_command
 
 
-@click.group(context_settings={"max_content_width": 110})
+@click.group(context_settings={"max_content_width": 110, "show_default": True})
 def main() -> None:
     """Make models: from weights in NumPy to ONNX files that the server loads."""
 

@@ -3,6 +3,7 @@
 import io
 import os
 import secrets
+import sys
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,9 +20,7 @@ MAX_BYTES = 2**31
 """What an archive may unpack to: an ONNX file, which is made of it, can't be larger."""
 
 READ_ERRORS = (Exception,)
-"""What libraries raise over damaged files: NumPy parses headers as Python does, and archives may
-ask for any amount of memory, for passwords, and for packings of a dozen kinds.
-"""
+"""What libraries raise over damaged files: archives may ask for any memory, password or packing."""
 
 
 class ArchiveError(ExporterError):
@@ -29,10 +28,8 @@ class ArchiveError(ExporterError):
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write `content` to `path`, replacing what is there in one step.
-
-    Readers see the old content or the new one. A writer that is killed leaves at most a hidden
-    file ending in `.tmp` beside it. Raises OSError.
+    """Replace a file's content in one step: readers see the old or the new. A writer that is killed
+    leaves at most a hidden file ending in `.tmp` beside it. Raises OSError.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
@@ -53,12 +50,13 @@ def write_synced(path: Path, content: bytes) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Wait until the disk has the folder's list of names."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Wait until the disk has the folder's list of names, where folders can be opened."""
+    if sys.platform != "win32":
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def pack_npz(arrays: Arrays) -> bytes:

@@ -110,19 +110,10 @@ class Client:
             else token_metadata(token, address, is_safe=tls is not None or plaintext_token)
         )
         self._channel = open_channel(address, tls, list(merged.items()))
-        # Without serializers gRPC takes and gives bytes.
-        self._predict: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(
-            f"/{SERVICE}/Predict"
-        )
-        self._check: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(
-            _HEALTH_CHECK
-        )
-        self._list_models: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(
-            f"/{SERVICE}/ListModels"
-        )
-        self._get_network: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(
-            f"/{SERVICE}/GetNetwork"
-        )
+        self._predict = self._method(f"/{SERVICE}/Predict")
+        self._check = self._method(_HEALTH_CHECK)
+        self._list_models = self._method(f"/{SERVICE}/ListModels")
+        self._get_network = self._method(f"/{SERVICE}/GetNetwork")
 
     def predict(
         self,
@@ -238,6 +229,10 @@ class Client:
                 return
             time.sleep(min(_READINESS_PAUSE_SECONDS, max(0.0, end - time.monotonic())))
         raise DeadlineExceeded(f"{self.address} did not become ready in {timeout_seconds:g} s")
+
+    def _method(self, path: str) -> "grpc.UnaryUnaryMultiCallable[bytes, bytes]":
+        # Without serializers gRPC takes and gives bytes.
+        return self._channel.unary_unary(path)
 
     def _call(
         self,

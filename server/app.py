@@ -1,4 +1,4 @@
-"""Puts the parts of a worker together: settings in, answered calls out."""
+"""Assembles a worker: settings in, answered calls out."""
 
 from collections.abc import Callable
 from functools import partial
@@ -20,7 +20,7 @@ from server.system import memory
 log = structlog.get_logger()
 
 END_SECONDS = 0.5
-"""How long the end waits for threads that read files; one that still loads is left behind."""
+"""How long a stop waits for threads that read files; one that still loads is left behind."""
 
 
 class Server:
@@ -52,7 +52,7 @@ class Server:
 
         `make_room` has a predecessor stop listening, where only one can.
         """
-        # Nothing listens before: other workers may be there to answer.
+        # It listens last: until then other workers may answer.
         self._grpc = Endpoint(self.settings, self._reloads, self._served)
         self.default_model = self._watcher.first().default
         memory.settle()
@@ -61,7 +61,7 @@ class Server:
         self._reloads.start()
         self.is_started = True
         self._grpc.set_ready(True)
-        # It may have been said meanwhile.
+        # A drain may have begun meanwhile.
         if self._is_draining:
             self._grpc.set_ready(False)
         self._grpc.start(make_room)
@@ -81,7 +81,7 @@ class Server:
 
     def missing_threads(self) -> list[str]:
         """Return which of the threads that the server can't do without have ended."""
-        # A stop ends them, one after the other.
+        # A stop ends them one by one.
         if self._is_stopping:
             return []
         return self._grpc.missing_threads() + ([] if self.is_alive else ["reload or watch"])
@@ -91,9 +91,9 @@ class Server:
         return 0.0 if self._is_stopping else self._grpc.silent_seconds()
 
     def reload(self) -> None:
-        """Read again what may have changed on disk; the parent passes SIGHUP on as this."""
+        """Read changed files again, as on SIGHUP."""
         log.info("reloading")
-        # Models may take long, and nobody waits for the outcome.
+        # Models may take long to load, and the outcome is logged.
         self._reloads.run(seconds=0)
 
     def stop(self) -> bool:

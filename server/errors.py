@@ -1,50 +1,18 @@
-"""What can go wrong, as small named classes that know nothing of gRPC or HTTP."""
+"""Errors of the server, independent of gRPC and HTTP."""
 
 from dataclasses import dataclass, field
 
 REASONS = (
-    "answer_bytes",
-    "batch_size",
-    "both_forms",
-    "both_versions",
-    "byte_count",
-    "cancelled",
-    "datatype",
-    "deadline",
-    "description_bytes",
-    "duplicate_output",
-    "idle_stream",
-    "inputs",
-    "internal",
-    "label_not_found",
-    "message_bytes",
-    "model_not_found",
-    "no_message",
-    "no_pixels",
-    "no_token",
-    "not_a_request",
-    "not_finite",
-    "not_ready",
-    "not_square",
-    "parameter",
-    "pixel_count",
-    "pixel_range",
-    "queue_full",
-    "shape",
-    "slow_message",
-    "too_many_calls",
-    "too_many_fields",
-    "too_many_streams",
-    "too_many_watchers",
-    "unknown_input",
-    "unknown_output",
-    "unknown_service",
-    "unknown_token",
-    "unread_answers",
-    "version",
-    "version_not_found",
+    *("answer_bytes", "batch_size", "both_forms", "both_versions", "byte_count", "cancelled"),
+    *("datatype", "deadline", "description_bytes", "duplicate_output", "idle_stream", "inputs"),
+    *("internal", "label_not_found", "message_bytes", "model_not_found", "no_message"),
+    *("no_pixels", "no_token", "not_a_request", "not_finite", "not_ready", "not_square"),
+    *("parameter", "pixel_count", "pixel_range", "queue_full", "shape", "slow_message"),
+    *("too_many_calls", "too_many_fields", "too_many_streams", "too_many_watchers"),
+    *("unknown_input", "unknown_output", "unknown_service", "unknown_token", "unread_answers"),
+    *("version", "version_not_found"),
 )
-"""Why requests are refused: the reasons of all RequestErrors, and `internal` for anything else."""
+"""Why requests are rejected: the reasons of all RequestErrors, and `internal` for other errors."""
 
 LOAD_REASONS = (
     *("answers", "crashed", "external_data", "format", "golden_examples", "graph", "internal"),
@@ -55,13 +23,13 @@ LOAD_REASONS = (
 
 
 class StartupError(Exception):
-    """The server can't start; the message is one line that says what to do."""
+    """The server can't start; the message is one line with the remedy."""
 
 
 class ModelError(StartupError):
     """A model file can't be served; the message names the file and what is wrong with it.
 
-    `reason` is one of `LOAD_REASONS`, because it becomes the label of a metric.
+    `reason` is one of `LOAD_REASONS`, because it is a label of a metric.
     """
 
     def __init__(self, message: str, reason: str) -> None:
@@ -70,11 +38,11 @@ class ModelError(StartupError):
 
 
 class TakesLong(Exception):
-    """Reading a message would keep the thread longer than it can wait; nothing is wrong with it."""
+    """Reading a valid message would occupy the thread for longer than it may."""
 
 
 class Fault(Exception):
-    """What is wrong with a model file, in words that follow its name; see ModelError."""
+    """What is wrong with a model file, as the words that follow its name in a ModelError."""
 
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)
@@ -85,7 +53,7 @@ class Fault(Exception):
 class RequestError(Exception):
     """A request that can't be answered; subclasses say whose fault it is.
 
-    `reason` is one of a fixed set of words, because it becomes the label of a metric.
+    `reason` is one of `REASONS`, because it is a label of a metric.
     """
 
     reason: str
@@ -96,20 +64,20 @@ class RequestError(Exception):
 
 
 def reason_of(error: Exception) -> str:
-    """Return the reason why an error ends a call; internal for one that nobody expected."""
+    """Return the reason of an error that ends a call, `internal` for an unexpected one."""
     return error.reason if isinstance(error, RequestError) else "internal"
 
 
 @dataclass(eq=False)
 class InvalidField(RequestError):
-    """A field of the request has a value that can't be used."""
+    """A field of the request has an invalid value."""
 
     field: str
 
 
 @dataclass(eq=False)
 class NotLoaded(RequestError):
-    """The request names a model or a version that isn't loaded; `known` says what is."""
+    """The request names a model or a version that is not loaded; `known` says which are."""
 
     known: dict[str, str] = field(default_factory=dict)
 
@@ -121,17 +89,14 @@ class NotReady(RequestError):
 
 @dataclass(eq=False)
 class Overloaded(RequestError):
-    """The server has as many calls or images as it takes.
-
-    `retry_seconds` is when the caller should come back.
-    """
+    """The server has as many calls or images as it accepts; retry after `retry_seconds`."""
 
     retry_seconds: float = 0.1
 
 
 @dataclass(eq=False)
 class TooLarge(RequestError):
-    """The message is larger than the server takes; waiting doesn't mend that."""
+    """The message is larger than the server accepts; a retry would not help."""
 
 
 @dataclass(eq=False)
@@ -141,9 +106,9 @@ class Unauthenticated(RequestError):
 
 @dataclass(eq=False)
 class Expired(RequestError):
-    """The call's time was over before the model could run."""
+    """The call's deadline passed before the model could run."""
 
 
 @dataclass(eq=False)
 class Cancelled(RequestError):
-    """The caller has left before the model could run."""
+    """The caller cancelled the call before the model could run."""

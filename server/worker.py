@@ -1,4 +1,4 @@
-"""A worker: serves on the port that the workers share, and does what its parent says."""
+"""A worker: serves on the port that the workers share, and obeys its parent."""
 
 import os
 import queue
@@ -13,7 +13,7 @@ from server.errors import StartupError
 from server.logs.setup import configure_logs
 from server.models.journal import Journal
 from server.settings.flags import restore
-from server.supervisor.control import Control, Message
+from server.supervisor.control import Link, Message
 from server.supervisor.lifeline import die_with
 from server.telemetry import scrape
 from server.telemetry.calls import METHODS
@@ -23,10 +23,10 @@ log = structlog.get_logger()
 
 
 def main() -> None:
-    """Serve until the parent says stop; the exit code is 1 when that can't be done."""
+    """Serve until the parent says stop; the exit code is 1 if it can't start."""
     # The standard input is the control socket.
-    control = Control(socket.socket(fileno=0))
-    first, *orders = _receive(control)
+    control = Link(socket.socket(fileno=0), is_blocking=True)
+    first, *orders = control.wait()
     die_with(first["parent"])
     settings = restore(first["settings"])
     configure_logs(
@@ -58,7 +58,7 @@ def main() -> None:
     try:
         has_ended = server.stop()
     except Exception:
-        log.exception("the stop was not orderly")
+        log.exception("the stop failed")
     started, handled = METHODS.total()
     control.send(
         event="stopped",
@@ -66,20 +66,20 @@ def main() -> None:
         calls_handled=handled,
     )
     if not has_ended:
-        # A thread that loads is in native code, which does not survive the interpreter's end.
+        # A thread that still loads is in native code, which does not survive the interpreter's end.
         os._exit(0)
 
 
 def _obey(
-    control: Control,
+    control: Link,
     orders: list[Message],
     server: Server,
     slow: "queue.SimpleQueue[str]",
     worker: tuple[str, str],
 ) -> None:
-    """Do what the parent says, one thing after the other; leave what takes time to `slow`.
+    """Do what the parent says, in order; leave what takes time to `slow`.
 
-    Ends the process when it can't go on, as nobody would hear from it any more.
+    Ends the process if it can't go on, because the parent would never hear from it again.
     """
     try:
         while True:
@@ -88,14 +88,14 @@ def _obey(
                     _do(order, control, server, slow, worker)
                 except Exception:
                     log.exception("order failed", order=order.get("do"))
-            orders = _receive(control)
+            orders = control.wait()
     finally:
         os._exit(1)
 
 
 def _do(
     order: Message,
-    control: Control,
+    control: Link,
     server: Server,
     slow: "queue.SimpleQueue[str]",
     worker: tuple[str, str],
@@ -103,8 +103,8 @@ def _do(
     match order["do"]:
         case "ping":
             if missing := server.missing_threads():
-                # Another worker is better than this one without them.
-                log.critical("the worker ends, as a thread has ended", threads=missing)
+                # A new worker is better than this one without them.
+                log.critical("the worker exits, because a thread has ended", threads=missing)
                 os._exit(1)
             control.send(event="pong", silent_seconds=server.silent_seconds())
         case "metrics":
@@ -116,14 +116,6 @@ def _do(
             os._exit(0)
         case what:
             slow.put(what)
-
-
-def _receive(control: Control) -> list[Message]:
-    """Wait for the parent; without one there is nothing left to do."""
-    while (orders := control.receive()) is not None:
-        if orders:
-            return orders
-    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ from exporter.study import model_card
     "--output",
     type=PATH,
     default=Path("model-card.md"),
-    show_default=True,
     help="File to write; its pictures are expected in a folder of the same name without .md.",
 )
 @clear_errors()

@@ -21,7 +21,6 @@ data_option = click.option(
     type=PATH,
     default=Path("data/mnist"),
     envvar="MLPSERVE_MNIST",
-    show_default=True,
     show_envvar=True,
     help="Folder with MNIST's files.",
 )

@@ -16,12 +16,9 @@ from exporter.study import network_svg
     "--example",
     type=click.IntRange(min=0),
     default=0,
-    show_default=True,
     help="Index of the example in the weights file that the network looks at.",
 )
-@click.option(
-    "--output", type=PATH, default=Path("network.svg"), show_default=True, help="File to write."
-)
+@click.option("--output", type=PATH, default=Path("network.svg"), help="File to write.")
 @clear_errors()
 def draw_command(weights: Path, example: int, output: Path) -> None:
     """Draw a network looking at an image, as SVG."""

@@ -15,7 +15,7 @@ from exporter.commands.common import PATH, clear_errors, data_option, weights_op
 from exporter.files import write_file
 from exporter.network.network import Batch, Network
 from exporter.network.weights_file import Saved
-from exporter.study import evaluation, provenance, records, report, robustness
+from exporter.study import evaluation, records, report, robustness
 from exporter.study.distortions import DISTORTIONS
 from exporter.study.evaluation import Evaluation
 from exporter.study.robustness import Robustness
@@ -33,13 +33,11 @@ Split = Literal["train", "validation", "test"]
     "--split",
     type=click.Choice(["train", "validation", "test"]),
     default="test",
-    show_default=True,
     help="Images to measure on; validation is the end of the training set, train the rest.",
 )
 @click.option(
     "--distortions/--no-distortions",
     default=True,
-    show_default=True,
     help="Measure distorted and out-of-distribution images too, which takes the most time.",
 )
 @click.option("--json", "json_path", type=PATH, metavar="FILE", help="Write all figures as JSON.")
@@ -91,7 +89,7 @@ def evaluate_command(
         with Console(stderr=True).status("drawing"):
             draw(pictures, measured, images)
     if record:
-        provenance.record_test(weights, measured)
+        records.store(weights, measured)
 
 
 def load(folder: Path, split: Split, saved: Saved) -> tuple[Batch, Labels]:

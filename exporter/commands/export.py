@@ -16,10 +16,9 @@ from exporter.export import graph, publishing
     "--repository",
     type=PATH,
     default=Path("models"),
-    show_default=True,
     help="Folder of models that the server reads; created if missing.",
 )
-@click.option("--name", default="digits", show_default=True, help="Name of the model.")
+@click.option("--name", default="digits", help="Name of the model.")
 @click.option("--version", type=int, help="Version to publish.  [default: the next one]")
 @click.option(
     "--unless-published", is_flag=True, help="Do nothing when the model has a version already."
@@ -37,13 +36,6 @@ def export_command(
         with contextlib.suppress(publishing.RepositoryError):
             click.echo(publishing.find_model(repository / name))
             return
-    saved = network.load(weights)
-    model = graph.build(
-        saved.network,
-        examples=saved.examples,
-        provenance=saved.provenance,
-        evaluation=saved.evaluation,
-        reference=saved.reference,
-    )
+    model = graph.build_saved(network.load(weights))
     click.echo(publishing.publish(model, repository, name, version))
     click.echo(f"Serve it with: python -m server --repository {repository}", err=True)

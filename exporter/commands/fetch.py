@@ -15,7 +15,6 @@ from exporter.training import mnist
     "mirrors",
     multiple=True,
     default=mnist.MIRRORS,
-    show_default=True,
     help="URL of a folder with the files; repeat it to try several in turn.",
 )
 @clear_errors()

@@ -16,11 +16,7 @@ SHOWN = 3
 
 @click.command("handmade")
 @click.option(
-    "--output",
-    type=PATH,
-    default=Path("checkpoints/handmade.npz"),
-    show_default=True,
-    help="Weights file to write.",
+    "--output", type=PATH, default=Path("checkpoints/handmade.npz"), help="Weights file to write."
 )
 @click.option(
     "--page",

@@ -48,10 +48,7 @@ def read_numbers(_: click.Context, parameter: click.Parameter, text: str) -> npt
 @click.argument("path", type=PATH, metavar="FILE")
 @click.option("--name", help="Name of the model.  [default: FILE's name]")
 @click.option(
-    "--output",
-    type=PATH,
-    show_default="checkpoints/NAME.npz",
-    help="Weights file to write.",
+    "--output", type=PATH, show_default="checkpoints/NAME.npz", help="Weights file to write."
 )
 @click.option(
     "--activation",
@@ -80,14 +77,12 @@ def read_numbers(_: click.Context, parameter: click.Parameter, text: str) -> npt
     "--input-scale",
     type=float,
     default=1.0,
-    show_default=True,
     help="Factor that pixels from 0 to 1 were multiplied by, such as 255.",
 )
 @click.option(
     "--input-mean",
     default="0",
     callback=read_numbers,
-    show_default=True,
     metavar="NUMBER|NPY",
     help="Mean that was then subtracted.",
 )
@@ -95,7 +90,6 @@ def read_numbers(_: click.Context, parameter: click.Parameter, text: str) -> npt
     "--input-std",
     default="1",
     callback=read_numbers,
-    show_default=True,
     metavar="NUMBER|NPY",
     help="Standard deviation that it was then divided by.",
 )
@@ -196,13 +190,14 @@ def read_examples(path: Path) -> Batch:
 def show(imported: Imported, console: Console) -> None:
     """Print a row for each layer, and a line for each thing that was changed."""
     table = Table("layer", "weights", "biases", "shape", "turned", "activation")
-    for index, layer in enumerate(imported.layers, start=1):
+    pairs = zip(imported.layers, imported.network.layers, strict=True)
+    for index, (source, layer) in enumerate(pairs, start=1):
         table.add_row(
             str(index),
-            Text(layer.weights_name),
-            Text(layer.biases_name or "none"),
-            " x ".join(map(str, layer.shape)),
-            "yes" if layer.turned else "no",
+            Text(source.weights_name),
+            Text(source.biases_name or "none"),
+            " x ".join(map(str, source.weights.shape)),
+            "yes" if imported.turned else "no",
             layer.activation,
         )
     console.print(f"Read as {imported.origin}:", markup=False, highlight=False)

@@ -25,17 +25,8 @@ def inspect_command(path: Path) -> None:
     are shown as the model that they would become. Exits with 1 if a check fails.
     """
     path = publishing.find_model(path)
-    if path.suffix == ".npz":
-        saved = network.load(path)
-        model = graph.build(
-            saved.network,
-            examples=saved.examples,
-            provenance=saved.provenance,
-            evaluation=saved.evaluation,
-            reference=saved.reference,
-        )
-    else:
-        model = graph.read(path)
+    is_weights = path.suffix == ".npz"
+    model = graph.build_saved(network.load(path)) if is_weights else graph.read(path)
     described = graph.describe(path, model)
     metadata = described.metadata
     right = described.golden_difference <= GOLDEN_TOLERANCE

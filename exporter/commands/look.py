@@ -23,15 +23,12 @@ def recipe_of(saved: network.Saved) -> str:
 @weights_option
 @data_option
 @click.option(
-    "--beside",
-    type=PATH,
-    help="Weights file of another network to compare the first layer with.",
+    "--beside", type=PATH, help="Weights file of another network to compare the first layer with."
 )
 @click.option(
     "--output",
     type=PATH,
     default=Path("looking-inside"),
-    show_default=True,
     help="Folder for the pictures and numbers; the page is OUTPUT.md.",
 )
 @clear_errors()

@@ -7,8 +7,7 @@ import click
 
 from exporter import network
 from exporter.commands.common import INTERRUPTED, PATH, clear_errors, data_option
-from exporter.study import provenance
-from exporter.training import mnist, progress, reference, training
+from exporter.training import mnist, progress, provenance, reference, training
 from exporter.training.options import Activation, LossName, Optimizer, TrainingOptions
 
 DEFAULTS = TrainingOptions()
@@ -27,11 +26,7 @@ def read_sizes(_: click.Context, parameter: click.Parameter, text: str) -> tuple
 @click.command("train")
 @data_option
 @click.option(
-    "--output",
-    type=PATH,
-    default=Path("checkpoints/digits.npz"),
-    show_default=True,
-    help="Weights file to write.",
+    "--output", type=PATH, default=Path("checkpoints/digits.npz"), help="Weights file to write."
 )
 @click.option(
     "--checkpoint",
@@ -42,7 +37,6 @@ def read_sizes(_: click.Context, parameter: click.Parameter, text: str) -> tuple
 @click.option(
     "--hidden-sizes",
     default=",".join(map(str, DEFAULTS.hidden_sizes)),
-    show_default=True,
     callback=read_sizes,
     help="Neurons of each hidden layer.",
 )
@@ -50,49 +44,35 @@ def read_sizes(_: click.Context, parameter: click.Parameter, text: str) -> tuple
     "--activation",
     type=click.Choice(get_args(Activation)),
     default=DEFAULTS.activation,
-    show_default=True,
     help="Of the hidden layers during training; tanh is folded into sigmoid at the end.",
 )
 @click.option(
     "--loss",
     type=click.Choice(get_args(LossName)),
     default=DEFAULTS.loss,
-    show_default=True,
     help="Loss of the output layer.",
 )
-@click.option(
-    "--mix",
-    default=DEFAULTS.mix,
-    show_default=True,
-    help="Weight of the binary loss.",
-)
+@click.option("--mix", default=DEFAULTS.mix, help="Weight of the binary loss.")
 @click.option(
     "--optimizer",
     type=click.Choice(get_args(Optimizer)),
     default=DEFAULTS.optimizer,
-    show_default=True,
     help="Optimizer of the weight matrices; biases use AdamW.",
 )
-@click.option("--epochs", default=DEFAULTS.epochs, show_default=True, help="Training epochs.")
+@click.option("--epochs", default=DEFAULTS.epochs, help="Training epochs.")
+@click.option("--batch-size", default=DEFAULTS.batch_size, help="Images in a batch.")
+@click.option("--rate", default=DEFAULTS.rate, help="Learning rate of weights.")
+@click.option("--decay", default=DEFAULTS.decay, help="Weight decay.")
 @click.option(
-    "--batch-size", default=DEFAULTS.batch_size, show_default=True, help="Images in a batch."
-)
-@click.option("--rate", default=DEFAULTS.rate, show_default=True, help="Learning rate of weights.")
-@click.option("--decay", default=DEFAULTS.decay, show_default=True, help="Weight decay.")
-@click.option(
-    "--augment/--no-augment",
-    default=DEFAULTS.augment,
-    show_default=True,
-    help="Train on distorted images too.",
+    "--augment/--no-augment", default=DEFAULTS.augment, help="Train on distorted images too."
 )
 @click.option(
     "--validation",
     "n_validation",
     default=DEFAULTS.n_validation,
-    show_default=True,
     help="Images at the end of the training set that are not trained on.",
 )
-@click.option("--seed", default=DEFAULTS.seed, show_default=True, help="Random seed.")
+@click.option("--seed", default=DEFAULTS.seed, help="Random seed.")
 @clear_errors()
 def train_command(data: Path, output: Path, checkpoint: Path | None, **values: Any) -> None:
     """Train a network on MNIST's training images.

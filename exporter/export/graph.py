@@ -14,7 +14,7 @@ from onnx.reference import ReferenceEvaluator
 from exporter.errors import ExporterError
 from exporter.network.activations import SELU_ALPHA, SELU_SCALE
 from exporter.network.network import Batch, Network, NetworkError
-from exporter.network.weights_file import EvaluationRecord, Provenance, ReferenceRecord
+from exporter.network.weights_file import EvaluationRecord, Provenance, ReferenceRecord, Saved
 from modelfile.golden import golden_difference
 from modelfile.layout import INPUT, OPERATORS, OUTPUT, output_names
 from modelfile.metadata import (
@@ -124,6 +124,17 @@ def build(
     onnx.checker.check_model(model, full_check=True)
     shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
     return model
+
+
+def build_saved(saved: Saved) -> onnx.ModelProto:
+    """Return the model of a weights file, with all that the file says; raises as `build` does."""
+    return build(
+        saved.network,
+        examples=saved.examples,
+        provenance=saved.provenance,
+        evaluation=saved.evaluation,
+        reference=saved.reference,
+    )
 
 
 def read(path: Path) -> onnx.ModelProto:

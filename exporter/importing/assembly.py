@@ -18,27 +18,17 @@ OUTPUTS = ("softmax", "sigmoid", "identity")
 MAX_FLOAT32 = float(np.finfo(np.float32).max)
 
 
-@dataclass(frozen=True, slots=True)
-class ImportedLayer:
-    """Where a layer came from: names of its arrays, the shape of the weights there, and if turned.
-
-    `biases_name` is empty when there were none.
-    """
-
-    weights_name: str
-    biases_name: str
-    shape: tuple[int, ...]
-    turned: bool
-    activation: str
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Imported:
-    """A network, where its layers came from, and a line for each thing that was changed."""
+    """A network, the layers that it was made of, and a line for each thing that was changed.
+
+    `turned` tells whether the layers' weights were transposed.
+    """
 
     network: Network
     origin: str
-    layers: tuple[ImportedLayer, ...]
+    layers: tuple[SourceLayer, ...]
+    turned: bool
     notes: tuple[str, ...]
 
 
@@ -83,11 +73,7 @@ def assemble(source: Source, choices: Choices) -> Imported:
         _labels(source, choices, len(biases[-1])),
     )
     _check_activations(network)
-    layers = tuple(
-        ImportedLayer(layer.weights_name, layer.biases_name, layer.weights.shape, turned, name)
-        for layer, name in zip(ordered, activations, strict=True)
-    )
-    return Imported(network, source.origin, layers, tuple(notes))
+    return Imported(network, source.origin, ordered, turned, tuple(notes))
 
 
 def split_output(weights: Array, biases: Array, activation: str) -> tuple[Array, Array]:

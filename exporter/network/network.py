@@ -1,7 +1,7 @@
 """The network: layers of neurons, each a weighted sum, a bias and an activation function.
 
-As in Grant Sanderson's films on neural networks (3Blue1Brown, 2017), where a layer's activations
-are a = sigmoid(W a + b), of those of the layer before it.
+As in 3Blue1Brown's videos on neural networks (2017): a layer's activations are sigmoid(W a + b),
+where a are those of the layer before it.
 """
 
 from dataclasses import dataclass
@@ -33,6 +33,11 @@ class Layer:
     biases: Batch
     activation: str
 
+    def forward(self, batch: Batch) -> Batch:
+        """Return the activations (N, n_out) for those of the layer before, (N, n_in)."""
+        z = batch @ self.weights.T + self.biases
+        return ACTIVATIONS[self.activation](z)
+
     def __post_init__(self) -> None:
         if self.weights.ndim != 2 or 0 in self.weights.shape:
             raise NetworkError(f"weights: shape {self.weights.shape}, wanted (n_out, n_in)")
@@ -54,11 +59,6 @@ class Layer:
                 f"activation: {self.activation!r}, wanted one of {', '.join(ACTIVATIONS)}"
             )
 
-    def forward(self, batch: Batch) -> Batch:
-        """Return the activations (N, n_out) for those of the layer before, (N, n_in)."""
-        z = batch @ self.weights.T + self.biases
-        return ACTIVATIONS[self.activation](z)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Network:
@@ -70,6 +70,25 @@ class Network:
 
     layers: tuple[Layer, ...]
     labels: tuple[str, ...]
+
+    def forward(self, batch: Batch) -> list[Batch]:
+        """Return every layer's activations (N, neurons) for a float32 batch (N, n_inputs).
+
+        The last are the outputs (N, classes). Raises NetworkError for another shape or dtype.
+        """
+        if batch.ndim != 2 or batch.shape[1] != self.n_inputs or batch.dtype != np.float32:
+            raise NetworkError(
+                f"batch: {batch.dtype} {batch.shape}, wanted float32 (N, {self.n_inputs})"
+            )
+        activations: list[Batch] = []
+        for layer in self.layers:
+            batch = layer.forward(batch)
+            activations.append(batch)
+        return activations
+
+    def accuracy(self, images: Batch, labels: npt.NDArray[np.integer]) -> float:
+        """Return the share of images (N, n_inputs) whose brightest output is their label (N,)."""
+        return float(np.mean(self.forward(images)[-1].argmax(axis=1) == labels))
 
     def __post_init__(self) -> None:
         if not self.layers:
@@ -108,22 +127,3 @@ class Network:
     def parameter_count(self) -> int:
         """Number of weights and biases."""
         return sum(array.size for array in self.parameters)
-
-    def forward(self, batch: Batch) -> list[Batch]:
-        """Return every layer's activations (N, neurons) for a float32 batch (N, n_inputs).
-
-        The last are the outputs (N, classes). Raises NetworkError for another shape or dtype.
-        """
-        if batch.ndim != 2 or batch.shape[1] != self.n_inputs or batch.dtype != np.float32:
-            raise NetworkError(
-                f"batch: {batch.dtype} {batch.shape}, wanted float32 (N, {self.n_inputs})"
-            )
-        activations: list[Batch] = []
-        for layer in self.layers:
-            batch = layer.forward(batch)
-            activations.append(batch)
-        return activations
-
-    def accuracy(self, images: Batch, labels: npt.NDArray[np.integer]) -> float:
-        """Return the share of images (N, n_inputs) whose brightest output is their label (N,)."""
-        return float(np.mean(self.forward(images)[-1].argmax(axis=1) == labels))

@@ -144,15 +144,15 @@ def measure(
     )
 
 
-def most_confused(evaluation: Evaluation, count: int) -> list[tuple[int, int, int]]:
-    """Return up to `count` pairs of truth and answer with their images, the most images first."""
+def most_confused(evaluation: Evaluation, count: int) -> list[str]:
+    """Return up to `count` of what is taken for what, the most images first: "4 for 9 (12)"."""
     pairs = [
-        (truth, answer, images)
+        (images, f"{evaluation.labels[truth]} for {evaluation.labels[answer]} ({images})")
         for truth, row in enumerate(evaluation.confusion)
         for answer, images in enumerate(row)
         if truth != answer and images
     ]
-    return sorted(pairs, key=lambda pair: -pair[2])[:count]
+    return [text for _, text in sorted(pairs, key=lambda pair: -pair[0])[:count]]
 
 
 def _check(labels: npt.NDArray[np.integer], n_images: int, n_classes: int) -> None:

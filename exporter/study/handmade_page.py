@@ -85,7 +85,7 @@ percent:
 
 A perfect pattern would be 100 in its own columns and 0 in the others. None is.
 
-## How poor it is
+## Results
 
 {classes}
 
@@ -95,7 +95,7 @@ Rows are the true classes, columns the answers:
 
 {confused}
 
-## What that teaches
+## What it teaches
 
 - **The idea is sound, and not enough.** Strokes, patterns and digits are a fair account of how
   digits differ: chance would be right once in ten. But nobody writes the mean digit. A 1 that
@@ -253,11 +253,8 @@ def _confusion(measured: Evaluation) -> str:
 
 
 def _confused(measured: Evaluation) -> str:
-    confusions = (
-        f"{measured.labels[truth]} for {measured.labels[answer]} ({images})"
-        for truth, answer, images in evaluation.most_confused(measured, N_CONFUSED)
-    )
-    return f"What it takes for what most often: {', '.join(confusions)}."
+    confusions = evaluation.most_confused(measured, N_CONFUSED)
+    return f"The most frequent confusions: {', '.join(confusions)}."
 
 
 def _used(network: Network) -> str:

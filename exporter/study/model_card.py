@@ -11,7 +11,12 @@ from exporter.network.weights_file import Provenance, Saved
 from exporter.study import evaluation, records
 from exporter.study.evaluation import Confidence, Evaluation, EvaluationError
 from exporter.study.markdown import table, wrap
-from exporter.study.report import percent, percent_with_error
+from exporter.study.report import (
+    distorted_rows,
+    out_of_distribution_rows,
+    percent,
+    percent_with_error,
+)
 from exporter.study.robustness import Robustness
 from modelfile.metadata import weights_sha256
 
@@ -76,7 +81,7 @@ def _introduction(name: str, network: Network, measured: Evaluation) -> Iterator
 
 
 def _training(provenance: Provenance) -> Iterator[str]:
-    yield "## How it was trained and chosen"
+    yield "## Training and selection"
     facts = {key: value for key, value in provenance.items() if not key.startswith("test_")}
     if not facts:
         yield "Its file doesn't say."
@@ -93,7 +98,7 @@ def _training(provenance: Provenance) -> Iterator[str]:
 
 def _results(measured: Evaluation, pictures: str) -> Iterator[str]:
     accuracy = measured.accuracy
-    yield f"## How well it does on the {measured.split} images"
+    yield f"## Results on the {measured.split} images"
     yield wrap(
         "± is a standard error. Accuracy is the share of a class's images that are right,",
         "precision the share of an answer's images that are.",
@@ -107,14 +112,11 @@ def _results(measured: Evaluation, pictures: str) -> Iterator[str]:
     overall = percent_with_error(sum(accuracy.correct), accuracy.n_images)
     rows.append(("**all**", f"{accuracy.n_images:,}", f"**{overall}**", ""))
     yield table(("label", "images", "accuracy", "precision"), rows, align_right=True)
-    yield "### What it takes for what"
-    confusions = [
-        f"{measured.labels[truth]} for {measured.labels[answer]} ({images})"
-        for truth, answer, images in evaluation.most_confused(measured, N_CONFUSIONS)
-    ]
+    yield "### Confusions"
+    confusions = evaluation.most_confused(measured, N_CONFUSIONS)
     if confusions:
         yield wrap(
-            f"Most often it takes {', '.join(confusions)}.",
+            f"Most often it mistakes {', '.join(confusions)}.",
             "In the table a row is a true class, a column an answer.",
         )
     yield table(
@@ -129,12 +131,12 @@ def _results(measured: Evaluation, pictures: str) -> Iterator[str]:
     if measured.confidence:
         yield from _confidence(measured.confidence, accuracy.n_images, pictures)
     if measured.mistakes:
-        yield "### The surest wrong answers"
+        yield "### The most confident mistakes"
         yield f"![Images, each with its true class and the answer]({pictures}/mistakes.png)"
 
 
 def _confidence(confidence: Confidence, n_images: int, pictures: str) -> Iterator[str]:
-    yield "### Is it as sure as it is right?"
+    yield "### Calibration"
     without = confidence.without_bright_output
     sentences = [
         f"Its calibration error is {percent(confidence.calibration_error)}: by so much, on",
@@ -155,46 +157,25 @@ def _confidence(confidence: Confidence, n_images: int, pictures: str) -> Iterato
 
 
 def _robustness(measured: Robustness | None, pictures: str) -> Iterator[str]:
-    yield "## What it can't do"
+    yield "## Limits"
     if measured is None:
         yield "Its images aren't square, so distortions and canonical mode have not been measured."
         return
     yield wrap(
-        "It knows images like those it was trained on. Others it may get wrong without a word.",
+        "It knows images like those it was trained on. It may silently get others wrong.",
         "Canonical mode (`canonicalize` in a request) normalises them before it sees them: white",
         "ink on black, as large as in training, in the middle. Accuracy on the same images,",
         "distorted:",
     )
-    yield table(
-        ("distortion", "as it is", "in canonical mode"),
-        [
-            (
-                row.distortion,
-                percent_with_error(row.correct, row.images),
-                percent_with_error(row.canonical_correct, row.images),
-            )
-            for row in measured.distorted
-        ],
-        align_right=True,
-    )
+    header = ("distortion", "as it is", "in canonical mode")
+    yield table(header, distorted_rows(measured), align_right=True)
     yield f"![The same as a picture]({pictures}/robustness.png)"
     yield wrap(
         "It has no output for *none of these*, so it has an answer to everything. The share of "
         "images of no class that get an output above 0.5, as if it knew them:"
     )
-    yield table(
-        ("images", "how many", "as it is", "in canonical mode"),
-        [
-            (
-                row.kind,
-                f"{row.images:,}",
-                percent(row.bright / row.images),
-                percent(row.canonical_bright / row.images),
-            )
-            for row in measured.out_of_distribution
-        ],
-        align_right=True,
-    )
+    kinds = ("images", "how many", "as it is", "in canonical mode")
+    yield table(kinds, out_of_distribution_rows(measured), align_right=True)
 
 
 def _limits(provenance: Provenance, measured: Evaluation) -> Iterator[str]:
@@ -204,10 +185,10 @@ def _limits(provenance: Provenance, measured: Evaluation) -> Iterator[str]:
     limits = [
         f"Meant for learning how a network works, for demonstrations and for testing servers, with "
         f"images like those of {dataset}.",
-        "Not meant for anything where a wrong answer costs somebody something: it got "
+        "Not meant for anything where a wrong answer has consequences: it got "
         f"{wrong:,} of {accuracy.n_images:,} images wrong, and other images are harder.",
         "A bright output is no proof that an image belongs to a class: see above.",
-        "The standard errors tell the chance in the choice of the images. Another training's seed "
+        "The standard errors cover the random choice of images. Another training's seed "
         "gives another network, which may do a little better or worse.",
     ]
     if dataset == "MNIST":
@@ -218,7 +199,7 @@ def _limits(provenance: Provenance, measured: Evaluation) -> Iterator[str]:
             "States, cut out one by one, scaled and centred. Other hands, pens, cameras and ways "
             "to write a digit were not measured.",
         )
-    yield "## What it is meant for, and what not"
+    yield "## Intended use"
     yield wrap("- " + "\n- ".join(limits))
 
 

@@ -1,5 +1,6 @@
 """Pictures of a network at work, as SVG."""
 
+import html
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -9,10 +10,9 @@ from exporter.network.network import Batch, Network
 from exporter.study.figure import BACKGROUND, FAINT, GREEN, LINE, RED, TEXT, image_shape
 
 WIDTH, HEIGHT = 960, 420
-IMAGE_SIDE = 280
-MARGIN = 30
+IMAGE_SIDE, MARGIN = 280, 30
 MAX_NEURONS = 32
-"""Neurons drawn of one layer at most; a larger layer is drawn by its first ones."""
+"""Neurons drawn of one layer, its first ones."""
 
 MIN_STRENGTH = 0.04
 """Lines fainter than this are left out: nobody would see them."""
@@ -35,16 +35,15 @@ def draw_network(network: Network, image: Batch) -> str:
         f'<rect width="{WIDTH}" height="{HEIGHT}" rx="12" fill="{BACKGROUND}"/>',
         *_image(image),
     ]
-    for layer, values, (start, end) in zip(
-        network.layers[1:], outputs, pairwise(columns), strict=False
-    ):
+    gaps = zip(network.layers[1:], outputs, pairwise(columns), strict=False)
+    for layer, values, (start, end) in gaps:
         parts += _lines(layer.weights * values, start, end)
-    brightest = int(outputs[-1].argmax())
     for values, points in zip(outputs, columns, strict=True):
         parts += _neurons(values, points)
+    brightest = network.labels[int(outputs[-1].argmax())]
     for label, (x, y), value in zip(network.labels, columns[-1], outputs[-1], strict=False):
-        weight = ' font-weight="bold"' if label == network.labels[brightest] else ""
-        text = f"{_escape(label)} <tspan fill='{FAINT}'>{value:.2f}</tspan>"
+        weight = ' font-weight="bold"' if label == brightest else ""
+        text = f"{html.escape(label)} <tspan fill='{FAINT}'>{value:.2f}</tspan>"
         parts.append(f'<text x="{x + 18:.0f}" y="{y + 5:.0f}" fill="{TEXT}"{weight}>{text}</text>')
     return "\n".join([*parts, "</svg>\n"])
 
@@ -98,7 +97,3 @@ def _neurons(values: Batch, points: list[Point]) -> Iterator[str]:
             f'<circle cx="{x:.0f}" cy="{y:.1f}" r="9" fill="#fff" stroke="{FAINT}" '
             f'fill-opacity="{min(abs(float(value)) / span, 1.0):.2f}"/>'
         )
-
-
-def _escape(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;")

@@ -21,8 +21,10 @@ Shares and activations are rounded, so that the last bits of a machine's sums do
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
+from exporter import network
 from exporter.study.evaluation import Confidence, Evaluation, EvaluationError
 from exporter.study.json_values import from_json
 from exporter.study.robustness import Robustness
@@ -51,10 +53,10 @@ def encode(evaluation: Evaluation) -> dict[str, Any]:
 def decode(record: Mapping[str, Any]) -> Evaluation:
     """Return the evaluation that `encode` wrote; raises EvaluationError for anything else."""
     try:
-        robustness = record["robustness"]
-        if robustness is not None:
-            robustness = {**robustness, "out_of_distribution": robustness["strangers"]}
-        evaluation = from_json(Evaluation, {**record, "robustness": robustness})
+        values = dict(record)
+        if robustness := values.get("robustness"):
+            values["robustness"] = {**robustness, "out_of_distribution": robustness["strangers"]}
+        evaluation = from_json(Evaluation, values)
         _check(evaluation)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise EvaluationError(
@@ -62,6 +64,29 @@ def decode(record: Mapping[str, Any]) -> Evaluation:
             "`python -m exporter evaluate --record`"
         ) from error
     return evaluation
+
+
+def store(path: Path, measured: Evaluation) -> None:
+    """Put an evaluation on the test images into a weights file; the rest of the file stays.
+
+    Raises WeightsError when the file can't be used, OSError when it can't be written.
+    """
+    saved = network.load(path)
+    accuracy = measured.accuracy
+    provenance = {
+        **saved.provenance,
+        "test_accuracy": accuracy.overall,
+        "test_correct": sum(accuracy.correct),
+        "test_images": accuracy.n_images,
+    }
+    network.save(
+        path,
+        saved.network,
+        examples=saved.examples,
+        provenance=provenance,
+        evaluation=encode(measured),
+        reference=saved.reference,
+    )
 
 
 def _encode_confidence(confidence: Confidence | None) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from exporter.study.evaluation import Confidence, Evaluation, standard_error
-from exporter.study.robustness import Distorted, OutOfDistribution
+from exporter.study.robustness import Robustness
 
 
 def show(evaluation: Evaluation, console: Console) -> None:
@@ -51,6 +51,31 @@ def percent_with_error(part: int, whole: int) -> str:
     return f"{share:.2%} ± {standard_error(share, whole):.2%}"
 
 
+def distorted_rows(robustness: Robustness) -> list[tuple[str, str, str]]:
+    """Return for each distortion its accuracy as it is and in canonical mode."""
+    return [
+        (
+            row.distortion,
+            percent_with_error(row.correct, row.images),
+            percent_with_error(row.canonical_correct, row.images),
+        )
+        for row in robustness.distorted
+    ]
+
+
+def out_of_distribution_rows(robustness: Robustness) -> list[tuple[str, str, str, str]]:
+    """Return for each kind of image its number, and the share with an output above 0.5."""
+    return [
+        (
+            row.kind,
+            f"{row.images:,}",
+            percent(row.bright / row.images),
+            percent(row.canonical_bright / row.images),
+        )
+        for row in robustness.out_of_distribution
+    ]
+
+
 def tables(evaluation: Evaluation) -> Iterator[Table]:
     """Return the tables; ± is a standard error."""
     yield _classes(evaluation)
@@ -59,8 +84,8 @@ def tables(evaluation: Evaluation) -> Iterator[Table]:
         yield _reliability(evaluation.confidence)
     yield _mistakes(evaluation)
     if evaluation.robustness:
-        yield _distorted(evaluation.robustness.distorted)
-        yield _out_of_distribution(evaluation.robustness.out_of_distribution)
+        yield _distorted(evaluation.robustness)
+        yield _out_of_distribution(evaluation.robustness)
 
 
 def _classes(evaluation: Evaluation) -> Table:
@@ -130,25 +155,19 @@ def _mistakes(evaluation: Evaluation) -> Table:
     return table
 
 
-def _distorted(rows: tuple[Distorted, ...]) -> Table:
+def _distorted(robustness: Robustness) -> Table:
     table = _table("Accuracy on distorted images", "distortion", "as it is", "canonical")
-    for row in rows:
-        table.add_row(
-            row.distortion,
-            percent_with_error(row.correct, row.images),
-            percent_with_error(row.canonical_correct, row.images),
-        )
+    for row in distorted_rows(robustness):
+        table.add_row(*row)
     table.caption = "canonical: each image is normalised before the network sees it"
     return table
 
 
-def _out_of_distribution(rows: tuple[OutOfDistribution, ...]) -> Table:
-    table = _table(
-        "Images of no class with an output above 0.5", "kind", "images", "as it is", "canonical"
-    )
-    for row in rows:
-        shares = [percent(bright / row.images) for bright in (row.bright, row.canonical_bright)]
-        table.add_row(row.kind, f"{row.images:,}", *shares)
+def _out_of_distribution(robustness: Robustness) -> Table:
+    title = "Images of no class with an output above 0.5"
+    table = _table(title, "kind", "images", "as it is", "canonical")
+    for row in out_of_distribution_rows(robustness):
+        table.add_row(*row)
     return table
 
 

@@ -1,9 +1,8 @@
 """The state of a training between two epochs: kept in a file, so that nothing is lost."""
 
 import hashlib
-import io
 import json
-from dataclasses import asdict, astuple
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +10,43 @@ import numpy as np
 import numpy.typing as npt
 
 from exporter.errors import ExporterError
-from exporter.files import READ_ERRORS, write_file
+from exporter.files import READ_ERRORS, pack_npz, read_npz, write_file
 from exporter.network.network import Batch
+from exporter.training.backpropagation import Array
 from exporter.training.options import TrainingOptions
-from exporter.training.state import Epoch, State
 
 GROUPS = ("parameters", "means", "squares")
 
 
 class CheckpointError(ExporterError):
     """A checkpoint can't be used, or belongs to another training; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """What one pass over the training images brought, counted from 1.
+
+    `loss` is the mean over the batches while they were trained on, `validation_accuracy` the share
+    of the validation images that are right afterwards, `rate` the optimizer's at the last step.
+    """
+
+    number: int
+    loss: float
+    validation_accuracy: float
+    rate: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """All that changes while training: arrays that steps move in place, and the finished epochs.
+
+    `means` and `squares` are the optimizer's, shaped like `parameters`.
+    """
+
+    parameters: list[Array]
+    means: list[Array]
+    squares: list[Array]
+    history: list[Epoch]
 
 
 def identify(
@@ -30,8 +56,7 @@ def identify(
     digest = hashlib.sha256(np.ascontiguousarray(images).data)
     digest.update(labels.astype("<i8").tobytes())
     identity = {**asdict(options), "data_sha256": digest.hexdigest()}
-    decoded: dict[str, Any] = json.loads(json.dumps(identity))
-    return decoded
+    return dict(json.loads(json.dumps(identity)))
 
 
 def save(path: Path, state: State, identity: dict[str, Any]) -> None:
@@ -43,9 +68,7 @@ def save(path: Path, state: State, identity: dict[str, Any]) -> None:
     for group in GROUPS:
         for index, array in enumerate(getattr(state, group)):
             arrays[f"{group}_{index}"] = array
-    content = io.BytesIO()
-    np.savez(content, **arrays)  # type: ignore[arg-type]  # the stub takes a name for allow_pickle
-    write_file(path, content.getvalue())
+    write_file(path, pack_npz(arrays))
 
 
 def load(path: Path, identity: dict[str, Any]) -> State:
@@ -54,13 +77,9 @@ def load(path: Path, identity: dict[str, Any]) -> State:
     Raises CheckpointError when the file is no checkpoint, or one of another training.
     """
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as archive:
-            arrays = {key: np.array(archive[key]) for key in archive.files}
+        arrays = read_npz(path.read_bytes())
         stored: dict[str, Any] = json.loads(str(arrays["identity"]))
-        history = [
-            Epoch(int(number), float(loss), float(accuracy), float(rate))
-            for number, loss, accuracy, rate in arrays["history"]
-        ]
+        history = [Epoch(int(row[0]), *map(float, row[1:])) for row in arrays["history"]]
         n_parameters = sum(key.startswith("parameters_") for key in arrays)
         parameters, means, squares = (
             [arrays[f"{group}_{index}"] for index in range(n_parameters)] for group in GROUPS

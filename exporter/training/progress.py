@@ -12,7 +12,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from exporter.training.state import Epoch
+from exporter.training.checkpoints import Epoch
 
 
 @contextlib.contextmanager

@@ -24,8 +24,8 @@ from exporter.training import (
     optimization,
 )
 from exporter.training.backpropagation import Array, Loss
+from exporter.training.checkpoints import Epoch, State
 from exporter.training.options import INITIAL_GAIN, TrainingError, TrainingOptions
-from exporter.training.state import Epoch, State
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,8 +9,10 @@ import grpc
 from mlpserve.v1 import classifier_pb2
 from server.logs.setup import configure_logs
 from server.rpc import classifier
+from server.rpc.admission import Method
 from server.rpc.endpoint import THREADS
 from server.rpc.lane import lane
+from server.rpc.lane.call import LaneCall, Route
 from server.settings.settings import Settings
 from server.system import memory
 from server.system.scheduling import Scheduling
@@ -37,8 +39,11 @@ class Uncounted:
         """Take no note of its end."""
         return 0.0
 
+    def exchange(self, received: int = 0, sent: int = 0) -> None:
+        """Take no note of its messages."""
 
-def answer_all(calls: Sequence[lane.Call]) -> None:
+
+def answer_all(calls: Sequence[LaneCall]) -> None:
     """Answer calls that have met."""
     for call in calls:
         call.answer(RESPONSE)
@@ -68,10 +73,9 @@ def main(address: str, on_lane: bool) -> None:
             delay_seconds=0.0,
             joined_calls=lane.JOINED_CALLS,
         )
-        method = lane.Method(
-            Uncounted(), Recording(0, 0).recorder(PREDICT), classifier.read_request
-        )
-        hot = lane.Lane(server, {PREDICT: method}, answer_all, limits)
+        method = Method(Uncounted(), Recording(0, 0).recorder(PREDICT))
+        route = Route(method, read=classifier.read_request)
+        hot = lane.Lane(server, {PREDICT: route}, answer_all, limits)
         server.start()
         hot.start()
         Scheduling(hot).start()

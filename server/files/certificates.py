@@ -1,4 +1,4 @@
-"""The certificate that the server shows, its key, and whose certificates callers must show."""
+"""The server's certificate and key, and the authorities of callers' certificates."""
 
 import base64
 import codecs
@@ -17,12 +17,12 @@ from server.telemetry import metrics
 PART = "certificate"
 
 KEYS = "RSA of 2048 to 8192 bits, or ECDSA on P-256 or P-384"
-"""What keys gRPC's servers take and its callers accept, found by trying: see the tests."""
+"""The keys that gRPC servers and clients support, as the tests have found out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What TLS needs, as PEM; `client_ca` is None when callers show nothing."""
+    """What TLS needs, as PEM; `client_ca` is None if callers need no certificate."""
 
     certificate: bytes
     key: bytes
@@ -32,9 +32,9 @@ class Certificate:
 def watch_certificate(
     certificate: Path, key: Path, client_ca: Path | None, check: Callable[[Certificate], None]
 ) -> WatchedFiles[Certificate]:
-    """Return the files, read, checked, and told as in use; raises StartupError.
+    """Return the files, read and checked, with the expiry as a metric; raises StartupError.
 
-    `check` raises CertificateError for what can't be used although the files look well.
+    `check` raises CertificateError for files that look valid but can't be used.
     """
     paths = (certificate, key) if client_ca is None else (certificate, key, client_ca)
 
@@ -53,9 +53,9 @@ def watch_certificate(
 
 
 class CertificateError(Exception):
-    """A certificate can't be used; the message is why, `remedy` what to do.
+    """A certificate can't be used; the message says why.
 
-    `retry_time` is from when on, by time.time, the same files may do; None when they never will.
+    `retry_time` is when the same files may become usable, by time.time; None for never.
     """
 
     def __init__(self, message: str, remedy: str, retry_time: float | None = None) -> None:
@@ -76,12 +76,12 @@ class CertificateError(Exception):
 def read_certificate(certificate: Path, key: Path, client_ca: Path | None) -> Certificate:
     """Return the files' content.
 
-    Raises StartupError when a file can't be read or used, the key is another certificate's, or the
-    time of the certificate, or of all authorities, is over or has not begun: TryLater, then.
+    Raises StartupError when a file can't be read or used, the key belongs to another certificate,
+    or the certificate or all authorities have expired; TryLater when they are not valid yet.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        # With no password given, OpenSSL would ask for that of an encrypted key on the terminal.
+        # Without a password, OpenSSL would ask for that of an encrypted key on the terminal.
         context.load_cert_chain(certificate, key, password="")
         content = Certificate(
             certificate.read_bytes(),
@@ -100,10 +100,9 @@ def read_certificate(certificate: Path, key: Path, client_ca: Path | None) -> Ce
     except CertificateError as error:
         raise error.of(certificate, key, client_ca) from error
     except (OSError, ValueError, IndexError, StopIteration) as error:
-        # ssl.SSLError is an OSError as well, and says nothing of the file.
+        # ssl.SSLError is an OSError, too, and does not name the file.
         remedy = (
-            "they must be PEM files, the key that of the first certificate and not encrypted, of "
-            f"{KEYS}"
+            f"they must be PEM files, with the unencrypted key of the first certificate, of {KEYS}"
         )
         raise CertificateError(_reason(error), remedy).of(certificate, key, client_ca) from error
     return content
@@ -120,35 +119,35 @@ def _check_time(what: str, begin: float, end: float) -> None:
     now = time.time()
     if now > end:
         raise CertificateError(
-            f"{what} has expired on {_date(end)}",
-            "callers would refuse it; give one that is valid",
+            f"{what} expired on {_date(end)}",
+            "callers would reject it; give one that is valid",
         )
     if now < begin:
         raise CertificateError(
             f"{what} is not valid before {_date(begin)}",
-            "callers would refuse it until then; give one that is valid now, or set the clock",
+            "callers would reject it until then; give one that is valid now, or set the clock",
             begin,
         )
 
 
 def _check_authorities(client_ca: Path) -> None:
-    """Raise CertificateError unless some certificate of the file is an authority's, and valid."""
+    """Raise CertificateError unless the file contains a valid certificate of an authority."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_verify_locations(client_ca)
-    # Python lists authorities alone.
-    found = [
-        (ssl.cert_time_to_seconds(str(its["notBefore"])), ssl.cert_time_to_seconds(str(its[_END])))
-        for its in context.get_ca_certs()
+    # This lists authorities only.
+    validities = [
+        (ssl.cert_time_to_seconds(str(ca["notBefore"])), ssl.cert_time_to_seconds(str(ca[_END])))
+        for ca in context.get_ca_certs()
     ]
-    if not found:
+    if not validities:
         raise CertificateError(
-            f"{client_ca} holds no certificate of an authority",
+            f"{client_ca} contains no certificate of an authority",
             "give those of the authorities that sign the callers' certificates",
         )
     now = time.time()
-    if not any(begin <= now <= end for begin, end in found):
-        # The one that ends last, so that the message is about the newest.
-        _check_time("the authority of callers", *max(found, key=lambda times: times[1]))
+    if not any(begin <= now <= end for begin, end in validities):
+        # The one that expires last, so that the message is about the newest.
+        _check_time("the authority of callers", *max(validities, key=lambda times: times[1]))
 
 
 _END = "notAfter"
@@ -165,10 +164,10 @@ def expiry(pem: bytes) -> float:
 
 
 def validity(pem: bytes) -> tuple[float, float]:
-    """Return from when until when the first certificate of a PEM file is valid, in seconds since
-    1970.
+    """Return when the validity of the first certificate of a PEM file begins and ends, in seconds
+    since 1970.
 
-    Python's ssl module can check certificates, but shows the dates of a peer's only. By RFC 5280,
+    Python's ssl module shows these dates only for a peer's certificate. By RFC 5280,
     section 4.1, a certificate is SEQUENCE { SEQUENCE { [0] version, serial number, signature,
     issuer, SEQUENCE { not before, not after }, subject, ... }, ... }, where the version may be
     absent.
@@ -196,27 +195,27 @@ _VERSION, _UTC_TIME = 0xA0, 0x17
 
 def _fields(pem: bytes) -> list[bytes]:
     """Return the contents of a certificate's fields, from the serial number on."""
-    found = _CERTIFICATE.search(pem)
-    _, whole = next(_elements(base64.b64decode(found[2] if found else b"")))
+    match = _CERTIFICATE.search(pem)
+    _, whole = next(_elements(base64.b64decode(match[2] if match else b"")))
     _, signed = next(_elements(whole))
     return [content for tag, content in _elements(signed) if tag != _VERSION]
 
 
 def _seconds(tag: int, text: bytes) -> float:
     if tag == _UTC_TIME:
-        # Two digits of a year stand for 1950 to 2049.
+        # Two-digit years stand for 1950 to 2049.
         text = (b"19" if text >= b"50" else b"20") + text
     return datetime.strptime(text.decode(), "%Y%m%d%H%M%SZ").replace(tzinfo=UTC).timestamp()
 
 
 def _elements(content: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield tag and content of the DER elements that follow each other."""
+    """Yield tag and content of consecutive DER elements."""
     position = 0
     while position < len(content):
         tag, size = content[position], content[position + 1]
         position += 2
         if size >= 0x80:
-            # The length is too long for a byte, which says how many bytes it takes instead.
+            # A longer length: this byte says how many bytes it takes.
             start, position = position, position + (size & 0x7F)
             size = int.from_bytes(content[start:position])
         yield tag, content[position : position + size]

@@ -1,4 +1,4 @@
-"""The names that a certificate is for."""
+"""The host names of a certificate."""
 
 import ipaddress
 from collections.abc import Mapping
@@ -6,12 +6,9 @@ from typing import Any
 
 
 def names_of(peer: Mapping[str, Any]) -> list[str]:
-    """Return names by which a server with a certificate can be called.
-
-    `peer` is the certificate as Python's ssl module shows that of a peer.
-    """
+    """Return the host names of a certificate, given as from ssl.SSLSocket.getpeercert."""
     names = [_plain(kind, value) for kind, value in peer.get("subjectAltName", ())]
-    # Only what has no other names is for the common one.
+    # The common name counts only if there are no others.
     names = names or [
         value for part in peer.get("subject", ()) for kind, value in part if kind == "commonName"
     ]
@@ -19,5 +16,5 @@ def names_of(peer: Mapping[str, Any]) -> list[str]:
 
 
 def _plain(kind: str, value: str) -> str:
-    # IPv6 comes with all its zeros.
+    # Normalises IPv6, which comes with all its zeros.
     return str(ipaddress.ip_address(value)) if kind == "IP Address" else value

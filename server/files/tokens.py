@@ -10,18 +10,16 @@ from server.errors import StartupError, Unauthenticated
 from server.files.watched_files import WatchedFiles, warn_if_readable
 from server.telemetry import metrics
 
-MAX_TOKENS = 256
-"""Names are label values of a metric."""
+MAX_TOKENS = 256  # Names are label values of a metric.
 
+_SPACES = " \t"
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # The syntax of RFC 6750, with a minimum length, because shorter tokens can be guessed.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{16,1024}=*")
 _AUTHORIZATION = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/-]+=*)")
 
 Names = Mapping[bytes, str]
-"""Callers' names by the SHA-256 of their tokens: the time of a lookup may reveal a digest, but no
-token.
-"""
+"""Callers' names by the SHA-256 of their tokens: a lookup's time may reveal a digest only."""
 
 
 class Tokens:
@@ -41,12 +39,12 @@ class Tokens:
 
     def refusal(self, metadata: Iterable[tuple[str, str | bytes]]) -> Unauthenticated | None:
         """Return why a call with this metadata is rejected, None if it is accepted and counted."""
-        found = {value for key, value in metadata if key == "authorization"}
-        if not found:
+        values = {value for key, value in metadata if key == "authorization"}
+        if not values:
             return self._missing
         # Of several values, one may be that of a proxy which passed the call on.
-        given = _AUTHORIZATION.fullmatch(str(found.pop()))
-        if given is None or found:
+        given = _AUTHORIZATION.fullmatch(str(values.pop()))
+        if given is None or values:
             return self._malformed
         # Not read from the file, which every guess would then cause.
         name = self.files.content.get(_digest(given[1]))
@@ -94,9 +92,6 @@ def read_tokens(path: Path) -> Names:
             f"the tokens file {path} contains {len(found)} tokens, more than {MAX_TOKENS}"
         )
     return found
-
-
-_SPACES = " \t"
 
 
 def _digest(token: str) -> bytes:

@@ -101,10 +101,10 @@ class WatchedFiles(Generic[Content]):
 
 def _look(path: Path) -> tuple[int, ...]:
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return ()
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def check_readable(path: Path) -> None:
@@ -113,14 +113,14 @@ def check_readable(path: Path) -> None:
     A file that can't be looked at is left to its reader.
     """
     try:
-        found = path.stat()
+        status = path.stat()
     except (OSError, ValueError):
         return
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         raise StartupError(f"{path} is not a regular file; give the path of one")
-    if found.st_size > MAX_FILE_BYTES:
+    if status.st_size > MAX_FILE_BYTES:
         raise StartupError(
-            f"{path} has {found.st_size} bytes, more than the limit of {MAX_FILE_BYTES}; give "
+            f"{path} has {status.st_size} bytes, more than the limit of {MAX_FILE_BYTES}; give "
             "another file"
         )
 

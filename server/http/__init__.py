@@ -1,4 +1,4 @@
-"""HTTP, in a process of its own: /metrics for Prometheus, and health for whoever can't speak gRPC.
+"""HTTP, in a process of its own: /metrics for Prometheus, and health for those without gRPC.
 
-It can be killed, stopped or starved without a prediction that notices.
+It can be killed, stopped or starved without any effect on predictions.
 """

@@ -1,9 +1,7 @@
-"""HTTP's process: answers on the sockets that its parent holds, until the parent says stop."""
+"""HTTP's process: answers on its parent's sockets until the parent says stop."""
 
 import asyncio
 import contextlib
-import os
-import selectors
 import socket
 
 import uvicorn
@@ -18,33 +16,34 @@ from server.supervisor.lifeline import die_with
 from server.supervisor.ports import BACKLOG
 
 STOP_SECONDS = 1.0
-"""What readers may take to read what has begun, once this process is to end."""
+"""How long readers may take to finish once this process is to exit."""
 
 
 class Server(uvicorn.Server):
-    """A server that tells its parent when it answers; a subclass, as there is no other place."""
+    """A server that tells its parent when it is ready; uvicorn has no other hook for that."""
 
     def __init__(self, config: uvicorn.Config, parent: Parent) -> None:
         super().__init__(config)
         self._parent = parent
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer from now on."""
+        """Start to answer."""
         await super().startup(sockets)
         for opened in sockets or ():
-            # uvicorn has one number for what waits and for what is taken at once.
+            # uvicorn uses one number for the backlog and for connections accepted at once.
             opened.listen(BACKLOG)
         self._sweeping = asyncio.create_task(bounds.sweep(self.server_state.connections))
         self._parent.send(event="ready")
 
 
 def main() -> None:
-    """Answer until the parent says stop, or is gone."""
+    """Answer until the parent says stop or is gone."""
     # The standard input is the control socket.
-    link = Link(socket.socket(fileno=0))
-    first, *others = _wait(link)
+    link = Link(socket.socket(fileno=0), is_blocking=True)
+    first, *others = link.wait()
+    link.set_blocking(False)
     die_with(first["parent"])
-    # As they are, since to read them as flags would take longer than all else here.
+    # As plain values: reading them as flags would take longer than everything else here.
     settings = first["settings"]
     configure_logs(
         settings["log_level"], settings["log_format"], descriptor=first["log"], process="http"
@@ -65,7 +64,7 @@ async def _serve(
         ws="none",
         lifespan="off",
         log_config=None,
-        # Anybody can send what would be worth a warning.
+        # Anybody can cause warnings.
         log_level="error",
         access_log=False,
         proxy_headers=False,
@@ -87,17 +86,6 @@ async def _serve(
 
     parent.listen(already, stop)
     await server.serve(sockets)
-
-
-def _wait(link: Link) -> list[Message]:
-    """Wait for the first messages of the parent; without one there is nothing to do."""
-    with selectors.DefaultSelector() as selector:
-        selector.register(link, selectors.EVENT_READ)
-        while (messages := link.receive()) is not None:
-            if messages:
-                return messages
-            selector.select()
-    os._exit(1)
 
 
 if __name__ == "__main__":

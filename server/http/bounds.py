@@ -1,4 +1,4 @@
-"""Bounds on what connections may cost: their number, their time, and the bytes that they send."""
+"""Limits on connections: their number, their time, and the bytes that they send."""
 
 import asyncio
 import resource
@@ -12,14 +12,14 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 MAX_HEAD_BYTES = 16 * 1024
 ACCEPTED_AT_ONCE = 16
-"""Connections taken before any of them is looked at."""
+"""Connections accepted before any of them is served."""
 
 KEEP_ALIVE_SECONDS = 5
 SILENT_SECONDS = 6.0
-"""How long a connection may be without a whole request."""
+"""How long a connection may go without a complete request."""
 
 STALLED_SECONDS = 5.0
-"""How long a reader may read nothing of an answer that has begun."""
+"""How long a reader may read nothing of an answer."""
 
 REQUEST_SECONDS = 40.0
 """How long a request may take, from its last header to the last byte of its answer."""
@@ -28,15 +28,15 @@ SWEEP_SECONDS = 0.5
 
 _FILES = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 MAX_CONNECTIONS = max(8, min(256, _FILES // 4))
-"""Beyond, the connection that has been of least use for longest makes way for a new one."""
+"""Beyond, the connection that has been idle or stalled for longest is closed for a new one."""
 
 
 class BoundedProtocol(H11Protocol):
-    """A connection that is given up when it takes too long, or when there are too many."""
+    """A connection that is closed when it takes too long, or when there are too many."""
 
     since = 0.0
-    """When it was made, a request came whole, an answer ended or its reader went on reading, by
-    time.monotonic.
+    """Time of its last progress, by time.monotonic: it was made, a request was complete, an answer
+    ended or its reader continued.
     """
     is_stalled = False
 
@@ -46,16 +46,18 @@ class BoundedProtocol(H11Protocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take a connection, and let go of another if there are too many."""
+        """Accept a connection, and close another one if there are too many."""
         super().connection_made(transport)
         self.since = time.monotonic()
         if len(self.connections) > MAX_CONNECTIONS:
-            others = [its for its in self.connections if isinstance(its, BoundedProtocol)]
-            worst = min(others, key=lambda its: (its.is_busy and not its.is_stalled, its.since))
+            others = [other for other in self.connections if isinstance(other, BoundedProtocol)]
+            worst = min(
+                others, key=lambda other: (other.is_busy and not other.is_stalled, other.since)
+            )
             worst.give_up()
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes of a request; headers that come one by one are no sign of progress."""
+        """Receive bytes; headers that arrive one by one are not progress."""
         before = self.cycle
         super().data_received(data)
         if self.cycle is not before:
@@ -72,12 +74,12 @@ class BoundedProtocol(H11Protocol):
         super().pause_writing()
 
     def resume_writing(self) -> None:
-        """Note that the reader goes on."""
+        """Note that the reader continues."""
         self.is_stalled, self.since = False, time.monotonic()
         super().resume_writing()
 
     def is_overdue(self, now: float) -> bool:
-        """Whether it has taken longer than it may."""
+        """Whether it has made no progress for too long."""
         if self.is_stalled:
             limit = STALLED_SECONDS
         else:
@@ -85,13 +87,13 @@ class BoundedProtocol(H11Protocol):
         return now - self.since > limit
 
     def give_up(self) -> None:
-        """Close at once, whatever is not read yet."""
+        """Close at once, even if an answer has not been read."""
         self.connections.discard(self)
         self.transport.abort()
 
 
 async def sweep(connections: Iterable[Any]) -> None:
-    """Give up connections that take too long, from now on."""
+    """Close connections that take too long, forever."""
     while True:
         await asyncio.sleep(SWEEP_SECONDS)
         now = time.monotonic()
@@ -101,12 +103,12 @@ async def sweep(connections: Iterable[Any]) -> None:
 
 
 def refuse_bodies(pages: ASGIApp) -> ASGIApp:
-    """Return the application for requests without a body; with one, the connection ends."""
+    """Return an application that rejects requests with a body and closes their connection."""
 
     async def bounded(scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
         if b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0":
-            words = "no request here takes a body; send none\n"
+            words = "requests must not have a body here\n"
             refusal = PlainTextResponse(words, 413, {"connection": "close"})
             await refusal(scope, receive, send)
             return

@@ -35,22 +35,22 @@ log = structlog.get_logger()
 OPEN_METRICS = "application/openmetrics-text"
 TIMEOUT_HEADER = "x-prometheus-scrape-timeout-seconds"
 DEFAULT_SCRAPE_SECONDS, MAX_SCRAPE_SECONDS = 4.0, 30.0
-"""How long a reader waits who does not say it, and at most."""
+"""How long a scrape may take if its timeout is unknown, and at most."""
 
 MARGIN_SECONDS = 0.5
-"""What is left of a reader's time to send the page, or a quarter of it if that is less."""
+"""Part of the timeout that is left for sending the page, or a quarter of it if that is less."""
 
 READY_SECONDS = 0.5
-"""How long the parent may take to say whether a worker is ready, as probes wait for a second."""
+"""How long the parent may take to say whether a worker is ready: probes wait for a second."""
 
 MAX_SCRAPES = 16
-"""Pages that are being written or read at the same time; each may be large."""
+"""Pages written or read at the same time; each may be large."""
 
 CHUNK_BYTES = 1 << 18
 
 
 class Chunks(Response):
-    """A response that is sent as fast as it is read, so that little of it waits to be."""
+    """A response that is sent as fast as it is read, so that little of it is buffered."""
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         """Send it; for Starlette."""
@@ -75,9 +75,9 @@ class Metrics:
         self._slots = asyncio.Semaphore(MAX_SCRAPES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, unless too many are being answered."""
+        """Answer a request, unless too many are in progress."""
         if self._slots.locked():
-            words, later = "too many scrapes at once; come back later\n", {"retry-after": "1"}
+            words, later = "too many scrapes at once; retry later\n", {"retry-after": "1"}
             await PlainTextResponse(words, 503, later)(scope, receive, send)
             return
         async with self._slots:
@@ -90,13 +90,13 @@ class Metrics:
         try:
             families = await self._gather(seconds)
         except TimeoutError:
-            return PlainTextResponse("the parent process does not answer\n", 503)
+            return PlainTextResponse("the parent process does not respond\n", 503)
         body = page(families, content_type.startswith(OPEN_METRICS))
         return Chunks(body, headers={"content-type": content_type})
 
     async def _gather(self, seconds: float) -> list[MetricFamily]:
-        """Return all families, without those of workers that don't give theirs in time; raises
-        TimeoutError when the parent doesn't either.
+        """Return all families, except those of workers that don't answer in time; raises
+        TimeoutError when the parent doesn't.
         """
         end = time.monotonic() + seconds
         told = await asyncio.wait_for(self._parent.ask("parent"), seconds)
@@ -118,10 +118,10 @@ class Metrics:
         return found
 
     def _note_missing(self, missing: set[int], seconds: float) -> None:
-        """Log which workers' metrics are missing, once for as long as they are."""
+        """Log which workers' metrics are missing, once until they are back."""
         for number in sorted(missing - self._missing):
             log.warning(
-                "a scrape lacks a worker, which did not give its metrics in time",
+                "a worker did not return its metrics in time, and is missing from a scrape",
                 worker=number,
                 seconds=round(seconds, 3),
             )
@@ -134,19 +134,19 @@ def _process(pid: int | str) -> CollectorRegistry:
     return registry
 
 
-def _describe_workers(told: Message, answered: set[int]) -> list[MetricFamily]:
-    """Return the metrics of what the parent has told, and of which workers have answered."""
+def _describe_workers(state: Message, answered: set[int]) -> list[MetricFamily]:
+    """Return the metrics of what the parent reports, and of which workers have answered."""
     return [
-        metrics.WORKERS_READY.with_samples([((), len(told["ready"]))]),
-        metrics.WORKERS.with_samples([((), len(told["workers"]))]),
-        metrics.WORKER_RESTARTS.with_samples(_by_label(told["restarts"])),
-        metrics.HTTP_RESTARTS.with_samples(_by_label(told["http_restarts"])),
+        metrics.WORKERS_READY.with_samples([((), len(state["ready"]))]),
+        metrics.WORKERS.with_samples([((), len(state["workers"]))]),
+        metrics.WORKER_RESTARTS.with_samples(_by_label(state["restarts"])),
+        metrics.HTTP_RESTARTS.with_samples(_by_label(state["http_restarts"])),
         metrics.WORKER_ANSWERED.with_samples(
-            ((str(number),), int(number in answered)) for number in told["workers"]
+            ((str(number),), int(number in answered)) for number in state["workers"]
         ),
         *(
             metrics.LINES_LOST.with_samples([((), lines)], (WORKER, process))
-            for process, lines in ((PARENT, told["lines_lost"]), (HTTP, STDERR.lost))
+            for process, lines in ((PARENT, state["lines_lost"]), (HTTP, STDERR.lost))
         ),
     ]
 
@@ -156,7 +156,7 @@ def _by_label(counts: Mapping[str, int]) -> list[tuple[Values, int]]:
 
 
 def scrape_seconds(header: str) -> float:
-    """Return how long to wait for metrics, of a reader that says how long it waits itself."""
+    """Return how long to wait for metrics, given the timeout that a scrape's header says."""
     try:
         seconds = float(header)
     except ValueError:
@@ -172,7 +172,7 @@ def build_pages(parent: Parent, parent_pid: int) -> ASGIApp:
 
     async def live(_request: Request) -> Response:
         if parent.is_silent:
-            return PlainTextResponse("the parent process is silent\n", 503)
+            return PlainTextResponse("the parent process is unresponsive\n", 503)
         return PlainTextResponse("alive\n")
 
     async def ready(_request: Request) -> Response:

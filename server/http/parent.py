@@ -1,4 +1,4 @@
-"""What HTTP's process asks its parent, each question once however many wait for its answer."""
+"""Asks the parent on behalf of HTTP's process, one question at a time for all who wait for it."""
 
 import asyncio
 import itertools
@@ -10,7 +10,7 @@ from typing import Any
 from server.supervisor.control import Link, Message
 
 MIN_STALE_SECONDS, MAX_STALE_SECONDS = 2.0, 10.0
-"""Between these the worker timeout is also how long the parent may be silent."""
+"""The parent may be silent for the worker timeout, but for this long at least and at most."""
 
 Subject = str | int
 """What a question is about: the `state`, the metrics of the `parent`, or a worker's."""
@@ -23,8 +23,8 @@ class Parent:
         self._link = link
         self._stale_seconds = min(max(timeout_seconds, MIN_STALE_SECONDS), MAX_STALE_SECONDS)
         self._heard_time = time.monotonic()
+        # Whether a worker was ready when the parent last said so.
         self.was_ready = False
-        """What the parent has said last about whether a worker is ready."""
         self._numbers = itertools.count()
         self._subjects: dict[str, Subject] = {}
         self._current: dict[Subject, asyncio.Future[Message]] = {}
@@ -32,7 +32,7 @@ class Parent:
         self._stop: Callable[[], None] = lambda: None
 
     def listen(self, already: list[Message], stop: Callable[[], None]) -> None:
-        """Take what the parent says from now on; `stop` is called when it says so."""
+        """Handle the parent's messages from now on; `stop` is called when it says stop."""
         self._stop = stop
         for message in already:
             self._take(message)
@@ -40,7 +40,7 @@ class Parent:
 
     @property
     def is_silent(self) -> bool:
-        """Whether the parent has said nothing for so long that nobody knows how things are."""
+        """Whether the parent has said nothing for so long that its last answers are stale."""
         return time.monotonic() - self._heard_time > self._stale_seconds
 
     def send(self, **message: Any) -> None:
@@ -50,20 +50,18 @@ class Parent:
             asyncio.get_running_loop().add_writer(self._link.fileno(), self._write)
 
     async def ask(self, subject: Subject) -> Message:
-        """Return an answer to a question that is asked after this call.
-
-        Who comes while one is under way waits for the next, together with all who come then.
+        """Return the answer to a question sent after this call; while one is pending, all who call
+        share the next.
         """
+        answer = asyncio.get_running_loop().create_future()
         if subject in self._current:
-            loop = asyncio.get_running_loop()
-            answer = self._next.setdefault(subject, loop.create_future())
+            answer = self._next.setdefault(subject, answer)
         else:
-            answer = asyncio.get_running_loop().create_future()
             self._ask(subject, answer)
         return await asyncio.shield(answer)
 
     def _ask(self, subject: Subject, answer: "asyncio.Future[Message]") -> None:
-        # Of another process that was here before nobody wants to hear.
+        # With the process's id, so that answers to a predecessor are not mistaken for its own.
         question = f"{os.getpid()}-{next(self._numbers)}"
         self._subjects[question], self._current[subject] = subject, answer
         self.send(event="ask", of=subject, question=question)
@@ -71,7 +69,7 @@ class Parent:
     def _read(self) -> None:
         messages = self._link.receive()
         if messages is None:
-            # Without a parent nobody looks after the workers, and nobody needs this process.
+            # Without the parent the workers have no supervisor, and this process no use.
             os._exit(1)
         for message in messages:
             self._take(message)

@@ -1,1 +1,1 @@
-"""Structured logs on standard error, which no line can stop or slow down."""
+"""Structured logs on standard error; logging never blocks or fails."""

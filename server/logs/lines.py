@@ -1,6 +1,6 @@
-"""Makes a line of an event, whatever its fields hold: in one form or another, and never too long.
+"""Formats an event as a line of limited length, whatever its fields contain.
 
-Tracebacks come without the values of variables: pixels are some.
+Tracebacks don't show the values of variables, because these may be pixels.
 """
 
 import json
@@ -18,29 +18,29 @@ import structlog
 MAX_LINE_BYTES = 16 * 1024
 
 MAX_FRAMES, MAX_ERRORS = 16, 6
-"""Frames written of an error, and errors of a chain of them."""
+"""Frames of a traceback, and errors of a chain, that are written."""
 
 MAX_DEPTH = 8
 MAX_BITS = 1024
-"""Larger integers are not written: their digits cost time, and Python refuses it beyond some."""
+"""Larger integers are not written: converting them is slow, and refused by Python at some size."""
 
 Event = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What is written of a field: characters of a text, items of a list."""
+    """Limits of a field: characters of a string, items of a list."""
 
     characters: int
     items: int
 
 
 USUAL, NARROW = Bounds(4096, 64), Bounds(256, 8)
-"""The first for each line, the second for those that are too long even so."""
+"""For every line, and for lines that are still too long."""
 
 
 class Lines:
-    """Makes lines, as JSON or, with `console`, for a terminal; each carries `context`."""
+    """Makes lines, as JSON or, with `console`, for a terminal; each has the fields of `context`."""
 
     def __init__(self, context: Mapping[str, object], *, console: bool, colors: bool) -> None:
         self._context = context
@@ -52,9 +52,9 @@ class Lines:
             )
 
     def make(self, level: str, event: Event) -> bytes:
-        """Return the line of an event, its end included; never raises.
+        """Return the line of an event, with its line end; never raises.
 
-        `exc_info` may be among the fields, as logging has it.
+        The fields may include `exc_info`, as in logging.
         """
         try:
             event |= self._context
@@ -85,24 +85,24 @@ class Lines:
         return line + b"\n"
 
     def _excuse(self, level: str, event: Event, error: Exception) -> bytes:
-        """Return a line that says at least what happened, though not all of it."""
+        """Return a line with the event but without its fields."""
         try:
-            told = {
+            fields = {
                 "event": bounded(event.get("event"), NARROW),
                 "left_out": f"the other fields could not be written ({type(error).__name__})",
                 **{key: bounded(value, NARROW) for key, value in self._context.items()},
                 "level": level,
             }
-            text = json.dumps(told) if self._console is None else repr(told)
+            text = json.dumps(fields) if self._console is None else repr(fields)
             return text.encode(errors="backslashreplace") + b"\n"
         except Exception:
             return b'{"event": "a line of the log could not be written", "level": "error"}\n'
 
 
 def bounded(value: object, bounds: Bounds, depth: int = 0) -> Any:
-    """Return a value as what JSON has, cut to what is to be written of it; never raises.
+    """Return a value as JSON's types, cut to limits; never raises.
 
-    Whatever else it is becomes a text.
+    Values of other types become strings.
     """
     kind = type(value)
     if kind is str:
@@ -118,8 +118,10 @@ def bounded(value: object, bounds: Bounds, depth: int = 0) -> Any:
         if depth < MAX_DEPTH:
             if isinstance(value, Mapping):
                 pairs = [
-                    (_cut(str(key), bounds), bounded(its, bounds, depth + 1))
-                    for key, its, _ in zip(value, value.values(), range(bounds.items), strict=False)
+                    (_cut(str(key), bounds), bounded(item, bounds, depth + 1))
+                    for key, item, _ in zip(
+                        value, value.values(), range(bounds.items), strict=False
+                    )
                 ]
                 left_out = len(value) - len(pairs)
                 return dict(pairs) | ({"left_out": left_out} if left_out else {})
@@ -138,7 +140,7 @@ def bounded(value: object, bounds: Bounds, depth: int = 0) -> Any:
 def _cut(text: str, bounds: Bounds) -> str:
     if len(text) <= bounds.characters:
         return text
-    # Why it was written often stands at the end.
+    # The end often says why.
     half = bounds.characters // 2
     return f"{text[:half]} ({len(text) - 2 * half} characters left out) {text[-half:]}"
 
@@ -149,7 +151,7 @@ _transform = structlog.tracebacks.ExceptionDictTransformer(
 
 
 def _describe_error(exc_info: Any) -> Sequence[object]:
-    """Return an error and those that led to it, each with where it was raised."""
+    """Return an error and its causes, each with where it was raised."""
     try:
         return _transform(exc_info)[:MAX_ERRORS]
     except Exception:

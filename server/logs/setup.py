@@ -1,6 +1,6 @@
-"""Structured logs on standard error: readable on a terminal, JSON lines anywhere else.
+"""Structured logs on standard error: readable on a terminal, JSON lines otherwise.
 
-Libraries' lines go the same way. To log neither fails nor waits: see `log_writer`.
+Libraries' lines go the same way. Logging neither fails nor blocks: see `writer`.
 """
 
 import atexit
@@ -24,20 +24,20 @@ log = structlog.get_logger()
 Write = Callable[[str, dict[str, Any]], None]
 
 TRACEBACKS = 20
-"""Lines with tracebacks in a second: what fails in one call may fail in each."""
+"""Lines with tracebacks per second: what fails in one call may fail in every call."""
 
 FLUSH_SECONDS = 1.0
-"""How long the end of the process waits for the last lines to be written."""
+"""How long a process that exits waits for its last lines to be written."""
 
 
 def configure_logs(
     level: str, style: str, *, descriptor: int = STDERR.descriptor, **context: object
 ) -> None:
     """Set up the logs of the process: `level` is debug to error, `style` is auto, console or json,
-    `descriptor` is what they are written to, `context` is what each line is to carry.
+    `descriptor` is where they are written, `context` are fields of every line.
     """
     number = logging.getLevelNamesMapping()[level.upper()]
-    # Descriptors that are closed are no terminals.
+    # False for a closed descriptor.
     colors = os.isatty(descriptor)
     console = style == "console" or (style == "auto" and colors)
     lines = Lines(context, console=console, colors=colors)
@@ -60,7 +60,7 @@ def configure_logs(
         logger_factory=lambda *_: _Sink(write),
         cache_logger_on_first_use=True,
     )
-    # Libraries tell at info what this server tells in its own words.
+    # What libraries log at info, this server logs in its own words.
     libraries = logging.INFO if number <= logging.DEBUG else max(number, logging.WARNING)
     logging.basicConfig(handlers=[_Handler(write)], level=libraries, force=True)
     logging.raiseExceptions = False
@@ -68,33 +68,31 @@ def configure_logs(
     sys.excepthook = _log_uncaught
     threading.excepthook = _log_uncaught_in_thread
     sys.unraisablehook = _log_unraisable
-    # Whatever else is written there must not wait or fail either.
+    # Other writes to it must not block or fail either.
     sys.stderr = _Stream(STDERR)
 
 
 def flush() -> None:
-    """Wait until the lines so far are written, but not for long; who ends the process at once calls
-    it before.
-    """
+    """Wait until the lines so far are written, but not for long; to be called before os._exit."""
     STDERR.flush(FLUSH_SECONDS)
 
 
 class _Sink:
-    """Where structlog's events go: a method for each level, all of them the same."""
+    """The sink of structlog's events: the same method for each level."""
 
     def __init__(self, write: Write) -> None:
         self.debug = self.info = self.warning = self.error = self.critical = write
 
 
 def _harmless(logger: type[Any]) -> type[Any]:
-    """Return the loggers' class with methods that never raise into who logs."""
+    """Return the loggers' class with methods that never raise."""
 
     def guard(method: Callable[..., Any]) -> Callable[..., None]:
         def call(*arguments: Any, **fields: Any) -> None:
             try:
                 method(*arguments, **fields)
             except Exception:
-                # A call of anything may fail at the end of the stack.
+                # Any call may fail when the stack is full.
                 STDERR.lost += 1
 
         return call
@@ -116,7 +114,7 @@ class _Handler(logging.Handler):
             try:
                 message = record.getMessage()
             except Exception as error:
-                message = f"{record.msg!r} with values that don't fit ({type(error).__name__})"
+                message = f"{record.msg!r} with unsuitable values ({type(error).__name__})"
             event: dict[str, Any] = {"event": message, "logger": record.name}
             if record.exc_info:
                 event["exc_info"] = record.exc_info
@@ -128,7 +126,7 @@ class _Handler(logging.Handler):
 
 
 class _Stream(io.TextIOBase):
-    """Standard error for those who write text to it; never raises, never waits."""
+    """Standard error for code that writes text to it; never raises or blocks."""
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
@@ -142,11 +140,11 @@ class _Stream(io.TextIOBase):
 
     @property
     def errors(self) -> str:  # type: ignore[override]
-        """What becomes of characters that can't be encoded."""
+        """How characters that can't be encoded are handled."""
         return "backslashreplace"
 
     def fileno(self) -> int:
-        """Return the descriptor, for those who write past all this."""
+        """Return the descriptor, for code that writes to it directly."""
         return self._writer.descriptor
 
     def isatty(self) -> bool:
@@ -158,7 +156,7 @@ class _Stream(io.TextIOBase):
         return True
 
     def write(self, text: str, /) -> int:
-        """Write text, once its line is complete or long."""
+        """Write text, as soon as its line is complete or long."""
         with self._lock:
             *complete, self._begun = (self._begun + text).split("\n")
             while len(self._begun) > MAX_LINE_BYTES:
@@ -172,7 +170,7 @@ class _Stream(io.TextIOBase):
 
 
 def _tell_left_out(lines: int) -> None:
-    log.error("errors left out, as there were too many", lines=lines)
+    log.error("errors left out, because there were too many", lines=lines)
 
 
 def _log_uncaught(
@@ -192,7 +190,7 @@ def _log_uncaught_in_thread(ended: threading.ExceptHookArgs) -> None:
 def _log_unraisable(ignored: "sys.UnraisableHookArgs") -> None:
     log.error(
         "ignored error",
-        # It may be about to end, and must not be kept.
+        # The object may be about to be freed, and must not be kept.
         of=type(ignored.object).__name__ if ignored.err_msg is None else ignored.err_msg,
         exc_info=(ignored.exc_type, ignored.exc_value, ignored.exc_traceback),
     )

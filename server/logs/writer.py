@@ -1,6 +1,6 @@
-"""Writes lines to a descriptor on a thread of its own: who logs neither waits nor fails.
+"""Writes lines to a descriptor on a thread of its own, so that logging neither blocks nor fails.
 
-Lines that can't be written, or that the queue has no room for, are dropped and counted.
+Lines that can't be written, or for which the queue has no room, are dropped and counted.
 """
 
 import _thread
@@ -14,25 +14,25 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 
 MAX_LINES, MAX_BYTES = 1024, 512 * 1024
-"""What may wait to be written: some tenths of a second of calls that are all logged."""
+"""What may wait to be written: a few tenths of a second if all calls are logged."""
 
 WRITE_BYTES = select.PIPE_BUF
-"""What is written at once, unless one line has more: a pipe takes it whole, so that the lines of
-several processes do not mix.
+"""What is written at once, unless one line is longer: pipes take this much atomically, so that the
+lines of several processes do not mix.
 """
 
 NOTICE_SECONDS = 1.0
-"""Least time between two lines that tell how many were lost."""
+"""Minimum time between two lines that report lost ones."""
 
 RETRY_SECONDS = 0.001
 
 
 class Writer:
-    """Writes lines in their order; all methods may be called from any thread, and none raises.
+    """Writes lines in order; all methods may be called from any thread, and none raises.
 
-    `descriptor` may block, which blocks the writer's thread alone, or not. It is left as it is: its
-    flags are those of whoever shares it. `lost` counts the lines that were dropped, and `describe`
-    returns the line that tells so, once lines can be written again.
+    `descriptor` may be blocking, which blocks only the writer's thread, or not. Its flags are not
+    changed, because other processes may share it. `lost` counts dropped lines; `describe` returns
+    the line that reports them once lines can be written again.
     """
 
     def __init__(
@@ -45,12 +45,12 @@ class Writer:
         self.describe = describe
         self.lost = 0
         self._write = write
-        # `put` of this queue may interrupt itself: a finalizer or a signal's handler may log.
+        # `put` of this queue is reentrant: a finalizer or a signal handler may log.
         self._queue: SimpleQueue[bytes | threading.Event] = SimpleQueue()
         self._lock = threading.RLock()
         self._bytes = 0
         self._is_started = False
-        # What follows is the thread's own.
+        # The rest belongs to the thread.
         self._held: bytes | threading.Event | None = None
         self._told, self._notice_time = 0, float("-inf")
         self._is_working, self._is_torn = True, False
@@ -59,12 +59,12 @@ class Writer:
         """Start the thread, unless it runs; raises RuntimeError when the system gives none."""
         with self._lock:
             if not self._is_started:
-                # It ends with the process alone: nobody who waits for all threads waits for it.
+                # Not a threading.Thread, which the interpreter might wait for at exit.
                 _thread.start_new_thread(self._run, ())
                 self._is_started = True
 
     def write(self, line: bytes) -> None:
-        """Have a line written soon, its end included, if there is room for it."""
+        """Have a line, with its line end, written soon if there is room for it."""
         try:
             with self._lock:
                 fits = self._queue.qsize() < MAX_LINES and self._bytes + len(line) <= MAX_BYTES
@@ -74,7 +74,7 @@ class Writer:
                 else:
                     self.lost += 1
         except Exception:
-            # Memory, or the stack, is at its end. That must not be the caller's.
+            # Out of memory or stack, which must not become the caller's problem.
             self.lost += 1
             return
         if not self._is_started:
@@ -82,7 +82,7 @@ class Writer:
                 self.start()
 
     def flush(self, timeout_seconds: float) -> bool:
-        """Wait until what was to be written before has been, or dropped; returns whether it is."""
+        """Wait until all earlier lines are written or dropped; returns whether they are."""
         if not self._is_started:
             return True
         done = threading.Event()
@@ -90,18 +90,17 @@ class Writer:
         return done.wait(timeout_seconds)
 
     def _run(self) -> None:
-        # A terminal may stop processes in the background that write to it, but not those that
-        # block the signal.
+        # A terminal stops background processes that write to it, unless they block this signal.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
         while True:
             try:
                 self._turn()
             except Exception:
-                # Memory is at its end.
+                # Out of memory.
                 time.sleep(RETRY_SECONDS)
 
     def _turn(self) -> None:
-        """Write what waits, as much as goes at once."""
+        """Write some of the waiting lines at once."""
         lines, done = self._gather()
         if lines:
             written = self._write_out(b"".join(lines))
@@ -109,15 +108,15 @@ class Writer:
         lost = self.lost
         if lost > self._told and self._is_working:
             is_due = time.monotonic() - self._notice_time >= NOTICE_SECONDS
-            # When somebody waits for the end there may be no later.
+            # After a flush there may be no other chance.
             if is_due or done is not None:
                 self._tell(lost)
         if done is not None:
             done.set()
 
     def _gather(self) -> tuple[list[bytes], threading.Event | None]:
-        """Wait for lines, or until a notice is due; returns those to be written at once, and whom
-        to tell that they were.
+        """Wait for lines, or until a notice is due; returns lines to be written at once, and the
+        event of a flush.
         """
         lines: list[bytes] = []
         size = 0
@@ -138,19 +137,19 @@ class Writer:
             lines.append(item)
             size += len(item)
         with self._lock:
-            # A line that was logged while another was being counted may have miscounted both.
+            # Corrects miscounts by lines that were logged while another was being counted.
             if self._held is None and self._queue.empty():
                 self._bytes = 0
         return lines, None
 
     def _patience_seconds(self) -> float | None:
-        """Return how long to wait for a line, None for as long as it takes."""
+        """Return how long to wait for a line, None if there is no limit."""
         if self.lost == self._told or not self._is_working:
             return None
         return max(0.0, self._notice_time + NOTICE_SECONDS - time.monotonic())
 
     def _write_out(self, content: bytes) -> int:
-        """Write some lines, after the end of one that was torn; returns how many bytes of them."""
+        """Write some lines, after ending a torn one; returns how many of their bytes."""
         prefix = b"\n" if self._is_torn else b""
         content = prefix + content
         written = 0
@@ -164,8 +163,8 @@ class Writer:
                 if not count:
                     break
                 written += count
-        except Exception:  # noqa: S110  # there is nobody to tell
-            # A full disk, a closed terminal, a reader that is gone.
+        except Exception:  # noqa: S110  # cannot be reported anywhere
+            # A full disk, a closed terminal, or a reader that is gone.
             pass
         self._is_working = written == len(content)
         if written:
@@ -173,11 +172,11 @@ class Writer:
         return max(0, written - len(prefix))
 
     def _wait(self) -> None:
-        """Wait until a descriptor that does not block may take more."""
+        """Wait until a non-blocking descriptor may accept more."""
         poll = select.poll()
         poll.register(self.descriptor, select.POLLOUT)
         poll.poll(1000)
-        # Not all that says so does.
+        # poll may be wrong.
         time.sleep(RETRY_SECONDS)
 
     def _count_lost(self, lines: Sequence[bytes], written: int) -> None:
@@ -191,7 +190,7 @@ class Writer:
                 self.lost += lost
 
     def _tell(self, lost: int) -> None:
-        """Write how many lines were lost since the last time, given how many it is in all."""
+        """Write how many lines were lost since the last time, given the total."""
         lines = lost - self._told
         notice = b"%d lines of the log were lost\n" % lines
         if self.describe is not None:
@@ -203,4 +202,4 @@ class Writer:
 
 
 STDERR = Writer(2)
-"""The writer of this process's log."""
+"""Writes this process's log."""

@@ -9,13 +9,13 @@ class Journal:
 
     def __init__(
         self,
-        tell: Callable[[list[object] | None], None] = lambda _entry: None,
+        report: Callable[[list[object] | None], None] = lambda _entry: None,
         crashed: Iterable[list[object]] = (),
     ) -> None:
-        """`tell` is given what is being loaded, and None afterwards; `crashed` are the entries
+        """`report` is given what is being loaded, and None afterwards; `crashed` are the entries
         that predecessors gave it before they died.
         """
-        self._tell = tell
+        self._report = report
         self.crashed = {_key(*entry) for entry in crashed}
 
     def has_crashed(self, name: str, version: int, stamp: tuple[int, ...]) -> bool:
@@ -25,11 +25,11 @@ class Journal:
     @contextlib.contextmanager
     def loading(self, name: str, version: int, stamp: tuple[int, ...]) -> Iterator[None]:
         """Report that a file is being loaded while the block runs."""
-        self._tell([name, version, list(stamp)])
+        self._report([name, version, list(stamp)])
         try:
             yield
         finally:
-            self._tell(None)
+            self._report(None)
 
 
 def _key(name: object, version: object, stamp: object) -> str:

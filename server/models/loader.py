@@ -83,7 +83,7 @@ class Loader:
     that is still being copied, replaces nothing: the next older version or the one loaded before
     stays. A model of which nothing on disk can be served any more keeps what it has; one that has
     nothing is served from a file whose weights differ from those that it promises. A file that was
-    being loaded when a worker died is not tried again until somebody asks, or it changes.
+    being loaded when a worker died is not tried again until it changes or a reload is requested.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""One loaded model: its ONNX Runtime session, and the proof that it computes the same here."""
+"""One loaded model: its ONNX Runtime session, checked against its golden examples."""
 
 import time
 from dataclasses import dataclass
@@ -24,25 +24,25 @@ from server.texts import shown
 Batch = npt.NDArray[np.float32]
 
 LABELS = "labels"
-"""Of the outputs this one is not in the file: the server counts the brightest."""
+"""An output that is not in the file: the index of the brightest, which the server computes."""
 
 MAX_BYTES = 256 << 20
-"""Of a file, unless the settings say otherwise: 67 million weights, a thousand times as many as
-networks for such images have; loading one takes three quarters of a GiB and some seconds.
+"""The default limit for a file: 67 million weights, a thousand times as many as networks for such
+images have. Loading one takes three quarters of a GiB and some seconds.
 """
 
 LOAD_SECONDS = 60.0
-"""How long checks and warm-up may take together. What passes the look at its graph takes a fraction
-of that, unless its numbers are of the kind with which processors are slow.
+"""How long checks and warm-up may take together. A valid graph takes a fraction of that, unless its
+numbers are denormal, with which processors are slow.
 """
 
 MEMORY_FACTOR = 3.25
-"""Memory at most while a file is loaded, in its sizes: itself, ONNX Runtime's copies of it, and
-what is between.
+"""Peak memory while a file is loaded, in multiples of its size: itself, ONNX Runtime's copies, and
+temporary ones.
 """
 
 RUN_IMAGES = 512
-"""Images whose activations are counted as memory that a model needs."""
+"""Images whose activations count towards the memory that a model needs."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -51,10 +51,10 @@ class Model:
 
     `layer_sizes` counts the neurons of each layer from the input to the output, such as (784, 16,
     16, 10); `labels` names the classes; `golden_difference` is the largest difference found by the
-    self-check; `run_seconds` is what a run of one image and one of 64 took at the warm-up;
-    `reference` is what its training images looked like; `layers` are its weights as they stand in
-    the file, which stays in memory beside what ONNX Runtime makes of it; `doubt` says what is odd
-    about a file that is served all the same.
+    self-check; `run_seconds` is how long runs of one image and of 64 took at the warm-up;
+    `reference` describes its training images; `layers` are its weights, as views of the file, which
+    stays in memory next to ONNX Runtime's copy; `doubt` says what is wrong with a file that is
+    served nevertheless.
     """
 
     name: str
@@ -83,13 +83,13 @@ class Model:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """The names of all that the model can say, the hidden layers from input to output."""
+        """The names of all outputs, the hidden layers from input to output."""
         return (OUTPUT, LABELS, *(HIDDEN.format(index + 1) for index in range(self.n_hidden)))
 
     def expected_seconds(self, n_images: int) -> float:
-        """Return about how long a run takes: linear in the number of images."""
-        one, many = self.run_seconds
-        return one + (many - one) / (WARM_UP_SIZES[1] - 1) * (n_images - 1)
+        """Estimate how long a run takes, linearly in the number of images."""
+        single, many = self.run_seconds
+        return single + (many - single) / (WARM_UP_SIZES[1] - 1) * (n_images - 1)
 
     def predict(self, batch: Batch, hidden_activations: bool = False) -> list[Batch]:
         """Run the network on a batch (N, n_pixels).
@@ -116,7 +116,7 @@ def load_model(path: Path, name: str, version: int, max_bytes: int = MAX_BYTES) 
     """Load the ONNX file at `path`, check it against its golden examples and warm it up.
 
     Raises ModelError when the file is missing, too large, corrupt, not exported by mlpserve, or
-    answers differently here; nothing of it is run unless it is what the exporter writes.
+    computes something else here; it is only run if it has the form that the exporter writes.
     """
     begin = time.perf_counter()
     try:
@@ -135,32 +135,33 @@ def load_model(path: Path, name: str, version: int, max_bytes: int = MAX_BYTES) 
 def _load(path: Path, name: str, version: int, max_bytes: int, begin: float) -> Model:
     content = read_file(path, max_bytes)
     file = read_model(content)
-    its = read_metadata(file.values)
-    layers = read_layers(file, its.layer_sizes, its.activations)
-    of_runs = 4 * RUN_IMAGES * sum(its.layer_sizes)
-    memory_limits.check(int((MEMORY_FACTOR - 1) * len(content)) + of_runs)
+    metadata = read_metadata(file.values)
+    layers = read_layers(file, metadata.layer_sizes, metadata.activations)
+    run_bytes = 4 * RUN_IMAGES * sum(metadata.layer_sizes)
+    memory_limits.check(int((MEMORY_FACTOR - 1) * len(content)) + run_bytes)
     session = open_session(content)
-    with Runner(session, its.layer_sizes, LOAD_SECONDS) as runner:
-        difference = check(runner, its.golden_pixels, its.golden_activations)
+    with Runner(session, metadata.layer_sizes, LOAD_SECONDS) as runner:
+        difference = check(runner, metadata.golden_pixels, metadata.golden_activations)
         run_seconds = warm_up(runner)
-    found = weights_sha256(array for layer in layers for array in (layer.weights, layer.biases))
-    is_right = found == its.weights_sha256
-    doubt = (
-        f"{path} has weights of SHA-256 {found}, and its metadata says {its.weights_sha256}; it is "
-        "damaged, or was changed by hand: export it again"
-    )
+    sha256 = weights_sha256(array for layer in layers for array in (layer.weights, layer.biases))
+    doubt = ""
+    if sha256 != metadata.weights_sha256:
+        doubt = shown(
+            f"{path} has weights of SHA-256 {sha256}, and its metadata says "
+            f"{metadata.weights_sha256}; it is damaged, or was changed by hand: export it again"
+        )
     return Model(
         name=name,
         version=version,
-        labels=its.labels,
-        layer_sizes=its.layer_sizes,
+        labels=metadata.labels,
+        layer_sizes=metadata.layer_sizes,
         parameters=sum(layer.weights.size + layer.biases.size for layer in layers),
-        weights_sha256=its.weights_sha256,
+        weights_sha256=metadata.weights_sha256,
         golden_difference=difference,
         run_seconds=run_seconds,
-        reference=its.reference,
+        reference=metadata.reference,
         load_seconds=time.perf_counter() - begin,
         session=session,
         layers=tuple(layers),
-        doubt="" if is_right else shown(doubt),
+        doubt=doubt,
     )

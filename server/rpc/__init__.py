@@ -3,8 +3,8 @@
 import logging
 import os
 
-# grpc reads it at its first import. Its core writes lines that are no JSON, at the will of callers,
-# such as one for each header that it can't read, and waits until somebody has read them.
+# grpc reads it at its first import. Its core writes lines that are not JSON, which callers can
+# provoke, such as one for each malformed header, and blocks until they have been read.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 

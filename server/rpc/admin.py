@@ -9,13 +9,13 @@ from server.texts import shorten
 SERVICE = admin_pb2.DESCRIPTOR.services_by_name["Admin"].full_name
 
 ERROR_BYTES = 2000
-"""What is told of a part that could not be read again; the log has all of it."""
+"""Bytes of the reason why a part could not be read again; the log has all of it."""
 
 
 def reload(
     reloads: ReloadRegistry,
 ) -> Callable[[admin_pb2.ReloadRequest], admin_pb2.ReloadResponse]:
-    """Return what answers Reload to whoever reaches it."""
+    """Return the function that answers Reload; who may call it is decided elsewhere."""
 
     def answer(_request: admin_pb2.ReloadRequest) -> admin_pb2.ReloadResponse:
         parts = [

@@ -1,41 +1,173 @@
-"""Which calls need a token, and of which file."""
+"""Lets calls in, on the lane and on threads: who may call, how many at once, how each is counted.
 
-from collections.abc import Callable, Collection, Iterable
+The words of every refusal that has nothing to do with what a call asks for stand here.
+"""
+
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
 
-from server.errors import Unauthenticated
+from google.protobuf.descriptor import ServiceDescriptor
+
+from server.errors import Cancelled, Overloaded, RequestError, TooLarge
 from server.files.tokens import Tokens
+from server.rpc.arrivals import Arrivals, Arriving
+from server.telemetry.calls import METHODS
+from server.telemetry.record import Record
+from server.telemetry.recording import Pairs, Recorder, Recording
+
+ARRIVAL_SECONDS = 2.0
+"""How long a message may take to arrive while others wait for its place."""
+
+UNKNOWN_METHOD = ("unary", "other", "other")
+"""What calls of unknown methods are counted as: their callers choose the names."""
+
+MAX_PATH = 128
+"""Characters of an unknown method's path that are logged."""
+
+KINDS = {
+    (False, False): "unary",
+    (False, True): "server_stream",
+    (True, False): "client_stream",
+    (True, True): "bidi_stream",
+}
+"""What metrics call a method, by whether its requests and its responses are streams."""
+
+SLOW_MESSAGE = Overloaded(
+    "slow_message",
+    f"the message took too long to arrive, up to {ARRIVAL_SECONDS:g} s, while other calls waited "
+    "for its place; come back later",
+)
+IDLE_STREAM = Overloaded(
+    "idle_stream",
+    f"the stream had no message for more than {ARRIVAL_SECONDS:g} s, and its connection more than "
+    "half of all streams, while another wanted one; come back later",
+)
+UNREAD_ANSWERS = Overloaded(
+    "unread_answers",
+    "as many bytes of answers wait for their callers as the server keeps; read answers as "
+    "they come, or come back later",
+)
+
+
+def no_message() -> Cancelled:
+    """Return why a call ends that had no message."""
+    return Cancelled("no_message", "the call ended before its message was there")
+
+
+def too_large(size: int, limit: int) -> TooLarge:
+    """Return why an answer of so many bytes is not sent."""
+    return TooLarge(
+        "answer_bytes",
+        f"the answer has {size} bytes, more than max_message_bytes, {limit}; ask for less in one "
+        "call, or raise the server's --max-message-bytes",
+    )
+
+
+class Counts(Protocol):
+    """Where a method's calls are counted; see `telemetry.calls.Calls`."""
+
+    def start(self) -> float:
+        """Count a call that has arrived; returns the time for `end`."""
+        ...
+
+    def end(self, begin: float, code: str, received: int, sent: int, /) -> float:
+        """Count a call that has ended, and its messages; returns its seconds."""
+        ...
+
+    def exchange(self, received: int = 0, sent: int = 0) -> None:
+        """Count messages of a call that goes on."""
+        ...
+
+
+class Method:
+    """One method: who may call it, where its calls are counted, and what writes some of them down.
+
+    `start` counts a call that has arrived, and `end` one that ends, before its answer is sent, so
+    that whoever has the answer finds it counted. `write` then writes its line and its span.
+    """
+
+    __slots__ = ("_recorder", "_tokens", "counts", "end", "start", "write")
+
+    def __init__(self, counts: Counts, recorder: Recorder, tokens: Tokens | None = None) -> None:
+        self.counts, self._recorder, self._tokens = counts, recorder, tokens
+        # Without a function around each, which every call would pay for.
+        self.start, self.end, self.write = counts.start, counts.end, recorder.end
+
+    def admit(
+        self, begin: float, metadata: Pairs, gate: "Gate[Any] | None"
+    ) -> tuple[Record | None, RequestError | None]:
+        """Return where to note what a call does, if it is logged or traced, and why it must not be
+        answered, if its caller may not make it or the gate is full.
+        """
+        record = self._recorder.begin(begin, metadata)
+        refusal: RequestError | None = None
+        if self._tokens is not None:
+            refusal = self._tokens.refusal(metadata)
+        if refusal is None and gate is not None and gate.in_progress >= gate.max_calls:
+            refusal = gate.too_many
+        return record, refusal
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
-    """Lets calls pass: those of the service `admin` with one of `admin_tokens`, others with one of
-    `tokens`, those of the `open_services` with none. Where there are no tokens, none are needed.
+class Admission:
+    """Who may call: the service `admin` with one of `admin_tokens`, others with one of `tokens`,
+    the `open_services` with none. Where there are no tokens, none are needed.
     """
 
-    tokens: Tokens | None
-    admin: str
-    admin_tokens: Tokens | None
-    open_services: Collection[str]
+    recording: Recording
+    tokens: Tokens | None = None
+    admin: str = ""
+    admin_tokens: Tokens | None = None
+    open_services: Collection[str] = ()
 
-    def guard(
-        self, path: str
-    ) -> Callable[[Iterable[tuple[str, str | bytes]]], Unauthenticated | None] | None:
-        """Return what finds fault with the metadata of a method's calls; None when nothing can."""
-        tokens = self._tokens_of(path)
-        return None if tokens is None else tokens.refusal
-
-    def refusal(
-        self, path: str, metadata: Iterable[tuple[str, str | bytes]]
-    ) -> Unauthenticated | None:
-        """Return why a call of the method at a path, /SERVICE/METHOD, can't pass; None when it
-        can.
-        """
-        tokens = self._tokens_of(path)
-        return None if tokens is None else tokens.refusal(metadata)
-
-    def _tokens_of(self, path: str) -> Tokens | None:
-        service = path[1 : path.rindex("/")]
+    def method(self, path: str, kind: str = "unary") -> Method:
+        """Return the method at a path such as /SERVICE/METHOD, whose series exist from then on."""
+        _, service, name = path.split("/")
+        tokens = self.admin_tokens if service == self.admin else self.tokens
         if service in self.open_services:
-            return None
-        return self.admin_tokens if service == self.admin else self.tokens
+            tokens = None
+        return Method(METHODS.calls(kind, service, name), self.recording.recorder(path), tokens)
+
+    def unknown_method(self, path: str) -> Method:
+        """Return what counts a call of a method that nobody knows."""
+        return Method(METHODS.calls(*UNKNOWN_METHOD), self.recording.recorder(path[:MAX_PATH]))
+
+
+def declare(services: Iterable[ServiceDescriptor]) -> None:
+    """Have the series of all methods of some services, and of those that nobody knows, at zero."""
+    METHODS.calls(*UNKNOWN_METHOD)
+    for service in services:
+        for method in service.methods:
+            kind = KINDS[method.client_streaming, method.server_streaming]
+            METHODS.calls(kind, service.full_name, method.name)
+
+
+C = TypeVar("C", bound=Arriving)
+
+
+class Gate(Generic[C]):
+    """Bounds what the calls of some methods may have at once: how many are in progress, and how
+    many of their messages arrive, each of which may take `patience_seconds` while others wait.
+
+    For one thread at a time.
+    """
+
+    __slots__ = ("arrivals", "in_progress", "max_calls", "too_many")
+
+    def __init__(
+        self,
+        max_calls: int,
+        max_messages: int,
+        patience_seconds: float = ARRIVAL_SECONDS,
+        *,
+        are_streams: bool = False,
+    ) -> None:
+        self.max_calls = max_calls
+        self.in_progress = 0
+        self.arrivals = Arrivals[C](max_messages, patience_seconds)
+        things = "streams" if are_streams else "calls"
+        self.too_many = Overloaded(
+            f"too_many_{things}",
+            f"{max_calls} {things} are in progress, as many as the server takes; come back later",
+        )

@@ -1,4 +1,4 @@
-"""What mlpserve.v1.Classifier tells of its models: which there are, and what is in them."""
+"""mlpserve.v1.Classifier's answers about models: which are loaded, and what is in them."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ _VERSION = classifier_pb2.ModelVersion
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """Answers what is asked about the models that are served."""
+    """Answers questions about the models that are served."""
 
     served: Served
 
@@ -44,7 +44,7 @@ class Catalog:
 
 
 def _describe(models: Models, name: str) -> classifier_pb2.Model:
-    """Return what is known of a model."""
+    """Return the description of a model."""
     errors = models.errors.get(name, {})
     versions = models.by_name.get(name)
     described = {

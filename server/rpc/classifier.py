@@ -32,12 +32,12 @@ SERVICE = classifier_pb2.DESCRIPTOR.services_by_name["Classifier"].full_name
 
 _REQUEST, _RESPONSE = classifier_pb2.PredictRequest, classifier_pb2.PredictResponse
 _LAYER, _DONE = classifier_pb2.LayerActivations, classifier_pb2.Canonicalization
-LONGEST_NAMES = 256
+MAX_CACHED_NAMES = 256
 MAX_HEADS = 64
 _HEADS: dict[int, bytes] = {}
-"""What stands before the pixels in messages of some lengths that hold nothing but packed pixels.
+"""The bytes before the pixels in messages that hold nothing but packed pixels, by their length.
 
-Most messages are such, and these few bytes tell: a field with the length of all that follows.
+Most messages are such, which these bytes alone show: a field as long as all that follows.
 """
 
 
@@ -76,7 +76,7 @@ def _read_request(message: bytes, patient: bool) -> tuple[Request, memoryview]:
         )
     if len(fields) == 1 and pixels and fields[0][1] == wire.LENGTH_DELIMITED:
         if len(_HEADS) >= MAX_HEADS:
-            # Nobody shall fill it with lengths that never come again.
+            # Lengths that never come again must not fill it.
             _HEADS.clear()
         _HEADS[len(message)] = message[: len(message) - len(pixels)]
     version = wire.read_integer(fields, _REQUEST.VERSION_FIELD_NUMBER)
@@ -84,7 +84,7 @@ def _read_request(message: bytes, patient: bool) -> tuple[Request, memoryview]:
     hidden = bool(wire.read_integer(fields, _REQUEST.HIDDEN_ACTIVATIONS_FIELD_NUMBER))
     canonicalize = bool(wire.read_integer(fields, _REQUEST.CANONICALIZE_FIELD_NUMBER))
     # Long names are not worth their memory.
-    make = _request if len(model) + len(label) <= LONGEST_NAMES else _make_request
+    make = _request if len(model) + len(label) <= MAX_CACHED_NAMES else _make_request
     request = make(model, version, label, is_bytes, hidden, canonicalize)
     return request, levels[-1] if is_bytes else pixels
 
@@ -92,7 +92,7 @@ def _read_request(message: bytes, patient: bool) -> tuple[Request, memoryview]:
 def _make_request(
     model: str, version: int, label: str, is_bytes: bool, hidden: bool, canonicalize: bool
 ) -> Request:
-    """Return a request, the same for the same wishes, so that they can be answered together."""
+    """Return a request; equal ones are one object, so that they can be answered together."""
     return Request(
         model,
         version,
@@ -125,7 +125,7 @@ def _write_all(answer: Answer) -> bytes:
 
 
 def _write_outputs(answer: Answer) -> bytes:
-    # The run may have brought hidden layers that another request wanted.
+    # The run may have hidden layers that another request asked for.
     return _write_layers(answer, answer.layers[:1])
 
 
@@ -162,7 +162,7 @@ def _fixed_parts(
     labels_bytes: int,
     activations_bytes: int,
 ) -> tuple[bytes, bytes]:
-    """Return what all responses of a model and of these sizes have around their labels."""
+    """Return the bytes around the labels in all responses of a model with these sizes."""
     head, names = _described(model, version, label_names)
     return (
         head + wire.encode_tag(_RESPONSE.LABELS_FIELD_NUMBER, labels_bytes),
@@ -231,7 +231,7 @@ def _write_layer(activations: memoryview, n_images: int) -> bytes:
 
 
 def _write_canonical(canonical: Canonical) -> bytes:
-    """Return the serialized field that tells what was done to the images."""
+    """Return the serialized field that describes what was done to the images."""
     parts = [
         *wire.encode_tagged(_DONE.INVERTED_FIELD_NUMBER, canonical.inverted.tobytes()),
         *wire.encode_tagged(_DONE.SCALES_FIELD_NUMBER, canonical.scales.tobytes()),

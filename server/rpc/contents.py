@@ -39,14 +39,14 @@ class Values:
         """How many there are."""
         return math.prod(self.shape) if self.shape and min(self.shape) > 0 else 0
 
-    def check_bytes(self, found: int) -> None:
+    def check_bytes(self, size: int) -> None:
         """Raise InvalidField unless they have so many bytes."""
         wanted = self.count * (1 if self.datatype == BYTES else FLOAT_BYTES)
-        if found != wanted:
+        if size != wanted:
             raise InvalidField(
                 "byte_count",
                 f"{INPUT} has shape {list(self.shape)} and datatype {self.datatype}, which is "
-                f"{self.count} values in {wanted} bytes, but there are {found} bytes",
+                f"{self.count} values in {wanted} bytes, but there are {size} bytes",
                 INPUT,
             )
 
@@ -99,11 +99,11 @@ def _read_contents(
     fields: list[wire.Field] = []
     for message in contents:
         fields += wire.read_fields(message, limits, (number,), depth=2)
-    for other, wire_type, found in fields:
+    for other, wire_type, value in fields:
         if other == number or other not in _CONTENTS_TYPES:
             continue
         if wire_type == wire.LENGTH_DELIMITED:
-            is_value = other == _CONTENTS.BYTES_CONTENTS_FIELD_NUMBER or bool(found)
+            is_value = other == _CONTENTS.BYTES_CONTENTS_FIELD_NUMBER or bool(value)
         else:
             is_value = wire_type == _CONTENTS_TYPES[other]
         if is_value:

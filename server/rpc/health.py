@@ -1,7 +1,7 @@
 """Health for probes: "" asks whether the process lives, a service's name whether it is ready.
 
 grpcio's own servicer gives each watcher a thread, or sends to watchers while it holds the lock that
-their cancellation waits for; here they need none, and nothing waits for one that does not read.
+their cancellation needs; here they need no thread, and a watcher that doesn't read delays nobody.
 """
 
 import threading
@@ -12,8 +12,8 @@ import grpc
 from grpc_health.v1 import health_pb2
 
 from server.errors import NotLoaded, Overloaded
-from server.rpc.threads import inside
-from server.rpc.threads.behaviors import Sender
+from server.rpc import plain
+from server.rpc.threads.service import Sender
 from server.texts import quoted
 
 NAME = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
@@ -25,26 +25,28 @@ RETRY_SECONDS = 1.0
 
 Response: TypeAlias = health_pb2.HealthCheckResponse
 
+_read = plain.reader(health_pb2.HealthCheckRequest)
+
 
 class Watcher:
-    """A call of Watch: which service it asks for, and what it has yet to be told.
+    """A call of Watch: the service it asks for, the state sent last and the one to send next.
 
-    For who holds the lock.
+    To be used under the lock.
     """
 
-    __slots__ = ("_lock", "_sender", "_told", "_wanted", "is_behind", "peer", "service")
+    __slots__ = ("_lock", "_sender", "_sent", "_wanted", "is_behind", "peer", "service")
 
     def __init__(self, service: str, peer: str, sender: Sender, lock: threading.Lock) -> None:
         self.service, self.peer = service, peer
         self.is_behind = False
         self._sender, self._lock = sender, lock
-        self._wanted = self._told = -1
+        self._wanted = self._sent = -1
 
     def tell(self, state: int) -> None:
         """Send a state, or, when the one before has not left, the newest once it has."""
         self._wanted = state
-        if not self.is_behind and self._told != state:
-            self._told = state
+        if not self.is_behind and self._sent != state:
+            self._sent = state
             self.is_behind = True
             self._sender.send(Response(status=Response.ServingStatus.Name(state)), self._go_on)
 
@@ -86,15 +88,6 @@ class Health:
         )
         self._lock = threading.Lock()
 
-    def mount(self, server: grpc.Server) -> None:
-        """Add Watch to a server not yet started; Check is `check`, wherever it is mounted."""
-        if not inside.HAS_STREAMS_WITHOUT_THREADS:
-            return
-        codec = (health_pb2.HealthCheckRequest.FromString, Response.SerializeToString)
-        # `behaviors.watch` gives it what it sends with.
-        handlers = {"Watch": grpc.unary_stream_rpc_method_handler(self._watch, *codec)}
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(NAME, handlers),))
-
     def set_ready(self, ready: bool) -> None:
         """Answer SERVING or NOT_SERVING for every service from now on, and tell the watchers."""
         state = Response.SERVING if ready else Response.NOT_SERVING
@@ -109,7 +102,7 @@ class Health:
         with self._lock:
             watchers = list(self._watchers.items())
         for context, watcher in watchers:
-            # What its caller does not take would hold up the end.
+            # A caller that does not read would delay the end.
             if watcher.is_behind:
                 context.cancel()
             else:
@@ -126,10 +119,9 @@ class Health:
             )
         return Response(status=state)
 
-    def _watch(
-        self, request: health_pb2.HealthCheckRequest, context: grpc.ServicerContext, sender: Sender
-    ) -> None:
-        """Begin a watch; raises Overloaded."""
+    def watch(self, message: bytes, context: grpc.ServicerContext, sender: Sender) -> None:
+        """Begin a call of Watch, which needs no thread then; raises RequestError."""
+        request = _read(message)
         watcher = Watcher(request.service, context.peer(), sender, self._lock)
         with self._lock:
             if len(self._watchers) >= self._watchers_limit:
@@ -151,5 +143,3 @@ class Health:
                 self._watching[watcher.peer] -= 1
                 if not self._watching[watcher.peer]:
                     del self._watching[watcher.peer]
-
-    _watch.experimental_non_blocking = True  # type: ignore[attr-defined]

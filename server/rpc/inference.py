@@ -1,22 +1,19 @@
 """inference.GRPCInferenceService: the Open Inference Protocol, version 2, of KServe and Triton.
 
-ModelInfer is read and written as bytes, like Predict; the other calls are rare and use messages.
+ModelInfer is read and written as bytes, like Predict; `metadata` answers the other calls.
 """
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from google.protobuf.message import DecodeError
 
-import mlpserve
 from mlpserve import wire
 from mlpserve.inference import open_inference_pb2 as protocol
-from server.errors import InvalidField, NotLoaded, NotReady
+from server.errors import InvalidField
 from server.models.model import INPUT, LABELS, OUTPUT, Model
 from server.models.policy import LABEL
-from server.models.served import Served
 from server.rpc import reading
 from server.rpc.contents import BYTES, FLOATS, Values, read_pixels
 from server.running.request import FLOAT_BYTES, HEAD_BYTES, Answer, Request, encodable, label_bytes
@@ -24,7 +21,6 @@ from server.texts import quoted
 
 SERVICE = protocol.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
 INTEGERS = "INT64"
-ANY_SIZE = -1
 CANONICALIZE = "canonicalize"
 
 MAX_DIMENSIONS = 8
@@ -214,8 +210,8 @@ def read_version(text: str) -> tuple[int, str]:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the response has, beside what the model says: the request's id, the outputs in the order
-    of their names, and whether their values stand in raw_output_contents.
+    """What the response has beside the model's results: the request's id, the outputs in the order
+    of their names, and whether their values go into raw_output_contents.
     """
 
     identifier: str
@@ -265,58 +261,3 @@ class Wanted:
                 of_image += FLOAT_BYTES * sizes[model.outputs.index(name) - 1]
         texts = len(model.name) + len(self.identifier) + MAX_DIGITS
         return 3 * HEAD_BYTES + CHARACTER_BYTES * texts + size + n_images * of_image
-
-
-@dataclass(frozen=True, slots=True)
-class Inference:
-    """Answers what is asked about the server and its models; `is_ready` tells whether calls are
-    welcome.
-    """
-
-    served: Served
-    is_ready: Callable[[], bool]
-
-    def server_live(self, _request: protocol.ServerLiveRequest) -> protocol.ServerLiveResponse:
-        """Answer that the server lives."""
-        return protocol.ServerLiveResponse(live=True)
-
-    def server_ready(self, _request: protocol.ServerReadyRequest) -> protocol.ServerReadyResponse:
-        """Answer whether calls are welcome."""
-        return protocol.ServerReadyResponse(ready=self.is_ready())
-
-    def model_ready(self, request: protocol.ModelReadyRequest) -> protocol.ModelReadyResponse:
-        """Answer whether a model is loaded and calls are welcome; one that isn't known is not."""
-        try:
-            self.served.require().find(request.name, *read_version(request.version))
-        except (NotLoaded, NotReady):
-            return protocol.ModelReadyResponse(ready=False)
-        return protocol.ModelReadyResponse(ready=self.is_ready())
-
-    def server_metadata(
-        self, _request: protocol.ServerMetadataRequest
-    ) -> protocol.ServerMetadataResponse:
-        """Describe the server."""
-        return protocol.ServerMetadataResponse(name="mlpserve", version=mlpserve.__version__)
-
-    def model_metadata(
-        self, request: protocol.ModelMetadataRequest
-    ) -> protocol.ModelMetadataResponse:
-        """Describe a model; raises NotLoaded."""
-        models = self.served.require()
-        model = models.find(request.name, *read_version(request.version))
-        tensor = protocol.ModelMetadataResponse.TensorMetadata
-        columns = dict(
-            zip(model.outputs, (model.layer_sizes[-1], 0, *model.layer_sizes[1:-1]), strict=True)
-        )
-        return protocol.ModelMetadataResponse(
-            name=model.name,
-            versions=[str(version) for version in models.by_name[model.name].by_number],
-            platform="onnxruntime_onnx",
-            inputs=[tensor(name=INPUT, datatype=FLOATS, shape=[ANY_SIZE, model.n_pixels])],
-            outputs=[
-                tensor(name=name, datatype=INTEGERS, shape=[ANY_SIZE])
-                if name == LABELS
-                else tensor(name=name, datatype=FLOATS, shape=[ANY_SIZE, columns[name]])
-                for name in model.outputs
-            ],
-        )

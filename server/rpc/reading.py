@@ -1,4 +1,4 @@
-"""Reads requests as far as is worth it: each count is bounded before there is work for it."""
+"""Reads the fields of requests, each count bounded before work is spent on it."""
 
 import sys
 from collections.abc import Collection, Sequence
@@ -25,14 +25,14 @@ QUICK_BYTES = 256 * 1024
 
 
 def limits(patient: bool) -> wire.Limits:
-    """Return how much is read of one call."""
+    """Return how many fields of one call are read."""
     if patient:
         return wire.Limits(MAX_FIELDS, sys.maxsize)
     return wire.Limits(QUICK_FIELDS, QUICK_RUN_FIELDS)
 
 
 def refuse_fields(error: wire.TooMuch, patient: bool) -> InvalidField | TakesLong:
-    """Return what to raise when a message has more fields than that."""
+    """Return the error for a message with more fields than that."""
     if not patient:
         return TakesLong(str(error))
     return InvalidField(

@@ -1,7 +1,7 @@
-"""Errors as gRPC statuses with google.rpc details, so that a program can tell what to mend.
+"""Errors as gRPC statuses with google.rpc details, so that programs can act on them.
 
-However long and odd the texts are that callers send, a status fits into the trailers that clients
-take, of 8 KiB in all: they would tell of RESOURCE_EXHAUSTED in its place.
+Whatever texts callers send, a status fits into the 8 KiB of trailers that clients accept: they
+would report RESOURCE_EXHAUSTED instead.
 """
 
 import functools
@@ -49,20 +49,21 @@ class Status(grpc.Status):
 
     code: grpc.StatusCode
     details: str
-    trailing_metadata: tuple[tuple[str, bytes], ...]
+    trailing_metadata: tuple[tuple[str, str | bytes], ...]
 
     def packed(self) -> any_pb2.Any:
         """Return it as a google.rpc.Status, for where a call doesn't end with it."""
         ((_, content),) = self.trailing_metadata
+        assert isinstance(content, bytes)
         return any_pb2.Any(type_url=STATUS_TYPE, value=content)
 
 
 def status_of(error: Exception) -> Status:
-    """Return an error's status; one that nobody expected is INTERNAL, its reason in the log."""
+    """Return an error's status; an unexpected one is INTERNAL, with its reason in the log."""
     try:
         return _status_of(error)
     except Exception:
-        # Who waits for an answer gets one.
+        # The caller gets an answer in any case.
         log.exception("a status could not be made", error=type(error).__name__)
         return _status(grpc.StatusCode.INTERNAL, INTERNAL_MESSAGE)
 
@@ -101,7 +102,7 @@ def _status_of(error: Exception) -> Status:
 
 @functools.lru_cache
 def _overloaded(message: str, retry_seconds: float) -> Status:
-    """Return the status, made once: that is when there is no time to lose."""
+    """Return the status, made once: under overload it has to be cheap."""
     delay = duration_pb2.Duration()
     delay.FromNanoseconds(round(retry_seconds * 1e9))
     retry = error_details_pb2.RetryInfo(retry_delay=delay)
@@ -110,13 +111,14 @@ def _overloaded(message: str, retry_seconds: float) -> Status:
 
 @functools.lru_cache
 def _unauthenticated(error: Unauthenticated) -> Status:
-    """Return the status, made once for each of the few errors there are."""
+    """Return the status, made once for each of the few errors."""
     return _status(grpc.StatusCode.UNAUTHENTICATED, error.message, _error_info(error, {}))
 
 
 def _error_info(error: RequestError, known: Mapping[str, str]) -> error_details_pb2.ErrorInfo:
-    told = {key: shorten(value, VALUE_BYTES) for key, value in known.items()}
-    return error_details_pb2.ErrorInfo(reason=error.reason.upper(), domain=DOMAIN, metadata=told)
+    metadata = {key: shorten(value, VALUE_BYTES) for key, value in known.items()}
+    reason = error.reason.upper()
+    return error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata=metadata)
 
 
 def _status(code: grpc.StatusCode, message: str, *details: Message) -> Status:

@@ -1,1 +1,1 @@
-"""One request's way to its answer: what callers ask, how it waits, and how it is run."""
+"""One request's way to its answer: the request, its queue, its run."""

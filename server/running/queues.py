@@ -1,6 +1,6 @@
-"""What waits for each model, within bounds: how much may wait, and what runs next.
+"""A queue for each model, within bounds: how much may wait, and which calls run next.
 
-Knows nothing of models or threads, so that each of its states can be tested.
+It knows nothing of models or threads, so that each of its states can be tested.
 """
 
 import threading
@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 OVERHEAD_BYTES = 1024
-"""What a call takes that waits, beside its message."""
+"""The memory of a waiting call, beside its message."""
 
 
 class Request(Protocol):
-    """What a call wants."""
+    """What a call asks for."""
 
     @property
     def canonicalize(self) -> bool:
@@ -30,7 +30,7 @@ class Waiting(Protocol):
 
     @property
     def request(self) -> Request:
-        """What it wants."""
+        """What it asks for."""
         ...
 
 
@@ -56,7 +56,7 @@ class Queues(Generic[C]):
 
     A queue holds `max_images` at most, and no more bytes than all queues leave free of `max_bytes`:
     one model alone may have half of these, and leaves room for the first calls of every other.
-    What nothing waits for is taken however large it is.
+    An empty queue takes a call of any size.
     """
 
     def __init__(self, max_batch_size: int, max_images: int, max_bytes: int) -> None:
@@ -73,7 +73,7 @@ class Queues(Generic[C]):
         return len(self._full)
 
     def try_start(self, queue: Queue[C], images: int) -> bool:
-        """Have the caller run a model of which nobody does; returns whether it is to."""
+        """Return whether the caller is to run the model: no other does, and the batch fits."""
         with self._lock:
             starts = not queue.running and images <= self._max_batch_size
             queue.running = queue.running or starts
@@ -116,7 +116,7 @@ class Queues(Generic[C]):
         (self._full.add if is_full else self._full.discard)(queue)
 
     def take(self, queue: Queue[C]) -> list[C]:
-        """Return the calls of the next run, as many as a batch holds; none ends the running."""
+        """Return the calls of the next run, as many as fit a batch; if none, the model is idle."""
         taken: list[C] = []
         images = 0
         with self._lock:

@@ -1,4 +1,4 @@
-"""What a caller wants from a model, in no protocol's terms, and what the model says to it."""
+"""A request to a model and its answer, independent of protocols."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ LABELS_OF_ONE_BYTE = 128
 """Classes of a model up to which each label is one byte in messages."""
 
 HEAD_BYTES = 10
-"""Bytes that stand before a field's content at most: its tag and its size, of five each."""
+"""The most bytes before a field's content: its tag and its size, five each."""
 
 Labels = npt.NDArray[np.intp]
 
@@ -29,21 +29,20 @@ def label_bytes(model: Model) -> int:
 
 
 def encodable(text: str) -> str:
-    """Return a text as messages can have it: what is no Unicode, as in odd file names, becomes ?.
-
-    An answer that can't be written would be lost.
+    """Return a text that protobuf can encode: bytes that are not Unicode, as in odd file names,
+    become ?, as the answer would otherwise be lost.
     """
     return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 @dataclass(slots=True, eq=False)
 class Answer:
-    """What a model says to N images, in the form that messages take.
+    """A model's results for N images, in the form that messages take.
 
     `labels` are their brightest outputs, N numbers, as bytes where they fit. `layers` are
     activations as little-endian float32, image after image: the output layer's, then, if some
-    request of the run wanted them, the hidden ones' from input to output. `canonical` tells how the
-    images were put right, if their request wanted that.
+    request of the run wanted them, the hidden ones' from input to output. `canonical` describes how
+    the images were canonicalized, if their request asked for that.
     """
 
     model: Model
@@ -54,15 +53,16 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Request:
-    """What a caller wants to know of a batch, whose pixels lie in the message.
+    """What a caller asks of a model for a batch, whose pixels lie in the message.
 
     They are N x P numbers as bytes: little-endian float32, or, with `is_bytes`, one byte each.
-    `field` is where they stand, for messages about them. `shape` is what the caller says of them,
-    where the protocol has that, and `outputs` are the ones wanted by name. An empty `model` is the
-    default one, version 0 the newest or the one that `label` points to. `canonicalize` wants the
-    images put right first. `write` makes the response, and `measure` tells how many bytes it has
-    for a number of images at most; `write_each`, where there is one, makes those of many calls with
-    this same request, each for the image in its row of labels (N,) and activations (N, classes).
+    `field` is the name of their field, for messages. `shape` is the shape that the caller gives, if
+    the protocol has one, and `outputs` are the names of the outputs that it asks for. An empty
+    `model` is the default one, version 0 the newest or the one that `label` points to. With
+    `canonicalize` the images are canonicalized first. `write` makes the response, and `measure`
+    returns its maximum size in bytes for a number of images; `write_each`, if there is one, makes
+    those of many calls with this same request, each for the image in its row of labels (N,) and
+    activations (N, classes).
     """
 
     model: str

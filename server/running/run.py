@@ -1,51 +1,54 @@
-"""Runs a model once for calls that have met: join their batches, run, split the answers."""
+"""Runs a model once for calls that have met, and gives each of them its own answer."""
 
-from collections.abc import Collection, Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, repeat
 from operator import attrgetter
-from typing import Protocol
+from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
+import structlog
 
-from canonical import Canonical, canonicalize
-from server.errors import InvalidField
+from canonical import Canonical
+from server.errors import Cancelled, Expired, InvalidField, RequestError
 from server.models.model import Batch, Model
-from server.running.request import FLOAT_BYTES, LABELS_OF_ONE_BYTE, Answer, Labels, Request
+from server.running.calls import NO_PIXELS, NOT_COUNTED, Call, refuse, refuse_all
+from server.running.pixels import (
+    Part,
+    are_valid,
+    canonicalize_in_place,
+    copy,
+    find_bad_pixel,
+    images_of,
+    ink_of,
+    join,
+)
+from server.running.request import FLOAT_BYTES, LABELS_OF_ONE_BYTE, Answer, Labels
+from server.telemetry import metrics
+from server.telemetry.record import Record, note_run
+from server.telemetry.version_stats import VersionStats
 
-ONE = np.uint32(0x3F800000)
-"""1.0 as bits: the floats in [0, 1] are those whose bits, as an integer, are at most these."""
+log = structlog.get_logger()
 
-FLOAT = np.dtype("<f4")
-
-Images = npt.NDArray[np.uint8] | Batch
-
-_pixels, _request, _size = attrgetter("pixels"), attrgetter("request"), attrgetter("size")
-
-
-class Part(Protocol):
-    """One request of a run: `size` images, whose pixels lie in its message."""
-
-    request: Request
-    pixels: memoryview
-    size: int
-
+_request, _size = attrgetter("request"), attrgetter("size")
 
 SLICE_IMAGES = 512
-"""Images of a large run that go together from the message to the answer.
-
-They then stay in the processor's cache, or near it: 1.6 MB with 784 pixels.
+"""Large runs are split into slices of this many images, which stay in the processor's cache or near
+it: 1.6 MB with 784 pixels.
 """
+
+WRITTEN_TOGETHER = 4
+"""From this many equal requests on, their answers are written at once."""
 
 
 @dataclass(slots=True, eq=False)
 class Run:
-    """What a model has said to all images of a run, in their parts' order.
+    """The results of a model for all images of a run, in their parts' order.
 
     `layers` are the activations (N, neurons), the output layer's first, `labels` (N,) its brightest
     neurons, `ink` (N,) the sum of each image's pixels as the model has read them. `errors` and
-    `put_right` have an entry for each part if any part needs one.
+    `canonical` have an entry for each part if any part needs one.
     """
 
     model: Model
@@ -53,53 +56,140 @@ class Run:
     labels: Labels
     ink: Batch
     errors: Sequence[InvalidField | None] = ()
-    put_right: Sequence[Canonical | None] = ()
+    canonical: Sequence[Canonical | None] = ()
+
+
+Offer: TypeAlias = Callable[[Sequence[Call], Run], None]
+
+
+def answer(model: Model, stats: VersionStats, calls: Sequence[Call], offer: Offer | None) -> None:
+    """Run the model once and answer each call whose caller still waits; every call has ended then,
+    and nothing is raised.
+
+    `offer` gets the answered calls with the run, and may keep their pixels.
+    """
+    try:
+        waiting = drop_abandoned(model, calls)
+        if waiting:
+            finished = _answer(model, stats, waiting)
+            if offer is not None:
+                offer(waiting, finished)
+    except Exception as error:
+        log.exception("run failed", model=model.name, version=model.version)
+        refuse_all(calls, error)
+    finally:
+        # The calls themselves are there until their callers have read the answers.
+        for call in calls:
+            call.message, call.pixels = b"", NO_PIXELS
+
+
+def drop_abandoned(model: Model, calls: Sequence[Call]) -> Sequence[Call]:
+    """Return the calls whose callers still wait, and refuse the others."""
+    now = time.perf_counter()
+    waiting = [call for call in calls if not call.cancelled and call.deadline > now]
+    if len(waiting) == len(calls):
+        return calls
+    for call in calls:
+        error: RequestError
+        if call.cancelled:
+            error = Cancelled("cancelled", "the caller has left")
+        elif call.deadline <= now:
+            error = Expired("deadline", "the call's time was over before the model ran")
+        else:
+            continue
+        call.record = call.record or Record()
+        call.record.predict(model, call.size)
+        refuse(call, error)
+    return waiting
+
+
+def _answer(model: Model, stats: VersionStats, calls: Sequence[Call]) -> Run:
+    begin = time.perf_counter()
+    finished = run(model, calls)
+    ran = time.perf_counter()
+    try:
+        metrics.QUEUE.observe_all([begin - call.waiting_since for call in calls])
+        metrics.RUN.observe(ran - begin, len(calls))
+        stats.count_run(len(calls), len(finished.labels))
+        _observe(stats, calls, finished)
+    except Exception:
+        log.exception(NOT_COUNTED)
+    responses = write(calls, finished)
+    encoded = time.perf_counter()
+    try:
+        metrics.ENCODE.observe(encoded - ran, len(calls))
+        note_run(calls, model, len(finished.labels), begin, ran, encoded)
+    except Exception:
+        log.exception(NOT_COUNTED)
+    for call, response in zip(calls, responses, strict=True):
+        if isinstance(response, bytes):
+            try:
+                call.answer(response)
+            except Exception as error:
+                log.exception("answering failed")
+                refuse(call, error)
+        else:
+            call.record = call.record or Record(model=model, images=call.size)
+            refuse(call, response)
+    return finished
+
+
+def _observe(stats: VersionStats, calls: Sequence[Call], finished: Run) -> None:
+    """Note the images that are going to be answered."""
+    ink, activations, labels = finished.ink, finished.layers[0], finished.labels
+    if any(finished.errors):
+        answered = [
+            index
+            for call, error in zip(calls, finished.errors, strict=True)
+            for index in [error is None] * call.size
+        ]
+        ink, activations, labels = ink[answered], activations[answered], labels[answered]
+    stats.observe(ink, activations, labels)
 
 
 def run(model: Model, parts: Sequence[Part]) -> Run:
-    """Run a model for several requests; a bad one leaves the others unhurt.
-
-    The pixels are copied once: from the messages to where the model reads them.
-    """
+    """Run a model for several requests; a bad one leaves the others unhurt."""
     requests = set(map(_request, parts))
     hidden = any(request.hidden_activations for request in requests)
-    canonical = any(request.canonicalize for request in requests)
-    put_right: Sequence[Canonical | None] = ()
-    if sum(map(_size, parts)) > SLICE_IMAGES and not canonical:
-        layers, ink, is_good = _run_slices(model, parts, hidden)
+    canonical: Sequence[Canonical | None] = ()
+    is_canonical = any(request.canonicalize for request in requests)
+    if sum(map(_size, parts)) > SLICE_IMAGES and not is_canonical:
+        layers, ink, is_valid = _run_slices(model, parts, hidden)
     else:
-        batch = _join(parts, requests, model.n_pixels)
-        is_good = _is_good(batch)
-        if canonical:
+        batch = join(parts, requests, model.n_pixels)
+        is_valid = are_valid(batch)
+        if is_canonical:
             batch = batch.copy()
-            put_right = [
-                _put_right(batch[end - part.size : end]) if part.request.canonicalize else None
+            canonical = [
+                canonicalize_in_place(batch[end - part.size : end])
+                if part.request.canonicalize
+                else None
                 for part, end in zip(parts, accumulate(map(_size, parts)), strict=True)
             ]
-        layers, ink = model.predict(batch, hidden), _ink(batch)
-    errors = () if is_good else [_find_bad_pixel(part) for part in parts]
-    return Run(model, layers, layers[0].argmax(axis=1), ink, errors, put_right)
+        layers, ink = model.predict(batch, hidden), ink_of(batch)
+    errors = () if is_valid else [find_bad_pixel(part) for part in parts]
+    return Run(model, layers, layers[0].argmax(axis=1), ink, errors, canonical)
 
 
 def _run_slices(
     model: Model, parts: Sequence[Part], hidden: bool
 ) -> tuple[list[Batch], Batch, bool]:
-    """Return what a model says to a large run, its images' ink, and whether all pixels are good."""
+    """Return the layers of a large run, its images' ink, and whether all pixels are valid."""
     batch = np.empty((SLICE_IMAGES, model.n_pixels), np.float32)
-    said, inks, is_good, filled = [], [], True, 0
+    slices, inks, is_valid, filled = [], [], True, 0
 
     def finish(images: Batch) -> None:
-        nonlocal is_good
-        is_good = is_good and _is_good(images)
-        inks.append(_ink(images))
-        said.append(model.predict(images, hidden))
+        nonlocal is_valid
+        is_valid = is_valid and are_valid(images)
+        inks.append(ink_of(images))
+        slices.append(model.predict(images, hidden))
 
     for part in parts:
-        images = _images(part)
+        images = images_of(part)
         begin = 0
         while begin < part.size:
             taken = images[begin : begin + SLICE_IMAGES - filled]
-            _copy(taken, batch[filled : filled + len(taken)])
+            copy(taken, batch[filled : filled + len(taken)])
             begin += len(taken)
             filled += len(taken)
             if filled == SLICE_IMAGES:
@@ -107,100 +197,57 @@ def _run_slices(
                 filled = 0
     if filled:
         finish(batch[:filled])
-    return (
-        [np.concatenate(layer) for layer in zip(*said, strict=True)],
-        np.concatenate(inks),
-        is_good,
-    )
+    layers = [np.concatenate(layer) for layer in zip(*slices, strict=True)]
+    return layers, np.concatenate(inks), is_valid
 
 
-def split(run: Run, sizes: Sequence[int]) -> Iterable[Answer]:
+def write(calls: Sequence[Call], finished: Run) -> Sequence[bytes | Exception]:
+    """Return each call's response, or why it has none."""
+    request = calls[0].request
+    if (
+        len(calls) >= WRITTEN_TOGETHER
+        and len(calls) == len(finished.labels)
+        and request.write_each is not None
+        and not finished.errors
+        and all(call.request is request for call in calls)
+    ):
+        return request.write_each(finished.model, finished.labels, finished.layers[0])
+    answers = split(finished, [call.size for call in calls])
+    errors = finished.errors or repeat(None)
+    return [
+        error or _write(call, part)
+        for call, part, error in zip(calls, answers, errors, strict=False)
+    ]
+
+
+def _write(call: Call, part: Answer) -> bytes | Exception:
+    """Return a response, or the error that kept it from being written, which affects no others."""
+    try:
+        return call.request.write(part)
+    except Exception as error:
+        log.exception("writing an answer failed")
+        return error
+
+
+def split(finished: Run, sizes: Sequence[int]) -> Iterable[Answer]:
     """Return the answer for each part, by their sizes."""
     labels: Sequence[int]
-    if len(run.model.labels) <= LABELS_OF_ONE_BYTE:
-        labels = run.labels.astype(np.uint8).tobytes()
+    if len(finished.model.labels) <= LABELS_OF_ONE_BYTE:
+        labels = finished.labels.astype(np.uint8).tobytes()
     else:
-        labels = run.labels.tolist()
-    rows = [(_bytes_of(layer), FLOAT_BYTES * layer.shape[1]) for layer in run.layers]
+        labels = finished.labels.tolist()
+    # Their memory, which is little-endian on all that this runs on.
+    rows = [
+        (layer.reshape(-1).view(np.uint8).data, FLOAT_BYTES * layer.shape[1])
+        for layer in finished.layers
+    ]
     begin = 0
     for index, size in enumerate(sizes):
         end = begin + size
         yield Answer(
-            run.model,
+            finished.model,
             labels[begin:end],
             [activations[begin * width : end * width] for activations, width in rows],
-            run.put_right[index] if run.put_right else None,
+            finished.canonical[index] if finished.canonical else None,
         )
         begin = end
-
-
-def _join(parts: Sequence[Part], requests: Collection[Request], n_pixels: int) -> Batch:
-    """Return the batch (N, n_pixels) of all parts, which may be read-only."""
-    if not any(request.is_bytes for request in requests):
-        content = b"".join(map(_pixels, parts))
-        return np.frombuffer(content, FLOAT).reshape(-1, n_pixels)
-    batch = np.empty((sum(map(_size, parts)), n_pixels), np.float32)
-    for part, end in zip(parts, accumulate(map(_size, parts)), strict=True):
-        _copy(_images(part), batch[end - part.size : end])
-    return batch
-
-
-def _images(part: Part) -> Images:
-    """Return the images (N, pixels) as they lie in a message, not to be written to."""
-    if part.request.is_bytes:
-        return np.frombuffer(part.pixels, np.uint8).reshape(part.size, -1)
-    return np.frombuffer(part.pixels, FLOAT).reshape(part.size, -1)
-
-
-def _copy(images: Images, batch: Batch) -> None:
-    """Write images (N, pixels), bytes or numbers, into a batch of that shape."""
-    if images.dtype == np.uint8:
-        np.divide(images, np.float32(255), out=batch)
-    else:
-        # As bytes: numbers in a message are rarely aligned, and those NumPy copies one by one.
-        batch.view(np.uint8)[:] = images.view(np.uint8)
-
-
-def _is_good(batch: Batch) -> bool:
-    """Whether all pixels are in [0, 1], or at least look so: -0.0 looks as if not."""
-    return bool(np.maximum.reduce(batch.view(np.uint32), axis=None) <= ONE)
-
-
-def _ink(batch: Batch) -> Batch:
-    ink: Batch = np.einsum("ij->i", batch)
-    return ink
-
-
-def _put_right(batch: Batch) -> Canonical:
-    """Put the images of a batch right, in their place."""
-    # Bad pixels are answered with an error, but must not trouble the arithmetic.
-    np.nan_to_num(batch, copy=False, nan=0, posinf=0, neginf=0)
-    done = canonicalize(np.clip(batch, 0, 1, out=batch))
-    batch[:] = done.batch
-    return done
-
-
-def _bytes_of(values: Batch) -> memoryview:
-    """Return an array's memory as bytes, little-endian like all that this runs on."""
-    return values.reshape(-1).view(np.uint8).data
-
-
-def _find_bad_pixel(part: Part) -> InvalidField | None:
-    """Say which image and pixel of a part is the first outside [0, 1], if any is."""
-    request = part.request
-    if request.is_bytes:
-        return None
-    batch = _images(part)
-    # A NaN makes both comparisons false, an infinity one of them.
-    bad = np.argwhere(~((batch >= 0) & (batch <= 1)))
-    if not len(bad):
-        return None
-    image, pixel = bad[0]
-    value = float(batch[image, pixel])
-    remedy = "divide by 255 or send them as bytes" if 1 < value <= 255 else "0 is black, 1 is white"
-    return InvalidField(
-        "pixel_range" if np.isfinite(value) else "not_finite",
-        f"{request.field}: image {image}, pixel {pixel} is {value:g}; every pixel must be a number "
-        f"in [0, 1] ({remedy})",
-        request.field,
-    )

@@ -1,6 +1,6 @@
 """Runs a share of the answered requests on a second version, and counts where labels differ.
 
-Nothing of it reaches who has been answered: what fails or has no room is counted as skipped.
+Callers never notice: requests that fail or find no room are counted as skipped.
 """
 
 import random
@@ -13,6 +13,7 @@ import structlog
 from server.models.model import Model
 from server.models.repository import Models
 from server.running import run
+from server.running.calls import Call
 from server.running.request import Request
 from server.system.threads import Threads
 from server.telemetry import metrics
@@ -20,13 +21,13 @@ from server.telemetry import metrics
 log = structlog.get_logger()
 
 MAX_WAITING_BYTES = 16 * 1024 * 1024
-"""What is kept of messages whose images the shadow has yet to classify."""
+"""Bytes of messages that may be kept until the shadow has classified their images."""
 
 SPARE_BYTES = 64 * 1024
-"""What a message may hold beside its pixels and be kept whole; of others these are copied."""
+"""A message with more than this beside its pixels is not kept; its pixels are copied."""
 
 OVERHEAD_BYTES = 1024
-"""What a request takes that waits, beside its message."""
+"""The memory of a waiting request, beside its message."""
 
 
 @dataclass(slots=True, eq=False)
@@ -41,13 +42,28 @@ class Answered:
 
 
 class Shadow:
-    """Has a thread of its own; what is more than `max_images` or `max_bytes` is passed over."""
+    """Runs on its own thread; skips requests once `max_images` or `max_bytes` are waiting."""
 
     def __init__(self, max_images: int, max_bytes: int = MAX_WAITING_BYTES) -> None:
         self._max_images, self._max_bytes = max_images, max_bytes
         self._waiting_images = self._waiting_bytes = 0
         self._lock = threading.Lock()
         self._thread = Threads(1, "shadow")
+
+    def offer_all(self, models: Models, calls: Sequence[Call], finished: run.Run) -> None:
+        """Offer each request of a run that has been answered."""
+        labels = finished.labels.tolist()
+        begin = 0
+        for index, call in enumerate(calls):
+            end = begin + call.size
+            if not (finished.errors and finished.errors[index]):
+                self.offer(
+                    models,
+                    Answered(
+                        finished.model, call.request, call.pixels, call.size, labels[begin:end]
+                    ),
+                )
+            begin = end
 
     def offer(self, models: Models, answered: Answered) -> None:
         """Run a request on its model's shadow later, if there is one and chance says so; never
@@ -85,15 +101,15 @@ class Shadow:
             if is_copied:
                 answered.pixels = memoryview(bytes(answered.pixels))
             if answered.request.hidden_activations:
-                # Nobody looks at them, and they may be larger than all else.
+                # They are not compared, and may be larger than all else.
                 answered.request = replace(answered.request, hidden_activations=False)
             self._thread.submit(self._run, model, answered, held)
         except BaseException:
-            self._let_go(answered, held)
+            self._release(answered, held)
             _skip(model, answered)
             raise
 
-    def _let_go(self, answered: Answered, held: int) -> None:
+    def _release(self, answered: Answered, held: int) -> None:
         with self._lock:
             self._waiting_images -= answered.size
             self._waiting_bytes -= held
@@ -109,7 +125,7 @@ class Shadow:
             metrics.SHADOW_IMAGES.labels(*labels).inc(answered.size)
             metrics.SHADOW_DIFFERING.labels(*labels).inc(differing)
         finally:
-            self._let_go(answered, held)
+            self._release(answered, held)
 
 
 def _skip(model: Model, answered: Answered) -> None:
@@ -117,13 +133,13 @@ def _skip(model: Model, answered: Answered) -> None:
 
 
 def _count_differing(model: Model, answered: Answered) -> int:
-    """Return how many images get another label than their answer had; raises what the run does."""
-    found = run.run(model, [answered])
-    for error in found.errors:
+    """Return how many images get another label than in their answer; raises the run's errors."""
+    finished = run.run(model, [answered])
+    for error in finished.errors:
         if error is not None:
             raise error
     # By their names, since another version may have its classes in another order.
     return sum(
         model.labels[label] != answered.model.labels[other]
-        for label, other in zip(found.labels.tolist(), answered.labels, strict=True)
+        for label, other in zip(finished.labels.tolist(), answered.labels, strict=True)
     )

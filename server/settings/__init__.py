@@ -1,1 +1,1 @@
-"""Everything that can be set: where values come from, how they are read, and what they must be."""
+"""Settings: where values come from, how they are read and checked."""

@@ -20,12 +20,12 @@ def split_address(address: str, flag: str) -> tuple[str, int]:
 
 
 def is_socket(address: str) -> bool:
-    """Return whether the address is a Unix-domain socket."""
+    """Whether the address is a Unix-domain socket."""
     return address.startswith((UNIX, UNIX_ABSTRACT))
 
 
 def is_local(address: str) -> bool:
-    """Return whether only callers on this machine can reach the address."""
+    """Whether only callers on this machine can reach the address."""
     if is_socket(address):
         return True
     host = address.rpartition(":")[0].strip("[]")

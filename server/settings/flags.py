@@ -124,15 +124,10 @@ def settings_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def restore(values: Mapping[str, Any]) -> Settings:
-    """Return settings from plain values such as a file has; variables don't count."""
-    found: dict[str, Any] = {}
-
-    def take(**converted: Any) -> None:
-        found.update(converted)
-
-    command = click.command()(settings_options(take))
-    command.main([], prog_name="", standalone_mode=False, default_map=dict(values))
-    return Settings(**found)
+    """Return settings from plain values, in which JSON has kept them."""
+    paths = {s.name for s in fields(Settings) if isinstance(s.metadata["type"], click.Path)}
+    restored = {name: Path(values[name]) for name in paths if values[name] is not None}
+    return Settings(**{**values, **restored})
 
 
 def describe(context: click.Context, settings: Settings) -> Iterator[str]:

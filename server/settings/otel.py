@@ -1,6 +1,6 @@
-"""OpenTelemetry's own variables, OTEL_*: what can't be used there is an error in one line.
+"""Checks OpenTelemetry's variables, OTEL_*, and reports invalid ones in one line.
 
-The library raises over some, goes on without others, and fails with each span over the rest.
+The library itself raises for some, ignores others, and fails with every span for the rest.
 """
 
 import contextlib
@@ -16,10 +16,10 @@ from server.texts import shorten
 
 PREFIX = "OTEL_"
 BATCH_SPANS = 64
-"""Spans sent at once: to encode them takes 1.4 ms, in which calls may wait."""
+"""Spans sent at once: encoding them takes 1.4 ms, during which calls may wait."""
 
-LONGEST_SECONDS = 86_400.0
-LONGEST_REASON = 300
+MAX_SECONDS = 86_400.0
+MAX_REASON = 300
 MAX_QUEUED_SPANS = 10_000_000
 
 _SECONDS = tuple(f"OTEL_EXPORTER_OTLP_{signal}TIMEOUT" for signal in ("", "TRACES_"))
@@ -35,14 +35,14 @@ _HEADER_NAME = re.compile(r"[0-9a-z_.-]+")
 
 
 def is_disabled() -> bool:
-    """Whether the environment wants no traces, whatever else is set."""
+    """Whether the environment turns traces off."""
     return os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
 
 
 def check(endpoint: str) -> None:
-    """Raise StartupError for what the library would take and fail over later.
+    """Raise StartupError for values that the library would accept and fail with later.
 
-    An empty variable is as good as none, to the standard if not to the library: it is taken away.
+    Empty variables are removed: by the standard they are unset, though not to the library.
     """
     for name in _given():
         if not os.environ[name]:
@@ -52,8 +52,8 @@ def check(endpoint: str) -> None:
         if not _is_unicode(value):
             raise _error(name, "it is not UTF-8")
     for name in _SECONDS:
-        _check_number(name, given, float, 0.001, LONGEST_SECONDS)
-    milliseconds = int(1000 * LONGEST_SECONDS)
+        _check_number(name, given, float, 0.001, MAX_SECONDS)
+    milliseconds = int(1000 * MAX_SECONDS)
     _check_number("OTEL_BSP_SCHEDULE_DELAY", given, int, 1, milliseconds)
     _check_number("OTEL_BSP_EXPORT_TIMEOUT", given, int, 1, milliseconds)
     _check_number("OTEL_BSP_MAX_QUEUE_SIZE", given, int, BATCH_SPANS, MAX_QUEUED_SPANS)
@@ -63,21 +63,21 @@ def check(endpoint: str) -> None:
 
 
 def check_headers(headers: Mapping[str, str], name: str) -> None:
-    """Raise StartupError, which holds nothing of them, for headers that gRPC would not send."""
+    """Raise StartupError, which does not show them, for headers that gRPC would not send."""
     for key, value in headers.items():
         is_text = value.isascii() and value.isprintable()
         if not _HEADER_NAME.fullmatch(key) or not is_text or key.startswith("grpc-"):
-            raise _error(name, "wanted are NAME=VALUE, NAME=VALUE as HTTP/2 can send them")
+            raise _error(name, "expected is NAME=VALUE, NAME=VALUE, as HTTP/2 can send them")
 
 
 def header_variables() -> dict[str, str]:
-    """Return the variables that hold headers, by their names."""
+    """Return the variables with headers, by name."""
     return {name: value for name, value in _given().items() if name in _HEADERS}
 
 
 @contextlib.contextmanager
 def guard() -> Iterator[None]:
-    """Raise StartupError for whatever the library raises or logs, naming the variables."""
+    """Raise StartupError, with the variables' names, for whatever the library raises or logs."""
     library = logging.getLogger("opentelemetry")
     heard = _Heard()
     level, propagates = library.level, library.propagate
@@ -99,7 +99,7 @@ def guard() -> Iterator[None]:
 
 
 class _Heard(logging.Handler):
-    """Keeps what is logged."""
+    """Collects what is logged."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -114,15 +114,15 @@ def _given() -> dict[str, str]:
 
 
 def _refused(text: str) -> StartupError:
-    """Return the error for what the library says, which may hold headers, and so secrets."""
+    """Return the error for a message of the library, which may contain headers, and so secrets."""
     given = _given()
     named = [name for name, value in given.items() if name in text or _is_quoted(value, text)]
     names = named or sorted(given)
-    reason = "" if set(names) & set(_HEADERS) else f": {shorten(text, LONGEST_REASON)}"
+    reason = "" if set(names) & set(_HEADERS) else f": {shorten(text, MAX_REASON)}"
     these = ", ".join(names) or "none of its variables, all of which are unset,"
     return StartupError(
-        f"OpenTelemetry does not take the environment's {these}{reason}; mend or unset it, or "
-        "leave --otlp-endpoint out"
+        f"OpenTelemetry rejects the environment's {these}{reason}; correct or unset it, or leave "
+        "--otlp-endpoint out"
     )
 
 
@@ -141,14 +141,14 @@ def _check_number(
         number = math.nan
     if not least <= number <= most:
         what = "a whole number" if kind is int else "a number"
-        raise _error(name, f"{given[name][:40]!r}; wanted is {what} from {least:g} to {most:.0f}")
+        raise _error(name, f"{given[name][:40]!r}; expected {what} from {least:g} to {most:.0f}")
 
 
 def _check_files(
     given: Mapping[str, str], certificate: str, client_certificate: str, client_key: str
 ) -> None:
-    """Raise StartupError for files of certificates that the library would read."""
-    # Without the first it looks at none.
+    """Raise StartupError for invalid certificate files that the library would read."""
+    # Without the first it reads none.
     if certificate not in given:
         return
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -161,8 +161,8 @@ def _check_files(
     except KeyError as error:
         raise _error(name, f"{error} is missing; give both or neither") from error
     except (OSError, ValueError) as error:
-        # ssl.SSLError is an OSError as well.
-        raise _error(name, f"no PEM file that can be used ({error})") from error
+        # ssl.SSLError is an OSError, too.
+        raise _error(name, f"not a usable PEM file ({error})") from error
 
 
 def _is_unicode(value: str) -> bool:
@@ -175,6 +175,6 @@ def _is_unicode(value: str) -> bool:
 
 def _error(names: str, reason: str) -> StartupError:
     return StartupError(
-        f"the environment's {names} can't be used: {reason}; mend or unset it, or leave "
+        f"the environment's {names} can't be used: {reason}; correct or unset it, or leave "
         "--otlp-endpoint out"
     )

@@ -143,7 +143,7 @@ class Settings:
     )
     max_batch_size: int = _option(
         4096,
-        "Most images in one call, and in one run of a model.",
+        "Maximum images in one call, and in one run of a model.",
         _count(),
         group=LIMITS,
     )
@@ -156,13 +156,13 @@ class Settings:
     )
     max_queued_images: int = _option(
         16_384,
-        "Most images waiting for a model; further calls get RESOURCE_EXHAUSTED.",
+        "Maximum images waiting for a model; further calls get RESOURCE_EXHAUSTED.",
         _count(),
         group=LIMITS,
     )
     max_queued_bytes: int = _option(
         128 * 1024 * 1024,
-        "Most bytes of waiting messages, over all models; a single model may have half of them. "
+        "Maximum bytes of waiting messages, over all models; a single model may have half of them. "
         "Unread answers may take half as much again. Further calls get RESOURCE_EXHAUSTED.",
         _count(),
         group=LIMITS,
@@ -176,19 +176,19 @@ class Settings:
     )
     max_arriving_messages: int = _option(
         16,
-        "Most messages received at the same time; each may need twice max_message_bytes of memory.",
+        "Maximum messages received at once; each may need twice max_message_bytes of memory.",
         _count(),
         group=LIMITS,
     )
     max_concurrent_calls: int = _option(
         1000,
-        "Most calls in progress; further calls get RESOURCE_EXHAUSTED.",
+        "Maximum calls in progress; further calls get RESOURCE_EXHAUSTED.",
         _count(),
         group=LIMITS,
     )
     max_streams: int = _option(
         64,
-        "Most open streams, each with a thread; further streams get RESOURCE_EXHAUSTED.",
+        "Maximum open streams, each with a thread; further streams get RESOURCE_EXHAUSTED.",
         _count(MAX_STREAMS),
         group=LIMITS,
     )

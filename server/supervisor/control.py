@@ -1,10 +1,10 @@
 """Messages between the parent and the processes that it starts, as frames over a pair of sockets.
 
-A frame is two lengths, a JSON object, and bytes that nobody but their last reader looks into.
+A frame is two lengths, a JSON object, and bytes that only their final reader interprets.
 """
 
-import contextlib
 import json
+import os
 import socket
 import struct
 import threading
@@ -15,7 +15,7 @@ from typing import Any
 Message = dict[str, Any]
 
 PAYLOAD = "payload"
-"""The key under which a message that is received has the bytes that came with it."""
+"""The key of a received message for the bytes that came with it."""
 
 CHUNK_BYTES = 1 << 20
 MAX_JSON_BYTES = 1 << 20
@@ -25,7 +25,7 @@ _LENGTHS = struct.Struct(">II")
 
 
 class Broken(Exception):
-    """What has arrived is no frame, so that nobody can tell where the next one begins."""
+    """What has arrived is not a frame, so that the start of the next one is unknown."""
 
 
 def _frame(message: Message, payload: Sequence[bytes]) -> list[bytes]:
@@ -35,15 +35,15 @@ def _frame(message: Message, payload: Sequence[bytes]) -> list[bytes]:
 
 
 class _Frames:
-    """Puts what arrives together to messages again."""
+    """Joins what arrives into messages."""
 
     def __init__(self) -> None:
         self._begun = bytearray()
 
     def take(self, chunk: bytes) -> list[Message]:
-        """Return the messages that are complete with this; raises Broken."""
+        """Return the messages that this completes; raises Broken."""
         self._begun += chunk
-        found = []
+        messages = []
         while len(self._begun) >= _LENGTHS.size:
             text, payload = _LENGTHS.unpack_from(self._begun)
             if text > MAX_JSON_BYTES or payload > MAX_PAYLOAD_BYTES:
@@ -55,12 +55,12 @@ class _Frames:
             if payload:
                 message[PAYLOAD] = bytes(memoryview(self._begun)[middle : middle + payload])
             del self._begun[: middle + payload]
-            found.append(message)
-        return found
+            messages.append(message)
+        return messages
 
 
 def _parse(text: bytearray) -> Message:
-    """Return the object, or an empty one for what is none: the frames behind it are still good."""
+    """Return the object, an empty one for invalid JSON: the frames behind it are still valid."""
     try:
         message = json.loads(text)
     except (ValueError, RecursionError):
@@ -68,60 +68,42 @@ def _parse(text: bytearray) -> Message:
     return message if isinstance(message, dict) else {}
 
 
-class Control:
-    """A child's end, which waits; `send` may be called from any thread, `receive` from one."""
-
-    def __init__(self, end: socket.socket) -> None:
-        self._socket = end
-        self._frames = _Frames()
-        self._lock = threading.Lock()
-
-    def send(self, *payload: bytes, **message: Any) -> None:
-        """Send a message; that nobody is there any more is for `receive` to tell."""
-        with self._lock, contextlib.suppress(OSError):
-            for part in _frame(message, payload):
-                self._socket.sendall(part)
-
-    def receive(self) -> list[Message] | None:
-        """Wait for the other end; returns the messages that are complete, None when it is gone."""
-        try:
-            chunk = self._socket.recv(CHUNK_BYTES)
-        except OSError:
-            chunk = b""
-        return self._frames.take(chunk) if chunk else None
-
-    def close(self) -> None:
-        """Close this end."""
-        self._socket.close()
-
-    def detach(self) -> None:
-        """Leave this end open until the process ends."""
-        self._socket.detach()
-
-
 class Link:
-    """An end for a loop that waits for several: nothing here waits. For one thread."""
+    """One end. `send` may be called from any thread, everything else from one.
 
-    def __init__(self, end: socket.socket) -> None:
-        end.setblocking(False)
+    The parent's end, which serves a loop that waits for several, never blocks.
+    """
+
+    def __init__(self, end: socket.socket, *, is_blocking: bool = False) -> None:
         self._socket = end
         self._frames = _Frames()
         self._waiting: deque[memoryview] = deque()
+        self._lock = threading.Lock()
         self.waiting_bytes = 0
+        self.set_blocking(is_blocking)
+
+    def set_blocking(self, is_blocking: bool) -> None:
+        """Have `send` and `receive` wait for the other end, or not."""
+        self._socket.setblocking(is_blocking)
 
     def fileno(self) -> int:
         """Return the descriptor, for a selector; -1 when it is closed."""
         return self._socket.fileno()
 
     def send(self, *payload: bytes, **message: Any) -> None:
-        """Send a message, or keep what the other end has no room for until `flush`."""
-        for part in _frame(message, payload):
-            self._waiting.append(memoryview(part))
-            self.waiting_bytes += len(part)
-        self.flush()
+        """Send a message; what the other end has no room for is kept until `flush`."""
+        parts = _frame(message, payload)
+        with self._lock:
+            self._waiting += map(memoryview, parts)
+            self.waiting_bytes += sum(map(len, parts))
+            self._flush()
 
     def flush(self) -> None:
-        """Send what waits, as far as the other end takes it."""
+        """Send what is kept, as far as the other end has room."""
+        with self._lock:
+            self._flush()
+
+    def _flush(self) -> None:
         try:
             while self._waiting:
                 part = self._waiting.popleft()
@@ -132,14 +114,14 @@ class Link:
         except BlockingIOError:
             self._waiting.appendleft(part)
         except OSError:
-            # That nobody is there any more is for `receive` to tell.
+            # If the other end is gone, `receive` will say so.
             self._waiting.clear()
             self.waiting_bytes = 0
 
     def receive(self) -> list[Message] | None:
         """Return the messages that are complete by now, None when the other end is gone.
 
-        Raises Broken when no further one can be understood.
+        Raises Broken when the rest can't be understood.
         """
         try:
             chunk = self._socket.recv(CHUNK_BYTES)
@@ -152,3 +134,14 @@ class Link:
     def close(self) -> None:
         """Close this end."""
         self._socket.close()
+
+    def detach(self) -> None:
+        """Leave this end open until the process exits."""
+        self._socket.detach()
+
+    def wait(self) -> list[Message]:
+        """Return the next messages of an end that blocks; exit if the other end is gone."""
+        while (messages := self.receive()) is not None:
+            if messages:
+                return messages
+        os._exit(1)

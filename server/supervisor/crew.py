@@ -1,4 +1,4 @@
-"""The workers in their places: replaced when they end, rolled on request, ended in order."""
+"""The workers: restarted when they exit, replaced one by one on request, and stopped in order."""
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
@@ -17,15 +17,15 @@ log = structlog.get_logger()
 RESTART_REASONS = ("exited", "killed", "hung", "failed", "rolled")
 
 END_SECONDS = 5.0
-"""What a worker may take to end beyond its grace period."""
+"""How long a worker may take to exit beyond its grace period."""
 
 
 class Crew:
-    """All workers; the parent tells what they say and that they have ended, and the time.
+    """All workers; the parent passes on their messages and exits, and the time.
 
-    `start` starts a worker for a place, which does not load some files, or raises OSError.
+    `start` starts a worker for a slot, which must not load some files, or raises OSError.
     `on_served` is called once, as soon as calls are answered, with the name of the default model.
-    `on_metrics` gets a worker's answer to a question, None when there will be none.
+    `on_metrics` gets a worker's answer to a question, None if there will be none.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Crew:
         self._start_worker = start
         self._on_served, self._on_metrics = on_served, on_metrics
         self.slots = [Slot(worker.number, worker) for worker in workers]
-        # Files that workers were loading when they ended by themselves.
+        # Files that workers were loading when they crashed.
         self._crashed: list[list[Any]] = []
         self._leaving: set[Child] = set()
         self._rolling: deque[Slot] = deque()
@@ -52,11 +52,11 @@ class Crew:
 
     @property
     def is_ready(self) -> bool:
-        """Whether the port answers calls, because some worker does, and is to go on doing so."""
+        """Whether some worker answers calls, and the server is not stopping."""
         return not self.is_stopping and bool(self.ready())
 
     def children(self) -> list[Child]:
-        """Return all that have not ended."""
+        """Return all workers that have not exited."""
         held = [child for slot in self.slots for child in (slot.child, slot.successor)]
         return [*(child for child in held if child is not None), *self._leaving]
 
@@ -75,7 +75,7 @@ class Crew:
         return False
 
     def reload(self, already: Child | None = None) -> None:
-        """Have the workers read again what they have read, all but one that already does."""
+        """Have all workers reload, except one that already does."""
         self._crashed.clear()
         for worker in self.children():
             if worker is not already:
@@ -88,7 +88,7 @@ class Crew:
             self._rolling, self._is_rolling = deque(self.slots), True
 
     def on_message(self, worker: Child, message: Message, now: float) -> None:
-        """Do what a worker's message asks for; raises an error for one that is none."""
+        """Act on a worker's message; raises an error for an invalid one."""
         match message["event"]:
             case "pong":
                 worker.take_pong(message)
@@ -125,7 +125,9 @@ class Crew:
         self._note_rolled()
 
     def _note_serving(self) -> None:
-        """Say so once each worker either answers calls or has failed to, and one does."""
+        """Report serving once every worker either answers calls or has failed to start, and one
+        answers.
+        """
         settled = all(
             slot.failed_starts or (slot.child is not None and slot.child.is_ready)
             for slot in self.slots
@@ -135,30 +137,30 @@ class Crew:
             self._on_served(self._default_model)
 
     def _note_rolled(self) -> None:
-        """Say so once all workers have been replaced."""
+        """Report the end of a rolling restart once all workers have been replaced."""
         is_over = not (self._rolling or self._leaving or any(s.successor for s in self.slots))
         if self._is_rolling and is_over and not self.is_stopping:
             self._is_rolling = False
             log.info("rolling restart done")
 
     def _make_room(self, worker: Child, now: float) -> None:
-        """Let the predecessor go before its successor is ready: only one of them can listen."""
+        """Stop the predecessor before its successor is ready: only one of them can listen."""
         slot = self.slots[worker.number]
         if worker is slot.successor and slot.child is not None:
             predecessor, slot.child = slot.child, None
             self._let_go(predecessor, now)
 
     def _let_go(self, worker: Child, now: float) -> None:
-        """Let a worker end whose calls others take from now on.
+        """Stop a worker whose calls go to others from now on.
 
-        Its health stays as it is: the address that a balancer would give up is that of all workers.
+        Its health stays SERVING: load balancers would give up the address that all workers share.
         """
         self._leaving.add(worker)
         worker.stop(now + self._settings.stop_grace_seconds + END_SECONDS)
         self.restarts["rolled"] += 1
 
     def on_end(self, worker: Child, exit_code: int, now: float) -> None:
-        """Take note of a worker's end; raises StartupError when none can be started."""
+        """Note that a worker has exited; raises StartupError when none can be started."""
         slot = self.slots[worker.number]
         asked, worker.asked = worker.asked, set()
         for question in asked:
@@ -184,14 +186,14 @@ class Crew:
         if slot.child is None:
             self._replace(slot, worker, exit_code, now)
         log.error(
-            "rolling restart given up, as the new worker did not start",
+            "rolling restart aborted, because the new worker did not start",
             worker=worker.number,
             exit_code=exit_code,
             error=worker.error,
         )
 
     def _replace(self, slot: Slot, worker: Child, exit_code: int, now: float) -> None:
-        """See to it that another worker takes the place of one that has ended by itself."""
+        """Have a worker that has exited by itself replaced."""
         slot.child, slot.successor = slot.successor, None
         if worker.error and not self._has_served:
             raise StartupError(worker.error)
@@ -201,11 +203,9 @@ class Crew:
     def _put_off(
         self, slot: Slot, ready_time: float | None, reason: str, error: str, now: float
     ) -> None:
-        """Plan a restart; raises StartupError when there were too many in each place, and none has
-        ever served.
-        """
+        """Plan a restart; raises StartupError if all slots had too many, and none ever served."""
         delay = slot.note_end(now, ready_time)
-        if all(each.is_hopeless for each in self.slots) and not self._has_served:
+        if all(other.is_hopeless for other in self.slots) and not self._has_served:
             raise StartupError(
                 f"worker {slot.number} could not be started {slot.failed_starts} times in a row; "
                 f"the last time: {error}"
@@ -225,12 +225,12 @@ class Crew:
                 slot.child = self._start(slot, now)
         if self._rolling and not self._leaving and not any(slot.successor for slot in self.slots):
             slot = self._rolling.popleft()
-            # One that is yet to answer calls is new already.
+            # A worker that does not answer calls yet is new already.
             if slot.child is not None and slot.child.is_ready:
                 slot.successor = self._start(slot, now)
 
     def _start(self, slot: Slot, now: float) -> Child | None:
-        """Start a worker for a place; None when that has failed and is tried again later."""
+        """Start a worker for a slot; None if that has failed and is tried again later."""
         try:
             return self._start_worker(slot.number, self._crashed)
         except OSError as error:
@@ -238,23 +238,23 @@ class Crew:
             return None
 
     def drain(self) -> None:
-        """Have health say that no further calls are wanted; nobody is replaced from now on."""
+        """Have health turn NOT_SERVING; from now on no worker is replaced."""
         self.is_stopping = True
         for worker in self.children():
             worker.control.send(do="drain")
 
     def stop(self, now: float) -> None:
-        """Have all end, within the grace period those that may have calls."""
+        """Stop all workers, within the grace period those that may have calls."""
         for worker in self.children():
             if worker.ready_time is None:
-                # It may be busy loading for as long as it likes, and nobody waits for it.
+                # It has no calls, and may be busy loading for long.
                 worker.process.kill()
             elif worker.deadline is None:
                 worker.stop(now + self._settings.stop_grace_seconds + END_SECONDS)
 
 
 def cause(child: Child, exit_code: int) -> tuple[str, str]:
-    """Return why a process has ended by itself: the reason for the metric, and in words."""
+    """Return why a process has exited by itself: the metric's reason, and a description."""
     end = f"signal {-exit_code}" if exit_code < 0 else f"exit code {exit_code}"
     if child.loading:
         end += f" while it loaded {child.loading[0]} {child.loading[1]}"

@@ -1,4 +1,4 @@
-"""HTTP's process as the parent sees it: replaced when it ends, told what it asks for."""
+"""HTTP's process as the parent sees it: restarted when it exits, and answered what it asks."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -16,17 +16,17 @@ log = structlog.get_logger()
 RESTART_REASONS = ("exited", "killed", "hung", "failed")
 
 END_SECONDS = 2.0
-"""What it may take to end, which is to answer what it has begun to."""
+"""How long it may take to exit, after finishing the answers that have begun."""
 
 START_SECONDS = 30.0
-"""What it may take from its start to its first sign of life, on a very busy machine."""
+"""How long it may take from its start to its first message, on a very busy machine."""
 
 MAX_WAITING_BYTES = 1 << 27
-"""Answers of workers that may wait for it; further ones are left out, which the page tells."""
+"""Answers of workers that may wait for it; further ones are reported as missing."""
 
 
 class Front:
-    """The place of HTTP's process. `start` starts one, or raises OSError."""
+    """Keeps HTTP's process running. `start` starts one, or raises OSError."""
 
     def __init__(self, child: Child | None, start: Callable[[], Child]) -> None:
         self._slot = Slot(0, child)
@@ -39,7 +39,7 @@ class Front:
         return [] if self._slot.child is None else [self._slot.child]
 
     def on_message(self, child: Child, message: Message, now: float, crew: Crew) -> None:
-        """Do what its message asks for; raises an error for one that is none."""
+        """Act on its message; raises an error for an invalid one."""
         match message["event"]:
             case "pong":
                 child.take_pong(message)
@@ -50,8 +50,8 @@ class Front:
             case unknown:
                 raise ValueError(f"the event {unknown!r} is unknown")
 
-    def _on_question(self, child: Child, question: str, of: object, crew: Crew) -> None:
-        match of:
+    def _on_question(self, child: Child, question: str, subject: object, crew: Crew) -> None:
+        match subject:
             case "state":
                 child.control.send(do="answer", question=question, is_ready=crew.is_ready)
             case "parent":
@@ -65,13 +65,13 @@ class Front:
                     lines_lost=STDERR.lost,
                 )
             case int():
-                if not crew.ask_metrics(of, question):
+                if not crew.ask_metrics(subject, question):
                     self.answer(question, None)
             case _:
-                raise ValueError(f"nothing is known of {of!r}")
+                raise ValueError(f"the subject {subject!r} is unknown")
 
     def answer(self, question: str, payload: bytes | None) -> None:
-        """Pass on a worker's answer to a question, None when there will be none."""
+        """Pass on a worker's answer to a question, None if there will be none."""
         child = self._slot.child
         if child is None:
             return
@@ -81,7 +81,7 @@ class Front:
             child.control.send(payload, do="answer", question=question)
 
     def on_end(self, child: Child, exit_code: int, now: float) -> None:
-        """Take note of its end, which is no reason to end anything else."""
+        """Note that it has exited, which affects nothing else."""
         self._slot.child = None
         if not self.is_stopping:
             self._put_off(child.ready_time, *cause(child, exit_code), now)
@@ -101,7 +101,7 @@ class Front:
             self._put_off(None, "failed", f"can't start a process: {error.strerror}", now)
 
     def stop(self, now: float) -> None:
-        """Have it end; nobody takes its place."""
+        """Stop it; it is not replaced."""
         self.is_stopping = True
         for child in self.children():
             child.stop(now + END_SECONDS)

@@ -1,4 +1,4 @@
-"""The start: takes the ports and starts the processes, before anything that is slow to import."""
+"""The start: takes the ports and starts the processes, before anything slow is imported."""
 
 import contextlib
 import time
@@ -17,10 +17,10 @@ from server.system import cores
 
 @dataclass(frozen=True, slots=True)
 class Launched:
-    """What runs already: `begin` is when that began, by time.perf_counter.
+    """What has been started, at `begin` by time.perf_counter.
 
-    In `settings` the number of workers and the port of gRPC are those in use; `start_worker` and
-    `start_http` start others like those that run; `resources` are to be closed at the end.
+    `settings` have the number of workers and the gRPC port in use; `start_worker` and `start_http`
+    start replacements; `resources` are to be closed at the end.
     """
 
     settings: Settings
@@ -35,10 +35,10 @@ class Launched:
 
 
 def launch(settings: Settings) -> Launched:
-    """Take both ports and start the processes; raises StartupError when that can't be done."""
+    """Take both ports and start the processes; raises StartupError."""
     begin = time.perf_counter()
     with contextlib.ExitStack() as resources:
-        # Before anything slow, so that a signal meanwhile ends the server in order as well.
+        # First, so that a signal during the start also stops the server in order.
         signals = resources.enter_context(contextlib.closing(Signals()))
         listening, http_address = ports.listen(settings.http_address, "--http-address")
         for opened in listening:

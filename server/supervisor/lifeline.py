@@ -1,4 +1,4 @@
-"""What binds a process to the parent that started it."""
+"""Ends a process together with the parent that started it."""
 
 import ctypes
 import os
@@ -10,9 +10,9 @@ PR_SET_PDEATHSIG = 1
 
 
 def die_with(parent: int) -> None:
-    """End this process when its parent, of this id, ends, however that happens."""
+    """Have this process killed when its parent, of this id, exits for whatever reason."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    # It may have ended before.
+    # It may have exited before.
     if os.getppid() != parent:
         os._exit(1)

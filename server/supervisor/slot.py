@@ -1,20 +1,20 @@
-"""A place for a process: who has it, and when another may be tried after one that went wrong."""
+"""The slot of a process: which process has it, and when a restart may be tried."""
 
 from dataclasses import dataclass
 
 from server.supervisor.process import Child
 
 STABLE_SECONDS = 10.0
-"""One that has done its work for so long was well; what came before it is forgotten."""
+"""A process that was ready for so long counts as stable; earlier crashes are forgotten."""
 
 MAX_FAILED_STARTS = 5
 BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 0.1, 30.0
-"""Before the second restart in a row, doubled for each further one; the first is at once."""
+"""The pause before the second restart in a row, doubled for each further one, and its maximum."""
 
 
 @dataclass(slots=True)
 class Slot:
-    """One of the numbered places; `successor` is who takes it from `child` as soon as it is ready.
+    """A numbered slot; `successor` replaces `child` as soon as it is ready.
 
     `restart_time` is by the parent's clock.
     """
@@ -28,13 +28,13 @@ class Slot:
 
     @property
     def is_hopeless(self) -> bool:
-        """Whether none gets so far as to do its work here."""
+        """Whether no process gets ready here."""
         return self.failed_starts >= MAX_FAILED_STARTS
 
     def note_end(self, now: float, ready_time: float | None) -> float:
-        """Take note of one that has ended by itself, ready since then or never.
+        """Note that a process has exited by itself, which was ready since `ready_time` or never.
 
-        Returns the seconds to wait for the restart.
+        Returns the pause before the restart, in seconds.
         """
         if ready_time is None:
             self.failed_starts += 1

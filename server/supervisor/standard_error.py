@@ -1,7 +1,7 @@
-"""The standard error of child processes: what is written there past the log, by code in C mostly.
+"""The standard error of child processes: what is written past the log, mostly by C code.
 
-It is a pipe that never makes the child wait, which the parent reads and logs, a bounded amount of
-it. As the parent has the pipe, the last words of a child that crashes are not lost.
+It is a pipe that never blocks the child and that the parent reads and logs, up to a limit. Because
+the parent has the pipe, the last words of a crashing child are not lost.
 """
 
 import contextlib
@@ -17,19 +17,19 @@ from server.logs.writer import STDERR
 
 MAX_TEXT_BYTES = 4096
 MAX_TEXTS = 10
-"""What is logged at once, and how often a second; of what is more, the begin and the end."""
+"""Bytes of a text, and texts per second, that are logged; of more, the beginning and the end."""
 
 SILENCE_SECONDS = 0.1
-"""What is written within that time of each other is one text."""
+"""Output with no longer pause than this is one text."""
 
 TEXT_SECONDS = 1.0
-"""How long a text may go on until it is logged."""
+"""After this time a text is logged, even if it goes on."""
 
 
 @dataclass(frozen=True, slots=True)
 class StandardError:
-    """For a child: `write_end` is to be its standard error, `log` a descriptor of the real one, to
-    which its log goes.
+    """For a child: `write_end` becomes its standard error, `log` is a descriptor of the real one,
+    to which it writes its log.
     """
 
     read_end: int
@@ -39,13 +39,13 @@ class StandardError:
 
 @contextlib.contextmanager
 def divert() -> Iterator[StandardError]:
-    """Make what a child needs; the read end is the caller's to close, unless the block raises."""
+    """Make a child's standard error; the caller closes the read end, unless the block raises."""
     with contextlib.ExitStack() as opened:
         read_end, write_end = os.pipe()
         opened.callback(os.close, write_end)
         with contextlib.ExitStack() as kept:
             kept.callback(os.close, read_end)
-            # Nobody else has this pipe, as somebody may have the real one.
+            # Safe, because nobody shares this pipe, while the real one may be shared.
             os.set_blocking(write_end, False)
             descriptor = os.dup(2)
             opened.callback(os.close, descriptor)
@@ -55,7 +55,7 @@ def divert() -> Iterator[StandardError]:
 
 def forward(read_end: int, **context: object) -> threading.Thread | None:
     """Log what comes out of a pipe until its end, on a thread of its own, and close it; each line
-    carries `context`. Returns the thread, None if there is none to be had.
+    has `context`. Returns the thread, None if the system gives none.
     """
     thread = threading.Thread(
         target=_forward, args=(read_end, context), name="standard error", daemon=True
@@ -63,7 +63,7 @@ def forward(read_end: int, **context: object) -> threading.Thread | None:
     try:
         thread.start()
     except RuntimeError:
-        # Then nobody reads it, which troubles nobody who writes.
+        # Then nobody reads the pipe, which does not block its writer.
         return None
     return thread
 

@@ -1,4 +1,4 @@
-"""The parent's main loop: watches the processes, restarts them, and ends them in order.
+"""The parent's main loop: watches the processes, restarts them, and stops them in order.
 
 Whatever goes wrong with one of them, or here, is logged, and the loop goes on.
 """
@@ -24,17 +24,17 @@ from server.supervisor.signals import STOP
 log = structlog.get_logger()
 
 TICK_SECONDS = 0.1
-"""How often the parent looks after the processes when nothing happens."""
+"""How often the parent checks the processes when nothing happens."""
 
 PING_SECONDS = 1.0
-"""How often it asks for signs of life, or a fifth of the worker timeout if that is less."""
+"""How often it pings them, or a fifth of the worker timeout if that is less."""
 
 PAUSE_SECONDS = 1.0
-"""A turn that took longer was one in which this process was stopped, and others perhaps too."""
+"""If a turn took longer, this process was stopped, and the others perhaps too."""
 
 
 class Supervisor:
-    """Looks after the processes: `run` is startup, then the main loop, then shutdown."""
+    """Supervises the processes: `run` is startup, then the main loop, then shutdown."""
 
     def __init__(self, launched: Launched, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings, self._launched, self._clock = launched.settings, launched, clock
@@ -62,7 +62,7 @@ class Supervisor:
             except StartupError:
                 raise
             except Exception:
-                # Nothing is known to come here. Even so, the workers end in order.
+                # No error is known to get here. Even so, the workers stop in order.
                 with contextlib.suppress(Exception):
                     log.exception("the parent's loop has failed, and the server stops")
                 self._end_without_loop()
@@ -79,7 +79,7 @@ class Supervisor:
         )
 
     def turn(self) -> None:
-        """Wait for something to happen, for a tick at most, and see to it."""
+        """Wait for events, for a tick at most, and handle them."""
         self._watch()
         for key, _ in self._selector.select(TICK_SECONDS):
             with self._going_on("with signals" if key.data is None else "with a message"):
@@ -106,7 +106,7 @@ class Supervisor:
 
     @contextlib.contextmanager
     def _going_on(self, what: str) -> Iterator[None]:
-        """Log an error and go on, unless it is that the server can't start."""
+        """Log an error and go on, unless it says that the server can't start."""
         try:
             yield
         except StartupError:
@@ -119,7 +119,7 @@ class Supervisor:
         return [*self._crew.children(), *self._front.children()]
 
     def _watch(self) -> None:
-        """Wait for what each process says, and for room where something waits to be sent."""
+        """Register each process for what it sends, and for room if something waits to be sent."""
         for child in self._children():
             events = selectors.EVENT_READ
             if child.control.waiting_bytes:
@@ -143,7 +143,7 @@ class Supervisor:
                 self._crew.roll()
 
     def _listen(self, child: Child) -> bool:
-        """Take what a process says; returns whether there was something."""
+        """Handle a process's messages; returns whether there were any."""
         try:
             received = child.control.receive()
         except Exception as error:
@@ -168,7 +168,7 @@ class Supervisor:
             self._crew.on_message(child, message, now)
 
     def _hang_up(self, child: Child) -> None:
-        """Close the control socket of a process that ends, and that is to have ended soon."""
+        """Close the control socket of a process that is exiting, and set a deadline for that."""
         if child.is_gone:
             return
         child.is_gone = True
@@ -179,9 +179,9 @@ class Supervisor:
         child.control.close()
 
     def _look_after(self, child: Child, now: float, is_due: bool) -> None:
-        """See whether a process has ended or is to be ended, and ask it for a sign of life."""
+        """Check whether a process has exited or must be killed, and ping it."""
         if (exit_code := child.process.poll()) is not None:
-            # What it has said last comes before its end.
+            # Its last messages come first.
             while not child.is_gone and self._listen(child):
                 pass
             self._hang_up(child)
@@ -192,9 +192,9 @@ class Supervisor:
         elif child.deadline is not None and now > child.deadline:
             child.deadline = None
             child.process.kill()
-            log.warning("process killed, as it did not end", worker=child.number)
+            log.warning("process killed, because it did not exit", worker=child.number)
         elif child.deadline is not None or child.is_hung:
-            # One that is to end is under no other watch.
+            # A process that is to exit is not watched otherwise.
             return
         elif self._is_hung(child, now):
             child.is_hung = True
@@ -203,7 +203,7 @@ class Supervisor:
             child.ping(now)
 
     def _is_hung(self, child: Child, now: float) -> bool:
-        """Whether a process has given no sign of life for too long, or reads nothing."""
+        """Whether a process has been unresponsive for too long, or does not read its orders."""
         if child in self._front.children():
             patience = self._timeout if child.is_ready else max(self._timeout, START_SECONDS)
             return child.silence(now) > patience
@@ -222,7 +222,7 @@ class Supervisor:
         )
 
     def _shut_down(self) -> None:
-        """Stop in the order that loses no call: say it, wait until balancers know, then refuse new
+        """Stop without losing a call: announce it, wait until load balancers know, then refuse new
         calls.
         """
         delay = self._settings.drain_delay_seconds if self._crew.ready() else 0.0
@@ -243,7 +243,7 @@ class Supervisor:
             self.turn()
 
     def _end_without_loop(self) -> None:
-        """Have the workers end in the same order, with nothing left that watches them."""
+        """Stop the workers in the same order, without the loop that watches them."""
         with self._going_on("while it stops"):
             self._crew.drain()
         time.sleep(self._settings.drain_delay_seconds)
@@ -259,7 +259,7 @@ class Supervisor:
                 child.process.wait(max(0.0, end - time.monotonic()))
 
     def _kill_all(self) -> None:
-        """End whatever still runs, at once."""
+        """Kill whatever still runs."""
         for child in self._children():
             with self._going_on("with a process"):
                 child.process.kill()

@@ -1,1 +1,1 @@
-"""What the server says of itself: metrics, lines of calls, traces."""
+"""What the server reports about itself: metrics, call logs, traces."""

@@ -2,6 +2,7 @@
 their own, those of the parent by it, all others by the library's collectors.
 """
 
+import os
 from functools import partial
 
 from prometheus_client import (
@@ -11,11 +12,18 @@ from prometheus_client import (
     GCCollector,
     PlatformCollector,
     ProcessCollector,
+    values,
 )
 
 from server.errors import REASONS
 from server.telemetry.accumulators import HotHistogram
 from server.telemetry.families import WORKER, MetricFamily
+
+# An environment made for other programs must not have the library count in files: each process here
+# is asked for its own counts.
+for _name in ("PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"):
+    os.environ.pop(_name, None)
+values.ValueClass = values.MutexValue
 
 REGISTRY = CollectorRegistry()
 """The library's collectors of a worker."""

@@ -1,7 +1,6 @@
 """What is recorded about the few calls that are logged or traced, while they are answered."""
 
 from collections.abc import Sequence
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -64,12 +63,8 @@ class Record:
             self.stages += stages
 
 
-CURRENT: ContextVar[Record | None] = ContextVar("record", default=None)
-"""The record of the call that a thread is answering, where it answers one at a time."""
-
-
-class Call(Protocol):
-    """A call that a run answers; see `running.batcher.Call`."""
+class TimedCall(Protocol):
+    """A call that a run answers; see `running.calls.Call`."""
 
     record: Record | None
     begin: float
@@ -78,7 +73,7 @@ class Call(Protocol):
 
 
 def note_run(
-    calls: Sequence[Call], model: Model, images: int, begin: float, ran: float, encoded: float
+    calls: Sequence[TimedCall], model: Model, images: int, begin: float, ran: float, encoded: float
 ) -> None:
     """Record a run of a model, and when its answers were written, for the calls with records; times
     are by time.perf_counter.

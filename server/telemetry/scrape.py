@@ -1,4 +1,4 @@
-"""All metrics of a worker, as it gives them when somebody reads the page."""
+"""Collects all metrics of a worker for a scrape."""
 
 from server.logs.writer import STDERR
 from server.telemetry import metrics

@@ -1,6 +1,6 @@
-"""What each version of a model has run, seen and answered, and how far from its training images.
+"""Counts the runs, images and answers of each version, and their distance from its training images.
 
-To examine images one by one would cost more than running them: those of many runs are kept, and
+Examining images one by one would cost more than running them, so those of many runs are kept and
 examined together.
 """
 
@@ -29,7 +29,7 @@ KEPT_BYTES = 512 * 1024
 """Activations, and what goes with them, that a version keeps until they are examined together."""
 
 ENTRY_BYTES = 1024
-"""What a run's arrays take beside their content."""
+"""Overhead of a run's arrays."""
 
 A = TypeVar("A", bound=np.generic)
 
@@ -57,7 +57,7 @@ class VersionStats:
         self._lock = threading.Lock()
 
     def count_run(self, calls: int, images: int) -> None:
-        """Count a run of so many images, which answered so many calls."""
+        """Count a run of the model, by its calls and its images."""
         self.run_calls.observe(calls)
         self.run_images.observe(images)
 

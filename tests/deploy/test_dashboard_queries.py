@@ -271,9 +271,6 @@ def test_quantiles_are_those_of_the_calls(watched: Watched) -> None:
         exact = float(np.percentile(watched.seconds, float(name[1:]), method="inverted_cdf"))
         lower, upper = _bucket(exact)
         assert lower <= seconds <= upper, name
-        # Where buckets are wide, on a machine that is busy with other things, that is all.
-        if upper / lower < 1.25 and name != "p99.9":
-            assert seconds == pytest.approx(exact, rel=0.1), name
 
 
 def test_the_heatmap_has_every_call(watched: Watched) -> None:

@@ -18,10 +18,13 @@ from tests.deploy.manifests import Manifest
 HANDLED = "grpc_server_handled_total"
 PODS = 3
 FACTOR = 0.15
-"""All waits of the manifests are that much shorter: 1.5 s of drain in place of 10."""
+"""All waits of the manifests are that much shorter."""
 
 PROPAGATION_SECONDS = 0.3
 """How long proxies take to learn of a change, which stands for 2 s; clusters take about 1."""
+
+SAFETY = 4
+"""How many times as long a pod has to drain."""
 
 
 def test_all_pods_are_replaced_and_no_call_fails(
@@ -32,6 +35,7 @@ def test_all_pods_are_replaced_and_no_call_fails(
     tmp_path: Path,
 ) -> None:
     timing = Timing.of(built["production"], FACTOR)
+    assert timing.drain_delay > SAFETY * PROPAGATION_SECONDS
     endpoints = tmp_path / "endpoints.json"
     published: list[list[str]] = []
 
@@ -58,8 +62,6 @@ def test_all_pods_are_replaced_and_no_call_fails(
         balance([pod.server for pod in new])
         for pod in new:
             cluster.end(pod)
-            # Nobody calls any more: a second signal cuts the drain short.
-            pod.server.process.terminate()
         cluster.wait(new)
     sent = sum(counts.sent for counts in running.each)
     failed = sum(len(counts.failed) for counts in running.each)
@@ -71,7 +73,7 @@ def test_all_pods_are_replaced_and_no_call_fails(
     stopped = [pod.server.wait_for("stopped") for pod in (*old, *new)]
     assert len(stopped) == 2 * PODS
     # What a server began it ended. Probes are calls too.
-    assert all(line["calls_started"] == line["calls_handled"] > 100 for line in stopped)
+    assert all(line["calls_started"] == line["calls_handled"] > 0 for line in stopped)
     assert sum(line["calls_handled"] for line in stopped) > running.answered
 
 

@@ -1,12 +1,17 @@
-"""The stack of docker-compose.yml in containers, Grafana aside: three servers behind Envoy."""
+"""The images, and the stack of docker-compose.yml, Grafana aside: three servers behind Envoy.
+
+One file, since one process of the tests has the engine.
+"""
 
 import contextlib
 import functools
+import json
 import os
 import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import numpy as np
@@ -16,18 +21,40 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.network.network import Batch
 from exporter.training.mnist import Labels
-from harness import callers, connecting
+from harness import callers
 from harness.calls import predict_method
 from mlpserve import Client
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from tests.deploy import handbook
 from tests.deploy.engine import stack as stacks
-from tests.deploy.engine.daemon import Engine
+from tests.deploy.engine.daemon import Engine, EngineError
+from tests.deploy.engine.images import TARGETS
 from tests.deploy.engine.stack import ALERTMANAGER, GRPC, HTTP, Stack
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
+SERVER, EXPORTER = TARGETS["server"], TARGETS["exporter"]
+MAX_BYTES = 300_000_000
+
+LOOK = """
+import importlib.util, json, shutil, sys
+import server.worker
+programs = ("apt-get", "cc", "gcc", "make", "pip", "pip3")
+names = ("ensurepip", "exporter", "grpc", "onnx", "onnxruntime", "pip", "server", "setuptools")
+files = {m.__cached__ for m in list(sys.modules.values()) if getattr(m, "__cached__", None)}
+found = {
+    "programs": [name for name in programs if shutil.which(name)],
+    "modules": [name for name in names if importlib.util.find_spec(name)],
+    # PEP 552: 1 is a hash that is not checked.
+    "compiled": sorted({open(file, "rb").read(8)[4] for file in files}),
+}
+print(json.dumps(found))
+"""
+
 SERVERS = 3
 PATIENCE_SECONDS = 150.0
+PAUSE_SECONDS = 0.02
+"""Between the calls of a caller, which leaves the machine to the servers."""
+
 IMAGES = "mlpserve_images_total"
 RESTARTS = "mlpserve_worker_restarts_total"
 HANDLED = "grpc_server_handled_total"
@@ -39,6 +66,54 @@ def stack(engine: Engine) -> Iterator[Stack]:
     """The stack, which its tests use one after the other, and leave with all servers healthy."""
     with stacks.start(engine, handbook.commands("up --detach --wait --scale")) as running:
         yield running
+
+
+def inspect(engine: Engine, tag: str) -> dict[str, Any]:
+    (found,) = json.loads(engine.docker("image", "inspect", tag))
+    return dict(found)
+
+
+def test_the_servers_image_holds_what_runs_and_nothing_that_installs(engine: Engine) -> None:
+    look = ("--rm", "--network=none", "--entrypoint=python", SERVER, "-c", LOOK)
+    found = json.loads(engine.docker("run", *look))
+    # apt-get is the public image's.
+    assert set(found["programs"]) <= {"apt-get"}
+    assert found["modules"] == ["grpc", "onnxruntime", "server"]
+    assert found["compiled"] == [1]
+    assert inspect(engine, SERVER)["Size"] < MAX_BYTES
+
+
+@pytest.mark.parametrize("tag", [SERVER, EXPORTER])
+def test_images_say_what_they_are(engine: Engine, tag: str) -> None:
+    config = inspect(engine, tag)["Config"]
+    assert (config["User"], config["StopSignal"]) == ("10001:10001", "SIGTERM")
+    # In the exec form: a shell would keep SIGTERM to itself.
+    assert config["Entrypoint"][:2] == ["python", "-m"]
+    labels = {name.rpartition(".")[2] for name in config["Labels"]}
+    assert labels == {"title", "description", "licenses", "revision"}
+
+
+def test_a_container_runs_as_the_handbook_says(engine: Engine) -> None:
+    def sh(commands: str) -> str:
+        return engine.run(engine.inside("bash", "-euo", "pipefail", "-c", commands))
+
+    sh(handbook.commands("docker run --detach"))
+    try:
+        status = sh("docker exec mlpserve cat /proc/1/status")
+        lines = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+        assert lines["CapEff"] == lines["CapBnd"] == "0" * 16
+        assert (lines["NoNewPrivs"], lines["Uid"].split()[0]) == ("1", "10001")
+        with pytest.raises(EngineError, match="Read-only file system"):
+            sh("docker exec mlpserve touch /app/new")
+        sh("until docker exec mlpserve python -m server health; do sleep 0.2; done")
+        assert sh(handbook.commands("server health")) == "ready\n"
+        command = inspect(engine, SERVER)["Config"]["Healthcheck"]["Test"]
+        assert command == ["CMD", "python", "-m", "server", "health"]
+        sh("docker stop mlpserve")
+        # 137 would be a SIGKILL after the grace.
+        assert sh("docker inspect mlpserve --format '{{.State.ExitCode}}'") == "0\n"
+    finally:
+        sh(handbook.commands("docker rm mlpserve"))
 
 
 def test_one_server_has_the_ports(
@@ -95,19 +170,21 @@ def under_load(stack: Stack, digits: tuple[Batch, Labels]) -> Iterator[Callable[
     """
     address = stack.address(GRPC)
     with (
-        callers.load(address, digits, 2) as patient,
-        connecting.load(lambda: Client(address, options=connecting.OPTIONS), 2) as changing,
+        callers.load(address, digits, 2, pause_seconds=PAUSE_SECONDS) as patient,
+        callers.load(
+            address, digits, 2, reconnect=True, retries=False, pause_seconds=PAUSE_SECONDS
+        ) as changing,
     ):
 
         def go_on() -> None:
             patient.go_on(50)
-            changing.wait_for_more(50)
+            changing.go_on(50)
 
         go_on()
         yield go_on
         go_on()
     patient.check()
-    assert (changing.failed, changing.lost) == ([], 0)
+    changing.check()
 
 
 def test_digits_are_answered_by_every_server_and_counted_exactly(

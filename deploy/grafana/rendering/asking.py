@@ -45,13 +45,8 @@ class Prometheus:
 
     def between(self, expression: str, start: float, end: float, step: float) -> list[Series]:
         """Return what the expression was every `step` seconds; without what isn't a number."""
-        parameters: dict[str, str | float] = {
-            "query": expression,
-            "start": start,
-            "end": end,
-            "step": step,
-        }
-        result = self._ask("query_range", parameters)["result"]
+        span: dict[str, str | float] = {"start": start, "end": end, "step": step}
+        result = self._ask("query_range", span | {"query": expression})["result"]
         return _known((series["metric"], series["values"]) for series in result)
 
     def samples(self, selector: str, seconds: float) -> list[Series]:

@@ -28,18 +28,17 @@ class Box:
 
 def card(figure: Figure, box: Box, title: str) -> None:
     """Draw an empty panel."""
-    width, height = figure.get_size_inches()
     figure.add_artist(
         patches.FancyBboxPatch(
-            (box.x / width, box.y / height),
-            box.width / width,
-            box.height / height,
-            boxstyle="round,pad=0,rounding_size=0.004",
+            (box.x, box.y),
+            box.width,
+            box.height,
+            boxstyle="round,pad=0,rounding_size=0.04",
             facecolor=CARD,
             edgecolor=LINE,
             linewidth=0.7,
             zorder=-2,
-            transform=figure.transFigure,
+            transform=figure.dpi_scale_trans,
         )
     )
     write(figure, box.x + 0.1, box.y + box.height - 0.2, title, size=NORMAL, weight="bold")
@@ -57,9 +56,9 @@ def write(
     align: str = "left",
 ) -> None:
     """Write a line from `x` on, or in its middle or up to it, with its base at `y`."""
-    width, height = figure.get_size_inches()
+    inches = figure.dpi_scale_trans
     figure.text(
-        x / width, y / height, text, fontsize=size, color=colour, fontweight=weight, ha=align
+        x, y, text, fontsize=size, color=colour, fontweight=weight, ha=align, transform=inches
     )
 
 
@@ -85,16 +84,15 @@ def make_axes(figure: Figure, box: Box, below: float, left: float = 0.52) -> Axe
 
 def fill_box(figure: Figure, box: Box, colour: str) -> None:
     """Fill a rectangle."""
-    width, height = figure.get_size_inches()
-    corner = (box.x / width, box.y / height)
+    inches = figure.dpi_scale_trans
     figure.add_artist(
         patches.Rectangle(
-            corner,
-            box.width / width,
-            box.height / height,
+            (box.x, box.y),
+            box.width,
+            box.height,
             facecolor=colour,
-            edgecolor="none",
+            lw=0,
             zorder=-1,
-            transform=figure.transFigure,
+            transform=inches,
         )
     )

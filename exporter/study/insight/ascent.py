@@ -1,7 +1,4 @@
-"""Activation maximisation: the inputs that an output prefers, by gradient ascent on the pixels.
-
-Erhan and others, Visualizing higher-layer features of a deep network, 2009.
-"""
+"""Activation maximisation (Erhan and others, 2009): the inputs that an output prefers."""
 
 from dataclasses import dataclass
 
@@ -11,9 +8,8 @@ from canonical.squares import side_of
 from exporter.network.network import Batch, Network, NetworkError
 from exporter.training.backpropagation import DERIVATIVES
 
-N_STEPS = 400
-FIRST_STEP = 0.1
-"""Length of the longest move of a pixel in the first step; it falls linearly to 0."""
+N_STEPS, FIRST_STEP = 400, 0.1
+"""Steps, and the longest move of a pixel in the first one, which falls linearly to 0."""
 
 N_STARTS = 16
 """Ascents for each output, from different noise; the best one is kept."""
@@ -21,10 +17,8 @@ N_STARTS = 16
 
 @dataclass(frozen=True, slots=True)
 class Penalty:
-    """What an image pays, in units of the output's z.
-
-    `roughness` times the mean squared difference of neighbouring pixels, plus `ink` times the mean
-    squared pixel.
+    """What an image pays, in units of the output's z: `roughness` times the mean squared difference
+    of neighbouring pixels, plus `ink` times the mean squared pixel.
     """
 
     roughness: float = 0.0

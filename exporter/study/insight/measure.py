@@ -85,10 +85,10 @@ def look(
     """
     tell = report or (lambda _: None)
     try:
-        side_of(images)
+        side_of(network.layers[0].weights)
     except NotSquare as error:
         raise NetworkError(
-            f"images: {images.shape[1]} pixels each are no square image; look into a network of "
+            f"images: {network.n_inputs} pixels each are no square image; look into a network of "
             "square images, such as 28x28 = 784 pixels"
         ) from error
     if len(network.layers) < 2:

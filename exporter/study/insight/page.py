@@ -1,11 +1,11 @@
 """Writes the findings up as a page: the template `page.md`, filled with numbers and verdicts."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from exporter.study.evaluation import standard_error
 from exporter.study.insight import ascent, edges, figures, measure, topology
 from exporter.study.insight.findings import CLEARLY, Edges, Findings
 from exporter.study.insight.verdicts import mean, mean_by_layer, verdicts
@@ -130,7 +130,9 @@ def _loops(findings: Findings) -> str:
     rows = []
     for test in findings.loops:
         few = min(test.n_with, test.n_without)
-        with_errors = [f"{area:.2f} ± {_error(area, few):.2f}" for area in test.neuron_areas]
+        with_errors = [
+            f"{area:.2f} ± {standard_error(area, few):.2f}" for area in test.neuron_areas
+        ]
         rows.append(
             (
                 test.subject,
@@ -154,7 +156,7 @@ def _loops(findings: Findings) -> str:
         parts.append(
             "Over all images, a read-out of the last hidden layer reaches "
             f"{everything.layer_areas[-1]:.2f}. But knowing the label and nothing else gives "
-            f"{everything.label_area:.2f}: only within a class does such a number tell of loops."
+            f"{everything.label_area:.2f}: only within a class does such a number speak of loops."
         )
     if tests:
         pixel = mean(test.pixel_area for test in tests)
@@ -209,16 +211,12 @@ def _preferred(findings: Findings) -> str:
             "looks like."
         )
     if inputs.bright_noise > 0.5:
-        parts.append("Nor has it learned to tell what is none.")
+        parts.append("Nor has it learned to recognise images of no class.")
     parts.append(
         f"Of {measure.N_NOISE:,} images of uniform noise, {inputs.bright_noise:.0%} light an "
         f"output above 0.5; most noise is labelled {inputs.noise_label}."
     )
     return " ".join(parts)
-
-
-def _error(area: float, n_fewer: int) -> float:
-    return math.sqrt(area * (1 - area) / n_fewer)
 
 
 def _compare(area: float, other: float) -> str:

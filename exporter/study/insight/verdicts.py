@@ -11,10 +11,10 @@ DEGREES = ((0.9, "Yes"), (0.67, "Mostly"), (0.4, "About half"), (0.2, "Some"), (
 """What to call the share of neurons that do what was hoped."""
 
 DETECTOR_AREA = 0.9
-"""A neuron that told loops this well within a class would be called a loop detector."""
+"""A neuron that separates loops this well within a class would be a loop detector."""
 
 MIN_AREA = 0.8
-"""One that told them worse would not."""
+"""One that separates them worse would not."""
 
 
 def sees_edges(edges: Edges) -> str:
@@ -23,10 +23,10 @@ def sees_edges(edges: Edges) -> str:
 
 
 def sees_loops(findings: Findings) -> str:
-    """Return whether neurons tell loops where knowing the digit is of no help, in a word."""
+    """Return whether neurons detect loops where knowing the digit is of no help, in a word."""
     tests = findings.class_loops
     if not tests:
-        return "Can't be told"
+        return "Undecided"
     best = max(mean_by_layer(test.neuron_areas for test in tests))
     return "Yes" if best >= DETECTOR_AREA else "Partly" if best >= MIN_AREA else "No"
 

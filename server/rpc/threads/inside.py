@@ -1,6 +1,6 @@
-"""What the ordinary server uses of grpcio beside its public interface, each with a fallback.
+"""The private parts of grpcio that the ordinary server uses, each with a fallback.
 
-All of it is here; `missing` tells at the start what this grpcio doesn't have.
+All of them are here; `missing` lists those that this grpcio lacks.
 """
 
 import contextlib
@@ -50,13 +50,13 @@ callers take for healthy.
 
 
 def missing() -> list[str]:
-    """Return what this grpcio lacks, in words for a log."""
-    found = {
+    """Return the parts that this grpcio lacks, in words for the log."""
+    parts = {
         "threads for each kind of method": HAS_OWN_THREADS,
         "streams without threads": HAS_STREAMS_WITHOUT_THREADS,
         "ending a call from another thread": CAN_END_CALLS,
     }
-    return [name for name, is_there in found.items() if not is_there]
+    return [name for name, is_there in parts.items() if not is_there]
 
 
 def peer_of(arguments: tuple[Any, ...]) -> str:

@@ -1,8 +1,8 @@
 """Threads for the methods that are not on the lane, with bounds on the calls that they take.
 
-grpcio lets a thread wait for a call's message. So that no caller can have all threads by sending
-none, more are at hand while messages stall, and those that stall for too long are given up; see
-`arrivals`.
+grpcio lets a thread wait for a call's message. So that no caller can occupy all threads by sending
+none, spare ones step in while messages stall, and messages that stall for too long are given up;
+see `arrivals`.
 """
 
 import threading
@@ -15,38 +15,25 @@ from typing import Any
 import grpc
 import structlog
 
-from server.errors import Overloaded, RequestError
-from server.rpc.lane.arrivals import Arrivals
+from server.errors import RequestError
+from server.rpc.admission import ARRIVAL_SECONDS, IDLE_STREAM, SLOW_MESSAGE, Gate
 from server.rpc.status import status_of
 from server.rpc.threads import inside
 
 log = structlog.get_logger()
 
 SPARE_THREADS = 16
-"""Threads at hand while messages stall, which do nothing but wait for messages."""
+"""Threads that step in while messages stall, and wait for these."""
 
 STALL_SECONDS = 0.1
 """How long a thread waits for a message before one of these stands in for it."""
 
-ARRIVAL_SECONDS = 2.0
-"""How long a message may take to arrive while other calls wait for a thread."""
-
 LOOK_SECONDS = 0.05
-"""How often the messages that arrive are looked at while calls wait."""
-
-SLOW_MESSAGE = Overloaded(
-    "slow_message", "the message took too long to arrive while others waited; come back later"
-)
-IDLE_STREAM = Overloaded(
-    "idle_stream",
-    f"the stream had no message for more than {ARRIVAL_SECONDS:g} s, and its connection more than "
-    "half of all streams, while another wanted one; come back later",
-)
-
+"""How often the pool checks for stalled messages while calls wait."""
 
 _DONE: "Future[Any]" = Future()
 _DONE.set_result(None)
-"""All that grpcio asks for when it has given a call to a thread, since the pool counts them."""
+"""grpcio only asks for a result that is done: the pool counts the calls itself."""
 
 
 class GivenUp(Exception):
@@ -58,7 +45,7 @@ class GivenUp(Exception):
 
 
 class Work:
-    """A call, and what grpcio wants a thread to do for it.
+    """A call, and the function that grpcio wants run for it.
 
     `refusal` is why it must not be answered, `given_up` why it has been ended.
     """
@@ -108,36 +95,24 @@ class Pool(ThreadPoolExecutor):
         `spare` more wait for messages, each of which may take `patience_seconds`.
         """
         super().__init__(threads + spare, thread_name_prefix=name)
-        self.limit = calls
         is_stream = name == "stream"
-        reason, things = (
-            ("too_many_streams", "streams") if is_stream else ("too_many_calls", "calls")
-        )
-        self.too_many = Overloaded(
-            reason,
-            f"{calls} {things} are in progress, as many as the server takes; come back later",
-        )
+        self.gate = Gate[Work](calls, threads + spare, patience_seconds, are_streams=is_stream)
+        self._arrivals = self.gate.arrivals
         self._answering, self._spare = threads, spare
-        self._arrivals = Arrivals[Work](threads + spare, patience_seconds)
-        # Those whose threads wait for a message, and since when, and so in that order.
+        # Those whose threads wait for a message, by when they began to, and so in that order.
         self._reading: dict[Work, float] = {}
-        self._calls = self._busy = self._stalled = 0
+        self._busy = self._stalled = 0
         self._lock = threading.Lock()
         self._contended = threading.Condition(self._lock)
         self._served = threading.local()
         self._watch = threading.Thread(target=self._look, name=f"{name} watch", daemon=True)
         self._is_watched = False
 
-    @property
-    def is_full(self) -> bool:
-        """Whether the next call must be turned away."""
-        return self._calls >= self.limit
-
     def submit(self, fn: Callable[..., Any], /, *args: Any, **_: Any) -> "Future[Any]":
         """Serve a call on one of the threads, as soon as one is free."""
         work = Work(fn, args)
         with self._lock:
-            self._calls += 1
+            self.gate.in_progress += 1
             at_once = not self._arrivals.is_contended and self._has_thread()
             if at_once:
                 self._busy += 1
@@ -190,7 +165,7 @@ class Pool(ThreadPoolExecutor):
                 idle.given_up = IDLE_STREAM
                 del self._reading[idle]
         if displaced is not None:
-            displaced.refusal = self.too_many
+            displaced.refusal = self.gate.too_many
             self._run(displaced)
             with self._lock:
                 self._forget(displaced)
@@ -225,8 +200,8 @@ class Pool(ThreadPoolExecutor):
         self._served.work = before
 
     def _forget(self, work: Work) -> None:
-        """Let go of a call that has ended; for who holds the lock."""
-        self._calls -= 1
+        """Forget a call that has ended; the caller holds the lock."""
+        self.gate.in_progress -= 1
         self._arrivals.leave(work)
 
     def _look(self) -> None:
@@ -266,7 +241,7 @@ class Pool(ThreadPoolExecutor):
             return None
         held = Counter(work.peer for work in self._reading)
         (greedy, streams), *_ = held.most_common(1) or [("", 0)]
-        if greedy == peer or streams <= self.limit // 2:
+        if greedy == peer or streams <= self.gate.max_calls // 2:
             return None
         work = next(work for work in self._reading if work.peer == greedy)
         is_idle = time.perf_counter() - self._reading[work] > ARRIVAL_SECONDS

@@ -23,9 +23,10 @@ class EngineError(AssertionError):
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """Where an engine has its files."""
+    """Where an engine has its files, and what it keeps: images and containers."""
 
     folder: Path
+    data: Path
 
     @property
     def namespace(self) -> str:
@@ -111,7 +112,7 @@ def _running(
     engine: Engine, before: Sequence[str | Path], options: Sequence[str]
 ) -> Iterator[None]:
     folder = engine.folder
-    own = [f"--data-root={folder / 'data'}", f"--exec-root={folder / 'exec'}"]
+    own = [f"--data-root={engine.data}", f"--exec-root={folder / 'exec'}"]
     own += [f"--pidfile={folder / 'docker.pid'}", f"--host=unix://{folder / 'docker.sock'}"]
     own.append(f"--cgroup-parent=/{engine.namespace}")
     command = [*before, program("dockerd"), *own, *options]

@@ -1,9 +1,12 @@
 """The images of the stack: public ones, or stand-ins for them, and those built from Dockerfile."""
 
 import shutil
+import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from harness import isolated
 from harness.server_process import ROOT
 from tests.deploy.engine import standins
 from tests.deploy.engine.daemon import Engine, EngineError
@@ -28,6 +31,20 @@ exec "$@"
 """
 
 
+KEPT_BUILDS = "1GB"
+
+
+def inputs() -> Iterator[bytes]:
+    """What images depend on, but for what is copied into them: an engine that has been used with
+    other inputs is of no use.
+    """
+    for path in (*Path(__file__).parent.glob("*.py"), ROOT / "Dockerfile"):
+        yield path.read_bytes()
+    for lock in ("envoy", "exporter", "server"):
+        yield isolated.requirements(lock).read_bytes()
+    yield sys.version.encode()
+
+
 def provide(engine: Engine, envoy: Path) -> None:
     """Get the public images, or else make stand-ins; the daemon must reach the network."""
     with ThreadPoolExecutor() as pool:
@@ -38,13 +55,18 @@ def provide(engine: Engine, envoy: Path) -> None:
 
 def provide_python(engine: Engine) -> None:
     """Get the image that Dockerfile builds on, or else make a stand-in."""
-    if not _pull(engine, PYTHON):
+    if not _has(engine, PYTHON) and not _pull(engine, PYTHON):
         _python(engine)
 
 
 def _provide_others(engine: Engine, envoy: Path) -> None:
-    if not all(_pull(engine, tag) for tag in (PROMETHEUS, ALERTMANAGER, ENVOY)):
+    others = [tag for tag in (PROMETHEUS, ALERTMANAGER, ENVOY) if not _has(engine, tag)]
+    if not all(_pull(engine, tag) for tag in others):
         _others(engine, envoy)
+
+
+def _has(engine: Engine, tag: str) -> bool:
+    return bool(engine.docker("images", "--quiet", tag).strip())
 
 
 def _pull(engine: Engine, tag: str) -> bool:
@@ -54,6 +76,12 @@ def _pull(engine: Engine, tag: str) -> bool:
     except EngineError:
         return False
     return True
+
+
+def tidy(engine: Engine) -> None:
+    """Remove what earlier builds of other code have left."""
+    engine.docker("image", "prune", "--force")
+    engine.docker("builder", "prune", "--force", f"--keep-storage={KEPT_BUILDS}")
 
 
 def build(engine: Engine, *options: str) -> None:

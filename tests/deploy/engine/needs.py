@@ -9,7 +9,6 @@ PACKAGES = {
     "dockerd": "docker.io",
     "ip": "iproute2",
     "iptables": "iptables",
-    "mmdebstrap": "mmdebstrap",
     "busybox": "busybox-static",
     "prometheus": "prometheus",
     "promtool": "prometheus",

@@ -21,7 +21,7 @@ Files = dict[str, tuple[int, int, int, str, str]]
 def main() -> int:
     """Print what differs; the exit code is 0 when nothing does."""
     with tempfile.TemporaryDirectory(prefix="engine-") as name:
-        engine = Engine(Path(name))
+        engine = Engine(Path(name), Path(name, "data"))
         with daemon.in_the_machines_network(engine):
             images.provide_python(engine)
             first, second = (_build(engine) for _ in range(2))

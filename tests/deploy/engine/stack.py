@@ -21,14 +21,23 @@ GRPC, HTTP, PROMETHEUS, ALERTMANAGER = 50051, 8080, 9090, 9093
 READ = "import sys, urllib.request as u; sys.stdout.write(u.urlopen(sys.argv[1]).read().decode())"
 
 
-WITHOUT_GRAFANA = """
+OVERRIDE = """
+x-patient: &patient
+  healthcheck: {{interval: 1s, timeout: 60s, start_period: 300s}}
+  stop_grace_period: 120s
 services:
   grafana: !reset null
+  server:
+    <<: *patient
+  alertmanager:
+    <<: *patient
+  envoy:
+    volumes: !override ["{folder}/envoy.yaml:/etc/envoy/envoy.yaml:ro"]
   prometheus:
-    volumes: !override
-      - "{folder}/rules:/etc/prometheus:ro"
-      - "prometheus:/prometheus"
+    <<: *patient
+    volumes: !override ["{folder}/rules:/etc/prometheus:ro", "prometheus:/prometheus"]
 """
+"""Health is checked often, so that no test waits long, and may take long on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +88,7 @@ class Stack:
     def get(self, port: int, path: str, **parameters: str) -> httpx.Response:
         """Ask a published port over HTTP."""
         transport = httpx.HTTPTransport(uds=str(self.engine.folder / f"{port}.sock"))
-        with httpx.Client(transport=transport, timeout=10) as client:
+        with httpx.Client(transport=transport, timeout=60) as client:
             return client.get(f"http://localhost{path}", params=parameters)
 
     def query(self, expression: str) -> float:
@@ -92,14 +101,18 @@ class Stack:
 def start(engine: Engine, commands: str) -> Iterator[Stack]:
     """Run all services but Grafana until the block ends, started by the commands.
 
-    The alerts' rules wait seconds in place of minutes.
+    Prometheus looks, and the alerts' rules wait, for seconds in place of minutes; Envoy has more
+    patience.
     """
     rules = engine.folder / "rules"
     shutil.copytree(ROOT / "deploy" / "prometheus", rules, dirs_exist_ok=True)
     for file in (rules / "prometheus.yml", *rules.glob("rules/*.yml")):
-        hasty = re.sub(r"(evaluation_interval|\bfor): \d+[smhd]", r"\1: 1s", file.read_text())
-        file.write_text(hasty)
-    (engine.folder / "override.yml").write_text(WITHOUT_GRAFANA.format(folder=engine.folder))
+        every = r"((?:evaluation|scrape|refresh)_interval|\bfor): \d+[smhd]"
+        hasty = re.sub(every, r"\1: 1s", file.read_text())
+        file.write_text(hasty.replace("scrape_timeout: 3s", "scrape_timeout: 1s"))
+    envoy = (ROOT / "deploy" / "envoy" / "envoy.yaml").read_text()
+    (engine.folder / "envoy.yaml").write_text(envoy.replace("timeout: 0.5s", "timeout: 60s"))
+    (engine.folder / "override.yml").write_text(OVERRIDE.format(folder=engine.folder))
     stack = Stack(engine)
     try:
         stack.sh(commands)

@@ -1,16 +1,15 @@
 """`python -m exporter train`, on the test images in the place of the training images."""
 
 import shutil
-import signal
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 from click.testing import CliRunner
 
 from exporter import cli, network
-from exporter.training import mnist
+from exporter.training import checkpoints, mnist, training
+from exporter.training.checkpoints import State
 from harness.server_process import ROOT
 
 SMALL = ("--hidden-sizes", "12", "--no-augment", "--validation", "2000", "--batch-size", "64")
@@ -52,27 +51,33 @@ def test_train_writes_a_network_with_its_provenance(tmp_path: Path, data: Path) 
     assert saved.provenance["validation_accuracy"] == pytest.approx(right.mean(), abs=1e-6)
 
 
-def test_interrupted_training_goes_on_to_the_same_bytes(tmp_path: Path, data: Path) -> None:
-    epochs = ("--epochs", "20")
+def test_interrupted_training_goes_on_to_the_same_bytes(
+    tmp_path: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    epochs = ("--epochs", "4")
     whole, broken = tmp_path / "whole.npz", tmp_path / "broken.npz"
     checkpoint = tmp_path / "broken.npz.checkpoint"
-    again = [sys.executable, "-W", "error", "-m", "exporter", *command(data, broken, *epochs)]
-    process = subprocess.Popen(again, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    try:
-        while not checkpoint.exists():
-            assert process.poll() is None
-        process.send_signal(signal.SIGINT)
-        stderr = process.communicate(timeout=60)[1]
-    finally:
-        process.kill()
-        process.wait()
-    assert process.returncode == 130
-    assert "The same command resumes after the last finished epoch" in stderr
-    assert "Traceback" not in stderr
+
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    saved = checkpoints.save
+
+    def save(path: Path, state: State, identity: dict[str, Any]) -> None:
+        saved(path, state, identity)
+        monkeypatch.setattr(training, "step", interrupt)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints, "save", save)
+        result = CliRunner().invoke(cli.main, command(data, broken, *epochs))
+    monkeypatch.undo()
+    assert result.exit_code == 130
+    assert "The same command resumes after the last finished epoch" in result.stderr
     assert not broken.exists()
     assert checkpoint.exists()
-    for arguments in (again, [*again[:5], *command(data, whole, *epochs)]):
-        subprocess.run(arguments, cwd=ROOT, check=True, capture_output=True, timeout=120)
+    for output in (broken, whole):
+        result = CliRunner().invoke(cli.main, command(data, output, *epochs))
+        assert result.exit_code == 0, result.output
     assert broken.read_bytes() == whole.read_bytes()
     assert not checkpoint.exists()
 

@@ -151,6 +151,12 @@ def test_examples_of_another_size() -> None:
         graph.build(random_network((6, 2)), examples=random_batch(8, 5))
 
 
+def test_an_activation_without_an_operator_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ACTIVATIONS, "cube", lambda z: z**3)
+    with pytest.raises(NetworkError, match="'cube' has no ONNX operator; give it one in modelfile"):
+        graph.build(random_network((6, 5, 2), ("cube", "softmax")))
+
+
 def test_weights_that_overflow() -> None:
     network = random_network((6, 5, 2), ("identity", "identity"), scale=1e25)
     with pytest.raises(NetworkError, match="so large that activations overflow"):

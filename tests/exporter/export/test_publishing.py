@@ -159,3 +159,16 @@ def test_find_model(tmp_path: Path) -> None:
         publishing.RepositoryError, match=r"holds no model: neither model\.onnx nor"
     ):
         publishing.find_model(tmp_path)
+
+
+def test_windows_which_opens_no_folders_gets_versions_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, _flags: int) -> int:
+        raise PermissionError(path)
+
+    monkeypatch.setattr(sys, "platform", "win32")
+    with monkeypatch.context() as patched:
+        patched.setattr("exporter.files.os.open", refuse)
+        published = publishing.publish(MODEL, tmp_path, "digits")
+    assert published.read_bytes() == CONTENT

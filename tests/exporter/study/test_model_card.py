@@ -95,7 +95,7 @@ def test_figures_stand_in_the_card() -> None:
     assert "It gets 86.36% of 220 test images" in card
     assert "| zero | 100 | 90.00% ± 3.00% | 81.82% |" in card
     assert "| t&#124;wo | 20 | 0.00% ± 0.00% | - |" in card
-    assert "it takes t|wo for zero (20), zero for [b]one[/b] (10)." in card
+    assert "it mistakes t|wo for zero (20), zero for [b]one[/b] (10)." in card
     assert "| **zero** | 90 | 10 |  |" in card
     assert "of 20 whose brightest output is 0.25 on average, 40.00% are right" in " ".join(
         card.split()

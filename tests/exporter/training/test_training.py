@@ -13,9 +13,8 @@ import pytest
 
 from exporter.network.network import Batch, Network
 from exporter.training import training
-from exporter.training.checkpoints import CheckpointError
+from exporter.training.checkpoints import CheckpointError, Epoch
 from exporter.training.options import TrainingError, TrainingOptions
-from exporter.training.state import Epoch
 from harness.server_process import ROOT
 from tests.exporter.training.training_process import OPTIONS, stripes
 
@@ -97,17 +96,17 @@ def test_distortions_fade() -> None:
 
 
 def stop(checkpoint: Path, after_epoch: int, signal_number: int) -> int:
-    """Run the training in a process of its own, stop it, and return its exit code."""
-    command = [sys.executable, "-m", "tests.exporter.training.training_process", str(checkpoint)]
+    """Run the training in a process of its own until it is in the middle of the epoch after this
+    one, stop it, and return its exit code.
+    """
+    module = "tests.exporter.training.training_process"
+    command = [sys.executable, "-m", module, str(checkpoint), str(after_epoch)]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
         assert process.stdout is not None
-        for line in process.stdout:
-            if int(line) == after_epoch:
-                process.send_signal(signal_number)
-                break
-        process.stdout.read()
+        assert process.stdout.readline() == "paused\n"
+        process.send_signal(signal_number)
     return process.returncode
 
 
@@ -119,10 +118,9 @@ def epochs_in(checkpoint: Path) -> int:
 def test_an_interrupted_training_ends_like_an_uninterrupted_one(tmp_path: Path) -> None:
     checkpoint = tmp_path / "training.npz"
     assert stop(checkpoint, 20, signal.SIGINT) != 0
-    # At most the epoch in progress is lost.
-    assert 20 <= epochs_in(checkpoint) < 90
+    assert epochs_in(checkpoint) == 20
     assert stop(checkpoint, 90, signal.SIGKILL) == -signal.SIGKILL
-    assert 90 <= epochs_in(checkpoint) < OPTIONS.epochs
+    assert epochs_in(checkpoint) == 90
     epochs: list[Epoch] = []
     resumed = training.train(*stripes(), OPTIONS, checkpoint=checkpoint, report=epochs.append)
     whole = training.train(*stripes(), OPTIONS)

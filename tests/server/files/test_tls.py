@@ -23,7 +23,7 @@ from harness.waiting import wait_for
 from mlpserve import Client, MlpserveError, Tls, Unavailable
 from server.errors import StartupError
 from server.files.certificates import expiry, read_certificate, watch_certificate
-from server.rpc import handshake
+from server.rpc.listening import handshake
 
 ROTATIONS = 3
 
@@ -210,7 +210,7 @@ def unusable(authority: Certificate, folder: Path, kind: str) -> Certificate:
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        ("expired", "it has expired on 20"),
+        ("expired", "it expired on 20"),
         ("not yet", "it is not valid before 2099-01-01 00:00:00 UTC"),
         ("for callers", "no connection can be made with it"),
         ("chain", "certificate has expired"),
@@ -324,8 +324,8 @@ def test_authorities_of_callers_that_can_not_be_used(tmp_path: Path) -> None:
     leaf = certificate.sign(its, tmp_path, "leaf")
     ca = tmp_path / "ca.pem"
     for content, words in (
-        (old.certificate, "the authority of callers has expired on 20"),
-        (leaf.certificate, "holds no certificate of an authority"),
+        (old.certificate, "the authority of callers expired on 20"),
+        (leaf.certificate, "contains no certificate of an authority"),
         (b"", ""),
         (its.key, ""),
         (its.certificate + b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", ""),
@@ -397,7 +397,7 @@ def test_files_that_can_not_be_used(tmp_path: Path) -> None:
         (one.certificate_file, other.key_file, None, "key values mismatch"),
         (one.certificate_file, none, None, "No such file"),
         (text, one.key_file, None, "must be PEM files"),
-        (one.certificate_file, encrypted, None, "not encrypted"),
+        (one.certificate_file, encrypted, None, "unencrypted"),
         (one.certificate_file, one.key_file, text, f"and the authorities {text}"),
     ):
         with pytest.raises(StartupError, match=words):

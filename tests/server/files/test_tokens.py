@@ -264,7 +264,7 @@ def test_open_reflection_and_warnings_of_carelessness(repository: Path, tmp_path
     with start_server(repository, *arguments, "--grpc-address", "0.0.0.0:0") as server:
         warnings = {line["event"]: line for line in server.log if line.get("level") == "warning"}
         assert warnings["a secret is readable by everyone"]["remedy"] == f"chmod o-r {tokens}"
-        assert "tokens travel readably, since there is no TLS" in warnings
+        assert "tokens are sent unencrypted because TLS is off" in warnings
         address = server.grpc_address.replace("0.0.0.0", "127.0.0.1")
         with grpc.insecure_channel(address) as channel:
             assert ProtoReflectionDescriptorDatabase(channel).get_services()

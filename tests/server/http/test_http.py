@@ -236,7 +236,8 @@ def test_many_models_are_on_the_page_and_a_reader_that_stops_delays_no_stop(
                     assert f'mlpserve_worker_answered{{worker="{worker}"}} 1' in page
                     assert page.count(f'mlpserve_model_info{{worker="{worker}"') == MODELS
         with connect(server, buffer_bytes=4096) as connection:
-            connection.sendall(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n")
+            (line,) = (f"{name}: {value}\r\n" for name, value in header.items())
+            connection.sendall(f"GET /metrics HTTP/1.1\r\nhost: x\r\n{line}\r\n".encode())
             assert connection.recv(100)
             begin = time.monotonic()
             assert server.terminate() == 0
@@ -289,4 +290,4 @@ def test_a_scrape_lacks_a_worker_that_is_stopped_and_says_so(usual: ServerProces
     finally:
         os.kill(usual.workers[0], signal.SIGCONT)
     wait_for(lambda: sorted(by_worker(usual, "mlpserve_worker_answered").values()) == [1, 1])
-    usual.wait_for("a scrape lacks a worker, which did not give its metrics in time")
+    usual.wait_for("a worker did not return its metrics in time, and is missing from a scrape")

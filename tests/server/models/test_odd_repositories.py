@@ -249,7 +249,7 @@ def test_a_load_in_progress_holds_up_neither_calls_nor_the_stop(
         check(client, 1)
         assert server.terminate() == 0
         events = [line["event"] for line in server.log]
-        assert "worker killed, as it did not end" not in events
+        assert "process killed, because it did not exit" not in events
         assert events[-1] == "stopped"
 
 
@@ -272,4 +272,4 @@ def test_a_stop_does_not_wait_for_the_first_load(faulty: tuple[Path, dict[str, s
         process.kill()
         process.wait()
     assert process.returncode == 0
-    assert "did not end" not in said
+    assert "did not exit" not in said

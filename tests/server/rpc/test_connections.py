@@ -25,7 +25,7 @@ from mlpserve import Client, InvalidRequest
 from mlpserve.v1 import classifier_pb2
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.errors import StartupError
-from server.rpc import listener
+from server.rpc.listening.binding import Binding
 from tests.server.modes import ON_THE_LANE
 
 MAX_MESSAGE_BYTES = 100_000
@@ -39,7 +39,7 @@ def strict(
     """A server that takes small messages and few pings, and soon closes silent connections."""
     keepalive = "KEEPALIVE_SECONDS, KEEPALIVE_TIMEOUT_SECONDS = 3, 3"
     folder = tmp_path_factory.mktemp("strict") / "path"
-    path = write_changes(folder, {"server.rpc.listener": keepalive})
+    path = write_changes(folder, {"server.rpc.listening.options": keepalive})
     message = ["--max-message-bytes", str(MAX_MESSAGE_BYTES)]
     with start_server(repository, *message, *mode(lane), PYTHONPATH=path) as server:
         yield server
@@ -49,7 +49,8 @@ def strict(
 def lenient(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server that takes any pings, whose connections grow a second old."""
     folder = tmp_path_factory.mktemp("lenient") / "path"
-    path = write_changes(folder, {"server.rpc.listener": "MIN_CLIENT_PING_SECONDS = 0"})
+    pings = "MIN_CLIENT_PING_SECONDS = 0"
+    path = write_changes(folder, {"server.rpc.listening.options": pings})
     with start_server(repository, "--max-connection-age-seconds", "1", PYTHONPATH=path) as server:
         yield server
 
@@ -160,7 +161,7 @@ def refused(address: str) -> str:
     """Return why another server can't listen on the address."""
     server = grpc.server(futures.ThreadPoolExecutor(1))
     with pytest.raises(StartupError) as caught:
-        listener.Binding(server, address, None)
+        Binding(server, address, None)
     return str(caught.value)
 
 

@@ -8,7 +8,7 @@ from grpc_health.v1 import health_pb2
 
 from server.errors import Overloaded
 from server.rpc.health import Health
-from server.rpc.threads.behaviors import Sender
+from server.rpc.threads.service import Sender
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -23,9 +23,9 @@ class Caller:
         self.left: list[Callable[[], None]] = []
         self.is_over = False
         self._callbacks: list[Callable[[], None]] = []
-        request = health_pb2.HealthCheckRequest(service="s")
+        message = health_pb2.HealthCheckRequest(service="s").SerializeToString()
         context: Any = self
-        health._watch(request, context, Sender(self._send, self.leave))
+        health.watch(message, context, Sender(self._send, self.leave))
 
     def peer(self) -> str:
         return self._peer

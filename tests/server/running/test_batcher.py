@@ -17,7 +17,6 @@ from server.models.model import Batch, Model, load_model
 from server.models.repository import Models, Versions
 from server.models.served import Served
 from server.rpc import classifier
-from server.running import batcher as batching
 from server.running import run
 from server.running.batcher import RUNNERS, Batcher
 from server.running.request import Request
@@ -31,7 +30,7 @@ SLOW, FAST = (10.0, 10.0), (1e-6, 1e-6)
 
 
 @dataclass(eq=False)
-class Call:
+class FakeCall:
     """A call without gRPC, and how it has ended."""
 
     message: bytes
@@ -67,7 +66,7 @@ class Call:
         self.error = error
         self.done.set()
 
-    def wait(self) -> "Call":
+    def wait(self) -> "FakeCall":
         assert self.done.wait(PATIENCE_SECONDS), "the call has neither answer nor error"
         return self
 
@@ -111,7 +110,7 @@ def message(name: str = "", images: int = 1, spare: bytes = b"") -> bytes:
     return PredictRequest(model=name, pixels=[0.5] * 4 * images).SerializeToString() + spare
 
 
-def labels(call: Call) -> int:
+def labels(call: FakeCall) -> int:
     assert call.response is not None, call.error
     return len(PredictResponse.FromString(call.response).labels)
 
@@ -142,8 +141,8 @@ FAILING = {
     "finding the model": break_at(Models, "find"),
     "finding the queue": break_at(VERSIONS, "stats"),
     "running": break_at(run, "run"),
-    "dropping": break_at(batching, "drop_abandoned"),
-    "writing": break_at(batching, "write"),
+    "dropping": break_at(run, "drop_abandoned"),
+    "writing": break_at(run, "write"),
     "splitting": break_at(run, "split"),
 }
 UNHURT = {
@@ -151,8 +150,8 @@ UNHURT = {
     "counting the run": break_at(metrics, "RUN"),
     "counting the wait": break_at(metrics, "QUEUE"),
     "counting the writing": break_at(metrics, "ENCODE"),
-    "looking at the images": break_at(batching, "_see"),
-    "noting": break_at(batching, "note_run"),
+    "looking at the images": break_at(run, "_observe"),
+    "noting": break_at(run, "note_run"),
 }
 
 
@@ -165,12 +164,14 @@ def test_an_error_anywhere_ends_the_calls_and_not_the_model(
     batcher = serve(named(small, "small", seconds))
     with pytest.MonkeyPatch.context() as patch:
         FAILING[place](patch, error)
-        failed = [Call(PredictRequest(pixels=[0.5] * 4, label="a", version=0).SerializeToString())]
+        failed = [
+            FakeCall(PredictRequest(pixels=[0.5] * 4, label="a", version=0).SerializeToString())
+        ]
         if place != "reading":
-            failed = [Call(message(images=count)) for count in (1, 2, 3)]
+            failed = [FakeCall(message(images=count)) for count in (1, 2, 3)]
         batcher.take(failed)
         assert all(call.wait().error for call in failed)
-    again = [Call(message(images=count)) for count in (1, 2, 3)]
+    again = [FakeCall(message(images=count)) for count in (1, 2, 3)]
     batcher.take(again)
     assert [labels(call.wait()) for call in again] == [1, 2, 3]
     wait_for(lambda: batcher.is_alive and batcher._queues.images == batcher._queues.bytes == 0)
@@ -183,7 +184,7 @@ def test_an_error_in_counting_costs_no_answer(
 ) -> None:
     batcher = serve(named(small, "small", seconds))
     UNHURT[place](monkeypatch, MemoryError())
-    calls = [Call(message()) for _ in range(5)]
+    calls = [FakeCall(message()) for _ in range(5)]
     batcher.take(calls)
     assert [labels(call.wait()) for call in calls] == [1] * 5
 
@@ -193,12 +194,12 @@ def test_a_call_that_takes_no_answer_costs_the_others_none(
     small: Model, seconds: tuple[float, float]
 ) -> None:
     batcher = serve(named(small, "small", seconds))
-    calls = [Call(message()) for _ in range(3)]
+    calls = [FakeCall(message()) for _ in range(3)]
     calls[1].fault = RuntimeError("gRPC takes none")
     batcher.take(calls)
     assert isinstance(calls[1].wait().error, RuntimeError)
     assert labels(calls[0].wait()) == labels(calls[2].wait()) == 1
-    after = Call(message())
+    after = FakeCall(message())
     batcher.take([after])
     assert labels(after.wait()) == 1
 
@@ -213,7 +214,7 @@ def test_one_answer_that_can_t_be_written_costs_the_others_none(small: Model) ->
         request, pixels = classifier.read_request(message, patient)
         return replace(request, write=unwritable, write_each=None), pixels
 
-    calls = [Call(message()), Call(message(), read=read), Call(message())]
+    calls = [FakeCall(message()), FakeCall(message(), read=read), FakeCall(message())]
     batcher.take(calls)
     assert isinstance(calls[1].wait().error, UnicodeEncodeError)
     assert labels(calls[0].wait()) == labels(calls[2].wait()) == 1
@@ -226,7 +227,7 @@ def test_an_error_in_a_shadow_costs_no_answer(
     batcher._served.models = replace(batcher._served.require(), are_shadowed=True)
     break_at(batcher, "_shadow")(monkeypatch, RuntimeError("no thread"))
     for _ in range(2):
-        call = Call(message())
+        call = FakeCall(message())
         batcher.take([call])
         assert labels(call.wait()) == 1
 
@@ -238,10 +239,10 @@ def test_answered_alone_a_call_has_an_error_too(
     for place in FAILING:
         with pytest.MonkeyPatch.context() as patch:
             FAILING[place](patch, MemoryError())
-            call = Call(PredictRequest(pixels=[0.5] * 4, label="a").SerializeToString())
+            call = FakeCall(PredictRequest(pixels=[0.5] * 4, label="a").SerializeToString())
             batcher.answer_alone(call)
             assert call.error is not None, place
-    call = Call(message())
+    call = FakeCall(message())
     batcher.answer_alone(call)
     assert labels(call) == 1
 
@@ -260,10 +261,10 @@ def test_slow_models_have_turns(busy: tuple[Batcher, list[Gate], list[Model]]) -
     batcher, gates, models = busy
     # The first ones have calls for many runs, and take all runners.
     for model in models[:RUNNERS]:
-        batcher.take([Call(message(model.name, images=8)) for _ in range(2)])
+        batcher.take([FakeCall(message(model.name, images=8)) for _ in range(2)])
     for gate in gates[:RUNNERS]:
         assert gate.began.acquire(timeout=PATIENCE_SECONDS)
-    last = Call(message(models[-1].name))
+    last = FakeCall(message(models[-1].name))
     batcher.take([last])
     assert not gates[-1].began.acquire(blocking=False)
     # One run ends, and it is the last one's turn, not that of the same model again.
@@ -278,7 +279,7 @@ def test_a_full_queue_refuses_nobody_elses_calls(
     busy: tuple[Batcher, list[Gate], list[Model]],
 ) -> None:
     batcher, gates, models = busy
-    flood = [Call(message(models[0].name, images=4)) for _ in range(20)]
+    flood = [FakeCall(message(models[0].name, images=4)) for _ in range(20)]
     batcher.take(flood[:1])
     assert gates[0].began.acquire(timeout=PATIENCE_SECONDS)
     batcher.take(flood[1:])
@@ -286,7 +287,7 @@ def test_a_full_queue_refuses_nobody_elses_calls(
     assert len(refused) == 20 - 1 - 5
     assert all(isinstance(call.error, Overloaded) for call in refused)
     assert batcher.refusal() is None, "calls of others can still be taken"
-    other = Call(message(models[1].name))
+    other = FakeCall(message(models[1].name))
     batcher.take([other])
     gates[1].open.release()
     assert labels(other.wait()) == 1
@@ -298,7 +299,7 @@ def test_a_full_queue_refuses_nobody_elses_calls(
 def test_calls_are_turned_away_unread_once_every_queue_is_full(small: Model) -> None:
     gate = Gate(small.session)
     batcher = serve(named(small, "slow", SLOW, gate), images=4)
-    calls = [Call(message(images=4)) for _ in range(2)]
+    calls = [FakeCall(message(images=4)) for _ in range(2)]
     for call in calls:
         batcher.take([call])
         gate.began.acquire(timeout=0 if call is calls[1] else PATIENCE_SECONDS)
@@ -311,11 +312,11 @@ def test_calls_are_turned_away_unread_once_every_queue_is_full(small: Model) -> 
 def test_what_waits_keeps_its_pixels_and_nothing_else(small: Model) -> None:
     gate = Gate(small.session)
     batcher = serve(named(small, "slow", SLOW, gate))
-    batcher.take([first := Call(message())])
+    batcher.take([first := FakeCall(message())])
     assert gate.began.acquire(timeout=PATIENCE_SECONDS)
     # A field that nobody knows, of 900,000 bytes.
     unknown = b"\xfa\x7f" + bytes([0xA0, 0xF7, 0x36]) + bytes(900_000)
-    waiting = Call(message(spare=unknown))
+    waiting = FakeCall(message(spare=unknown))
     batcher.take([waiting])
     assert not waiting.ended
     assert len(waiting.message) + len(waiting.pixels) < 1000
@@ -335,7 +336,7 @@ def test_a_message_that_takes_long_to_read_is_read_elsewhere(small: Model) -> No
         assert go_on.wait(PATIENCE_SECONDS)
         return classifier.read_request(message, patient)
 
-    slow, quick = Call(message(), read=read), Call(message())
+    slow, quick = FakeCall(message(), read=read), FakeCall(message())
     batcher.take([slow, quick])
     assert labels(quick.wait()) == 1
     assert reading.wait(PATIENCE_SECONDS)
@@ -351,7 +352,7 @@ def test_an_error_while_it_is_read_elsewhere_ends_that_call(small: Model) -> Non
     def read(_message: bytes, patient: bool) -> tuple[Request, memoryview]:
         raise RecursionError if patient else TakesLong
 
-    calls = [Call(message(), read=read) for _ in range(5)]
+    calls = [FakeCall(message(), read=read) for _ in range(5)]
     batcher.take(calls)
     assert all(isinstance(call.wait().error, RecursionError) for call in calls)
     wait_for(lambda: batcher._queues.bytes == 0 and batcher.is_alive)
@@ -366,7 +367,7 @@ def test_answers_that_would_be_too_large_never_run(small: Model) -> None:
         request, pixels = classifier.read_request(message, patient)
         return replace(request, measure=lambda _model, images: (1 << 20) * images + 1), pixels
 
-    call = Call(message(images=3), read=read)
+    call = FakeCall(message(images=3), read=read)
     batcher.take([call])
     assert isinstance(call.wait().error, TooLarge)
     assert "answer" in str(call.error)
@@ -378,8 +379,8 @@ def test_deadlines_go_by_a_clock_that_nobody_sets(
 ) -> None:
     batcher = serve(named(small, "small", FAST))
     monkeypatch.setattr(time, "time", lambda: -1e9)
-    late = Call(message(), deadline=time.perf_counter() - 1)
-    soon = Call(message(), deadline=time.perf_counter() + 1000)
+    late = FakeCall(message(), deadline=time.perf_counter() - 1)
+    soon = FakeCall(message(), deadline=time.perf_counter() + 1000)
     batcher.take([late, soon])
     assert isinstance(late.wait().error, Expired)
     assert labels(soon.wait()) == 1
@@ -389,7 +390,7 @@ def test_hidden_runs_of_errors_are_independent(small: Model) -> None:
     """A pixel out of range is its call's fault alone, in a run with others."""
     batcher = serve(named(small, "small", FAST))
     bad = PredictRequest(pixels=[0.5, 0.5, 0.5, float(np.nan)]).SerializeToString()
-    calls = [Call(message()), Call(bad), Call(message())]
+    calls = [FakeCall(message()), FakeCall(bad), FakeCall(message())]
     batcher.take(calls)
     assert calls[1].wait().error is not None
     assert labels(calls[0].wait()) == labels(calls[2].wait()) == 1

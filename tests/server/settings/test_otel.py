@@ -51,7 +51,7 @@ def test_what_can_not_be_used_is_named(
     message = str(caught.value)
     assert message.isprintable()
     assert len(message) < 600
-    assert "mend or unset it, or leave --otlp-endpoint out" in message
+    assert "correct or unset it, or leave --otlp-endpoint out" in message
     assert not caplog.records
     # Who sends no traces has nothing to mend.
     make_recording(Settings(), "1.0").stop()

@@ -173,7 +173,7 @@ def test_values_of_the_file_that_are_of_another_kind(tmp_path: Path, content: st
 def test_names_that_no_host_has(flag: str, host: str) -> None:
     ended = CliRunner().invoke(main, ["--http-address", "127.0.0.1:0", flag, f"{host}:80"])
     assert ended.exit_code == 1
-    assert re.search("it is no name of a host|not valid Unicode; give another", ended.stderr)
+    assert re.search("it is not a host name|not valid Unicode; give another", ended.stderr)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import contextlib
 import select
 import signal
 import socket
+import subprocess
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -46,7 +47,7 @@ class Fake:
         ours, self.end = socket.socketpair()
         self.process = FakeProcess(pid)
         self.link = Link(self.end)
-        self.child = Child(number, self.process, Link(ours))
+        self.child = Child(number, cast("subprocess.Popen[bytes]", self.process), Link(ours))
 
     def say(self, *payload: bytes, **message: Any) -> None:
         self.link.send(*payload, **message)

@@ -113,7 +113,7 @@ def test_workers_stay_when_new_ones_can_not_start(
     (own_repository / "digits").rename(tmp_path / "away")
     try:
         pair.process.send_signal(signal.SIGUSR2)
-        given_up = pair.wait_for("rolling restart given up, as the new worker did not start")
+        given_up = pair.wait_for("rolling restart aborted, because the new worker did not start")
         assert "holds no model" in given_up["error"]
     finally:
         (tmp_path / "away").rename(own_repository / "digits")

@@ -1,6 +1,8 @@
 """What Prometheus reads after known calls."""
 
 import contextlib
+import subprocess
+import sys
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +18,7 @@ from google.protobuf import descriptor_pool
 
 from harness.calls import predict, predict_method
 from harness.scrape import Samples, samples, value
-from harness.server_process import ServerProcess, mode, start_server
+from harness.server_process import ROOT, ServerProcess, environment, mode, start_server
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.errors import REASONS
 from server.rpc import classifier, health, inference
@@ -224,6 +226,22 @@ def histogram_quantile(share: float, bounds: Sequence[float], counts: Sequence[i
     index = bisect_left(counts, rank)
     begin, below = (bounds[index - 1], counts[index - 1]) if index else (0.0, 0)
     return begin + (bounds[index] - begin) * (rank - below) / (counts[index] - below)
+
+
+@pytest.mark.parametrize("name", ["PROMETHEUS_MULTIPROC_DIR", "prometheus_multiproc_dir"])
+def test_the_library_never_counts_in_files(tmp_path: Path, name: str) -> None:
+    program = """
+from server.telemetry import metrics, scrape
+metrics.MODEL_LOADS.labels("digits").inc()
+metrics.MODEL_LOADS.remove("digits")
+metrics.MODEL_LOADS.labels("digits").inc()
+lines = b"".join(family.lines for family in scrape.families())
+assert b'mlpserve_model_loads_total{model="digits"} 1.0' in lines
+"""
+    folder = tmp_path / "missing"
+    given = environment(**{name: str(folder)})
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=given, check=True)
+    assert not folder.exists()
 
 
 def test_the_page_about_metrics_is_current() -> None:

@@ -189,7 +189,7 @@ def test_verdicts_follow_the_numbers() -> None:
         perfect = dataclasses.replace(found.loops[0], neuron_areas=(1.0, 1.0))
         changed_loops = dataclasses.replace(found, loops=(perfect, *tests))
         assert verdicts.sees_loops(changed_loops) == verdict, "all images together prove nothing"
-    assert verdicts.sees_loops(dataclasses.replace(found, loops=())) == "Can't be told"
+    assert verdicts.sees_loops(dataclasses.replace(found, loops=())) == "Undecided"
     for classes, verdict in ((1, "Yes"), (5, "No")):
         codes = tuple(
             dataclasses.replace(code, classes=(classes,) * len(code.classes))

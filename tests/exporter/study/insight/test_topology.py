@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from exporter.network.network import Batch, NetworkError
+from canonical import NotSquare
+from exporter.network.network import Batch
 from exporter.study.insight import topology
 from exporter.study.insight.topology import Ink
 from exporter.training import mnist
@@ -79,5 +80,5 @@ def test_digits_have_the_holes_that_they_are_known_for(digits: tuple[Batch, mnis
 
 
 def test_images_must_be_square() -> None:
-    with pytest.raises(NetworkError, match=r"12 pixels each are no square image"):
+    with pytest.raises(NotSquare, match="12"):
         topology.count_holes(np.zeros((2, 12), np.float32))

@@ -21,8 +21,11 @@ from harness.waiting import wait_for
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.errors import InvalidField
 from server.rpc import classifier
+from server.rpc.admission import Admission, Method
+from server.rpc.lane import call as lane_call
 from server.rpc.lane import lane
-from server.rpc.threads.behaviors import Method
+from server.rpc.lane.call import LaneCall, Route
+from server.rpc.lane.versions import check
 from server.telemetry.recording import Recorder, Recording
 
 METHOD = "/test.Lane/Echo"
@@ -33,12 +36,12 @@ LIMITS = lane.Limits(calls=1000, messages=16, delay_seconds=0.0, joined_calls=64
 class Echo:
     """A server that answers on the lane with the message, or as a test wants."""
 
-    answer: Callable[[lane.Call], None] = lambda call: call.answer(call.message)
-    calls: list[lane.Call] = field(default_factory=list)
+    answer: Callable[[LaneCall], None] = lambda call: call.answer(call.message)
+    calls: list[LaneCall] = field(default_factory=list)
     taken: list[int] = field(default_factory=list)
     port: int = 0
 
-    def take(self, calls: Sequence[lane.Call]) -> None:
+    def take(self, calls: Sequence[LaneCall]) -> None:
         self.taken.append(len(calls))
         for call in calls:
             self.calls.append(call)
@@ -57,9 +60,8 @@ def serving(
         echo.port = server.add_insecure_port("127.0.0.1:0")
     else:
         echo.port = server.add_secure_port("localhost:0", credentials)
-    method = Method.of(METHOD, Recording(0, 0))
-    hot_method = lane.Method(method.calls, method.recorder, classifier.read_request)
-    hot = make_lane(server, {METHOD: hot_method}, echo.take, limits)
+    route = Route(Admission(Recording(0, 0)).method(METHOD), classifier.read_request)
+    hot = make_lane(server, {METHOD: route}, echo.take, limits)
     server.start()
     hot.start()
     try:
@@ -104,7 +106,7 @@ def test_errors_carry_details_and_trailing_metadata() -> None:
 def test_answers_may_come_later_from_another_thread() -> None:
     threads = futures.ThreadPoolExecutor(4)
 
-    def answer_there(call: lane.Call) -> None:
+    def answer_there(call: LaneCall) -> None:
         threads.submit(call.answer, call.message)
 
     echo = Echo(answer_there)
@@ -174,7 +176,7 @@ def test_calls_that_wait_together_are_taken_together(monkeypatch: pytest.MonkeyP
             lanes.append(lane.Lane(*arguments))
         return lanes[0]
 
-    def answer(call: lane.Call) -> None:
+    def answer(call: LaneCall) -> None:
         first.set()
         release.wait(60)
         call.answer(call.message)
@@ -204,7 +206,7 @@ def test_a_crowd_that_is_turned_away_takes_nobodys_place() -> None:
     release, held = threading.Event(), threading.Event()
     threads = futures.ThreadPoolExecutor(2)
 
-    def answer(call: lane.Call) -> None:
+    def answer(call: LaneCall) -> None:
         def wait() -> None:
             held.set()
             release.wait(60)
@@ -229,7 +231,7 @@ def test_a_crowd_that_is_turned_away_takes_nobodys_place() -> None:
 
 
 def test_an_error_in_a_handler_ends_no_other_call(capsys: pytest.CaptureFixture[str]) -> None:
-    def answer(call: lane.Call) -> None:
+    def answer(call: LaneCall) -> None:
         if call.message == b"bad":
             raise RuntimeError("a bug")
         call.answer(call.message)
@@ -248,7 +250,7 @@ def test_stop_lets_calls_end_and_refuses_new_ones() -> None:
     threads = futures.ThreadPoolExecutor(1)
     held = threading.Event()
 
-    def answer_later(call: lane.Call) -> None:
+    def answer_later(call: LaneCall) -> None:
         def wait() -> None:
             held.set()
             release.wait(60)
@@ -302,7 +304,7 @@ def test_stop_ends_calls_that_outlast_the_grace() -> None:
     ],
 )
 def test_untested_grpcio_is_refused(version: str, fits: bool) -> None:
-    reason = lane.check(version)
+    reason = check(version)
     assert (reason is None) == fits
     assert fits or (version in str(reason) and "1.82 to 1.85" in str(reason))
 
@@ -347,7 +349,7 @@ def test_a_delay_is_not_counted_by_the_time_of_day(monkeypatch: pytest.MonkeyPat
 def test_silence_is_told_while_a_call_keeps_the_lane_busy() -> None:
     begun, go_on = threading.Event(), threading.Event()
 
-    def answer(call: lane.Call) -> None:
+    def answer(call: LaneCall) -> None:
         begun.set()
         go_on.wait(60)
         call.answer(b"")
@@ -381,7 +383,7 @@ def test_silence_is_told_while_a_call_keeps_the_lane_busy() -> None:
 def test_an_answer_that_grpc_does_not_take_ends_the_call(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def answer(call: lane.Call) -> None:
+    def answer(call: LaneCall) -> None:
         call.answer("no bytes" if call.message == b"bad" else b"good")  # type: ignore[arg-type]
 
     echo = Echo(answer)
@@ -397,7 +399,7 @@ def test_errors_that_have_no_status_end_the_call(monkeypatch: pytest.MonkeyPatch
     def status_of(_error: Exception) -> None:
         raise UnicodeEncodeError("utf-8", "\udc80", 0, 1, "surrogates not allowed")
 
-    monkeypatch.setattr(lane, "status_of", status_of)
+    monkeypatch.setattr(lane_call, "status_of", status_of)
     echo = Echo(lambda call: call.refuse(ValueError()))
     with serving(echo), calling(echo) as call, pytest.raises(grpc.RpcError) as caught:
         call(b"", timeout=60)
@@ -419,7 +421,7 @@ def test_an_error_before_the_message_ends_that_call_alone(
 
         return maybe
 
-    owner: Any = {"begin": Recorder, "receive": lane.Call, "admit": lane.Call}.get(place, lane.Lane)
+    owner: Any = {"begin": Recorder, "receive": LaneCall, "admit": Method}.get(place, lane.Lane)
     name = {"arm": "_arm"}.get(place, place)
     echo = Echo()
     with serving(echo), calling(echo) as call:
@@ -452,8 +454,8 @@ def test_answers_that_nobody_reads_are_bounded_by_their_bytes() -> None:
         lanes.append(lane.Lane(*arguments))
         return lanes[0]
 
-    def reply(call: lane.Call) -> None:
-        sizes.append(lanes[0]._unread_bytes)
+    def reply(call: LaneCall) -> None:
+        sizes.append(lanes[0]._outbox.unread_bytes)
         call.answer(answer)
 
     echo = Echo(reply)
@@ -474,5 +476,5 @@ def test_answers_that_nobody_reads_are_bounded_by_their_bytes() -> None:
         with grpc.insecure_channel(f"127.0.0.1:{echo.port}", options) as channel:
             call = channel.unary_unary(METHOD)
             # Its end frees what the deaf one kept.
-            wait_for(lambda: lanes[0]._unread_bytes == 0)
+            wait_for(lambda: lanes[0]._outbox.unread_bytes == 0)
             assert call(b"", timeout=60) == answer

@@ -71,8 +71,10 @@ def finish(*callers: Caller) -> None:
     for caller in callers:
         assert caller.ended.wait(60)
     pool = callers[0].pool
-    wait_for(lambda: not (pool._calls or pool._busy or pool._reading))
-    assert not list(pool._arrivals)
+    gate = pool.gate
+    wait_for(lambda: not (gate.in_progress or pool._busy or pool._reading))
+    assert not gate.arrivals._arriving
+    assert not gate.arrivals.is_contended
 
 
 def test_calls_are_served_in_turn(pool: Callable[..., Pool]) -> None:
@@ -87,11 +89,11 @@ def test_calls_are_counted(pool: Callable[..., Pool]) -> None:
     seen = []
     callers = []
     for _ in range(3):
-        seen.append(small.is_full)
+        seen.append(small.gate.in_progress)
         callers.append(Caller(small, "a"))
-    seen.append(small.is_full)
+    seen.append(small.gate.in_progress)
     finish(*callers)
-    assert [*seen, small.is_full] == [False, False, False, True, False]
+    assert [*seen, small.gate.in_progress] == [0, 1, 2, 3, 0]
 
 
 def test_spare_threads_stand_in_for_those_that_wait(pool: Callable[..., Pool]) -> None:
@@ -140,7 +142,7 @@ def test_call_of_the_greediest_makes_room(pool: Callable[..., Pool]) -> None:
 
     wait_for(are_displaced)
     outcomes = {caller.outcome for caller in callers if caller.ended.is_set()}
-    assert outcomes == {one.too_many}
+    assert outcomes == {one.gate.too_many}
     finish(*callers)
 
 

@@ -1,16 +1,12 @@
 """What a trained network's file tells besides the weights: where they come from, and examples."""
 
 from dataclasses import fields
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from exporter import network
 from exporter.network.network import Batch, Network
 from exporter.network.weights_file import Provenance
-from exporter.study import records
-from exporter.study.evaluation import Evaluation
 from exporter.training.options import TrainingOptions
 from exporter.training.training import Trained
 
@@ -69,26 +65,3 @@ def choose_examples(
         of_class = right[labels[right] == label][:count]
         chosen += [(place, label, int(index)) for place, index in enumerate(of_class)]
     return images[[index for _, _, index in sorted(chosen)[:count]]]
-
-
-def record_test(path: Path, measured: Evaluation) -> None:
-    """Put an evaluation on the test images into a weights file; the rest of the file stays.
-
-    Raises WeightsError when the file can't be used, OSError when it can't be written.
-    """
-    saved = network.load(path)
-    accuracy = measured.accuracy
-    provenance = {
-        **saved.provenance,
-        "test_accuracy": accuracy.overall,
-        "test_correct": sum(accuracy.correct),
-        "test_images": accuracy.n_images,
-    }
-    network.save(
-        path,
-        saved.network,
-        examples=saved.examples,
-        provenance=provenance,
-        evaluation=records.encode(measured),
-        reference=saved.reference,
-    )

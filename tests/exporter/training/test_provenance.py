@@ -8,7 +8,7 @@ import pytest
 
 from exporter import network
 from exporter.study import evaluation, records
-from exporter.study import provenance as origin
+from exporter.training import provenance as origin
 from exporter.training import training
 from tests.exporter.training.training_process import OPTIONS, stripes
 
@@ -73,7 +73,7 @@ def test_a_test_is_recorded_and_the_rest_stays(trained: training.Trained, tmp_pa
     network.save(path, trained.network, examples=examples, provenance=provenance)
     measured = evaluation.measure(trained.network, images, labels, "test")
     for _ in range(2):
-        origin.record_test(path, measured)
+        records.store(path, measured)
         saved = network.load(path)
         assert saved.provenance == {
             **provenance,

@@ -1,4 +1,4 @@
-"""Tries a certificate out: a server of gRPC's shows it to a caller of gRPC's, in this process."""
+"""Tries a certificate out: a gRPC server shows it to a gRPC caller, both in this process."""
 
 import re
 import socket
@@ -10,6 +10,7 @@ import grpc
 
 from server.files.certificates import KEYS, Certificate, CertificateError, is_self_signed, split
 from server.files.hostnames import names_of
+from server.rpc.listening.tls import configuration
 
 TIMEOUT_SECONDS = 5.0
 """How long one handshake may take, which takes some milliseconds."""
@@ -29,32 +30,27 @@ _REMEDY = (
 )
 
 
-def attempt(its: Certificate) -> None:
+def attempt(pair: Certificate) -> None:
     """Make a connection with a certificate; raises CertificateError when no caller could.
 
-    gRPC takes what it can't use without a word, or keeps what it had.
+    gRPC silently accepts a certificate that it can't use, or keeps the one before.
     """
     with ThreadPoolExecutor(1) as pool:
         # Nobody else is to get the port.
         server = grpc.server(pool, options=[("grpc.so_reuseport", 0)])
         try:
-            port = _listen(server, its, None)
-            asking = port if its.client_ca is None else _listen(server, its, its.client_ca)
+            port = _listen(server, pair, None)
+            asking = port if pair.client_ca is None else _listen(server, pair, pair.client_ca)
             server.start()
-            names = _shown_names(asking, its.certificate)
-            _call(port, its.certificate, names or [NO_NAME])
+            names = _shown_names(asking, pair.certificate)
+            _call(port, pair.certificate, names or [NO_NAME])
         finally:
             server.stop(None).wait()
 
 
-def configuration(its: Certificate) -> grpc.ServerCertificateConfiguration:
-    """Return the certificate as gRPC takes it."""
-    return grpc.ssl_server_certificate_configuration([(its.key, its.certificate)], its.client_ca)
-
-
-def _listen(server: grpc.Server, its: Certificate, client_ca: bytes | None) -> int:
+def _listen(server: grpc.Server, pair: Certificate, client_ca: bytes | None) -> int:
     """Return the port of a server that has the certificate; raises CertificateError."""
-    shown = configuration(Certificate(its.certificate, its.key, client_ca))
+    shown = configuration(Certificate(pair.certificate, pair.key, client_ca))
     # By the way in which the server itself takes it.
     credentials = grpc.dynamic_ssl_server_credentials(
         shown,
@@ -71,7 +67,7 @@ def _listen(server: grpc.Server, its: Certificate, client_ca: bytes | None) -> i
 def _shown_names(port: int, certificate: bytes) -> list[str]:
     """Return names that the certificate is for, as the server shows it to whoever connects.
 
-    The server has then said too whose certificates it wants to see, if any.
+    By then the server has also sent the authorities it accepts for callers, if any.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -122,7 +118,7 @@ def _late() -> CertificateError:
 
 
 def _trusted(certificate: bytes) -> bytes:
-    """Return what the caller trusts, as PEM.
+    """Return the certificates that the caller trusts, as PEM.
 
     It is the certificate, or those behind it, so that they are looked at as well.
     """
@@ -131,5 +127,5 @@ def _trusted(certificate: bytes) -> bytes:
 
 
 def _reason(details: str) -> str:
-    """Return what is wrong, out of what gRPC's core says, which names the throw-away address."""
+    """Return the cause from a message of gRPC's core, without the throw-away address in it."""
     return re.split(r"OPENSSL_internal:|127\.0\.0\.1:\d+: ", details)[-1]

@@ -1,28 +1,27 @@
-"""Whose message may arrive: places for messages, and what becomes of those that hold them too long.
+"""Decides whose messages may arrive: only some at once, as each may need the memory of the largest.
 
-A message that arrives may need the memory of the largest, so only some may at once. As long as none
-of them stalls, calls get places in their order. When one does while others wait, connections are
-told apart: none holds more than half of the places, those that wait have turns, messages that took
-too long are given up together, and connections that had such come last for a while.
+As long as no message stalls, calls get places in the order of their arrival. Once one stalls while
+others wait, places are shared fairly among connections: none holds more than half of them, those
+that wait take turns, messages that took too long are given up together, and their connections come
+last for a while.
 """
 
 from collections import deque
-from collections.abc import Iterator
 from typing import Generic, Protocol, TypeVar
 
 STALL_SECONDS = 0.01
-"""How long a message may take to arrive before connections are told apart."""
+"""How long a message may take to arrive before places are shared among connections."""
 
 GREEDY_SECONDS = 0.5
-"""How long one may take that is more than its connection's share. A process that got no core for a
-while must not take its callers for stalled.
+"""How long a message beyond its connection's share may take. A process that got no core for a while
+must not take its callers for stalled.
 """
 
 MIN_PATIENCE_SECONDS = 0.05
-"""The least that a message may take, however many connections wait."""
+"""What each message may take, however many connections wait."""
 
 SUSPECT_SECONDS = 30.0
-"""How long a connection that has kept a place for too long comes after all others."""
+"""How long a connection that has kept a place for too long comes last."""
 
 MAX_SUSPECTS = 4096
 
@@ -40,8 +39,9 @@ C = TypeVar("C", bound=Arriving)
 
 
 class Arrivals(Generic[C]):
-    """The calls whose messages arrive, and those that wait for a place; `now` is always the time by
-    time.perf_counter.
+    """The calls whose messages are arriving, and those that wait for a place.
+
+    `now` is always the time by time.perf_counter.
     """
 
     def __init__(self, places: int, patience_seconds: float) -> None:
@@ -51,18 +51,13 @@ class Arrivals(Generic[C]):
         self._places = places
         self._share = max(1, places // 2)
         self._patience_seconds = patience_seconds
-        # Since when, and so in that order.
+        # By when they began, and so in that order.
         self._arriving: dict[C, float] = {}
         self._waiting: deque[C] = deque()
-        # The same calls by their connections, whose turns come in this order; in use once a message
-        # has stalled, until none waits.
+        # The same calls by connection, in the order of their turns; used from when a message has
+        # stalled until no call waits.
         self._turns: dict[str, deque[C]] = {}
         self._suspects: dict[str, float] = {}
-
-    @property
-    def waiting(self) -> int:
-        """How many calls wait for a place."""
-        return len(self._waiting) or sum(map(len, self._turns.values()))
 
     @property
     def is_contended(self) -> bool:
@@ -71,7 +66,7 @@ class Arrivals(Generic[C]):
 
     @property
     def is_stalled(self) -> bool:
-        """Whether some do since a message does not arrive."""
+        """Whether they wait because a message has stalled."""
         return bool(self._turns)
 
     def enter(self, call: C, now: float) -> bool:
@@ -83,7 +78,7 @@ class Arrivals(Generic[C]):
         return False
 
     def wait(self, call: C) -> None:
-        """Let a call wait for a place, though there may be one."""
+        """Let a call wait for a place, even if one is free."""
         if self._turns:
             self._turns.setdefault(call.peer, deque()).append(call)
         else:
@@ -120,7 +115,7 @@ class Arrivals(Generic[C]):
         stalled = [call for call, begin in self._arriving.items() if now - begin > STALL_SECONDS]
         if not stalled:
             return []
-        self._tell_connections_apart()
+        self._share_places()
         held = self._held()
         connections = len(self._turns)
         patience = self._patience_seconds * min(1.0, self._places / connections)
@@ -152,7 +147,7 @@ class Arrivals(Generic[C]):
             del self._turns[peer]
         return displaced
 
-    def _tell_connections_apart(self) -> None:
+    def _share_places(self) -> None:
         while self._waiting:
             call = self._waiting.popleft()
             self._turns.setdefault(call.peer, deque()).append(call)
@@ -187,10 +182,3 @@ class Arrivals(Generic[C]):
         self._suspects[peer] = now
         if len(self._suspects) > MAX_SUSPECTS:
             del self._suspects[next(iter(self._suspects))]
-
-    def __iter__(self) -> Iterator[C]:
-        """Return every call, arriving or waiting."""
-        yield from self._arriving
-        yield from self._waiting
-        for calls in self._turns.values():
-            yield from calls

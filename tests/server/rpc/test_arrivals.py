@@ -2,29 +2,29 @@
 
 from dataclasses import dataclass
 
-from server.rpc.lane.arrivals import GREEDY_SECONDS, STALL_SECONDS, Arrivals
+from server.rpc.arrivals import GREEDY_SECONDS, STALL_SECONDS, Arrivals
 
 PATIENCE = 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Call:
+class FakeCall:
     peer: str
 
 
-def make(places: int = 16) -> Arrivals[Call]:
-    return Arrivals[Call](places, PATIENCE)
+def make(places: int = 16) -> Arrivals[FakeCall]:
+    return Arrivals[FakeCall](places, PATIENCE)
 
 
-def enter(arrivals: Arrivals[Call], peer: str, calls: int, now: float = 0.0) -> list[Call]:
+def enter(arrivals: Arrivals[FakeCall], peer: str, calls: int, now: float = 0.0) -> list[FakeCall]:
     """Let calls of a connection come, and return them."""
-    made = [Call(peer) for _ in range(calls)]
+    made = [FakeCall(peer) for _ in range(calls)]
     for call in made:
         arrivals.enter(call, now)
     return made
 
 
-def look(arrivals: Arrivals[Call], now: float) -> tuple[list[Call], list[Call]]:
+def look(arrivals: Arrivals[FakeCall], now: float) -> tuple[list[FakeCall], list[FakeCall]]:
     """Return the calls that lose their places, and those that get them."""
     given_up = arrivals.give_up(now)
     placed = []
@@ -35,7 +35,7 @@ def look(arrivals: Arrivals[Call], now: float) -> tuple[list[Call], list[Call]]:
 
 def test_calls_have_places_in_their_order() -> None:
     arrivals = make(2)
-    calls = [Call("a"), Call("b"), Call("a"), Call("b")]
+    calls = [FakeCall("a"), FakeCall("b"), FakeCall("a"), FakeCall("b")]
     assert [arrivals.enter(call, 0.0) for call in calls] == [True, True, False, False]
     assert arrivals.next(0.0) is None
     arrivals.leave(calls[1])
@@ -54,7 +54,7 @@ def test_nobody_is_given_up_while_nobody_waits() -> None:
 
 def test_stalled_messages_are_given_up_together() -> None:
     arrivals = make()
-    stalled = [Call(str(number)) for number in range(16)]
+    stalled = [FakeCall(str(number)) for number in range(16)]
     for call in stalled:
         arrivals.enter(call, 0.0)
     (good,) = enter(arrivals, "good", 1)
@@ -113,14 +113,20 @@ def test_who_has_stalled_comes_last() -> None:
 
 def test_a_newcomer_takes_the_place_of_who_has_most() -> None:
     arrivals = make(2)
-    enter(arrivals, "bad", 10)
-    assert arrivals.displace(Call("good")) is None, "as long as nothing stalls"
+    arriving = enter(arrivals, "bad", 10)[:2]
+    assert arrivals.displace(FakeCall("good")) is None, "as long as nothing stalls"
     look(arrivals, STALL_SECONDS + 0.01)
-    displaced = arrivals.displace(Call("good"))
+    displaced = arrivals.displace(FakeCall("good"))
     assert displaced is not None
     assert displaced.peer == "bad"
-    assert arrivals.displace(Call("bad")) is None
-    assert arrivals.waiting == 7
+    assert arrivals.displace(FakeCall("bad")) is None
+    for call in arriving:
+        arrivals.leave(call)
+    waiting = 0
+    while (placed := arrivals.next(STALL_SECONDS + 0.01)) is not None:
+        arrivals.leave(placed)
+        waiting += 1
+    assert waiting == 7
 
 
 def test_what_stalled_is_forgotten_once_nobody_waits() -> None:
@@ -132,4 +138,4 @@ def test_what_stalled_is_forgotten_once_nobody_waits() -> None:
     assert arrivals.next(0.2) is second
     assert [arrivals.is_stalled, arrivals.is_contended] == [False, False]
     arrivals.leave(second)
-    assert arrivals.enter(Call("b"), 0.3)
+    assert arrivals.enter(FakeCall("b"), 0.3)

@@ -1,17 +1,23 @@
 """However a call on a thread ends, it is counted once, with the code that its caller sees."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import pytest
-from google.protobuf.message import DecodeError
+from google.protobuf.message import Message
+from grpc_health.v1 import health_pb2
 
 from server.errors import NotReady, Overloaded, RequestError
-from server.rpc.threads import behaviors, inside
-from server.rpc.threads.behaviors import Handler, Method, Refused, Sender
-from server.rpc.threads.pools import SLOW_MESSAGE, GivenUp, Pool
+from server.rpc import status
+from server.rpc.admission import SLOW_MESSAGE, Admission, Method
+from server.rpc.plain import Plain
+from server.rpc.threads import inside, service
+from server.rpc.threads.call import Refused, ThreadCall, ThreadMethod
+from server.rpc.threads.pools import GivenUp, Pool
+from server.rpc.threads.service import Sender
 from server.telemetry import metrics
+from server.telemetry.calls import Calls, Counted
 from server.telemetry.recording import Recording
 
 LIMIT = 10
@@ -71,34 +77,42 @@ def messages(*content: bytes, error: Exception | None = None) -> Iterator[bytes]
 
 def fresh(request: pytest.FixtureRequest, kind: str = "unary") -> Method:
     """A method that has had no calls."""
-    return Method.of(f"/test.{request.node.name}/{kind}", Recording(0, 0), kind)
+    return Admission(Recording(0, 0)).method(f"/test.{request.node.name}/{kind}", kind)
+
+
+def counts_of(method: Method) -> Counted:
+    """Return what has been counted of a method's calls."""
+    return cast(Calls, method.counts).read()
 
 
 def ended(method: Method) -> dict[str, int]:
     """Return how the method's calls have ended; fails if any is in progress."""
-    counted = method.calls.read()
+    counted = counts_of(method)
     assert counted.started == counted.counts[-1]
     return {code: count for code, count in counted.codes.items() if count}
 
 
-def unary(behavior: Callable[[bytes, Any], Any], **codec: Any) -> Handler:
-    return grpc.unary_unary_rpc_method_handler(behavior, **codec)
+def begin(method: Method, context: Context, pool: Pool | None = None) -> tuple[ThreadCall, Any]:
+    """Let a call in; returns what its thread is given."""
+    served = ThreadMethod(method, pool or Served(), LIMIT)
+    return ThreadCall(served, context.invocation_metadata()), context
 
 
 def call_unary(
     method: Method,
-    handler: Handler,
+    answer: Callable[[bytes], bytes],
     sent: Iterator[bytes],
     context: Context,
     pool: Pool | None = None,
 ) -> bytes | None:
     """Serve one call; returns the answer, None when it was aborted."""
-    serve: Any = behaviors.unary(method, handler, pool or Served(), LIMIT)
+    call, its_context = begin(method, context, pool)
     try:
-        answer: bytes = serve(method.calls.start(), sent, context)
+        return service.serve_unary(
+            lambda _call, message, _context: answer(message), call, sent, its_context
+        )
     except Aborted:
         return None
-    return answer
 
 
 def fail(error: BaseException) -> Callable[..., Any]:
@@ -110,9 +124,9 @@ def fail(error: BaseException) -> Callable[..., Any]:
 
 def test_an_answer(request: pytest.FixtureRequest) -> None:
     method, context = fresh(request), Context()
-    assert call_unary(method, unary(lambda m, _: m * 2), messages(b"ab"), context) == b"abab"
+    assert call_unary(method, lambda m: m * 2, messages(b"ab"), context) == b"abab"
     assert ended(method) == {"OK": 1}
-    counted = method.calls.read()
+    counted = counts_of(method)
     assert (counted.received, counted.sent) == (1, 1)
     assert context.told == (("x-request-id", "me"),)
 
@@ -134,7 +148,7 @@ def test_handler_that_raises(
     request: pytest.FixtureRequest, error: BaseException, code: str
 ) -> None:
     method, context = fresh(request), Context()
-    assert call_unary(method, unary(fail(error)), messages(b"a"), context) is None
+    assert call_unary(method, fail(error), messages(b"a"), context) is None
     assert ended(method) == {code: 1}
     assert context.status is not None
     assert ("x-request-id", "me") in context.status.trailing_metadata
@@ -143,14 +157,14 @@ def test_handler_that_raises(
 def test_error_that_was_counted_is_not_counted_again(request: pytest.FixtureRequest) -> None:
     reason = {"reason": "not_ready"}
     before = metrics.REGISTRY.get_sample_value("mlpserve_rejected_requests_total", reason)
-    call_unary(fresh(request), unary(fail(Refused(NOT_READY))), messages(b"a"), Context())
+    call_unary(fresh(request), fail(Refused(NOT_READY)), messages(b"a"), Context())
     after = metrics.REGISTRY.get_sample_value("mlpserve_rejected_requests_total", reason)
     assert after == before
 
 
 def test_no_message(request: pytest.FixtureRequest) -> None:
     method, context = fresh(request), Context()
-    assert call_unary(method, unary(lambda m, _: m), messages(), context) is None
+    assert call_unary(method, lambda m: m, messages(), context) is None
     assert ended(method) == {"Canceled": 1}
 
 
@@ -163,32 +177,34 @@ def test_caller_that_leaves(
     context.remaining = remaining
     context.is_here = False
     if when == "after":
-        assert call_unary(method, unary(lambda m, _: m), messages(b"a"), context) == b"a"
+        assert call_unary(method, lambda m: m, messages(b"a"), context) == b"a"
     else:
         with pytest.raises(grpc.RpcError):
-            call_unary(method, unary(lambda m, _: m), messages(error=grpc.RpcError()), context)
+            call_unary(method, lambda m: m, messages(error=grpc.RpcError()), context)
     assert ended(method) == {code: 1}
-    assert method.calls.read().sent == 0
+    assert counts_of(method).sent == 0
 
 
-def undecodable(_: bytes) -> Any:
-    raise DecodeError("no")
+def unwritable(_: Message) -> Any:
+    return health_pb2.HealthCheckResponse(status=2**40)
 
 
 @pytest.mark.parametrize(
-    ("codec", "code"),
+    ("answer", "message", "code"),
     [
-        ({"request_deserializer": undecodable}, "InvalidArgument"),
-        ({"request_deserializer": fail(RuntimeError("no"))}, "Internal"),
-        ({"response_serializer": fail(ValueError("no"))}, "Internal"),
-        ({"response_serializer": lambda _: b"x" * (LIMIT + 1)}, "ResourceExhausted"),
+        (lambda message: message, b"\xff", "InvalidArgument"),
+        (lambda message: message, bytes(300_000), "ResourceExhausted"),
+        (fail(RuntimeError("no")), b"", "Internal"),
+        (unwritable, b"", "Internal"),
+        (lambda _: b"x" * (LIMIT + 1), b"", "ResourceExhausted"),
     ],
 )
 def test_messages_that_can_t_be_read_or_written(
-    request: pytest.FixtureRequest, codec: dict[str, Any], code: str
+    request: pytest.FixtureRequest, answer: Callable[..., Any], message: bytes, code: str
 ) -> None:
     method, context = fresh(request), Context()
-    assert call_unary(method, unary(lambda m, _: m, **codec), messages(b"a"), context) is None
+    plain = Plain(health_pb2.HealthCheckRequest, answer)
+    assert call_unary(method, plain.respond, messages(message), context) is None
     assert ended(method) == {code: 1}
     assert context.status is not None
 
@@ -196,9 +212,9 @@ def test_messages_that_can_t_be_read_or_written(
 def test_error_that_can_t_be_told(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(behaviors, "status_of", fail(UnicodeEncodeError("utf-8", "", 0, 1, "")))
+    monkeypatch.setattr(status, "_status_of", fail(UnicodeEncodeError("utf-8", "", 0, 1, "")))
     method, context = fresh(request), Context()
-    assert call_unary(method, unary(fail(NOT_READY)), messages(b"a"), context) is None
+    assert call_unary(method, fail(NOT_READY), messages(b"a"), context) is None
     assert ended(method) == {"Internal": 1}
 
 
@@ -209,13 +225,11 @@ def call_stream(
     context: Context,
     pool: Pool | None = None,
 ) -> Iterator[bytes]:
-    handler: Handler = grpc.stream_stream_rpc_method_handler(behavior)
-    serve: Any = behaviors.stream(method, handler, pool or Served(), LIMIT)
-    responses: Iterator[bytes] = serve(method.calls.start(), sent, context)
-    return responses
+    call, its_context = begin(method, context, pool)
+    return service.serve_stream(behavior, call, sent, its_context)
 
 
-def echo(sent: Iterator[bytes], _: Any) -> Iterator[bytes]:
+def echo(_call: ThreadCall, sent: Iterator[bytes], _context: Any) -> Iterator[bytes]:
     yield from sent
 
 
@@ -223,7 +237,7 @@ def test_stream_to_its_end(request: pytest.FixtureRequest) -> None:
     method = fresh(request)
     assert list(call_stream(method, echo, messages(b"a", b"b"), Context())) == [b"a", b"b"]
     assert ended(method) == {"OK": 1}
-    counted = method.calls.read()
+    counted = counts_of(method)
     assert (counted.received, counted.sent) == (2, 2)
 
 
@@ -234,7 +248,7 @@ def test_stream_that_is_closed_early(request: pytest.FixtureRequest) -> None:
     # As grpcio does, which lets go of it when the caller has left.
     del responses
     assert ended(method) == {"Canceled": 1}
-    assert method.calls.read().sent == 1
+    assert counts_of(method).sent == 1
 
 
 @pytest.mark.parametrize(
@@ -262,7 +276,7 @@ def test_stream_whose_answer_is_too_large(request: pytest.FixtureRequest) -> Non
     with pytest.raises(Aborted):
         next(call_stream(method, echo, messages(b"x" * (LIMIT + 1)), context))
     assert ended(method) == {"ResourceExhausted": 1}
-    assert method.calls.read().sent == 0
+    assert counts_of(method).sent == 0
 
 
 def test_stream_whose_caller_leaves(request: pytest.FixtureRequest) -> None:
@@ -290,7 +304,7 @@ def test_call_that_was_given_up(request: pytest.FixtureRequest, is_stream: bool)
         if is_stream:
             next(call_stream(method, echo, messages(), context, EndedMeanwhile()))
         else:
-            call_unary(method, unary(lambda m, _: m), messages(), context, EndedMeanwhile())
+            call_unary(method, lambda m: m, messages(), context, EndedMeanwhile())
 
     with pytest.raises(GivenUp):
         serve()
@@ -302,10 +316,9 @@ def test_call_that_was_given_up(request: pytest.FixtureRequest, is_stream: bool)
 def call_watch(
     method: Method, behavior: Callable[..., None], sent: Iterator[bytes], context: Context
 ) -> list[None]:
-    handler: Handler = grpc.unary_stream_rpc_method_handler(behavior)
-    serve: Any = behaviors.watch(method, handler, Served(), LIMIT)
+    call, its_context = begin(method, context)
     finished: list[None] = []
-    serve(method.calls.start(), sent, context, finished.append)
+    service.serve_watch(behavior, call, sent, its_context, finished.append)
     return finished
 
 
@@ -318,9 +331,9 @@ def test_watch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
         method, lambda _m, _c, sender: senders.append(sender), messages(b"a"), context
     )
     (sender,) = senders
-    sender.send(b"x", lambda: None)
-    assert posted == [b"x"]
-    assert method.calls.read().counts[-1] == 0
+    sender.send(health_pb2.HealthCheckResponse(status="SERVING"), lambda: None)
+    assert posted == [b"\x08\x01"]
+    assert counts_of(method).counts[-1] == 0
     sender.end()
     assert finished == [None]
     for callback in context.callbacks:
@@ -349,7 +362,8 @@ def test_call_that_is_turned_away(
     request: pytest.FixtureRequest, error: RequestError, code: str
 ) -> None:
     method, context = fresh(request), Context()
-    serve = behaviors.refusal(method, Served(), error)
+    call, its_context = begin(method, context)
+    call.refusal = error
     with pytest.raises(Aborted):
-        serve(method.calls.start(), messages(), context)
+        service.turn_away(call, messages(), its_context)
     assert ended(method) == {code: 1}

@@ -1,0 +1,1 @@
+"""How callers are connected: the address, TLS, pings, and the age of a connection."""

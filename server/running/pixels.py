@@ -1,0 +1,100 @@
+"""The pixels of requests as they lie in messages: joined, checked, canonicalized."""
+
+from collections.abc import Collection, Sequence
+from itertools import accumulate
+from operator import attrgetter
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from canonical import Canonical, canonicalize
+from server.errors import InvalidField
+from server.models.model import Batch
+from server.running.request import Request
+
+ONE = np.uint32(0x3F800000)
+"""1.0 as bits: the floats in [0, 1] are those whose bits, as an integer, are at most these."""
+
+FLOAT = np.dtype("<f4")
+
+Images = npt.NDArray[np.uint8] | Batch
+
+_pixels, _size = attrgetter("pixels"), attrgetter("size")
+
+
+class Part(Protocol):
+    """One request of a run: `size` images, whose pixels lie in its message."""
+
+    request: Request
+    pixels: memoryview
+    size: int
+
+
+def join(parts: Sequence[Part], requests: Collection[Request], n_pixels: int) -> Batch:
+    """Return the batch (N, n_pixels) of all parts, which may be read-only.
+
+    The pixels are copied once: from the messages to where the model reads them.
+    """
+    if not any(request.is_bytes for request in requests):
+        content = b"".join(map(_pixels, parts))
+        return np.frombuffer(content, FLOAT).reshape(-1, n_pixels)
+    batch = np.empty((sum(map(_size, parts)), n_pixels), np.float32)
+    for part, end in zip(parts, accumulate(map(_size, parts)), strict=True):
+        copy(images_of(part), batch[end - part.size : end])
+    return batch
+
+
+def images_of(part: Part) -> Images:
+    """Return the images (N, pixels) as they lie in a message, not to be written to."""
+    if part.request.is_bytes:
+        return np.frombuffer(part.pixels, np.uint8).reshape(part.size, -1)
+    return np.frombuffer(part.pixels, FLOAT).reshape(part.size, -1)
+
+
+def copy(images: Images, batch: Batch) -> None:
+    """Write images (N, pixels), bytes or numbers, into a batch of that shape."""
+    if images.dtype == np.uint8:
+        np.divide(images, np.float32(255), out=batch)
+    else:
+        # As bytes: numbers in a message are rarely aligned, and those NumPy copies one by one.
+        batch.view(np.uint8)[:] = images.view(np.uint8)
+
+
+def are_valid(batch: Batch) -> bool:
+    """Whether all pixels are in [0, 1]; -0.0 counts as outside and has to be checked again."""
+    return bool(np.maximum.reduce(batch.view(np.uint32), axis=None) <= ONE)
+
+
+def ink_of(batch: Batch) -> Batch:
+    """Return the sum of each image's pixels, (N,)."""
+    return np.asarray(np.einsum("ij->i", batch))
+
+
+def canonicalize_in_place(batch: Batch) -> Canonical:
+    """Canonicalize the images (N, pixels) of a batch; returns what was done to them."""
+    # Bad pixels are answered with an error, but must not trouble the arithmetic.
+    np.nan_to_num(batch, copy=False, nan=0, posinf=0, neginf=0)
+    canonical = canonicalize(np.clip(batch, 0, 1, out=batch))
+    batch[:] = canonical.batch
+    return canonical
+
+
+def find_bad_pixel(part: Part) -> InvalidField | None:
+    """Return an error about the first pixel of a part outside [0, 1], if there is one."""
+    request, batch = part.request, images_of(part)
+    if request.is_bytes:
+        return None
+    # A NaN makes both comparisons false, an infinity one of them.
+    bad = np.argwhere(~((batch >= 0) & (batch <= 1)))
+    if not len(bad):
+        return None
+    image, pixel = bad[0]
+    value = float(batch[image, pixel])
+    remedy = "divide by 255 or send them as bytes" if 1 < value <= 255 else "0 is black, 1 is white"
+    return InvalidField(
+        "pixel_range" if np.isfinite(value) else "not_finite",
+        f"{request.field}: image {image}, pixel {pixel} is {value:g}; every pixel must be a number "
+        f"in [0, 1] ({remedy})",
+        request.field,
+    )

@@ -1,0 +1,35 @@
+"""The Dockerfile, and that the handbook builds and starts what the tests do."""
+
+import subprocess
+from pathlib import Path
+
+from harness.server_process import ROOT
+from tests.deploy import handbook
+from tests.deploy.engine.images import TARGETS
+
+
+def test_builds_are_those_of_the_handbook() -> None:
+    built = handbook.commands("docker build")
+    for target, tag in TARGETS.items():
+        assert f"docker build --target {target} --tag {tag} .\n" in built
+
+
+def test_the_dockerfile_is_clean(programs: Path) -> None:
+    ended = subprocess.run(
+        [programs / "hadolint", ROOT / "Dockerfile"], capture_output=True, text=True
+    )
+    assert (ended.returncode, ended.stdout) == (0, "")
+
+
+def test_make_starts_and_ends_the_stack_of_the_handbook() -> None:
+    for arguments, part in (
+        (["up"], "compose up --detach --wait\n"),
+        (["up", "SERVERS=3"], "up --detach --wait --scale server=3\n"),
+        (["down"], "docker compose down\n"),
+    ):
+        command = ["make", "--dry-run", "--no-print-directory", *arguments]
+        printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        first = " ".join(printed.stdout.splitlines()[0].split())
+        documented = handbook.commands(part).strip()
+        # Built anew, as the code may have changed; and down is for several servers as well.
+        assert first.replace(" --build", "").replace(" --profile scale", "") == documented

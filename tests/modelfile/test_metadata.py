@@ -1,0 +1,102 @@
+"""What is encoded is decoded again, and what can't be used is refused with a reason."""
+
+import json
+
+import numpy as np
+import pytest
+
+from exporter.network.activations import ACTIVATIONS
+from modelfile import reference
+from modelfile.layout import OPERATORS
+from modelfile.metadata import (
+    Metadata,
+    MetadataError,
+    decode,
+    decode_object,
+    encode,
+    weights_sha256,
+)
+
+REFERENCE = reference.Reference(
+    dict.fromkeys(reference.DEFAULT_BOUNDS, (0.25, 0.5)),
+    {
+        reference.LABELS: (0.75, 0.25),
+        **dict.fromkeys(reference.DEFAULT_BOUNDS, (0.5, 0.25, 0.25)),
+    },
+)
+METADATA = Metadata(
+    labels=("no", "yes \N{CHECK MARK}"),
+    layer_sizes=(4, 3, 2),
+    activations=("relu", "softmax"),
+    weights_sha256="0" * 64,
+    golden_pixels=np.linspace(0, 1, 8, dtype=np.float32).reshape(2, 4),
+    golden_activations=np.array([[0.25, 0.75], [1, 0]], np.float32),
+    reference=REFERENCE,
+)
+
+
+def entries(**changed: str) -> dict[str, bytes]:
+    encoded = encode(METADATA, {"seed": 1}, {"images": 2}) | changed
+    return {key: value.encode() for key, value in encoded.items()}
+
+
+def test_what_is_encoded_is_decoded() -> None:
+    decoded = decode(entries())
+    for name in ("labels", "layer_sizes", "activations", "weights_sha256", "reference"):
+        assert getattr(decoded, name) == getattr(METADATA, name)
+    assert decoded.parameters == 4 * 3 + 3 + 3 * 2 + 2
+    np.testing.assert_array_equal(decoded.golden_pixels, METADATA.golden_pixels)
+    np.testing.assert_array_equal(decoded.golden_activations, METADATA.golden_activations)
+    assert decode_object(entries(), "provenance") == {"seed": 1}
+    assert decode_object(entries(), "evaluation") == {"images": 2}
+
+
+def test_a_model_that_was_not_measured_has_the_default_bounds() -> None:
+    unmeasured = {key: value for key, value in entries().items() if key != "reference"}
+    assert decode(unmeasured).reference == reference.UNMEASURED
+
+
+@pytest.mark.parametrize("part", ["labels", "winning_activation", "margin", "ink"])
+def test_reference_with_a_share_too_many_is_refused(part: str) -> None:
+    record = reference.encode_reference(REFERENCE)
+    shares = record[part] if part == "labels" else record[part]["shares"]
+    shares.append(0.0)
+    with pytest.raises(MetadataError, match="reference: "):
+        decode(entries(reference=json.dumps(record)))
+
+
+@pytest.mark.parametrize("bounds", [[], [0.5, 0.25], [0.5, 0.5], [0.5, float("inf")]])
+def test_bounds_that_are_not_ascending_numbers_are_refused(bounds: list[float]) -> None:
+    record = reference.encode_reference(REFERENCE)
+    record["ink"] = {"bounds": bounds, "shares": [0.0] * (len(bounds) + 1)}
+    with pytest.raises(MetadataError, match="the bounds of ink are not ascending"):
+        decode(entries(reference=json.dumps(record)))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("format", "mlpserve/2", "format"),
+        ("labels", '["no"]', "signature"),
+        ("layer_activations", '["relu", "magic"]', "metadata"),
+        ("golden_activations", "", "metadata"),
+        ("golden_activations", "AAAAAAAAAAA=", "golden_examples"),
+        ("golden_pixels", "AAAA", "metadata"),
+        ("parameters", "22", "metadata"),
+    ],
+)
+def test_entries_that_contradict_each_other_are_refused(key: str, value: str, reason: str) -> None:
+    with pytest.raises(MetadataError) as caught:
+        decode(entries(**{key: value}))
+    assert caught.value.reason == reason
+
+
+def test_each_activation_has_an_operator_or_none() -> None:
+    assert OPERATORS.keys() == ACTIVATIONS.keys()
+
+
+def test_weights_are_hashed_as_little_endian_rows() -> None:
+    rows = np.arange(6, dtype=np.float32).reshape(2, 3)
+    assert weights_sha256([rows.T]) == weights_sha256([np.ascontiguousarray(rows.T)])
+    assert weights_sha256([rows.T]) != weights_sha256([rows])
+    assert weights_sha256([rows]) == weights_sha256([rows[:1], rows[1:]])
