@@ -10,14 +10,7 @@ from rich.table import Table
 
 from harness.load import Shape, measure, median, need_h2load, repository_option, server_command
 
-SHAPES = (
-    Shape(1, 1),
-    Shape(1, 32),
-    Shape(8, 8),
-    Shape(16, 16),
-    Shape(4, 2, 64),
-    Shape(4, 2, 1024),
-)
+SHAPES = (Shape(1, 1), Shape(1, 32), Shape(8, 8), Shape(16, 16), Shape(4, 2, 64), Shape(4, 2, 1024))
 
 
 def commands(repository: Path) -> Mapping[str, tuple[str, list[str]]]:

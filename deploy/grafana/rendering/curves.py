@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator, NullFormatter
 
-from deploy.grafana.panels import GREY
+from deploy.grafana.colours import GREY
 from deploy.grafana.rendering.answered import Answered, shorten
 from deploy.grafana.rendering.canvas import FAINT, LETTER_INCHES, Box, make_axes, write
 from deploy.grafana.rendering.units import format_value, scale

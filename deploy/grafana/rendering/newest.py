@@ -3,7 +3,7 @@
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from deploy.grafana.panels import BLUE
+from deploy.grafana.colours import BLUE
 from deploy.grafana.reading import Panel
 from deploy.grafana.rendering.answered import Answered, shorten
 from deploy.grafana.rendering.canvas import (
