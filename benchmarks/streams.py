@@ -32,15 +32,8 @@ def call_seconds(channel: grpc.Channel) -> float:
 def main(streams: int, limit: int) -> None:
     """Open streams that say nothing, over one connection, and call over another."""
     with repository_of(784, 16, 16, 10) as models:
-        flags = (
-            "--repository",
-            str(models),
-            "--max-streams",
-            str(limit),
-            "--log-level",
-            "critical",
-        )
-        command = server_command(ADDRESS, *flags)
+        flags = ("--max-streams", str(limit), "--log-level", "critical")
+        command = server_command(ADDRESS, "--repository", str(models), *flags)
         with (
             started(command, ADDRESS) as process,
             grpc.insecure_channel(ADDRESS) as channel,
