@@ -87,16 +87,13 @@ class Caller:
         """Begin calls at random moments, whether earlier ones have ended or not."""
         generator = np.random.default_rng(0)
         begin = time.perf_counter() + WARM_UP_SECONDS
-        outcome, tasks, number = Outcome(seconds), set[asyncio.Task[None]](), 0
-        due = time.perf_counter()
-        while due < begin + seconds:
-            await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            task = asyncio.create_task(self.call(number, outcome, begin))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-            due += generator.exponential(1 / calls_per_second)
-            number += 1
-        await asyncio.gather(*tasks)
+        outcome, due, number = Outcome(seconds), time.perf_counter(), 0
+        async with asyncio.TaskGroup() as tasks:
+            while due < begin + seconds:
+                await asyncio.sleep(max(0.0, due - time.perf_counter()))
+                tasks.create_task(self.call(number, outcome, begin))
+                due += generator.exponential(1 / calls_per_second)
+                number += 1
         return outcome
 
 

@@ -9,7 +9,7 @@ import statistics
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from multiprocessing import get_context
 from pathlib import Path
 from queue import Queue
@@ -41,15 +41,6 @@ RECIPES = {
 }
 """Each differs from the default in what its name says, and in the rates and epochs that suit it."""
 
-FIGURES = (
-    "validation_accuracy",
-    "test_accuracy",
-    "calibration_error",
-    "without_bright_output",
-    "seconds",
-)
-"""Of a run, of which summaries have means."""
-
 POLL_SECONDS = 0.5
 
 
@@ -70,6 +61,10 @@ class Run:
     without_bright_output: float
     seconds: float
     ships: bool
+
+
+FIGURES = [one.name for one in fields(Run) if one.type is float]
+"""Of which summaries have means."""
 
 
 @dataclass(frozen=True, slots=True)

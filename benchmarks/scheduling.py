@@ -1,10 +1,9 @@
 """Prints what batch scheduling brings and costs: the server with it beside one without."""
 
-import contextlib
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from pathlib import Path
 
@@ -28,17 +27,6 @@ from server.system.scheduling import Scheduling
 
 ADDRESSES = {"auto": "127.0.0.1:50083", "normal": "127.0.0.1:50084"}
 ALONE = Shape(1, 1)
-
-
-@contextlib.contextmanager
-def neighbour() -> Iterator[None]:
-    """Run another program on the server's core, one that never rests."""
-    command = [*pinned(SERVER_CORE), sys.executable, "-c", "while True: pass"]
-    with subprocess.Popen(command) as process:
-        try:
-            yield
-        finally:
-            process.terminate()
 
 
 def row(
@@ -70,8 +58,12 @@ def main(rounds: int, seconds: float, repository: Path) -> None:
         address, command = servers["normal"]
         servers["normal"] = address, ["env", f"PYTHONPATH={path}", *command]
         found = measure(servers, SHAPES, rounds, seconds)
-        with neighbour():
-            beside = measure(servers, [ALONE], rounds, seconds)
+        neighbour = [*pinned(SERVER_CORE), sys.executable, "-c", "while True: pass"]
+        with subprocess.Popen(neighbour) as process:
+            try:
+                beside = measure(servers, [ALONE], rounds, seconds)
+            finally:
+                process.terminate()
     rows = [row(str(shape), found, shape) for shape in SHAPES]
     rows.append(row(f"{ALONE}, beside another program", beside, ALONE))
     figures = ("calls/s", "normal", "p50 us", "normal", "p99 us", "normal", "more calls")

@@ -11,10 +11,9 @@ import httpx
 from rich.console import Console
 from rich.progress import track
 
-from harness.load import print_table, repository_option, request
+from harness.load import latencies, print_table, repository_option
 from harness.server_process import start_server
 from harness.waiting import running_threads
-from server.rpc.endpoint import PREDICT
 
 
 def scrape(address: str) -> tuple[float, int]:
@@ -22,18 +21,6 @@ def scrape(address: str) -> tuple[float, int]:
     begin = time.perf_counter()
     page = httpx.get(f"http://{address}/metrics", timeout=30).raise_for_status()
     return time.perf_counter() - begin, len(page.content)
-
-
-def latencies(address: str, seconds: float) -> list[float]:
-    """Return what one call after the other took, in seconds."""
-    message, found = request(1), []
-    with grpc.insecure_channel(address) as channel:
-        predict: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(PREDICT)
-        end = time.perf_counter() + seconds
-        while (begin := time.perf_counter()) < end:
-            predict(message, timeout=30, wait_for_ready=True)
-            found.append(time.perf_counter() - begin)
-    return found
 
 
 @click.command()
@@ -45,10 +32,13 @@ def main(numbers: tuple[int, ...], scrapes: int, seconds: float, repository: Pat
     """Scrape servers of several workers, at rest and, ten times a second, while calls are made."""
     rows = []
     for number in track(numbers, "measuring", console=Console(stderr=True)):
-        with start_server(repository, "--workers", str(number)) as server:
-            latencies(server.grpc_address, 1.0)
+        with (
+            start_server(repository, "--workers", str(number)) as server,
+            grpc.insecure_channel(server.grpc_address) as channel,
+        ):
+            latencies(channel, 1.0)
             pages = [scrape(server.http_address) for _ in range(scrapes)]
-            alone = statistics.quantiles(latencies(server.grpc_address, seconds), n=100)[-1]
+            alone = statistics.quantiles(latencies(channel, seconds), n=100)[-1]
             stop = threading.Event()
 
             def watch(address: str = server.http_address, stop: threading.Event = stop) -> None:
@@ -56,7 +46,7 @@ def main(numbers: tuple[int, ...], scrapes: int, seconds: float, repository: Pat
                     scrape(address)
 
             with running_threads(1, watch):
-                watched = statistics.quantiles(latencies(server.grpc_address, seconds), n=100)[-1]
+                watched = statistics.quantiles(latencies(channel, seconds), n=100)[-1]
                 stop.set()
         taken = [seconds * 1e3 for seconds, _ in pages]
         times = [f"{statistics.median(taken):.1f}", f"{max(taken):.1f}"]

@@ -26,6 +26,7 @@ from rich.progress import track
 from rich.table import Table
 
 from exporter.export import graph, publishing
+from harness.calls import raw_method
 from harness.networks import random_network
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.rpc.endpoint import PREDICT
@@ -191,6 +192,16 @@ def measure(
     return found
 
 
+def latencies(channel: grpc.Channel, seconds: float) -> list[float]:
+    """Return what calls of one image took, in seconds, one after the other for so long."""
+    message, predict, found = request(1), raw_method(channel, PREDICT), []
+    end = time.perf_counter() + seconds
+    while (begin := time.perf_counter()) < end:
+        predict(message, timeout=30, wait_for_ready=True)
+        found.append(time.perf_counter() - begin)
+    return found
+
+
 def cpu_seconds(pid: int) -> float:
     """Return the CPU time that a process and its children have used, of all their threads."""
     ticks = 0
@@ -209,7 +220,9 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], names: i
     """Print a table whose columns hold figures, but for the first ones."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for index, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if index < names else "right", no_wrap=True)
+        table.add_column(
+            heading, justify="left" if index < names else "right", no_wrap=index >= names
+        )
     for row in rows:
         table.add_row(*row)
     Console().print(table)
