@@ -21,7 +21,7 @@ def families(server: ServerProcess) -> list[Metric]:
 
 
 def _page(server: ServerProcess) -> str:
-    return httpx.get(f"http://{server.http_address}/metrics").raise_for_status().text
+    return httpx.get(f"http://{server.http_address}/metrics", timeout=60).raise_for_status().text
 
 
 def samples(server: ServerProcess) -> Samples:

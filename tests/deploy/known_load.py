@@ -110,7 +110,7 @@ def run(address: str, certificate: bytes, images: Batch, *, rounds: int) -> Load
                 try:
                     methods[request.method](request.message, metadata=metadata, timeout=30)
                 except grpc.RpcError as error:
-                    own.calls[request.method, spell(error.code())] += 1
+                    own.calls[request.method, code_name(error.code())] += 1
                 else:
                     own.calls[request.method, "OK"] += 1
                     own.images += request.images
@@ -145,10 +145,10 @@ def _refuse_a_stream(address: str, certificate: bytes, load: Load) -> None:
         try:
             list(open_stream(iter([message]), metadata=METADATA, timeout=30))
         except grpc.RpcError as error:
-            load.calls[stream, spell(error.code())] += 1
+            load.calls[stream, code_name(error.code())] += 1
         goes_on.set()
         assert list(first) == []
-        load.calls[stream, spell(first.code())] += 1
+        load.calls[stream, code_name(first.code())] += 1
 
 
 @contextlib.contextmanager
@@ -160,6 +160,6 @@ def connect(address: str, certificate: bytes) -> Iterator[grpc.Channel]:
         yield channel
 
 
-def spell(code: grpc.StatusCode) -> str:
+def code_name(code: grpc.StatusCode) -> str:
     """Return the code as metrics have it."""
     return "OK" if code is grpc.StatusCode.OK else code.name.title().replace("_", "")

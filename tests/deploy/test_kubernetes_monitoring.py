@@ -14,7 +14,7 @@ from harness.server_process import ROOT
 from tests.deploy.manifests import KUBERNETES, Manifest, the
 
 PROMTOOL = shutil.which("promtool")
-LARGEST_BYTES = 256 * 1024
+MAX_BYTES = 256 * 1024
 """What kubectl can keep of an object in its annotation."""
 
 Built = dict[str, list[Manifest]]
@@ -41,7 +41,7 @@ def test_dashboards_are_those_of_grafana(built: Built) -> None:
     assert {name: text for m in maps for name, text in m["data"].items()} == files
     for config_map in maps:
         assert config_map["metadata"]["labels"]["grafana_dashboard"] == "1"
-        assert sum(map(len, config_map["data"].values())) < LARGEST_BYTES
+        assert sum(map(len, config_map["data"].values())) < MAX_BYTES
 
 
 def test_files_that_are_not_current_are_written(

@@ -122,7 +122,7 @@ def test_a_killed_worker_is_counted(
 
 
 def test_a_real_page_is_read_as_by_the_library(two_workers: ServerProcess) -> None:
-    page = httpx.get(f"http://{two_workers.http_address}/metrics").text
+    page = httpx.get(f"http://{two_workers.http_address}/metrics", timeout=60).text
     expected = {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(page)

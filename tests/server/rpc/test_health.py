@@ -30,7 +30,7 @@ def test_alive_and_ready(channel: grpc.Channel) -> None:
 
 def test_ready_over_http(server: ServerProcess) -> None:
     for path, status in (("healthz", 200), ("readyz", 200), ("nothing", 404)):
-        assert httpx.get(f"http://{server.http_address}/{path}").status_code == status
+        assert httpx.get(f"http://{server.http_address}/{path}", timeout=60).status_code == status
 
 
 def test_watch_sees_readiness_end_before_the_port_closes(repository: Path) -> None:
@@ -43,7 +43,7 @@ def test_watch_sees_readiness_end_before_the_port_closes(repository: Path) -> No
             assert next(watch).status == NOT_SERVING
             alive = stub.Check(health_pb2.HealthCheckRequest(service=""), timeout=60)
             assert alive.status == SERVING
-            assert httpx.get(f"http://{server.http_address}/readyz").status_code == 503
+            assert httpx.get(f"http://{server.http_address}/readyz", timeout=60).status_code == 503
             watch.cancel()
         # A second signal cuts the ten minutes of draining short.
         assert server.terminate() == 0

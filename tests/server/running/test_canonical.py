@@ -1,4 +1,4 @@
-"""Images are put right on the server when a request asks for it, and only that request's."""
+"""The server normalises images when a request asks for it, and those of that request alone."""
 
 from pathlib import Path
 

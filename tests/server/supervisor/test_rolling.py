@@ -136,8 +136,8 @@ def test_all_workers_drain_before_they_stop(
             server.process.terminate()
             for watch in watches:
                 assert next(watch).status == NOT_SERVING
-            assert httpx.get(f"http://{server.http_address}/readyz").status_code == 503
-            assert httpx.get(f"http://{server.http_address}/healthz").status_code == 200
+            assert httpx.get(f"http://{server.http_address}/readyz", timeout=60).status_code == 503
+            assert httpx.get(f"http://{server.http_address}/healthz", timeout=60).status_code == 200
             running.go_on(200)
             for channel in channels:
                 assert predict(channel, PredictRequest(pixels_u8=bytes(784))).labels

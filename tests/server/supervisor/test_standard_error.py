@@ -124,7 +124,7 @@ def start(
 def is_ready(server: ServerProcess) -> bool:
     assert server.process.poll() is None
     try:
-        return httpx.get(f"http://{server.http_address}/readyz").is_success
+        return httpx.get(f"http://{server.http_address}/readyz", timeout=60).is_success
     except httpx.TransportError:
         return False
 

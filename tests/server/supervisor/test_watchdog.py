@@ -53,7 +53,11 @@ def test_a_worker_without_its_lane_is_replaced(
         # Its end is what the caller sees, not its own deadline.
         assert lost.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
         wait_for(lambda: value(fragile, **restarts) > restarted)
-        wait_for(lambda: httpx.get(f"http://{fragile.http_address}/readyz").status_code == 200)
+        wait_for(
+            lambda: (
+                httpx.get(f"http://{fragile.http_address}/readyz", timeout=60).status_code == 200
+            )
+        )
         wait_for(lambda: is_answered(channel))
         assert before not in fragile.workers
 

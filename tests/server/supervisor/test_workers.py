@@ -87,7 +87,7 @@ def test_one_page_of_metrics_for_all(pair: ServerProcess) -> None:
     assert by_worker(pair, "mlpserve_worker_answered") == {"0": 1, "1": 1}
     assert value(pair, "mlpserve_workers") == value(pair, "mlpserve_workers_ready") == 2
     accept = {"accept": "application/openmetrics-text; version=1.0.0"}
-    page = httpx.get(f"http://{pair.http_address}/metrics", headers=accept).text
+    page = httpx.get(f"http://{pair.http_address}/metrics", headers=accept, timeout=60).text
     assert page.endswith("# EOF\n")
     assert 'grpc_service="mlpserve.v1.Classifier",grpc_method="Predict"' in page
     assert 'worker="1"' in page
@@ -242,7 +242,7 @@ def test_a_worker_that_hangs_is_replaced(pair: ServerProcess) -> None:
     assert sorted(sample.value for sample in answers) == [0, 1]
     (there,) = (sample.labels["worker"] for sample in answers if sample.value)
     assert {sample.labels["worker"] for sample in memory} == {"parent", "http", there}
-    assert httpx.get(f"http://{pair.http_address}/readyz").status_code == 200
+    assert httpx.get(f"http://{pair.http_address}/readyz", timeout=60).status_code == 200
     wait_for(lambda: restarts(pair, "hung") == before + 1 and are_ready(pair, 2))
     assert not is_alive(hung)
     assert by_worker(pair, "mlpserve_worker_answered") == {"0": 1, "1": 1}
@@ -257,7 +257,7 @@ def test_a_worker_that_can_not_start_again_is_tried_until_it_can(
         os.kill(pair.workers[0], signal.SIGKILL)
         wait_for(lambda: restarts(pair, "failed") >= before + 2)
         assert are_ready(pair, 1)
-        assert httpx.get(f"http://{pair.http_address}/readyz").status_code == 200
+        assert httpx.get(f"http://{pair.http_address}/readyz", timeout=60).status_code == 200
     finally:
         (tmp_path / "away").rename(own_repository / "digits")
     wait_for(lambda: are_ready(pair, 2))
@@ -280,7 +280,7 @@ def test_a_server_goes_on_with_the_worker_that_serves(repository: Path, tmp_path
     ):
         wait_for(lambda: restarts(server, "killed") >= 7)
         assert predict(channel, IMAGE).labels
-        assert httpx.get(f"http://{server.http_address}/readyz").status_code == 200
+        assert httpx.get(f"http://{server.http_address}/readyz", timeout=60).status_code == 200
         (tmp_path / "sitecustomize.py").unlink()
         wait_for(lambda: are_ready(server, 2))
 

@@ -104,7 +104,7 @@ def test_model_and_process_are_described(server: ServerProcess) -> None:
 
 def test_open_metrics_on_request(server: ServerProcess) -> None:
     accept = {"accept": "application/openmetrics-text; version=1.0.0"}
-    answer = httpx.get(f"http://{server.http_address}/metrics", headers=accept)
+    answer = httpx.get(f"http://{server.http_address}/metrics", headers=accept, timeout=60)
     assert answer.headers["content-type"].startswith("application/openmetrics-text")
     assert answer.text.endswith("# EOF\n")
 
