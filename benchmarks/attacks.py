@@ -1,19 +1,17 @@
 """Prints what an honest caller gets, and what memory the server takes, while another attacks it."""
 
-import subprocess
 import time
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
-from harness.http2.attacks import ATTACKS, Attack, attacking
+from harness.http2.attacks import ATTACKS, attacking
 from harness.load import (
     Shape,
     family,
     memory_mib,
     need_h2load,
+    print_table,
     repository_option,
     run,
     server_command,
@@ -24,17 +22,6 @@ from server.rpc.endpoint import PREDICT
 ADDRESS = "127.0.0.1:50074"
 HONEST = Shape(1, 16)
 WARM_UP_SECONDS = 1.0
-
-
-def _measure(
-    process: "subprocess.Popen[bytes]", attack: Attack, path: str, seconds: float
-) -> tuple[float, float]:
-    """Return the calls a second that the honest caller gets, and the server's memory in MiB."""
-    with attacking(ADDRESS, attack, path) as begun:
-        begun.wait()
-        time.sleep(WARM_UP_SECONDS)
-        measured = run(process, ADDRESS, HONEST, seconds, PREDICT)
-        return measured.calls_per_second, memory_mib(process.pid)
 
 
 @click.command()
@@ -51,18 +38,20 @@ def main(seconds: float, path: str, names: tuple[str, ...], lane: str, repositor
     The honest caller has 16 calls of one image in flight. Its figure counts refusals as answers.
     """
     need_h2load()
-    table = Table("attack", "honest calls/s", "memory MiB")
-    for column in table.columns[1:]:
-        column.justify = "right"
+    rows = []
     command = server_command(ADDRESS, "--repository", str(repository), "--lane", lane)
     for name in names or ATTACKS:
         with started(command, ADDRESS) as process:
             workers = family(process.pid)
-            calls, memory = _measure(process, ATTACKS[name], path, seconds)
+            with attacking(ADDRESS, ATTACKS[name], path) as begun:
+                begun.wait()
+                time.sleep(WARM_UP_SECONDS)
+                calls = run(process, ADDRESS, HONEST, seconds, PREDICT).calls_per_second
+                memory = memory_mib(process.pid)
             if family(process.pid) != workers:
                 raise click.ClickException(f"{name}: a worker has died")
-        table.add_row(name, f"{calls:,.0f}", f"{memory:.0f}")
-    Console().print(table)
+        rows.append((name, f"{calls:,.0f}", f"{memory:.0f}"))
+    print_table(("attack", "honest calls/s", "memory MiB"), rows)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from harness.load import Shape, median, repository_of, run, server_command, started
 from server.rpc.endpoint import PREDICT
@@ -30,10 +29,9 @@ def main(rounds: int, seconds: float) -> None:
         alone = calls_per_second(models, rounds, seconds, "--max-batch-size", "1")
         threads = calls_per_second(models, rounds, seconds, "--lane", "off")
         joined = calls_per_second(models, rounds, seconds)
-    Console().print(
+    click.echo(
         f"one image a run: {alone:,.0f} calls/s; on grpcio's threads: {threads:,.0f}; "
-        f"joined: {joined:,.0f}, {joined / alone:.1f} times as many",
-        highlight=False,
+        f"joined: {joined:,.0f}, {joined / alone:.1f} times as many"
     )
 
 

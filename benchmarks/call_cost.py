@@ -2,22 +2,22 @@
 
 import sys
 from collections.abc import Mapping
+from dataclasses import astuple
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
-from harness.load import Shape, measure, median, need_h2load, repository_option, server_command
-
-SHAPES = (
-    Shape(1, 1),
-    Shape(1, 32),
-    Shape(8, 8),
-    Shape(16, 16),
-    Shape(4, 2, 64),
-    Shape(4, 2, 1024),
+from harness.load import (
+    Shape,
+    measure,
+    median,
+    need_h2load,
+    print_table,
+    repository_option,
+    server_command,
 )
+
+SHAPES = (Shape(1, 1), Shape(1, 32), Shape(8, 8), Shape(16, 16), Shape(4, 2, 64), Shape(4, 2, 1024))
 
 
 def commands(repository: Path) -> Mapping[str, tuple[str, list[str]]]:
@@ -53,25 +53,19 @@ def main(rounds: int, seconds: float, repository: Path, shapes: tuple[str, ...])
     loads = [shape for shape in SHAPES if not shapes or str(shape) in shapes]
     servers = commands(repository)
     found = measure(servers, loads, rounds, seconds)
-    table = Table("in flight", "server", "calls/s", "p50 us", "p99 us", "CPU us a call")
-    for column in table.columns[2:]:
-        column.justify = "right"
-    for shape in loads:
-        for name in servers:
-            one = median(found[name, shape])
-            figures = (one.calls_per_second, one.p50, one.p99, one.cpu)
-            table.add_row(str(shape), name, *(f"{figure:,.0f}" for figure in figures))
-        table.add_section()
-    console = Console()
-    console.print(table)
+    rows = [
+        (str(shape), name, *(f"{figure:,.0f}" for figure in astuple(median(found[name, shape]))))
+        for shape in loads
+        for name in servers
+    ]
+    print_table(("in flight", "server", "calls/s", "p50 us", "p99 us", "CPU us a call"), rows, 2)
     for shape in loads:
         mine, idle = median(found["server", shape]), median(found["no-op, lane", shape])
         threads = median(found["server, lane off", shape])
-        console.print(
+        click.echo(
             f"{shape}: {mine.cpu / idle.cpu:.2f} x the lane's no-op in CPU, "
             f"{mine.calls_per_second / idle.calls_per_second:.0%} of its calls/s; "
-            f"{mine.cpu / threads.cpu:.2f} x the thread pool's CPU",
-            highlight=False,
+            f"{mine.cpu / threads.cpu:.2f} x the thread pool's CPU"
         )
 
 

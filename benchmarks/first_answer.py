@@ -2,12 +2,12 @@
 
 import statistics
 import subprocess
-import sys
 import time
 
 import click
 import numpy as np
 
+from harness.load import server_command
 from mlpserve import Client
 
 ADDRESS = "127.0.0.1:50059"
@@ -17,10 +17,7 @@ def measure(workers: int) -> float:
     """Start a server, ask it for one image as soon as it is ready, and return the seconds."""
     image = np.zeros((28, 28), np.uint8)
     begin = time.perf_counter()
-    flags = ["--grpc-address", ADDRESS, "--http-address", "127.0.0.1:0"]
-    flags += ["--workers", str(workers), "--drain-delay-seconds", "0"]
-    command = [sys.executable, "-m", "server", *flags]
-    with subprocess.Popen([*command, "--log-level", "warning"]) as process:
+    with subprocess.Popen(server_command(ADDRESS, "--workers", str(workers))) as process:
         try:
             with Client(ADDRESS) as client:
                 client.wait_until_ready(60)

@@ -5,10 +5,8 @@ import sys
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
-from harness.load import Shape, measure, need_h2load, repository_option
+from harness.load import Shape, measure, need_h2load, print_table, repository_option
 
 SHAPES = (Shape(1, 1), Shape(8, 8), Shape(16, 16))
 ADDRESSES = {"--counting": "127.0.0.1:50081", "--no-counting": "127.0.0.1:50082"}
@@ -31,19 +29,13 @@ def main(rounds: int, seconds: float, repository: Path) -> None:
         for option, address in ADDRESSES.items()
     }
     found = measure(servers, SHAPES, rounds, seconds)
-    table = Table("in flight", "CPU us a call", "without metrics", "share of the metrics")
-    for column in table.columns[1:]:
-        column.justify = "right"
+    rows = []
     for shape in SHAPES:
         counting, without = ([one.cpu for one in found[option, shape]] for option in ADDRESSES)
         shares = [1 - less / more for more, less in zip(counting, without, strict=True)]
-        table.add_row(
-            str(shape),
-            f"{statistics.median(counting):.1f}",
-            f"{statistics.median(without):.1f}",
-            f"{statistics.median(shares):.1%}",
-        )
-    Console().print(table)
+        costs = [f"{statistics.median(costs):.1f}" for costs in (counting, without)]
+        rows.append((str(shape), *costs, f"{statistics.median(shares):.1%}"))
+    print_table(("in flight", "CPU us a call", "without metrics", "share of the metrics"), rows)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Prints a server's memory while it answers a million calls over the same connections."""
 
-import struct
 import subprocess
 import tempfile
 import time
@@ -9,20 +8,11 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from harness.load import (
-    CLIENT_CORE,
-    memory_mib,
-    need_h2load,
-    pinned,
-    repository_option,
-    request,
-    server_command,
-    started,
-)
+from harness.load import Shape, h2load, memory_mib, repository_option, server_command, started
 from server.rpc.endpoint import PREDICT
 
 ADDRESS = "127.0.0.1:50072"
-CONNECTIONS, STREAMS = 8, 8
+SHAPE = Shape(8, 8)
 PAUSE_SECONDS = 5.0
 
 
@@ -33,19 +23,9 @@ def main(calls: int, repository: Path) -> None:
     """Load a server with one-image calls, 64 at a time, and print its memory meanwhile."""
     console = Console(highlight=False)
     command = server_command(ADDRESS, "--repository", str(repository))
-    with started(command, ADDRESS) as process, tempfile.NamedTemporaryFile() as body:
-        message = request(1)
-        body.write(struct.pack(">BI", 0, len(message)) + message)
-        body.flush()
-        load = subprocess.Popen(
-            [
-                *pinned(CLIENT_CORE),
-                *(need_h2load(), f"http://{ADDRESS}{PREDICT}", "--data", body.name),
-                *("-n", str(calls), "-c", str(CONNECTIONS), "-m", str(STREAMS), "-t", "1"),
-                *("-H", "content-type: application/grpc", "-H", "te: trailers"),
-            ],
-            stdout=subprocess.DEVNULL,
-        )
+    with started(command, ADDRESS) as process, tempfile.TemporaryDirectory() as folder:
+        calling = h2load(folder, ADDRESS, PREDICT, SHAPE, "-n", str(calls))
+        load = subprocess.Popen(calling, stdout=subprocess.DEVNULL)
         begin = time.monotonic()
         while load.poll() is None:
             time.sleep(PAUSE_SECONDS)

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,9 +12,8 @@ import grpc
 import numpy as np
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
-from harness.load import CLIENT_CORE, repository_of, request, server_command, started
+from harness.load import CLIENT_CORE, print_table, repository_of, request, server_command, started
 from server.rpc.endpoint import PREDICT
 
 SIZES = (784, 2048, 2048, 10)
@@ -41,14 +39,13 @@ class Outcome:
     refused: int = 0
     failed: int = 0
 
-    @property
-    def goodput(self) -> float:
-        """Answered calls per second."""
-        return len(self.latencies) / self.seconds
-
-    def percentile(self, share: float) -> float:
-        """Return a percentile of the answered calls' latency, in milliseconds."""
-        return float(np.percentile(self.latencies, share)) * 1e3
+    def figures(self) -> list[float]:
+        """Return answered, refused and failed calls a second, and the answered ones' p50 and p99 in
+        milliseconds.
+        """
+        counts = (len(self.latencies), self.refused, self.failed)
+        p50, p99 = np.percentile(self.latencies, [50, 99]) * 1e3
+        return [*(count / self.seconds for count in counts), p50, p99]
 
 
 class Caller:
@@ -90,16 +87,13 @@ class Caller:
         """Begin calls at random moments, whether earlier ones have ended or not."""
         generator = np.random.default_rng(0)
         begin = time.perf_counter() + WARM_UP_SECONDS
-        outcome, tasks, number = Outcome(seconds), set[asyncio.Task[None]](), 0
-        due = time.perf_counter()
-        while due < begin + seconds:
-            await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            task = asyncio.create_task(self.call(number, outcome, begin))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-            due += generator.exponential(1 / calls_per_second)
-            number += 1
-        await asyncio.gather(*tasks)
+        outcome, due, number = Outcome(seconds), time.perf_counter(), 0
+        async with asyncio.TaskGroup() as tasks:
+            while due < begin + seconds:
+                await asyncio.sleep(max(0.0, due - time.perf_counter()))
+                tasks.create_task(self.call(number, outcome, begin))
+                due += generator.exponential(1 / calls_per_second)
+                number += 1
         return outcome
 
 
@@ -114,7 +108,7 @@ async def measure(rounds: int, seconds: float) -> tuple[float, dict[float, list[
         ]
         caller = Caller(channels)
         closed = [await caller.closed_loop(IN_FLIGHT, seconds) for _ in range(rounds)]
-        most = statistics.median(outcome.goodput for outcome in closed)
+        most = medians(closed)[0]
         outcomes: dict[float, list[Outcome]] = {load: [] for load in LOADS}
         turns = [load for _ in range(rounds) for load in LOADS]
         for load in track(turns, "measuring", console=Console(stderr=True)):
@@ -122,15 +116,10 @@ async def measure(rounds: int, seconds: float) -> tuple[float, dict[float, list[
         return most, outcomes
 
 
-def figures(outcomes: Sequence[Outcome]) -> tuple[float, float, float, float, float]:
-    """Return goodput, refused and failed calls per second, p50 and p99, each a median."""
-    return (
-        statistics.median(one.goodput for one in outcomes),
-        statistics.median(one.refused / one.seconds for one in outcomes),
-        statistics.median(one.failed / one.seconds for one in outcomes),
-        statistics.median(one.percentile(50) for one in outcomes),
-        statistics.median(one.percentile(99) for one in outcomes),
-    )
+def medians(outcomes: Sequence[Outcome]) -> list[float]:
+    """Return the median of each figure."""
+    figures: list[float] = np.median([one.figures() for one in outcomes], axis=0).tolist()
+    return figures
 
 
 @click.command()
@@ -149,18 +138,16 @@ def main(rounds: int, seconds: float) -> None:
         command = server_command(ADDRESS, "--repository", str(models), *limits)
         with started(command, ADDRESS):
             most, outcomes = asyncio.run(measure(rounds, seconds))
-    table = Table("load", "answered/s", "of capacity", "refused/s", "failed/s", "p50 ms", "p99 ms")
-    for column in table.columns:
-        column.justify = "right"
+    rows = []
     for load, its in outcomes.items():
-        goodput, refused, failed, p50, p99 = figures(its)
+        goodput, refused, failed, p50, p99 = medians(its)
         row = (f"{goodput:.0f}", f"{goodput / most:.0%}", f"{refused:.0f}", f"{failed:.0f}")
-        table.add_row(f"{load:g}", *row, f"{p50:.1f}", f"{p99:.1f}")
-    console = Console(highlight=False)
-    console.print(f"capacity: {most:.0f} calls/s of {IMAGES} images")
-    console.print(table)
-    (_, _, _, _, usual), (goodput, _, _, _, late) = (figures(outcomes[one]) for one in (0.8, 5.0))
-    console.print(
+        rows.append((f"{load:g}", *row, f"{p50:.1f}", f"{p99:.1f}"))
+    click.echo(f"capacity: {most:.0f} calls/s of {IMAGES} images")
+    headings = ("load", "answered/s", "of capacity", "refused/s", "failed/s", "p50 ms", "p99 ms")
+    print_table(headings, rows, names=0)
+    (_, _, _, _, usual), (goodput, _, _, _, late) = (medians(outcomes[one]) for one in (0.8, 5.0))
+    click.echo(
         f"at 5 times the capacity: {goodput / most:.0%} of it answered, p99 of these "
         f"{late / usual:.2f} times that at 0.8"
     )

@@ -9,17 +9,16 @@ import statistics
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from multiprocessing import get_context
 from pathlib import Path
 from queue import Queue
+from typing import Any
 
 import click
 import numpy as np
-from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from exporter import network
 from exporter.commands.common import PATH, WEIGHTS, clear_errors, data_option
@@ -27,6 +26,7 @@ from exporter.files import write_file
 from exporter.network.network import Network
 from exporter.training import calibration, mnist, training
 from exporter.training.options import TrainingOptions
+from harness.load import print_table
 
 RECIPES = {
     "default": TrainingOptions(),
@@ -61,6 +61,10 @@ class Run:
     without_bright_output: float
     seconds: float
     ships: bool
+
+
+FIGURES = [one.name for one in fields(Run) if one.type is float]
+"""Of which summaries have means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,47 +151,25 @@ def describe(one: Run) -> str:
     )
 
 
-def summarise(runs: Iterable[Run]) -> list[Summary]:
+def summarise(runs: Sequence[Run]) -> list[Summary]:
     """Return a summary for each recipe, in the order of their first runs."""
-    of_recipe: dict[str, list[Run]] = {}
-    for one in runs:
-        of_recipe.setdefault(one.recipe, []).append(one)
     summaries = []
-    for recipe, same in of_recipe.items():
-        validation = [one.validation_accuracy for one in same]
-        test = [one.test_accuracy for one in same]
-        summaries.append(
-            Summary(
-                recipe,
-                len(same),
-                statistics.fmean(validation),
-                statistics.stdev(validation) if len(same) > 1 else None,
-                statistics.fmean(test),
-                statistics.stdev(test) if len(same) > 1 else None,
-                statistics.fmean(one.calibration_error for one in same),
-                statistics.fmean(one.without_bright_output for one in same),
-                statistics.fmean(one.seconds for one in same),
-            )
+    for recipe in dict.fromkeys(one.recipe for one in runs):
+        same = [one for one in runs if one.recipe == recipe]
+        figures = {name: [getattr(one, name) for one in same] for name in FIGURES}
+        validation, test = (
+            statistics.stdev(figures[name]) if len(same) > 1 else None for name in FIGURES[:2]
         )
+        means = {name: statistics.fmean(values) for name, values in figures.items()}
+        deviations: dict[str, Any] = {"validation_deviation": validation, "test_deviation": test}
+        summaries.append(Summary(recipe, len(same), **means, **deviations))
     return summaries
 
 
-def tabulate(summaries: Iterable[Summary]) -> Table:
-    """Return a row for each recipe."""
-    table = Table(
-        title="Per cent, means over the seeds ± standard deviations",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
-    table.add_column("recipe", no_wrap=True)
-    headings = ("runs", "validation", "test", "calibration\nerror", "no bright\noutput", "CPU s")
-    for heading in headings:
-        table.add_column(heading, justify="right", no_wrap=True)
-    for one in summaries:
-        table.add_row(
+def tabulate(summaries: Iterable[Summary]) -> None:
+    """Print a row for each recipe."""
+    rows = [
+        (
             one.recipe,
             str(one.runs),
             spread(one.validation_accuracy, one.validation_deviation),
@@ -196,7 +178,11 @@ def tabulate(summaries: Iterable[Summary]) -> Table:
             spread(one.without_bright_output),
             f"{one.seconds:.0f}",
         )
-    return table
+        for one in summaries
+    ]
+    click.echo("Per cent, means over the seeds ± standard deviations")
+    figures = ("runs", "validation", "test", "calibration\nerror", "no bright\noutput", "CPU s")
+    print_table(("recipe", *figures), rows)
 
 
 def spread(mean: float, deviation: float | None = None) -> str:
@@ -272,7 +258,7 @@ def main(
     ]
     runs = run_all(trainings, data, processes, Console(stderr=True))
     summaries = summarise(runs)
-    Console().print(tabulate(summaries))
+    tabulate(summaries)
     compared = compare_with_shipped(runs)
     if compared:
         click.echo(compared)

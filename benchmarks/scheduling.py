@@ -1,15 +1,13 @@
 """Prints what batch scheduling brings and costs: the server with it beside one without."""
 
-import contextlib
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks.call_cost import SHAPES
 from harness.changes import write_changes
@@ -21,6 +19,7 @@ from harness.load import (
     median,
     need_h2load,
     pinned,
+    print_table,
     repository_option,
     server_command,
 )
@@ -30,26 +29,13 @@ ADDRESSES = {"auto": "127.0.0.1:50083", "normal": "127.0.0.1:50084"}
 ALONE = Shape(1, 1)
 
 
-@contextlib.contextmanager
-def neighbour() -> Iterator[None]:
-    """Run another program on the server's core, one that never rests."""
-    command = [*pinned(SERVER_CORE), sys.executable, "-c", "while True: pass"]
-    with subprocess.Popen(command) as process:
-        try:
-            yield
-        finally:
-            process.terminate()
-
-
-def row(auto: Measured, normal: Measured) -> list[str]:
+def row(
+    name: str, found: Mapping[tuple[str, Shape], Sequence[Measured]], shape: Shape
+) -> list[str]:
     """Return both servers' figures side by side."""
-    pairs = (
-        (auto.calls_per_second, normal.calls_per_second),
-        (auto.p50, normal.p50),
-        (auto.p99, normal.p99),
-    )
-    more = auto.calls_per_second / normal.calls_per_second - 1
-    return [*(f"{figure:,.0f}" for pair in pairs for figure in pair), f"{more:.0%}"]
+    auto, normal = (astuple(median(found[policy, shape]))[:3] for policy in ADDRESSES)
+    figures = [f"{figure:,.0f}" for pair in zip(auto, normal, strict=True) for figure in pair]
+    return [name, *figures, f"{auto[0] / normal[0] - 1:.0%}"]
 
 
 @click.command()
@@ -72,18 +58,16 @@ def main(rounds: int, seconds: float, repository: Path) -> None:
         address, command = servers["normal"]
         servers["normal"] = address, ["env", f"PYTHONPATH={path}", *command]
         found = measure(servers, SHAPES, rounds, seconds)
-        with neighbour():
-            beside = measure(servers, [ALONE], rounds, seconds)
-    table = Table(
-        "in flight", "calls/s", "normal", "p50 us", "normal", "p99 us", "normal", "more calls"
-    )
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for shape in SHAPES:
-        table.add_row(str(shape), *row(*(median(found[policy, shape]) for policy in ADDRESSES)))
-    both = (median(beside[policy, ALONE]) for policy in ADDRESSES)
-    table.add_row(f"{ALONE}, beside another program", *row(*both))
-    Console().print(table)
+        neighbour = [*pinned(SERVER_CORE), sys.executable, "-c", "while True: pass"]
+        with subprocess.Popen(neighbour) as process:
+            try:
+                beside = measure(servers, [ALONE], rounds, seconds)
+            finally:
+                process.terminate()
+    rows = [row(str(shape), found, shape) for shape in SHAPES]
+    rows.append(row(f"{ALONE}, beside another program", beside, ALONE))
+    figures = ("calls/s", "normal", "p50 us", "normal", "p99 us", "normal", "more calls")
+    print_table(("in flight", *figures), rows)
 
 
 if __name__ == "__main__":

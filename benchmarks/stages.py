@@ -7,10 +7,8 @@ from pathlib import Path
 
 import click
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
-from harness.load import request
+from harness.load import print_table, request
 from server.logs.setup import configure_logs
 from server.models.model import load_model
 from server.models.repository import Models, Versions
@@ -110,11 +108,7 @@ def main(model_file: Path) -> None:
         "count and time the call": microseconds(lambda: method.end(method.start(), "OK", 1, 1)),
         "decide not to write it down": microseconds(lambda: recorder.begin(0.0, metadata)),
     }
-    table = Table("step", "us a call")
-    table.columns[1].justify = "right"
-    for name, cost in steps.items():
-        table.add_row(name, f"{cost:.2f}")
-    Console().print(table)
+    print_table(("step", "us a call"), [(name, f"{cost:.2f}") for name, cost in steps.items()])
 
 
 if __name__ == "__main__":

@@ -7,23 +7,12 @@ from typing import Any
 import click
 import grpc
 
-from harness.calls import BLACK, Idle, predict, stream_method
-from harness.load import memory_mib, repository_of, server_command, started
-from mlpserve.v1.classifier_pb2 import PredictRequest
+from harness.calls import Idle, stream_method
+from harness.load import latencies, memory_mib, repository_of, server_command, started
 
 ADDRESS = "127.0.0.1:50085"
-CALLS = 200
-IMAGE = PredictRequest(pixels=BLACK)
-
-
-def call_seconds(channel: grpc.Channel) -> float:
-    """Return the median latency of calls, one by one."""
-    found = []
-    for _ in range(CALLS):
-        begin = time.perf_counter()
-        predict(channel, IMAGE)
-        found.append(time.perf_counter() - begin)
-    return statistics.median(found)
+SECONDS = 1.0
+"""Of calls, for each figure."""
 
 
 @click.command()
@@ -32,21 +21,14 @@ def call_seconds(channel: grpc.Channel) -> float:
 def main(streams: int, limit: int) -> None:
     """Open streams that say nothing, over one connection, and call over another."""
     with repository_of(784, 16, 16, 10) as models:
-        flags = (
-            "--repository",
-            str(models),
-            "--max-streams",
-            str(limit),
-            "--log-level",
-            "critical",
-        )
-        command = server_command(ADDRESS, *flags)
+        flags = ("--max-streams", str(limit), "--log-level", "error")
+        command = server_command(ADDRESS, "--repository", str(models), *flags)
         with (
             started(command, ADDRESS) as process,
             grpc.insecure_channel(ADDRESS) as channel,
             grpc.insecure_channel(ADDRESS, [("grpc.use_local_subchannel_pool", 1)]) as other,
         ):
-            before, memory = call_seconds(other), memory_mib(process.pid)
+            before, memory = statistics.median(latencies(other, SECONDS)), memory_mib(process.pid)
             stream = stream_method(channel)
             requests = [Idle() for _ in range(streams)]
             begin = time.perf_counter()
@@ -54,7 +36,7 @@ def main(streams: int, limit: int) -> None:
             while sum(call.done() for call in calls) < streams - limit:
                 time.sleep(0.001)
             refused = time.perf_counter() - begin
-            beside, more = call_seconds(other), memory_mib(process.pid)
+            beside, more = statistics.median(latencies(other, SECONDS)), memory_mib(process.pid)
             for idle in requests:
                 idle.finish()
     click.echo(f"{streams - limit:,} of {streams:,} streams refused after {refused:.2f} s")

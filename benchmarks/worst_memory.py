@@ -4,7 +4,6 @@ that read no answers.
 
 import contextlib
 import gzip
-import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -16,22 +15,14 @@ from rich.console import Console
 
 from harness import http2
 from harness.calls import raw_method
-from harness.load import family, repository_option
+from harness.load import memory_mib, repository_option
 from harness.memory_bound import MIB, server_bytes
 from harness.server_process import start_server
+from harness.waiting import running_threads
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.rpc.endpoint import PREDICT
 
 FRAME_BYTES = 16_000
-
-
-def peak_mib(pid: int) -> float:
-    """Return the most memory that a process and its children have had in use, in MiB."""
-    found = 0
-    for one in family(pid):
-        for line in Path(f"/proc/{one}/status").read_text().splitlines():
-            found += int(line.split()[1]) if line.startswith("VmHWM:") else 0
-    return found / 1024
 
 
 def together(number: int, call: Callable[[], None]) -> None:
@@ -41,11 +32,8 @@ def together(number: int, call: Callable[[], None]) -> None:
         with contextlib.suppress(OSError, grpc.RpcError):
             call()
 
-    threads = [threading.Thread(target=run) for _ in range(number)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with running_threads(number, run):
+        pass
 
 
 def send_compressed(address: str, body: bytes) -> None:
@@ -96,14 +84,14 @@ def main(
         *("--max-queued-bytes", str(max_queued_bytes)),
     ]
     with start_server(repository, *settings) as server:
-        pid, address = server.process.pid, server.grpc_address
-        console.print(f"{peak_mib(pid):6.0f} MiB at the start")
+        address, peak = server.grpc_address, partial(memory_mib, server.process.pid, "VmHWM")
+        console.print(f"{peak():6.0f} MiB at the start")
         for name, message in (("full batches", batch), ("twice too large", too_large)):
             body = gzip.compress(message, 9)
             together(callers, partial(send_compressed, address, body))
-            console.print(f"{peak_mib(pid):6.0f} MiB after {name}, {len(body):,} bytes of gzip")
+            console.print(f"{peak():6.0f} MiB after {name}, {len(body):,} bytes of gzip")
             together(callers // 4, partial(send, address, message))
-            console.print(f"{peak_mib(pid):6.0f} MiB after {name}, not compressed")
+            console.print(f"{peak():6.0f} MiB after {name}, not compressed")
     console.print(f"{server_bytes(1, *limits) / MIB:6.0f} MiB is the bound")
 
 

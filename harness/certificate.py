@@ -33,16 +33,10 @@ def make(
 ) -> Certificate:
     """Return a new certificate for localhost that is its own authority; needs openssl."""
     its = Certificate(folder / f"{name}.pem", folder / f"{name}.key")
-    subject = ["-subj", f"/CN={name}", "-addext", NAMES]
-    out: list[str | Path] = [
-        "-days",
-        str(days),
-        "-keyout",
-        its.key_file,
-        "-out",
-        its.certificate_file,
-    ]
-    _openssl("req", "-x509", "-newkey", *key, "-nodes", *subject, *out)
+    _openssl(
+        *("req", "-x509", "-newkey", *key, "-nodes", "-subj", f"/CN={name}", "-addext", NAMES),
+        *("-days", str(days), "-keyout", its.key_file, "-out", its.certificate_file),
+    )
     its.key_file.chmod(0o600)
     return its
 
@@ -59,47 +53,41 @@ def sign(
 
     With -1 `days` it has expired a day before.
     """
-    its = Certificate(folder / f"{name}.pem", folder / f"{name}.key")
-    request, file = _request(its, folder, name, extensions)
-    by: list[str | Path] = [
-        "-CA",
-        authority.certificate_file,
-        "-CAkey",
-        authority.key_file,
-        "-CAcreateserial",
-    ]
-    out: list[str | Path] = ["-days", str(days), "-extfile", file, "-out", its.certificate_file]
-    _openssl("x509", "-req", "-in", request, *by, *out)
+    its, request, extensions_file = _request(folder, name, extensions)
+    _openssl(
+        *("x509", "-req", "-in", request, "-days", str(days), "-CAcreateserial"),
+        *("-CA", authority.certificate_file, "-CAkey", authority.key_file),
+        *("-extfile", extensions_file, "-out", its.certificate_file),
+    )
     return its
 
 
 def make_between(folder: Path, name: str, begin: datetime, end: datetime) -> Certificate:
     """Return a certificate that is its own authority, for localhost and for a time."""
-    its = Certificate(folder / f"{name}.pem", folder / f"{name}.key")
-    request, file = _request(its, folder, name, (NAMES, "basicConstraints=CA:TRUE"))
+    its, request, extensions = _request(folder, name, (NAMES, "basicConstraints=CA:TRUE"))
     index, settings = folder / f"{name}.index", folder / f"{name}.cnf"
     index.touch()
     settings.write_text(
         f"[ca]\ndefault_ca=one\n[one]\ndatabase={index}\nnew_certs_dir={folder}\n"
         "rand_serial=yes\ndefault_md=sha256\npolicy=any\n[any]\ncommonName=supplied\n"
     )
-    times = ["-startdate", f"{begin:%Y%m%d%H%M%SZ}", "-enddate", f"{end:%Y%m%d%H%M%SZ}"]
-    by: list[str | Path] = ["-selfsign", "-keyfile", its.key_file, "-extfile", file]
-    out: list[str | Path] = ["-in", request, "-out", its.certificate_file, "-notext"]
-    _openssl("ca", "-batch", "-config", settings, *times, *by, *out)
+    _openssl(
+        *("ca", "-batch", "-config", settings, "-in", request, "-out", its.certificate_file),
+        *("-startdate", f"{begin:%Y%m%d%H%M%SZ}", "-enddate", f"{end:%Y%m%d%H%M%SZ}", "-notext"),
+        *("-selfsign", "-keyfile", its.key_file, "-extfile", extensions),
+    )
     return its
 
 
-def _request(
-    its: Certificate, folder: Path, name: str, extensions: Sequence[str]
-) -> tuple[Path, Path]:
-    """Make a key; returns the files of a request for its certificate and of the extensions."""
+def _request(folder: Path, name: str, extensions: Sequence[str]) -> tuple[Certificate, Path, Path]:
+    """Make a key; returns where its certificate will be, a request for it, and its extensions."""
+    its = Certificate(folder / f"{name}.pem", folder / f"{name}.key")
     request, file = folder / f"{name}.request", folder / f"{name}.extensions"
-    subject = ["-subj", f"/CN={name}"]
-    _openssl("req", "-newkey", *P_256, "-nodes", *subject, "-keyout", its.key_file, "-out", request)
+    made = ("-nodes", "-subj", f"/CN={name}", "-keyout", its.key_file, "-out", request)
+    _openssl("req", "-newkey", *P_256, *made)
     its.key_file.chmod(0o600)
     file.write_text("\n".join(extensions) + "\n")
-    return request, file
+    return its, request, file
 
 
 def _openssl(*arguments: str | Path) -> None:

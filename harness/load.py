@@ -13,19 +13,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import click
 import grpc
 import numpy as np
+from rich import box
 from rich.console import Console
 from rich.progress import track
+from rich.table import Table
 
 from exporter.export import graph, publishing
-from exporter.network.network import Layer, Network
+from harness.calls import raw_method
+from harness.networks import random_network
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.rpc.endpoint import PREDICT
 
@@ -109,18 +111,8 @@ def request(images: int) -> bytes:
 @contextlib.contextmanager
 def repository_of(*sizes: int) -> Iterator[Path]:
     """A repository with a network of these layer sizes and random weights, gone at the end."""
-    random = np.random.default_rng(0)
-    layers = tuple(
-        Layer(
-            (random.standard_normal((n_out, n_in)) / np.sqrt(n_in)).astype(np.float32),
-            np.zeros(n_out, np.float32),
-            "sigmoid",
-        )
-        for n_in, n_out in pairwise(sizes)
-    )
-    network = Network(layers, tuple(map(str, range(sizes[-1]))))
     with tempfile.TemporaryDirectory() as folder:
-        publishing.publish(graph.build(network), Path(folder), "benchmark")
+        publishing.publish(graph.build(random_network(sizes)), Path(folder), "benchmark")
         yield Path(folder)
 
 
@@ -130,10 +122,26 @@ def family(pid: int) -> list[int]:
     return [pid, *map(int, children)]
 
 
-def memory_mib(pid: int) -> float:
-    """Return how much memory a process and its children have in use, in MiB."""
-    pages = sum(int(Path(f"/proc/{one}/statm").read_text().split()[1]) for one in family(pid))
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+def memory_mib(pid: int, figure: str = "VmRSS") -> float:
+    """Return how much memory a process and its children have in use, or another such figure of
+    proc_pid_status(5), in MiB.
+    """
+    found = 0
+    for one in family(pid):
+        for line in Path(f"/proc/{one}/status").read_text().splitlines():
+            found += int(line.split()[1]) if line.startswith(f"{figure}:") else 0
+    return found / 1024
+
+
+def h2load(folder: str, address: str, path: str, shape: Shape, *arguments: str) -> list[str]:
+    """Return what loads a method, on the core of clients, by a body that is put into the folder."""
+    body, message = Path(folder) / "body", request(shape.images)
+    body.write_bytes(struct.pack(">BI", 0, len(message)) + message)
+    return [
+        *(*pinned(CLIENT_CORE), need_h2load(), f"http://{address}{path}", "--data", str(body)),
+        *("-c", str(shape.connections), "-m", str(shape.streams), "-t", "1"),
+        *("-H", "content-type: application/grpc", "-H", "te: trailers", *arguments),
+    ]
 
 
 def run(
@@ -141,16 +149,8 @@ def run(
 ) -> Measured:
     """Load a server for some seconds, after one to warm up."""
     with tempfile.TemporaryDirectory() as folder:
-        body = Path(folder) / "body"
-        message = request(shape.images)
-        body.write_bytes(struct.pack(">BI", 0, len(message)) + message)
         log = Path(folder) / "log"
-        command = [
-            *pinned(CLIENT_CORE),
-            *(need_h2load(), f"http://{address}{path}", "--data", str(body)),
-            *("-c", str(shape.connections), "-m", str(shape.streams), "-t", "1"),
-            *("-H", "content-type: application/grpc", "-H", "te: trailers"),
-        ]
+        command = h2load(folder, address, path, shape)
         duration = ["-D", f"{max(1, round(seconds))}", "--log-file", str(log)]
         subprocess.run([*command, "-D", "1"], check=True, capture_output=True)
         cpu, begin = cpu_seconds(process.pid), time.perf_counter()
@@ -192,6 +192,16 @@ def measure(
     return found
 
 
+def latencies(channel: grpc.Channel, seconds: float) -> list[float]:
+    """Return what calls of one image took, in seconds, one after the other for so long."""
+    message, predict, found = request(1), raw_method(channel, PREDICT), []
+    end = time.perf_counter() + seconds
+    while (begin := time.perf_counter()) < end:
+        predict(message, timeout=30, wait_for_ready=True)
+        found.append(time.perf_counter() - begin)
+    return found
+
+
 def cpu_seconds(pid: int) -> float:
     """Return the CPU time that a process and its children have used, of all their threads."""
     ticks = 0
@@ -203,9 +213,16 @@ def cpu_seconds(pid: int) -> float:
 
 def median(measured: Sequence[Measured]) -> Measured:
     """Return the median of each figure."""
-    return Measured(
-        *(
-            statistics.median(getattr(one, name) for one in measured)
-            for name in ("calls_per_second", "p50", "p99", "cpu")
+    return Measured(*map(statistics.median, zip(*map(astuple, measured), strict=True)))
+
+
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], names: int = 1) -> None:
+    """Print a table whose columns hold figures, but for the first ones."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for index, heading in enumerate(headings):
+        table.add_column(
+            heading, justify="left" if index < names else "right", no_wrap=index >= names
         )
-    )
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)

@@ -65,19 +65,10 @@ def command(*arguments: str) -> list[str]:
     """Return the command line of a server on free ports, with one worker and no drain delay unless
     told otherwise.
     """
-    ports = ["--grpc-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0"]
     return [
-        sys.executable,
-        "-W",
-        "error",
-        "-m",
-        "server",
-        *ports,
-        "--drain-delay-seconds",
-        "0",
-        "--workers",
-        "1",
-        *arguments,
+        *(sys.executable, "-W", "error", "-m", "server"),
+        *("--grpc-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0"),
+        *("--drain-delay-seconds", "0", "--workers", "1", *arguments),
     ]
 
 

@@ -1,7 +1,9 @@
-"""Waits for what happens some time later, however slow the machine is."""
+"""Waits for what happens some time later, however slow the machine is, and for threads."""
 
+import contextlib
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 PATIENCE_SECONDS = 120.0
 
@@ -12,3 +14,16 @@ def wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < end, "it did not become so"
         time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def running_threads(number: int, target: Callable[[], None]) -> Iterator[None]:
+    """Run a function in so many threads, which the end of the block waits for."""
+    threads = [threading.Thread(target=target) for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        for thread in threads:
+            thread.join()

@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Self
 
 import grpc
@@ -207,16 +206,12 @@ class Client:
 
         Raises MlpserveError when it can be reached but knows nothing of health checks.
         """
-        timeout = self.timeout_seconds if timeout_seconds is None else timeout_seconds
         try:
-            response = self._check(
-                codec.encode_health_request(SERVICE), timeout=timeout, metadata=self._metadata
+            response = self._call(
+                self._check, codec.encode_health_request(SERVICE), timeout_seconds
             )
-        except grpc.RpcError as error:
-            converted = from_rpc_error(error, self.address)
-            if isinstance(converted, Unavailable | DeadlineExceeded | ModelNotFound):
-                return False
-            raise converted from error
+        except (Unavailable, DeadlineExceeded, ModelNotFound):
+            return False
         return codec.decode_health_response(response)
 
     def wait_until_ready(self, timeout_seconds: float) -> None:
@@ -255,11 +250,6 @@ class Client:
         """Return the client itself."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         """Close the connection."""
         self.close()

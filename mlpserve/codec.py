@@ -161,14 +161,13 @@ def _decode_canonicalization(message: memoryview, n_images: int) -> Canonicaliza
     inverted = wire.read_integers(fields, done.INVERTED_FIELD_NUMBER)
     if len(inverted) != n_images:
         raise wire.WireError(f"inverted has {len(inverted)} answers, not {n_images}")
-    scales, shifts = (
-        _as_table(name, wire.read_floats(fields, number), n_images, 2)
-        for name, number in (
-            ("scales", done.SCALES_FIELD_NUMBER),
-            ("shifts", done.SHIFTS_FIELD_NUMBER),
-        )
+    scales = wire.read_floats(fields, done.SCALES_FIELD_NUMBER)
+    shifts = wire.read_floats(fields, done.SHIFTS_FIELD_NUMBER)
+    return Canonicalization(
+        inverted=inverted.astype(bool),
+        scales=_as_table("scales", scales, n_images, 2),
+        shifts=_as_table("shifts", shifts, n_images, 2),
     )
-    return Canonicalization(inverted.astype(bool), scales, shifts)
 
 
 def _as_table(

@@ -1,13 +1,13 @@
-"""What a dashboard is made of beside its panels: variables, sections, links and marks."""
+"""What a dashboard is made of beside its panels: variables, links and marks."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as models
 
-from deploy.grafana.panels import DATASOURCE, GREY, VIOLET, Panel
+from deploy.grafana.colours import GREY, VIOLET
+from deploy.grafana.panels import DATASOURCE, Panel
 
 Variable = Builder[models.VariableModel]
 
@@ -15,28 +15,17 @@ TAG = "mlpserve"
 """By which the dashboards find each other."""
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A heading and the panels below it."""
-
-    title: str
-    panels: Sequence[Panel]
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A vertical line through all panels, wherever the expression has a value."""
-
-    name: str
-    expression: str
-    colour: str
+def mark(name: str, expression: str, colour: str) -> Builder[models.AnnotationQuery]:
+    """Return a vertical line through all panels, wherever the expression has a value."""
+    query = dashboard.AnnotationQuery().name(name).datasource(DATASOURCE).enable(True)
+    return query.icon_color(colour).expr(expression)
 
 
 # Grafana asks for marks every minute, and draws those of two minutes in a row as one.
-LOADED = Mark(
+LOADED = mark(
     "Version loaded", "sum by (model) (changes(mlpserve_model_loads_total[2m])) > 0", VIOLET
 )
-RESTARTED = Mark(
+RESTARTED = mark(
     "Worker replaced", "sum by (reason) (changes(mlpserve_worker_restarts_total[2m])) > 0", GREY
 )
 
@@ -71,12 +60,15 @@ def assemble(
     name: str,
     description: str,
     variables: Sequence[Variable],
-    sections: Sequence[Section],
-    marks: Sequence[Mark],
+    sections: Mapping[str, Sequence[Panel]],
+    marks: Sequence[Builder[models.AnnotationQuery]],
     *,
     since: str,
 ) -> models.Dashboard:
-    """Return the dashboard of that name, which shows the time from `since` on at first."""
+    """Return the dashboard of that name, which shows the time from `since` on at first.
+
+    `sections` are panels by the heading above them.
+    """
     board = (
         dashboard.Dashboard(f"mlpserve: {name}")
         .uid(f"mlpserve-{name}")
@@ -87,6 +79,7 @@ def assemble(
         .time(since, "now")
         .refresh("10s" if since == "now-1h" else "1m")
         .variables(list(variables))
+        .annotations(list(marks))
         .link(
             dashboard.DashboardLink("mlpserve")
             .type(models.DashboardLinkType.DASHBOARDS)
@@ -95,18 +88,9 @@ def assemble(
             .include_vars(True)
         )
     )
-    for mark in marks:
-        board.annotation(
-            dashboard.AnnotationQuery()
-            .name(mark.name)
-            .datasource(DATASOURCE)
-            .enable(True)
-            .icon_color(mark.colour)
-            .expr(mark.expression)
-        )
-    for section in sections:
-        board.with_row(dashboard.Row(section.title))
-        for panel in section.panels:
+    for heading, panels in sections.items():
+        board.with_row(dashboard.Row(heading))
+        for panel in panels:
             board.with_panel(panel)
     built = board.build()
     for number, each in enumerate(built.panels or [], 1):

@@ -1,23 +1,13 @@
 """The dashboard of the models: what is served, what it sees and what it says."""
 
+from collections.abc import Sequence
+
 from grafana_foundation_sdk.models import common as options
 from grafana_foundation_sdk.models import dashboard as models
 
-from deploy.grafana.boards import LOADED, Section, assemble, chosen, one_of
-from deploy.grafana.panels import (
-    AMBER,
-    BLUE,
-    GREEN,
-    GREY,
-    HALF,
-    QUARTER,
-    Panel,
-    bars,
-    high_is_bad,
-    lines,
-    number,
-    rows,
-)
+from deploy.grafana import colours
+from deploy.grafana.boards import LOADED, assemble, chosen, one_of
+from deploy.grafana.panels import HALF, QUARTER, Panel, bars, high_is_bad, lines, number, rows
 from deploy.grafana.promql import INSTANCES, quantile, rate, rate_of_used
 
 VERSIONS = 'instance=~"$instance", model=~"$model", version=~"$version"'
@@ -30,7 +20,7 @@ DRIFT_STEPS = high_is_bad(0.1, 0.25)
 KINDS = ("labels", "winning_activation", "margin", "ink")
 """What drift is measured of."""
 
-SPREAD = {"p10": BLUE, "p50": GREEN, "p90": AMBER}
+SPREAD = {"p10": colours.BLUE, "p50": colours.GREEN, "p90": colours.AMBER}
 SHARES = {"p10": "0.1", "p50": "0.5", "p90": "0.9"}
 
 
@@ -45,87 +35,83 @@ def build() -> models.Dashboard:
             chosen("version", f"mlpserve_model_info{{{MODELS}}}", every=".*"),
             one_of("of", "drift of", KINDS),
         ],
-        [_served(), _said(), _drift(), _shadow()],
+        {
+            "What is served": _served(),
+            "What the models see and say": _said(),
+            "Drift": _drift(),
+            "Shadow": _shadow(),
+        },
         [LOADED],
         since="now-6h",
     )
 
 
-def _served() -> Section:
+def _served() -> Sequence[Panel]:
     described = "model, version, layer_sizes, parameters, weights_sha256"
-    return Section(
-        "What is served",
-        [
-            rows(
-                "Versions loaded",
-                "The versions in memory, and how many workers have each. When workers differ for "
-                "longer than a roll-out takes: the failures below say why.",
-                {VERSION: f"count by ({described}) (mlpserve_model_info{{{VERSIONS}}})"},
-                value="workers",
-            ),
-            lines(
-                "Images by version",
-                "Images classified per second. With weights for several versions, it shows whether "
-                "each gets its part.",
-                {VERSION: rate("mlpserve_images_total", VERSIONS, "model, version")},
-                unit="short",
-            ),
-            lines(
-                "Time to load",
-                "The longest that a worker took to load and check the version. When it is high: "
-                "the disk, or too little CPU at the start.",
-                {VERSION: f"max by (model, version) (mlpserve_model_load_seconds{{{VERSIONS}}})"},
-                unit="s",
-            ),
-            lines(
-                "Loads and failures",
-                "Versions that workers have loaded and could not load, since their start. When a "
-                "failure is there: the version before still answers; publish a good file.",
-                {
-                    "{{model}} loaded": f"sum by (model) (mlpserve_model_loads_total{{{MODELS}}})",
-                    "{{model}} failed: {{reason}}": "sum by (model, reason) "
-                    f"(mlpserve_model_load_failures_total{{{MODELS}}})",
-                },
-                unit="short",
-                are_counts=True,
-            ),
-        ],
-    )
+    return [
+        rows(
+            "Versions loaded",
+            "The versions in memory, and how many workers have each. When workers differ for "
+            "longer than a roll-out takes: the failures below say why.",
+            {VERSION: f"count by ({described}) (mlpserve_model_info{{{VERSIONS}}})"},
+            value="workers",
+        ),
+        lines(
+            "Images by version",
+            "Images classified per second. With weights for several versions, it shows whether "
+            "each gets its part.",
+            {VERSION: rate("mlpserve_images_total", VERSIONS, "model, version")},
+        ),
+        lines(
+            "Time to load",
+            "The longest that a worker took to load and check the version. When it is high: the "
+            "disk, or too little CPU at the start.",
+            {VERSION: f"max by (model, version) (mlpserve_model_load_seconds{{{VERSIONS}}})"},
+            unit="s",
+        ),
+        lines(
+            "Loads and failures",
+            "Versions that workers have loaded and could not load, since their start. When a "
+            "failure is there: the version before still answers; publish a good file.",
+            {
+                "{{model}} loaded": f"sum by (model) (mlpserve_model_loads_total{{{MODELS}}})",
+                "{{model}} failed: {{reason}}": "sum by (model, reason) "
+                f"(mlpserve_model_load_failures_total{{{MODELS}}})",
+            },
+            are_counts=True,
+        ),
+    ]
 
 
-def _said() -> Section:
-    return Section(
-        "What the models see and say",
-        [
-            lines(
-                "Labels",
-                "How the answers are spread over the labels. When one takes over: callers send "
-                "something else than before, or the same image again and again.",
-                {"{{label}}": rate_of_used("mlpserve_predicted_labels_total", VERSIONS, "label")},
-                unit="short",
-                width=HALF,
-                stacking=options.StackingMode.PERCENT,
-            ),
-            _spread(
-                "Winning activation",
-                "The activation of each answer's label: 1 is sure, and below 0.5 no output is "
-                "bright. When p10 falls: more images that the model does not know.",
-                "mlpserve_winning_activation",
-            ),
-            _spread(
-                "Margin",
-                "How far the winner is ahead of the second. When p10 falls towards 0: more images "
-                "that could be either of two labels.",
-                "mlpserve_margin",
-            ),
-            _spread(
-                "Ink",
-                "The mean pixel of each image. When it jumps: another scale of pixels, thicker "
-                "strokes or inverted images; `canonicalize` mends the last.",
-                "mlpserve_ink",
-            ),
-        ],
-    )
+def _said() -> Sequence[Panel]:
+    return [
+        lines(
+            "Labels",
+            "How the answers are spread over the labels. When one takes over: callers send "
+            "something else than before, or the same image again and again.",
+            {"{{label}}": rate_of_used("mlpserve_predicted_labels_total", VERSIONS, "label")},
+            width=HALF,
+            stacking=options.StackingMode.PERCENT,
+        ),
+        _spread(
+            "Winning activation",
+            "The activation of each answer's label: 1 is sure, and below 0.5 no output is bright. "
+            "When p10 falls: more images that the model does not know.",
+            "mlpserve_winning_activation",
+        ),
+        _spread(
+            "Margin",
+            "How far the winner is ahead of the second. When p10 falls towards 0: more images that "
+            "could be either of two labels.",
+            "mlpserve_margin",
+        ),
+        _spread(
+            "Ink",
+            "The mean pixel of each image. When it jumps: another scale of pixels, thicker strokes "
+            "or inverted images; `canonicalize` mends the last.",
+            "mlpserve_ink",
+        ),
+    ]
 
 
 def _spread(title: str, description: str, histogram: str) -> Panel:
@@ -133,84 +119,73 @@ def _spread(title: str, description: str, histogram: str) -> Panel:
         title,
         f"{description} The curves are what 10%, 50% and 90% of the images do not exceed.",
         {name: quantile(q, histogram, VERSIONS) for name, q in SHARES.items()},
-        unit="short",
         width=HALF,
         colours=SPREAD,
     )
 
 
-def _drift() -> Section:
+def _drift() -> Sequence[Panel]:
     index = 'model:mlpserve_drift_psi:1h{model=~"$model", version=~"$version"}'
     seen = f'increase(mlpserve_drift_images_total{{{VERSIONS}, of="$of"}}[1h])'
-    return Section(
-        "Drift",
-        [
-            number(
-                "Drift now",
-                "The highest Population Stability Index of the last hour against the training "
-                "images: from 0.1 on it is worth a look, from 0.25 on it is drift.",
-                {"{{of}}": f"max by (of) ({index})"},
-                unit="short",
-                width=QUARTER,
-                height=8,
-                steps=DRIFT_STEPS,
-            ),
-            lines(
-                "Drift",
-                "The Population Stability Index over one hour, of the labels given, the winning "
-                "activation, the margin and the ink. When it is above 0.25: look below at which "
-                "bins it is, and at what callers send; with few images it says little.",
-                {"{{model}} {{version}} {{of}}": index},
-                unit="short",
-                width=18,
-                steps=DRIFT_STEPS,
-            ),
-            bars(
-                "Seen and expected",
-                "Share of the last hour's images in each bin, and of the training images. Choose "
-                "one model and version, and of what. Where the bars part is where drift is from.",
-                {
-                    "seen": f"sum by (bin) ({seen}) / scalar(sum({seen}))",
-                    "expected": "avg by (bin) "
-                    f'(mlpserve_drift_reference_ratio{{{VERSIONS}, of="$of"}})',
-                },
-                by="bin",
-                unit="percentunit",
-                colours={"seen": BLUE, "expected": GREY},
-            ),
-        ],
-    )
+    return [
+        number(
+            "Drift now",
+            "The highest Population Stability Index of the last hour against the training images: "
+            "from 0.1 on it is worth a look, from 0.25 on it is drift.",
+            {"{{of}}": f"max by (of) ({index})"},
+            width=QUARTER,
+            height=8,
+            steps=DRIFT_STEPS,
+        ),
+        lines(
+            "Drift",
+            "The Population Stability Index over one hour, of the labels given, the winning "
+            "activation, the margin and the ink. When it is above 0.25: look below at which bins "
+            "it is, and at what callers send; with few images it says little.",
+            {"{{model}} {{version}} {{of}}": index},
+            width=18,
+            steps=DRIFT_STEPS,
+        ),
+        bars(
+            "Seen and expected",
+            "Share of the last hour's images in each bin, and of the training images. Choose one "
+            "model and version, and of what. Where the bars part is where drift is from.",
+            {
+                "seen": f"sum by (bin) ({seen}) / scalar(sum({seen}))",
+                "expected": "avg by (bin) "
+                f'(mlpserve_drift_reference_ratio{{{VERSIONS}, of="$of"}})',
+            },
+            by="bin",
+            unit="percentunit",
+            colours={"seen": colours.BLUE, "expected": colours.GREY},
+        ),
+    ]
 
 
-def _shadow() -> Section:
+def _shadow() -> Sequence[Panel]:
     by = "model, version"
     shadowed = rate("mlpserve_shadow_images_total", VERSIONS, by)
     differing = rate("mlpserve_shadow_differing_images_total", VERSIONS, by)
-    return Section(
-        "Shadow",
-        [
-            lines(
-                "Shadowed images",
-                "Images per second that others have answered and this version has classified too; "
-                "empty without a shadow.",
-                {VERSION: shadowed},
-                unit="short",
-            ),
-            lines(
-                "Differing labels",
-                "Share of the shadowed images to which this version gives another label. When it "
-                "is high: do not let it answer before you know which are right.",
-                {VERSION: f"{differing} / ({shadowed} > 0)"},
-                unit="percentunit",
-                steps=high_is_bad(0.02, 0.05),
-            ),
-            lines(
-                "Skipped images",
-                "Images per second that the shadow left out, since too many waited for it or it "
-                "takes another number of pixels; empty while there are none. When it is high: "
-                "lower its percentage.",
-                {VERSION: rate("mlpserve_shadow_skipped_images_total", VERSIONS, by)},
-                unit="short",
-            ),
-        ],
-    )
+    return [
+        lines(
+            "Shadowed images",
+            "Images per second that others have answered and this version has classified too; "
+            "empty without a shadow.",
+            {VERSION: shadowed},
+        ),
+        lines(
+            "Differing labels",
+            "Share of the shadowed images to which this version gives another label. When it is "
+            "high: do not let it answer before you know which are right.",
+            {VERSION: f"{differing} / ({shadowed} > 0)"},
+            unit="percentunit",
+            steps=high_is_bad(0.02, 0.05),
+        ),
+        lines(
+            "Skipped images",
+            "Images per second that the shadow left out, since too many waited for it or it takes "
+            "another number of pixels; empty while there are none. When it is high: lower its "
+            "percentage.",
+            {VERSION: rate("mlpserve_shadow_skipped_images_total", VERSIONS, by)},
+        ),
+    ]

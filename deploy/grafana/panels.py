@@ -1,7 +1,7 @@
-"""The kinds of panels that the dashboards have, and their colours."""
+"""The kinds of panels that the dashboards have."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from string import ascii_uppercase
 from typing import Protocol, Self, TypeVar
 
 from grafana_foundation_sdk.builders import (
@@ -16,10 +16,13 @@ from grafana_foundation_sdk.builders import (
     timeseries,
 )
 from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models import common as options
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models import heatmap as heatmaps
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+from deploy.grafana.colours import AMBER, BLUE, GREEN, RED
 
 Panel = Builder[models.Panel]
 
@@ -28,38 +31,27 @@ DATASOURCE = models.DataSourceRef(type_val="prometheus", uid="mlpserve-prometheu
 
 FULL_WIDTH, HALF, THIRD, QUARTER, SIXTH = 24, 12, 8, 6, 4
 
-GREEN, BLUE, AMBER, RED = "#2f9e44", "#1c7ed6", "#f08c00", "#e03131"
-TEAL, VIOLET, PINK, GREY = "#0c8599", "#7048e8", "#d6336c", "#868e96"
-"""Legible on light and on dark."""
-
-QUANTILES = {"p50": GREEN, "p90": BLUE, "p99": AMBER, "p99.9": RED}
-"""The same on every panel."""
-
-
 Queries = Mapping[str, str]
 """The expressions that Prometheus evaluates, by what the legend calls a series of each."""
 
+Steps = Sequence[models.Threshold]
+"""Colours for values from a number on, which is None for the first of them."""
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A colour for values from `start` on; the first step's start is None."""
+NO_STEPS: Steps = (models.Threshold(None, BLUE),)
 
-    start: float | None
-    colour: str
-
-
-Steps = Sequence[Step]
-NO_STEPS: Steps = (Step(None, BLUE),)
+_NEWEST = common.ReduceDataOptions().calcs(["lastNotNull"])
+_BY_NAME = dashboard.FieldColor().mode(models.FieldColorModeId.PALETTE_CLASSIC_BY_NAME)
+_BY_STEP = dashboard.FieldColor().mode(models.FieldColorModeId.THRESHOLDS)
 
 
 def high_is_bad(look: float, bad: float) -> Steps:
     """Return steps that turn amber at `look` and red at `bad`."""
-    return Step(None, GREEN), Step(look, AMBER), Step(bad, RED)
+    return models.Threshold(None, GREEN), models.Threshold(look, AMBER), models.Threshold(bad, RED)
 
 
 def low_is_bad(bad: float, look: float) -> Steps:
     """Return steps that are red below `bad` and amber below `look`."""
-    return Step(None, RED), Step(bad, AMBER), Step(look, GREEN)
+    return models.Threshold(None, RED), models.Threshold(bad, AMBER), models.Threshold(look, GREEN)
 
 
 class _Dressable(Protocol):
@@ -68,6 +60,7 @@ class _Dressable(Protocol):
     def title(self, title: str) -> Self: ...
     def description(self, description: str) -> Self: ...
     def datasource(self, datasource: models.DataSourceRef) -> Self: ...
+    def with_target(self, target: Builder[Dataquery]) -> Self: ...
     def unit(self, unit: str) -> Self: ...
     def span(self, w: int) -> Self: ...
     def height(self, h: int) -> Self: ...
@@ -83,7 +76,7 @@ def lines(
     description: str,
     queries: Queries,
     *,
-    unit: str,
+    unit: str = "short",
     width: int = THIRD,
     steps: Steps = (),
     colours: Mapping[str, str] | None = None,
@@ -93,9 +86,7 @@ def lines(
     are_counts: bool = False,
 ) -> Panel:
     """Return curves over time; those whose names are in `dashed` are limits."""
-    panel = _dress(timeseries.Panel(), title, description, unit, width, 8, steps)
-    for target in _targets(queries):
-        panel.with_target(target)
+    panel = _dress(timeseries.Panel(), title, description, _targets(queries), unit, width, 8, steps)
     is_stacked = stacking != options.StackingMode.NONE
     panel.line_width(1).fill_opacity(60 if is_stacked else 8).show_points(
         options.VisibilityMode.NEVER
@@ -122,20 +113,12 @@ def lines(
     )
     if steps:
         # Without a filled area, so that curves keep their colours.
-        panel.thresholds_style(
-            common.GraphThresholdsStyleConfig().mode(options.GraphThresholdsStyleMode.DASHED)
-        )
-    panel.color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
-    _colour(panel, colours or {})
+        dashes = options.GraphThresholdsStyleMode.DASHED
+        panel.thresholds_style(common.GraphThresholdsStyleConfig().mode(dashes))
+    _colour(panel.color_scheme(_BY_NAME), colours or {})
+    style = models.DynamicConfigValue("custom.lineStyle", {"fill": "dash", "dash": [8, 6]})
     for name in dashed:
-        style = {"fill": "dash", "dash": [8, 6]}
-        panel.override_by_name(
-            name,
-            [
-                models.DynamicConfigValue("custom.lineStyle", style),
-                models.DynamicConfigValue("custom.fillOpacity", 0),
-            ],
-        )
+        panel.override_by_name(name, [style, models.DynamicConfigValue("custom.fillOpacity", 0)])
     return panel
 
 
@@ -144,45 +127,32 @@ def number(
     description: str,
     queries: Queries,
     *,
-    unit: str,
+    unit: str = "short",
     width: int = SIXTH,
     steps: Steps = NO_STEPS,
     height: int = 4,
 ) -> Panel:
     """Return the newest value in large type, over its curve."""
-    panel = _dress(stat.Panel(), title, description, unit, width, height, steps)
-    for target in _targets(queries):
-        panel.with_target(target)
-    panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+    panel = _dress(stat.Panel(), title, description, _targets(queries), unit, width, height, steps)
     panel.color_mode(options.BigValueColorMode.VALUE).graph_mode(options.BigValueGraphMode.AREA)
-    return panel.color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId.THRESHOLDS))
+    return panel.reduce_options(_NEWEST).color_scheme(_BY_STEP)
 
 
 def gauges(
-    title: str,
-    description: str,
-    queries: Queries,
-    *,
-    unit: str,
-    steps: Steps,
-    width: int = HALF,
-    maximum: float,
+    title: str, description: str, queries: Queries, *, unit: str, steps: Steps, maximum: float
 ) -> Panel:
     """Return a bar for the newest value of each series."""
-    panel = _dress(bargauge.Panel(), title, description, unit, width, 8, steps)
-    for target in _targets(queries):
-        panel.with_target(target.instant())
-    panel.reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+    targets = (target.instant() for target in _targets(queries))
+    panel = _dress(bargauge.Panel(), title, description, targets, unit, HALF, 8, steps)
     panel.orientation(options.VizOrientation.HORIZONTAL)
     panel.display_mode(options.BarGaugeDisplayMode.BASIC).min(0).max(maximum)
-    return panel.color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId.THRESHOLDS))
+    return panel.reduce_options(_NEWEST).color_scheme(_BY_STEP)
 
 
-def heat(title: str, description: str, query: Queries, *, unit: str, width: int = HALF) -> Panel:
+def heat(title: str, description: str, query: Queries, *, unit: str) -> Panel:
     """Return a histogram's buckets over time, darker where more fell."""
-    panel = _dress(heatmap.Panel(), title, description, unit, width, 8, ())
-    (target,) = _targets(query)
-    panel.with_target(target.format(PromQueryFormat.HEATMAP))
+    targets = (target.format(PromQueryFormat.HEATMAP) for target in _targets(query))
+    panel = _dress(heatmap.Panel(), title, description, targets, unit, HALF)
     panel.color(
         heatmap.HeatmapColorOptions()
         .mode(heatmaps.HeatmapColorMode.SCHEME)
@@ -203,29 +173,21 @@ def bars(
     by: str,
     unit: str,
     colours: Mapping[str, str],
-    width: int = FULL_WIDTH,
 ) -> Panel:
     """Return the newest values side by side, a group of bars for each value of the label `by`."""
-    panel = _dress(barchart.Panel(), title, description, unit, width, 8, ())
-    names: dict[str, str] = {}
-    for target, legend in zip(_targets(queries), queries, strict=True):
-        panel.with_target(target.instant().format(PromQueryFormat.TABLE))
-        names[f"Value #{chr(ord('A') + len(names))}"] = legend
+    targets = (target.instant().format(PromQueryFormat.TABLE) for target in _targets(queries))
+    panel = _dress(barchart.Panel(), title, description, targets, unit, FULL_WIDTH)
+    names = {
+        f"Value #{letter}": legend for letter, legend in zip(ascii_uppercase, queries, strict=False)
+    }
     panel.x_field(by).transformations(
         [
             models.DataTransformerConfig("joinByField", options={"byField": by, "mode": "outer"}),
-            models.DataTransformerConfig(
-                "organize",
-                options={
-                    "excludeByName": {"Time": True, "Time 1": True, "Time 2": True},
-                    "renameByName": names,
-                },
-            ),
+            _organize(["Time", "Time 1", "Time 2"], names),
             models.DataTransformerConfig("sortBy", options={"sort": [{"field": by}]}),
         ]
     )
-    panel.color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
-    return _colour(panel, colours)
+    return _colour(panel.color_scheme(_BY_NAME), colours)
 
 
 def rows(
@@ -239,35 +201,41 @@ def rows(
     height: int = 6,
 ) -> Panel:
     """Return a table with a row for each series: its labels, and its value under that name."""
-    panel = _dress(table.Panel(), title, description, "short", width, height, ())
-    (target,) = _targets(query)
-    panel.with_target(target.instant().format(PromQueryFormat.TABLE))
-    excluded = dict.fromkeys(["Time", "__name__", *hidden], True)
-    organize = {"excludeByName": excluded, "renameByName": {"Value": value}}
-    return panel.transformations([models.DataTransformerConfig("organize", options=organize)])
+    targets = (target.instant().format(PromQueryFormat.TABLE) for target in _targets(query))
+    panel = _dress(table.Panel(), title, description, targets, "short", width, height)
+    return panel.transformations([_organize(["Time", "__name__", *hidden], {"Value": value})])
+
+
+def _organize(hidden: Sequence[str], names: Mapping[str, str]) -> models.DataTransformerConfig:
+    organized = {"excludeByName": dict.fromkeys(hidden, True), "renameByName": names}
+    return models.DataTransformerConfig("organize", options=organized)
 
 
 def _dress(
-    panel: Kind, title: str, description: str, unit: str, width: int, height: int, steps: Steps
+    panel: Kind,
+    title: str,
+    description: str,
+    targets: Iterable[prometheus.Dataquery],
+    unit: str,
+    width: int,
+    height: int = 8,
+    steps: Steps = (),
 ) -> Kind:
     """Give a panel what every kind has; `width` in 24ths of the page, `height` in 30 pixels."""
     panel.title(title).description(description).datasource(DATASOURCE)
     panel.unit(unit).span(width).height(height)
+    for target in targets:
+        panel.with_target(target)
     if steps:
-        thresholds = [models.Threshold(step.start, step.colour) for step in steps]
         mode = models.ThresholdsMode.ABSOLUTE
-        panel.thresholds(dashboard.ThresholdsConfig().mode(mode).steps(thresholds))
+        panel.thresholds(dashboard.ThresholdsConfig().mode(mode).steps(list(steps)))
     return panel
 
 
 def _targets(queries: Queries) -> list[prometheus.Dataquery]:
     return [
-        prometheus.Dataquery()
-        .expr(expression)
-        .legend_format(legend)
-        .ref_id(chr(ord("A") + index))
-        .range()
-        for index, (legend, expression) in enumerate(queries.items())
+        prometheus.Dataquery().expr(expression).legend_format(legend).ref_id(letter).range()
+        for letter, (legend, expression) in zip(ascii_uppercase, queries.items(), strict=False)
     ]
 
 

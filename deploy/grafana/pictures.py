@@ -8,15 +8,16 @@ import hashlib
 import json
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import click
 
 from deploy.grafana import writing
 from deploy.grafana.page import picture_of
-from deploy.grafana.reading import Dashboard, Panel, fill, read
+from deploy.grafana.reading import Panel, fill, read
 from deploy.grafana.rendering import scene, watching
 from deploy.grafana.rendering.answered import Answered
 from deploy.grafana.rendering.asking import Prometheus, Series
@@ -60,61 +61,39 @@ def main(address: str | None, minutes: float, folder: Path, only: Sequence[str])
             _draw_all(own, minutes, folder, only)
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """The time that the pictures show, in seconds since 1970, with a point every `step`."""
-
-    start: float
-    end: float
-    step: float
-
-
 def _draw_all(address: str, minutes: float, folder: Path, only: Sequence[str]) -> None:
     end = time.time()
-    span = Span(end - 60 * minutes, end, max(SCRAPE_SECONDS, 60 * minutes / POINTS))
+    start, step = end - 60 * minutes, max(SCRAPE_SECONDS, 60 * minutes / POINTS)
     # As Grafana does with the timeInterval of the datasource.
-    window = max(4 * SCRAPE_SECONDS, span.step + SCRAPE_SECONDS)
+    window = max(4 * SCRAPE_SECONDS, step + SCRAPE_SECONDS)
     windows = {"__rate_interval": f"{window:.0f}s", "__range": f"{60 * minutes:.0f}s"}
     with contextlib.closing(Prometheus(address)) as prometheus:
+        over_time = partial(prometheus.between, start=start, end=end, step=step)
+        newest = partial(prometheus.at, time=end)
         for file in writing.dashboards():
             board = read(file)
             values = prometheus.choose(board.variables) | windows | {"of": BINS_OF}
-            marks = _marks(prometheus, board, span)
+            marked = [series for mark in board.marks.values() for series in over_time(mark)]
+            marks = [begin for series in marked for begin in _begins(series, step)]
             for section in board.sections:
                 picture = folder / picture_of(file.stem, section)
                 if only and picture.name not in only:
                     continue
                 panels = [panel for panel in board.panels if panel.section == section]
-                answers = [_answers(prometheus, panel, values, span) for panel in panels]
-                answered = [
-                    Answered(panel, answer, span.start, end, marks)
-                    for panel, answer in zip(panels, answers, strict=True)
-                ]
+                answered = []
+                for panel in panels:
+                    ask = newest if panel.kind in INSTANT else over_time
+                    answers = [ask(fill(target.expression, values)) for target in panel.targets]
+                    answered.append(Answered(panel, answers, start, end, marks))
                 picture.write_bytes(draw(answered, fingerprint(panels)))
                 click.echo(f"{picture.name}: {picture.stat().st_size / 1000:.0f} kB")
 
 
-def _answers(
-    prometheus: Prometheus, panel: Panel, values: Mapping[str, str], span: Span
-) -> list[list[Series]]:
-    expressions = [fill(target.expression, values) for target in panel.targets]
-    if panel.kind in INSTANT:
-        return [prometheus.at(expression, span.end) for expression in expressions]
-    return [
-        prometheus.between(expression, span.start, span.end, span.step)
-        for expression in expressions
-    ]
-
-
-def _marks(prometheus: Prometheus, board: Dashboard, span: Span) -> list[float]:
-    """Return when the dashboard's marks begin."""
-    marks = []
-    for expression in board.marks.values():
-        for series in prometheus.between(expression, span.start, span.end, span.step):
-            before = (float("-inf"), *series.times)
-            gaps = zip(before, series.times, strict=False)
-            marks += [now for then, now in gaps if now - then > 2 * span.step]
-    return marks
+def _begins(series: Series, step: float) -> list[float]:
+    """Return the times at which a series begins, or goes on after a pause."""
+    before = (float("-inf"), *series.times)
+    pairs = zip(before, series.times, strict=False)
+    return [now for then, now in pairs if now - then > 2 * step]
 
 
 def fingerprint(panels: Sequence[Panel]) -> str:

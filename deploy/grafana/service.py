@@ -1,27 +1,13 @@
 """The dashboard of the service: calls, their time, and what is used up."""
 
+from collections.abc import Sequence
+
 from grafana_foundation_sdk.models import common as options
 from grafana_foundation_sdk.models import dashboard as models
 
-from deploy.grafana import capacity
-from deploy.grafana.boards import LOADED, RESTARTED, Section, assemble, chosen
-from deploy.grafana.panels import (
-    AMBER,
-    BLUE,
-    GREEN,
-    GREY,
-    HALF,
-    PINK,
-    QUANTILES,
-    RED,
-    TEAL,
-    VIOLET,
-    heat,
-    high_is_bad,
-    lines,
-    low_is_bad,
-    number,
-)
+from deploy.grafana import capacity, colours
+from deploy.grafana.boards import LOADED, RESTARTED, assemble, chosen
+from deploy.grafana.panels import HALF, Panel, heat, high_is_bad, lines, low_is_bad, number
 from deploy.grafana.promql import (
     CALLS,
     INSTANCES,
@@ -37,15 +23,20 @@ from deploy.grafana.promql import (
 HANDLING = "grpc_server_handling_seconds"
 METHOD = "{{grpc_service}}/{{grpc_method}}"
 
-STAGES = {"decode": BLUE, "queue": AMBER, "run": GREEN, "encode": VIOLET}
+STAGES = {
+    "decode": colours.BLUE,
+    "queue": colours.AMBER,
+    "run": colours.GREEN,
+    "encode": colours.VIOLET,
+}
 CODES = {
-    "InvalidArgument": BLUE,
-    "NotFound": TEAL,
-    "Unimplemented": GREY,
-    "ResourceExhausted": AMBER,
-    "DeadlineExceeded": PINK,
-    "Unavailable": VIOLET,
-    "Internal": RED,
+    "InvalidArgument": colours.BLUE,
+    "NotFound": colours.TEAL,
+    "Unimplemented": colours.GREY,
+    "ResourceExhausted": colours.AMBER,
+    "DeadlineExceeded": colours.PINK,
+    "Unavailable": colours.VIOLET,
+    "Internal": colours.RED,
 }
 SHARES = {"p50": "0.5", "p90": "0.9", "p99": "0.99", "p99.9": "0.999"}
 
@@ -60,184 +51,166 @@ def build() -> models.Dashboard:
             chosen("worker", 'process_cpu_seconds_total{instance=~"$instance"}', every=".*"),
             chosen("method", f'{HANDLING}_count{{instance=~"$instance"}}', label="grpc_method"),
         ],
-        [
-            _glance(),
-            _calls(),
-            _latency(),
-            capacity.saturation(),
-            capacity.workers(),
-            capacity.files(),
-        ],
+        {
+            "At a glance": _glance(),
+            "Calls": _calls(),
+            "Latency": _latency(),
+            "Saturation": capacity.saturation(),
+            "Workers": capacity.workers(),
+            "Files and callers": capacity.files(),
+        },
         [LOADED, RESTARTED],
         since="now-1h",
     )
 
 
-def _glance() -> Section:
+def _glance() -> Sequence[Panel]:
     handled = "grpc_server_handled_total"
-    return Section(
-        "At a glance",
-        [
-            number(
-                "Calls",
-                "Calls that arrive per second. When it falls to nothing: see whether callers reach "
-                "the server at all.",
-                {"calls": rate("grpc_server_started_total", CALLS)},
-                unit="reqps",
-            ),
-            number(
-                "Images",
-                "Images classified per second, by all models. Calls carry one or many.",
-                {"images": rate("mlpserve_images_total", WORKERS)},
-                unit="short",
-            ),
-            number(
-                "No server error",
-                "Share of calls whose code is not the server's fault; the objective is 99.9%. When "
-                "it is low: the errors by code below say what goes wrong.",
-                {
-                    "answered": f"1 - {rate(handled, f'{CALLS}, {SERVER_ERRORS}')} / "
-                    f"{rate(handled, CALLS)}"
-                },
-                unit="percentunit",
-                steps=low_is_bad(0.99, 0.999),
-            ),
-            number(
-                "p50",
-                "Half of the calls take no longer, from their arrival at the server to the answer.",
-                {"p50": quantile("0.5", HANDLING, CALLS)},
-                unit="s",
-            ),
-            number(
-                "p99",
-                "99% of the calls take no longer. Above 5 ms the objective of latency is missed: "
-                "see where a call's time goes.",
-                {"p99": quantile("0.99", HANDLING, CALLS)},
-                unit="s",
-                steps=high_is_bad(0.004, 0.005),
-            ),
-            number(
-                "Workers missing",
-                "Workers that there should be and that do not answer. When it stays above 0: the "
-                "restarts below and the log say why they end.",
-                {
-                    "missing": f"sum(mlpserve_workers{{{INSTANCES}}}) - "
-                    f"sum(mlpserve_workers_ready{{{INSTANCES}}})"
-                },
-                unit="short",
-                steps=high_is_bad(1, 2),
-            ),
-        ],
-    )
+    failed = rate(handled, f"{CALLS}, {SERVER_ERRORS}")
+    wanted, ready = (f"sum(mlpserve_workers{part}{{{INSTANCES}}})" for part in ("", "_ready"))
+    return [
+        number(
+            "Calls",
+            "Calls that arrive per second. When it falls to nothing: see whether callers reach the "
+            "server at all.",
+            {"calls": rate("grpc_server_started_total", CALLS)},
+            unit="reqps",
+        ),
+        number(
+            "Images",
+            "Images classified per second, by all models. Calls carry one or many.",
+            {"images": rate("mlpserve_images_total", WORKERS)},
+        ),
+        number(
+            "No server error",
+            "Share of calls whose code is not the server's fault; the objective is 99.9%. When it "
+            "is low: the errors by code below say what goes wrong.",
+            {"answered": f"1 - {failed} / {rate(handled, CALLS)}"},
+            unit="percentunit",
+            steps=low_is_bad(0.99, 0.999),
+        ),
+        number(
+            "p50",
+            "Half of the calls take no longer, from their arrival at the server to the answer.",
+            {"p50": quantile("0.5", HANDLING, CALLS)},
+            unit="s",
+        ),
+        number(
+            "p99",
+            "99% of the calls take no longer. Above 5 ms the objective of latency is missed: see "
+            "where a call's time goes.",
+            {"p99": quantile("0.99", HANDLING, CALLS)},
+            unit="s",
+            steps=high_is_bad(0.004, 0.005),
+        ),
+        number(
+            "Workers missing",
+            "Workers that there should be and that do not answer. When it stays above 0: the "
+            "restarts below and the log say why they end.",
+            {"missing": f"{wanted} - {ready}"},
+            steps=high_is_bad(1, 2),
+        ),
+    ]
 
 
-def _calls() -> Section:
+def _calls() -> Sequence[Panel]:
     handled = "grpc_server_handled_total"
     by_method = "grpc_service, grpc_method"
-    return Section(
-        "Calls",
-        [
-            lines(
-                "Calls by method",
-                "Calls that arrive per second, for each method that has been called. When one "
-                "grows without the others: a caller has changed.",
-                {METHOD: rate_of_used("grpc_server_started_total", CALLS, by_method)},
-                unit="reqps",
-            ),
-            lines(
-                "Server errors by method",
-                "Share of each method's calls that end with a code that is the server's fault. "
-                "When it is high: the errors by code, then the log.",
-                {
-                    METHOD: f"{rate(handled, f'{CALLS}, {SERVER_ERRORS}', by_method)} / "
-                    f"({rate(handled, CALLS, by_method)} > 0)"
-                },
-                unit="percentunit",
-                steps=high_is_bad(0.001, 0.01),
-            ),
-            lines(
-                "Duration by method (p99)",
-                "99% of each method's calls take no longer. When one is high: larger batches, or "
-                "more of them at once? See where a call's time goes.",
-                {METHOD: quantile("0.99", HANDLING, CALLS, by_method)},
-                unit="s",
-                is_logarithmic=True,
-            ),
-            lines(
-                "Errors by code",
-                "Calls per second that end with a code other than OK. ResourceExhausted: more than "
-                "the limits allow, add workers. DeadlineExceeded: callers wait less than it takes. "
-                "InvalidArgument, NotFound and the like are the caller's to mend.",
-                {"{{grpc_code}}": rate_of_used(handled, f'{CALLS}, grpc_code!="OK"', "grpc_code")},
-                unit="reqps",
-                colours=CODES,
-            ),
-            lines(
-                "Rejected requests by reason",
-                "Requests per second that could not be answered, by reason. queue_full and "
-                "too_many_calls: more load than the workers take. All that name a field: tell the "
-                "caller.",
-                {"{{reason}}": rate_of_used("mlpserve_rejected_requests_total", WORKERS, "reason")},
-                unit="reqps",
-            ),
-            lines(
-                "Messages",
-                "Messages received and sent per second; a stream has many in one call. When they "
-                "part: calls are refused, or streams wait.",
-                {
-                    "received": rate("grpc_server_msg_received_total", CALLS),
-                    "sent": rate("grpc_server_msg_sent_total", CALLS),
-                },
-                unit="short",
-                colours={"received": BLUE, "sent": GREEN},
-            ),
-        ],
-    )
+    failed = rate(handled, f"{CALLS}, {SERVER_ERRORS}", by_method)
+    return [
+        lines(
+            "Calls by method",
+            "Calls that arrive per second, for each method that has been called. When one grows "
+            "without the others: a caller has changed.",
+            {METHOD: rate_of_used("grpc_server_started_total", CALLS, by_method)},
+            unit="reqps",
+        ),
+        lines(
+            "Server errors by method",
+            "Share of each method's calls that end with a code that is the server's fault. When it "
+            "is high: the errors by code, then the log.",
+            {METHOD: f"{failed} / ({rate(handled, CALLS, by_method)} > 0)"},
+            unit="percentunit",
+            steps=high_is_bad(0.001, 0.01),
+        ),
+        lines(
+            "Duration by method (p99)",
+            "99% of each method's calls take no longer. When one is high: larger batches, or more "
+            "of them at once? See where a call's time goes.",
+            {METHOD: quantile("0.99", HANDLING, CALLS, by_method)},
+            unit="s",
+            is_logarithmic=True,
+        ),
+        lines(
+            "Errors by code",
+            "Calls per second that end with a code other than OK. ResourceExhausted: more than the "
+            "limits allow, add workers. DeadlineExceeded: callers wait less than it takes. "
+            "InvalidArgument, NotFound and the like are the caller's to mend.",
+            {"{{grpc_code}}": rate_of_used(handled, f'{CALLS}, grpc_code!="OK"', "grpc_code")},
+            unit="reqps",
+            colours=CODES,
+        ),
+        lines(
+            "Rejected requests by reason",
+            "Requests per second that could not be answered, by reason. queue_full and "
+            "too_many_calls: more load than the workers take. All that name a field: tell the "
+            "caller.",
+            {"{{reason}}": rate_of_used("mlpserve_rejected_requests_total", WORKERS, "reason")},
+            unit="reqps",
+        ),
+        lines(
+            "Messages",
+            "Messages received and sent per second; a stream has many in one call. When they part: "
+            "calls are refused, or streams wait.",
+            {
+                "received": rate("grpc_server_msg_received_total", CALLS),
+                "sent": rate("grpc_server_msg_sent_total", CALLS),
+            },
+            colours={"received": colours.BLUE, "sent": colours.GREEN},
+        ),
+    ]
 
 
-def _latency() -> Section:
+def _latency() -> Sequence[Panel]:
     stage = "mlpserve_stage_seconds"
-    return Section(
-        "Latency",
-        [
-            lines(
-                "Duration",
-                "What 50%, 90%, 99% and 99.9% of the calls do not exceed, from their arrival at "
-                "the server to the answer. When only p99.9 is high: pauses, such as a version that "
-                "loads. When p50 rises too: too much load.",
-                {name: quantile(q, HANDLING, CALLS) for name, q in SHARES.items()},
-                unit="s",
-                is_logarithmic=True,
-                width=HALF,
-                colours=QUANTILES,
-            ),
-            heat(
-                "Durations",
-                "How many calls took how long. Two bands are two kinds of calls, such as small and "
-                "large batches; a band that widens upwards is a queue.",
-                {"{{le}}": f"sum by (le) (increase({HANDLING}_bucket{{{CALLS}}}{WINDOW}))"},
-                unit="s",
-            ),
-            lines(
-                "Where a call's time goes",
-                "Mean time of an answered call in each stage: decode reads the message, queue "
-                "waits for the model, run is the model's, encode writes the answer. When queue is "
-                "the thickest: add workers. When run is: batches are large.",
-                {"{{stage}}": mean(stage, WORKERS, "stage")},
-                unit="s",
-                width=HALF,
-                colours=STAGES,
-                stacking=options.StackingMode.NORMAL,
-            ),
-            lines(
-                "Stages (p99)",
-                "99% of the answered calls spend no longer in the stage. When queue stands out: "
-                "calls wait for others that run long; lower max_batch_size or add workers.",
-                {"{{stage}}": quantile("0.99", stage, WORKERS, "stage")},
-                unit="s",
-                is_logarithmic=True,
-                width=HALF,
-                colours=STAGES,
-            ),
-        ],
-    )
+    return [
+        lines(
+            "Duration",
+            "What 50%, 90%, 99% and 99.9% of the calls do not exceed, from their arrival at the "
+            "server to the answer. When only p99.9 is high: pauses, such as a version that loads. "
+            "When p50 rises too: too much load.",
+            {name: quantile(q, HANDLING, CALLS) for name, q in SHARES.items()},
+            unit="s",
+            is_logarithmic=True,
+            width=HALF,
+            colours=colours.QUANTILES,
+        ),
+        heat(
+            "Durations",
+            "How many calls took how long. Two bands are two kinds of calls, such as small and "
+            "large batches; a band that widens upwards is a queue.",
+            {"{{le}}": f"sum by (le) (increase({HANDLING}_bucket{{{CALLS}}}{WINDOW}))"},
+            unit="s",
+        ),
+        lines(
+            "Where a call's time goes",
+            "Mean time of an answered call in each stage: decode reads the message, queue waits "
+            "for the model, run is the model's, encode writes the answer. When queue is the "
+            "thickest: add workers. When run is: batches are large.",
+            {"{{stage}}": mean(stage, WORKERS, "stage")},
+            unit="s",
+            width=HALF,
+            colours=STAGES,
+            stacking=options.StackingMode.NORMAL,
+        ),
+        lines(
+            "Stages (p99)",
+            "99% of the answered calls spend no longer in the stage. When queue stands out: calls "
+            "wait for others that run long; lower max_batch_size or add workers.",
+            {"{{stage}}": quantile("0.99", stage, WORKERS, "stage")},
+            unit="s",
+            is_logarithmic=True,
+            width=HALF,
+            colours=STAGES,
+        ),
+    ]

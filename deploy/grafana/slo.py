@@ -1,18 +1,16 @@
 """The dashboard of the objectives: what is left of their budgets, and how fast it goes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from grafana_foundation_sdk.models import dashboard as models
 
-from deploy.grafana.boards import LOADED, RESTARTED, Section, assemble, chosen
+from deploy.grafana import colours
+from deploy.grafana.boards import LOADED, RESTARTED, assemble, chosen
 from deploy.grafana.panels import (
-    AMBER,
-    BLUE,
-    GREEN,
     HALF,
     QUARTER,
-    RED,
-    Step,
+    Panel,
     gauges,
     high_is_bad,
     lines,
@@ -20,7 +18,7 @@ from deploy.grafana.panels import (
     number,
     rows,
 )
-from deploy.grafana.promql import SERVER_ERRORS, WINDOW
+from deploy.grafana.promql import SERVER_ERRORS, rate, rate_of_used
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +39,10 @@ class Alarm:
     factor: float
     long: str
     short: str
+
+    def __str__(self) -> str:
+        """Return what the legend calls it."""
+        return f"{self.severity}: {self.factor:g} times over {self.long} and {self.short}"
 
 
 OBJECTIVES = (
@@ -65,7 +67,7 @@ ALARMS = (
     Alarm("ticket", 3, "1d", "2h"),
     Alarm("ticket", 1, "3d", "6h"),
 )
-BURN_WINDOWS = {"5m": RED, "1h": AMBER, "6h": BLUE, "3d": GREEN}
+BURN_WINDOWS = {"5m": colours.RED, "1h": colours.AMBER, "6h": colours.BLUE, "3d": colours.GREEN}
 BUDGET_LEFT = low_is_bad(0, 0.25)
 JOB = 'job=~"$job"'
 PERIOD = "30d"
@@ -79,7 +81,7 @@ def build() -> models.Dashboard:
         "The objectives, 99.9% of calls answered without server error and 99% within 5 ms: what is "
         "left of the errors that they allow, and how fast it goes.",
         [chosen("job", "mlpserve_workers")],
-        [_budgets(), _burning(), _causes()],
+        {"Budgets": _budgets(), "Burn rates": _burning(), "Causes": _causes()},
         [LOADED, RESTARTED],
         since="now-24h",
     )
@@ -110,66 +112,60 @@ def _left(objective: Objective) -> str:
     return f"1 - {bad} / ({every} > 0) / {_allowed(objective)}"
 
 
-def _budgets() -> Section:
+def _budgets() -> Sequence[Panel]:
     firing = 'ALERTS{alertstate="firing"}'
-    return Section(
-        "Budgets",
-        [
-            *(
-                number(
-                    f"Budget left: {objective.slo}",
-                    f"{objective.share} of calls shall be {objective.good}. This is what is left "
-                    "of the others that 30 days may have; below 0 they had more. When it is low: "
-                    f"no risky changes; see {objective.remedy}.",
-                    {objective.slo: _left(objective)},
-                    unit="percentunit",
-                    width=QUARTER,
-                    steps=BUDGET_LEFT,
-                )
-                for objective in OBJECTIVES
-            ),
+    return [
+        *(
             number(
-                "Burn rate now",
-                "How many times faster than allowed each budget went in the last hour. 1 uses it "
-                "up in 30 days, 14.4 in two.",
-                {objective.slo: _burn(objective, "1h") for objective in OBJECTIVES},
-                unit="short",
-                width=QUARTER,
-                steps=high_is_bad(1, 6),
-            ),
-            number(
-                "Alerts firing",
-                "How many alerts fire now; the table below names them.",
-                {"firing": f"count({firing}) or vector(0)"},
-                unit="short",
-                width=QUARTER,
-                steps=(Step(None, GREEN), Step(1, RED)),
-            ),
-            lines(
-                "Budget left",
-                "The same over time. A steep fall is an incident, a steady one a fault that nobody "
-                "has noticed.",
-                {objective.slo: _left(objective) for objective in OBJECTIVES},
+                f"Budget left: {objective.slo}",
+                f"{objective.share} of calls shall be {objective.good}. This is what is left "
+                "of the others that 30 days may have; below 0 they had more. When it is low: "
+                f"no risky changes; see {objective.remedy}.",
+                {objective.slo: _left(objective)},
                 unit="percentunit",
-                width=HALF,
+                width=QUARTER,
                 steps=BUDGET_LEFT,
-                colours={"availability": BLUE, "latency": GREEN},
-            ),
-            rows(
-                "Alerts",
-                "The alerts that fire. docs/runbook.md has a section for each that says what to "
-                "do.",
-                {"{{alertname}}": firing},
-                value="firing",
-                hidden=["alertstate", "job"],
-                width=HALF,
-                height=8,
-            ),
-        ],
-    )
+            )
+            for objective in OBJECTIVES
+        ),
+        number(
+            "Burn rate now",
+            "How many times faster than allowed each budget went in the last hour. 1 uses it up in "
+            "30 days, 14.4 in two.",
+            {objective.slo: _burn(objective, "1h") for objective in OBJECTIVES},
+            width=QUARTER,
+            steps=high_is_bad(1, 6),
+        ),
+        number(
+            "Alerts firing",
+            "How many alerts fire now; the table below names them.",
+            {"firing": f"count({firing}) or vector(0)"},
+            width=QUARTER,
+            steps=(models.Threshold(None, colours.GREEN), models.Threshold(1, colours.RED)),
+        ),
+        lines(
+            "Budget left",
+            "The same over time. A steep fall is an incident, a steady one a fault that nobody has "
+            "noticed.",
+            {objective.slo: _left(objective) for objective in OBJECTIVES},
+            unit="percentunit",
+            width=HALF,
+            steps=BUDGET_LEFT,
+            colours={"availability": colours.BLUE, "latency": colours.GREEN},
+        ),
+        rows(
+            "Alerts",
+            "The alerts that fire. docs/runbook.md has a section for each that says what to do.",
+            {"{{alertname}}": firing},
+            value="firing",
+            hidden=["alertstate", "job"],
+            width=HALF,
+            height=8,
+        ),
+    ]
 
 
-def _burning() -> Section:
+def _burning() -> Sequence[Panel]:
     rates = [
         lines(
             f"Burn rate: {objective.slo}",
@@ -177,7 +173,6 @@ def _burning() -> Section:
             "different length. Short ones show what happens now, long ones what it comes to. When "
             f"it stays above 1: see {objective.remedy}.",
             {window: _burn(objective, window) for window in BURN_WINDOWS},
-            unit="short",
             width=HALF,
             colours=BURN_WINDOWS,
             steps=high_is_bad(1, 14.4),
@@ -190,14 +185,14 @@ def _burning() -> Section:
             "Each alert fires when the budget goes that many times too fast over both of its "
             "windows, which is 100% here, and ten calls or more are not good. From 50% on: see "
             f"{objective.remedy}.",
-            {_describe(alarm): _nearness(objective, alarm) for alarm in ALARMS},
+            {str(alarm): _nearness(objective, alarm) for alarm in ALARMS},
             unit="percentunit",
             steps=high_is_bad(0.5, 1),
             maximum=1,
         )
         for objective in OBJECTIVES
     ]
-    return Section("Burn rates", [*rates, *alarms])
+    return [*rates, *alarms]
 
 
 def _nearness(objective: Objective, alarm: Alarm) -> str:
@@ -207,48 +202,36 @@ def _nearness(objective: Objective, alarm: Alarm) -> str:
     return f"{lesser} / {_allowed(objective)} / {alarm.factor:g}"
 
 
-def _describe(alarm: Alarm) -> str:
-    return f"{alarm.severity}: {alarm.factor:g} times over {alarm.long} and {alarm.short}"
-
-
-def _causes() -> Section:
+def _causes() -> Sequence[Panel]:
     method = "{{grpc_service}}/{{grpc_method}}"
     predictions = f'{JOB}, grpc_method=~"Predict|ModelInfer"'
     histogram = "grpc_server_handling_seconds"
-    fast = f'rate({histogram}_bucket{{{predictions}, le="0.005"}}{WINDOW})'
-    every = f"rate({histogram}_count{{{predictions}}}{WINDOW})"
-    errors = f"grpc_server_handled_total{{{JOB}, {SERVER_ERRORS}}}"
-    return Section(
-        "Causes",
-        [
-            lines(
-                "Server errors by code",
-                "Calls per second that count against the objective. ResourceExhausted: add "
-                "workers. DeadlineExceeded: callers wait less than it takes. Others: the log.",
-                {
-                    "{{grpc_code}}": f"sum by (grpc_code) (rate({errors}{WINDOW})) "
-                    f"and sum by (grpc_code) ({errors}) > 0"
-                },
-                unit="reqps",
-            ),
-            lines(
-                "Slower than 5 ms",
-                "Share of the calls to each method that took longer; the objective allows 1%. When "
-                "one method alone is high: its callers send large batches.",
-                {
-                    method: f"1 - sum by (grpc_service, grpc_method) ({fast}) "
-                    f"/ (sum by (grpc_service, grpc_method) ({every}) > 0)"
-                },
-                unit="percentunit",
-                steps=high_is_bad(0.01, 0.05),
-            ),
-            lines(
-                "Duration by method (p99)",
-                "99% of each method's calls in five minutes take no longer, from the recorded "
-                "quantiles, which are quick to read over weeks.",
-                {method: f"method:{histogram}:p99_rate5m{{{JOB}}} > 0"},
-                unit="s",
-                is_logarithmic=True,
-            ),
-        ],
-    )
+    by_method = "grpc_service, grpc_method"
+    fast = rate(f"{histogram}_bucket", f'{predictions}, le="0.005"', by_method)
+    every = rate(f"{histogram}_count", predictions, by_method)
+    errors = rate_of_used("grpc_server_handled_total", f"{JOB}, {SERVER_ERRORS}", "grpc_code")
+    return [
+        lines(
+            "Server errors by code",
+            "Calls per second that count against the objective. ResourceExhausted: add workers. "
+            "DeadlineExceeded: callers wait less than it takes. Others: the log.",
+            {"{{grpc_code}}": errors},
+            unit="reqps",
+        ),
+        lines(
+            "Slower than 5 ms",
+            "Share of the calls to each method that took longer; the objective allows 1%. When one "
+            "method alone is high: its callers send large batches.",
+            {method: f"1 - {fast} / ({every} > 0)"},
+            unit="percentunit",
+            steps=high_is_bad(0.01, 0.05),
+        ),
+        lines(
+            "Duration by method (p99)",
+            "99% of each method's calls in five minutes take no longer, from the recorded "
+            "quantiles, which are quick to read over weeks.",
+            {method: f"method:{histogram}:p99_rate5m{{{JOB}}} > 0"},
+            unit="s",
+            is_logarithmic=True,
+        ),
+    ]

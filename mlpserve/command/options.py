@@ -27,11 +27,7 @@ _OPTIONS = (
         "--tls", is_flag=True, help="Use TLS; trust the authorities that gRPC ships with."
     ),
     click.option("--ca", type=_FILE, help="Use TLS; trust the authorities in this PEM file."),
-    click.option(
-        "--certificate",
-        type=_FILE,
-        help="PEM file with the client certificate.",
-    ),
+    click.option("--certificate", type=_FILE, help="PEM file with the client certificate."),
     click.option("--key", type=_FILE, help="PEM file with the certificate's private key."),
     click.option("--token-file", type=_FILE, help="File with the bearer token and nothing else."),
 )

@@ -79,8 +79,9 @@ def _draw_lines(look: Look) -> Table:
     queued = total(look.page, "mlpserve_queued_images")
     limit = total(look.page, "mlpserve_max_queued_images")
     stages = [(stage, look.mean("mlpserve_stage_seconds", stage=stage)) for stage in STAGES]
-    images, calls = (look.mean(f"mlpserve_run_{what}") for what in ("images", "calls"))
-    runs = f"{_number(images)} images of {_number(calls)} calls together"
+    images = _format("{:.1f}", look.mean("mlpserve_run_images"))
+    calls = _format("{:.1f}", look.mean("mlpserve_run_calls"))
+    runs = f"{images} images of {calls} calls together"
     table.add_row("codes", _counts(codes))
     table.add_row("rejected", _counts(rejected))
     table.add_row("images", f"{look.rate('mlpserve_images_total'):.1f}/s, {runs}")
@@ -99,15 +100,14 @@ def _draw_workers(look: Look) -> Table:
     in_progress = totals(look.page, "grpc_server_calls_in_progress", "worker")
     queued = totals(look.page, "mlpserve_queued_images", "worker")
     answered = totals(look.page, "mlpserve_worker_answered", "worker")
+    counts = (files, calls, in_progress, queued)
     for worker in sorted({*cpu, *answered}, key=_by_number):
         is_silent = answered.get(worker) == 0
-        numbers = (calls.get(worker), in_progress.get(worker), queued.get(worker))
         table.add_row(
             worker,
-            _format("{:.0%}", cpu.get(worker)),
-            _format("{:.0f} MB", memory.get(worker), 1e6),
-            _format("{:.0f}", files.get(worker)),
-            *(_format("{:.0f}", number) for number in numbers),
+            _format("{:.0%}", cpu.get(worker, math.nan)),
+            _format("{:.0f} MB", memory.get(worker, math.nan) / 1e6),
+            *(_format("{:.0f}", values.get(worker, math.nan)) for values in counts),
             "does not answer" if is_silent else "",
             style="red" if is_silent else "",
         )
@@ -160,9 +160,5 @@ def _time(seconds: float) -> str:
     return f"{seconds / unit:.3g} {name}"
 
 
-def _number(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.1f}"
-
-
-def _format(form: str, value: float | None, unit: float = 1.0) -> str:
-    return "-" if value is None else form.format(value / unit)
+def _format(form: str, value: float) -> str:
+    return "-" if math.isnan(value) else form.format(value)

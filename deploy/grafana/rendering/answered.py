@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from deploy.grafana.panels import AMBER, BLUE, GREEN, GREY, PINK, RED, TEAL, VIOLET
+from deploy.grafana.colours import AMBER, BLUE, GREEN, GREY, PINK, RED, TEAL, VIOLET
 from deploy.grafana.reading import Panel
 from deploy.grafana.rendering.asking import Series
 

@@ -37,21 +37,14 @@ class Prometheus:
 
     def at(self, expression: str, time: float | None = None) -> list[Series]:
         """Return what the expression was at a time, or is now; without what isn't a number."""
-        parameters: dict[str, str | float] = {"query": expression}
-        if time is not None:
-            parameters["time"] = time
-        result = self._ask("query", parameters)["result"]
+        at = {} if time is None else {"time": time}
+        result = self._ask("query", {"query": expression, **at})["result"]
         return _known((series["metric"], [series["value"]]) for series in result)
 
     def between(self, expression: str, start: float, end: float, step: float) -> list[Series]:
         """Return what the expression was every `step` seconds; without what isn't a number."""
-        span: dict[str, str | float] = {"start": start, "end": end, "step": step}
-        result = self._ask("query_range", span | {"query": expression})["result"]
-        return _known((series["metric"], series["values"]) for series in result)
-
-    def samples(self, selector: str, seconds: float) -> list[Series]:
-        """Return the samples of the last seconds as they were scraped."""
-        result = self._ask("query", {"query": f"{selector}[{round(seconds)}s]"})["result"]
+        span = {"query": expression, "start": start, "end": end, "step": step}
+        result = self._ask("query_range", span)["result"]
         return _known((series["metric"], series["values"]) for series in result)
 
     def choose(self, variables: Iterable[Variable]) -> dict[str, str]:
@@ -73,7 +66,7 @@ class Prometheus:
         values: list[str] = self._ask(f"label/{variable.label}/values", matching)
         return values
 
-    def _ask(self, path: str, parameters: Mapping[str, str | float]) -> Any:
+    def _ask(self, path: str, parameters: Mapping[str, Any]) -> Any:
         answer = self._http.get(path, params=parameters)
         body = answer.json() if "json" in answer.headers.get("content-type", "") else {}
         if answer.is_error and "error" in body:

@@ -28,19 +28,10 @@ class Box:
 
 def card(figure: Figure, box: Box, title: str) -> None:
     """Draw an empty panel."""
-    figure.add_artist(
-        patches.FancyBboxPatch(
-            (box.x, box.y),
-            box.width,
-            box.height,
-            boxstyle="round,pad=0,rounding_size=0.04",
-            facecolor=CARD,
-            edgecolor=LINE,
-            linewidth=0.7,
-            zorder=-2,
-            transform=figure.dpi_scale_trans,
-        )
-    )
+    style, size = "round,pad=0,rounding_size=0.04", (box.width, box.height)
+    patch = patches.FancyBboxPatch((box.x, box.y), *size, boxstyle=style, zorder=-2)
+    patch.set(facecolor=CARD, edgecolor=LINE, linewidth=0.7, transform=figure.dpi_scale_trans)
+    figure.add_artist(patch)
     write(figure, box.x + 0.1, box.y + box.height - 0.2, title, size=NORMAL, weight="bold")
 
 
@@ -56,24 +47,16 @@ def write(
     align: str = "left",
 ) -> None:
     """Write a line from `x` on, or in its middle or up to it, with its base at `y`."""
-    inches = figure.dpi_scale_trans
-    figure.text(
-        x, y, text, fontsize=size, color=colour, fontweight=weight, ha=align, transform=inches
-    )
+    written = figure.text(x, y, text, transform=figure.dpi_scale_trans)
+    written.set(fontsize=size, color=colour, fontweight=weight, ha=align)
 
 
 def make_axes(figure: Figure, box: Box, below: float, left: float = 0.52) -> Axes:
     """Return axes in a card, with so many inches free below and to the left."""
     width, height = figure.get_size_inches()
-    inner_height = box.height - TITLE_INCHES - below - 0.08
-    axes = figure.add_axes(
-        (
-            (box.x + left) / width,
-            (box.y + below) / height,
-            (box.width - left - 0.14) / width,
-            inner_height / height,
-        )
-    )
+    inner_width, inner_height = box.width - left - 0.14, box.height - TITLE_INCHES - below - 0.08
+    corner = (box.x + left) / width, (box.y + below) / height
+    axes = figure.add_axes((*corner, inner_width / width, inner_height / height))
     axes.set_facecolor(CARD)
     axes.tick_params(which="both", labelsize=SMALL, labelcolor=FAINT, length=0, pad=4)
     axes.spines[:].set_visible(False)
@@ -84,15 +67,6 @@ def make_axes(figure: Figure, box: Box, below: float, left: float = 0.52) -> Axe
 
 def fill_box(figure: Figure, box: Box, colour: str) -> None:
     """Fill a rectangle."""
-    inches = figure.dpi_scale_trans
-    figure.add_artist(
-        patches.Rectangle(
-            (box.x, box.y),
-            box.width,
-            box.height,
-            facecolor=colour,
-            lw=0,
-            zorder=-1,
-            transform=inches,
-        )
-    )
+    patch = patches.Rectangle((box.x, box.y), box.width, box.height, facecolor=colour, lw=0)
+    patch.set(zorder=-1, transform=figure.dpi_scale_trans)
+    figure.add_artist(patch)

@@ -1,14 +1,17 @@
 """Draws what changes over time: curves, stacked areas and buckets."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from itertools import pairwise
 
+import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, MultipleLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator, MultipleLocator, NullFormatter
 
-from deploy.grafana.panels import GREY
+from deploy.grafana.colours import GREY
 from deploy.grafana.rendering.answered import Answered, shorten
+from deploy.grafana.rendering.asking import Series
 from deploy.grafana.rendering.canvas import FAINT, LETTER_INCHES, Box, make_axes, write
 from deploy.grafana.rendering.units import format_value, scale
 
@@ -41,9 +44,7 @@ def draw_lines(figure: Figure, box: Box, answered: Answered) -> None:
     if panel.is_logarithmic:
         axes.set_yscale("log")
         axes.yaxis.set_minor_formatter(NullFormatter())
-        axes.yaxis.set_major_formatter(
-            FuncFormatter(lambda value, _: format_value(value, panel.unit))
-        )
+        axes.yaxis.set_major_formatter(lambda value, _: format_value(value, panel.unit))
     else:
         _scale(axes, answered)
     for start, colour in panel.steps:
@@ -63,14 +64,19 @@ def draw_lines(figure: Figure, box: Box, answered: Answered) -> None:
 def _stack(axes: Axes, answered: Answered) -> None:
     named = answered.named()
     times = sorted({time for _, series in named for time in series.times})
-    at = [dict(zip(series.times, series.values, strict=True)) for _, series in named]
-    heights = [[values.get(time, 0.0) for time in times] for values in at]
+    heights = _align([series for _, series in named], times)
     if answered.panel.stacking == "percent":
-        totals = [sum(column) or 1.0 for column in zip(*heights, strict=True)]
-        heights = [[h / total for h, total in zip(row, totals, strict=True)] for row in heights]
+        totals = heights.sum(axis=0)
+        heights /= np.where(totals, totals, 1)
         axes.set_ylim(0, 1)
     colours = [answered.colour(name) for name, _ in named]
     axes.stackplot(times, heights, colors=colours, alpha=0.75, linewidth=0)
+
+
+def _align(answer: Sequence[Series], times: Sequence[float]) -> npt.NDArray[np.float64]:
+    """Return a row for each series with its values at these times, 0 where it has none."""
+    at = [dict(zip(series.times, series.values, strict=True)) for series in answer]
+    return np.array([[values.get(time, 0.0) for time in times] for values in at])
 
 
 def _scale(axes: Axes, answered: Answered) -> None:
@@ -88,32 +94,25 @@ def _scale(axes: Axes, answered: Answered) -> None:
     locator = MaxNLocator(4, integer=panel.are_counts)
     ticks = [tick * size for tick in locator.tick_values(low / size, high / size)]
     axes.set_yticks([tick for tick in ticks if low <= tick <= high * 1.001])
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: format_value(value, unit)))
+    axes.yaxis.set_major_formatter(lambda value, _: format_value(value, unit))
 
 
 def draw_heat(figure: Figure, box: Box, answered: Answered) -> None:
     """Draw how many values lie between each two bounds."""
-    buckets = sorted(
-        ((float(series.labels["le"]), series) for series in answered.answers[0]),
-        key=lambda pair: pair[0],
-    )
-    times = buckets[-1][1].times
-    columns = [dict(zip(series.times, series.values, strict=True)) for _, series in buckets]
-    below = [[values.get(time, 0.0) for time in times] for values in columns]
-    counts = [below[0]] + [
-        [max(0.0, high - low) for high, low in zip(above, under, strict=True)]
-        for under, above in pairwise(below)
-    ]
-    used = [index for index, row in enumerate(counts) if any(row) and index < len(counts) - 1]
-    first, last = min(used, default=0), max(used, default=0)
-    bounds = [buckets[0][0] / 2, *(bound for bound, _ in buckets)]
+    buckets = sorted(answered.answers[0], key=lambda series: float(series.labels["le"]))
+    times = buckets[-1].times
+    counts = np.diff(_align(buckets, times), axis=0, prepend=0.0).clip(0)
+    used = np.flatnonzero(counts[:-1].any(axis=1)).tolist() or [0]
+    first, last = used[0], used[-1]
+    bounds = [float(series.labels["le"]) for series in buckets]
+    bounds.insert(0, bounds[0] / 2)
     axes = make_axes(figure, box, 0.28)
     # The last column is as wide as the one before, if any.
     edges = [*times, times[-1] + (times[-1] - (answered.start, *times)[-2])]
-    shown = [[count**0.5 for count in row] for row in counts[first : last + 1]]
+    shown = np.sqrt(counts[first : last + 1])
     axes.pcolormesh(edges, bounds[first : last + 2], shown, cmap="Blues", rasterized=True)
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: format_value(value, "s")))
+    axes.yaxis.set_major_formatter(lambda value, _: format_value(value, "s"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.grid(visible=False)
     _clock(axes, answered)
@@ -124,6 +123,4 @@ def _clock(axes: Axes, answered: Answered) -> None:
     seconds = answered.end - answered.start
     step = next((each for each in CLOCK_STEPS if seconds / each < 6), CLOCK_STEPS[-1])
     axes.xaxis.set_major_locator(MultipleLocator(step))
-    axes.xaxis.set_major_formatter(
-        FuncFormatter(lambda at, _: f"{datetime.fromtimestamp(at, UTC):%H:%M}")
-    )
+    axes.xaxis.set_major_formatter(lambda at, _: f"{datetime.fromtimestamp(at, UTC):%H:%M}")

@@ -48,18 +48,13 @@ def draw(panels: Sequence[Answered], description: str) -> bytes:
     return _png(figure, description)
 
 
-def _round(value: int) -> int:
-    """Return the nearest of 52 shades, which include black and white."""
-    return round(value / 5) * 5
-
-
 def _png(figure: Figure, description: str) -> bytes:
     drawn, content = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png", dpi=DOTS_PER_INCH, facecolor=BACKGROUND)
     text = PngInfo()
     text.add_text("Description", description)
-    # Fewer shades make smaller files, and nobody sees it.
+    # Only 52 shades, black and white included, make smaller files, and nobody sees it.
     with Image.open(drawn) as picture:
-        few = picture.convert("RGB").point([_round(value) for value in range(256)] * 3)
+        few = picture.convert("RGB").point([round(value / 5) * 5 for value in range(256)] * 3)
     few.save(content, format="png", optimize=True, pnginfo=text)
     return content.getvalue()

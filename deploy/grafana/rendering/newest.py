@@ -1,9 +1,8 @@
 """Draws the newest values: large numbers, bars and tables."""
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
-from deploy.grafana.panels import BLUE
+from deploy.grafana.colours import BLUE
 from deploy.grafana.reading import Panel
 from deploy.grafana.rendering.answered import Answered, shorten
 from deploy.grafana.rendering.canvas import (
@@ -80,7 +79,7 @@ def draw_bars(figure: Figure, box: Box, answered: Answered) -> None:
         write(figure, box.x + 0.28 + index * 1.2, box.y + 0.07, target.legend, colour=FAINT)
     axes.set_xticks(range(len(bins)), bins)
     axes.grid(visible=False, axis="x")
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: format_value(value, panel.unit)))
+    axes.yaxis.set_major_formatter(lambda value, _: format_value(value, panel.unit))
 
 
 def draw_rows(figure: Figure, box: Box, answered: Answered) -> None:

@@ -16,8 +16,8 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
 
+from harness.callers import BLACK, OPTIONS, calling
 from harness.calls import PREDICT, STREAM, bearer, error_info, reload
-from harness.connecting import BLACK, OPTIONS, load
 from harness.scrape import value
 from harness.server_process import ServerProcess, mode, start_server
 from harness.waiting import wait_for
@@ -168,21 +168,20 @@ def test_client_sends_its_token(guarded: Guarded) -> None:
 @ON_THE_LANE
 def test_rotation_under_load_fails_no_call(guarded: Guarded) -> None:
     used = CALLER
-    with load(lambda: guarded.connect(used)) as counts:
+    with calling(lambda: guarded.connect(used)) as counts:
         for number in range(ROTATIONS):
             old, new = used, f"0123456789abcdef-caller-{number}"
             write(guarded.tokens, f"caller: {old}", f"caller: {new}", f"other: {OTHER}")
             wait_for(lambda new=new: is_known(guarded, new))  # type: ignore[misc]
             used = new
             # Each caller ends its connection, which has the old token, after three calls.
-            counts.wait_for_more(20)
+            counts.go_on(20)
             write(guarded.tokens, f"caller: {new}", f"other: {OTHER}")
             wait_for(lambda old=old: not is_known(guarded, old))  # type: ignore[misc]
     write(guarded.tokens, f"caller: {CALLER}", f"other: {OTHER}")
     wait_for(lambda: is_known(guarded, CALLER))
-    assert not counts.failed
-    assert counts.lost == 0
-    assert counts.answered == counts.sent >= 20 * ROTATIONS
+    counts.check()
+    assert counts.sent >= 20 * ROTATIONS
 
 
 def test_an_unknown_token_has_no_file_looked_at(

@@ -16,9 +16,9 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
 )
 
 from harness import http2
+from harness.callers import BLACK, OPTIONS
 from harness.calls import error_info, predict
 from harness.changes import write_changes
-from harness.connecting import BLACK, OPTIONS
 from harness.scrape import value
 from harness.server_process import ServerProcess, mode, start_server
 from mlpserve import Client, InvalidRequest
