@@ -96,7 +96,7 @@ def run(recipe: str, options: TrainingOptions, data: Path, epochs: Queue[int]) -
         options.seed,
         trained.validation_accuracy,
         float(np.mean(outputs.argmax(axis=1) == test_labels)),
-        calibration.top_calibration_error(outputs, test_labels),
+        calibration.calibration_error(calibration.reliability(outputs, test_labels)),
         calibration.share_without_bright_output(outputs),
         seconds,
         is_same(trained.network, network.load(WEIGHTS).network),

@@ -7,7 +7,7 @@ import click
 from exporter import network
 from exporter.commands.common import PATH, WEIGHTS, clear_errors, data_option
 from exporter.files import write_file
-from exporter.study import handmade
+from exporter.study import handmade, network_svg
 from exporter.training import mnist
 
 SHOWN = 3
@@ -58,7 +58,7 @@ def write_page(path: Path, shipped: network.Saved, data: Path) -> None:
     write_file(folder / "strokes.png", handmade_page.draw_strokes())
     write_file(folder / "patterns.png", handmade_page.draw_patterns())
     if shipped.examples is not None:
-        at_work = handmade_page.draw_at_work(shipped.examples[SHOWN])
+        at_work = network_svg.draw_network(handmade.build(), shipped.examples[SHOWN])
         write_file(folder / "at-work.svg", at_work.encode())
     text = handmade_page.write(folder.name, shipped.network, images, labels)
     write_file(path, text.encode())

@@ -247,9 +247,7 @@ DIGITS = (
 def build() -> Network:
     """Return the network: 784 pixels, 16 strokes, 16 patterns, 10 digits, all sigmoids."""
     bars = np.stack([draw_bar(stroke).ravel() for stroke in STROKES])
-    patterns = _weigh(
-        [pattern.strokes for pattern in PATTERNS], [stroke.name for stroke in STROKES]
-    )
+    patterns = _weigh([rule.strokes for rule in PATTERNS], [stroke.name for stroke in STROKES])
     digits = _weigh([digit.patterns for digit in DIGITS], [pattern.name for pattern in PATTERNS])
     return Network(
         (
@@ -280,11 +278,7 @@ def draw_bar(stroke: Stroke) -> Batch:
 
 def _weigh(rows: Sequence[Mapping[str, int]], names: Sequence[str]) -> Batch:
     """Return the weights (rows, names): what each row gives to each name, 0 where it is silent."""
-    weights = np.zeros((len(rows), len(names)), np.float32)
-    for index, row in enumerate(rows):
-        for name, weight in row.items():
-            weights[index, names.index(name)] = weight
-    return weights
+    return np.array([[row.get(name, 0) for name in names] for row in rows], np.float32)
 
 
 def _layer(weights: Batch, thresholds: Sequence[float], gain: float) -> Layer:

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from exporter.network.network import Batch, Network
-from exporter.study import evaluation, handmade, network_svg
+from exporter.study import evaluation, handmade
 from exporter.study.evaluation import Evaluation
 from exporter.study.figure import BACKGROUND, LINE, TEXT, paint_alone, to_png
 from exporter.study.handmade import DIGITS, PATTERNS, STROKES
@@ -93,7 +93,7 @@ Rows are the true classes, columns the answers:
 
 {confusion}
 
-{confused}
+The most frequent confusions: {confused}.
 
 ## What it teaches
 
@@ -132,7 +132,20 @@ def write(folder: str, trained: Network, images: Batch, labels: Labels) -> str:
     patterns = network.forward(images)[1]
     filled = {
         "accuracy": _accuracy(measured, compared),
-        "strokes": _strokes(),
+        "strokes": table(
+            ["stroke", "column, row", "length x width", "angle", "share", "why"],
+            (
+                [
+                    bar.name,
+                    f"{bar.column:g}, {bar.row:g}",
+                    f"{bar.length:g} x {bar.width:g}",
+                    f"{bar.angle:g}",
+                    f"{bar.share:g}",
+                    bar.why,
+                ]
+                for bar in STROKES
+            ),
+        ),
         "patterns": _rules(
             (rule.name, rule.strokes, rule.threshold, rule.why) for rule in PATTERNS
         ),
@@ -140,7 +153,7 @@ def write(folder: str, trained: Network, images: Batch, labels: Labels) -> str:
         "brightness": _brightness(patterns, labels),
         "classes": _classes(measured, compared),
         "confusion": _confusion(measured),
-        "confused": _confused(measured),
+        "confused": ", ".join(evaluation.most_confused(measured, N_CONFUSED)),
         "used": _used(network),
         "unsure": _unsure(measured),
         "folder": folder,
@@ -158,11 +171,6 @@ def draw_patterns() -> bytes:
     """Return a PNG of all patterns, each the sum of its strokes' bars times their weights."""
     first, second, _ = handmade.build().layers
     return _draw(second.weights @ first.weights, [pattern.name for pattern in PATTERNS])
-
-
-def draw_at_work(image: Batch) -> str:
-    """Return an SVG of the network looking at an image (784,)."""
-    return network_svg.draw_network(handmade.build(), image)
 
 
 def fingerprint() -> str:
@@ -195,21 +203,6 @@ def _accuracy(measured: Evaluation, compared: Evaluation) -> str:
     )
 
 
-def _strokes() -> str:
-    rows = (
-        [
-            stroke.name,
-            f"{stroke.column:g}, {stroke.row:g}",
-            f"{stroke.length:g} x {stroke.width:g}",
-            f"{stroke.angle:g}",
-            f"{stroke.share:g}",
-            stroke.why,
-        ]
-        for stroke in STROKES
-    )
-    return table(["stroke", "column, row", "length x width", "angle", "share", "why"], rows)
-
-
 def _rules(rules: Iterable[tuple[str, Mapping[str, int], float, str]]) -> str:
     rows = (
         [name, ", ".join(f"{weight:+d} {part}" for part, weight in parts.items()), f"{more:g}", why]
@@ -222,8 +215,8 @@ def _brightness(activations: Batch, labels: Labels) -> str:
     """Tell the mean of each pattern's activations (N, patterns) for each class."""
     means = [activations[labels == label].mean(axis=0) for label in range(len(DIGITS))]
     rows = (
-        [pattern.name, *(f"{100 * mean[index]:.0f}" for mean in means)]
-        for index, pattern in enumerate(PATTERNS)
+        [pattern.name, *(f"{100 * mean:.0f}" for mean in column)]
+        for pattern, *column in zip(PATTERNS, *means, strict=True)
     )
     return table(["pattern", *(digit.label for digit in DIGITS)], rows)
 
@@ -239,29 +232,18 @@ def _classes(measured: Evaluation, compared: Evaluation) -> str:
 
 
 def _confusion(measured: Evaluation) -> str:
-    rows = (
-        [
-            f"**{label}**",
-            *(f"**{count}**" if place == truth else str(count) for place, count in row),
-        ]
-        for truth, (label, row) in enumerate(
-            (label, list(enumerate(row)))
-            for label, row in zip(measured.labels, measured.confusion, strict=True)
-        )
-    )
+    rows = []
+    for truth, (label, counts) in enumerate(zip(measured.labels, measured.confusion, strict=True)):
+        cells = [str(count) for count in counts]
+        cells[truth] = f"**{cells[truth]}**"
+        rows.append([f"**{label}**", *cells])
     return table(["", *measured.labels], rows)
-
-
-def _confused(measured: Evaluation) -> str:
-    confusions = evaluation.most_confused(measured, N_CONFUSED)
-    return f"The most frequent confusions: {', '.join(confusions)}."
 
 
 def _used(network: Network) -> str:
     used = [int(np.count_nonzero(layer.weights)) for layer in network.layers]
-    chosen = sum(len(pattern.strokes) for pattern in PATTERNS) + sum(
-        len(digit.patterns) for digit in DIGITS
-    )
+    parts = [*(pattern.strokes for pattern in PATTERNS), *(digit.patterns for digit in DIGITS)]
+    chosen = sum(map(len, parts))
     return (
         f"Of {network.parameter_count:,} weights and biases {sum(used):,} weights aren't 0, and "
         f"{used[0]:,} of these follow from six numbers a bar. {chosen} weights between neurons "

@@ -22,6 +22,21 @@ from modelfile.metadata import weights_sha256
 
 N_CONFUSIONS = 5
 
+COMMANDS = """\
+## Measure it again
+
+From the repository's folder; `--weights FILE` takes another network than the one that ships.
+
+| what | command |
+| --- | --- |
+| the images | `python -m exporter fetch` |
+| the weights, with the options above | `python -m exporter train` |
+| accuracy, confusion, calibration, wrong answers | `python -m exporter evaluate --no-distortions` |
+| all figures | `python -m exporter evaluate --json evaluation.json` |
+| the pictures, and the figures in the weights file | `python -m exporter evaluate --record \
+--pictures docs/model-card` |
+| this page, from the weights file | `python -m exporter card --output docs/model-card.md` |"""
+
 
 def write(name: str, saved: Saved, pictures: str) -> str:
     """Return the card of a network called `name`; its pictures are in the folder `pictures`.
@@ -45,18 +60,14 @@ def write(name: str, saved: Saved, pictures: str) -> str:
         *_results(measured, pictures),
         *_robustness(measured.robustness, pictures),
         *_limits(saved.provenance, measured),
-        *_commands(),
+        COMMANDS,
     ]
     return "\n\n".join(sections) + "\n"
 
 
 def _introduction(name: str, network: Network, measured: Evaluation) -> Iterator[str]:
-    layers = " > ".join(
-        [
-            f"{network.n_inputs}",
-            *(f"{len(layer.biases)} {layer.activation}" for layer in network.layers),
-        ]
-    )
+    neurons = (f"{len(layer.biases)} {layer.activation}" for layer in network.layers)
+    layers = " > ".join([f"{network.n_inputs}", *neurons])
     side = math.isqrt(network.n_inputs)
     square = f": {side} rows of {side}" if side**2 == network.n_inputs else ""
     accuracy = measured.accuracy
@@ -86,7 +97,10 @@ def _training(provenance: Provenance) -> Iterator[str]:
     if not facts:
         yield "Its file doesn't say."
         return
-    rows = [(key.replace("_", " "), _value(value)) for key, value in facts.items()]
+    rows = [
+        (key.replace("_", " "), f"{value:.6g}" if isinstance(value, float) else str(value))
+        for key, value in facts.items()
+    ]
     yield table(("", "how"), rows)
     if "protocol" in facts:
         yield wrap(
@@ -201,35 +215,3 @@ def _limits(provenance: Provenance, measured: Evaluation) -> Iterator[str]:
         )
     yield "## Intended use"
     yield wrap("- " + "\n- ".join(limits))
-
-
-def _commands() -> Iterator[str]:
-    yield "## Measure it again"
-    yield wrap(
-        "From the repository's folder; `--weights FILE` takes another network than the one that "
-        "ships."
-    )
-    yield table(
-        ("what", "command"),
-        [
-            ("the images", "`python -m exporter fetch`"),
-            ("the weights, with the options above", "`python -m exporter train`"),
-            (
-                "accuracy, confusion, calibration, wrong answers",
-                "`python -m exporter evaluate --no-distortions`",
-            ),
-            ("all figures", "`python -m exporter evaluate --json evaluation.json`"),
-            (
-                "the pictures, and the figures in the weights file",
-                "`python -m exporter evaluate --record --pictures docs/model-card`",
-            ),
-            (
-                "this page, from the weights file",
-                "`python -m exporter card --output docs/model-card.md`",
-            ),
-        ],
-    )
-
-
-def _value(value: str | float) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich import box
 from rich.console import Console
@@ -16,8 +16,9 @@ from exporter.study.robustness import Robustness
 
 def show(evaluation: Evaluation, console: Console) -> None:
     """Print every table that the evaluation has something for, then its summary."""
+    unbounded = console.options.update(max_width=sys.maxsize)
     for table in tables(evaluation):
-        if _least_width(table, console) <= console.width:
+        if Measurement.get(console, unbounded, table).minimum <= console.width:
             console.print(table)
         else:
             console.print(f"{table.title}: too wide for this terminal; see --json and --pictures")
@@ -82,39 +83,61 @@ def tables(evaluation: Evaluation) -> Iterator[Table]:
     yield _confusion(evaluation)
     if evaluation.confidence:
         yield _reliability(evaluation.confidence)
-    yield _mistakes(evaluation)
+    mistakes = [
+        (
+            str(mistake.image),
+            Text(evaluation.labels[mistake.truth]),
+            Text(evaluation.labels[mistake.answer]),
+            f"{mistake.activation:.3f}",
+        )
+        for mistake in evaluation.mistakes
+    ]
+    headers = ("image", "truth", "answer", "activation")
+    yield _table("Surest wrong answers", headers, mistakes, "images are counted from 0")
     if evaluation.robustness:
-        yield _distorted(evaluation.robustness)
-        yield _out_of_distribution(evaluation.robustness)
+        yield _table(
+            "Accuracy on distorted images",
+            ("distortion", "as it is", "canonical"),
+            distorted_rows(evaluation.robustness),
+            "canonical: each image is normalised before the network sees it",
+        )
+        yield _table(
+            "Images of no class with an output above 0.5",
+            ("kind", "images", "as it is", "canonical"),
+            out_of_distribution_rows(evaluation.robustness),
+        )
 
 
 def _classes(evaluation: Evaluation) -> Table:
     measured = evaluation.accuracy
-    table = _table("Classes", "label", "right", "images", "accuracy", "precision")
-    for label, correct, total, precision in zip(
-        evaluation.labels, measured.correct, measured.total, evaluation.precision, strict=True
-    ):
-        table.add_row(
+    rows = [
+        (
             Text(label),
             f"{correct:,}",
             f"{total:,}",
             percent_with_error(correct, total),
             percent(precision),
         )
+        for label, correct, total, precision in zip(
+            evaluation.labels, measured.correct, measured.total, evaluation.precision, strict=True
+        )
+    ]
+    headers = ("label", "right", "images", "accuracy", "precision")
+    table = _table("Classes", headers, rows, "precision: share of the answers that is right")
     table.add_section()
     correct, total = sum(measured.correct), measured.n_images
     table.add_row("all", f"{correct:,}", f"{total:,}", percent_with_error(correct, total))
-    table.caption = "precision: share of the answers that is right"
     return table
 
 
 def _confusion(evaluation: Evaluation) -> Table:
-    table = _table("Confusion", "truth", *map(Text, evaluation.labels))
-    for truth, (label, row) in enumerate(zip(evaluation.labels, evaluation.confusion, strict=True)):
-        cells = [_count(images, answer == truth) for answer, images in enumerate(row)]
-        table.add_row(Text(label), *cells)
-    table.caption = "a row for each true class, a column for each answer"
-    return table
+    labels = [Text(label) for label in evaluation.labels]
+    rows = [
+        (label, *(_count(images, answer == truth) for answer, images in enumerate(row)))
+        for truth, (label, row) in enumerate(zip(labels, evaluation.confusion, strict=True))
+    ]
+    caption = "a row for each true class, a column for each answer"
+    return _table("Confusion", ("truth", *labels), rows, caption)
 
 
 def _count(images: int, right: bool) -> Text:
@@ -124,63 +147,39 @@ def _count(images: int, right: bool) -> Text:
 
 
 def _reliability(confidence: Confidence) -> Table:
-    table = _table(
-        "Calibration", "brightest output", "images", "mean output", "right", "difference"
-    )
     n_bins = len(confidence.bins)
-    for index, row in enumerate(confidence.bins):
-        if row.images:
-            right = row.correct / row.images
-            table.add_row(
-                f"{index / n_bins:.2f} to {(index + 1) / n_bins:.2f}",
-                f"{row.images:,}",
-                f"{row.mean_output:.3f}",
-                f"{right:.3f}",
-                f"{right - row.mean_output:+.3f}",
-            )
-    table.caption = "difference: below 0 is too sure, above 0 not sure enough"
-    return table
-
-
-def _mistakes(evaluation: Evaluation) -> Table:
-    table = _table("Surest wrong answers", "image", "truth", "answer", "activation")
-    for mistake in evaluation.mistakes:
-        table.add_row(
-            str(mistake.image),
-            Text(evaluation.labels[mistake.truth]),
-            Text(evaluation.labels[mistake.answer]),
-            f"{mistake.activation:.3f}",
+    rows = [
+        (
+            f"{index / n_bins:.2f} to {(index + 1) / n_bins:.2f}",
+            f"{row.images:,}",
+            f"{row.mean_output:.3f}",
+            f"{row.correct / row.images:.3f}",
+            f"{row.correct / row.images - row.mean_output:+.3f}",
         )
-    table.caption = "images are counted from 0"
-    return table
+        for index, row in enumerate(confidence.bins)
+        if row.images
+    ]
+    headers = ("brightest output", "images", "mean output", "right", "difference")
+    caption = "difference: below 0 is too sure, above 0 not sure enough"
+    return _table("Calibration", headers, rows, caption)
 
 
-def _distorted(robustness: Robustness) -> Table:
-    table = _table("Accuracy on distorted images", "distortion", "as it is", "canonical")
-    for row in distorted_rows(robustness):
+def _table(
+    title: str,
+    headers: Sequence[str | Text],
+    rows: Iterable[Sequence[str | Text]],
+    caption: str | None = None,
+) -> Table:
+    """Return a table whose columns but the first are numbers."""
+    table = Table(
+        title=title,
+        caption=caption,
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        caption_justify="left",
+    )
+    for index, header in enumerate(headers):
+        table.add_column(header, justify="right" if index else "left")
+    for row in rows:
         table.add_row(*row)
-    table.caption = "canonical: each image is normalised before the network sees it"
-    return table
-
-
-def _out_of_distribution(robustness: Robustness) -> Table:
-    title = "Images of no class with an output above 0.5"
-    table = _table(title, "kind", "images", "as it is", "canonical")
-    for row in out_of_distribution_rows(robustness):
-        table.add_row(*row)
-    return table
-
-
-def _least_width(table: Table, console: Console) -> int:
-    """Return the width below which a table can't be read."""
-    unbounded = console.options.update(max_width=sys.maxsize)
-    return Measurement.get(console, unbounded, table).minimum
-
-
-def _table(title: str, first: str, *others: str | Text) -> Table:
-    """Return an empty table whose columns but the first are numbers."""
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", caption_justify="left")
-    table.add_column(first)
-    for header in others:
-        table.add_column(header, justify="right")
     return table

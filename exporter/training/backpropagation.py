@@ -4,7 +4,6 @@ Everything works in the parameters' own precision: float32 to train, float64 to 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,15 +30,10 @@ DERIVATIVES: dict[str, Callable[[Array], Array]] = {
 """Of each hidden activation, f'(z) as a function of a = f(z)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
-    """A loss of the output layer's z (N, classes) and one-hot targets (N, classes).
-
-    `value` is the mean over the batch, `gradient` (N, classes) that of each image's own loss by z.
-    """
-
-    value: Callable[[Array, Array], float]
-    gradient: Callable[[Array, Array], Array]
+Loss = Callable[[Array, Array], tuple[float, Array]]
+"""From the output layer's z (N, classes) and one-hot targets (N, classes) to the batch's mean loss,
+and the gradient (N, classes) of each image's own loss by z.
+"""
 
 
 def cross_entropy(mix: float) -> Loss:
@@ -52,32 +46,24 @@ def cross_entropy(mix: float) -> Loss:
     second one wants the right output bright and the others dark.
     """
 
-    def value(z: Array, targets: Array) -> float:
+    def loss(z: Array, targets: Array) -> tuple[float, Array]:
         chosen = np.log(np.sum(np.exp(z - z.max(axis=1, keepdims=True)), axis=1))
         chosen += z.max(axis=1) - np.sum(z * targets, axis=1)
         binary = np.sum(np.logaddexp(0, z) - z * targets, axis=1)
-        return float(np.mean(chosen + mix * binary))
+        gradient = (softmax(z) - targets) + mix * (sigmoid(z) - targets)
+        return float(np.mean(chosen + mix * binary)), gradient
 
-    def gradient(z: Array, targets: Array) -> Array:
-        return (softmax(z) - targets) + mix * (sigmoid(z) - targets)
-
-    return Loss(value, gradient)
+    return loss
 
 
-def squared_error() -> Loss:
-    """Return half the squared distance of the outputs a = sigmoid(z) to the targets.
+def squared_error(z: Array, targets: Array) -> tuple[float, Array]:
+    """Half the squared distance of the outputs a = sigmoid(z) to the targets, a `Loss`.
 
     1/2 sum_k (a_k - target_k)^2, whose gradient is (a - target) a (1 - a).
     """
-
-    def value(z: Array, targets: Array) -> float:
-        return float(np.mean(np.sum((sigmoid(z) - targets) ** 2, axis=1)) / 2)
-
-    def gradient(z: Array, targets: Array) -> Array:
-        a = sigmoid(z)
-        return (a - targets) * a * (1 - a)
-
-    return Loss(value, gradient)
+    a = sigmoid(z)
+    error = a - targets
+    return float(np.mean(np.sum(error**2, axis=1)) / 2), error * a * (1 - a)
 
 
 def forward(parameters: Parameters, batch: Array, activation: str) -> list[Array]:
@@ -118,6 +104,5 @@ def loss_and_gradients(
 ) -> tuple[float, list[Array]]:
     """Return the mean loss of a batch (N, n_in) with targets (N, classes), and its gradients."""
     activations = forward(parameters, batch, activation)
-    z = activations[-1]
-    delta = loss.gradient(z, targets) / len(batch)
-    return loss.value(z, targets), backward(parameters, activations, delta, activation)
+    value, gradient = loss(activations[-1], targets)
+    return value, backward(parameters, activations, gradient / len(batch), activation)

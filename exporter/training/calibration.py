@@ -113,13 +113,6 @@ def calibration_error(bins: Sequence[Bin]) -> float:
     return gaps / sum(interval.images for interval in bins)
 
 
-def top_calibration_error(
-    outputs: Batch, labels: npt.NDArray[np.integer], n_bins: int = N_BINS
-) -> float:
-    """Return the calibration error of outputs (N, classes) in [0, 1] and labels (N,)."""
-    return calibration_error(reliability(outputs, labels, n_bins))
-
-
 def share_without_bright_output(outputs: Batch) -> float:
     """Return the share of images, in [0, 1], of which no output is above 0.5."""
     return float(np.mean(outputs.max(axis=1) <= BRIGHT))

@@ -23,7 +23,7 @@ from exporter.training import (
     folding,
     optimization,
 )
-from exporter.training.backpropagation import Array, Loss
+from exporter.training.backpropagation import Array
 from exporter.training.checkpoints import Epoch, State
 from exporter.training.options import INITIAL_GAIN, TrainingError, TrainingOptions
 
@@ -132,7 +132,8 @@ def train_epoch(
     order = generator.permutation(len(images))
     strength = distortion_strength(n_done / options.epochs, options) if source else 0.0
     n_batches = len(images) // options.batch_size
-    loss = make_loss(options)
+    squared = options.loss == "squared-error"
+    loss = backpropagation.squared_error if squared else backpropagation.cross_entropy(options.mix)
     total = rate = 0.0
     for number, indices in enumerate(
         np.split(order[: n_batches * options.batch_size], n_batches), start=n_done * n_batches + 1
@@ -179,13 +180,6 @@ def distortion_strength(progress: float, options: TrainingOptions) -> float:
     """Return the distortions' strength in [0, 1] at `progress` in [0, 1] of the training."""
     faded = max(0.0, progress - options.fade_from) / (1 - options.fade_from)
     return 1 - (1 - options.final_strength) * faded
-
-
-def make_loss(options: TrainingOptions) -> Loss:
-    """Return the loss that the options ask for."""
-    if options.loss == "squared-error":
-        return backpropagation.squared_error()
-    return backpropagation.cross_entropy(options.mix)
 
 
 def predict(state: State, images: Batch, options: TrainingOptions) -> Array:

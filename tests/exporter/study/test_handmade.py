@@ -14,7 +14,7 @@ from exporter import cli, network
 from exporter.commands import common
 from exporter.commands.handmade import SHOWN
 from exporter.network.network import Batch
-from exporter.study import handmade, handmade_page
+from exporter.study import handmade, handmade_page, network_svg
 from exporter.study.handmade import DIGITS, PATTERNS, STROKES, Stroke
 from exporter.training.mnist import Labels
 from harness.server_process import ROOT, start_server
@@ -114,7 +114,7 @@ def test_page_and_its_pictures_are_current(digits: tuple[Batch, Labels]) -> None
     saved = shipped()
     assert PAGE.read_text() == handmade_page.write("handmade", saved.network, *digits), AGAIN
     assert saved.examples is not None
-    at_work = handmade_page.draw_at_work(saved.examples[SHOWN])
+    at_work = network_svg.draw_network(handmade.build(), saved.examples[SHOWN])
     assert (PAGE.parent / "handmade" / "at-work.svg").read_text() == at_work, AGAIN
     for picture in ("strokes.png", "patterns.png"):
         with Image.open(PAGE.parent / "handmade" / picture) as drawn:

@@ -55,15 +55,15 @@ def test_apply_changes_z_alone() -> None:
     np.testing.assert_allclose(after[-1], 1.7 * before[-1] - 0.4, rtol=1e-12)
 
 
-def test_top_calibration_error_by_hand() -> None:
+def test_calibration_error_by_hand() -> None:
     outputs = np.array([[0.91, 0.1], [0.95, 0.2], [0.3, 0.65], [0.62, 0.1]], np.float32)
     labels = np.array([0, 1, 1, 0])
     # Of ten bins: 0.91 and 0.95, one of two right; 0.65 and 0.62, both right.
     wanted = (abs(1 - 1.86) + abs(2 - 1.27)) / 4
-    found = calibration.top_calibration_error(outputs, labels, n_bins=10)
+    found = calibration.calibration_error(calibration.reliability(outputs, labels, n_bins=10))
     assert found == pytest.approx(wanted, abs=1e-6)
-    certain = np.eye(2, dtype=np.float32)
-    assert calibration.top_calibration_error(certain, np.array([0, 1])) == 0
+    certain = calibration.reliability(np.eye(2, dtype=np.float32), np.array([0, 1]))
+    assert calibration.calibration_error(certain) == 0
 
 
 def test_share_without_bright_output_by_hand() -> None:
