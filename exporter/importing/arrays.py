@@ -38,7 +38,7 @@ def read(given: Mapping[str, npt.ArrayLike] | Sequence[npt.ArrayLike]) -> Source
     named = {name: np.asarray(array) for name, array in given.items()}
     texts = {key: named.pop(key) for key in TEXTS if key in named}
     if named and all(re.fullmatch(r"arr_\d+", name) for name in named):
-        layers = _in_order(dict(sorted(named.items(), key=lambda item: _numbers(item[0]))))
+        layers = _in_order(dict(sorted(named.items(), key=lambda item: _order(_words(item[0])))))
     else:
         layers = _by_name(named)
     activations = _texts(texts.get("activations"))
@@ -103,10 +103,6 @@ def _by_name(named: Mapping[str, Array]) -> tuple[SourceLayer, ...]:
 def _words(name: str) -> tuple[str, ...]:
     """Return the words and numbers of a name in lower case: layer1.weight -> layer, 1, weight."""
     return tuple(word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d{1,18}", name))
-
-
-def _numbers(name: str) -> tuple[int, ...]:
-    return _order(_words(name))
 
 
 def _order(stem: Sequence[str]) -> tuple[int, ...]:

@@ -64,7 +64,8 @@ def assemble(source: Source, choices: Choices) -> Imported:
     ]
     exact = [array for pair in zip(weights, biases, strict=True) for array in pair]
     rounded = [_rounded(name, array) for name, array in zip(names, exact, strict=True)]
-    dtypes = _dtypes(ordered) - {"float32"}
+    given = [array for layer in ordered for array in (layer.weights, layer.biases)]
+    dtypes = {str(array.dtype) for array in given if array is not None} - {"float32"}
     if dtypes:
         conversion = f"converted from {', '.join(sorted(dtypes))} to float32"
         notes.append(f"{conversion}: {_rounding(names, exact, rounded)}")
@@ -104,11 +105,6 @@ def _exact(ordered: Sequence[SourceLayer], turned: bool) -> tuple[list[Array], l
     return weights, biases
 
 
-def _dtypes(ordered: Sequence[SourceLayer]) -> set[str]:
-    arrays = [array for layer in ordered for array in (layer.weights, layer.biases)]
-    return {str(array.dtype) for array in arrays if array is not None}
-
-
 def _activations(source: Source, choices: Choices, n_layers: int) -> tuple[str, ...]:
     """Return each layer's activation, from the source or the user but never guessed."""
     n_hidden = n_layers - 1
@@ -118,7 +114,9 @@ def _activations(source: Source, choices: Choices, n_layers: int) -> tuple[str, 
         _for_each(source.activations, n_hidden),
         _for_each((chosen,) if isinstance(chosen, str) else chosen, n_hidden),
     )
-    output = _agreed("output", _alone(source.output), _alone(choices.output))
+    output = _agreed(
+        "output", *(None if name is None else (name,) for name in (source.output, choices.output))
+    )
     if hidden is None and n_hidden:
         raise WeightsError(
             "activation: arrays don't tell what the hidden layers compute; say it with activation, "
@@ -135,10 +133,6 @@ def _activations(source: Source, choices: Choices, n_layers: int) -> tuple[str, 
             if name not in known:
                 raise WeightsError(f"{field}: {name!r}, wanted one of {', '.join(known)}")
     return (*(hidden or ()), *output)
-
-
-def _alone(name: str | None) -> tuple[str, ...] | None:
-    return None if name is None else (name,)
 
 
 def _for_each(names: Sequence[str] | None, n_hidden: int) -> tuple[str, ...] | None:
@@ -203,9 +197,7 @@ def _rounded(name: str, array: Array) -> Batch:
 
 def _rounding(names: Sequence[str], exact: Sequence[Array], rounded: Sequence[Batch]) -> str:
     """Say by how much the most changed number changed."""
-    differences = [
-        float(np.abs(array - kept).max()) for array, kept in zip(exact, rounded, strict=True)
-    ]
+    differences = [float(np.abs(a - b).max()) for a, b in zip(exact, rounded, strict=True)]
     largest = max(differences)
     if not largest:
         return "exactly"

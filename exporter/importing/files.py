@@ -53,7 +53,8 @@ def read(path: Path, content: bytes) -> Source:
         names = _names(content)
         if names is not None:
             return _read_zip(content, names)
-        if _is_safetensors(content):
+        # Eight bytes of length, then a JSON object.
+        if content[8:9] == b"{":
             named, notes = safetensors.read(content)
             return replace(arrays.read(named), origin=STATE_DICT, notes=notes)
     except WeightsError as error:
@@ -103,11 +104,6 @@ def _read_npz(content: bytes) -> Mapping[str, Array]:
     if OWN_KEYS & set(named):
         raise WeightsError(WEIGHTS_FILE)
     return named
-
-
-def _is_safetensors(content: bytes) -> bool:
-    """Whether eight bytes of length are followed by a JSON object, as the format has it."""
-    return content[8:9] == b"{"
 
 
 def _explain(path: Path, content: bytes) -> str:

@@ -2,7 +2,6 @@
 
 import importlib
 import warnings
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,9 @@ ORIGIN = "scikit-learn MLPClassifier"
 ACTIVATIONS = {"logistic": "sigmoid"}
 """Activations that scikit-learn calls otherwise."""
 
-OPTIMIZERS = tuple(
-    f"sklearn.neural_network._stochastic_optimizers.{name}"
-    for name in ("AdamOptimizer", "SGDOptimizer")
+OPTIMIZERS = (
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
 )
 """What a fitted MLPClassifier holds and skops doesn't trust by itself: classes of scikit-learn that
 hold numbers, and run nothing when they are read.
@@ -34,7 +33,8 @@ def read(classifier: Any) -> Source:
     scaling = Scaling()
     if _is(classifier, "Pipeline"):
         # A step can be left out by None or "passthrough".
-        *before, classifier = [step for _, step in classifier.steps if _is_step(step)]
+        steps = [step for _, step in classifier.steps]
+        *before, classifier = [step for step in steps if not isinstance(step, str | None)]
         if len(before) > 1 or not all(_is(step, "StandardScaler") for step in before):
             raise WeightsError(
                 f"pipeline: {' > '.join(type(step).__name__ for step in before)} stands before "
@@ -63,8 +63,8 @@ def read(classifier: Any) -> Source:
         ORIGIN,
         layers,
         orientation="in-out",
-        activations=(_activation(classifier.activation),),
-        output=_activation(classifier.out_activation_),
+        activations=(ACTIVATIONS.get(classifier.activation, classifier.activation),),
+        output=ACTIVATIONS.get(classifier.out_activation_, classifier.out_activation_),
         labels=tuple(_label(value) for value in np.asarray(classifier.classes_).tolist()),
         scaling=scaling,
         notes=notes,
@@ -77,7 +77,13 @@ def read_skops(content: bytes) -> Source:
     Raises WeightsError when skops is not installed, or the file is damaged or asks for types that
     are not trusted.
     """
-    skops = _import_skops()
+    try:
+        skops = importlib.import_module("skops.io")
+    except ImportError as error:
+        raise WeightsError(
+            "skops files are read by skops and scikit-learn, which are not installed; install "
+            "them with: pip install --group sklearn"
+        ) from error
     try:
         untrusted = sorted(set(skops.get_untrusted_types(data=content)) - set(OPTIMIZERS))
         if untrusted:
@@ -95,16 +101,6 @@ def read_skops(content: bytes) -> Source:
         raise WeightsError(f"skops can't read it: {type(error).__name__}: {error}") from error
 
 
-def _import_skops() -> ModuleType:
-    try:
-        return importlib.import_module("skops.io")
-    except ImportError as error:
-        raise WeightsError(
-            "skops files are read by skops and scikit-learn, which are not installed; install "
-            "them with: pip install --group sklearn"
-        ) from error
-
-
 def _is(candidate: Any, name: str) -> bool:
     """Whether an object is of a class of scikit-learn, without importing scikit-learn."""
     return any(
@@ -113,19 +109,11 @@ def _is(candidate: Any, name: str) -> bool:
     )
 
 
-def _is_step(step: Any) -> bool:
-    return step is not None and not isinstance(step, str)
-
-
 def _scaling(scaler: Any) -> Scaling:
     """Return what a StandardScaler does: its `with_mean` and `with_std` may leave a part out."""
     mean = getattr(scaler, "mean_", None) if scaler.with_mean else None
     std = getattr(scaler, "scale_", None) if scaler.with_std else None
     return Scaling(1.0, 0.0 if mean is None else mean, 1.0 if std is None else std)
-
-
-def _activation(name: str) -> str:
-    return ACTIVATIONS.get(name, name)
 
 
 def _label(value: object) -> str:

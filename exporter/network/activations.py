@@ -21,16 +21,6 @@ def sigmoid(z: Array) -> Array:
     return activations
 
 
-def relu(z: Array) -> Array:
-    """Return max(z, 0), elementwise."""
-    return np.maximum(z, np.float32(0))
-
-
-def tanh(z: Array) -> Array:
-    """Return the hyperbolic tangent, elementwise."""
-    return np.tanh(z)
-
-
 def softmax(z: Array) -> Array:
     """Return exp(z) / sum(exp(z)) of each row of z (N, n)."""
     # The difference of two huge numbers may overflow to -infinity, whose exponential is right: 0.
@@ -38,11 +28,6 @@ def softmax(z: Array) -> Array:
         exponentials: Array = np.exp(z - z.max(axis=1, keepdims=True))
     activations: Array = exponentials / exponentials.sum(axis=1, keepdims=True)
     return activations
-
-
-def identity(z: Array) -> Array:
-    """Return z as it is."""
-    return z
 
 
 def selu(z: Array) -> Array:
@@ -53,10 +38,10 @@ def selu(z: Array) -> Array:
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "sigmoid": sigmoid,
-    "relu": relu,
-    "tanh": tanh,
+    "relu": lambda z: np.maximum(z, np.float32(0)),
+    "tanh": np.tanh,
     "softmax": softmax,
-    "identity": identity,
+    "identity": lambda z: z,
     "selu": selu,
 }
 """By name, functions from z (N, neurons) to activations of the same shape."""

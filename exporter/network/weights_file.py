@@ -168,12 +168,7 @@ def _count_layers(arrays: Arrays) -> int:
     return n_layers
 
 
-def _read_layer(
-    arrays: Arrays,
-    index: int,
-    n_inputs: int | None,
-    activation: str,
-) -> Layer:
+def _read_layer(arrays: Arrays, index: int, n_inputs: int | None, activation: str) -> Layer:
     """Return layer `index`, which must take `n_inputs` inputs (None: any number)."""
     weights, biases = arrays[f"W{index}"], arrays[f"b{index}"]
     if biases.ndim != 1 or not len(biases):
@@ -208,7 +203,7 @@ def _check_floats(key: str, values: npt.NDArray[Any]) -> None:
         )
     finite = np.isfinite(values)
     if not finite.all():
-        place = tuple(int(number) for number in np.argwhere(~finite)[0])
+        place = tuple(np.argwhere(~finite)[0].tolist())
         raise WeightsError(f"{key} holds {values[place]} at {list(place)}, wanted finite numbers")
 
 

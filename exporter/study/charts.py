@@ -13,7 +13,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from exporter.network.network import Batch
 from exporter.study import records
-from exporter.study.evaluation import Confidence, Evaluation, Mistake, standard_error
+from exporter.study.evaluation import Confidence, Evaluation, standard_error
 from exporter.study.figure import (
     BACKGROUND,
     BLUE,
@@ -85,9 +85,8 @@ def _confusion(evaluation: Evaluation) -> Figure:
     axes.imshow(strength, cmap=colours, vmin=-1, vmax=1)
     if n_classes <= MAX_COUNTED:
         for truth, answer in np.argwhere(counts):
-            axes.text(
-                answer, truth, str(counts[truth, answer]), ha="center", va="center", color=TEXT
-            )
+            count = str(counts[truth, answer])
+            axes.text(answer, truth, count, ha="center", va="center", color=TEXT)
     axes.set_xticks(range(n_classes), evaluation.labels)
     axes.set_yticks(range(n_classes), evaluation.labels)
     axes.set(xlabel="answer", ylabel="truth", title=f"Answers on the {evaluation.split} images")
@@ -105,23 +104,14 @@ def _calibration(confidence: Confidence) -> Figure:
     figure = _figure(6.4, 6.0)
     curve, counts = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     curve.plot([0, 1], [0, 1], color=FAINT, linestyle="--", label="as sure as right")
-    curve.errorbar(
-        outputs,
-        shares,
-        yerr=errors,
-        color=GREEN,
-        marker="o",
-        capsize=3,
-        label="this network, with standard errors",
-    )
+    label = "this network, with standard errors"
+    curve.errorbar(outputs, shares, errors, color=GREEN, marker="o", capsize=3, label=label)
     curve.set(
         ylim=(0, 1.02),
         ylabel="share of right answers",
         title=f"Calibration error {confidence.calibration_error:.2%}",
     )
-    legend = curve.legend(loc="lower right", facecolor=BACKGROUND, edgecolor=LINE)
-    for text in legend.get_texts():
-        text.set_color(TEXT)
+    curve.legend(loc="lower right", facecolor=BACKGROUND, edgecolor=LINE, labelcolor=TEXT)
     n_bins = len(confidence.bins)
     starts = np.arange(n_bins) / n_bins
     n_images = [row.images for row in confidence.bins]
@@ -145,13 +135,10 @@ def _mistakes(evaluation: Evaluation, images: Batch) -> Figure:
         axes.axis("off")
     for axes, mistake in zip(grid.flat, evaluation.mistakes, strict=False):
         axes.imshow(images[mistake.image].reshape(shape), cmap="gray", vmin=0, vmax=1)
-        axes.set_title(_caption(evaluation, mistake), color=TEXT, fontsize=10)
+        truth, answer = evaluation.labels[mistake.truth], evaluation.labels[mistake.answer]
+        caption = f"{truth}, answered {answer}\nat {mistake.activation:.3f}"
+        axes.set_title(caption, color=TEXT, fontsize=10)
     return figure
-
-
-def _caption(evaluation: Evaluation, mistake: Mistake) -> str:
-    truth, answer = evaluation.labels[mistake.truth], evaluation.labels[mistake.answer]
-    return f"{truth}, answered {answer}\nat {mistake.activation:.3f}"
 
 
 def _robustness(rows: tuple[Distorted, ...]) -> Figure:

@@ -23,11 +23,6 @@ DIAGONAL = {
 """Directions by name, as steps down and to the right."""
 
 
-def unchanged(batch: Batch) -> Batch:
-    """Return the batch as it is."""
-    return batch
-
-
 def shift(batch: Batch, down: int, right: int) -> Batch:
     """Move images (N, side * side) by whole pixels; what leaves is lost, what enters is black."""
     side = side_of(batch)
@@ -46,11 +41,6 @@ def scale(batch: Batch, factor: float) -> Batch:
     positions = (np.arange(side) - middle) / factor + middle
     weights = _tents(positions, side, factor)
     return _resample(batch, weights, weights)
-
-
-def invert(batch: Batch) -> Batch:
-    """Make black white and white black."""
-    return np.float32(1) - batch
 
 
 def squeeze(batch: Batch) -> Batch:
@@ -97,7 +87,7 @@ def add_noise(batch: Batch, deviation: float, seed: int = NOISE_SEED) -> Batch:
 
 
 DISTORTIONS: dict[str, Callable[[Batch], Batch]] = {
-    "clean": unchanged,
+    "clean": lambda batch: batch,
     **{
         f"shifted {pixels} px {name}": partial(shift, down=pixels * down, right=pixels * right)
         for pixels, directions in ((2, STRAIGHT), (4, STRAIGHT | DIAGONAL))
@@ -105,7 +95,7 @@ DISTORTIONS: dict[str, Callable[[Batch], Batch]] = {
     },
     "scaled 0.7": partial(scale, factor=0.7),
     "scaled 1.3": partial(scale, factor=1.3),
-    "inverted": invert,
+    "inverted": lambda batch: np.float32(1) - batch,
     "squeezed into the bottom half": squeeze,
     "rotated 15 degrees": partial(rotate, degrees=15),
     "rotated 30 degrees": partial(rotate, degrees=30),

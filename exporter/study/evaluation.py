@@ -135,13 +135,12 @@ def measure(
     answers = outputs.argmax(axis=1)
     pairs = np.bincount(n_classes * labels + answers, minlength=n_classes**2)
     confusion = pairs.reshape(n_classes, n_classes).tolist()
-    return Evaluation(
-        split,
-        network.labels,
-        tuple(map(tuple, confusion)),
-        _confidence(outputs, labels, network.layers[-1].activation),
-        _worst_mistakes(outputs, labels),
-    )
+    confidence = None
+    if network.layers[-1].activation in PROBABILITIES:
+        without = calibration.share_without_bright_output(outputs) * len(outputs)
+        confidence = Confidence(calibration.reliability(outputs, labels), round(without))
+    mistakes = _worst_mistakes(outputs, labels)
+    return Evaluation(split, network.labels, tuple(map(tuple, confusion)), confidence, mistakes)
 
 
 def most_confused(evaluation: Evaluation, count: int) -> list[str]:
@@ -163,15 +162,6 @@ def _check(labels: npt.NDArray[np.integer], n_images: int, n_classes: int) -> No
             f"labels from {labels.min()} to {labels.max()}, but the network's {n_classes} outputs "
             f"stand for 0 to {n_classes - 1}"
         )
-
-
-def _confidence(
-    outputs: Batch, labels: npt.NDArray[np.integer], activation: str
-) -> Confidence | None:
-    if activation not in PROBABILITIES:
-        return None
-    without = calibration.share_without_bright_output(outputs) * len(outputs)
-    return Confidence(calibration.reliability(outputs, labels), round(without))
 
 
 def _worst_mistakes(outputs: Batch, labels: npt.NDArray[np.integer]) -> tuple[Mistake, ...]:

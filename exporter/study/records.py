@@ -27,7 +27,6 @@ from typing import Any
 from exporter import network
 from exporter.study.evaluation import Confidence, Evaluation, EvaluationError
 from exporter.study.json_values import from_json
-from exporter.study.robustness import Robustness
 
 DIGITS = 6
 
@@ -44,8 +43,14 @@ def encode(evaluation: Evaluation) -> dict[str, Any]:
         "confusion": [list(row) for row in evaluation.confusion],
         "confidence": _encode_confidence(evaluation.confidence),
         "mistakes": [asdict(mistake) for mistake in evaluation.mistakes],
-        "robustness": _encode_robustness(evaluation.robustness),
+        "robustness": None,
     }
+    if evaluation.robustness:
+        values = asdict(evaluation.robustness)
+        record["robustness"] = {
+            "distorted": values["distorted"],
+            "strangers": values["out_of_distribution"],
+        }
     rounded: dict[str, Any] = _rounded(record)
     return rounded
 
@@ -96,13 +101,6 @@ def _encode_confidence(confidence: Confidence | None) -> dict[str, Any] | None:
     bins = (replace(row, mean_output=round(row.mean_output, DIGITS)) for row in confidence.bins)
     rounded = replace(confidence, bins=tuple(bins))
     return {"calibration_error": rounded.calibration_error, **asdict(rounded)}
-
-
-def _encode_robustness(robustness: Robustness | None) -> dict[str, Any] | None:
-    if robustness is None:
-        return None
-    values = asdict(robustness)
-    return {"distorted": values["distorted"], "strangers": values["out_of_distribution"]}
 
 
 def _check(evaluation: Evaluation) -> None:

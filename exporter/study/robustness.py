@@ -97,22 +97,12 @@ def overlay(images: Batch, labels: npt.NDArray[np.integer]) -> Batch:
     return laid
 
 
-def black(images: Batch, _: npt.NDArray[np.integer]) -> Batch:
-    """Return one image without ink."""
-    return np.zeros((1, images.shape[1]), np.float32)
-
-
-def white(images: Batch, _: npt.NDArray[np.integer]) -> Batch:
-    """Return one image full of ink."""
-    return np.ones((1, images.shape[1]), np.float32)
-
-
 OUT_OF_DISTRIBUTION: dict[str, Callable[[Batch, npt.NDArray[np.integer]], Batch]] = {
     "uniform noise": uniform_noise,
     "shuffled pixels": shuffle,
     "two images at once": overlay,
-    "all black": black,
-    "all white": white,
+    "all black": lambda images, _: np.zeros((1, images.shape[1]), np.float32),
+    "all white": lambda images, _: np.ones((1, images.shape[1]), np.float32),
 }
 """By name, functions from images (N, n_in) and labels (N,) to images of no class."""
 

@@ -147,12 +147,8 @@ def fetch(
     can't be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-    )
+    text = TextColumn("{task.description}")
+    columns = text, BarColumn(), DownloadColumn(), TransferSpeedColumn()
     # Identity: what is stored must be the .gz file itself, at offsets that Range counts.
     client = httpx.Client(
         timeout=TIMEOUT_SECONDS, follow_redirects=True, headers={"Accept-Encoding": "identity"}

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from exporter.errors import ExporterError
 from exporter.training.augmentation import Distortions
@@ -54,12 +54,9 @@ class TrainingOptions:
         wanted = {
             "hidden_sizes": (all(size > 0 for size in self.hidden_sizes), "positive numbers"),
             "activation": (self.activation in INITIAL_GAIN, "one of " + ", ".join(INITIAL_GAIN)),
-            "loss": (
-                self.loss in ("cross-entropy", "squared-error"),
-                "cross-entropy or squared-error",
-            ),
+            "loss": (self.loss in get_args(LossName), " or ".join(get_args(LossName))),
             "mix": (0 <= self.mix < math.inf, "0 or more"),
-            "optimizer": (self.optimizer in ("muon", "adamw"), "muon or adamw"),
+            "optimizer": (self.optimizer in get_args(Optimizer), " or ".join(get_args(Optimizer))),
             "epochs": (self.epochs > 0, "at least 1"),
             "batch_size": (self.batch_size > 0, "at least 1"),
             "rate": (0 < self.rate < math.inf, "above 0"),

@@ -199,11 +199,6 @@ def finish(
     if activation == "tanh":
         parameters, activation = folding.fold_tanh(parameters), "sigmoid"
     activations = [*[activation] * len(options.hidden_sizes), "sigmoid"]
-    layers = tuple(
-        Layer(weights, biases, name)
-        for weights, biases, name in zip(
-            parameters[::2], parameters[1::2], activations, strict=True
-        )
-    )
+    layers = tuple(map(Layer, parameters[::2], parameters[1::2], activations))
     network = Network(layers, tuple(str(index) for index in range(z.shape[1])))
     return Trained(network, tuple(state.history), fitted, network.accuracy(images, labels))

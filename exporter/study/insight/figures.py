@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from exporter.network.network import Batch, Network
+from exporter.network.network import Network
 from exporter.study.figure import (
     BACKGROUND,
     FAINT,
@@ -172,7 +172,9 @@ def draw_preferred(network: Network, insight: Insight) -> bytes:
         x = MARGIN + 72 + index % OUTPUTS_PER_ROW * (MIDDLE + 15)
         y = MARGIN + index // OUTPUTS_PER_ROW * step
         smooth = insight.smooth[index] / max(float(insight.smooth[index].max()), 1e-6)
-        mean = _mean_image(insight.images[insight.labels == index])
+        members = insight.images[insight.labels == index]
+        # Black when there is none.
+        mean = members.sum(axis=0) / np.float32(max(len(members), 1))
         tiles = paint_ink(np.stack([mean, insight.unpenalised[index], smooth]))
         notes = (
             f"z ≤ {preferred.highest_real_z[index]:.1f}",
@@ -257,12 +259,6 @@ def _draw_scale(axes: "Axes", limit: float, y: float) -> None:
     paste(axes, strip, (WIDTH - length) / 2, y - 6, length, 12)
     for share, text in ((-1, f"{-limit:+.1f}"), (0, "0"), (1, f"{limit:+.1f}")):
         write(axes, (WIDTH + share * length) / 2, y + 16, text, FAINT, "center")
-
-
-def _mean_image(images: Batch) -> Batch:
-    """Return the mean of images (N, pixels), black when there is none."""
-    total: Batch = images.sum(axis=0)
-    return total / np.float32(max(len(images), 1))
 
 
 def _n_rows(n_neurons: int) -> int:

@@ -115,7 +115,6 @@ def look(
     codes = _codes(network, shown, shown_labels, activations)
     tell("loops")
     tests = _loop_tests(network, images, labels, holes > 0, n_measured, generator)
-    preferred = _preferred_inputs(network, shown, unpenalised, smooth, generator)
     findings = Findings(
         sizes=network.sizes,
         n_images=n_measured,
@@ -124,17 +123,11 @@ def look(
         codes=codes,
         holes=_holes(network.labels, holes[-n_measured:], shown_labels),
         loops=tests,
-        preferred=preferred,
+        preferred=_preferred_inputs(network, shown, unpenalised, smooth, generator),
     )
+    shown_holes = holes[-n_measured:]
     return Insight(
-        findings,
-        shown,
-        shown_labels,
-        holes[-n_measured:],
-        activations,
-        matches,
-        unpenalised,
-        smooth,
+        findings, shown, shown_labels, shown_holes, activations, matches, unpenalised, smooth
     )
 
 
@@ -160,7 +153,7 @@ def measure_edges(network: Network) -> tuple[Matches, Edges]:
     drawn = edges.draw_stroke(side_of(weights))
     return matches, Edges(
         matches=_numbers(matches.correlations),
-        bars=tuple(bool(is_bar) for is_bar in ~matches.are_edges),
+        bars=tuple((~matches.are_edges).tolist()),
         negatives=tuple(bool(row[np.abs(row).argmax()] < 0) for row in weights),
         chance=_numbers(np.quantile(chance.reshape(count, -1), 0.95, axis=0)),
         spreads=_numbers(edges.spread(weights)),
@@ -177,20 +170,15 @@ def _codes(
     codes = []
     for layer, lost in zip(activations[:-1], losses, strict=True):
         means = responses.class_means(layer, labels, len(network.labels))
-        classes = tuple(int(count) for count in responses.classes_per_neuron(means))
-        codes.append(Code(classes, _numbers(lost)))
+        classes = responses.classes_per_neuron(means).tolist()
+        codes.append(Code(tuple(classes), _numbers(lost)))
     return tuple(codes)
 
 
 def _holes(names: tuple[str, ...], holes: topology.Counts, labels: Labels) -> tuple[Holes, ...]:
-    counts = [
-        np.bincount(np.minimum(holes[labels == index], 3), minlength=4)
-        for index in range(len(names))
-    ]
-    return tuple(
-        Holes(name, tuple(int(count) for count in row))
-        for name, row in zip(names, counts, strict=True)
-    )
+    capped = [np.minimum(holes[labels == index], 3) for index in range(len(names))]
+    counts = [tuple(np.bincount(each, minlength=4).tolist()) for each in capped]
+    return tuple(map(Holes, names, counts))
 
 
 def _loop_tests(
@@ -214,9 +202,7 @@ def _loop_tests(
         if min(question.group_sizes()) < MIN_GROUP:
             continue
         best = [loops.best_column(layer, question) for layer in hidden]
-        chance = [
-            [loops.best_column(layer, question)[1] for layer in layers] for layers in controls
-        ]
+        chance = [[loops.best_column(each, question)[1] for each in layers] for layers in controls]
         tests.append(
             LoopTest(
                 subject=subject,

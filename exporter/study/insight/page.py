@@ -86,12 +86,11 @@ def _differences(findings: Findings) -> str:
     ours, theirs = findings.recipe.split("; "), beside.recipe.split("; ")
     lacks = [part for part in ours if part not in theirs]
     adds = [part for part in theirs if part not in ours]
-    parts = [
+    return "".join(
         f" Its training {how}: {'; '.join(differing)}."
         for how, differing in (("lacked", lacks), ("had", adds))
         if differing
-    ]
-    return "".join(parts)
+    )
 
 
 def _code(findings: Findings) -> str:
@@ -130,9 +129,6 @@ def _loops(findings: Findings) -> str:
     rows = []
     for test in findings.loops:
         few = min(test.n_with, test.n_without)
-        with_errors = [
-            f"{area:.2f} ± {standard_error(area, few):.2f}" for area in test.neuron_areas
-        ]
         rows.append(
             (
                 test.subject,
@@ -140,7 +136,7 @@ def _loops(findings: Findings) -> str:
                 f"{test.n_without:,}",
                 f"{test.pixel_area:.2f}",
                 *(f"{area:.2f}" for area in test.chance_areas),
-                *with_errors,
+                *(f"{area:.2f} ± {standard_error(area, few):.2f}" for area in test.neuron_areas),
                 f"{test.pixels_area:.2f}",
                 *(f"{area:.2f}" for area in test.layer_areas),
             )
@@ -175,30 +171,15 @@ def _loops(findings: Findings) -> str:
 
 def _preferred(findings: Findings) -> str:
     inputs = findings.preferred
-    rows = [
-        (
-            plain.label,
-            f"{real:.1f}",
-            *(
-                text
-                for preferred in (plain, smooth)
-                for text in (
-                    f"{preferred.activation:.3f}",
-                    f"{preferred.z:.1f}",
-                    f"{preferred.correlation:.2f}",
-                )
-            ),
-        )
-        for real, plain, smooth in zip(
-            inputs.highest_real_z, inputs.unpenalised, inputs.smooth, strict=True
-        )
-    ]
+    rows, above = [], 0
+    for real, *found in zip(inputs.highest_real_z, inputs.unpenalised, inputs.smooth, strict=True):
+        cells = [found[0].label, f"{real:.1f}"]
+        for each in found:
+            cells += [f"{each.activation:.3f}", f"{each.z:.1f}", f"{each.correlation:.2f}"]
+        rows.append(cells)
+        above += found[0].z > real
     heads = ("output", "highest real z", "free: activation", "z", "correlation")
     n_outputs = len(rows)
-    above = sum(
-        plain.z > real
-        for plain, real in zip(inputs.unpenalised, inputs.highest_real_z, strict=True)
-    )
     parts = [
         f"{table((*heads, 'smooth: activation', 'z', 'correlation'), rows)}\n\n"
         "*Correlation* is the highest with any of the real images; between two halves of those it "

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from exporter.study.insight.findings import Edges, Findings, PreferredInput
+from exporter.study.insight.findings import Edges, Findings
 from exporter.study.markdown import table
 
 DEGREES = ((0.9, "Yes"), (0.67, "Mostly"), (0.4, "About half"), (0.2, "Some"), (0.0, "No"))
@@ -33,19 +33,21 @@ def sees_loops(findings: Findings) -> str:
 
 def stands_for_one(findings: Findings) -> str:
     """Return how many hidden neurons are bright for a single class, in a word."""
-    return _degree(_n_single(findings) / _n_hidden(findings))
+    counts = _class_counts(findings)
+    return _degree(counts.count(1) / len(counts))
 
 
 def prefers_digits(findings: Findings) -> str:
     """Return whether smooth preferred inputs are about as close to real images as those are."""
     preferred = findings.preferred
-    reached = mean(_correlations(preferred.smooth))
+    reached = mean(each.correlation for each in preferred.smooth)
     return "Yes" if reached >= preferred.real_correlation - 0.1 else "No"
 
 
 def verdicts(findings: Findings) -> str:
     """Return the table of hopes, verdicts and numbers."""
     edges, tests, preferred = findings.edges, findings.class_loops, findings.preferred
+    counts = _class_counts(findings)
     rows = [
         (
             "The first layer sees edges.",
@@ -68,16 +70,15 @@ def verdicts(findings: Findings) -> str:
         (
             "Each neuron stands for one thing.",
             stands_for_one(findings),
-            f"{_n_single(findings)} of {_n_hidden(findings)} hidden neurons are bright for a "
-            "single class.",
+            f"{counts.count(1)} of {len(counts)} hidden neurons are bright for a single class.",
         ),
         (
             "An output's preferred input is its digit.",
             prefers_digits(findings),
             "The image that activates it most correlates "
-            f"{mean(_correlations(preferred.unpenalised)):.2f} with the most similar real one, "
-            f"{mean(_correlations(preferred.smooth)):.2f} when made smooth; real images reach "
-            f"{preferred.real_correlation:.2f} among themselves.",
+            f"{mean(each.correlation for each in preferred.unpenalised):.2f} with the most similar "
+            f"real one, {mean(each.correlation for each in preferred.smooth):.2f} when made "
+            f"smooth; real images reach {preferred.real_correlation:.2f} among themselves.",
         ),
     ]
     return table(
@@ -90,16 +91,9 @@ def _degree(share: float) -> str:
     return next(word for least, word in DEGREES if share >= least)
 
 
-def _n_single(findings: Findings) -> int:
-    return sum(count == 1 for code in findings.codes for count in code.classes)
-
-
-def _n_hidden(findings: Findings) -> int:
-    return sum(len(code.classes) for code in findings.codes)
-
-
-def _correlations(inputs: Iterable[PreferredInput]) -> list[float]:
-    return [preferred.correlation for preferred in inputs]
+def _class_counts(findings: Findings) -> list[int]:
+    """Return for how many classes each hidden neuron is bright."""
+    return [count for code in findings.codes for count in code.classes]
 
 
 def mean(values: Iterable[float]) -> float:
