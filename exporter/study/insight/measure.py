@@ -176,7 +176,8 @@ def _codes(
 
 
 def _holes(names: tuple[str, ...], holes: topology.Counts, labels: Labels) -> tuple[Holes, ...]:
-    capped = [np.minimum(holes[labels == index], 3) for index in range(len(names))]
+    # An island within a hole takes one away, so noise may have fewer than none.
+    capped = [np.clip(holes[labels == index], 0, 3) for index in range(len(names))]
     counts = [tuple(np.bincount(each, minlength=4).tolist()) for each in capped]
     return tuple(map(Holes, names, counts))
 

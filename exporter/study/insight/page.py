@@ -65,7 +65,7 @@ def _edges(layer: Edges) -> str:
 
 def _beside(findings: Findings, folder: str) -> str:
     if not findings.beside:
-        return "Other networks of the same shape can be layer beside it, with `--beside`."
+        return "Other networks of the same shape can be laid beside it, with `--beside`."
     beside, layer = findings.beside, findings.beside.edges
     return (
         "Is that so of every such network? Here is another one of "

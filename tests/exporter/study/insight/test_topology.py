@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as arrays
 
 from canonical import NotSquare
 from exporter.network.network import Batch
-from exporter.study.insight import topology
+from exporter.study.insight import measure, topology
 from exporter.study.insight.topology import Ink
 from exporter.training import mnist
 
@@ -82,3 +82,11 @@ def test_digits_have_the_holes_that_they_are_known_for(digits: tuple[Batch, mnis
 def test_images_must_be_square() -> None:
     with pytest.raises(NotSquare, match="12"):
         topology.count_holes(np.zeros((2, 12), np.float32))
+
+
+def test_noise_with_more_islands_than_holes_has_none() -> None:
+    noise = (np.random.default_rng(0).random((400, 784)) > 0.7).astype(np.float32)
+    holes = topology.count_holes(noise)
+    assert holes.min() < 0
+    (counted,) = measure._holes(("noise",), holes, np.zeros(400, np.int64))
+    assert sum(counted.counts) == 400
