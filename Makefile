@@ -39,8 +39,9 @@ up: ## Start the stack in containers; SERVERS=3 for several servers behind Envoy
 down: ## Stop the stack; its volumes keep models and measurements.
 	docker compose --profile scale down
 
-test: .venv/ready ## Run every test, a file at a time on each core; one alone: .venv/bin/pytest FILE -k NAME.
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+test: .venv/ready ## Run every test, two files at a time on each core; one alone: .venv/bin/pytest FILE -k NAME.
+	@# Tests of processes and sockets wait for half of their time.
+	$(BIN)/python -m pytest -n $$(( 2 * $$(nproc) )) --dist loadfile --no-loadscope-reorder
 
 lint: .venv/ready ## Check style, types and the contract.
 	$(BIN)/ruff check
