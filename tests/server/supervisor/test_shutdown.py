@@ -65,7 +65,7 @@ def test_signal_under_load_loses_no_accepted_call(
 def test_signal_while_idle(repository: Path) -> None:
     with start_server(repository) as server:
         assert server.terminate() == 0
-    # On a machine without time for it HTTP's process is killed, two seconds after it was asked to go.
+    # On a busy machine HTTP's process is killed, two seconds after it was asked to stop.
     slow = "process killed, because it did not exit"
     events = [line["event"] for line in server.log if line["event"] != slow]
     assert events == ["model loaded", "serving", "draining", "stopped"]
