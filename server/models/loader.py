@@ -7,13 +7,14 @@ from pathlib import Path
 
 import structlog
 
+from modelfile.layout import FILE
 from server.errors import ModelError, StartupError
 from server.models.arrangement import arrange, unmet
 from server.models.journal import Journal
 from server.models.model import Model, load_model
 from server.models.onnx.file import Stamp, stamp_of
 from server.models.policy import Policies
-from server.models.repository import FILE, Listing, Models, Versions, list_models
+from server.models.repository import Listing, Models, Versions, list_models
 from server.telemetry import metrics
 from server.texts import listed, shown
 

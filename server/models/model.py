@@ -7,9 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from modelfile.layout import HIDDEN
-from modelfile.layout import INPUT as INPUT
-from modelfile.layout import OUTPUT as OUTPUT
+from modelfile.layout import HIDDEN, INPUT, OUTPUT
 from modelfile.metadata import weights_sha256
 from modelfile.reference import Reference
 from server.errors import Fault, ModelError

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from modelfile.layout import MAX_VERSION as MAX_VERSION
+from modelfile.layout import MAX_VERSION
 from server.errors import StartupError
 
 EVERY_MODEL = "*"

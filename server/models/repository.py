@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from modelfile.layout import FILE as FILE
-from modelfile.layout import MAX_VERSION
+from modelfile.layout import FILE, MAX_VERSION
 from server.errors import NotLoaded, StartupError
 from server.models.model import Model
 from server.models.traffic import Caller, Shadowing, Split

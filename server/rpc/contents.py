@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from mlpserve import packed, wire
 from mlpserve.inference import open_inference_pb2 as protocol
+from modelfile.layout import INPUT
 from server.errors import InvalidField, TakesLong
-from server.models.model import INPUT
 from server.rpc import reading
 from server.running.request import FLOAT_BYTES
 

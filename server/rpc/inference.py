@@ -11,8 +11,9 @@ from google.protobuf.message import DecodeError
 
 from mlpserve import wire
 from mlpserve.inference import open_inference_pb2 as protocol
+from modelfile.layout import INPUT, MAX_VERSION, OUTPUT
 from server.errors import InvalidField
-from server.models.model import INPUT, LABELS, OUTPUT, Model
+from server.models.model import LABELS, Model
 from server.models.policy import LABEL
 from server.rpc import reading
 from server.rpc.contents import BYTES, FLOATS, Values, read_pixels
@@ -27,7 +28,6 @@ MAX_DIMENSIONS = 8
 MAX_DESCRIPTION_BYTES = 64 * 1024
 """Bytes of all names, shapes and parameters of a request, without the model's name and the id."""
 
-MAX_VERSION = (1 << 63) - 1
 MAX_DIGITS = len(str(MAX_VERSION))
 
 INTEGER_BYTES = 8

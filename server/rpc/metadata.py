@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import mlpserve
 from mlpserve.inference import open_inference_pb2 as protocol
+from modelfile.layout import INPUT
 from server.errors import NotLoaded, NotReady
-from server.models.model import INPUT, LABELS
+from server.models.model import LABELS
 from server.models.served import Served
 from server.rpc.contents import FLOATS
 from server.rpc.inference import INTEGERS, read_version

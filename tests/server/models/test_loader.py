@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
+from modelfile.layout import MAX_VERSION
 from server.errors import Fault, ModelError, StartupError
 from server.models import loader as loader_module
 from server.models import model as model_module
 from server.models.journal import Journal
 from server.models.loader import Loader, Refreshed
 from server.models.model import Model, load_model
-from server.models.policy import MAX_VERSION, read_policies
+from server.models.policy import read_policies
 from server.models.repository import list_models
 from tests.server.versions import publish
 

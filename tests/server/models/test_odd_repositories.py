@@ -20,8 +20,8 @@ from harness.server_process import ROOT, ServerProcess, command, environment, st
 from harness.waiting import wait_for
 from mlpserve import Client
 from mlpserve.v1 import classifier_pb2
+from modelfile.layout import MAX_VERSION
 from server.models import watcher
-from server.models.policy import MAX_VERSION
 from tests.server.faults import HELD, HOLD, KILL, write_faults
 from tests.server.models.odd_models import endless_loop, fixed_batch, one_row, second_input
 from tests.server.versions import IMAGE, check, infer, publish, states
