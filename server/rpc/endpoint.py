@@ -1,20 +1,19 @@
 """The gRPC server on its port: the services, each method on the lane or on threads of its own."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 import grpc
 import structlog
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import ServiceDescriptor
-from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 import mlpserve
 from server.files.certificates import watch_certificate
 from server.files.reload_registry import ReloadRegistry
 from server.files.tokens import Tokens
 from server.models.served import Served
-from server.rpc import admin, classifier, health, inference
+from server.rpc import admin, classifier, health, inference, reflection
 from server.rpc.admission import Admission, Gate, declare
 from server.rpc.inference import requests
 from server.rpc.lane import lane
@@ -23,11 +22,10 @@ from server.rpc.lane.versions import check
 from server.rpc.listening import binding, handshake, stopping, tls
 from server.rpc.listening.options import options
 from server.rpc.methods import HEALTH_CHECK, plain_methods
-from server.rpc.plain import Plain, reader
+from server.rpc.plain import Plain
 from server.rpc.threads import inside
 from server.rpc.threads.pools import Pool
 from server.rpc.threads.service import (
-    RespondEach,
     Service,
     respond_alone,
     respond_each_alone,
@@ -60,8 +58,6 @@ PROBE_PATIENCE_SECONDS = 0.25
 END_SECONDS = 2.0
 """How long a stop waits, after the grace period, for runs that have not ended."""
 
-REFLECT = f"/{reflection.SERVICE_NAME}/ServerReflectionInfo"
-
 
 class Endpoint:
     """A gRPC server that listens, and answers predictions once `served` has models."""
@@ -85,7 +81,8 @@ class Endpoint:
         if settings.admin_tokens_file is not None:
             services.append(admin.SERVICE)
         self._health = health.Health(tuple(services))
-        services += [health.NAME, reflection.SERVICE_NAME]
+        services += [health.NAME, *reflection.SERVICES]
+        reflection.describe_v1()
         declare(map(_descriptor, services))
         plain = plain_methods(settings, reloads, served, self._health, lambda: self._ready)
         lane_reason = check(grpc.__version__)
@@ -147,7 +144,9 @@ class Endpoint:
         if inside.HAS_STREAMS_WITHOUT_THREADS:
             service.add_watch(HEALTH_WATCH, probes, self._health.watch)
         if settings.reflection != "off":
-            service.add_stream(REFLECT, streams, _reflect(services))
+            reflect = reflection.reflect(services)
+            for name in reflection.SERVICES:
+                service.add_stream(f"/{name}/{reflection.METHOD}", streams, reflect)
         if self._lane is None:
             spare = settings.max_arriving_messages
             for path, read in READERS.items():
@@ -218,20 +217,6 @@ def _read_certificate(settings: Settings, reloads: ReloadRegistry) -> grpc.Serve
     return tls.credentials(files)
 
 
-def _reflect(services: list[str]) -> RespondEach:
-    """Return what answers reflection requests, by grpcio's own servicer."""
-    answer = reflection.ReflectionServicer(services).ServerReflectionInfo
-    read = reader(reflection_pb2.ServerReflectionRequest)
-
-    def respond(
-        _: object, messages: Iterator[bytes], context: grpc.ServicerContext
-    ) -> Iterator[bytes]:
-        for response in answer(map(read, messages), context):
-            yield response.SerializeToString()
-
-    return respond
-
-
 def _make_admission(settings: Settings, reloads: ReloadRegistry, recording: Recording) -> Admission:
     """Return who may call; raises StartupError when a file of tokens can't be used."""
     tokens = admin_tokens = None
@@ -252,5 +237,5 @@ def _make_admission(settings: Settings, reloads: ReloadRegistry, recording: Reco
         )
     open_services = {health.NAME}
     if settings.reflection == "open":
-        open_services.add(reflection.SERVICE_NAME)
+        open_services.update(reflection.SERVICES)
     return Admission(recording, tokens, admin.SERVICE, admin_tokens, open_services)
