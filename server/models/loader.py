@@ -1,6 +1,6 @@
 """Loads the versions that the policies choose, and keeps good ones when others fail."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -14,6 +14,7 @@ from server.models.journal import Journal
 from server.models.model import Model, load_model
 from server.models.onnx.file import Stamp, stamp_of
 from server.models.policy import Policies
+from server.models.progress import Key, Progress
 from server.models.repository import Listing, Models, Versions, list_models
 from server.telemetry import metrics
 from server.texts import listed, shown
@@ -21,9 +22,6 @@ from server.texts import listed, shown
 log = structlog.get_logger()
 
 PREFERRED = "digits"
-
-Key = tuple[str, int]
-"""A model's name and the number of a version."""
 
 Load = Callable[[Path, str, int], Model]
 """Loads a file as a version of a model; raises ModelError."""
@@ -83,10 +81,12 @@ class Loader:
         policies: Policies,
         load: Load = load_model,
         journal: Journal | None = None,
+        progress: Progress | None = None,
     ) -> None:
         self._repository, self._policies = repository, policies
         self._default: str | None = default or None
         self._load_model, self._journal = load, journal or Journal()
+        self._progress = progress or Progress()
         self._failed: dict[Key, Failure] = {}
         self._warned: set[str] = set()
 
@@ -157,6 +157,7 @@ class Loader:
         kept: dict[Key, Model] = {}
         gone: dict[Key, str] = {}
         current = Pass(loaded)
+        self._progress.begin(self._awaited(listing, loaded))
         for name in sorted({*on_disk, *(name for name, _ in loaded)}):
             chosen = self._choose(current, name, on_disk.get(name, []))
             for version in chosen:
@@ -182,6 +183,15 @@ class Loader:
         errors: dict[str, dict[int, str]] = {}
         for (name, version), message in sorted(messages.items()):
             errors.setdefault(name, {})[version] = message
+        unserved = {
+            name: {
+                version: f"--versions ({self._policies.policy(name).choice}) does not choose it, "
+                "and no label names it"
+                for version in versions
+                if (name, version) not in kept and (name, version) not in self._failed
+            }
+            for name, versions in on_disk.items()
+        }
         missed = [
             self._failed[key].message for key in sorted(current.missed) if key in self._failed
         ]
@@ -190,12 +200,24 @@ class Loader:
                 by_name,
                 default if default in by_name else None,
                 errors,
+                unserved,
                 are_shadowed=any(versions.shadowing for versions in by_name.values()),
                 are_spread=any(versions.split for versions in by_name.values()),
             ),
             [*missed, *gone.values(), *listing.refused.values()],
             current.tried,
         )
+
+    def _awaited(self, listing: Listing, loaded: Mapping[Key, Model]) -> Iterator[Key]:
+        """Return the versions that a pass tries first, if they are neither loaded nor known to be
+        bad.
+        """
+        for name, versions in listing.versions.items():
+            policy = self._policies.policy(name)
+            newest = policy.choice.candidates(versions)[: policy.choice.count]
+            for version in {*newest, *policy.labels.values()}.intersection(versions):
+                if (name, version) not in loaded and (name, version) not in self._failed:
+                    yield name, version
 
     def _choose(self, current: Pass, name: str, on_disk: Sequence[int]) -> list[int]:
         """Return the versions to serve, all of them loaded; none when none can be had."""
@@ -248,7 +270,7 @@ class Loader:
                     "until it changes, or a reload is asked for; is there enough memory?",
                     "crashed",
                 )
-            with self._journal.loading(name, version, stamp):
+            with self._journal.loading(name, version, stamp), self._progress.load(key):
                 model = replace(self._load_model(path, name, version), stamp=stamp)
             if model.doubt:
                 current.doubtful[key] = model

@@ -75,6 +75,7 @@ class ModelWatcher:
         """Load and serve for the first time; raises StartupError."""
         refreshed = self._loader.first()
         self._swap(refreshed.models)
+        self._served.progress.end()
         self._problem = _join_problems(refreshed)
         return refreshed.models
 
@@ -153,6 +154,8 @@ class ModelWatcher:
         except Exception as error:
             problem = f"internal error ({type(error).__name__}); the server's log has the reason"
             log.exception("reload failed", cause=cause)
+        finally:
+            self._served.progress.end()
         is_news = tried or problem != self._problem or set(before) != set(self._served.models or ())
         self._problem = problem
         if cause == ASKED or is_news:
