@@ -38,6 +38,7 @@ class FakeCall:
     metadata: tuple[tuple[str, str | bytes], ...] = ()
     request: Request
     pixels: memoryview
+    identifier: bytes
     size = 1
     begin = waiting_since = 0.0
     record: Record | None = None
@@ -45,7 +46,7 @@ class FakeCall:
     def __init__(self, message: bytes) -> None:
         self.message = message
         self.read = classifier.read_request
-        self.request, self.pixels = self.read(message)
+        self.request, self.pixels, self.identifier = self.read(message)
 
     def answer(self, response: bytes) -> None:
         """Drop the response."""
