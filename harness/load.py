@@ -89,8 +89,9 @@ def need_h2load() -> str:
 
 
 def pinned(core: int) -> list[str]:
-    """Return what makes a command line run on one core, where the system can do that."""
-    return ["taskset", "-c", str(core)] if shutil.which("taskset") else []
+    """Return what makes a command line run on one core, where the system has it and can do that."""
+    can = shutil.which("taskset") and core in os.sched_getaffinity(0)
+    return ["taskset", "-c", str(core)] if can else []
 
 
 @contextlib.contextmanager
