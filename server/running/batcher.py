@@ -48,8 +48,8 @@ READERS = 2
 SPARE_BYTES = 64 * 1024
 """Of a waiting message with more than this beside its pixels, only the pixels are kept."""
 
-
 MAX_SIZES = 256
+"""Requests of which the number of images is kept for each model."""
 
 
 @dataclass(slots=True, eq=False)
