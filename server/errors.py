@@ -8,7 +8,7 @@ REASONS = (
     *("internal", "label_not_found", "message_bytes", "model_not_found", "no_message"),
     *("no_pixels", "no_token", "not_a_request", "not_finite", "not_ready", "not_square"),
     *("parameter", "pixel_count", "pixel_range", "queue_full", "repository", "shape"),
-    *("slow_message", "too_many_calls", "too_many_fields", "too_many_streams"),
+    *("slow_message", "timeout", "too_many_calls", "too_many_fields", "too_many_streams"),
     *("too_many_watchers", "unknown_input", "unknown_output", "unknown_service"),
     *("unknown_token", "unread_answers", "version", "version_not_found"),
 )

@@ -7,7 +7,7 @@ from mlpserve.inference import open_inference_pb2 as protocol
 from server.rpc.inference import SERVICE
 from server.settings.settings import Settings
 
-OF_REQUESTS = ("parameters",)
+OF_REQUESTS = ("binary_tensor_data", "classification", "parameters", "schedule_policy")
 """What ModelInfer understands."""
 
 REPOSITORY = ("RepositoryIndex", "RepositoryModelLoad", "RepositoryModelUnload")
