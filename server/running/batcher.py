@@ -21,7 +21,7 @@ from server.errors import Overloaded, RequestError, TakesLong, TooLarge
 from server.models.model import Model
 from server.models.served import Served
 from server.running import run
-from server.running.calls import NOT_COUNTED, Call, refuse, refuse_all
+from server.running.calls import NOT_COUNTED, Call, fail, fail_all, refuse, refuse_all
 from server.running.queues import Queue, Queues
 from server.running.request import FLOAT_BYTES, Request
 from server.running.shadowing import Shadow
@@ -137,8 +137,7 @@ class Batcher:
         for call in calls:
             hold(call)
         starts, refused = self._queues.enqueue(queue, calls)
-        for call in refused:
-            refuse(call, self._full)
+        fail_all(refused, self._full, stats)
         if starts:
             self._go_on(model, queue, stats)
 
@@ -200,22 +199,23 @@ class Batcher:
                     known = None if models.are_spread else request
                     image_bytes = _bytes_of_one(model, request)
                     max_images = 0
-                size, rest = divmod(len(pixels), image_bytes)
-                if rest or not 0 < size <= self._max_batch_size:
-                    size = request.count_images(pixels, model, self._max_batch_size)
-                if size > max_images:
-                    request.check_answer(model, size, max_message_bytes)
-                    # Then the answer for fewer fits too.
-                    max_images = size
+                try:
+                    size, rest = divmod(len(pixels), image_bytes)
+                    if rest or not 0 < size <= self._max_batch_size:
+                        size = request.count_images(pixels, model, self._max_batch_size)
+                    if size > max_images:
+                        request.check_answer(model, size, max_message_bytes)
+                        # Then the answer for fewer fits too.
+                        max_images = size
+                except RequestError as error:
+                    fail(call, error, self._queue_of(model)[1])
+                    continue
                 call.size = size
                 arrived.setdefault(model, []).append(call)
             except TakesLong:
                 self._read_later(call)
-            except RequestError as error:
-                refuse(call, error)
-            except Exception as error:
-                log.exception("call failed")
-                refuse(call, error)
+            except Exception as error:  # noqa: BLE001  # logged in there
+                _refuse(call, error)
         return arrived
 
     def _read_later(self, call: Call) -> None:
@@ -253,6 +253,12 @@ class Batcher:
 def _is_fast(model: Model, images: int, canonicalized: int) -> bool:
     seconds = model.expected_seconds(images) + CANONICALIZE_SECONDS * canonicalized
     return seconds <= FAST_SECONDS
+
+
+def _refuse(call: Call, error: Exception) -> None:
+    if not isinstance(error, RequestError):
+        log.error("call failed", exc_info=error)
+    refuse(call, error)
 
 
 def hold(call: Call) -> None:
