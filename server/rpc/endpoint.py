@@ -19,7 +19,8 @@ from server.files.tokens import Tokens
 from server.models.served import Served
 from server.rpc import admin, catalog, classifier, health, inference
 from server.rpc.admission import Admission, Gate, declare
-from server.rpc.inference import metadata, requests
+from server.rpc.asking import AskAll
+from server.rpc.inference import loading, metadata, requests, statistics
 from server.rpc.lane import lane
 from server.rpc.lane.call import LaneCall, Route
 from server.rpc.lane.versions import check
@@ -53,6 +54,9 @@ HEALTH_CHECK, HEALTH_WATCH = (f"/{health.NAME}/{name}" for name in ("Check", "Wa
 THREADS, HEALTH_THREADS = 4, 2
 """Threads for the calls that are not on the lane, and for health."""
 
+STATISTICS_THREADS = 4
+"""Callers of ModelStatistics that share an answer."""
+
 OTHER_MESSAGES, PROBE_MESSAGES = 4, 8
 """How many messages of other methods, and of probes, may arrive at once."""
 
@@ -68,7 +72,9 @@ REFLECT = f"/{reflection.SERVICE_NAME}/ServerReflectionInfo"
 class Endpoint:
     """A gRPC server that listens, and answers predictions once `served` has models."""
 
-    def __init__(self, settings: Settings, reloads: ReloadRegistry, served: Served) -> None:
+    def __init__(
+        self, settings: Settings, reloads: ReloadRegistry, served: Served, ask_all: AskAll
+    ) -> None:
         """Raises StartupError when a certificate or tokens can't be read."""
         self.batcher = Batcher(
             settings.max_batch_size,
@@ -90,7 +96,9 @@ class Endpoint:
         self._health = health.Health(tuple(services))
         services += [health.NAME, reflection.SERVICE_NAME]
         declare(map(_descriptor, services))
-        plain = self._plain_methods(reloads, served)
+        plain = self._plain_methods(reloads, served) | self._shared_methods(
+            served, ask_all, is_watched=settings.watch == "on"
+        )
         lane_reason = check(grpc.__version__)
         has_lane = settings.lane == "on" and lane_reason is None
         if settings.lane == "on" and lane_reason:
@@ -105,6 +113,7 @@ class Endpoint:
         service = Service(self._admission, settings.max_message_bytes)
         self._server = grpc.server(other, [service], options=options(settings, has_lane))
         self._threads = Threads(THREADS, "answer")
+        self._own_threads: list[Threads] = []
         self._lane = self._make_lane(settings, plain) if has_lane else None
         self._mount(service, settings, other, {} if has_lane else plain, services)
 
@@ -129,13 +138,31 @@ class Endpoint:
             )
         return methods
 
+    def _shared_methods(
+        self, served: Served, ask_all: AskAll, *, is_watched: bool
+    ) -> dict[str, Plain]:
+        """Return the methods, by their paths, for which all workers are asked."""
+        counts = statistics.Statistics(served, ask_all)
+        methods = {
+            f"/{inference.SERVICE}/ModelStatistics": Plain(
+                protocol.ModelStatisticsRequest, counts.model_statistics, STATISTICS_THREADS
+            )
+        }
+        if self._has_admin:
+            changes = loading.Loading(served, ask_all, is_watched)
+            load, unload = loading.PATHS
+            methods[load] = Plain(protocol.RepositoryModelLoadRequest, changes.load, 1)
+            methods[unload] = Plain(protocol.RepositoryModelUnloadRequest, changes.unload, 1)
+        return methods
+
     def _make_lane(self, settings: Settings, plain: Mapping[str, Plain]) -> lane.Lane:
         calls, admitted = settings.max_concurrent_calls, self._admission.method
         routes = {path: Route(admitted(path), read) for path, read in READERS.items()}
         # Small messages, of which many may come at a time.
         others = Gate[LaneCall](calls, OTHER_MESSAGES)
         for path, method in plain.items():
-            routes[path] = Route(admitted(path), answer=self._on_threads(method), gate=others)
+            answer = self._on_threads(path, method)
+            routes[path] = Route(admitted(path), answer=answer, gate=others)
         probes = Gate[LaneCall](calls, PROBE_MESSAGES, PROBE_PATIENCE_SECONDS)
         # It takes microseconds, so it does without a thread.
         answer = plain[HEALTH_CHECK].end
@@ -150,9 +177,13 @@ class Endpoint:
         )
         return lane.Lane(self._server, routes, self.batcher.take, limits, self.batcher.refusal)
 
-    def _on_threads(self, method: Plain) -> Callable[[LaneCall], None]:
+    def _on_threads(self, path: str, method: Plain) -> Callable[[LaneCall], None]:
         """Return a function that has a method's call answered on another thread."""
-        return lambda call: self._threads.submit(method.end, call)
+        threads = self._threads
+        if method.own_threads:
+            threads = Threads(method.own_threads, path)
+            self._own_threads.append(threads)
+        return lambda call: threads.submit(method.end, call)
 
     def _mount(
         self,
@@ -179,6 +210,8 @@ class Endpoint:
                 service.add_unary(path, pool, respond_alone(self.batcher, read))
             for path, method in plain.items():
                 pool = probes if path == HEALTH_CHECK else other
+                if method.own_threads:
+                    pool = Pool("wait", method.own_threads, calls)
                 service.add_plain(path, pool, method.respond)
 
     def start(self, make_room: Callable[[], None] = lambda: None) -> None:
@@ -207,7 +240,7 @@ class Endpoint:
             "gRPC's": all(thread.is_alive() for thread in self._serving),
             "lane": self._lane is None or self._lane.is_alive,
             "run or read": self.batcher.is_alive,
-            "answer": self._threads.are_alive,
+            "answer": all(one.are_alive for one in (self._threads, *self._own_threads)),
         }
         return [name for name, is_alive in alive.items() if not is_alive]
 
@@ -277,4 +310,5 @@ def _make_admission(settings: Settings, reloads: ReloadRegistry, recording: Reco
     open_services = {health.NAME}
     if settings.reflection == "open":
         open_services.add(reflection.SERVICE_NAME)
-    return Admission(recording, tokens, admin.SERVICE, admin_tokens, open_services)
+    admins = {admin.SERVICE, *loading.PATHS}
+    return Admission(recording, tokens, admins, admin_tokens, open_services)

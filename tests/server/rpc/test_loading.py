@@ -1,0 +1,293 @@
+"""Models are loaded and unloaded by call, on all workers, and no other call suffers."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from harness.callers import OWN_CONNECTION, calling
+from harness.calls import error_info, reload, violation
+from harness.scrape import by_worker
+from harness.server_process import ServerProcess, mode, start_server
+from harness.waiting import wait_for
+from mlpserve import Client, ModelNotFoundError
+from mlpserve.inference import open_inference_pb2 as protocol
+from tests.server.faults import HELD, HOLD, write_faults
+from tests.server.modes import ON_THE_LANE
+from tests.server.rpc.repository_calls import (
+    TOKEN,
+    TOKENS,
+    connections,
+    load,
+    statistics,
+    unload,
+)
+from tests.server.versions import IMAGE, answer_of, publish
+
+Parameter = protocol.ModelRepositoryParameter
+KEPT = "kept"
+"""A model that no test touches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A server of two workers that does not watch its repository, and connections to both."""
+
+    folder: Path
+    server: ServerProcess
+    channels: list[grpc.Channel]
+
+    @property
+    def channel(self) -> grpc.Channel:
+        return self.channels[0]
+
+    def versions(self, name: str) -> set[int]:
+        """The versions of a model that connections get; 0 for NOT_FOUND."""
+        found = set()
+        for _ in range(16):
+            with Client(self.server.grpc_address, options=OWN_CONNECTION) as client:
+                try:
+                    found.add(client.predict(IMAGE, model=name).version)
+                except ModelNotFoundError as error:
+                    assert "is unloaded; load it with RepositoryModelLoad" in str(error)
+                    found.add(0)
+        return found
+
+
+@pytest.fixture(scope="module")
+def repository(lane: bool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
+    folder = tmp_path_factory.mktemp("repository")
+    models, tokens = folder / "models", folder / "tokens"
+    tokens.write_text(TOKENS)
+    tokens.chmod(0o600)
+    publish(models, 1, KEPT)
+    options = ("--workers", "2", "--watch", "off", "--admin-tokens-file", str(tokens))
+    variables = {"PYTHONPATH": write_faults(folder / "faults")}
+    arguments = (*options, "--default-model", KEPT, *mode(lane))
+    with (
+        start_server(models, *arguments, **variables) as server,
+        connections(server.grpc_address) as channels,
+    ):
+        yield Repository(models, server, channels)
+
+
+def test_a_model_comes_changes_goes_and_comes_back_on_all_workers(repository: Repository) -> None:
+    for channel, version in zip(repository.channels, (1, 2, 3), strict=False):
+        publish(repository.folder, version, "one")
+        for _ in range(2):
+            load(channel, "one")
+        assert repository.versions("one") == {version}
+    for _ in range(2):
+        unload(repository.channel, "one")
+        assert repository.versions("one") == {0}
+    load(repository.channel, "one")
+    assert repository.versions("one") == {3}
+    assert by_worker(repository.server, "mlpserve_model_info", model="one") == {"0": 1, "1": 1}
+
+
+def test_only_the_model_that_is_named_is_looked_at(repository: Repository) -> None:
+    publish(repository.folder, 1, "named")
+    publish(repository.folder, 1, "other")
+    load(repository.channel, "named")
+    with Client(repository.server.grpc_address) as client:
+        names = {model.name for model in client.list_models()}
+    assert "named" in names
+    assert "other" not in names
+    publish(repository.folder, 2, KEPT)
+    load(repository.channel, "named")
+    assert repository.versions(KEPT) == {1}
+    (repository.folder / KEPT / "2" / "model.onnx").unlink()
+
+
+def test_a_reload_leaves_it_unloaded(repository: Repository) -> None:
+    publish(repository.folder, 1, "left")
+    load(repository.channel, "left")
+    unload(repository.channel, "left")
+    reload(repository.channel, TOKEN)
+    repository.server.process.send_signal(signal.SIGHUP)
+    for _ in range(2):
+        repository.server.wait_for("reloading")
+    reload(repository.channel, TOKEN)
+    assert repository.versions("left") == {0}
+
+
+def test_its_counts_begin_anew(repository: Repository) -> None:
+    publish(repository.folder, 1, "counted")
+    load(repository.channel, "counted")
+    assert repository.versions("counted") == {1}
+    (counted,) = statistics(repository.channel, "counted").values()
+    assert counted.inference_count == 16
+    unload(repository.channel, "counted")
+    with pytest.raises(grpc.RpcError, match="model 'counted' is unloaded"):
+        statistics(repository.channel, "counted")
+    load(repository.channel, "counted")
+    (counted,) = statistics(repository.channel, "counted").values()
+    assert (counted.inference_count, counted.execution_count) == (0, 0)
+
+
+def test_the_default_model_can_be_unloaded(repository: Repository) -> None:
+    with Client(repository.server.grpc_address) as client:
+        unload(repository.channel, KEPT)
+        try:
+            with pytest.raises(ModelNotFoundError, match=f"model '{KEPT}' is unloaded"):
+                client.predict(IMAGE)
+        finally:
+            load(repository.channel, KEPT)
+        assert client.predict(IMAGE).model == KEPT
+
+
+def test_a_file_that_can_not_be_served_is_told_and_replaces_nothing(repository: Repository) -> None:
+    publish(repository.folder, 1, "bad")
+    load(repository.channel, "bad")
+    file = publish(repository.folder, 2, "bad")
+    good = file.read_bytes()
+    file.write_bytes(b"no model")
+    for _ in range(2):
+        with pytest.raises(grpc.RpcError) as failed:
+            load(repository.channel, "bad")
+        assert failed.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+        assert error_info(failed.value).reason == "LOAD_FAILED"
+        words = failed.value.details() or ""
+        assert "the load of 'bad' has failed on workers 0, 1: " in words
+        assert "bad/2/model.onnx" in words
+        assert "correct the files and load it again" in words
+        assert repository.versions("bad") == {1}
+    file.write_bytes(good)
+    load(repository.channel, "bad")
+    assert repository.versions("bad") == {2}
+
+
+@pytest.mark.parametrize("call", [load, unload])
+def test_what_is_not_known(repository: Repository, call: Any) -> None:
+    with pytest.raises(grpc.RpcError) as failed:
+        call(repository.channel, "../letters")
+    assert failed.value.code() is grpc.StatusCode.NOT_FOUND
+    assert error_info(failed.value).reason == "MODEL_NOT_FOUND"
+    assert KEPT in error_info(failed.value).metadata["models"]
+    assert "model_name: there is no" in (failed.value.details() or "")
+
+
+@pytest.mark.parametrize(
+    ("call", "fields", "field", "words"),
+    [
+        (load, {"parameters": {"config": Parameter(string_param="{}")}}, "parameters", "'config'"),
+        (
+            load,
+            {"parameters": {"file:1/model.onnx": Parameter(bytes_param=b"x")}},
+            "parameters",
+            "'file:1/model.onnx' is not known; load without parameters",
+        ),
+        (unload, {"parameters": {"force": Parameter(bool_param=True)}}, "parameters", "'force'"),
+        (
+            unload,
+            {"parameters": {"unload_dependents": Parameter(string_param="yes")}},
+            "parameters",
+            "unload_dependents is no truth value",
+        ),
+        (load, {"repository_name": "mine"}, "repository_name", "no repository 'mine'"),
+        (unload, {"repository_name": "mine"}, "repository_name", "no repository 'mine'"),
+        (load, {"model_name": ""}, "model_name", "name the model"),
+        (unload, {"model_name": ""}, "model_name", "name the model"),
+    ],
+)
+def test_what_is_asked_for_in_vain_is_refused(
+    repository: Repository, call: Any, fields: dict[str, Any], field: str, words: str
+) -> None:
+    name = fields.pop("model_name", KEPT)
+    with pytest.raises(grpc.RpcError, match=words) as failed:
+        call(repository.channel, name, **fields)
+    assert failed.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert violation(failed.value).field == field
+    assert repository.versions(KEPT) == {1}
+
+
+def test_dependents_are_taken(repository: Repository) -> None:
+    publish(repository.folder, 1, "alone")
+    load(repository.channel, "alone")
+    parameters = {"unload_dependents": Parameter(bool_param=True)}
+    unload(repository.channel, "alone", parameters=parameters)
+    assert repository.versions("alone") == {0}
+
+
+@pytest.mark.parametrize("call", [load, unload])
+@pytest.mark.parametrize("token", ["", "caller-0123456789abcdef"])
+def test_it_needs_an_admin_token(repository: Repository, call: Any, token: str) -> None:
+    with pytest.raises(grpc.RpcError) as failed:
+        call(repository.channel, KEPT, token=token)
+    assert failed.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    assert repository.versions(KEPT) == {1}
+
+
+@ON_THE_LANE
+def test_a_load_holds_up_nobody_and_those_behind_it_follow_in_order(
+    repository: Repository,
+) -> None:
+    publish(repository.folder, 1, "held")
+    folder = publish(repository.folder, 2, "held").parent
+    (folder / HOLD).touch()
+    loading = threading.Thread(target=load, args=(repository.channel, "held"))
+    unloading = threading.Thread(target=unload, args=(repository.channels[1], KEPT))
+    loading.start()
+    try:
+        wait_for((folder / HELD).exists)
+        for channel in repository.channels:
+            assert (KEPT, "1") in statistics(channel)
+        assert repository.versions(KEPT) == {1}
+        unloading.start()
+        with Client(repository.server.grpc_address) as client:
+            assert client.list_models()
+    finally:
+        (folder / HOLD).unlink()
+    loading.join()
+    unloading.join()
+    assert repository.versions("held") == {2}
+    assert repository.versions(KEPT) == {0}
+    load(repository.channel, KEPT)
+
+
+@ON_THE_LANE
+def test_no_call_is_lost_while_models_come_and_go(repository: Repository) -> None:
+    publish(repository.folder, 1, "busy")
+    load(repository.channel, "busy")
+
+    def ask(client: Client) -> bool:
+        answer = client.predict(IMAGE, model=KEPT)
+        try:
+            client.predict(IMAGE, model="busy")
+        except ModelNotFoundError:
+            pass
+        return bool(abs(answer.activations - answer_of(1)).max() < 1e-5)
+
+    def connect() -> Client:
+        return Client(repository.server.grpc_address, options=OWN_CONNECTION)
+
+    with calling(connect, ask, callers=4, pause_seconds=0.0) as counts:
+        for _ in range(5):
+            unload(repository.channel, "busy")
+            counts.go_on(20)
+            load(repository.channel, "busy")
+            counts.go_on(20)
+    counts.check()
+
+
+@ON_THE_LANE
+def test_new_workers_serve_what_the_others_do(repository: Repository) -> None:
+    publish(repository.folder, 1, "gone")
+    load(repository.channel, "gone")
+    unload(repository.channel, "gone")
+    server = repository.server
+    os.kill(server.workers[0], signal.SIGKILL)
+    server.wait_for("worker ready")
+    assert repository.versions("gone") == {0}
+    server.process.send_signal(signal.SIGUSR2)
+    server.wait_for("rolling restart done")
+    assert repository.versions("gone") == {0}
+    with connections(server.grpc_address, 1) as (channel,):
+        load(channel, "gone")
+    assert repository.versions("gone") == {1}
