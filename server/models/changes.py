@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 import structlog
 
-from server.errors import RequestError, StartupError
+from server.errors import NotLoaded, StartupError
 
 log = structlog.get_logger()
 
@@ -19,10 +19,13 @@ STOPPING = "the server stops"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Why a change was not made, as an error's reason and message; both are empty when it was."""
+    """Why a change was not made, as an error's reason and message, which are empty when it was;
+    `known` are the models that a wrong name could have meant.
+    """
 
     reason: str = ""
     message: str = ""
+    known: str = ""
 
     def pack(self) -> bytes:
         """Return it as bytes."""
@@ -50,8 +53,8 @@ class Change:
                 outcome = Outcome("not_ready" if problem == STOPPING else "load_failed", problem)
             else:
                 outcome = Outcome()
-        except RequestError as error:
-            outcome = Outcome(error.reason, error.message)
+        except NotLoaded as error:
+            outcome = Outcome(error.reason, error.message, error.known["models"])
         except StartupError as error:
             outcome = Outcome("load_failed", str(error))
         except Exception:

@@ -128,7 +128,8 @@ def _error(
     for number, outcome in sorted(failed.items()):
         by_message[outcome.message].append(str(number))
     if reasons == {"model_not_found"} and not succeeded:
-        return NotLoaded("model_not_found", next(iter(by_message)))
+        outcome = next(iter(failed.values()))
+        return NotLoaded("model_not_found", outcome.message, {"models": outcome.known})
     parts = [f"{_workers(numbers)}: {message}" for message, numbers in by_message.items()]
     others = f"; the other {succeeded} have done it" if succeeded else ""
     message = f"the {kind} of {quoted(name)} has failed on {'; on '.join(parts)}{others}"

@@ -1,5 +1,6 @@
 """Models are loaded and unloaded by call, on all workers, and no other call suffers."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -16,7 +17,7 @@ from harness.calls import error_info, reload, violation
 from harness.scrape import by_worker
 from harness.server_process import ServerProcess, mode, start_server
 from harness.waiting import wait_for
-from mlpserve import Client, ModelNotFoundError
+from mlpserve import Client, ModelNotFound
 from mlpserve.inference import open_inference_pb2 as protocol
 from tests.server.faults import HELD, HOLD, write_faults
 from tests.server.modes import ON_THE_LANE
@@ -54,9 +55,9 @@ class Repository:
             with Client(self.server.grpc_address, options=OWN_CONNECTION) as client:
                 try:
                     found.add(client.predict(IMAGE, model=name).version)
-                except ModelNotFoundError as error:
-                    assert "is unloaded; load it with RepositoryModelLoad" in str(error)
-                    found.add(0)
+                except ModelNotFound as error:
+                    words = str(error)
+                    found.add(0 if "is unloaded; load it with RepositoryModelLoad" in words else -1)
         return found
 
 
@@ -135,7 +136,7 @@ def test_the_default_model_can_be_unloaded(repository: Repository) -> None:
     with Client(repository.server.grpc_address) as client:
         unload(repository.channel, KEPT)
         try:
-            with pytest.raises(ModelNotFoundError, match=f"model '{KEPT}' is unloaded"):
+            with pytest.raises(ModelNotFound, match=f"model '{KEPT}' is unloaded"):
                 client.predict(IMAGE)
         finally:
             load(repository.channel, KEPT)
@@ -192,16 +193,15 @@ def test_what_is_not_known(repository: Repository, call: Any) -> None:
         ),
         (load, {"repository_name": "mine"}, "repository_name", "no repository 'mine'"),
         (unload, {"repository_name": "mine"}, "repository_name", "no repository 'mine'"),
-        (load, {"model_name": ""}, "model_name", "name the model"),
-        (unload, {"model_name": ""}, "model_name", "name the model"),
+        (load, {"name": ""}, "model_name", "name the model"),
+        (unload, {"name": ""}, "model_name", "name the model"),
     ],
 )
 def test_what_is_asked_for_in_vain_is_refused(
     repository: Repository, call: Any, fields: dict[str, Any], field: str, words: str
 ) -> None:
-    name = fields.pop("model_name", KEPT)
     with pytest.raises(grpc.RpcError, match=words) as failed:
-        call(repository.channel, name, **fields)
+        call(repository.channel, **({"name": KEPT} | fields))
     assert failed.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert violation(failed.value).field == field
     assert repository.versions(KEPT) == {1}
@@ -258,10 +258,8 @@ def test_no_call_is_lost_while_models_come_and_go(repository: Repository) -> Non
 
     def ask(client: Client) -> bool:
         answer = client.predict(IMAGE, model=KEPT)
-        try:
+        with contextlib.suppress(ModelNotFound):
             client.predict(IMAGE, model="busy")
-        except ModelNotFoundError:
-            pass
         return bool(abs(answer.activations - answer_of(1)).max() < 1e-5)
 
     def connect() -> Client:
@@ -291,3 +289,31 @@ def test_new_workers_serve_what_the_others_do(repository: Repository) -> None:
     with connections(server.grpc_address, 1) as (channel,):
         load(channel, "gone")
     assert repository.versions("gone") == {1}
+
+
+@pytest.mark.parametrize("call", [load, unload])
+def test_without_admin_tokens_there_is_no_such_method(server: ServerProcess, call: Any) -> None:
+    with (
+        grpc.insecure_channel(server.grpc_address) as channel,
+        pytest.raises(grpc.RpcError) as failed,
+    ):
+        call(channel, "digits")
+    assert failed.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_a_repository_that_is_watched_is_changed_by_its_files(tmp_path: Path) -> None:
+    models, tokens = tmp_path / "models", tmp_path / "tokens"
+    publish(models, 1)
+    tokens.write_text(TOKENS)
+    tokens.chmod(0o600)
+    with (
+        start_server(models, "--admin-tokens-file", str(tokens)) as server,
+        grpc.insecure_channel(server.grpc_address) as channel,
+    ):
+        for call in (load, unload):
+            with pytest.raises(grpc.RpcError, match="start it with --watch off") as failed:
+                call(channel, "small")
+            assert failed.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+            assert error_info(failed.value).reason == "WATCHED"
+        with Client(server.grpc_address) as client:
+            assert client.predict(IMAGE).version == 1
