@@ -62,7 +62,7 @@ class Repository:
 
 
 @pytest.fixture(scope="module")
-def repository(lane: bool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
+def own(lane: bool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
     folder = tmp_path_factory.mktemp("repository")
     models, tokens = folder / "models", folder / "tokens"
     tokens.write_text(TOKENS)
@@ -78,96 +78,96 @@ def repository(lane: bool, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield Repository(models, server, channels)
 
 
-def test_a_model_comes_changes_goes_and_comes_back_on_all_workers(repository: Repository) -> None:
-    for channel, version in zip(repository.channels, (1, 2, 3), strict=False):
-        publish(repository.folder, version, "one")
+def test_a_model_comes_changes_goes_and_comes_back_on_all_workers(own: Repository) -> None:
+    for channel, version in zip(own.channels, (1, 2, 3), strict=False):
+        publish(own.folder, version, "one")
         for _ in range(2):
             load(channel, "one")
-        assert repository.versions("one") == {version}
+        assert own.versions("one") == {version}
     for _ in range(2):
-        unload(repository.channel, "one")
-        assert repository.versions("one") == {0}
-    load(repository.channel, "one")
-    assert repository.versions("one") == {3}
-    assert by_worker(repository.server, "mlpserve_model_info", model="one") == {"0": 1, "1": 1}
+        unload(own.channel, "one")
+        assert own.versions("one") == {0}
+    load(own.channel, "one")
+    assert own.versions("one") == {3}
+    assert by_worker(own.server, "mlpserve_model_info", model="one") == {"0": 1, "1": 1}
 
 
-def test_only_the_model_that_is_named_is_looked_at(repository: Repository) -> None:
-    publish(repository.folder, 1, "named")
-    publish(repository.folder, 1, "other")
-    load(repository.channel, "named")
-    with Client(repository.server.grpc_address) as client:
+def test_only_the_model_that_is_named_is_looked_at(own: Repository) -> None:
+    publish(own.folder, 1, "named")
+    publish(own.folder, 1, "other")
+    load(own.channel, "named")
+    with Client(own.server.grpc_address) as client:
         names = {model.name for model in client.list_models()}
     assert "named" in names
     assert "other" not in names
-    publish(repository.folder, 2, KEPT)
-    load(repository.channel, "named")
-    assert repository.versions(KEPT) == {1}
-    (repository.folder / KEPT / "2" / "model.onnx").unlink()
+    publish(own.folder, 2, KEPT)
+    load(own.channel, "named")
+    assert own.versions(KEPT) == {1}
+    (own.folder / KEPT / "2" / "model.onnx").unlink()
 
 
-def test_a_reload_leaves_it_unloaded(repository: Repository) -> None:
-    publish(repository.folder, 1, "left")
-    load(repository.channel, "left")
-    unload(repository.channel, "left")
-    reload(repository.channel, TOKEN)
-    repository.server.process.send_signal(signal.SIGHUP)
+def test_a_reload_leaves_it_unloaded(own: Repository) -> None:
+    publish(own.folder, 1, "left")
+    load(own.channel, "left")
+    unload(own.channel, "left")
+    reload(own.channel, TOKEN)
+    own.server.process.send_signal(signal.SIGHUP)
     for _ in range(2):
-        repository.server.wait_for("reloading")
-    reload(repository.channel, TOKEN)
-    assert repository.versions("left") == {0}
+        own.server.wait_for("reloading")
+    reload(own.channel, TOKEN)
+    assert own.versions("left") == {0}
 
 
-def test_its_counts_begin_anew(repository: Repository) -> None:
-    publish(repository.folder, 1, "counted")
-    load(repository.channel, "counted")
-    assert repository.versions("counted") == {1}
-    (counted,) = statistics(repository.channel, "counted").values()
+def test_its_counts_begin_anew(own: Repository) -> None:
+    publish(own.folder, 1, "counted")
+    load(own.channel, "counted")
+    assert own.versions("counted") == {1}
+    (counted,) = statistics(own.channel, "counted").values()
     assert counted.inference_count == 16
-    unload(repository.channel, "counted")
+    unload(own.channel, "counted")
     with pytest.raises(grpc.RpcError, match="model 'counted' is unloaded"):
-        statistics(repository.channel, "counted")
-    load(repository.channel, "counted")
-    (counted,) = statistics(repository.channel, "counted").values()
+        statistics(own.channel, "counted")
+    load(own.channel, "counted")
+    (counted,) = statistics(own.channel, "counted").values()
     assert (counted.inference_count, counted.execution_count) == (0, 0)
 
 
-def test_the_default_model_can_be_unloaded(repository: Repository) -> None:
-    with Client(repository.server.grpc_address) as client:
-        unload(repository.channel, KEPT)
+def test_the_default_model_can_be_unloaded(own: Repository) -> None:
+    with Client(own.server.grpc_address) as client:
+        unload(own.channel, KEPT)
         try:
             with pytest.raises(ModelNotFound, match=f"model '{KEPT}' is unloaded"):
                 client.predict(IMAGE)
         finally:
-            load(repository.channel, KEPT)
+            load(own.channel, KEPT)
         assert client.predict(IMAGE).model == KEPT
 
 
-def test_a_file_that_can_not_be_served_is_told_and_replaces_nothing(repository: Repository) -> None:
-    publish(repository.folder, 1, "bad")
-    load(repository.channel, "bad")
-    file = publish(repository.folder, 2, "bad")
+def test_a_file_that_can_not_be_served_is_told_and_replaces_nothing(own: Repository) -> None:
+    publish(own.folder, 1, "bad")
+    load(own.channel, "bad")
+    file = publish(own.folder, 2, "bad")
     good = file.read_bytes()
     file.write_bytes(b"no model")
     for _ in range(2):
         with pytest.raises(grpc.RpcError) as failed:
-            load(repository.channel, "bad")
+            load(own.channel, "bad")
         assert failed.value.code() is grpc.StatusCode.FAILED_PRECONDITION
         assert error_info(failed.value).reason == "LOAD_FAILED"
         words = failed.value.details() or ""
         assert "the load of 'bad' has failed on workers 0, 1: " in words
         assert "bad/2/model.onnx" in words
         assert "correct the files and load it again" in words
-        assert repository.versions("bad") == {1}
+        assert own.versions("bad") == {1}
     file.write_bytes(good)
-    load(repository.channel, "bad")
-    assert repository.versions("bad") == {2}
+    load(own.channel, "bad")
+    assert own.versions("bad") == {2}
 
 
 @pytest.mark.parametrize("call", [load, unload])
-def test_what_is_not_known(repository: Repository, call: Any) -> None:
+def test_what_is_not_known(own: Repository, call: Any) -> None:
     with pytest.raises(grpc.RpcError) as failed:
-        call(repository.channel, "../letters")
+        call(own.channel, "../letters")
     assert failed.value.code() is grpc.StatusCode.NOT_FOUND
     assert error_info(failed.value).reason == "MODEL_NOT_FOUND"
     assert KEPT in error_info(failed.value).metadata["models"]
@@ -198,63 +198,63 @@ def test_what_is_not_known(repository: Repository, call: Any) -> None:
     ],
 )
 def test_what_is_asked_for_in_vain_is_refused(
-    repository: Repository, call: Any, fields: dict[str, Any], field: str, words: str
+    own: Repository, call: Any, fields: dict[str, Any], field: str, words: str
 ) -> None:
     with pytest.raises(grpc.RpcError, match=words) as failed:
-        call(repository.channel, **({"name": KEPT} | fields))
+        call(own.channel, **({"name": KEPT} | fields))
     assert failed.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert violation(failed.value).field == field
-    assert repository.versions(KEPT) == {1}
+    assert own.versions(KEPT) == {1}
 
 
-def test_dependents_are_taken(repository: Repository) -> None:
-    publish(repository.folder, 1, "alone")
-    load(repository.channel, "alone")
+def test_dependents_are_taken(own: Repository) -> None:
+    publish(own.folder, 1, "alone")
+    load(own.channel, "alone")
     parameters = {"unload_dependents": Parameter(bool_param=True)}
-    unload(repository.channel, "alone", parameters=parameters)
-    assert repository.versions("alone") == {0}
+    unload(own.channel, "alone", parameters=parameters)
+    assert own.versions("alone") == {0}
 
 
 @pytest.mark.parametrize("call", [load, unload])
 @pytest.mark.parametrize("token", ["", "caller-0123456789abcdef"])
-def test_it_needs_an_admin_token(repository: Repository, call: Any, token: str) -> None:
+def test_it_needs_an_admin_token(own: Repository, call: Any, token: str) -> None:
     with pytest.raises(grpc.RpcError) as failed:
-        call(repository.channel, KEPT, token=token)
+        call(own.channel, KEPT, token=token)
     assert failed.value.code() is grpc.StatusCode.UNAUTHENTICATED
-    assert repository.versions(KEPT) == {1}
+    assert own.versions(KEPT) == {1}
 
 
 @ON_THE_LANE
 def test_a_load_holds_up_nobody_and_those_behind_it_follow_in_order(
-    repository: Repository,
+    own: Repository,
 ) -> None:
-    publish(repository.folder, 1, "held")
-    folder = publish(repository.folder, 2, "held").parent
+    publish(own.folder, 1, "held")
+    folder = publish(own.folder, 2, "held").parent
     (folder / HOLD).touch()
-    loading = threading.Thread(target=load, args=(repository.channel, "held"))
-    unloading = threading.Thread(target=unload, args=(repository.channels[1], KEPT))
+    loading = threading.Thread(target=load, args=(own.channel, "held"))
+    unloading = threading.Thread(target=unload, args=(own.channels[1], KEPT))
     loading.start()
     try:
         wait_for((folder / HELD).exists)
-        for channel in repository.channels:
+        for channel in own.channels:
             assert (KEPT, "1") in statistics(channel)
-        assert repository.versions(KEPT) == {1}
+        assert own.versions(KEPT) == {1}
         unloading.start()
-        with Client(repository.server.grpc_address) as client:
+        with Client(own.server.grpc_address) as client:
             assert client.list_models()
     finally:
         (folder / HOLD).unlink()
     loading.join()
     unloading.join()
-    assert repository.versions("held") == {2}
-    assert repository.versions(KEPT) == {0}
-    load(repository.channel, KEPT)
+    assert own.versions("held") == {2}
+    assert own.versions(KEPT) == {0}
+    load(own.channel, KEPT)
 
 
 @ON_THE_LANE
-def test_no_call_is_lost_while_models_come_and_go(repository: Repository) -> None:
-    publish(repository.folder, 1, "busy")
-    load(repository.channel, "busy")
+def test_no_call_is_lost_while_models_come_and_go(own: Repository) -> None:
+    publish(own.folder, 1, "busy")
+    load(own.channel, "busy")
 
     def ask(client: Client) -> bool:
         answer = client.predict(IMAGE, model=KEPT)
@@ -263,32 +263,32 @@ def test_no_call_is_lost_while_models_come_and_go(repository: Repository) -> Non
         return bool(abs(answer.activations - answer_of(1)).max() < 1e-5)
 
     def connect() -> Client:
-        return Client(repository.server.grpc_address, options=OWN_CONNECTION)
+        return Client(own.server.grpc_address, options=OWN_CONNECTION)
 
     with calling(connect, ask, callers=4, pause_seconds=0.0) as counts:
         for _ in range(5):
-            unload(repository.channel, "busy")
+            unload(own.channel, "busy")
             counts.go_on(20)
-            load(repository.channel, "busy")
+            load(own.channel, "busy")
             counts.go_on(20)
     counts.check()
 
 
 @ON_THE_LANE
-def test_new_workers_serve_what_the_others_do(repository: Repository) -> None:
-    publish(repository.folder, 1, "gone")
-    load(repository.channel, "gone")
-    unload(repository.channel, "gone")
-    server = repository.server
+def test_new_workers_serve_what_the_others_do(own: Repository) -> None:
+    publish(own.folder, 1, "gone")
+    load(own.channel, "gone")
+    unload(own.channel, "gone")
+    server = own.server
     os.kill(server.workers[0], signal.SIGKILL)
     server.wait_for("worker ready")
-    assert repository.versions("gone") == {0}
+    assert own.versions("gone") == {0}
     server.process.send_signal(signal.SIGUSR2)
     server.wait_for("rolling restart done")
-    assert repository.versions("gone") == {0}
+    assert own.versions("gone") == {0}
     with connections(server.grpc_address, 1) as (channel,):
         load(channel, "gone")
-    assert repository.versions("gone") == {1}
+    assert own.versions("gone") == {1}
 
 
 @pytest.mark.parametrize("call", [load, unload])
