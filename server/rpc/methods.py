@@ -9,12 +9,16 @@ from mlpserve.v1 import admin_pb2, classifier_pb2
 from server.files.reload_registry import ReloadRegistry
 from server.models.served import Served
 from server.rpc import admin, catalog, classifier, inference
+from server.rpc.asking import AskAll
 from server.rpc.health import NAME, Health
-from server.rpc.inference import metadata
+from server.rpc.inference import loading, metadata, statistics
 from server.rpc.plain import Plain
 from server.settings.settings import Settings
 
 HEALTH_CHECK = f"/{NAME}/Check"
+
+STATISTICS_THREADS = 4
+"""Callers of ModelStatistics that share an answer."""
 
 
 def plain_methods(
@@ -40,4 +44,20 @@ def plain_methods(
     }
     if settings.admin_tokens_file is not None:
         methods[f"/{admin.SERVICE}/Reload"] = Plain(admin_pb2.ReloadRequest, admin.reload(reloads))
+    return methods
+
+
+def shared_methods(settings: Settings, served: Served, ask_all: AskAll) -> dict[str, Plain]:
+    """Return the methods, by their paths, for which all workers are asked."""
+    counts = statistics.Statistics(served, ask_all)
+    methods = {
+        f"/{inference.SERVICE}/ModelStatistics": Plain(
+            protocol.ModelStatisticsRequest, counts.model_statistics, STATISTICS_THREADS
+        )
+    }
+    if settings.admin_tokens_file is not None:
+        changes = loading.Loading(served, ask_all, settings.watch == "on")
+        load, unload = loading.PATHS
+        methods[load] = Plain(protocol.RepositoryModelLoadRequest, changes.load, 1)
+        methods[unload] = Plain(protocol.RepositoryModelUnloadRequest, changes.unload, 1)
     return methods
