@@ -17,8 +17,9 @@ from server.files.certificates import watch_certificate
 from server.files.reload_registry import ReloadRegistry
 from server.files.tokens import Tokens
 from server.models.served import Served
-from server.rpc import admin, catalog, classifier, health, inference, metadata
+from server.rpc import admin, catalog, classifier, health, inference
 from server.rpc.admission import Admission, Gate, declare
+from server.rpc.inference import metadata, requests
 from server.rpc.lane import lane
 from server.rpc.lane.call import LaneCall, Route
 from server.rpc.lane.versions import check
@@ -45,7 +46,7 @@ log = structlog.get_logger()
 
 PREDICT = f"/{classifier.SERVICE}/Predict"
 INFER = f"/{inference.SERVICE}/ModelInfer"
-READERS = {PREDICT: classifier.read_request, INFER: inference.read_request}
+READERS = {PREDICT: classifier.read_request, INFER: requests.read_request}
 """The hot methods, and the functions that read their messages."""
 
 HEALTH_CHECK, HEALTH_WATCH = (f"/{health.NAME}/{name}" for name in ("Check", "Watch"))

@@ -14,7 +14,8 @@ from mlpserve.inference.open_inference_pb2 import ModelInferRequest
 from mlpserve.v1.classifier_pb2 import PredictRequest, PredictResponse
 from server.errors import TooLarge
 from server.models.model import Batch, Model
-from server.rpc import classifier, inference
+from server.rpc import classifier
+from server.rpc.inference import requests
 from server.running.request import Request
 from server.running.run import Run, split
 
@@ -69,7 +70,7 @@ def infer(outputs: list[str], raw: bool, identifier: str = "") -> Request:
         outputs=[ModelInferRequest.InferRequestedOutputTensor(name=name) for name in outputs],
         raw_input_contents=[bytes(4)] if raw else [],
     )
-    return inference.read_request(message.SerializeToString())[0]
+    return requests.read_request(message.SerializeToString())[0]
 
 
 def predict(hidden: bool, canonicalize: bool) -> Request:

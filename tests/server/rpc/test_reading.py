@@ -15,8 +15,9 @@ from mlpserve.inference.open_inference_pb2 import InferTensorContents, ModelInfe
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.errors import InvalidField, TakesLong
 from server.models.policy import LABEL
-from server.rpc import classifier, inference, reading
-from server.rpc.contents import MAX_LEVELS
+from server.rpc import classifier, reading
+from server.rpc.inference import requests
+from server.rpc.inference.contents import MAX_LEVELS
 from server.running.request import Request
 from tests.server.rpc.encodings import Encoder, delimited, integer, with_tag
 
@@ -90,7 +91,7 @@ def expected_of_infer(message: ModelInferRequest) -> Found | str:
     for reason, is_wrong in (
         ("unknown_input", tensor.name != "pixels"),
         ("datatype", tensor.datatype not in ("FP32", "UINT8")),
-        ("shape", len(tensor.shape) > inference.MAX_DIMENSIONS),
+        ("shape", len(tensor.shape) > requests.MAX_DIMENSIONS),
         ("duplicate_output", len(set(outputs)) < len(outputs)),
         ("both_forms", message.raw_input_contents and tensor.HasField("contents")),
         ("inputs", len(message.raw_input_contents) > 1),
@@ -207,9 +208,9 @@ def test_model_infer_is_read_as_protobuf_reads_it(seed: int) -> None:
         try:
             expected = expected_of_infer(ModelInferRequest.FromString(message))
         except DecodeError:
-            assert isinstance(found_in(inference.read_request, message), str), message
+            assert isinstance(found_in(requests.read_request, message), str), message
         else:
-            assert found_in(inference.read_request, message) == expected, message
+            assert found_in(requests.read_request, message) == expected, message
 
 
 KIBIBYTE, MEBIBYTE = 1024, 1024 * 1024
@@ -227,7 +228,7 @@ def input_of(*more: bytes, datatype: bytes = b"FP32", shape: bytes = b"\x01") ->
     return delimited(5, b"".join(fields))
 
 
-predict, infer = classifier.read_request, inference.read_request
+predict, infer = classifier.read_request, requests.read_request
 FLOODS: dict[str, tuple[Read, Callable[[], bytes], str]] = {
     # what comes in a large number: reader, message, reason
     "integers": (predict, lambda: filled(integer(2, 1)), "too_many_fields"),
@@ -454,7 +455,7 @@ def test_texts_of_callers_are_cut_in_errors(read: Read, message: bytes) -> None:
     ],
 )
 def test_every_version_that_there_may_be_can_be_named(text: str, expected: tuple[int, str]) -> None:
-    assert inference.read_version(text) == expected
+    assert requests.read_version(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -462,4 +463,4 @@ def test_every_version_that_there_may_be_can_be_named(text: str, expected: tuple
 )
 def test_what_is_no_version(text: str) -> None:
     with pytest.raises(InvalidField, match="is no version"):
-        inference.read_version(text)
+        requests.read_version(text)

@@ -11,7 +11,8 @@ import pytest
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.models.model import Model, load_model
-from server.rpc import classifier, inference
+from server.rpc import classifier
+from server.rpc.inference import requests
 from server.running import run as prediction
 from server.running.request import Answer, Request
 
@@ -64,7 +65,7 @@ def answer(model: Model, messages: list[bytes], read: Read) -> list[Answer]:
 @pytest.mark.parametrize(("n_images", "n_calls"), [(100, 1), (100, 10), (2000, 1), (2000, 10)])
 @pytest.mark.parametrize(
     ("write", "read"),
-    [(predict_message, classifier.read_request), (infer_message, inference.read_request)],
+    [(predict_message, classifier.read_request), (infer_message, requests.read_request)],
     ids=["Predict", "ModelInfer"],
 )
 def test_pixels_are_copied_once(

@@ -1,6 +1,6 @@
-"""inference.GRPCInferenceService: the Open Inference Protocol, version 2, of KServe and Triton.
+"""ModelInfer: requests out of ModelInferRequests, answers into ModelInferResponses.
 
-ModelInfer is read and written as bytes, like Predict; `metadata` answers the other calls.
+Both are read and written as bytes, as in `classifier`.
 """
 
 from collections import Counter
@@ -16,12 +16,11 @@ from server.errors import InvalidField
 from server.models.model import LABELS, Model
 from server.models.policy import LABEL
 from server.rpc import reading
-from server.rpc.contents import BYTES, FLOATS, Values, read_pixels
+from server.rpc.inference import BYTES, FLOATS, INTEGERS
+from server.rpc.inference.contents import Values, read_pixels
 from server.running.request import FLOAT_BYTES, HEAD_BYTES, Answer, Request, encodable, label_bytes
 from server.texts import quoted
 
-SERVICE = protocol.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
-INTEGERS = "INT64"
 CANONICALIZE = "canonicalize"
 
 MAX_DIMENSIONS = 8

@@ -9,8 +9,8 @@ from modelfile.layout import INPUT
 from server.errors import NotLoaded, NotReady
 from server.models.model import LABELS
 from server.models.served import Served
-from server.rpc.contents import FLOATS
-from server.rpc.inference import INTEGERS, read_version
+from server.rpc.inference import FLOATS, INTEGERS
+from server.rpc.inference.requests import read_version
 
 ANY_SIZE = -1
 

@@ -8,9 +8,8 @@ from mlpserve.inference import open_inference_pb2 as protocol
 from modelfile.layout import INPUT
 from server.errors import InvalidField, TakesLong
 from server.rpc import reading
+from server.rpc.inference import BYTES, FLOATS
 from server.running.request import FLOAT_BYTES
-
-FLOATS, BYTES = "FP32", "UINT8"
 
 MAX_LEVELS = 1 << 23
 """Values of UINT8 that are taken one by one, which is slow; a model's run has fewer by default."""
