@@ -2,7 +2,6 @@
 
 from tests.conformance.rule import rule
 from tests.conformance.subject import Subject, expect, unless
-from tests.conformance.tensors import FORMATS
 
 
 @rule("Inference", "ModelInfer performs inference using the specified model.")
@@ -122,9 +121,3 @@ def half_precision_is_raw(subject: Subject) -> None:
     unless(not halves, "the model has no outputs of FP16")
     response = subject.server.infer(subject.request())
     expect(bool(response.raw_output_contents), f"{halves} are not raw")
-
-
-@rule("Inference", "An output's data type is one of the table.")
-def datatypes_are_known(subject: Subject) -> None:
-    for output in subject.server.infer(subject.request()).outputs:
-        expect(output.datatype in FORMATS, f"{output.name} has datatype {output.datatype!r}")
