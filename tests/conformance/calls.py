@@ -15,11 +15,15 @@ Answer = TypeVar("Answer", bound=Message)
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server at the other end of a channel; every call may raise grpc.RpcError."""
+    """A server at the other end of a channel; every call may raise grpc.RpcError.
+
+    `admin_metadata` goes with the calls that load and unload models.
+    """
 
     channel: grpc.Channel
     timeout_seconds: float = 30.0
     metadata: tuple[tuple[str, str], ...] = ()
+    admin_metadata: tuple[tuple[str, str], ...] = ()
 
     def live(self) -> bool:
         """Make ServerLive."""
@@ -66,6 +70,18 @@ class Server:
             except grpc.RpcError as error:
                 found.append(error)
         return found
+
+    def load(self, name: str) -> None:
+        """Make RepositoryModelLoad."""
+        request = protocol.RepositoryModelLoadRequest(model_name=name)
+        method = self._unary("RepositoryModelLoad", protocol.RepositoryModelLoadResponse)
+        method(request, timeout=self.timeout_seconds, metadata=self.admin_metadata)
+
+    def unload(self, name: str) -> None:
+        """Make RepositoryModelUnload."""
+        request = protocol.RepositoryModelUnloadRequest(model_name=name)
+        method = self._unary("RepositoryModelUnload", protocol.RepositoryModelUnloadResponse)
+        method(request, timeout=self.timeout_seconds, metadata=self.admin_metadata)
 
     def call(self, name: str, request: Message, kind: type[Answer]) -> Answer:
         """Make a call of one message and one answer."""

@@ -16,6 +16,7 @@ from tests.conformance.rules import RULES
 from tests.conformance.subject import Subject
 
 COLOURS = {Outcome.PASSED: "green", Outcome.FAILED: "red", Outcome.SKIPPED: "yellow"}
+NAME_WIDTH = max(len(rule.name) for rule in RULES)
 MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 
 
@@ -65,6 +66,9 @@ class Shape(click.ParamType[tuple[str, list[int]]]):
 )
 @click.option("--token-file", type=click.File(), help="A bearer token to send with each call.")
 @click.option(
+    "--admin-token-file", type=click.File(), help="Another one for loading and unloading models."
+)
+@click.option(
     *("--timeout", "timeout_seconds"),
     type=click.FloatRange(min=0, min_open=True),
     default=30.0,
@@ -85,6 +89,7 @@ def main(
     tls: bool,
     ca: Path | None,
     token_file: IO[str] | None,
+    admin_token_file: IO[str] | None,
     timeout_seconds: float,
     as_json: bool,
     only_list: bool,
@@ -103,18 +108,20 @@ def main(
         raise click.UsageError("no rule matches; --list prints them")
     if only_list:
         for rule in chosen:
-            click.echo(f"{rule.name}\n    {rule.section}: {rule.sentence}")
+            click.echo(f"{rule.name}\n    {_words(rule)}")
         return
-    token = token_file.read().strip() if token_file else ""
-    metadata = (("authorization", f"Bearer {token}"),) if token else ()
+    metadata = _authorization(token_file)
+    admin_metadata = _authorization(admin_token_file) or metadata
     with _connect(address, tls or ca is not None, ca) as channel:
-        server = Server(channel, timeout_seconds, metadata)
+        server = Server(channel, timeout_seconds, metadata, admin_metadata)
         subject = Subject(server, model, version, dict(shapes), zeros, change_models)
         _reach(server, subject, address)
-        report = None if as_json else _print
-        results = check(subject, chosen, report)
+        table = Table()
+        results = check(subject, chosen, None if as_json else table.add)
     if as_json:
         click.echo(json.dumps(summary(address, subject, results), indent=2))
+    else:
+        table.end(results)
     raise SystemExit(int(any(result.outcome is Outcome.FAILED for result in results)))
 
 
@@ -127,10 +134,6 @@ def check(
         results.append(result)
         if report:
             report(result)
-    if report:
-        counts = Counter(result.outcome for result in results)
-        numbers = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome)
-        click.echo(f"\n{len(results)} rules: {numbers}")
     return results
 
 
@@ -156,12 +159,67 @@ def summary(address: str, subject: Subject, results: Sequence[Result]) -> dict[s
     }
 
 
-def _print(result: Result) -> None:
-    colour = COLOURS[result.outcome]
-    mark = click.style(f"{result.outcome.value:8}", fg=colour)
-    click.echo(f"{mark}{result.rule.name:55} {result.rule.section}: {result.rule.sentence}")
+class Table:
+    """Prints each rule as soon as it is checked; rules that are skipped together, together."""
+
+    def __init__(self) -> None:
+        self._skipped: list[Result] = []
+
+    def add(self, result: Result) -> None:
+        """Print a result."""
+        if self._skipped and not _alike(self._skipped[0], result):
+            self._flush()
+        if result.outcome is Outcome.SKIPPED:
+            self._skipped.append(result)
+        else:
+            _line(result.outcome, result.rule.name, _words(result.rule))
+            _reason(result)
+
+    def end(self, results: Sequence[Result]) -> None:
+        """Print how many rules came to what."""
+        self._flush()
+        counts = Counter(result.outcome for result in results)
+        numbers = ", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome)
+        click.echo(f"\n{len(results)} rules: {numbers}")
+
+    def _flush(self) -> None:
+        if not self._skipped:
+            return
+        first, count = self._skipped[0], len(self._skipped)
+        rule = first.rule
+        if count == 1:
+            _line(first.outcome, rule.name, _words(rule))
+        else:
+            _line(first.outcome, f"{_group(rule)}.*", f"{count} rules")
+        _reason(first)
+        self._skipped.clear()
+
+
+def _words(rule: Rule) -> str:
+    return f"{rule.section}: {rule.sentence}"
+
+
+def _group(rule: Rule) -> str:
+    return rule.name.partition(".")[0]
+
+
+def _alike(some: Result, other: Result) -> bool:
+    """Whether two results can be printed as one."""
+    of_some, of_other = (
+        (result.outcome, result.reason, _group(result.rule)) for result in (some, other)
+    )
+    return of_some == of_other
+
+
+def _line(outcome: Outcome, name: str, words: str) -> None:
+    mark = click.style(f"{outcome.value:8}", fg=COLOURS[outcome])
+    click.echo(f"{mark}{name:{NAME_WIDTH}} {words}")
+
+
+def _reason(result: Result) -> None:
     if result.reason:
-        click.echo(click.style(f"{'':8}{_shorten(result.reason)}", fg=colour))
+        words = f"{'':8}{_shorten(result.reason)}"
+        click.echo(click.style(words, fg=COLOURS[result.outcome]))
 
 
 def _shorten(text: str, most: int = 400) -> str:
@@ -182,6 +240,10 @@ def _connect(address: str, tls: bool, ca: Path | None) -> grpc.Channel:
         return grpc.insecure_channel(address, options)
     credentials = grpc.ssl_channel_credentials(ca.read_bytes() if ca else None)
     return grpc.secure_channel(address, credentials, options)
+
+
+def _authorization(token_file: IO[str] | None) -> tuple[tuple[str, str], ...]:
+    return (("authorization", f"Bearer {token_file.read().strip()}"),) if token_file else ()
 
 
 def _reach(server: Server, subject: Subject, address: str) -> None:

@@ -410,7 +410,9 @@ def asks_for(version: str) -> Condition:
 
 def has_parameter(name: str) -> Condition:
     """Whether a request has a parameter with an integer."""
-    return lambda request: request.parameters[name].HasField("int64_param")
+    return lambda request: (
+        name in request.parameters and request.parameters[name].HasField("int64_param")
+    )
 
 
 def timed_out(request: protocol.ModelInferRequest) -> bool:
@@ -616,9 +618,9 @@ FAULTS: dict[str, Sequence[Fault]] = {
     "errors.error-says-why": [mute(INFER)],
     "errors.server-answers-after-errors": [dead_after_errors()],
     "errors.errors-are-for-their-request-alone": [
-        later(11, refused(INFER)),
-        later(11, forgiven(INFER, "unknown input")),
-        later(11, confused()),
+        later(14, refused(INFER)),
+        later(14, forgiven(INFER, "unknown input")),
+        later(14, confused()),
     ],
     "parameters.requests-may-have-parameters": [
         refused(INFER, lambda request: request.parameters),

@@ -79,8 +79,8 @@ class Subject:
 
     @property
     def unknown_version(self) -> str:
-        """A version that the model does not have."""
-        taken = set(self.metadata.versions)
+        """A version that the model does not have; raises NotApplicable when it has none at all."""
+        taken = set(self.versions)
         return next(text for text in map(str, range(987_654_321, 0, -1)) if text not in taken)
 
     @cached_property

@@ -151,17 +151,16 @@ def unreadable_message_is_an_error(subject: Subject) -> None:
 
 @rule("Inference (REST: error)", "An error has a descriptive message.")
 def error_says_why(subject: Subject) -> None:
-    for request in _bad_requests(subject):
-        expect(bool(subject.refused(request, "a bad request").strip()), "an error has no message")
+    messages = [error.details() or "" for error in _errors(subject) if error is not None]
+    unless(not messages, "the server refuses none of the bad requests")
+    expect(all(message.strip() for message in messages), "an error has no message")
 
 
 @rule("Server Live", "The server can still receive and respond to requests after errors.")
 def server_answers_after_errors(subject: Subject) -> None:
-    for request in _bad_requests(subject):
-        try:
-            subject.server.infer(request)
-        except grpc.RpcError as error:
-            expect(error.code() not in NO_ANSWER, f"a bad request ended with {error.code().name}")
+    for error in _errors(subject):
+        code = error and error.code()
+        expect(code not in NO_ANSWER, f"a bad request ended with {code}")
     expect(subject.server.live(), "the server does not live any more")
     expect(bool(subject.server.infer(subject.request()).outputs), "there are no outputs")
 
@@ -171,15 +170,19 @@ def errors_are_for_their_request_alone(subject: Subject) -> None:
     subject.need_sense()
     good = [subject.request(seed) for seed in range(8)]
     wanted = [subject.answer(request) for request in good]
-    bad = _bad_requests(subject)
+    bad, alone = _bad_requests(subject), _errors(subject)
     mixed = [request for index, one in enumerate(good) for request in (one, bad[index % len(bad)])]
     found = subject.server.infer_at_once(mixed)
     for index, (answer, expected) in enumerate(zip(found[::2], wanted, strict=True)):
         if isinstance(answer, grpc.RpcError):
             raise Broken(f"request {index} failed among bad ones: {answer.details()}")
         expect(same(values_of(answer), expected), f"request {index} has another answer among them")
-    for refused in found[1::2]:
-        expect(isinstance(refused, grpc.RpcError), "a bad request was answered among good ones")
+    for index, answer in enumerate(found[1::2]):
+        is_error = isinstance(answer, grpc.RpcError)
+        expect(
+            is_error == (alone[index % len(bad)] is not None),
+            "a bad request is an error alone and none among good ones, or the other way round",
+        )
 
 
 def _unknown_model(subject: Subject) -> Request:
@@ -199,6 +202,19 @@ def _bad_requests(subject: Subject) -> list[Request]:
     short = subject.request()
     short.raw_input_contents[0] = short.raw_input_contents[0][:-1]
     return [_unknown_model(subject), _unknown_input(subject), short]
+
+
+def _errors(subject: Subject) -> list[grpc.RpcError | None]:
+    """Return the error that each bad request ends with, or None where it is answered."""
+    found: list[grpc.RpcError | None] = []
+    for request in _bad_requests(subject):
+        try:
+            subject.server.infer(request)
+        except grpc.RpcError as error:
+            found.append(error)
+        else:
+            found.append(None)
+    return found
 
 
 def _reshaped(tensor: Tensor, shape: list[int]) -> Tensor:

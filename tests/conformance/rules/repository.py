@@ -38,16 +38,6 @@ def _index(subject: Subject, ready: bool = False) -> list[Entry]:
     return list(answer.models)
 
 
-def _load(subject: Subject, name: str) -> None:
-    request = protocol.RepositoryModelLoadRequest(model_name=name)
-    subject.server.call("RepositoryModelLoad", request, protocol.RepositoryModelLoadResponse)
-
-
-def _unload(subject: Subject, name: str) -> None:
-    request = protocol.RepositoryModelUnloadRequest(model_name=name)
-    subject.server.call("RepositoryModelUnload", request, protocol.RepositoryModelUnloadResponse)
-
-
 def _allowed(change: Callable[[], None]) -> None:
     """Load or unload; raises NotApplicable where callers may not."""
     try:
@@ -98,7 +88,7 @@ def ready_models_alone_are_listed(subject: Subject) -> None:
 @rule(SECTION, "Errors are indicated by the status: loading what is not there is one.", EXTENSION)
 def loading_an_unknown_model_is_an_error(subject: Subject) -> None:
     try:
-        _load(subject, UNKNOWN)
+        subject.server.load(UNKNOWN)
     except grpc.RpcError as error:
         unless(error.code() in NOT_ALLOWED, f"loading is refused with {error.code().name}")
         return
@@ -108,7 +98,7 @@ def loading_an_unknown_model_is_an_error(subject: Subject) -> None:
 @rule(SECTION, "A model that is already loaded is loaded again.", EXTENSION, changes_models=True)
 def loaded_model_may_be_loaded_again(subject: Subject) -> None:
     wanted = subject.answer(subject.request())
-    _allowed(lambda: _load(subject, subject.model))
+    _allowed(lambda: subject.server.load(subject.model))
     expect(subject.server.model_ready(subject.model), "the model is not ready after loading")
     subject.need_sense()
     expect(same(subject.answer(subject.request()), wanted), "it answers differently after loading")
@@ -117,7 +107,7 @@ def loaded_model_may_be_loaded_again(subject: Subject) -> None:
 @rule(SECTION, "A model that is unloaded does not answer.", EXTENSION, changes_models=True)
 def unloaded_model_does_not_answer(subject: Subject) -> None:
     request = subject.request()
-    _allowed(lambda: _unload(subject, subject.model))
+    _allowed(lambda: subject.server.unload(subject.model))
     try:
         ready = False
         with suppress(grpc.RpcError):
@@ -129,26 +119,26 @@ def unloaded_model_does_not_answer(subject: Subject) -> None:
             return
         expect(False, "the model answers after unloading")
     finally:
-        _load(subject, subject.model)
+        subject.server.load(subject.model)
 
 
 @rule(SECTION, "The index has models that are not loaded, too.", EXTENSION, changes_models=True)
 def unloaded_model_is_not_ready_in_the_index(subject: Subject) -> None:
-    _allowed(lambda: _unload(subject, subject.model))
+    _allowed(lambda: subject.server.unload(subject.model))
     try:
         names = {entry.name for entry in _index(subject)}
         expect(subject.model in names, "the index has lost the model after unloading")
         found = _ready_versions(subject)
         expect(not found, f"READY after unloading: {sorted(found)}")
     finally:
-        _load(subject, subject.model)
+        subject.server.load(subject.model)
 
 
 @rule(SECTION, "A model that was unloaded can be loaded.", EXTENSION, changes_models=True)
 def unloaded_model_may_be_loaded(subject: Subject) -> None:
     wanted, versions = subject.answer(subject.request()), set(subject.versions)
-    _allowed(lambda: _unload(subject, subject.model))
-    _load(subject, subject.model)
+    _allowed(lambda: subject.server.unload(subject.model))
+    subject.server.load(subject.model)
     expect(subject.server.model_ready(subject.model), "the model is not ready after loading")
     found = _ready_versions(subject)
     expect(found == versions, f"READY after loading: {sorted(found)}, before {sorted(versions)}")
