@@ -78,6 +78,7 @@ MODELS = {
 class Reference:
     """Answers every call as the protocol wants it, or raises Refused."""
 
+    extensions: tuple[str, ...] = EXTENSIONS
     loaded: set[str] = field(default_factory=lambda: set(MODELS))
     counts: dict[tuple[str, int], protocol.ModelStatistics] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -109,7 +110,7 @@ class Reference:
     ) -> protocol.ServerMetadataResponse:
         """Answer ServerMetadata."""
         return protocol.ServerMetadataResponse(
-            name="reference", version="1", extensions=list(EXTENSIONS)
+            name="reference", version="1", extensions=self.extensions
         )
 
     def model_metadata(
