@@ -45,7 +45,7 @@ def analyze(address: str, model: str, *options: str) -> Report:
     """Run it until it has measured some requests over gRPC; it must find no error."""
     programs = isolated.install("perf_analyzer")
     (library,) = programs.parent.glob("lib/python*/site-packages/nvidia/cuda_runtime/lib")
-    command = [programs / "perf_analyzer", "-m", model, "-u", address, "-i", "grpc"]
+    command = [str(programs / "perf_analyzer"), "-m", model, "-u", address, "-i", "grpc"]
     # A number of requests ends it after one window, however fast the machine is.
     ended = subprocess.run(
         [*command, "--request-count", str(N_REQUESTS), *options],
