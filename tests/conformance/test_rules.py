@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import grpc
 import pytest
 
+from tests import generate_conformance_page
 from tests.conformance.calls import Server
 from tests.conformance.faults import FAULTS, MODEL
 from tests.conformance.faulty import Faulty, serve
@@ -75,3 +76,11 @@ def test_every_rule_belongs_to_a_module() -> None:
 
 def test_every_rule_says_what_it_checks() -> None:
     assert not [rule for rule in RULES if not rule.section or not rule.sentence.endswith(".")]
+
+
+def test_page_has_the_rules_of_the_code() -> None:
+    page = generate_conformance_page
+    assert page.PAGE.read_text() == page.head() + page.table(), (
+        "run `python -m tests.generate_conformance_page`"
+    )
+    assert f"{len(RULES)} rules" in page.head()
