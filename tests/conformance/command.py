@@ -57,6 +57,12 @@ class Shape(click.ParamType[tuple[str, list[int]]]):
     "--only", multiple=True, metavar="PATTERN", help="Rules to check, such as 'metadata.*'."
 )
 @click.option("--skip", multiple=True, metavar="PATTERN", help="Rules to leave out.")
+@click.option(
+    *("--extension", "unlisted"),
+    multiple=True,
+    metavar="NAME",
+    help="An extension to check, though the server does not list it.",
+)
 @click.option("--change-models", is_flag=True, help="Unload the model and load it again, too.")
 @click.option("--tls", is_flag=True, help="Connect with TLS.")
 @click.option(
@@ -85,6 +91,7 @@ def main(
     zeros: bool,
     only: Sequence[str],
     skip: Sequence[str],
+    unlisted: Sequence[str],
     change_models: bool,
     tls: bool,
     ca: Path | None,
@@ -114,7 +121,8 @@ def main(
     admin_metadata = _authorization(admin_token_file) or metadata
     with _connect(address, tls or ca is not None, ca) as channel:
         server = Server(channel, timeout_seconds, metadata, admin_metadata)
-        subject = Subject(server, model, version, dict(shapes), zeros, change_models)
+        extensions = frozenset(unlisted)
+        subject = Subject(server, model, version, dict(shapes), zeros, change_models, extensions)
         _reach(server, subject, address)
         table = Table()
         results = check(subject, chosen, None if as_json else table.add)

@@ -51,7 +51,8 @@ def unless(missing: bool, reason: str) -> None:
 @dataclass
 class Subject:
     """A server's model; `shapes` has the sizes of inputs, without the batch, where metadata says
-    that any will do, and `zeros` has all inputs filled with zeros.
+    that any will do, `zeros` has all inputs filled with zeros, and `unlisted` are extensions that the
+    server has without listing them.
     """
 
     server: Server
@@ -60,11 +61,12 @@ class Subject:
     shapes: Mapping[str, Sequence[int]] = field(default_factory=dict)
     zeros: bool = False
     may_change_models: bool = False
+    unlisted: frozenset[str] = frozenset()
 
     @cached_property
     def extensions(self) -> frozenset[str]:
-        """The extensions that the server lists."""
-        return frozenset(self.server.server_metadata().extensions)
+        """The extensions that the server lists, and those that it has without listing them."""
+        return self.unlisted.union(self.server.server_metadata().extensions)
 
     @cached_property
     def metadata(self) -> protocol.ModelMetadataResponse:

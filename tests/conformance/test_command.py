@@ -63,6 +63,15 @@ def test_rules_of_missing_extensions_are_skipped_together(faulty: Faulty) -> Non
     assert "passed  classification.highest-comes-first" in ended.output
 
 
+def test_extensions_may_be_checked_that_are_not_listed(faulty: Faulty) -> None:
+    faulty.reference.extensions = ()
+    ended = run(faulty, "--extension", "classification", "--extension", "statistics")
+    assert ended.exit_code == 0
+    assert "passed  statistics.waits-are-counted" in ended.output
+    assert "passed  classification.highest-comes-first" in ended.output
+    assert "does not list the extension model_repository" in ended.output
+
+
 def test_json_has_all_of_it(faulty: Faulty) -> None:
     faulty.faults = tuple(FAULTS["metadata.server-has-a-name"])
     ended = run(faulty, "--json")
