@@ -50,9 +50,11 @@ def unless(missing: bool, reason: str) -> None:
 
 @dataclass
 class Subject:
-    """A server's model; `shapes` has the sizes of inputs, without the batch, where metadata says
-    that any will do, `zeros` has all inputs filled with zeros, and `unlisted` are extensions that the
-    server has without listing them.
+    """A server's model.
+
+    `shapes` has the sizes of inputs, without the batch, where metadata says that any will do;
+    `zeros` has all inputs filled with zeros; `unlisted` are extensions that the server has without
+    listing them.
     """
 
     server: Server
