@@ -1,36 +1,32 @@
 """The gRPC server on its port: the services, each method on the lane or on threads of its own."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 import grpc
 import structlog
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import ServiceDescriptor
-from grpc_health.v1 import health_pb2
-from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 import mlpserve
-from mlpserve.inference import open_inference_pb2 as protocol
-from mlpserve.v1 import admin_pb2, classifier_pb2
 from server.files.certificates import watch_certificate
 from server.files.reload_registry import ReloadRegistry
 from server.files.tokens import Tokens
 from server.models.served import Served
-from server.rpc import admin, catalog, classifier, health, inference
+from server.rpc import admin, classifier, health, inference, reflection
 from server.rpc.admission import Admission, Gate, declare
 from server.rpc.asking import AskAll
-from server.rpc.inference import loading, metadata, requests, statistics
+from server.rpc.inference import loading, requests
 from server.rpc.lane import lane
 from server.rpc.lane.call import LaneCall, Route
 from server.rpc.lane.versions import check
 from server.rpc.listening import binding, handshake, stopping, tls
 from server.rpc.listening.options import options
-from server.rpc.plain import Plain, reader
+from server.rpc.methods import HEALTH_CHECK, plain_methods, shared_methods
+from server.rpc.plain import Plain
 from server.rpc.threads import inside
 from server.rpc.threads.pools import Pool
 from server.rpc.threads.service import (
-    RespondEach,
     Service,
     respond_alone,
     respond_each_alone,
@@ -50,12 +46,9 @@ INFER = f"/{inference.SERVICE}/ModelInfer"
 READERS = {PREDICT: classifier.read_request, INFER: requests.read_request}
 """The hot methods, and the functions that read their messages."""
 
-HEALTH_CHECK, HEALTH_WATCH = (f"/{health.NAME}/{name}" for name in ("Check", "Watch"))
+HEALTH_WATCH = f"/{health.NAME}/Watch"
 THREADS, HEALTH_THREADS = 4, 2
 """Threads for the calls that are not on the lane, and for health."""
-
-STATISTICS_THREADS = 4
-"""Callers of ModelStatistics that share an answer."""
 
 OTHER_MESSAGES, PROBE_MESSAGES = 4, 8
 """How many messages of other methods, and of probes, may arrive at once."""
@@ -65,8 +58,6 @@ PROBE_PATIENCE_SECONDS = 0.25
 
 END_SECONDS = 2.0
 """How long a stop waits, after the grace period, for runs that have not ended."""
-
-REFLECT = f"/{reflection.SERVICE_NAME}/ServerReflectionInfo"
 
 
 class Endpoint:
@@ -87,18 +78,17 @@ class Endpoint:
         self._tls = _read_certificate(settings, reloads)
         self._admission = _make_admission(settings, reloads, self._recording)
         self._ready = False
-        self._has_admin = settings.admin_tokens_file is not None
         self._address = settings.grpc_address
         metrics.MAX_CALLS.set(settings.max_concurrent_calls)
         services = [classifier.SERVICE, inference.SERVICE]
-        if self._has_admin:
+        if settings.admin_tokens_file is not None:
             services.append(admin.SERVICE)
         self._health = health.Health(tuple(services))
-        services += [health.NAME, reflection.SERVICE_NAME]
+        services += [health.NAME, *reflection.SERVICES]
+        reflection.describe_v1()
         declare(map(_descriptor, services))
-        plain = self._plain_methods(reloads, served) | self._shared_methods(
-            served, ask_all, is_watched=settings.watch == "on"
-        )
+        plain = plain_methods(settings, reloads, served, self._health, lambda: self._ready)
+        plain |= shared_methods(settings, served, ask_all)
         lane_reason = check(grpc.__version__)
         has_lane = settings.lane == "on" and lane_reason is None
         if settings.lane == "on" and lane_reason:
@@ -116,44 +106,6 @@ class Endpoint:
         self._own_threads: list[Threads] = []
         self._lane = self._make_lane(settings, plain) if has_lane else None
         self._mount(service, settings, other, {} if has_lane else plain, services)
-
-    def _plain_methods(self, reloads: ReloadRegistry, served: Served) -> dict[str, Plain]:
-        """Return the methods, by their paths, that answer one message with one and run no model."""
-        about = catalog.Catalog(served)
-        oip = metadata.Metadata(served, lambda: self._ready)
-        own, theirs = f"/{classifier.SERVICE}", f"/{inference.SERVICE}"
-        methods = {
-            f"{own}/ListModels": Plain(classifier_pb2.ListModelsRequest, about.list_models),
-            f"{own}/GetNetwork": Plain(classifier_pb2.GetNetworkRequest, about.get_network),
-            f"{theirs}/ServerLive": Plain(protocol.ServerLiveRequest, oip.server_live),
-            f"{theirs}/ServerReady": Plain(protocol.ServerReadyRequest, oip.server_ready),
-            f"{theirs}/ModelReady": Plain(protocol.ModelReadyRequest, oip.model_ready),
-            f"{theirs}/ServerMetadata": Plain(protocol.ServerMetadataRequest, oip.server_metadata),
-            f"{theirs}/ModelMetadata": Plain(protocol.ModelMetadataRequest, oip.model_metadata),
-            HEALTH_CHECK: Plain(health_pb2.HealthCheckRequest, self._health.check),
-        }
-        if self._has_admin:
-            methods[f"/{admin.SERVICE}/Reload"] = Plain(
-                admin_pb2.ReloadRequest, admin.reload(reloads)
-            )
-        return methods
-
-    def _shared_methods(
-        self, served: Served, ask_all: AskAll, *, is_watched: bool
-    ) -> dict[str, Plain]:
-        """Return the methods, by their paths, for which all workers are asked."""
-        counts = statistics.Statistics(served, ask_all)
-        methods = {
-            f"/{inference.SERVICE}/ModelStatistics": Plain(
-                protocol.ModelStatisticsRequest, counts.model_statistics, STATISTICS_THREADS
-            )
-        }
-        if self._has_admin:
-            changes = loading.Loading(served, ask_all, is_watched)
-            load, unload = loading.PATHS
-            methods[load] = Plain(protocol.RepositoryModelLoadRequest, changes.load, 1)
-            methods[unload] = Plain(protocol.RepositoryModelUnloadRequest, changes.unload, 1)
-        return methods
 
     def _make_lane(self, settings: Settings, plain: Mapping[str, Plain]) -> lane.Lane:
         calls, admitted = settings.max_concurrent_calls, self._admission.method
@@ -202,7 +154,9 @@ class Endpoint:
         if inside.HAS_STREAMS_WITHOUT_THREADS:
             service.add_watch(HEALTH_WATCH, probes, self._health.watch)
         if settings.reflection != "off":
-            service.add_stream(REFLECT, streams, _reflect(services))
+            reflect = reflection.reflect(services)
+            for name in reflection.SERVICES:
+                service.add_stream(f"/{name}/{reflection.METHOD}", streams, reflect)
         if self._lane is None:
             spare = settings.max_arriving_messages
             for path, read in READERS.items():
@@ -275,20 +229,6 @@ def _read_certificate(settings: Settings, reloads: ReloadRegistry) -> grpc.Serve
     return tls.credentials(files)
 
 
-def _reflect(services: list[str]) -> RespondEach:
-    """Return what answers reflection requests, by grpcio's own servicer."""
-    answer = reflection.ReflectionServicer(services).ServerReflectionInfo
-    read = reader(reflection_pb2.ServerReflectionRequest)
-
-    def respond(
-        _: object, messages: Iterator[bytes], context: grpc.ServicerContext
-    ) -> Iterator[bytes]:
-        for response in answer(map(read, messages), context):
-            yield response.SerializeToString()
-
-    return respond
-
-
 def _make_admission(settings: Settings, reloads: ReloadRegistry, recording: Recording) -> Admission:
     """Return who may call; raises StartupError when a file of tokens can't be used."""
     tokens = admin_tokens = None
@@ -309,6 +249,6 @@ def _make_admission(settings: Settings, reloads: ReloadRegistry, recording: Reco
         )
     open_services = {health.NAME}
     if settings.reflection == "open":
-        open_services.add(reflection.SERVICE_NAME)
+        open_services.update(reflection.SERVICES)
     admins = {admin.SERVICE, *loading.PATHS}
     return Admission(recording, tokens, admins, admin_tokens, open_services)

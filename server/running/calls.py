@@ -13,9 +13,9 @@ from server.telemetry.version_stats import VersionStats
 
 log = structlog.get_logger()
 
-Read = Callable[[bytes, bool], tuple[Request, memoryview]]
-"""Returns a message's request and its pixels; raises InvalidField, and TakesLong unless the second
-argument is true.
+Read = Callable[[bytes, bool], tuple[Request, memoryview, bytes]]
+"""Returns a message's request, its pixels and its identifier; raises InvalidField, and TakesLong
+unless the second argument is true.
 """
 
 NO_PIXELS = memoryview(b"")
@@ -39,6 +39,8 @@ class Call(Protocol):
     """Where to note its progress, when the call is logged or traced."""
     request: Request
     pixels: memoryview
+    identifier: bytes
+    """What its answer gives back of the message, serialized."""
     size: int
     """Its number of images."""
     held_bytes: int

@@ -95,10 +95,16 @@ def drop_abandoned(model: Model, stats: VersionStats, calls: Sequence[Call]) -> 
         error: RequestError
         if call.cancelled:
             error = Cancelled("cancelled", "the caller has left")
-        elif call.deadline <= now:
-            error = Expired("deadline", "the call's time was over before the model ran")
-        else:
+        elif call.deadline > now:
             continue
+        elif call.begin + call.request.timeout_seconds <= now:
+            error = Expired(
+                "timeout",
+                f"the request's timeout, {call.request.timeout_seconds:g} s, was over before the "
+                "model ran; come back later, or give it more time",
+            )
+        else:
+            error = Expired("deadline", "the call's time was over before the model ran")
         call.record = call.record or Record()
         call.record.predict(model, call.size)
         fail(call, error, stats)
@@ -176,7 +182,8 @@ def run(model: Model, parts: Sequence[Part]) -> Run:
         layers, ink, is_valid = _run_slices(model, parts, hidden)
     else:
         batch = join(parts, requests, model.n_pixels)
-        is_valid = are_valid(batch)
+        # Bytes are always in range.
+        is_valid = all(request.is_bytes for request in requests) or are_valid(batch)
         if is_canonical:
             batch = batch.copy()
             canonical = [
@@ -230,7 +237,8 @@ def write(calls: Sequence[Call], finished: Run) -> Sequence[bytes | Exception]:
         and not finished.errors
         and all(call.request is request for call in calls)
     ):
-        return request.write_each(finished.model, finished.labels, finished.layers[0])
+        identifiers = [call.identifier for call in calls]
+        return request.write_each(finished.model, finished.labels, finished.layers, identifiers)
     answers = split(finished, [call.size for call in calls])
     errors = finished.errors or repeat(None)
     return [
@@ -242,7 +250,7 @@ def write(calls: Sequence[Call], finished: Run) -> Sequence[bytes | Exception]:
 def _write(call: Call, part: Answer) -> bytes | Exception:
     """Return a response, or the error that kept it from being written, which affects no others."""
     try:
-        return call.request.write(part)
+        return call.request.write(part, call.identifier)
     except Exception as error:
         log.exception("writing an answer failed")
         return error
