@@ -94,6 +94,7 @@ def main(model_file: Path) -> None:
         metrics.RUN.observe(1e-4, TOGETHER)
         metrics.ENCODE.observe(1e-4, TOGETHER)
         counts.count_run(TOGETHER, TOGETHER)
+        counts.inference.count_run(calls, TOGETHER, TOGETHER, (0.1, 0.2, 0.3))
 
     steps = {
         "read the message, find the model": microseconds(

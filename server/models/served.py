@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from server.errors import NotReady
 from server.models.model import Model
-from server.models.progress import Progress
+from server.models.passes import Progress
 from server.models.repository import Models
 from server.telemetry import metrics
 from server.telemetry.version_stats import VERSIONS

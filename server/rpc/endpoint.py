@@ -15,7 +15,8 @@ from server.files.tokens import Tokens
 from server.models.served import Served
 from server.rpc import admin, classifier, health, inference, reflection
 from server.rpc.admission import Admission, Gate, declare
-from server.rpc.inference import requests
+from server.rpc.asking import AskAll
+from server.rpc.inference import loading, requests
 from server.rpc.lane import lane
 from server.rpc.lane.call import LaneCall, Route
 from server.rpc.lane.versions import check
@@ -62,7 +63,9 @@ END_SECONDS = 2.0
 class Endpoint:
     """A gRPC server that listens, and answers predictions once `served` has models."""
 
-    def __init__(self, settings: Settings, reloads: ReloadRegistry, served: Served) -> None:
+    def __init__(
+        self, settings: Settings, reloads: ReloadRegistry, served: Served, ask_all: AskAll
+    ) -> None:
         """Raises StartupError when a certificate or tokens can't be read."""
         self.batcher = Batcher(
             settings.max_batch_size,
@@ -84,7 +87,7 @@ class Endpoint:
         services += [health.NAME, *reflection.SERVICES]
         reflection.describe_v1()
         declare(map(_descriptor, services))
-        plain = plain_methods(settings, reloads, served, self._health, lambda: self._ready)
+        plain = plain_methods(settings, reloads, served, ask_all, self._health, lambda: self._ready)
         lane_reason = check(grpc.__version__)
         has_lane = settings.lane == "on" and lane_reason is None
         if settings.lane == "on" and lane_reason:
@@ -99,6 +102,7 @@ class Endpoint:
         service = Service(self._admission, settings.max_message_bytes)
         self._server = grpc.server(other, [service], options=options(settings, has_lane))
         self._threads = Threads(THREADS, "answer")
+        self._own_threads: list[Threads] = []
         self._lane = self._make_lane(settings, plain) if has_lane else None
         self._mount(service, settings, other, {} if has_lane else plain, services)
 
@@ -108,7 +112,8 @@ class Endpoint:
         # Small messages, of which many may come at a time.
         others = Gate[LaneCall](calls, OTHER_MESSAGES)
         for path, method in plain.items():
-            routes[path] = Route(admitted(path), answer=self._on_threads(method), gate=others)
+            answer = self._on_threads(path, method)
+            routes[path] = Route(admitted(path), answer=answer, gate=others)
         probes = Gate[LaneCall](calls, PROBE_MESSAGES, PROBE_PATIENCE_SECONDS)
         # It takes microseconds, so it does without a thread.
         answer = plain[HEALTH_CHECK].end
@@ -123,9 +128,13 @@ class Endpoint:
         )
         return lane.Lane(self._server, routes, self.batcher.take, limits, self.batcher.refusal)
 
-    def _on_threads(self, method: Plain) -> Callable[[LaneCall], None]:
+    def _on_threads(self, path: str, method: Plain) -> Callable[[LaneCall], None]:
         """Return a function that has a method's call answered on another thread."""
-        return lambda call: self._threads.submit(method.end, call)
+        threads = self._threads
+        if method.own_threads:
+            threads = Threads(method.own_threads, path)
+            self._own_threads.append(threads)
+        return lambda call: threads.submit(method.end, call)
 
     def _mount(
         self,
@@ -154,6 +163,8 @@ class Endpoint:
                 service.add_unary(path, pool, respond_alone(self.batcher, read))
             for path, method in plain.items():
                 pool = probes if path == HEALTH_CHECK else other
+                if method.own_threads:
+                    pool = Pool("wait", method.own_threads, calls)
                 service.add_plain(path, pool, method.respond)
 
     def start(self, make_room: Callable[[], None] = lambda: None) -> None:
@@ -182,7 +193,7 @@ class Endpoint:
             "gRPC's": all(thread.is_alive() for thread in self._serving),
             "lane": self._lane is None or self._lane.is_alive,
             "run or read": self.batcher.is_alive,
-            "answer": self._threads.are_alive,
+            "answer": all(one.are_alive for one in (self._threads, *self._own_threads)),
         }
         return [name for name, is_alive in alive.items() if not is_alive]
 
@@ -238,4 +249,5 @@ def _make_admission(settings: Settings, reloads: ReloadRegistry, recording: Reco
     open_services = {health.NAME}
     if settings.reflection == "open":
         open_services.update(reflection.SERVICES)
-    return Admission(recording, tokens, admin.SERVICE, admin_tokens, open_services)
+    admins = {admin.SERVICE, *loading.PATHS}
+    return Admission(recording, tokens, admins, admin_tokens, open_services)

@@ -10,8 +10,9 @@ from server.files.reload_registry import ReloadRegistry
 from server.models.policy import read_policies
 from server.models.served import Served
 from server.rpc import admin, catalog, classifier, inference
+from server.rpc.asking import AskAll
 from server.rpc.health import NAME, Health
-from server.rpc.inference import metadata
+from server.rpc.inference import loading, metadata, statistics
 from server.rpc.inference.config import Configuration
 from server.rpc.inference.extensions import server_metadata
 from server.rpc.inference.index import Index
@@ -20,15 +21,21 @@ from server.settings.settings import Settings
 
 HEALTH_CHECK = f"/{NAME}/Check"
 
+STATISTICS_THREADS = 4
+"""Callers of ModelStatistics that share an answer."""
+
 
 def plain_methods(
     settings: Settings,
     reloads: ReloadRegistry,
     served: Served,
+    ask_all: AskAll,
     health: Health,
     is_ready: Callable[[], bool],
 ) -> dict[str, Plain]:
-    """Return the methods by their paths; `is_ready` tells whether new calls are wanted."""
+    """Return the methods by their paths; `ask_all` asks all workers, `is_ready` tells whether new
+    calls are wanted.
+    """
     about = catalog.Catalog(served)
     policies = read_policies(settings.versions, settings.labels, settings.traffic, settings.shadow)
     config = Configuration(served, settings, policies)
@@ -49,8 +56,25 @@ def plain_methods(
     }
     if settings.admin_tokens_file is not None:
         methods[f"/{admin.SERVICE}/Reload"] = Plain(admin_pb2.ReloadRequest, admin.reload(reloads))
+    methods |= _shared_methods(settings, served, ask_all)
     # Last, since it tells which others there are.
     methods[f"{theirs}/ServerMetadata"] = Plain(
         protocol.ServerMetadataRequest, server_metadata(methods, settings)
     )
+    return methods
+
+
+def _shared_methods(settings: Settings, served: Served, ask_all: AskAll) -> dict[str, Plain]:
+    """Return the methods, by their paths, for which all workers are asked."""
+    counts = statistics.Statistics(served, ask_all)
+    methods = {
+        f"/{inference.SERVICE}/ModelStatistics": Plain(
+            protocol.ModelStatisticsRequest, counts.model_statistics, STATISTICS_THREADS
+        )
+    }
+    if settings.admin_tokens_file is not None:
+        changes = loading.Loading(served, ask_all, settings.watch == "on")
+        load, unload = loading.PATHS
+        methods[load] = Plain(protocol.RepositoryModelLoadRequest, changes.load, 1)
+        methods[unload] = Plain(protocol.RepositoryModelUnloadRequest, changes.unload, 1)
     return methods

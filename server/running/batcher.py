@@ -22,7 +22,7 @@ from server.errors import Overloaded, RequestError, TakesLong, TooLarge
 from server.models.model import Model
 from server.models.served import Served, not_loaded
 from server.running import run
-from server.running.calls import NOT_COUNTED, Call, refuse, refuse_all
+from server.running.calls import NOT_COUNTED, Call, fail, fail_all, refuse, refuse_all
 from server.running.queues import Queue, Queues
 from server.running.request import Request
 from server.running.shadowing import Shadow
@@ -148,8 +148,7 @@ class Batcher:
         for call in calls:
             hold(call)
         starts, refused = self._queues.enqueue(queue, calls)
-        for call in refused:
-            refuse(call, self._full)
+        fail_all(refused, self._full, stats)
         if starts:
             self._go_on(model, queue, stats)
 
@@ -212,38 +211,32 @@ class Batcher:
                     model = models.find(request.model, request.version, request.label, call)
                     known = None if models.are_spread else request
                     sizes = self._state(model).sizes
-                key = request, len(pixels)
-                if (images := sizes.get(key)) is None:
-                    images = self._count_images(request, pixels, model, sizes)
+                images = sizes.get((request, len(pixels))) or self._count_images(call, model)
+                if not images:
+                    continue
                 call.size = images
                 if request.timeout_seconds < math.inf:
                     call.deadline = min(call.deadline, call.begin + request.timeout_seconds)
                 arrived.setdefault(model, []).append(call)
             except TakesLong:
                 self._read_later(call)
-            except RequestError as error:
-                refuse(call, error)
-            except Exception as error:
-                log.exception("call failed")
-                refuse(call, error)
+            except Exception as error:  # noqa: BLE001  # logged in there
+                _refuse(call, error)
         return arrived
 
-    def _count_images(
-        self,
-        request: Request,
-        pixels: memoryview,
-        model: Model,
-        sizes: dict[tuple[Request, int], int],
-    ) -> int:
-        """Return how many images a request has, and note it; raises a RequestError if it can't be
-        answered.
-        """
-        images = request.count_images(pixels, model, self._max_batch_size)
-        request.check_answer(model, images, self._max_message_bytes)
-        if len(sizes) >= MAX_SIZES:
+    def _count_images(self, call: Call, model: Model) -> int:
+        """Return how many images a call has, and note it; 0 for one that has failed."""
+        request, pixels, state = call.request, call.pixels, self._state(model)
+        try:
+            images = request.count_images(pixels, model, self._max_batch_size)
+            request.check_answer(model, images, self._max_message_bytes)
+        except RequestError as error:
+            fail(call, error, state.stats)
+            return 0
+        if len(state.sizes) >= MAX_SIZES:
             # Requests that never come again must not fill it.
-            sizes.clear()
-        sizes[request, len(pixels)] = images
+            state.sizes.clear()
+        state.sizes[request, len(pixels)] = images
         return images
 
     def _read_later(self, call: Call) -> None:
@@ -278,6 +271,12 @@ class Batcher:
 
 def _is_fast(model: Model, images: int, extra_seconds: float) -> bool:
     return model.expected_seconds(images) + extra_seconds <= FAST_SECONDS
+
+
+def _refuse(call: Call, error: Exception) -> None:
+    if not isinstance(error, RequestError):
+        log.error("call failed", exc_info=error)
+    refuse(call, error)
 
 
 def hold(call: Call) -> None:

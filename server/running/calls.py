@@ -9,6 +9,7 @@ from server.errors import reason_of
 from server.running.request import Request
 from server.telemetry import metrics
 from server.telemetry.record import Record
+from server.telemetry.version_stats import VersionStats
 
 log = structlog.get_logger()
 
@@ -78,6 +79,19 @@ def refuse(call: Call, error: Exception) -> None:
     count_refusal(error)
     call.refuse(error)
     release(call)
+
+
+def fail(call: Call, error: Exception, stats: VersionStats) -> None:
+    """End a call with an error, and count it among the failures of the version that it is for."""
+    if not call.ended:
+        stats.inference.count_failure(call.begin)
+        refuse(call, error)
+
+
+def fail_all(calls: Iterable[Call], error: Exception, stats: VersionStats) -> None:
+    """Fail calls, those that have not ended."""
+    for call in calls:
+        fail(call, error, stats)
 
 
 def refuse_all(calls: Iterable[Call], error: Exception) -> None:

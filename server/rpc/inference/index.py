@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from mlpserve.inference import open_inference_pb2 as protocol
 from server.errors import InvalidField, TooLarge
-from server.models.progress import Key
+from server.models.passes import Key
 from server.models.repository import Models
 from server.models.served import Served
 from server.texts import quoted
@@ -72,7 +72,11 @@ def _entries(
     coming = {*awaited, *([loading] if loading else [])} - ready
     for name, version in coming:
         yield Entry(name, version, LOADING, "it is being loaded, or will be next")
-    for reasons in (models.errors, models.unserved):
+    unloaded = {
+        name: dict.fromkeys(versions or [0], "unloaded")
+        for name, versions in models.unloaded.items()
+    }
+    for reasons in (models.errors, models.unserved, unloaded):
         for name, versions in reasons.items():
             for version, reason in versions.items():
                 if (name, version) not in ready and (name, version) not in coming:
@@ -80,11 +84,11 @@ def _entries(
 
 
 def check_repository(name: str) -> None:
-    """Raise InvalidField when a request names a repository: there is one, which has no name."""
+    """Raise InvalidField when a request names a repository: the only one has no name."""
     if name:
         raise InvalidField(
             "repository",
-            f"repository_name: there is one repository, which has no name; leave it empty instead "
-            f"of {quoted(name)}",
+            f"repository_name: there is no repository {quoted(name)}; there is only one, so leave "
+            "it empty",
             "repository_name",
         )

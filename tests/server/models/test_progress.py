@@ -7,8 +7,8 @@ import pytest
 from server.errors import ModelError
 from server.models.loader import Loader
 from server.models.model import Model, load_model
+from server.models.passes import Key, Progress
 from server.models.policy import read_policies
-from server.models.progress import Key, Progress
 from server.models.served import Served
 from server.models.watcher import ModelWatcher
 from tests.server.versions import publish

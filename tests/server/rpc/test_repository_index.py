@@ -18,6 +18,7 @@ from server.models.repository import Models
 from server.models.served import Served
 from server.rpc.inference.index import MAX_ENTRIES, Index
 from tests.server.faults import HELD, HOLD, write_faults
+from tests.server.rpc.repository_calls import TOKENS, load, unload
 from tests.server.versions import publish
 
 Request = protocol.RepositoryIndexRequest
@@ -153,13 +154,39 @@ def test_versions_that_are_loaded_again_say_so(faulty: tuple[Path, dict[str, str
         (broken.parent / HOLD).unlink()
 
 
+def test_unloaded_models_are_told_and_loaded_ones_too(tmp_path: Path, lane: bool) -> None:
+    models, tokens = tmp_path / "models", tmp_path / "tokens"
+    tokens.write_text(TOKENS)
+    for name, version in (("kept", 1), ("other", 1), ("other", 2), ("gone", 1)):
+        publish(models, version, name)
+    arguments = ("--watch", "off", "--admin-tokens-file", str(tokens), "--default-model", "kept")
+    with (
+        start_server(models, *arguments, *mode(lane)) as server,
+        grpc.insecure_channel(server.grpc_address) as channel,
+    ):
+        before = index(channel)
+        assert before["other", "1"][0] == "UNAVAILABLE"
+        unload(channel, "other")
+        unloaded = ("UNAVAILABLE", "unloaded")
+        others = {key: entry for key, entry in before.items() if key[0] != "other"}
+        assert index(channel) == others | dict.fromkeys([("other", "1"), ("other", "2")], unloaded)
+        shutil.rmtree(models / "gone")
+        unload(channel, "gone")
+        assert index(channel)["gone", ""] == unloaded
+        load(channel, "other")
+        again = index(channel)
+        assert {key: again[key] for key in before if key[0] != "gone"} == {
+            key: entry for key, entry in before.items() if key[0] != "gone"
+        }
+
+
 @pytest.mark.parametrize("name", ["models", "x" * 10_000])
 def test_there_is_one_repository_without_a_name(
     each_server: ServerProcess, each_channel: grpc.Channel, name: str
 ) -> None:
     before = value(each_server, "mlpserve_rejected_requests_total", reason="repository")
     request = Request(repository_name=name)
-    with pytest.raises(grpc.RpcError, match="one repository, which has no name; le") as caught:
+    with pytest.raises(grpc.RpcError, match="there is only one, so leave it empty") as caught:
         ask(each_channel, "RepositoryIndex", request, protocol.RepositoryIndexResponse)
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert violation(caught.value).field == "repository_name"
@@ -173,7 +200,7 @@ def test_answers_are_bounded() -> None:
     many = {"small": dict.fromkeys(range(1, MAX_ENTRIES + 1), "bad")}
     listed = Index(Served(Models({}, None, many))).repository_index(Request())
     assert len(listed.models) == MAX_ENTRIES
-    one_more = Index(Served(Models({}, None, many, {"other": {1: "unloaded"}})))
+    one_more = Index(Served(Models({}, None, many, {"other": {1: "old"}})))
     with pytest.raises(TooLarge, match="more versions than the 10000 that an answer lists; ask"):
         one_more.repository_index(Request())
     assert not one_more.repository_index(Request(ready=True)).models

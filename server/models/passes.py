@@ -1,0 +1,77 @@
+"""One pass over the repository: what it finds, what has failed, and how far it is."""
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from server.models.model import Model
+from server.models.onnx.file import Stamp
+from server.models.repository import Models
+
+Key = tuple[str, int]
+"""A model's name and the number of a version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a version could not be loaded from the file that had this stamp.
+
+    As text, since an exception would keep alive what its functions held, such as a model.
+    """
+
+    stamp: Stamp
+    message: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Pass:
+    """One pass over the repository: what is loaded so far, which of the wanted versions have
+    failed, which are doubtful, and how many were tried.
+    """
+
+    loaded: dict[Key, Model]
+    missed: set[Key] = field(default_factory=set)
+    doubtful: dict[Key, Model] = field(default_factory=dict)
+    tried: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What to serve after a pass over the repository; `problems` says of each version that is
+    wanted why it is not loaded, or why what is loaded is not what is on disk. `tried` counts
+    attempts to load.
+    """
+
+    models: Models
+    problems: Sequence[str] = ()
+    tried: int = 0
+
+
+@dataclass(slots=True)
+class Progress:
+    """The version that is being loaded, and those that a pass in progress has yet to load or has
+    loaded but not served.
+
+    Each is replaced as a whole, so that any thread may read it.
+    """
+
+    loading: Key | None = None
+    awaited: frozenset[Key] = frozenset()
+
+    def begin(self, awaited: Iterable[Key]) -> None:
+        """Note what a pass is about to load."""
+        self.awaited = frozenset(awaited)
+
+    def end(self) -> None:
+        """Note that what the pass has loaded is served."""
+        self.awaited = frozenset()
+
+    @contextlib.contextmanager
+    def load(self, key: Key) -> Iterator[None]:
+        """Note that a version is being loaded while the block runs."""
+        self.loading = key
+        try:
+            yield
+        finally:
+            self.loading = None
