@@ -10,9 +10,9 @@ from server.files.reload_registry import ReloadRegistry
 from server.models.policy import read_policies
 from server.models.served import Served
 from server.rpc import admin, catalog, classifier, inference
-from server.rpc.asking import AskAll
 from server.rpc.health import NAME, Health
 from server.rpc.inference import loading, metadata, statistics
+from server.rpc.inference.asking import AskAll
 from server.rpc.inference.config import Configuration
 from server.rpc.inference.extensions import server_metadata
 from server.rpc.inference.index import Index

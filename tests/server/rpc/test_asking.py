@@ -11,8 +11,8 @@ from server.errors import NotLoaded, NotReady, Overloaded, RequestError, WrongSt
 from server.models.changes import Outcome
 from server.models.repository import Models
 from server.models.served import Served
-from server.rpc.asking import AskAll, Shared, ask_each
 from server.rpc.inference import loading
+from server.rpc.inference.asking import AskAll, Shared, ask_each
 from server.rpc.inference.loading import Loading
 from server.rpc.inference.statistics import add_up
 
