@@ -39,6 +39,7 @@ class FakeCall:
     metadata: tuple[tuple[str, str | bytes], ...] = ()
     request: Request
     pixels: memoryview
+    identifier: bytes
     size = 1
     begin = waiting_since = 0.0
     record: Record | None = None
@@ -46,7 +47,7 @@ class FakeCall:
     def __init__(self, message: bytes) -> None:
         self.message = message
         self.read = classifier.read_request
-        self.request, self.pixels = self.read(message)
+        self.request, self.pixels, self.identifier = self.read(message)
 
     def answer(self, response: bytes) -> None:
         """Drop the response."""
@@ -93,6 +94,7 @@ def main(model_file: Path) -> None:
         metrics.RUN.observe(1e-4, TOGETHER)
         metrics.ENCODE.observe(1e-4, TOGETHER)
         counts.count_run(TOGETHER, TOGETHER)
+        counts.inference.count_run(calls, TOGETHER, TOGETHER, (0.1, 0.2, 0.3))
 
     steps = {
         "read the message, find the model": microseconds(

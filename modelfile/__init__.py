@@ -3,7 +3,7 @@
 The file is ONNX, and its metadata says `mlpserve/1`. Numbers are float32; N is any number of
 images.
 
-- input `pixels` (N, n_in), in [0, 1]
+- input `pixels` (N, n_in), in [0, 1] unless `input_range` says otherwise
 - outputs `activations` (N, classes), then `hidden_1`, `hidden_2`, ... (N, neurons), input to output
 - one Gemm per layer, of `W1` (n_out, n_in) and `b1` (n_out,), `W2` and `b2`, ..., and one operator
   for its activation
@@ -17,6 +17,8 @@ Metadata, each value a text:
 - `parameters`: the number of weights and biases
 - `weights_sha256`: of W1, b1, W2, b2, ... as little-endian float32, row-major, in hexadecimal
 - `provenance`: JSON object, how the network was trained, its accuracy and on what it was measured
+- `input_range` (only when it is not [0, 1]): the numbers that the network takes, "[low, high]", or
+  "finite" for any finite float32
 - `golden_pixels`: images (eight, n_in) as little-endian float32, row-major, in base64
 - `golden_activations`: what NumPy computed for them, (eight, classes), written likewise
 - `evaluation` (only when it was measured): JSON object, how the network did on test images: right

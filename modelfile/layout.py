@@ -10,8 +10,6 @@ MAX_VERSION = (1 << 63) - 1
 
 INPUT, OUTPUT, HIDDEN = "pixels", "activations", "hidden_{}"
 
-MIN_PIXEL, MAX_PIXEL = 0.0, 1.0
-
 OPERATORS: Mapping[str, str | None] = {
     "sigmoid": "Sigmoid",
     "relu": "Relu",

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from modelfile.input_range import PIXELS, InputRange, parse
 from modelfile.layout import OPERATORS
 from modelfile.reference import UNMEASURED, Reference, decode_reference, encode_reference
 
@@ -53,6 +54,7 @@ class Metadata:
     golden_pixels: Values
     golden_activations: Values
     reference: Reference = UNMEASURED
+    input_range: InputRange = PIXELS
 
     @property
     def parameters(self) -> int:
@@ -77,6 +79,8 @@ def encode(
         "golden_pixels": _encode_floats(metadata.golden_pixels),
         "golden_activations": _encode_floats(metadata.golden_activations),
     }
+    if metadata.input_range != PIXELS:
+        entries["input_range"] = str(metadata.input_range)
     if evaluation is not None:
         entries["evaluation"] = _encode_object(evaluation)
     if metadata.reference.shares:
@@ -141,6 +145,7 @@ def _decode(entries: Entries) -> Metadata:
     activations = tuple(map(_activation, _read_list(entries, "layer_activations")))
     if len(activations) != len(sizes) - 1:
         raise ValueError(f"{len(activations)} layer_activations for {len(sizes) - 1} layers")
+    input_range = _read_input_range(entries)
     metadata = Metadata(
         labels=labels,
         layer_sizes=sizes,
@@ -148,13 +153,24 @@ def _decode(entries: Entries) -> Metadata:
         weights_sha256=_read_text(entries, "weights_sha256"),
         golden_pixels=_decode_floats(entries, "golden_pixels", sizes[0]),
         golden_activations=_decode_floats(entries, "golden_activations", sizes[-1]),
-        reference=decode_reference(decode_object(entries, "reference"), labels),
+        reference=decode_reference(decode_object(entries, "reference"), labels, input_range),
+        input_range=input_range,
     )
     if _read_text(entries, "parameters") != str(metadata.parameters):
         raise ValueError(f"parameters are not {metadata.parameters}, as the layer sizes say")
     if not _SHA256.fullmatch(metadata.weights_sha256):
         raise ValueError("weights_sha256 is no SHA-256 in hexadecimal")
     return metadata
+
+
+def _read_input_range(entries: Entries) -> InputRange:
+    """Return what the network takes, [0, 1] when the entry isn't there."""
+    if "input_range" not in entries:
+        return PIXELS
+    try:
+        return parse(_read_text(entries, "input_range"))
+    except ValueError as error:
+        raise MetadataError(f"has an input_range that can't be used: {error}") from error
 
 
 def _read_text(entries: Entries, key: str) -> str:

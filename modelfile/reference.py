@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from modelfile.input_range import FINITE, PIXELS, InputRange
+
 LABELS, WINNING, MARGIN, INK = "labels", "winning_activation", "margin", "ink"
 
 _TWENTIETHS = tuple(round(0.05 * step, 2) for step in range(1, 21))
@@ -22,6 +24,9 @@ DEFAULT_BOUNDS: Mapping[str, tuple[float, ...]] = {
     # Fine where the mean pixel of a drawing lies: most digits have 0.05 to 0.25.
     INK: (*(round(0.02 * step, 2) for step in range(1, 16)), 0.4, 0.5, 0.75, 1.0),
 }
+
+_FINITE_INK = (-10.0, -3.0, -1.0, -0.3, -0.1, 0.0, 0.1, 0.3, 1.0, 3.0, 10.0)
+"""Around 0, where the mean of standardised numbers lies."""
 
 MAX_BOUNDS = 100
 
@@ -49,10 +54,22 @@ def encode_reference(reference: Reference) -> dict[str, Any]:
     return {LABELS: list(reference.shares[LABELS]), **distributions}
 
 
-def decode_reference(record: Mapping[str, Any] | None, labels: Sequence[str]) -> Reference:
+def unmeasured(input_range: InputRange) -> Reference:
+    """Return the bounds for a network that was not measured; those of ink lie in its range."""
+    if input_range == PIXELS:
+        return UNMEASURED
+    low, width = input_range.low, input_range.high - input_range.low
+    scaled = tuple(low + width * bound for bound in DEFAULT_BOUNDS[INK])
+    ink = _FINITE_INK if input_range == FINITE else scaled
+    return Reference({**DEFAULT_BOUNDS, INK: ink}, {})
+
+
+def decode_reference(
+    record: Mapping[str, Any] | None, labels: Sequence[str], input_range: InputRange = PIXELS
+) -> Reference:
     """Read a record; raises ValueError, TypeError or KeyError when it can't be used."""
     if record is None:
-        return UNMEASURED
+        return unmeasured(input_range)
     bounds = {name: tuple(map(float, record[name]["bounds"])) for name in DEFAULT_BOUNDS}
     shares = {LABELS: tuple(map(float, record[LABELS]))}
     shares |= {name: tuple(map(float, record[name]["shares"])) for name in DEFAULT_BOUNDS}

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import click
 
-from exporter import network
-from exporter.commands.common import PATH, clear_errors, weights_option
+from exporter.commands.common import PATH, clear_errors, load_pixels, weights_option
 from exporter.files import write_file
 from exporter.study import model_card
 
@@ -26,6 +25,6 @@ def card_command(weights: Path, output: Path) -> None:
     evaluate --record stored it in the weights file. The pictures are those that evaluate
     --pictures draws.
     """
-    card = model_card.write(weights.stem, network.load(weights), output.stem)
+    card = model_card.write(weights.stem, load_pixels(weights), output.stem)
     write_file(output, card.encode())
     click.echo(output)

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import click
 
+from exporter import network
 from exporter.errors import ExporterError
+from exporter.network.weights_file import Saved, WeightsError
+from modelfile.input_range import PIXELS, InputRange, parse
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "digits.npz"
 """The network that ships."""
@@ -15,6 +18,28 @@ INTERRUPTED = 130
 """Exit code of a command that Ctrl-C ended, as shells have it: 128 + SIGINT."""
 
 PATH = click.Path(path_type=Path)
+
+
+def read_input_range(
+    _: click.Context, parameter: click.Parameter, text: str | None
+) -> InputRange | None:
+    """Return the range that a text such as -1,1 stands for."""
+    try:
+        return None if text is None else parse(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param=parameter) from error
+
+
+def load_pixels(path: Path) -> Saved:
+    """Read a weights file whose network takes pixels; raises WeightsError."""
+    saved = network.load(path)
+    if saved.network.input_range != PIXELS:
+        raise WeightsError(
+            f"{path}: its network takes {saved.network.input_range.describe('numbers')}; this "
+            f"command is for images, whose pixels are {PIXELS.describe('numbers')}"
+        )
+    return saved
+
 
 data_option = click.option(
     "--data",
@@ -30,6 +55,12 @@ weights_option = click.option(
     default=WEIGHTS,
     show_default="the network that ships",
     help="Weights file (.npz).",
+)
+input_range_option = click.option(
+    "--input-range",
+    metavar="LOW,HIGH|finite",
+    callback=read_input_range,
+    help="Numbers that the network takes; finite: any.  [default: as in the file, else 0,1]",
 )
 
 

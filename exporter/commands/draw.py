@@ -4,8 +4,7 @@ from pathlib import Path
 
 import click
 
-from exporter import network
-from exporter.commands.common import PATH, clear_errors, weights_option
+from exporter.commands.common import PATH, clear_errors, load_pixels, weights_option
 from exporter.files import write_file
 from exporter.study import network_svg
 
@@ -22,7 +21,7 @@ from exporter.study import network_svg
 @clear_errors()
 def draw_command(weights: Path, example: int, output: Path) -> None:
     """Draw a network looking at an image, as SVG."""
-    saved = network.load(weights)
+    saved = load_pixels(weights)
     n_examples = 0 if saved.examples is None else len(saved.examples)
     if saved.examples is None or example >= n_examples:
         raise click.BadParameter(f"{weights} has {n_examples} examples", param_hint="--example")

@@ -10,8 +10,7 @@ from rich.console import Console
 from rich.progress import track
 
 import canonical
-from exporter import network
-from exporter.commands.common import PATH, clear_errors, data_option, weights_option
+from exporter.commands.common import PATH, clear_errors, data_option, load_pixels, weights_option
 from exporter.files import write_file
 from exporter.network.network import Batch, Network
 from exporter.network.weights_file import Saved
@@ -68,7 +67,7 @@ def evaluate_command(
             "--record keeps the whole evaluation on the test images: leave out --split and "
             "--no-distortions"
         )
-    saved = network.load(weights)
+    saved = load_pixels(weights)
     images, labels = load(data, split, saved)
     measured = evaluation.measure(saved.network, images, labels, split)
     console = Console()

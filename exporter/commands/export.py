@@ -6,8 +6,9 @@ from pathlib import Path
 import click
 
 from exporter import network
-from exporter.commands.common import PATH, clear_errors, weights_option
+from exporter.commands.common import PATH, clear_errors, input_range_option, weights_option
 from exporter.export import graph, publishing
+from modelfile.input_range import InputRange
 
 
 @click.command("export")
@@ -23,9 +24,15 @@ from exporter.export import graph, publishing
 @click.option(
     "--unless-published", is_flag=True, help="Do nothing when the model has a version already."
 )
+@input_range_option
 @clear_errors()
 def export_command(
-    weights: Path, repository: Path, name: str, version: int | None, unless_published: bool
+    weights: Path,
+    repository: Path,
+    name: str,
+    version: int | None,
+    unless_published: bool,
+    input_range: InputRange | None,
 ) -> None:
     """Export a weights file to ONNX.
 
@@ -36,6 +43,6 @@ def export_command(
         with contextlib.suppress(publishing.RepositoryError):
             click.echo(publishing.find_model(repository / name))
             return
-    model = graph.build_saved(network.load(weights))
+    model = graph.build_saved(network.load(weights, input_range))
     click.echo(publishing.publish(model, repository, name, version))
     click.echo(f"Serve it with: python -m server --repository {repository}", err=True)

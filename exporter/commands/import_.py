@@ -15,13 +15,14 @@ from rich.table import Table
 from rich.text import Text
 
 from exporter import importing, network
-from exporter.commands.common import PATH, clear_errors
+from exporter.commands.common import PATH, clear_errors, input_range_option
 from exporter.export import publishing
 from exporter.files import READ_ERRORS
 from exporter.importing.assembly import HIDDEN, OUTPUTS, Imported
 from exporter.importing.source import Choices, Orientation, Scaling
 from exporter.network.network import Batch
 from exporter.network.weights_file import WeightsError
+from modelfile.input_range import PIXELS, InputRange
 
 
 def read_names(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str, ...] | None:
@@ -93,6 +94,7 @@ def read_numbers(_: click.Context, parameter: click.Parameter, text: str) -> npt
     metavar="NUMBER|NPY",
     help="Standard deviation that it was then divided by.",
 )
+@input_range_option
 @click.option(
     "--examples",
     type=PATH,
@@ -111,6 +113,7 @@ def import_command(
     input_scale: float,
     input_mean: npt.ArrayLike,
     input_std: npt.ArrayLike,
+    input_range: InputRange | None,
     examples: Path | None,
 ) -> None:
     """Import weights from NumPy, PyTorch or scikit-learn.
@@ -118,9 +121,9 @@ def import_command(
     FILE is an .npz of arrays, a .safetensors file of a PyTorch state dict, or a .skops file of
     scikit-learn's MLPClassifier. Pickles (.pkl, .joblib, .pt) are never opened.
 
-    Prints what was read and changed, and writes a weights file for export. The server feeds pixels
-    from 0 to 1; if the network was trained on scaled ones, say how with --input-scale, --input-mean
-    and --input-std, which are folded into its first layer.
+    Prints what was read and changed, and writes a weights file for export. Callers send pixels from
+    0 to 1, or the numbers of --input-range; if the network was trained on scaled ones, say how with
+    --input-scale, --input-mean and --input-std, which are folded into its first layer.
     """
     if labels is not None and labels_file is not None:
         raise click.UsageError("--labels and --labels-file say the same; give one of them")
@@ -141,9 +144,10 @@ def import_command(
         orientation,
         labels,
         Scaling(input_scale, input_mean, input_std),
+        input_range,
     )
     imported, provenance = importing.from_file(path, choices)
-    images = None if examples is None else read_examples(examples)
+    images = None if examples is None else read_examples(examples, imported.network.input_range)
     show(imported, Console(stderr=True))
     output.parent.mkdir(parents=True, exist_ok=True)
     network.save(output, imported.network, examples=images, provenance=provenance)
@@ -164,8 +168,8 @@ def read_lines(path: Path) -> list[str]:
         raise WeightsError(f"{path} is not text in UTF-8: {error}; save it so") from error
 
 
-def read_examples(path: Path) -> Batch:
-    """Return the images in a file, (E, pixels) in [0, 1]; those in bytes are divided by 255."""
+def read_examples(path: Path, input_range: InputRange = PIXELS) -> Batch:
+    """Return the images in a file, (E, pixels); pixels in bytes are divided by 255."""
     content = io.BytesIO(path.read_bytes())
     try:
         images = np.load(content, allow_pickle=False)
@@ -184,7 +188,8 @@ def read_examples(path: Path) -> Batch:
         raise WeightsError(f"{path} can't be read: {error}; write it with numpy.save") from error
     flat = images.reshape(len(images), -1) if images.ndim > 1 else images
     pixels: Batch = flat.astype(np.float32)
-    return pixels / np.float32(255) if images.dtype == np.uint8 else pixels
+    is_bytes = images.dtype == np.uint8 and input_range == PIXELS
+    return pixels / np.float32(255) if is_bytes else pixels
 
 
 def show(imported: Imported, console: Console) -> None:
@@ -202,6 +207,8 @@ def show(imported: Imported, console: Console) -> None:
         )
     console.print(f"Read as {imported.origin}:", markup=False, highlight=False)
     console.print(table)
+    numbers = imported.network.input_range.describe("numbers")
+    console.print(f"inputs: {imported.network.n_inputs} {numbers}", markup=False, highlight=False)
     labels = ", ".join(imported.network.labels)
     console.print(f"labels: {labels}", markup=False, highlight=False)
     for note in imported.notes:

@@ -36,6 +36,7 @@ def inspect_command(path: Path) -> None:
     rows = [
         ("file", str(path)),
         ("layers", " > ".join(layers)),
+        ("inputs", f"{metadata.layer_sizes[0]} {metadata.input_range.describe('numbers')}"),
         ("labels", ", ".join(metadata.labels)),
         ("parameters", f"{metadata.parameters:,}"),
         ("weights SHA-256", metadata.weights_sha256),

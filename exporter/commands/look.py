@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from exporter import network
-from exporter.commands.common import PATH, clear_errors, data_option, weights_option
+from exporter.commands.common import PATH, clear_errors, data_option, load_pixels, weights_option
 from exporter.files import write_file
 from exporter.study.insight import figures, findings, measure, page
 from exporter.training import mnist
@@ -39,8 +39,8 @@ def look_command(weights: Path, data: Path, beside: Path | None, output: Path) -
     loops, and which inputs the outputs prefer. Its pictures and numbers (findings.json) go into
     the folder OUTPUT. All is measured on the last 10,000 training images, those for validation.
     """
-    saved = network.load(weights)
-    other = network.load(beside) if beside else None
+    saved = load_pixels(weights)
+    other = load_pixels(beside) if beside else None
     images, labels = mnist.load(data, "train")
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:

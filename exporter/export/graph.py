@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper, shape_inference
 from onnx.reference import ReferenceEvaluator
 
 from exporter.errors import ExporterError
+from exporter.export.golden import compute_activations, draw_pixels
 from exporter.network.activations import SELU_ALPHA, SELU_SCALE
 from exporter.network.network import Batch, Network, NetworkError
 from exporter.network.weights_file import EvaluationRecord, Provenance, ReferenceRecord, Saved
@@ -32,10 +33,6 @@ IR_VERSION = 8
 """Both belong to onnx 1.12. The oldest supported ONNX Runtime, 1.20, reads up to opset 21 and IR
 version 10 and refuses what is newer; no operator here has changed since opset 14.
 """
-
-N_GOLDEN = 8
-GOLDEN_SEED = 20171117
-"""Draws golden images when there are no real ones; any fixed number would do."""
 
 ATTRIBUTES: Mapping[str, Mapping[str, Any]] = {
     "Softmax": {"axis": 1},
@@ -76,7 +73,7 @@ def build(
 
     The first eight `examples` (E, n_in) become the golden images; what is missing of eight is drawn
     at random from a fixed seed. Raises NetworkError when the examples or the reference don't fit,
-    activations overflow or an activation has no operator, onnx.checker.ValidationError or
+    activations overflow or are inexact, or one has no operator, onnx.checker.ValidationError or
     onnx.shape_inference.InferenceError when ONNX refuses the graph.
     """
     names = output_names(len(network.layers))
@@ -184,11 +181,8 @@ def _floats(name: str, columns: int) -> onnx.ValueInfoProto:
 def _describe_network(
     network: Network, examples: Batch | None, reference: ReferenceRecord | None
 ) -> Metadata:
-    pixels = _golden_pixels(network, examples)
-    with np.errstate(over="ignore", invalid="ignore"):
-        activations = network.forward(pixels)[-1]
-    if not np.isfinite(activations).all():
-        raise NetworkError("weights: so large that activations overflow; scale them down")
+    pixels = draw_pixels(network, examples)
+    activations = compute_activations(network, pixels)
     try:
         distributions = decode_reference(reference, network.labels)
     except (ValueError, TypeError, KeyError) as error:
@@ -201,15 +195,5 @@ def _describe_network(
         golden_pixels=pixels,
         golden_activations=activations,
         reference=distributions,
+        input_range=network.input_range,
     )
-
-
-def _golden_pixels(network: Network, examples: Batch | None) -> Batch:
-    """Return eight images (8, n_in): the first examples, then random ones."""
-    random = np.random.default_rng(GOLDEN_SEED)
-    pixels = random.random((N_GOLDEN, network.n_inputs), dtype=np.float32)
-    if examples is not None:
-        if examples.ndim != 2 or examples.shape[1] != network.n_inputs:
-            raise NetworkError(f"examples: shape {examples.shape}, wanted (E, {network.n_inputs})")
-        pixels = np.concatenate([examples.astype(np.float32), pixels])[:N_GOLDEN]
-    return pixels

@@ -17,6 +17,7 @@ from exporter.importing.assembly import Imported, assemble
 from exporter.importing.source import Choices, Orientation, Scaling, Source
 from exporter.network.network import Network
 from exporter.network.weights_file import Provenance, WeightsError
+from modelfile.input_range import InputRange, parse
 
 Tell = Callable[[str], object]
 
@@ -31,6 +32,7 @@ def from_arrays(
     input_scale: float = 1.0,
     input_mean: npt.ArrayLike = 0.0,
     input_std: npt.ArrayLike = 1.0,
+    input_range: InputRange | str | None = None,
     tell: Tell | None = None,
 ) -> Network:
     """Return the network of arrays: weights, biases, weights, biases, from input to output.
@@ -39,14 +41,16 @@ def from_arrays(
     have two dimensions; biases have one, and may be missing. `activation` is that of the hidden
     layers, or one for each; `output` that of the output layer; `orientation` is needed only when
     the shapes fit both ways. The weights were trained on (input_scale * pixel - input_mean) /
-    input_std, which is folded into the first layer. `tell` gets a line for each thing that was
+    input_std, which is folded into the first layer. The network takes numbers in `input_range`,
+    such as "[-1, 1]" or "finite", or else in [0, 1]. `tell` gets a line for each thing that was
     changed, such as `print`.
 
     Raises WeightsError when the arrays don't make a network; NetworkError for labels that don't
     fit.
     """
     scaling = Scaling(input_scale, input_mean, input_std)
-    choices = Choices(activation, output, orientation, labels, scaling)
+    numbers = _range(input_range)
+    choices = Choices(activation, output, orientation, labels, scaling, numbers)
     return _network(arrays.read(given), choices, tell)
 
 
@@ -57,6 +61,7 @@ def from_sklearn(
     input_scale: float = 1.0,
     input_mean: npt.ArrayLike = 0.0,
     input_std: npt.ArrayLike = 1.0,
+    input_range: InputRange | str | None = None,
     tell: Tell | None = None,
 ) -> Network:
     """Return the network of a fitted MLPClassifier, or of a pipeline StandardScaler, MLPClassifier.
@@ -65,7 +70,8 @@ def from_sklearn(
     WeightsError when it is something else or not fitted.
     """
     scaling = Scaling(input_scale, input_mean, input_std)
-    return _network(sklearn.read(classifier), Choices(labels=labels, scaling=scaling), tell)
+    choices = Choices(labels=labels, scaling=scaling, input_range=_range(input_range))
+    return _network(sklearn.read(classifier), choices, tell)
 
 
 def from_file(path: Path, choices: Choices) -> tuple[Imported, Provenance]:
@@ -89,6 +95,13 @@ def from_file(path: Path, choices: Choices) -> tuple[Imported, Provenance]:
         "origin": imported.origin,
         "changes": "; ".join(imported.notes) or "none",
     }
+
+
+def _range(given: InputRange | str | None) -> InputRange | None:
+    try:
+        return parse(given) if isinstance(given, str) else given
+    except ValueError as error:
+        raise WeightsError(f"input_range: {error}") from error
 
 
 def _network(source: Source, choices: Choices, tell: Tell | None) -> Network:

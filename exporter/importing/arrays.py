@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from exporter.files import READ_ERRORS
 from exporter.importing.source import Array, Orientation, Source, SourceLayer
-from exporter.network.weights_file import WeightsError
+from exporter.network.weights_file import INPUT_RANGE, WeightsError, read_input_range
 
 ORIGIN = "NumPy arrays"
 
@@ -21,8 +21,8 @@ BIASES = frozenset({"b", "bias", "biases", "intercept", "intercepts"})
 IN_OUT = frozenset({"kernel", "kernels", "coef", "coefs"})
 """Words of Keras and scikit-learn, which keep weights as (n_in, n_out)."""
 
-TEXTS = ("activations", "labels")
-"""Keys that hold names of activations and classes, as in a weights file."""
+FACTS = ("activations", "labels", INPUT_RANGE)
+"""Keys that say what weights don't, as in a weights file."""
 
 WANTED = "name them so that they pair and count: W1, b1, W2, b2, or fc1.weight, fc1.bias"
 
@@ -36,19 +36,20 @@ def read(given: Mapping[str, npt.ArrayLike] | Sequence[npt.ArrayLike]) -> Source
         named = {f"array {index}": np.asarray(array) for index, array in enumerate(given)}
         return Source(ORIGIN, _in_order(named))
     named = {name: np.asarray(array) for name, array in given.items()}
-    texts = {key: named.pop(key) for key in TEXTS if key in named}
+    facts = {key: named.pop(key) for key in FACTS if key in named}
     if named and all(re.fullmatch(r"arr_\d+", name) for name in named):
         layers = _in_order(dict(sorted(named.items(), key=lambda item: _order(_words(item[0])))))
     else:
         layers = _by_name(named)
-    activations = _texts(texts.get("activations"))
+    activations = _texts(facts.get("activations"))
     return Source(
         ORIGIN,
         layers,
         orientation=_habit([layer.weights_name for layer in layers]),
         activations=activations[:-1] if activations else None,
         output=activations[-1] if activations else None,
-        labels=_texts(texts.get("labels")),
+        labels=_texts(facts.get("labels")),
+        input_range=read_input_range(facts[INPUT_RANGE]) if INPUT_RANGE in facts else None,
     )
 
 

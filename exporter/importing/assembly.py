@@ -10,6 +10,7 @@ from exporter.importing.source import Array, Choices, Source, SourceLayer
 from exporter.network.activations import ACTIVATIONS
 from exporter.network.network import Batch, Layer, Network
 from exporter.network.weights_file import WeightsError
+from modelfile.input_range import PIXELS, InputRange
 
 ALL = tuple(ACTIVATIONS)
 HIDDEN = tuple(name for name in ALL if name != "softmax")
@@ -72,6 +73,7 @@ def assemble(source: Source, choices: Choices) -> Imported:
     network = Network(
         tuple(map(Layer, rounded[::2], rounded[1::2], activations)),
         _labels(source, choices, len(biases[-1])),
+        _input_range(source, choices),
     )
     _check_activations(network)
     return Imported(network, source.origin, ordered, turned, tuple(notes))
@@ -166,6 +168,32 @@ def _labels(source: Source, choices: Choices, n_outputs: int) -> tuple[str, ...]
     return source.labels or tuple(str(index) for index in range(n_outputs))
 
 
+def _input_range(source: Source, choices: Choices) -> InputRange:
+    """Return the range that the source or the user gives, else [0, 1].
+
+    Raises WeightsError when they differ, or the means of a scaler lie outside of [0, 1].
+    """
+    given = [found for found in (source.input_range, choices.input_range) if found is not None]
+    if given:
+        if given[0] != given[-1]:
+            raise WeightsError(
+                f"input_range: {given[-1]}, but the source says {given[0]}; leave it out"
+            )
+        return given[0]
+    mean = np.asarray(source.scaling.mean, np.float64)
+    # What the scaler gets from a black and from a white pixel.
+    black, white = (choices.scaling.apply(pixel) for pixel in (PIXELS.low, PIXELS.high))
+    outside = (mean < np.minimum(black, white)) | (mean > np.maximum(black, white))
+    if mean.any() and outside.any():
+        raise WeightsError(
+            f"input_range: the network was trained on numbers with means from {mean.min():g} to "
+            f"{mean.max():g}, which are no {PIXELS.describe('pixels')}; say which it takes with "
+            "input_range, --input-range on the command line: LOW,HIGH or finite; or, with "
+            "input_scale, what its pixels were multiplied by"
+        )
+    return PIXELS
+
+
 def _numbers(name: str, array: Array) -> Array:
     """Return an array as float64; raises WeightsError unless all are numbers that float32 holds."""
     if array.dtype.kind not in "fiub":
@@ -205,13 +233,15 @@ def _rounding(names: Sequence[str], exact: Sequence[Array], rounded: Sequence[Ba
 
 
 def _check_activations(network: Network) -> None:
-    """Raise WeightsError when the activations of a black, a white or a grey image overflow."""
-    images = np.repeat(np.array([[0], [1], [0.5]], np.float32), network.n_inputs, axis=1)
+    """Raise WeightsError when the activations of the least, largest or middle inputs overflow."""
+    shares = np.repeat(np.array([[0], [1], [0.5]], np.float32), network.n_inputs, axis=1)
+    images = network.input_range.at(shares)
     with np.errstate(over="ignore", invalid="ignore"):
         activations = network.forward(images)
     for index, (layer, held) in enumerate(zip(network.layers, activations, strict=True), start=1):
         if not np.isfinite(held).all():
             raise WeightsError(
                 f"layer {index}: its activations overflow float32, with weights up to "
-                f"{np.abs(layer.weights).max():g}; scale the network's weights down"
+                f"{np.abs(layer.weights).max():g} and {network.input_range.describe('inputs')}; "
+                "scale the network's weights down"
             )

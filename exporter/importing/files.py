@@ -11,7 +11,7 @@ from exporter.importing import arrays, safetensors, sklearn
 from exporter.importing.source import Array, Source
 from exporter.network.weights_file import OTHER_KEYS, WeightsError
 
-OWN_KEYS = frozenset(OTHER_KEYS) - frozenset(arrays.TEXTS)
+OWN_KEYS = frozenset(OTHER_KEYS) - frozenset(arrays.FACTS)
 """What only a weights file of this program holds."""
 
 STATE_DICT = "PyTorch state dict (safetensors)"

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from exporter.network.weights_file import WeightsError
+from modelfile.input_range import InputRange
 
 Array = npt.NDArray[Any]
 
@@ -36,6 +37,12 @@ class Scaling:
         if np.any(np.not_equal(self.std, 1)):
             formula = f"{formula} / {_shown('std', self.std)}"
         return formula
+
+    def apply(self, number: float) -> Array:
+        """Return what becomes of a number, once or for each input."""
+        mean, std = (np.asarray(part, np.float64).reshape(-1) for part in (self.mean, self.std))
+        result: Array = (self.scale * number - mean) / std
+        return result
 
     def fold(self, weights: Array, biases: Array) -> tuple[Array, Array]:
         """Return the first layer that computes from pixels what this one computes from inputs.
@@ -90,6 +97,7 @@ class Source:
     activations: tuple[str, ...] | None = None
     output: str | None = None
     labels: tuple[str, ...] | None = None
+    input_range: InputRange | None = None
     scaling: Scaling = Scaling()
     notes: tuple[str, ...] = ()
 
@@ -103,6 +111,7 @@ class Choices:
     orientation: Orientation | None = None
     labels: Sequence[str] | None = None
     scaling: Scaling = Scaling()
+    input_range: InputRange | None = None
 
 
 def _one_or_each(field: str, given: npt.ArrayLike, n_inputs: int) -> Array:

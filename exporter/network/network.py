@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from exporter.errors import ExporterError
 from exporter.network.activations import ACTIVATIONS
+from modelfile.input_range import PIXELS, InputRange
 
 Batch = npt.NDArray[np.float32]
 """Images, activations, weights or biases as float32."""
@@ -62,7 +63,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Network:
-    """Layers from input to output, and the name of each output neuron's class.
+    """Layers from input to output, the name of each output neuron's class, and the inputs it takes.
 
     Raises NetworkError when there is no layer, a layer doesn't take what the one before it gives,
     or there isn't one non-empty label for each output.
@@ -70,6 +71,7 @@ class Network:
 
     layers: tuple[Layer, ...]
     labels: tuple[str, ...]
+    input_range: InputRange = PIXELS
 
     def forward(self, batch: Batch) -> list[Batch]:
         """Return every layer's activations (N, neurons) for a float32 batch (N, n_inputs).

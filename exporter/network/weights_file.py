@@ -4,7 +4,9 @@
 - `activations`: the name of each layer's activation, as text
 - `labels`: the name of each output's class, as text
 - `provenance` (optional): a JSON object of texts and numbers, as one text
-- `examples` (optional): float32 images (E, n_in) in [0, 1]
+- `input_range` (optional): the numbers that the network takes: low and high, or the text `finite`;
+  [0, 1] when it is missing
+- `examples` (optional): float32 images (E, n_in) in that range
 - `evaluation`, `reference` (optional): the JSON objects that `exporter.study.records` and
   `modelfile.reference` describe, each as one text
 """
@@ -26,7 +28,7 @@ from exporter.errors import ExporterError
 from exporter.files import READ_ERRORS, ArchiveError, Arrays, pack_npz, read_npz, write_file
 from exporter.network.activations import ACTIVATIONS
 from exporter.network.network import Batch, Layer, Network
-from modelfile.layout import MAX_PIXEL, MIN_PIXEL
+from modelfile.input_range import PIXELS, InputRange, parse
 
 Provenance = Mapping[str, str | int | float]
 """Where a network comes from: how it was trained, its accuracy and what that was measured on."""
@@ -40,7 +42,8 @@ ReferenceRecord = Mapping[str, Any]
 DEFAULT_ACTIVATION = "sigmoid"
 
 RECORDS = ("evaluation", "reference")
-OTHER_KEYS = ("activations", "labels", "provenance", "examples", *RECORDS)
+INPUT_RANGE = "input_range"
+OTHER_KEYS = ("activations", "labels", INPUT_RANGE, "provenance", "examples", *RECORDS)
 """What a weights file may hold besides weights and biases."""
 
 
@@ -52,9 +55,9 @@ class WeightsError(ExporterError):
 class Saved:
     """What a weights file holds: a network, where it comes from, example images, an evaluation.
 
-    `examples` (E, n_inputs) float32 in [0, 1] are meant for the model's golden examples; None when
-    the file has none. `evaluation` is None when the network wasn't measured, `reference` when its
-    training images weren't there.
+    `examples` (E, n_inputs) float32 in the network's range are meant for the model's golden
+    examples; None when the file has none. `evaluation` is None when the network wasn't measured,
+    `reference` when its training images weren't there.
     """
 
     network: Network
@@ -83,6 +86,8 @@ def save(
         arrays[f"W{index}"], arrays[f"b{index}"] = layer.weights, layer.biases
     arrays["activations"] = np.array([layer.activation for layer in network.layers])
     arrays["labels"] = np.array(network.labels)
+    if network.input_range != PIXELS:
+        arrays[INPUT_RANGE] = np.array(str(network.input_range))
     if provenance:
         arrays["provenance"] = _encode_object(provenance)
     if examples is not None:
@@ -94,11 +99,12 @@ def save(
     write_file(path, pack_npz(arrays))
 
 
-def load(path: Path) -> Saved:
-    """Read a weights file.
+def load(path: Path, input_range: InputRange | None = None) -> Saved:
+    """Read a weights file, whose network takes `input_range` unless that is None.
 
     Without `activations` every layer is a sigmoid; without `labels` the classes are called "0",
-    "1", and so on. Raises WeightsError when the file is missing or anything in it can't be used.
+    "1", and so on; without `input_range` inputs lie in [0, 1]. Raises WeightsError when the file is
+    missing or anything in it can't be used.
     """
     try:
         content = path.read_bytes()
@@ -110,7 +116,22 @@ def load(path: Path) -> Saved:
         arrays = read_npz(content)
     except ArchiveError as error:
         raise WeightsError(f"{path}: {error}") from error
+    if input_range is not None:
+        arrays[INPUT_RANGE] = np.array(str(input_range))
     return _decode(path, arrays)
+
+
+def read_input_range(array: npt.NDArray[Any]) -> InputRange:
+    """Return the range that two numbers or a text stand for; raises WeightsError."""
+    if array.size > 2 or array.dtype.kind not in "fiuU":
+        raise WeightsError(
+            f"{INPUT_RANGE} is {array.dtype} {array.shape}, wanted low and high, or the text finite"
+        )
+    try:
+        return parse(",".join(map(str, array.reshape(-1).tolist())))
+    except READ_ERRORS as error:
+        # NumPy keeps any numbers in place of letters.
+        raise WeightsError(f"{INPUT_RANGE}: {error}") from error
 
 
 def _encode_object(values: Mapping[str, Any]) -> npt.NDArray[Any]:
@@ -121,7 +142,7 @@ def _decode(path: Path, arrays: Arrays) -> Saved:
     """Return what arrays hold; raises WeightsError, of the file at `path`."""
     try:
         network = _read_network(arrays)
-        examples = _read_examples(arrays, network.n_inputs)
+        examples = _read_examples(arrays, network)
         provenance = _read_provenance(arrays)
         evaluation, reference = (_read_record(arrays, key) for key in RECORDS)
     except WeightsError as error:
@@ -145,7 +166,9 @@ def _read_network(arrays: Arrays) -> Network:
         n_inputs = len(layers[-1].biases)
     n_outputs = len(layers[-1].biases)
     labels = _read_texts(arrays, "labels", n_outputs, "output")
-    return Network(tuple(layers), labels or tuple(str(index) for index in range(n_outputs)))
+    input_range = read_input_range(arrays[INPUT_RANGE]) if INPUT_RANGE in arrays else PIXELS
+    names = labels or tuple(str(index) for index in range(n_outputs))
+    return Network(tuple(layers), names, input_range)
 
 
 def _count_layers(arrays: Arrays) -> int:
@@ -263,18 +286,21 @@ def _read_object(arrays: Arrays, key: str) -> dict[str, Any] | None:
     return content
 
 
-def _read_examples(arrays: Arrays, n_inputs: int) -> Batch | None:
+def _read_examples(arrays: Arrays, network: Network) -> Batch | None:
     """Return the example images (E, n_inputs), or None when there are none."""
     if "examples" not in arrays:
         return None
     examples = arrays["examples"]
-    if examples.ndim != 2 or examples.shape[1] != n_inputs or not len(examples):
+    if examples.ndim != 2 or examples.shape[1] != network.n_inputs or not len(examples):
         raise WeightsError(
-            f"examples has shape {examples.shape}, wanted (E, {n_inputs}): an image in a row"
+            f"examples has shape {examples.shape}, wanted (E, {network.n_inputs}): "
+            "an image in a row"
         )
     _check_floats("examples", examples)
-    if examples.min() < MIN_PIXEL or examples.max() > MAX_PIXEL:
+    if not network.input_range.holds(examples):
         raise WeightsError(
-            f"examples has pixels from {examples.min():g} to {examples.max():g}, wanted 0 to 1"
+            f"examples has numbers from {examples.min():g} to {examples.max():g}, wanted "
+            f"{network.input_range.describe('numbers')}; if the network takes others, say so with "
+            f"{INPUT_RANGE}, --input-range on the command line"
         )
     return examples

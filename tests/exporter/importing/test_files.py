@@ -341,7 +341,7 @@ def test_examples_that_do_not_fit(folder: Path) -> None:
     save_file(state_dict(), "net.safetensors")
     for images, explained in (
         (np.ones((2, 8)), "examples has shape (2, 8), wanted (E, 7)"),
-        (np.full((2, 7), 2.0), "examples has pixels from 2 to 2, wanted 0 to 1"),
+        (np.full((2, 7), 2.0), "examples has numbers from 2 to 2, wanted numbers in [0, 1]"),
     ):
         np.save("images.npy", images)
         result = run("net.safetensors", *ACTIVATIONS, "--examples", "images.npy")

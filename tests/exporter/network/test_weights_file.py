@@ -97,7 +97,7 @@ def test_failed_save_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "weights.npz"
     network.save(path, random_network((3, 2)))
     before = path.read_bytes()
-    with pytest.raises(network.WeightsError, match="examples has pixels from 0 to 2"):
+    with pytest.raises(network.WeightsError, match="examples has numbers from 0 to 2"):
         network.save(path, random_network((3, 2)), examples=np.array([[0, 1, 2]], np.float32))
     with pytest.raises(
         network.WeightsError, match="provenance is not a JSON object of texts and numbers"
@@ -199,7 +199,7 @@ GOOD = arrays()
         ({"examples": np.zeros((2, 4))}, "examples holds float64, wanted float32"),
         (
             {"examples": np.full((1, 4), 255, np.float32)},
-            "examples has pixels from 255 to 255, wanted 0 to 1",
+            "examples has numbers from 255 to 255, wanted numbers in [0, 1]",
         ),
     ],
 )

@@ -5,7 +5,7 @@ import pytest
 
 from exporter import network
 from exporter.commands import common
-from exporter.export import graph
+from exporter.export import golden
 from exporter.network.network import Batch
 from exporter.study import evaluation
 from exporter.training import mnist
@@ -28,6 +28,6 @@ def test_its_accuracy_is_what_its_provenance_says(digits: tuple[Batch, mnist.Lab
 
 def test_its_golden_examples_are_real_digits() -> None:
     assert SAVED.examples is not None
-    assert len(SAVED.examples) >= graph.N_GOLDEN
-    found = SAVED.network.forward(SAVED.examples[: graph.N_GOLDEN])[-1]
+    assert len(SAVED.examples) >= golden.N_GOLDEN
+    found = SAVED.network.forward(SAVED.examples[: golden.N_GOLDEN])[-1]
     assert np.count_nonzero(found.max(axis=1) > 0.5) >= 6, "some digits are hard"

@@ -14,10 +14,9 @@ from server.models.model import Model, load_model
 from server.rpc import classifier
 from server.rpc.inference import requests
 from server.running import run as prediction
+from server.running.calls import Read
 from server.running.pixels import SLICE_IMAGES
 from server.running.request import Answer, Request
-
-Read = Callable[[bytes], tuple[Request, memoryview]]
 
 N_IMAGES = 2000
 PIXELS = np.random.default_rng(0).random((N_IMAGES, 784), dtype=np.float32)
@@ -64,9 +63,9 @@ class Part:
 
 
 def parts_of(messages: list[bytes], read: Read) -> list[Part]:
+    arrived = (read(message, True) for message in messages)
     return [
-        Part(request, pixels, len(pixels) // PIXELS[0].nbytes)
-        for request, pixels in map(read, messages)
+        Part(request, pixels, len(pixels) // PIXELS[0].nbytes) for request, pixels, _ in arrived
     ]
 
 
@@ -78,7 +77,7 @@ def answer(model: Model, messages: list[bytes], read: Read) -> list[Answer]:
     found = list(prediction.split(run, [part.size for part in parts]))
     assert len(found) == len(messages)
     for part, one in zip(parts, found, strict=True):
-        part.request.write(one)
+        part.request.write(one, b"")
     return found
 
 

@@ -75,7 +75,7 @@ def request(*, hidden: bool = False) -> Request:
         0,
         is_bytes=True,
         field="pixels_u8",
-        write=lambda _answer: b"",
+        write=lambda _answer, _identifier: b"",
         measure=lambda _model, _images: 0,
         hidden_activations=hidden,
     )
