@@ -267,4 +267,6 @@ def _bytes_of_one(model: Model, request: Request) -> int:
     """Return the bytes of one image if its size alone decides, else more than messages have."""
     if request.canonicalize or request.outputs or request.shape is not None:
         return sys.maxsize
-    return model.n_pixels if request.is_bytes else FLOAT_BYTES * model.n_pixels
+    if not request.is_bytes:
+        return FLOAT_BYTES * model.n_pixels
+    return model.n_pixels if model.takes_pixels else sys.maxsize

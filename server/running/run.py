@@ -14,6 +14,7 @@ from canonical import Canonical
 from server.errors import Cancelled, Expired, InvalidField, RequestError
 from server.models.model import Batch, Model
 from server.running.calls import NO_PIXELS, NOT_COUNTED, Call, refuse, refuse_all
+from server.running.overflow import refuse_overflows
 from server.running.pixels import (
     Part,
     are_valid,
@@ -157,7 +158,7 @@ def run(model: Model, parts: Sequence[Part]) -> Run:
         layers, ink, is_valid = _run_slices(model, parts, hidden)
     else:
         batch = join(parts, requests, model.n_pixels)
-        is_valid = are_valid(batch)
+        is_valid = are_valid(batch, model.input_range)
         if is_canonical:
             batch = batch.copy()
             canonical = [
@@ -167,7 +168,11 @@ def run(model: Model, parts: Sequence[Part]) -> Run:
                 for part, end in zip(parts, accumulate(map(_size, parts)), strict=True)
             ]
         layers, ink = model.predict(batch, hidden), ink_of(batch)
-    errors = () if is_valid else [find_bad_pixel(part) for part in parts]
+    errors: Sequence[InvalidField | None] = ()
+    if not is_valid:
+        errors = [find_bad_pixel(part, model.input_range) for part in parts]
+    if model.may_overflow:
+        errors = refuse_overflows(parts, layers[0], errors)
     return Run(model, layers, layers[0].argmax(axis=1), ink, errors, canonical)
 
 
@@ -180,7 +185,7 @@ def _run_slices(
 
     def finish(images: Batch) -> None:
         nonlocal is_valid
-        is_valid = is_valid and are_valid(images)
+        is_valid = is_valid and are_valid(images, model.input_range)
         inks.append(ink_of(images))
         slices.append(model.predict(images, hidden))
 
