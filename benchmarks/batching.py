@@ -5,7 +5,6 @@ from pathlib import Path
 import click
 
 from harness.load import Shape, median, repository_of, run, server_command, started
-from server.rpc.endpoint import PREDICT
 
 SIZES = (784, 2048, 2048, 10)
 SHAPE = Shape(8, 8)
@@ -16,7 +15,7 @@ def calls_per_second(models: Path, rounds: int, seconds: float, *arguments: str)
     """Return the calls answered per second by a server with these settings."""
     command = server_command(ADDRESS, "--repository", str(models), *arguments)
     with started(command, ADDRESS) as process:
-        measured = [run(process, ADDRESS, SHAPE, seconds, PREDICT) for _ in range(rounds)]
+        measured = [run(process, ADDRESS, SHAPE, seconds) for _ in range(rounds)]
     return median(measured).calls_per_second
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.load import Shape, measure, need_h2load, print_table, repository_option
+from harness.load import Load, Shape, measure, need_h2load, print_table, repository_option
 
 SHAPES = (Shape(1, 1), Shape(8, 8), Shape(16, 16))
 ADDRESSES = {"--counting": "127.0.0.1:50081", "--no-counting": "127.0.0.1:50082"}
@@ -28,10 +28,14 @@ def main(rounds: int, seconds: float, repository: Path) -> None:
         option: (address, [*worker, address, option, "--repository", str(repository)])
         for option, address in ADDRESSES.items()
     }
-    found = measure(servers, SHAPES, rounds, seconds)
+    found = measure(
+        servers, [Load(name, shape) for shape in SHAPES for name in servers], rounds, seconds
+    )
     rows = []
     for shape in SHAPES:
-        counting, without = ([one.cpu for one in found[option, shape]] for option in ADDRESSES)
+        counting, without = (
+            [one.cpu for one in found[Load(option, shape)]] for option in ADDRESSES
+        )
         shares = [1 - less / more for more, less in zip(counting, without, strict=True)]
         costs = [f"{statistics.median(costs):.1f}" for costs in (counting, without)]
         rows.append((str(shape), *costs, f"{statistics.median(shares):.1%}"))

@@ -9,7 +9,6 @@ import click
 from rich.console import Console
 
 from harness.load import Shape, h2load, memory_mib, repository_option, server_command, started
-from server.rpc.endpoint import PREDICT
 
 ADDRESS = "127.0.0.1:50072"
 SHAPE = Shape(8, 8)
@@ -24,7 +23,7 @@ def main(calls: int, repository: Path) -> None:
     console = Console(highlight=False)
     command = server_command(ADDRESS, "--repository", str(repository))
     with started(command, ADDRESS) as process, tempfile.TemporaryDirectory() as folder:
-        calling = h2load(folder, ADDRESS, PREDICT, SHAPE, "-n", str(calls))
+        calling = h2load(folder, ADDRESS, SHAPE, "-n", str(calls))
         load = subprocess.Popen(calling, stdout=subprocess.DEVNULL)
         begin = time.monotonic()
         while load.poll() is None:

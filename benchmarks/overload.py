@@ -13,7 +13,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from harness.load import CLIENT_CORE, print_table, repository_of, request, server_command, started
+from harness.forms import PREDICT_FLOATS
+from harness.load import CLIENT_CORE, print_table, repository_of, server_command, started
 from server.rpc.endpoint import PREDICT
 
 SIZES = (784, 2048, 2048, 10)
@@ -55,7 +56,7 @@ class Caller:
         self._calls: list[grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]] = [
             channel.unary_unary(PREDICT) for channel in channels
         ]
-        self._message = request(IMAGES)
+        self._message = PREDICT_FLOATS.write(IMAGES)
 
     async def call(self, number: int, outcome: Outcome, counts_from: float) -> None:
         """Make a call; those begun before `counts_from`, by time.perf_counter, aren't counted."""

@@ -13,6 +13,7 @@ from benchmarks.call_cost import SHAPES
 from harness.changes import write_changes
 from harness.load import (
     SERVER_CORE,
+    Load,
     Measured,
     Shape,
     measure,
@@ -29,11 +30,9 @@ ADDRESSES = {"auto": "127.0.0.1:50083", "normal": "127.0.0.1:50084"}
 ALONE = Shape(1, 1)
 
 
-def row(
-    name: str, found: Mapping[tuple[str, Shape], Sequence[Measured]], shape: Shape
-) -> list[str]:
+def row(name: str, found: Mapping[Load, Sequence[Measured]], shape: Shape) -> list[str]:
     """Return both servers' figures side by side."""
-    auto, normal = (astuple(median(found[policy, shape]))[:3] for policy in ADDRESSES)
+    auto, normal = (astuple(median(found[Load(policy, shape)]))[:3] for policy in ADDRESSES)
     figures = [f"{figure:,.0f}" for pair in zip(auto, normal, strict=True) for figure in pair]
     return [name, *figures, f"{auto[0] / normal[0] - 1:.0%}"]
 
@@ -52,16 +51,17 @@ def main(rounds: int, seconds: float, repository: Path) -> None:
     servers = {
         policy: (address, server_command(address, *models)) for policy, address in ADDRESSES.items()
     }
+    loads = [Load(name, shape) for shape in SHAPES for name in servers]
     with tempfile.TemporaryDirectory() as folder:
         never = "Scheduling.start = lambda _: None"
         path = write_changes(Path(folder) / "path", {Scheduling.__module__: never})
         address, command = servers["normal"]
         servers["normal"] = address, ["env", f"PYTHONPATH={path}", *command]
-        found = measure(servers, SHAPES, rounds, seconds)
+        found = measure(servers, loads, rounds, seconds)
         neighbour = [*pinned(SERVER_CORE), sys.executable, "-c", "while True: pass"]
         with subprocess.Popen(neighbour) as process:
             try:
-                beside = measure(servers, [ALONE], rounds, seconds)
+                beside = measure(servers, [Load(name, ALONE) for name in servers], rounds, seconds)
             finally:
                 process.terminate()
     rows = [row(str(shape), found, shape) for shape in SHAPES]

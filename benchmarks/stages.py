@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 import numpy as np
 
-from harness.load import print_table, request
+from harness.forms import PREDICT_FLOATS
+from harness.load import print_table
 from server.logs.setup import configure_logs
 from server.models.model import load_model
 from server.models.repository import Models, Versions
@@ -38,6 +39,7 @@ class FakeCall:
     metadata: tuple[tuple[str, str | bytes], ...] = ()
     request: Request
     pixels: memoryview
+    identifier: bytes
     size = 1
     begin = waiting_since = 0.0
     record: Record | None = None
@@ -45,7 +47,7 @@ class FakeCall:
     def __init__(self, message: bytes) -> None:
         self.message = message
         self.read = classifier.read_request
-        self.request, self.pixels = self.read(message)
+        self.request, self.pixels, self.identifier = self.read(message)
 
     def answer(self, response: bytes) -> None:
         """Drop the response."""
@@ -68,7 +70,7 @@ def main(model_file: Path) -> None:
     configure_logs("warning", "auto")
     gc.disable()
     model = load_model(model_file, "digits", 1)
-    message = request(1)
+    message = PREDICT_FLOATS.write(1)
     classifier.read_request(message)
     calls = [FakeCall(message) for _ in range(TOGETHER)]
     served = Served(Models({"digits": Versions({1: model}, {}, model)}, "digits"))
@@ -92,6 +94,7 @@ def main(model_file: Path) -> None:
         metrics.RUN.observe(1e-4, TOGETHER)
         metrics.ENCODE.observe(1e-4, TOGETHER)
         counts.count_run(TOGETHER, TOGETHER)
+        counts.inference.count_run(calls, TOGETHER, TOGETHER, (0.1, 0.2, 0.3))
 
     steps = {
         "read the message, find the model": microseconds(

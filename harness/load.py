@@ -27,12 +27,17 @@ from rich.table import Table
 
 from exporter.export import graph, publishing
 from harness.calls import raw_method
+from harness.forms import PREDICT_FLOATS, Form
 from harness.networks import random_network
-from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.rpc.endpoint import PREDICT
 
 SERVER_CORE, CLIENT_CORE = 0, 1
 START_SECONDS = 30.0
+
+WIDTH = 200
+"""Columns of a table that is not printed to a terminal."""
+
+CHANGING_IDS = Path(__file__).with_name("changing_ids.c")
 
 repository_option = click.option(
     "--repository",
@@ -57,6 +62,15 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
+class Load:
+    """What calls a server, by its name, gets and how many of them at once."""
+
+    server: str
+    shape: Shape
+    form: Form = PREDICT_FLOATS
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """What a load brought: calls a second, latency in microseconds, server CPU per call in them."""
 
@@ -75,8 +89,9 @@ def need_h2load() -> str:
 
 
 def pinned(core: int) -> list[str]:
-    """Return what makes a command line run on one core, where the system can do that."""
-    return ["taskset", "-c", str(core)] if shutil.which("taskset") else []
+    """Return what makes a command line run on one core, where the system has it and can do that."""
+    can = shutil.which("taskset") and core in os.sched_getaffinity(0)
+    return ["taskset", "-c", str(core)] if can else []
 
 
 @contextlib.contextmanager
@@ -100,12 +115,6 @@ def server_command(address: str, *arguments: str) -> list[str]:
         *("--http-address", "127.0.0.1:0", "--drain-delay-seconds", "0"),
         *("--log-level", "warning", "--workers", "1", *arguments),
     ]
-
-
-def request(images: int) -> bytes:
-    """Return a serialized PredictRequest of random images, as numbers."""
-    pixels = np.random.default_rng(0).random(784 * images, dtype=np.float32)
-    return PredictRequest(pixels=pixels).SerializeToString()
 
 
 @contextlib.contextmanager
@@ -133,24 +142,51 @@ def memory_mib(pid: int, figure: str = "VmRSS") -> float:
     return found / 1024
 
 
-def h2load(folder: str, address: str, path: str, shape: Shape, *arguments: str) -> list[str]:
-    """Return what loads a method, on the core of clients, by a body that is put into the folder."""
-    body, message = Path(folder) / "body", request(shape.images)
-    body.write_bytes(struct.pack(">BI", 0, len(message)) + message)
+def h2load(
+    folder: str, address: str, shape: Shape, *arguments: str, form: Form = PREDICT_FLOATS
+) -> list[str]:
+    """Return what calls a server, on the core of clients, with a body that is put into the folder.
+
+    An id in the body is another one in each call.
+    """
+    body, message = Path(folder) / "body", form.write(shape.images)
+    content = struct.pack(">BI", 0, len(message)) + message
+    body.write_bytes(content)
+    environment = changing_ids(folder, content, form.identifier) if form.identifier else []
+    url = f"http://{address}{form.path}"
     return [
-        *(*pinned(CLIENT_CORE), need_h2load(), f"http://{address}{path}", "--data", str(body)),
+        *(*environment, *pinned(CLIENT_CORE), need_h2load(), url, "--data", str(body)),
         *("-c", str(shape.connections), "-m", str(shape.streams), "-t", "1"),
         *("-H", "content-type: application/grpc", "-H", "te: trailers", *arguments),
     ]
 
 
+def changing_ids(folder: str, content: bytes, identifier: str) -> list[str]:
+    """Return what makes a command line of h2load change the id in its body from call to call."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        raise click.ClickException("a C compiler is missing: apt-get install gcc libc6-dev")
+    library = Path(folder) / "changing_ids.so"
+    options = ["-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o", str(library)]
+    subprocess.run([compiler, *options, str(CHANGING_IDS)], check=True)
+    place = f"ID_OFFSET={content.index(identifier.encode())}", f"ID_SIZE={len(identifier)}"
+    return ["env", f"LD_PRELOAD={library}", *place]
+
+
 def run(
-    process: "subprocess.Popen[bytes]", address: str, shape: Shape, seconds: float, path: str
+    process: "subprocess.Popen[bytes]",
+    address: str,
+    shape: Shape,
+    seconds: float,
+    form: Form = PREDICT_FLOATS,
 ) -> Measured:
     """Load a server for some seconds, after one to warm up."""
+    with grpc.insecure_channel(address, options=[("grpc.max_send_message_length", -1)]) as channel:
+        # To h2load an error is as good as an answer.
+        raw_method(channel, form.path)(form.write(shape.images), timeout=START_SECONDS)
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
-        command = h2load(folder, address, path, shape)
+        command = h2load(folder, address, shape, form=form)
         duration = ["-D", f"{max(1, round(seconds))}", "--log-file", str(log)]
         subprocess.run([*command, "-D", "1"], check=True, capture_output=True)
         cpu, begin = cpu_seconds(process.pid), time.perf_counter()
@@ -170,31 +206,30 @@ def run(
 
 def measure(
     servers: Mapping[str, tuple[str, Sequence[str]]],
-    shapes: Sequence[Shape],
+    loads: Sequence[Load],
     rounds: int,
     seconds: float,
-) -> dict[tuple[str, Shape], list[Measured]]:
-    """Load servers in turns with calls of Predict; returns what each round brought.
+) -> dict[Load, list[Measured]]:
+    """Put loads on running servers in turns; returns what each round brought.
 
     `servers` are their addresses and command lines, by their names.
     """
-    found: dict[tuple[str, Shape], list[Measured]] = {}
+    found: dict[Load, list[Measured]] = {load: [] for load in loads}
     with contextlib.ExitStack() as stack:
         running = {
             name: (stack.enter_context(started(command, address)), address)
             for name, (address, command) in servers.items()
         }
-        turns = [(name, shape) for _ in range(rounds) for shape in shapes for name in running]
-        for name, shape in track(turns, "measuring", console=Console(stderr=True)):
-            process, address = running[name]
-            measured = run(process, address, shape, seconds, PREDICT)
-            found.setdefault((name, shape), []).append(measured)
+        turns = [load for _ in range(rounds) for load in loads]
+        for load in track(turns, "measuring", console=Console(stderr=True)):
+            process, address = running[load.server]
+            found[load].append(run(process, address, load.shape, seconds, load.form))
     return found
 
 
 def latencies(channel: grpc.Channel, seconds: float) -> list[float]:
     """Return what calls of one image took, in seconds, one after the other for so long."""
-    message, predict, found = request(1), raw_method(channel, PREDICT), []
+    message, predict, found = PREDICT_FLOATS.write(1), raw_method(channel, PREDICT), []
     end = time.perf_counter() + seconds
     while (begin := time.perf_counter()) < end:
         predict(message, timeout=30, wait_for_ready=True)
@@ -225,4 +260,5 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], names: i
         )
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    # What is written to a file need not fit into a window.
+    Console(width=None if sys.stdout.isatty() else WIDTH).print(table)

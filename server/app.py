@@ -1,19 +1,22 @@
 """Assembles a worker: settings in, answered calls out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from functools import partial
 
 import structlog
 
 from server.files.reload_registry import ReloadRegistry
-from server.models import watcher
+from server.models import changes, watcher
 from server.models.journal import Journal
 from server.models.loader import Loader
 from server.models.model import load_model
 from server.models.policy import read_policies
 from server.models.served import Served
 from server.models.watcher import ModelWatcher
+from server.rpc.asking import AskAll
 from server.rpc.endpoint import Endpoint
+from server.rpc.inference import statistics
 from server.settings.settings import Settings
 from server.system import memory
 
@@ -31,11 +34,15 @@ class Server:
         settings: Settings,
         tell_others: Callable[[], None] = lambda: None,
         journal: Journal | None = None,
+        ask_all: AskAll | None = None,
+        unloaded: Iterable[str] = (),
     ) -> None:
         """`tell_others` has the other workers reload, when a caller has asked this one to; the
-        journal tells the parent what is being loaded.
+        journal tells the parent what is being loaded; `ask_all` asks all workers, as `answer` is
+        asked in each; models that are `unloaded` are not served.
         """
         self.settings = settings
+        self._ask_all = ask_all or self._ask_alone
         self.default_model: str | None = None
         self.is_started = self._is_draining = self._is_stopping = False
         self._reloads = ReloadRegistry(tell_others)
@@ -43,7 +50,9 @@ class Server:
             settings.versions, settings.labels, settings.traffic, settings.shadow
         )
         load = partial(load_model, max_bytes=settings.max_model_bytes)
-        loader = Loader(settings.repository, settings.default_model, policies, load, journal)
+        loader = Loader(
+            settings.repository, settings.default_model, policies, load, journal, unloaded
+        )
         self._served = Served()
         self._watcher = ModelWatcher(loader, self._served)
 
@@ -53,7 +62,7 @@ class Server:
         `make_room` has a predecessor stop listening, where only one can.
         """
         # It listens last: until then other workers may answer.
-        self._grpc = Endpoint(self.settings, self._reloads, self._served)
+        self._grpc = Endpoint(self.settings, self._reloads, self._served, self._ask_all)
         self.default_model = self._watcher.first().default
         memory.settle()
         self._watcher.start(self.settings.repository if self.settings.watch == "on" else None)
@@ -91,6 +100,23 @@ class Server:
         log.info("reloading")
         # Models may take long to load, and the outcome is logged.
         self._reloads.run(seconds=0)
+
+    def answer(self, subject: str, name: str, reply: Callable[[bytes], None]) -> None:
+        """Have a question of a worker answered, at once or later; for one thread."""
+        match subject:
+            case statistics.SUBJECT:
+                reply(statistics.count_here())
+            case changes.LOAD | changes.UNLOAD:
+                outcome: Future[changes.Outcome] = Future()
+                outcome.add_done_callback(lambda done: reply(done.result().pack()))
+                self._watcher.change(changes.Change(subject, name, outcome))
+            case _:
+                raise ValueError(f"the subject {subject!r} is unknown")
+
+    def _ask_alone(self, subject: str, name: str, seconds: float) -> list[tuple[int, bytes | None]]:
+        answer: Future[bytes] = Future()
+        self.answer(subject, name, answer.set_result)
+        return [(0, answer.result(seconds))]
 
     def stop(self) -> bool:
         """Refuse new calls, and let those in progress end within the grace period.

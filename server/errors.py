@@ -5,21 +5,14 @@ from dataclasses import dataclass, field
 REASONS = (
     *("answer_bytes", "batch_size", "both_forms", "both_versions", "byte_count", "cancelled"),
     *("datatype", "deadline", "description_bytes", "duplicate_output", "idle_stream", "inputs"),
-    *("internal", "label_not_found", "message_bytes", "model_not_found", "no_message"),
+    *("internal", "label_not_found", "load_failed", "message_bytes", "model_not_found"),
+    *("model_unloaded", "no_message", "no_model_name"),
     *("no_pixels", "no_token", "not_a_request", "not_finite", "not_pixels", "not_ready"),
-    *(
-        "not_square",
-        "overflow",
-        "parameter",
-        "pixel_count",
-        "pixel_range",
-        "queue_full",
-        "shape",
-        "slow_message",
-    ),
-    *("too_many_calls", "too_many_fields", "too_many_streams", "too_many_watchers"),
+    *("not_square", "overflow", "parameter", "pixel_count", "pixel_range", "queue_full"),
+    *("repository", "shape", "slow_message", "timeout", "too_many_calls", "too_many_fields"),
+    *("too_many_streams", "too_many_unloaded", "too_many_watchers", "unanswered"),
     *("unknown_input", "unknown_output", "unknown_service", "unknown_token", "unread_answers"),
-    *("version", "version_not_found"),
+    *("version", "version_not_found", "watched"),
 )
 """Why requests are rejected: the reasons of all RequestErrors, and `internal` for other errors."""
 
@@ -93,7 +86,12 @@ class NotLoaded(RequestError):
 
 @dataclass(eq=False)
 class NotReady(RequestError):
-    """The server is still loading its model."""
+    """The server can't answer yet, or part of it does not; a retry may help."""
+
+
+@dataclass(eq=False)
+class WrongState(RequestError):
+    """The server, its settings or its files must be changed before such a call can succeed."""
 
 
 @dataclass(eq=False)

@@ -15,6 +15,7 @@ from server.models.journal import Journal
 from server.settings.flags import restore
 from server.supervisor.control import Link, Message
 from server.supervisor.lifeline import die_with
+from server.supervisor.peers import Peers
 from server.telemetry import scrape
 from server.telemetry.calls import METHODS
 from server.telemetry.families import WORKER, pack
@@ -36,12 +37,19 @@ def main() -> None:
         lambda file: control.send(event="loading", file=file), first.get("crashed", ())
     )
     slow: queue.SimpleQueue[str] = queue.SimpleQueue()
+    peers = Peers(control.send)
     try:
-        server = Server(settings, lambda: control.send(event="reloading"), journal)
+        server = Server(
+            settings,
+            lambda: control.send(event="reloading"),
+            journal,
+            peers.ask,
+            first.get("unloaded", ()),
+        )
         # Before the start, which loads models: a stop must not wait for that.
         threading.Thread(
             target=_obey,
-            args=(control, orders, server, slow, first["worker"]),
+            args=(control, orders, server, slow, peers, first["worker"]),
             name="control",
             daemon=True,
         ).start()
@@ -73,6 +81,7 @@ def _obey(
     orders: list[Message],
     server: Server,
     slow: "queue.SimpleQueue[str]",
+    peers: Peers,
     worker: int,
 ) -> None:
     """Do what the parent says, in order; leave what takes time to `slow`.
@@ -88,9 +97,8 @@ def _obey(
                     log.critical("the worker exits, because a thread has ended", threads=missing)
                     os._exit(1)
                 control.send(event="pong", silent_seconds=server.silent_seconds())
-            case "metrics":
-                packed = pack(scrape.families((WORKER, str(worker))))
-                control.send(*packed, event="metrics", question=order["question"])
+            case "metrics" | "ask" | "answers":
+                _converse(control, server, peers, worker, order)
             case "drain":
                 server.set_ready(False)
             case "stop" if not server.is_started:
@@ -108,6 +116,29 @@ def _obey(
             orders = control.wait()
     finally:
         os._exit(1)
+
+
+def _converse(control: Link, server: Server, peers: Peers, worker: int, order: Message) -> None:
+    """Take the answers to a question of this worker, or have one of others answered, perhaps
+    later.
+    """
+    question = order["question"]
+    if order["do"] == "answers":
+        peers.take(order)
+        return
+    if order["do"] == "metrics":
+        packed = pack(scrape.families((WORKER, str(worker))))
+        control.send(*packed, event="metrics", question=question)
+        return
+    try:
+        server.answer(
+            order["subject"],
+            order["of"],
+            lambda answer: control.send(answer, event="told", question=question),
+        )
+    except Exception:
+        log.exception("a question of a worker has no answer", subject=order.get("subject"))
+        control.send(event="told", question=question, is_missing=True)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import click
 from server.app import Server
 from server.logs.setup import configure_logs
 from server.settings.settings import Settings
-from server.telemetry import accumulators, calls, version_stats
+from server.telemetry import accumulators, calls, inference, version_stats
 
 
 def stop_counting() -> None:
@@ -22,6 +22,7 @@ def stop_counting() -> None:
         calls.Calls: ("start", "end", "exchange"),
         accumulators.HotHistogram: ("observe", "observe_all", "add"),
         version_stats.VersionStats: ("count_run", "observe"),
+        inference.InferenceSums: ("count_run", "count_failure"),
     }.items():
         for name in names:
             setattr(kind, name, nothing)

@@ -22,6 +22,10 @@ class Journal:
         """Whether a worker died while it loaded this file, which has not changed since."""
         return [name, version, list(stamp)] in self.crashed
 
+    def forget(self, name: str) -> None:
+        """Have the files of a model tried again."""
+        self.crashed = [entry for entry in self.crashed if entry[0] != name]
+
     @contextlib.contextmanager
     def loading(self, name: str, version: int, stamp: tuple[int, ...]) -> Iterator[None]:
         """Report that a file is being loaded while the block runs."""

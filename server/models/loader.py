@@ -1,68 +1,32 @@
 """Loads the versions that the policies choose, and keeps good ones when others fail."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
 import structlog
 
 from modelfile.layout import FILE
-from server.errors import ModelError, StartupError
+from server.errors import ModelError, NotLoaded, StartupError
 from server.models.arrangement import arrange, unmet
 from server.models.journal import Journal
 from server.models.model import Model, load_model
 from server.models.onnx.file import Stamp, stamp_of
+from server.models.passes import Failure, Key, Pass, Refreshed
 from server.models.policy import Policies
-from server.models.repository import Listing, Models, Versions, list_models
+from server.models.repository import Listing, Models, list_models
 from server.telemetry import metrics
-from server.texts import listed, shown
+from server.texts import listed, quoted, shown
 
 log = structlog.get_logger()
 
 PREFERRED = "digits"
 
-Key = tuple[str, int]
-"""A model's name and the number of a version."""
+NOTHING = Models({}, None)
 
 Load = Callable[[Path, str, int], Model]
 """Loads a file as a version of a model; raises ModelError."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a version could not be loaded from the file that had this stamp.
-
-    As text, since an exception would keep alive what its functions held, such as a model.
-    """
-
-    stamp: Stamp
-    message: str
-    reason: str
-
-
-@dataclass(slots=True)
-class Pass:
-    """One pass over the repository: what is loaded so far, which of the wanted versions have
-    failed, which are doubtful, and how many were tried.
-    """
-
-    loaded: dict[Key, Model]
-    missed: set[Key] = field(default_factory=set)
-    doubtful: dict[Key, Model] = field(default_factory=dict)
-    tried: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Refreshed:
-    """What to serve after a pass over the repository; `problems` says of each version that is
-    wanted why it is not loaded, or why what is loaded is not what is on disk. `tried` counts
-    attempts to load.
-    """
-
-    models: Models
-    problems: Sequence[str] = ()
-    tried: int = 0
 
 
 class Loader:
@@ -74,6 +38,7 @@ class Loader:
     stays. A model of which nothing on disk can be served any more keeps what it has; one that has
     nothing is served from a file whose weights differ from those that it promises. A file that was
     being loaded when a worker died is not tried again until it changes or a reload is requested.
+    Models that are `unloaded` are left out until `load` is called for them.
     """
 
     def __init__(
@@ -83,12 +48,14 @@ class Loader:
         policies: Policies,
         load: Load = load_model,
         journal: Journal | None = None,
+        unloaded: Iterable[str] = (),
     ) -> None:
         self._repository, self._policies = repository, policies
         self._default: str | None = default or None
         self._load_model, self._journal = load, journal or Journal()
         self._failed: dict[Key, Failure] = {}
         self._warned: set[str] = set()
+        self._unloaded = set(unloaded)
 
     def first(self) -> Refreshed:
         """Load for the first time.
@@ -111,16 +78,18 @@ class Loader:
         default = self._default or (next(iter(on_disk)) if len(on_disk) == 1 else PREFERRED)
         refreshed = self._load(listing, default, {})
         served = refreshed.models.by_name
-        can_start = served and (default in served or default not in on_disk)
+        # What was unloaded need not be there.
+        wanted = on_disk.keys() - self._unloaded
+        can_start = not wanted or (served and (default in served or default not in wanted))
         if self._journal.crashed and not can_start:
             # Without it there is nothing to lose, and the worker may have died of something else.
             self._journal.crashed.clear()
             self._failed.clear()
             refreshed = self._load(listing, default, _by_key(refreshed.models))
-        if default in on_disk and default not in refreshed.models.by_name:
+        if default in wanted and default not in refreshed.models.by_name:
             self._explain(default, listing)
-        if not refreshed.models.by_name:
-            self._explain(next(iter(on_disk)), listing)
+        if wanted and not refreshed.models.by_name:
+            self._explain(min(wanted), listing)
         # Models that appear later don't take its place.
         self._default = refreshed.models.default
         return refreshed
@@ -137,6 +106,51 @@ class Loader:
             self._journal.crashed.clear()
         return self._load(listing, self._default or PREFERRED, _by_key(models))
 
+    def load(self, models: Models, name: str) -> Refreshed:
+        """Load what has appeared or changed of one model since `models` were loaded, or has failed,
+        and leave the others as they are.
+
+        Raises NotLoaded when it is not in the repository, StartupError when that is gone.
+        """
+        self._unloaded.discard(name)
+        listing = list_models(self._repository)
+        if name not in listing.versions:
+            known = listed(listing.versions, name)
+            raise NotLoaded(
+                "model_not_found",
+                f"model_name: there is no {quoted(name)} in the repository; it holds: {known}",
+                {"models": known},
+            )
+        self._failed = {key: failed for key, failed in self._failed.items() if key[0] != name}
+        self._journal.forget(name)
+        refreshed = self._load_one(listing, models, name)
+        if name not in refreshed.models.by_name and not refreshed.problems:
+            try:
+                self._explain(name, listing)
+            except StartupError as error:
+                return replace(refreshed, problems=[str(error)])
+        return refreshed
+
+    def unload(self, models: Models, name: str) -> Refreshed:
+        """Leave out one model from now on, and leave the others as they are."""
+        self._unloaded.add(name)
+        try:
+            listing = list_models(self._repository)
+        except StartupError:
+            listing = Listing({}, {})
+        return self._load_one(listing, models, name)
+
+    def _load_one(self, listing: Listing, models: Models, name: str) -> Refreshed:
+        loaded = {key: model for key, model in _by_key(models).items() if key[0] == name}
+        others = replace(
+            models,
+            by_name={other: its for other, its in models.by_name.items() if other != name},
+            errors={other: its for other, its in models.errors.items() if other != name},
+            unloaded={other: its for other, its in models.unloaded.items() if other != name},
+        )
+        part = replace(listing.only(name.__eq__), passed_over=())
+        return self._load(part, self._default or PREFERRED, loaded, others)
+
     def _explain(self, name: str, listing: Listing) -> None:
         """Raise a StartupError that says why a model can't be served."""
         versions = listing.versions[name]
@@ -151,9 +165,21 @@ class Loader:
             f"{shown(self._repository)} holds {', '.join(map(str, versions))}; ask for one of these"
         )
 
-    def _load(self, listing: Listing, default: str, loaded: dict[Key, Model]) -> Refreshed:
+    def _load(
+        self,
+        listing: Listing,
+        default: str,
+        loaded: dict[Key, Model],
+        others: Models = NOTHING,
+    ) -> Refreshed:
+        """Load what a listing has; `others` are models that it leaves out and that stay."""
+        unloaded = dict(others.unloaded)
+        for name in self._unloaded - unloaded.keys():
+            unloaded[name] = listing.versions.get(name, ())
+        listing = listing.only(lambda name: name not in unloaded)
         on_disk = listing.versions
-        by_name: dict[str, Versions] = {}
+        loaded = {key: model for key, model in loaded.items() if key[0] not in unloaded}
+        by_name = dict(others.by_name)
         kept: dict[Key, Model] = {}
         gone: dict[Key, str] = {}
         current = Pass(loaded)
@@ -172,30 +198,40 @@ class Loader:
         self._failed = {
             (name, version): failure
             for (name, version), failure in self._failed.items()
-            if version in on_disk.get(name, ())
+            if version in on_disk.get(name, ()) or name in others.errors
         }
         doubts = {key: model.doubt for key, model in kept.items() if model.doubt}
         known = (gone.values(), doubts.values(), listing.refused.values(), listing.passed_over)
-        self._warn([*chain(*known), *unmet(by_name, self._policies)])
-        messages = doubts | gone | {key: failure.message for key, failure in self._failed.items()}
-        messages |= {(name, 0): message for name, message in listing.refused.items()}
-        errors: dict[str, dict[int, str]] = {}
-        for (name, version), message in sorted(messages.items()):
-            errors.setdefault(name, {})[version] = message
+        messages = [*chain(*known), *unmet(by_name, self._policies)]
+        self._warn(messages, is_all=others is NOTHING)
         missed = [
             self._failed[key].message for key in sorted(current.missed) if key in self._failed
         ]
         return Refreshed(
             Models(
-                by_name,
-                default if default in by_name else None,
-                errors,
+                dict(sorted(by_name.items())),
+                default if default in by_name or default in unloaded else None,
+                {**self._errors(doubts | gone, listing.refused), **others.errors},
                 are_shadowed=any(versions.shadowing for versions in by_name.values()),
                 are_spread=any(versions.split for versions in by_name.values()),
+                unloaded=dict(sorted(unloaded.items())),
             ),
             [*missed, *gone.values(), *listing.refused.values()],
             current.tried,
         )
+
+    def _errors(
+        self, of_loaded: Mapping[Key, str], refused: Mapping[str, str]
+    ) -> dict[str, dict[int, str]]:
+        """Return by name and version why versions are not loaded, or what is wrong with those that
+        are.
+        """
+        messages = dict(of_loaded) | {key: failure.message for key, failure in self._failed.items()}
+        messages |= {(name, 0): message for name, message in refused.items()}
+        errors: dict[str, dict[int, str]] = {}
+        for (name, version), message in sorted(messages.items()):
+            errors.setdefault(name, {})[version] = message
+        return errors
 
     def _choose(self, current: Pass, name: str, on_disk: Sequence[int]) -> list[int]:
         """Return the versions to serve, all of them loaded; none when none can be had."""
@@ -284,12 +320,12 @@ class Loader:
             message=failure.message,
         )
 
-    def _warn(self, messages: Iterable[str]) -> None:
-        """Log messages, each once while it holds."""
+    def _warn(self, messages: Iterable[str], *, is_all: bool) -> None:
+        """Log messages, each once while it holds; `is_all` tells whether all that hold are here."""
         current = set(messages)
         for message in sorted(current - self._warned):
             log.warning("repository problem", message=message)
-        self._warned = current
+        self._warned = current if is_all else self._warned | current
 
 
 def _by_key(models: Models) -> dict[Key, Model]:

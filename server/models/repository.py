@@ -1,7 +1,7 @@
 """Models on disk, as NAME/VERSION/model.onnx, and those of them that are loaded."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -67,8 +67,9 @@ class Models:
     """The loaded models by name, and the name that an empty one stands for, if any.
 
     `errors` says by name and version why versions are not loaded, or what is wrong with the files
-    of some that are; version 0 stands for one whose number can't be told. `are_shadowed` tells
-    whether some model has `shadowing`, `are_spread` whether some has a `split`.
+    of some that are; version 0 stands for one whose number can't be told. `unloaded` are models
+    that a caller has unloaded, with their versions on disk. `are_shadowed` tells whether some model
+    has `shadowing`, `are_spread` whether some has a `split`.
     """
 
     by_name: Mapping[str, Versions]
@@ -76,6 +77,7 @@ class Models:
     errors: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     are_shadowed: bool = False
     are_spread: bool = False
+    unloaded: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Model]:
         """Return every loaded version of every model."""
@@ -90,20 +92,28 @@ class Models:
         """
         versions = self.by_name.get(name or self.default or "")
         if versions is None:
-            loaded = listed(sorted(self.by_name), name)
-            asked = (
-                f"model {quoted(name)} is not loaded"
-                if name
-                else "no model is named and there is no default"
-            )
-            raise NotLoaded(
-                "model_not_found", f"model: {asked}; name one of: {loaded}", {"models": loaded}
-            )
+            raise self._not_loaded(name)
         if version or label:
             return versions.find(version, label)
         if versions.split is not None and caller is not None:
             return versions.split.choose(caller)
         return versions.newest
+
+    def _not_loaded(self, name: str) -> NotLoaded:
+        """Return why there is no such model."""
+        loaded = listed(sorted(self.by_name), name)
+        remedy = f"name one of: {loaded}" if loaded else "no other is loaded"
+        wanted = name or self.default or ""
+        reason = "model_not_found"
+        if wanted in self.unloaded:
+            reason = "model_unloaded"
+            asked = f"model {quoted(wanted)} is unloaded"
+            remedy = f"load it with RepositoryModelLoad, or {remedy}"
+        elif name:
+            asked = f"model {quoted(name)} is not loaded"
+        else:
+            asked = "no model is named and there is no default"
+        return NotLoaded(reason, f"model: {asked}; {remedy}", {"models": loaded})
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +126,15 @@ class Listing:
 
     versions: Mapping[str, Sequence[int]]
     refused: Mapping[str, str]
-    passed_over: Sequence[str]
+    passed_over: Sequence[str] = ()
+
+    def only(self, keeps: Callable[[str], bool]) -> "Listing":
+        """Return the part with models whose names are to be kept."""
+        return Listing(
+            {name: versions for name, versions in self.versions.items() if keeps(name)},
+            {name: message for name, message in self.refused.items() if keeps(name)},
+            self.passed_over,
+        )
 
 
 def list_models(repository: Path) -> Listing:

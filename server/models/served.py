@@ -17,6 +17,11 @@ _OF_VERSIONS = (
 )
 
 
+def not_loaded() -> NotReady:
+    """Return the error for calls before the first load."""
+    return NotReady("not_ready", "the server is still loading its models; try again shortly")
+
+
 @dataclass(slots=True, eq=False)
 class Served:
     """Holds the snapshot that everybody reads; `models` is None until the first load.
@@ -29,7 +34,7 @@ class Served:
     def require(self) -> Models:
         """Return the snapshot; raises NotReady before the first load."""
         if self.models is None:
-            raise NotReady("not_ready", "the server is still loading its models; try again shortly")
+            raise not_loaded()
         return self.models
 
     def swap(self, models: Models) -> list[Model]:

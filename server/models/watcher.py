@@ -15,12 +15,15 @@ import watchfiles
 
 from server.errors import StartupError
 from server.files.outcomes import note_outcome
-from server.models.loader import Loader, Refreshed
+from server.models.changes import STOPPING, UNLOAD, Change
+from server.models.loader import NOTHING, Loader
 from server.models.model import Model
+from server.models.passes import Refreshed
 from server.models.repository import Models
 from server.models.served import Served, describe, forget
 from server.system import memory
 from server.telemetry import metrics
+from server.telemetry.version_stats import VERSIONS
 from server.texts import shown
 
 log = structlog.get_logger()
@@ -39,7 +42,6 @@ FILES_CHANGED, RESCAN, ASKED = "files changed", "rescan", "asked"
 PART = "models"
 """The name of the models in reloads."""
 
-STOPPING = "the server stops"
 GOES_ON = "are still being loaded"
 """Why the outcome of a reload is not known."""
 
@@ -55,6 +57,9 @@ class Request:
     outcome: "Future[str]" = field(default_factory=Future)
 
 
+Task = Request | Change
+
+
 class ModelWatcher:
     """Loads models on a thread of its own, and swaps what is served as a whole.
 
@@ -67,7 +72,7 @@ class ModelWatcher:
         # Versions that are unloaded, by what returns None once their last run has ended.
         self._draining: dict[weakref.ref[Model], tuple[str, int]] = {}
         # `put` of this queue may interrupt itself, as in a signal handler.
-        self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -132,12 +137,19 @@ class ModelWatcher:
                 "mlpserve_last_reload_successful tell how that ends"
             )
 
+    def change(self, change: Change) -> None:
+        """Have a model loaded or unloaded, after all that was asked for before."""
+        self._requests.put(change)
+        # The thread may have ended just before.
+        if self._stop.is_set():
+            self._refuse_all()
+
     def reload(self, cause: str) -> str:
         """Reload on this thread, and return why what is on disk is not in use; empty when it is.
 
         A request tries failed versions again; otherwise they are once their files have changed.
         """
-        tried, before = 1, self._served.models or Models({}, None)
+        tried, before = 1, self._served.models or NOTHING
         try:
             refreshed = self._loader.refresh(before, retry=cause == ASKED)
             if self._stop.is_set():
@@ -159,6 +171,26 @@ class ModelWatcher:
             note_outcome(PART, problem)
         return problem
 
+    def _change(self, change: Change) -> None:
+        """Load or unload a model on this thread."""
+
+        def act(name: str) -> str:
+            before = self._served.models or NOTHING
+            act = self._loader.unload if change.kind == UNLOAD else self._loader.load
+            refreshed = act(before, name)
+            if self._stop.is_set():
+                return STOPPING
+            self._swap(refreshed.models)
+            if change.kind == UNLOAD and name in before.by_name:
+                for version in before.by_name[name].by_number:
+                    # If it is loaded again, its counts begin anew.
+                    VERSIONS.forget(name, version)
+            if refreshed.tried:
+                memory.give_back()
+            return _join_problems(refreshed)
+
+        change.make(act)
+
     def _swap(self, models: Models) -> None:
         gone = self._served.swap(models)
         self._draining |= {weakref.ref(model): (model.name, model.version) for model in gone}
@@ -170,9 +202,8 @@ class ModelWatcher:
         idle_seconds = None if watched is None else RESCAN_SECONDS
         while not self._stop.is_set():
             try:
-                requests = self._wait(DRAIN_SECONDS if self._draining else idle_seconds)
-                if requests:
-                    self._answer(requests)
+                tasks = self._wait(DRAIN_SECONDS if self._draining else idle_seconds)
+                self._do(tasks)
                 # One change may follow the other without a pause.
                 self._note_released()
             # Without this thread no version would ever be loaded again.
@@ -180,13 +211,13 @@ class ModelWatcher:
                 _try_to_log("reloading failed", reason=shown(repr(error)), exc_info=True)
         self._refuse_all()
 
-    def _wait(self, seconds: float | None) -> list[Request]:
-        """Return all requests that have come, the first within some time.
+    def _wait(self, seconds: float | None) -> list[Task]:
+        """Return all that has been asked for, the first within some time.
 
         Without any the repository is to be looked at anyway, unless unloaded versions still run;
         at the end there are none.
         """
-        requests: list[Request] = []
+        requests: list[Task] = []
         try:
             following = self._requests.get(timeout=seconds)
             # Those that came meanwhile are answered by one look at the disk.
@@ -202,8 +233,25 @@ class ModelWatcher:
         """Answer the requests that have come too late."""
         with contextlib.suppress(queue.Empty):
             while True:
-                if request := self._requests.get_nowait():
-                    request.outcome.set_result(STOPPING)
+                task = self._requests.get_nowait()
+                if isinstance(task, Change):
+                    task.make(lambda _name: STOPPING)
+                elif task is not None:
+                    task.outcome.set_result(STOPPING)
+
+    def _do(self, tasks: Sequence[Task]) -> None:
+        """Do what was asked for, in this order; reloads that follow each other are one."""
+        reloads: list[Request] = []
+        for task in tasks:
+            if isinstance(task, Request):
+                reloads.append(task)
+                continue
+            if reloads:
+                self._answer(reloads)
+                reloads = []
+            self._change(task)
+        if reloads:
+            self._answer(reloads)
 
     def _answer(self, requests: Sequence[Request]) -> None:
         """Reload once for several requests."""

@@ -111,20 +111,22 @@ class Method:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Who may call: the service `admin` with one of `admin_tokens`, others with one of `tokens`,
-    the `open_services` with none. Where there are no tokens, none are needed.
+    """Who may call: the services and the paths of methods in `admin` with one of `admin_tokens`,
+    others with one of `tokens`, the `open_services` with none. Where there are no tokens, none are
+    needed.
     """
 
     recording: Recording
     tokens: Tokens | None = None
-    admin: str = ""
+    admin: Collection[str] = ()
     admin_tokens: Tokens | None = None
     open_services: Collection[str] = ()
 
     def method(self, path: str, kind: str = "unary") -> Method:
         """Return the method at a path such as /SERVICE/METHOD, whose series exist from then on."""
         _, service, name = path.split("/")
-        tokens = self.admin_tokens if service == self.admin else self.tokens
+        is_admin = service in self.admin or path in self.admin
+        tokens = self.admin_tokens if is_admin else self.tokens
         if service in self.open_services:
             tokens = None
         return Method(METHODS.calls(kind, service, name), self.recording.recorder(path), tokens)

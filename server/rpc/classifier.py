@@ -16,7 +16,9 @@ from mlpserve.v1 import classifier_pb2
 from server.errors import InvalidField
 from server.models.model import Batch, Model
 from server.rpc import reading
+from server.rpc.remembered import Remembered
 from server.running.request import (
+    CANONICALIZE_SECONDS,
     FLOAT_BYTES,
     HEAD_BYTES,
     LABELS_OF_ONE_BYTE,
@@ -33,24 +35,21 @@ SERVICE = classifier_pb2.DESCRIPTOR.services_by_name["Classifier"].full_name
 _REQUEST, _RESPONSE = classifier_pb2.PredictRequest, classifier_pb2.PredictResponse
 _LAYER, _DONE = classifier_pb2.LayerActivations, classifier_pb2.Canonicalization
 MAX_CACHED_NAMES = 256
-MAX_HEADS = 64
-_HEADS: dict[int, bytes] = {}
-"""The bytes before the pixels in messages that hold nothing but packed pixels, by their length.
-
-Most messages are such, which these bytes alone show: a field as long as all that follows.
-"""
+NO_IDENTIFIER = b""
+_KNOWN = Remembered()
 
 
-def read_request(message: bytes, patient: bool = True) -> tuple[Request, memoryview]:
-    """Return what a serialized PredictRequest asks for, and its pixels; raises InvalidField.
+def read_request(message: bytes, patient: bool = True) -> tuple[Request, memoryview, bytes]:
+    """Return what a serialized PredictRequest asks for, its pixels, and an empty identifier.
 
-    Unless `patient`, raises TakesLong when that would take more than about a millisecond.
+    Raises InvalidField; and unless `patient`, TakesLong when reading would take more than about a
+    millisecond.
     """
-    head = _HEADS.get(len(message))
-    if head is not None and message.startswith(head):
-        return _PLAIN, memoryview(message)[len(head) :]
+    known = _KNOWN.find(len(message), message, 0)
+    if known is not None:
+        return *known, NO_IDENTIFIER
     try:
-        return _read_request(message, patient)
+        request, pixels = _read_request(message, patient)
     except wire.TooMuch as error:
         raise reading.refuse_fields(error, patient) from None
     except wire.WireError as error:
@@ -60,6 +59,8 @@ def read_request(message: bytes, patient: bool = True) -> tuple[Request, memoryv
             "generate the client from proto/mlpserve/v1/classifier.proto",
             "",
         ) from error
+    _KNOWN.add(len(message), message, 0, pixels, request)
+    return request, pixels, NO_IDENTIFIER
 
 
 def _read_request(message: bytes, patient: bool) -> tuple[Request, memoryview]:
@@ -74,11 +75,6 @@ def _read_request(message: bytes, patient: bool) -> tuple[Request, memoryview]:
         raise InvalidField(
             "both_forms", "pixels and pixels_u8 are both given; send one of them", "pixels"
         )
-    if len(fields) == 1 and pixels and fields[0][1] == wire.LENGTH_DELIMITED:
-        if len(_HEADS) >= MAX_HEADS:
-            # Lengths that never come again must not fill it.
-            _HEADS.clear()
-        _HEADS[len(message)] = message[: len(message) - len(pixels)]
     version = wire.read_integer(fields, _REQUEST.VERSION_FIELD_NUMBER)
     check_version(version, label)
     hidden = bool(wire.read_integer(fields, _REQUEST.HIDDEN_ACTIVATIONS_FIELD_NUMBER))
@@ -104,6 +100,7 @@ def _make_request(
         hidden_activations=hidden,
         canonicalize=canonicalize,
         label=label,
+        extra_seconds=CANONICALIZE_SECONDS * canonicalize,
     )
 
 
@@ -120,11 +117,11 @@ def check_version(version: int, label: str) -> None:
         )
 
 
-def _write_all(answer: Answer) -> bytes:
+def _write_all(answer: Answer, _identifier: bytes = NO_IDENTIFIER) -> bytes:
     return _write_layers(answer, answer.layers)
 
 
-def _write_outputs(answer: Answer) -> bytes:
+def _write_outputs(answer: Answer, _identifier: bytes = NO_IDENTIFIER) -> bytes:
     # The run may have hidden layers that another request asked for.
     return _write_layers(answer, answer.layers[:1])
 
@@ -194,8 +191,11 @@ def _measure(model: Model, n_images: int, hidden: bool, canonicalize: bool) -> i
     return fixed + n_images * of_image
 
 
-def _write_each(model: Model, labels: Labels, activations: Batch) -> list[bytes]:
+def _write_each(
+    model: Model, labels: Labels, layers: Sequence[Batch], _identifiers: Sequence[bytes]
+) -> list[bytes]:
     """Return a serialized PredictResponse for each image, all written at once."""
+    activations = layers[0]
     if len(model.labels) > LABELS_OF_ONE_BYTE:
         outputs = activations.view(np.uint8).reshape(len(labels), -1)
         return [
@@ -239,6 +239,3 @@ def _write_canonical(canonical: Canonical) -> bytes:
     ]
     field = wire.encode_tagged(_RESPONSE.CANONICALIZATION_FIELD_NUMBER, b"".join(parts))
     return b"".join(field)
-
-
-_PLAIN = _request("", 0, "", False, False, False)

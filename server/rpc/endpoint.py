@@ -1,35 +1,32 @@
 """The gRPC server on its port: the services, each method on the lane or on threads of its own."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 import grpc
 import structlog
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import ServiceDescriptor
-from grpc_health.v1 import health_pb2
-from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 import mlpserve
-from mlpserve.inference import open_inference_pb2 as protocol
-from mlpserve.v1 import admin_pb2, classifier_pb2
 from server.files.certificates import watch_certificate
 from server.files.reload_registry import ReloadRegistry
 from server.files.tokens import Tokens
 from server.models.served import Served
-from server.rpc import admin, catalog, classifier, health, inference
+from server.rpc import admin, classifier, health, inference, reflection
 from server.rpc.admission import Admission, Gate, declare
-from server.rpc.inference import metadata, requests
+from server.rpc.asking import AskAll
+from server.rpc.inference import loading, requests
 from server.rpc.lane import lane
 from server.rpc.lane.call import LaneCall, Route
 from server.rpc.lane.versions import check
 from server.rpc.listening import binding, handshake, stopping, tls
 from server.rpc.listening.options import options
-from server.rpc.plain import Plain, reader
+from server.rpc.methods import HEALTH_CHECK, plain_methods, shared_methods
+from server.rpc.plain import Plain
 from server.rpc.threads import inside
 from server.rpc.threads.pools import Pool
 from server.rpc.threads.service import (
-    RespondEach,
     Service,
     respond_alone,
     respond_each_alone,
@@ -49,7 +46,7 @@ INFER = f"/{inference.SERVICE}/ModelInfer"
 READERS = {PREDICT: classifier.read_request, INFER: requests.read_request}
 """The hot methods, and the functions that read their messages."""
 
-HEALTH_CHECK, HEALTH_WATCH = (f"/{health.NAME}/{name}" for name in ("Check", "Watch"))
+HEALTH_WATCH = f"/{health.NAME}/Watch"
 THREADS, HEALTH_THREADS = 4, 2
 """Threads for the calls that are not on the lane, and for health."""
 
@@ -62,13 +59,13 @@ PROBE_PATIENCE_SECONDS = 0.25
 END_SECONDS = 2.0
 """How long a stop waits, after the grace period, for runs that have not ended."""
 
-REFLECT = f"/{reflection.SERVICE_NAME}/ServerReflectionInfo"
-
 
 class Endpoint:
     """A gRPC server that listens, and answers predictions once `served` has models."""
 
-    def __init__(self, settings: Settings, reloads: ReloadRegistry, served: Served) -> None:
+    def __init__(
+        self, settings: Settings, reloads: ReloadRegistry, served: Served, ask_all: AskAll
+    ) -> None:
         """Raises StartupError when a certificate or tokens can't be read."""
         self.batcher = Batcher(
             settings.max_batch_size,
@@ -81,16 +78,17 @@ class Endpoint:
         self._tls = _read_certificate(settings, reloads)
         self._admission = _make_admission(settings, reloads, self._recording)
         self._ready = False
-        self._has_admin = settings.admin_tokens_file is not None
         self._address = settings.grpc_address
         metrics.MAX_CALLS.set(settings.max_concurrent_calls)
         services = [classifier.SERVICE, inference.SERVICE]
-        if self._has_admin:
+        if settings.admin_tokens_file is not None:
             services.append(admin.SERVICE)
         self._health = health.Health(tuple(services))
-        services += [health.NAME, reflection.SERVICE_NAME]
+        services += [health.NAME, *reflection.SERVICES]
+        reflection.describe_v1()
         declare(map(_descriptor, services))
-        plain = self._plain_methods(reloads, served)
+        plain = plain_methods(settings, reloads, served, self._health, lambda: self._ready)
+        plain |= shared_methods(settings, served, ask_all)
         lane_reason = check(grpc.__version__)
         has_lane = settings.lane == "on" and lane_reason is None
         if settings.lane == "on" and lane_reason:
@@ -105,29 +103,9 @@ class Endpoint:
         service = Service(self._admission, settings.max_message_bytes)
         self._server = grpc.server(other, [service], options=options(settings, has_lane))
         self._threads = Threads(THREADS, "answer")
+        self._own_threads: list[Threads] = []
         self._lane = self._make_lane(settings, plain) if has_lane else None
         self._mount(service, settings, other, {} if has_lane else plain, services)
-
-    def _plain_methods(self, reloads: ReloadRegistry, served: Served) -> dict[str, Plain]:
-        """Return the methods, by their paths, that answer one message with one and run no model."""
-        about = catalog.Catalog(served)
-        oip = metadata.Metadata(served, lambda: self._ready)
-        own, theirs = f"/{classifier.SERVICE}", f"/{inference.SERVICE}"
-        methods = {
-            f"{own}/ListModels": Plain(classifier_pb2.ListModelsRequest, about.list_models),
-            f"{own}/GetNetwork": Plain(classifier_pb2.GetNetworkRequest, about.get_network),
-            f"{theirs}/ServerLive": Plain(protocol.ServerLiveRequest, oip.server_live),
-            f"{theirs}/ServerReady": Plain(protocol.ServerReadyRequest, oip.server_ready),
-            f"{theirs}/ModelReady": Plain(protocol.ModelReadyRequest, oip.model_ready),
-            f"{theirs}/ServerMetadata": Plain(protocol.ServerMetadataRequest, oip.server_metadata),
-            f"{theirs}/ModelMetadata": Plain(protocol.ModelMetadataRequest, oip.model_metadata),
-            HEALTH_CHECK: Plain(health_pb2.HealthCheckRequest, self._health.check),
-        }
-        if self._has_admin:
-            methods[f"/{admin.SERVICE}/Reload"] = Plain(
-                admin_pb2.ReloadRequest, admin.reload(reloads)
-            )
-        return methods
 
     def _make_lane(self, settings: Settings, plain: Mapping[str, Plain]) -> lane.Lane:
         calls, admitted = settings.max_concurrent_calls, self._admission.method
@@ -135,7 +113,8 @@ class Endpoint:
         # Small messages, of which many may come at a time.
         others = Gate[LaneCall](calls, OTHER_MESSAGES)
         for path, method in plain.items():
-            routes[path] = Route(admitted(path), answer=self._on_threads(method), gate=others)
+            answer = self._on_threads(path, method)
+            routes[path] = Route(admitted(path), answer=answer, gate=others)
         probes = Gate[LaneCall](calls, PROBE_MESSAGES, PROBE_PATIENCE_SECONDS)
         # It takes microseconds, so it does without a thread.
         answer = plain[HEALTH_CHECK].end
@@ -150,9 +129,13 @@ class Endpoint:
         )
         return lane.Lane(self._server, routes, self.batcher.take, limits, self.batcher.refusal)
 
-    def _on_threads(self, method: Plain) -> Callable[[LaneCall], None]:
+    def _on_threads(self, path: str, method: Plain) -> Callable[[LaneCall], None]:
         """Return a function that has a method's call answered on another thread."""
-        return lambda call: self._threads.submit(method.end, call)
+        threads = self._threads
+        if method.own_threads:
+            threads = Threads(method.own_threads, path)
+            self._own_threads.append(threads)
+        return lambda call: threads.submit(method.end, call)
 
     def _mount(
         self,
@@ -171,7 +154,9 @@ class Endpoint:
         if inside.HAS_STREAMS_WITHOUT_THREADS:
             service.add_watch(HEALTH_WATCH, probes, self._health.watch)
         if settings.reflection != "off":
-            service.add_stream(REFLECT, streams, _reflect(services))
+            reflect = reflection.reflect(services)
+            for name in reflection.SERVICES:
+                service.add_stream(f"/{name}/{reflection.METHOD}", streams, reflect)
         if self._lane is None:
             spare = settings.max_arriving_messages
             for path, read in READERS.items():
@@ -179,6 +164,8 @@ class Endpoint:
                 service.add_unary(path, pool, respond_alone(self.batcher, read))
             for path, method in plain.items():
                 pool = probes if path == HEALTH_CHECK else other
+                if method.own_threads:
+                    pool = Pool("wait", method.own_threads, calls)
                 service.add_plain(path, pool, method.respond)
 
     def start(self, make_room: Callable[[], None] = lambda: None) -> None:
@@ -207,7 +194,7 @@ class Endpoint:
             "gRPC's": all(thread.is_alive() for thread in self._serving),
             "lane": self._lane is None or self._lane.is_alive,
             "run or read": self.batcher.is_alive,
-            "answer": self._threads.are_alive,
+            "answer": all(one.are_alive for one in (self._threads, *self._own_threads)),
         }
         return [name for name, is_alive in alive.items() if not is_alive]
 
@@ -242,20 +229,6 @@ def _read_certificate(settings: Settings, reloads: ReloadRegistry) -> grpc.Serve
     return tls.credentials(files)
 
 
-def _reflect(services: list[str]) -> RespondEach:
-    """Return what answers reflection requests, by grpcio's own servicer."""
-    answer = reflection.ReflectionServicer(services).ServerReflectionInfo
-    read = reader(reflection_pb2.ServerReflectionRequest)
-
-    def respond(
-        _: object, messages: Iterator[bytes], context: grpc.ServicerContext
-    ) -> Iterator[bytes]:
-        for response in answer(map(read, messages), context):
-            yield response.SerializeToString()
-
-    return respond
-
-
 def _make_admission(settings: Settings, reloads: ReloadRegistry, recording: Recording) -> Admission:
     """Return who may call; raises StartupError when a file of tokens can't be used."""
     tokens = admin_tokens = None
@@ -276,5 +249,6 @@ def _make_admission(settings: Settings, reloads: ReloadRegistry, recording: Reco
         )
     open_services = {health.NAME}
     if settings.reflection == "open":
-        open_services.add(reflection.SERVICE_NAME)
-    return Admission(recording, tokens, admin.SERVICE, admin_tokens, open_services)
+        open_services.update(reflection.SERVICES)
+    admins = {admin.SERVICE, *loading.PATHS}
+    return Admission(recording, tokens, admins, admin_tokens, open_services)

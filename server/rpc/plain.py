@@ -45,10 +45,18 @@ def reader(kind: type[M]) -> Callable[[bytes], M]:
 class Plain:
     """A method that takes messages of a kind, and the function that returns its answer, serialized
     or not, or raises RequestError.
+
+    One that waits for other processes has `own_threads`, so that no other method waits for it.
     """
 
-    def __init__(self, kind: type[Message], answer: Callable[..., Message | bytes]) -> None:
+    def __init__(
+        self,
+        kind: type[Message],
+        answer: Callable[..., Message | bytes],
+        own_threads: int = 0,
+    ) -> None:
         self._read, self._answer = reader(kind), answer
+        self.own_threads = own_threads
 
     def respond(self, message: bytes) -> bytes:
         """Return the serialized answer to a serialized message; raises RequestError."""

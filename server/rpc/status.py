@@ -24,6 +24,7 @@ from server.errors import (
     RequestError,
     TooLarge,
     Unauthenticated,
+    WrongState,
 )
 from server.texts import shorten
 
@@ -84,6 +85,10 @@ def _status_of(error: Exception) -> Status:
             )
         case NotReady():
             return _status(grpc.StatusCode.UNAVAILABLE, error.message, _error_info(error, {}))
+        case WrongState():
+            return _status(
+                grpc.StatusCode.FAILED_PRECONDITION, error.message, _error_info(error, {})
+            )
         case Overloaded():
             return _overloaded(error.message, error.retry_seconds)
         case TooLarge():

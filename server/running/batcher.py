@@ -8,22 +8,23 @@ Whatever goes wrong, each call ends with an answer or an error, and its model go
 """
 
 import functools
-import sys
+import math
 import threading
 import time
 import weakref
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from operator import attrgetter
 
 import structlog
 
 from server.errors import Overloaded, RequestError, TakesLong, TooLarge
 from server.models.model import Model
-from server.models.served import Served
+from server.models.served import Served, not_loaded
 from server.running import run
-from server.running.calls import NOT_COUNTED, Call, refuse, refuse_all
+from server.running.calls import NOT_COUNTED, Call, fail, fail_all, refuse, refuse_all
 from server.running.queues import Queue, Queues
-from server.running.request import FLOAT_BYTES, Request
+from server.running.request import Request
 from server.running.shadowing import Shadow
 from server.system.threads import Threads
 from server.telemetry import metrics
@@ -36,9 +37,6 @@ _size, _request = attrgetter("size"), attrgetter("request")
 FAST_SECONDS = 0.001
 """A run that takes no longer is done at once."""
 
-CANONICALIZE_SECONDS = 15e-6
-"""Roughly what it takes to canonicalize an image."""
-
 RUNNERS = 4
 """Threads for slow runs. A model uses one at a time and takes turns with the others after each run,
 so that no model keeps another waiting for longer than that.
@@ -49,6 +47,20 @@ READERS = 2
 
 SPARE_BYTES = 64 * 1024
 """Of a waiting message with more than this beside its pixels, only the pixels are kept."""
+
+MAX_SIZES = 256
+"""Requests of which the number of images is kept for each model."""
+
+
+@dataclass(slots=True, eq=False)
+class _State:
+    """What is kept of a model: its queue, what its runs are counted in, and the number of images of
+    requests that have been checked, by their bytes of pixels.
+    """
+
+    stats: VersionStats
+    queue: Queue[Call] = field(default_factory=Queue)
+    sizes: dict[tuple[Request, int], int] = field(default_factory=dict)
 
 
 class Batcher:
@@ -71,9 +83,8 @@ class Batcher:
         self._max_batch_size = max_batch_size
         self._max_message_bytes = max_message_bytes
         self._queues = Queues[Call](max_batch_size, max_queued_images, max_queued_bytes)
-        # A version that is no longer loaded takes its queue and statistics with it.
-        self._by_model: weakref.WeakKeyDictionary[Model, tuple[Queue[Call], VersionStats]]
-        self._by_model = weakref.WeakKeyDictionary()
+        # A version that is no longer loaded takes its state with it.
+        self._by_model: weakref.WeakKeyDictionary[Model, _State] = weakref.WeakKeyDictionary()
         self._lock = threading.Lock()
         self._runners, self._readers = Threads(RUNNERS, "run"), Threads(READERS, "read")
         self._full = Overloaded(
@@ -107,8 +118,7 @@ class Batcher:
         """Answer one call on this thread, joined with no other."""
         for model, read in self._decode([call], patient=True).items():
             try:
-                _, stats = self._queue_of(model)
-                run.answer(model, stats, read, self._shadowing())
+                run.answer(model, self._state(model).stats, read, self._shadowing())
             except Exception as error:
                 log.exception("call failed")
                 refuse_all(read, error)
@@ -124,11 +134,12 @@ class Batcher:
 
     def _start_model(self, model: Model, calls: list[Call]) -> None:
         images = sum(map(_size, calls))
-        canonicalized = 0
-        if any(request.canonicalize for request in set(map(_request, calls))):
-            canonicalized = sum(call.size for call in calls if call.request.canonicalize)
-        queue, stats = self._queue_of(model)
-        if _is_fast(model, images, canonicalized) and self._queues.try_start(queue, images):
+        extra_seconds = 0.0
+        if any(request.extra_seconds for request in set(map(_request, calls))):
+            extra_seconds = sum(call.size * call.request.extra_seconds for call in calls)
+        state = self._state(model)
+        queue, stats = state.queue, state.stats
+        if _is_fast(model, images, extra_seconds) and self._queues.try_start(queue, images):
             try:
                 run.answer(model, stats, calls, self._shadowing())
             finally:
@@ -137,15 +148,14 @@ class Batcher:
         for call in calls:
             hold(call)
         starts, refused = self._queues.enqueue(queue, calls)
-        for call in refused:
-            refuse(call, self._full)
+        fail_all(refused, self._full, stats)
         if starts:
             self._go_on(model, queue, stats)
 
     def _go_on(self, model: Model, queue: Queue[Call], stats: VersionStats) -> None:
         """Run the model for the calls that wait, if any: at once as long as that is fast."""
         while self._queues.finish(queue):
-            if not _is_fast(model, queue.images, queue.canonicalized):
+            if not _is_fast(model, queue.images, queue.extra_seconds):
                 self._runners.submit(self._run_slowly, model, queue, stats)
                 return
             run.answer(model, stats, self._queues.take(queue), self._shadowing())
@@ -178,13 +188,14 @@ class Batcher:
         """
         arrived: dict[Model, list[Call]] = {}
         models, max_message_bytes = self._served.models, self._max_message_bytes
+        if models is None:
+            refuse_all(calls, not_loaded())
+            return arrived
         model: Model | None = None
         known: Request | None = None
-        image_bytes, max_images = sys.maxsize, 0
+        sizes: dict[tuple[Request, int], int] = {}
         for call in calls:
             try:
-                if models is None:
-                    models = self._served.require()
                 size = len(call.message)
                 if size > max_message_bytes:
                     raise TooLarge(
@@ -193,30 +204,40 @@ class Batcher:
                         f"{max_message_bytes}; send fewer images in one call, or as bytes, which "
                         "are a quarter of the floats, or raise the server's --max-message-bytes",
                     )
-                call.request, call.pixels = request, pixels = call.read(call.message, patient)
+                request, pixels, call.identifier = call.read(call.message, patient)
+                call.request, call.pixels = request, pixels
                 # Most calls ask for the same as the one before.
                 if request is not known or model is None:
                     model = models.find(request.model, request.version, request.label, call)
                     known = None if models.are_spread else request
-                    image_bytes = _bytes_of_one(model, request)
-                    max_images = 0
-                size, rest = divmod(len(pixels), image_bytes)
-                if rest or not 0 < size <= self._max_batch_size:
-                    size = request.count_images(pixels, model, self._max_batch_size)
-                if size > max_images:
-                    request.check_answer(model, size, max_message_bytes)
-                    # Then the answer for fewer fits too.
-                    max_images = size
-                call.size = size
+                    sizes = self._state(model).sizes
+                images = sizes.get((request, len(pixels))) or self._count_images(call, model)
+                if not images:
+                    continue
+                call.size = images
+                if request.timeout_seconds < math.inf:
+                    call.deadline = min(call.deadline, call.begin + request.timeout_seconds)
                 arrived.setdefault(model, []).append(call)
             except TakesLong:
                 self._read_later(call)
-            except RequestError as error:
-                refuse(call, error)
-            except Exception as error:
-                log.exception("call failed")
-                refuse(call, error)
+            except Exception as error:  # noqa: BLE001  # logged in there
+                _refuse(call, error)
         return arrived
+
+    def _count_images(self, call: Call, model: Model) -> int:
+        """Return how many images a call has, and note it; 0 for one that has failed."""
+        request, pixels, state = call.request, call.pixels, self._state(model)
+        try:
+            images = request.count_images(pixels, model, self._max_batch_size)
+            request.check_answer(model, images, self._max_message_bytes)
+        except RequestError as error:
+            fail(call, error, state.stats)
+            return 0
+        if len(state.sizes) >= MAX_SIZES:
+            # Requests that never come again must not fill it.
+            state.sizes.clear()
+        state.sizes[request, len(pixels)] = images
+        return images
 
     def _read_later(self, call: Call) -> None:
         """Have a message read by a thread that no other call waits for."""
@@ -233,13 +254,11 @@ class Batcher:
             self._queues.release(held)
         self._start(arrived)
 
-    def _queue_of(self, model: Model) -> tuple[Queue[Call], VersionStats]:
-        """Return a model's queue, and what its runs are counted in."""
+    def _state(self, model: Model) -> _State:
         known = self._by_model.get(model)
         if known is None:
             with self._lock:
-                new = Queue[Call](), VERSIONS.stats(model)
-                known = self._by_model.setdefault(model, new)
+                known = self._by_model.setdefault(model, _State(VERSIONS.stats(model)))
         return known
 
     def _shadowing(self) -> run.Offer | None:
@@ -250,9 +269,14 @@ class Batcher:
         return functools.partial(self._shadow.offer_all, models)
 
 
-def _is_fast(model: Model, images: int, canonicalized: int) -> bool:
-    seconds = model.expected_seconds(images) + CANONICALIZE_SECONDS * canonicalized
-    return seconds <= FAST_SECONDS
+def _is_fast(model: Model, images: int, extra_seconds: float) -> bool:
+    return model.expected_seconds(images) + extra_seconds <= FAST_SECONDS
+
+
+def _refuse(call: Call, error: Exception) -> None:
+    if not isinstance(error, RequestError):
+        log.error("call failed", exc_info=error)
+    refuse(call, error)
 
 
 def hold(call: Call) -> None:
@@ -261,12 +285,3 @@ def hold(call: Call) -> None:
         call.pixels = memoryview(bytes(call.pixels))
         call.message = b""
     call.held_bytes = len(call.message) or len(call.pixels)
-
-
-def _bytes_of_one(model: Model, request: Request) -> int:
-    """Return the bytes of one image if its size alone decides, else more than messages have."""
-    if request.canonicalize or request.outputs or request.shape is not None:
-        return sys.maxsize
-    if not request.is_bytes:
-        return FLOAT_BYTES * model.n_pixels
-    return model.n_pixels if model.takes_pixels else sys.maxsize

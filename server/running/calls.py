@@ -9,12 +9,13 @@ from server.errors import reason_of
 from server.running.request import Request
 from server.telemetry import metrics
 from server.telemetry.record import Record
+from server.telemetry.version_stats import VersionStats
 
 log = structlog.get_logger()
 
-Read = Callable[[bytes, bool], tuple[Request, memoryview]]
-"""Returns a message's request and its pixels; raises InvalidField, and TakesLong unless the second
-argument is true.
+Read = Callable[[bytes, bool], tuple[Request, memoryview, bytes]]
+"""Returns a message's request, its pixels and its identifier; raises InvalidField, and TakesLong
+unless the second argument is true.
 """
 
 NO_PIXELS = memoryview(b"")
@@ -38,6 +39,8 @@ class Call(Protocol):
     """Where to note its progress, when the call is logged or traced."""
     request: Request
     pixels: memoryview
+    identifier: bytes
+    """What its answer gives back of the message, serialized."""
     size: int
     """Its number of images."""
     held_bytes: int
@@ -76,6 +79,19 @@ def refuse(call: Call, error: Exception) -> None:
     count_refusal(error)
     call.refuse(error)
     release(call)
+
+
+def fail(call: Call, error: Exception, stats: VersionStats) -> None:
+    """End a call with an error, and count it among the failures of the version that it is for."""
+    if not call.ended:
+        stats.inference.count_failure(call.begin)
+        refuse(call, error)
+
+
+def fail_all(calls: Iterable[Call], error: Exception, stats: VersionStats) -> None:
+    """Fail calls, those that have not ended."""
+    for call in calls:
+        fail(call, error, stats)
 
 
 def refuse_all(calls: Iterable[Call], error: Exception) -> None:

@@ -18,7 +18,7 @@ from server.running.request import Request
 ONE = np.uint32(0x3F800000)
 """1.0 as bits: the floats in [0, 1] are those whose bits, as an integer, are at most these."""
 
-FLOAT = np.dtype("<f4")
+FLOAT, LARGEST_BYTE = np.dtype("<f4"), 255
 
 Images = npt.NDArray[np.uint8] | Batch
 
@@ -36,11 +36,15 @@ class Part(Protocol):
 def join(parts: Sequence[Part], requests: Collection[Request], n_pixels: int) -> Batch:
     """Return the batch (N, n_pixels) of all parts, which may be read-only.
 
-    The pixels are copied once: from the messages to where the model reads them.
+    Floats are copied once: from the messages to where the model reads them.
     """
-    if not any(request.is_bytes for request in requests):
+    are_bytes = {request.is_bytes for request in requests}
+    if len(are_bytes) == 1:
         content = b"".join(map(_pixels, parts))
-        return np.frombuffer(content, FLOAT).reshape(-1, n_pixels)
+        if are_bytes == {False}:
+            return np.frombuffer(content, FLOAT).reshape(-1, n_pixels)
+        levels = np.frombuffer(content, np.uint8).reshape(-1, n_pixels)
+        return np.divide(levels, np.float32(LARGEST_BYTE))
     batch = np.empty((sum(map(_size, parts)), n_pixels), np.float32)
     for part, end in zip(parts, accumulate(map(_size, parts)), strict=True):
         copy(images_of(part), batch[end - part.size : end])
@@ -57,7 +61,7 @@ def images_of(part: Part) -> Images:
 def copy(images: Images, batch: Batch) -> None:
     """Write images (N, pixels), bytes or numbers, into a batch of that shape."""
     if images.dtype == np.uint8:
-        np.divide(images, np.float32(255), out=batch)
+        np.divide(images, np.float32(LARGEST_BYTE), out=batch)
     else:
         # As bytes: numbers in a message are rarely aligned, and those NumPy copies one by one.
         batch.view(np.uint8)[:] = images.view(np.uint8)

@@ -17,8 +17,8 @@ class Request(Protocol):
     """What a call asks for."""
 
     @property
-    def canonicalize(self) -> bool:
-        """Whether its images are canonicalised first."""
+    def extra_seconds(self) -> float:
+        """Roughly what each image takes beside the model's run."""
         ...
 
 
@@ -41,12 +41,12 @@ C = TypeVar("C", bound=Waiting)
 class Queue(Generic[C]):
     """The calls that wait for one model, and whether some thread runs it.
 
-    `canonicalized` counts those of its `images` that are canonicalised first.
+    `extra_seconds` is roughly what its `images` take together beside the model's run.
     """
 
     waiting: deque[C] = field(default_factory=deque)
     images: int = 0
-    canonicalized: int = 0
+    extra_seconds: float = 0.0
     bytes: int = 0
     running: bool = False
 
@@ -93,7 +93,7 @@ class Queues(Generic[C]):
                 queue.waiting.append(call)
                 queue.images += call.size
                 queue.bytes += held
-                queue.canonicalized += call.size * call.request.canonicalize
+                queue.extra_seconds += call.size * call.request.extra_seconds
                 self.images += call.size
                 self.bytes += held
             self._note_full(queue)
@@ -129,7 +129,7 @@ class Queues(Generic[C]):
                 held = call.held_bytes + OVERHEAD_BYTES
                 queue.bytes -= held
                 self.bytes -= held
-                queue.canonicalized -= call.size * call.request.canonicalize
+                queue.extra_seconds -= call.size * call.request.extra_seconds
             queue.images -= images
             self.images -= images
             self._note_full(queue)

@@ -21,6 +21,9 @@ LABELS_OF_ONE_BYTE = 128
 HEAD_BYTES = 10
 """The most bytes before a field's content: its tag and its size, five each."""
 
+CANONICALIZE_SECONDS = 15e-6
+"""Roughly what it takes to canonicalize an image."""
+
 Labels = npt.NDArray[np.intp]
 
 
@@ -52,6 +55,9 @@ class Answer:
     canonical: Canonical | None = None
 
 
+WriteEach = Callable[[Model, Labels, Sequence[Batch], Sequence[bytes]], list[bytes]]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Request:
     """What a caller asks of a model for a batch, whose pixels lie in the message.
@@ -60,24 +66,30 @@ class Request:
     `field` is the name of their field, for messages. `shape` is the shape that the caller gives, if
     the protocol has one, and `outputs` are the names of the outputs that it asks for. An empty
     `model` is the default one, version 0 the newest or the one that `label` points to. With
-    `canonicalize` the images are canonicalized first. `write` makes the response, and `measure`
-    returns its maximum size in bytes for a number of images; `write_each`, if there is one, makes
-    those of many calls with this same request, each for the image in its row of labels (N,) and
-    activations (N, classes).
+    `canonicalize` the images are canonicalized first. A run that does not begin within
+    `timeout_seconds` is not wanted any more; `extra_seconds` is roughly what an image takes beside
+    the model's run.
+
+    `write` makes the response, given what the reader returned as the request's identifier, and
+    `measure` returns its maximum size in bytes for a number of images, without the identifier.
+    `write_each`, if there is one, makes those of many calls with this same request, each for the
+    image in its row of labels (N,) and layers (N, neurons), with its identifier.
     """
 
     model: str
     version: int
     is_bytes: bool
     field: str
-    write: Callable[[Answer], bytes]
+    write: Callable[[Answer, bytes], bytes]
     measure: Callable[[Model, int], int]
-    write_each: Callable[[Model, Labels, Batch], list[bytes]] | None = None
+    write_each: WriteEach | None = None
     hidden_activations: bool = False
     canonicalize: bool = False
     shape: tuple[int, ...] | None = None
     outputs: tuple[str, ...] = ()
     label: str = ""
+    timeout_seconds: float = math.inf
+    extra_seconds: float = 0.0
 
     @property
     def needs_pixels(self) -> bool:
@@ -170,12 +182,18 @@ class Request:
             )
 
     def _check_shape(self, n_pixels: int) -> None:
+        """Raise InvalidField unless the shape is that of images, dimensions of one left aside."""
         side = math.isqrt(n_pixels)
-        images = (side, side) if side * side == n_pixels else (n_pixels,)
-        if self.shape is not None and self.shape[1:] not in ((n_pixels,), images):
-            wanted = f"[N, {n_pixels}]" + (f" or [N, {side}, {side}]" if len(images) == 2 else "")
+        is_square = side * side == n_pixels
+        images = [(n_pixels,), (side, side)] if is_square else [(n_pixels,)]
+        given = _without_ones(self.shape or ())
+        # One image may do without the first dimension, N.
+        if not any(image in (given, given[1:]) for image in map(_without_ones, images)):
+            wanted = f"[N, {n_pixels}]" + (f" or [N, {side}, {side}]" if is_square else "")
             raise InvalidField(
-                "shape", f"{self.field} has shape {list(self.shape)}, wanted {wanted}", self.field
+                "shape",
+                f"{self.field} has shape {list(self.shape or ())}, wanted {wanted}",
+                self.field,
             )
 
     def _check_outputs(self, model: Model) -> None:
@@ -188,3 +206,7 @@ class Request:
                     + ", ".join(known),
                     "outputs",
                 )
+
+
+def _without_ones(shape: Sequence[int]) -> tuple[int, ...]:
+    return tuple([size for size in shape if size != 1])

@@ -13,7 +13,7 @@ import structlog
 from canonical import Canonical
 from server.errors import Cancelled, Expired, InvalidField, RequestError
 from server.models.model import Batch, Model
-from server.running.calls import NO_PIXELS, NOT_COUNTED, Call, refuse, refuse_all
+from server.running.calls import NO_PIXELS, NOT_COUNTED, Call, fail, fail_all
 from server.running.overflow import refuse_overflows
 from server.running.pixels import (
     Part,
@@ -38,6 +38,8 @@ SLICE_IMAGES = 512
 """Large runs are split into slices of this many images, which stay in the processor's cache or near
 it: 1.6 MB with 784 pixels.
 """
+
+_ALL_WRITTEN = {bytes}
 
 WRITTEN_TOGETHER = 4
 """From this many equal requests on, their answers are written at once."""
@@ -70,21 +72,21 @@ def answer(model: Model, stats: VersionStats, calls: Sequence[Call], offer: Offe
     `offer` gets the answered calls with the run, and may keep their pixels.
     """
     try:
-        waiting = drop_abandoned(model, calls)
+        waiting = drop_abandoned(model, stats, calls)
         if waiting:
             finished = _answer(model, stats, waiting)
             if offer is not None:
                 offer(waiting, finished)
     except Exception as error:
         log.exception("run failed", model=model.name, version=model.version)
-        refuse_all(calls, error)
+        fail_all(calls, error, stats)
     finally:
         # The calls themselves are there until their callers have read the answers.
         for call in calls:
             call.message, call.pixels = b"", NO_PIXELS
 
 
-def drop_abandoned(model: Model, calls: Sequence[Call]) -> Sequence[Call]:
+def drop_abandoned(model: Model, stats: VersionStats, calls: Sequence[Call]) -> Sequence[Call]:
     """Return the calls whose callers still wait, and refuse the others."""
     now = time.perf_counter()
     waiting = [call for call in calls if not call.cancelled and call.deadline > now]
@@ -94,13 +96,19 @@ def drop_abandoned(model: Model, calls: Sequence[Call]) -> Sequence[Call]:
         error: RequestError
         if call.cancelled:
             error = Cancelled("cancelled", "the caller has left")
-        elif call.deadline <= now:
-            error = Expired("deadline", "the call's time was over before the model ran")
-        else:
+        elif call.deadline > now:
             continue
+        elif call.begin + call.request.timeout_seconds <= now:
+            error = Expired(
+                "timeout",
+                f"the request's timeout, {call.request.timeout_seconds:g} s, was over before the "
+                "model ran; come back later, or give it more time",
+            )
+        else:
+            error = Expired("deadline", "the call's time was over before the model ran")
         call.record = call.record or Record()
         call.record.predict(model, call.size)
-        refuse(call, error)
+        fail(call, error, stats)
     return waiting
 
 
@@ -119,6 +127,7 @@ def _answer(model: Model, stats: VersionStats, calls: Sequence[Call]) -> Run:
     encoded = time.perf_counter()
     try:
         metrics.ENCODE.observe(encoded - ran, len(calls))
+        _count(stats, calls, responses, len(finished.labels), (begin, ran, encoded))
         note_run(calls, model, len(finished.labels), begin, ran, encoded)
     except Exception:
         log.exception(NOT_COUNTED)
@@ -128,11 +137,27 @@ def _answer(model: Model, stats: VersionStats, calls: Sequence[Call]) -> Run:
                 call.answer(response)
             except Exception as error:
                 log.exception("answering failed")
-                refuse(call, error)
+                fail(call, error, stats)
         else:
             call.record = call.record or Record(model=model, images=call.size)
-            refuse(call, response)
+            fail(call, response, stats)
     return finished
+
+
+def _count(
+    stats: VersionStats,
+    calls: Sequence[Call],
+    responses: Sequence[bytes | Exception],
+    images: int,
+    times: tuple[float, float, float],
+) -> None:
+    """Count the run and the calls that are going to be answered."""
+    answered, answered_images = calls, images
+    if set(map(type, responses)) != _ALL_WRITTEN:
+        pairs = zip(calls, responses, strict=True)
+        answered = [call for call, response in pairs if isinstance(response, bytes)]
+        answered_images = sum(map(_size, answered))
+    stats.inference.count_run(answered, images, answered_images, times)
 
 
 def _observe(stats: VersionStats, calls: Sequence[Call], finished: Run) -> None:
@@ -158,7 +183,10 @@ def run(model: Model, parts: Sequence[Part]) -> Run:
         layers, ink, is_valid = _run_slices(model, parts, hidden)
     else:
         batch = join(parts, requests, model.n_pixels)
-        is_valid = are_valid(batch, model.input_range)
+        # Bytes are always in range: only models of pixels take them.
+        is_valid = all(request.is_bytes for request in requests) or are_valid(
+            batch, model.input_range
+        )
         if is_canonical:
             batch = batch.copy()
             canonical = [
@@ -216,7 +244,8 @@ def write(calls: Sequence[Call], finished: Run) -> Sequence[bytes | Exception]:
         and not finished.errors
         and all(call.request is request for call in calls)
     ):
-        return request.write_each(finished.model, finished.labels, finished.layers[0])
+        identifiers = [call.identifier for call in calls]
+        return request.write_each(finished.model, finished.labels, finished.layers, identifiers)
     answers = split(finished, [call.size for call in calls])
     errors = finished.errors or repeat(None)
     return [
@@ -228,7 +257,7 @@ def write(calls: Sequence[Call], finished: Run) -> Sequence[bytes | Exception]:
 def _write(call: Call, part: Answer) -> bytes | Exception:
     """Return a response, or the error that kept it from being written, which affects no others."""
     try:
-        return call.request.write(part)
+        return call.request.write(part, call.identifier)
     except Exception as error:
         log.exception("writing an answer failed")
         return error

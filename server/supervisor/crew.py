@@ -9,12 +9,16 @@ import structlog
 from server.errors import StartupError
 from server.settings.settings import Settings
 from server.supervisor.control import PAYLOAD, Message
+from server.supervisor.polls import Polls
 from server.supervisor.process import Child
 from server.supervisor.slot import Slot
 
 log = structlog.get_logger()
 
 RESTART_REASONS = ("exited", "killed", "hung", "failed", "rolled")
+
+CHANGES = ("load", "unload")
+"""Questions that change the models; a worker that still starts is asked too."""
 
 END_SECONDS = 5.0
 """How long a worker may take to exit beyond its grace period."""
@@ -23,7 +27,8 @@ END_SECONDS = 5.0
 class Crew:
     """All workers; the parent passes on their messages and exits, and the time.
 
-    `start` starts a worker for a slot, which must not load some files, or raises OSError.
+    `start` starts a worker for a slot, which must not load some files nor serve some models, or
+    raises OSError.
     `on_served` is called once, as soon as calls are answered, with the name of the default model.
     `on_metrics` gets a worker's answer to a question, None if there will be none.
     """
@@ -32,7 +37,7 @@ class Crew:
         self,
         settings: Settings,
         workers: Iterable[Child],
-        start: Callable[[int, Sequence[list[Any]]], Child],
+        start: Callable[[int, Sequence[list[Any]], Sequence[str]], Child],
         on_served: Callable[[str | None], None],
         on_metrics: Callable[[str, bytes | None], None],
     ) -> None:
@@ -42,6 +47,9 @@ class Crew:
         self.slots = [Slot(worker.number, worker) for worker in workers]
         # Files that workers were loading when they crashed.
         self._crashed: list[list[Any]] = []
+        # Names of models that new workers must not serve.
+        self._unloaded: set[str] = set()
+        self._polls = Polls()
         self._leaving: set[Child] = set()
         self._rolling: deque[Slot] = deque()
         self._is_rolling = False
@@ -106,14 +114,38 @@ class Crew:
                 worker.loading = message["file"]
             case "failed":
                 worker.error = str(message["error"])
-            case "metrics":
-                worker.asked.discard(message["question"])
-                self._on_metrics(message["question"], message.get(PAYLOAD, b""))
+            case "metrics" | "ask_all" | "told":
+                self._on_question(worker, message, now)
             case "stopped":
                 self.calls_started += message["calls_started"]
                 self.calls_handled += message["calls_handled"]
             case unknown:
                 raise ValueError(f"the event {unknown!r} is unknown")
+
+    def _on_question(self, worker: Child, message: Message, now: float) -> None:
+        match message["event"]:
+            case "ask_all":
+                self._ask_all(worker, message, now)
+            case "told":
+                self._polls.take(worker, message)
+            case "metrics":
+                worker.asked.discard(message["question"])
+                self._on_metrics(message["question"], message.get(PAYLOAD, b""))
+
+    def _ask_all(self, asker: Child, message: Message, now: float) -> None:
+        """Ask all workers on behalf of one.
+
+        For a change that is all but those that are leaving: one that is told while it starts will
+        have made the change when its models answer calls.
+        """
+        workers = self.ready()
+        if message["subject"] in CHANGES:
+            workers = [worker for worker in self.children() if worker not in self._leaving]
+            if message["subject"] == "unload":
+                self._unloaded.add(str(message["of"]))
+            else:
+                self._unloaded.discard(str(message["of"]))
+        self._polls.begin(asker, message, workers, now)
 
     def _on_ready(self, slot: Slot, worker: Child, default_model: str | None, now: float) -> None:
         self._has_served, self._default_model = True, default_model
@@ -155,6 +187,7 @@ class Crew:
     def on_end(self, worker: Child, exit_code: int, now: float) -> None:
         """Note that a worker has exited; raises StartupError when none can be started."""
         slot = self.slots[worker.number]
+        self._polls.on_end(worker)
         asked, worker.asked = worker.asked, set()
         for question in asked:
             self._on_metrics(question, None)
@@ -210,6 +243,7 @@ class Crew:
 
     def tend(self, now: float) -> None:
         """Start the workers that are due; raises StartupError when none can be started."""
+        self._polls.expire(now)
         if self.is_stopping:
             return
         for slot in self.slots:
@@ -224,7 +258,7 @@ class Crew:
     def _start(self, slot: Slot, now: float) -> Child | None:
         """Start a worker for a slot; None if that has failed and is tried again later."""
         try:
-            return self._start_worker(slot.number, self._crashed)
+            return self._start_worker(slot.number, self._crashed, sorted(self._unloaded))
         except OSError as error:
             self._put_off(slot, None, "failed", f"can't start a process: {error.strerror}", now)
             return None

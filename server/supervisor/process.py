@@ -24,8 +24,10 @@ NICENESS = 5
 gets a third of a worker's share.
 """
 
-MAX_WAITING_BYTES = 1 << 20
-"""Bytes of orders that may wait for a worker; beyond, it counts as hung."""
+MAX_WAITING_BYTES = 1 << 25
+"""Bytes of orders that may wait for a worker; beyond, it counts as hung. They
+include the answers of all workers to a question of this one.
+"""
 
 
 @dataclass(slots=True, eq=False)
@@ -81,9 +83,18 @@ class Child:
         self.control.send(do="stop")
 
 
-def start_worker(settings: Settings, number: int, crashed: Sequence[list[Any]] = ()) -> Child:
-    """Start a worker that does not load what has `crashed` others; raises OSError."""
-    return start(WORKER, number, settings=asdict(settings), crashed=[*crashed])
+def start_worker(
+    settings: Settings,
+    number: int,
+    crashed: Sequence[list[Any]] = (),
+    unloaded: Sequence[str] = (),
+) -> Child:
+    """Start a worker that does not load what has `crashed` others, nor the models that are
+    `unloaded`; raises OSError.
+    """
+    return start(
+        WORKER, number, settings=asdict(settings), crashed=[*crashed], unloaded=[*unloaded]
+    )
 
 
 def start_http(settings: Settings, listening: Sequence[socket.socket]) -> Child:

@@ -16,6 +16,7 @@ from modelfile.reference import LABELS as ANSWERS
 from server.telemetry import metrics
 from server.telemetry.accumulators import HotHistogram
 from server.telemetry.families import Buckets, Label, MetricFamily, Values
+from server.telemetry.inference import InferenceSums, Sums
 from server.telemetry.model import Model
 
 Batch = npt.NDArray[np.float32]
@@ -51,6 +52,7 @@ class VersionStats:
         self._histograms = {
             name: HotHistogram(model.reference.bounds[name]) for name in DISTRIBUTIONS
         }
+        self.inference = InferenceSums()
         self._labels = np.zeros(len(model.labels), np.int64)
         self._kept: list[tuple[Batch, Batch, Labels]] = []
         self._kept_bytes = 0
@@ -164,6 +166,10 @@ class Versions:
     def forget(self, name: str, version: int) -> None:
         """Remove a version's series."""
         self._versions.pop((name, version), None)
+
+    def sums(self) -> dict[tuple[str, int], Sums]:
+        """Return where the time of each version's calls went."""
+        return {key: stats.inference.read() for key, stats in list(self._versions.items())}
 
     def families(self, *labels: Label) -> list[MetricFamily]:
         """Return the families, each sample with these labels too."""

@@ -41,11 +41,14 @@ async def call(address: str, model: str, images: "np.ndarray[Any, Any]") -> dict
         assert await client.is_server_live()
         assert await client.is_server_ready()
         assert await client.is_model_ready(model)
+        assert not await client.is_model_ready("nonsense")
         for name, is_binary in (("binary", True), ("typed", False)):
             pixels = kserve.InferInput("pixels", list(images.shape), "FP32")
             pixels.set_data_from_numpy(images, binary_data=is_binary)
-            response = await client.infer(kserve.InferRequest(model, [pixels]))
-            assert response.model_name == model
+            request = kserve.InferRequest(model, [pixels], name, parameters={"custom": True})
+            response = await client.infer(request, timeout=60, headers=(("custom", "value"),))
+            assert (response.model_name, response.model_version) == (model, "1")
+            assert response.id == name
             for output in response.outputs:
                 answers[f"{name}_{output.name}"] = output.as_numpy()
         unknown = client.infer(kserve.InferRequest("nonsense", [pixels]))

@@ -1,46 +1,47 @@
-"""ModelInfer: requests out of ModelInferRequests, answers into ModelInferResponses.
-
-Both are read and written as bytes, as in `classifier`.
-"""
+"""ModelInfer: requests out of ModelInferRequests, read as bytes, as in `classifier`."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-import numpy as np
 from google.protobuf.message import DecodeError
 
 from mlpserve import wire
 from mlpserve.inference import open_inference_pb2 as protocol
 from modelfile.layout import INPUT, MAX_VERSION, OUTPUT
 from server.errors import InvalidField
-from server.models.model import LABELS, Model
+from server.models.model import LABELS
 from server.models.policy import LABEL
 from server.rpc import reading
-from server.rpc.inference import BYTES, FLOATS, INTEGERS
+from server.rpc.inference import BYTES, FLOATS
 from server.rpc.inference.contents import Values, read_pixels
-from server.running.request import FLOAT_BYTES, HEAD_BYTES, Answer, Request, encodable, label_bytes
+from server.rpc.inference.parameters import (
+    Options,
+    check_memory,
+    read_class_count,
+    read_options,
+    read_raw,
+)
+from server.rpc.inference.responses import MAX_DIGITS, Output, Wanted
+from server.rpc.remembered import Remembered
+from server.running.request import CANONICALIZE_SECONDS, Request
 from server.texts import quoted
-
-CANONICALIZE = "canonicalize"
 
 MAX_DIMENSIONS = 8
 MAX_DESCRIPTION_BYTES = 64 * 1024
 """Bytes of all names, shapes and parameters of a request, without the model's name and the id."""
 
-MAX_DIGITS = len(str(MAX_VERSION))
+TEXT_SECONDS = 2e-6
+"""Roughly what it takes to write a value as a text."""
 
-INTEGER_BYTES = 8
-"""What a value of datatype INT64 has."""
+_INFER = protocol.ModelInferRequest
+_INPUT = _INFER.InferInputTensor
+_NAME, _ID = _INFER.MODEL_NAME_FIELD_NUMBER, _INFER.ID_FIELD_NUMBER
+_VERSION = _INFER.MODEL_VERSION_FIELD_NUMBER
+_FIRST_TAGS = tuple([number << 3 | wire.LENGTH_DELIMITED for number in (_NAME, _VERSION, _ID)])
+"""With these most messages begin, each of them if it is there."""
 
-CHARACTER_BYTES = 4
-"""What UTF-8 needs at most."""
-
-OUTPUT_BYTES = 10 * HEAD_BYTES
-"""What stands in a response around an output's name and values at most."""
-
-_INFER, _INFERRED = protocol.ModelInferRequest, protocol.ModelInferResponse
-_INPUT, _OUTPUT = _INFER.InferInputTensor, _INFERRED.InferOutputTensor
-_CONTENTS = protocol.InferTensorContents
+_MAX_ONE_BYTE_SIZE = 0x7F
+_MAX_SHORT_FIELD = 2 + _MAX_ONE_BYTE_SIZE
 _DESCRIBED = (_INFER.PARAMETERS_FIELD_NUMBER, _INFER.OUTPUTS_FIELD_NUMBER)
 _DESCRIBED_INPUT = (
     _INPUT.NAME_FIELD_NUMBER,
@@ -49,15 +50,26 @@ _DESCRIBED_INPUT = (
     _INPUT.PARAMETERS_FIELD_NUMBER,
 )
 _SHAPE_TAG = wire.encode_varint(_INPUT.SHAPE_FIELD_NUMBER << 3 | wire.VARINT)
+_KNOWN = Remembered()
 
 
-def read_request(message: bytes, patient: bool = True) -> tuple[Request, memoryview]:
-    """Return what a serialized ModelInferRequest asks for, and its pixels; raises InvalidField.
+def read_request(message: bytes, patient: bool = True) -> tuple[Request, memoryview, bytes]:
+    """Return what a serialized ModelInferRequest asks for, its pixels, and its field `id`.
 
-    Unless `patient`, raises TakesLong when that would take more than about a millisecond.
+    That is still serialized, empty when there is none. Raises InvalidField; and unless `patient`,
+    TakesLong when reading would take more than about a millisecond.
     """
+    begin, end = _find_id(message)
+    identifier = message[begin:end]
+    # Other ids have to be checked.
+    if identifier.isascii():
+        known = _KNOWN.find((message[:begin], len(message) - end), message, end)
+        if known is not None:
+            return *known, identifier
     try:
-        return _read_request(message, patient)
+        fields = wire.read_fields(message, limits := reading.limits(patient))
+        identifier = _read_id(fields)
+        request, pixels = _read_request(fields, limits, patient, len(identifier))
     except wire.TooMuch as error:
         raise reading.refuse_fields(error, patient) from None
     except (wire.WireError, DecodeError) as error:
@@ -66,11 +78,40 @@ def read_request(message: bytes, patient: bool = True) -> tuple[Request, memoryv
             f"the message ({len(message)} bytes) is not an inference.ModelInferRequest ({error})",
             "",
         ) from error
+    if len(wire.read_contents(fields, _ID)) == (end > begin):
+        _KNOWN.add((message[:begin], len(message) - end), message, end, pixels, request)
+    return request, pixels, identifier
 
 
-def _read_request(message: bytes, patient: bool) -> tuple[Request, memoryview]:
-    limits = reading.limits(patient)
-    fields = wire.read_fields(message, limits)
+def read_id(message: bytes) -> bytes:
+    """Return the serialized field `id` of a message that may be none, empty if it has none."""
+    try:
+        return _read_id(wire.read_fields(message, reading.limits(patient=False)))
+    except (wire.WireError, InvalidField):
+        return b""
+
+
+def _read_id(fields: list[wire.Field]) -> bytes:
+    text = reading.read_text(fields, _ID, "id")
+    return b"".join(wire.encode_tagged(_ID, text.encode())) if text else b""
+
+
+def _find_id(message: bytes) -> tuple[int, int]:
+    """Return where the field `id` begins and ends if it stands where clients write it, right after
+    the model's name and version, whichever of these there are; an empty place if it does not.
+    """
+    begin = end = 0
+    size = len(message) - 1
+    for tag in _FIRST_TAGS:
+        begin = end
+        if end < size and message[end] == tag and message[end + 1] <= _MAX_ONE_BYTE_SIZE:
+            end += 2 + message[end + 1]
+    return (begin, end) if end <= size else (0, 0)
+
+
+def _read_request(
+    fields: list[wire.Field], limits: wire.Limits, patient: bool, id_bytes: int
+) -> tuple[Request, memoryview]:
     inputs = wire.read_contents(fields, _INFER.INPUTS_FIELD_NUMBER)
     raw = wire.read_contents(fields, _INFER.RAW_INPUT_CONTENTS_FIELD_NUMBER)
     if len(inputs) != 1:
@@ -80,17 +121,55 @@ def _read_request(message: bytes, patient: bool) -> tuple[Request, memoryview]:
     tensor = wire.read_fields(inputs[0], limits, depth=1)
     described = _INFER.FromString(_description(fields, tensor))
     (given,) = described.inputs
+    _check_input(given)
+    shape = tuple(given.shape)
+    options = read_options(described.parameters)
+    # Whoever sends the same but for a short id may get the same request.
+    max_id_bytes = max(id_bytes, _MAX_SHORT_FIELD)
+    wanted = _read_outputs(described.outputs, options, bool(raw), max_id_bytes)
+    pixels = read_pixels(
+        wire.read_contents(tensor, _INPUT.CONTENTS_FIELD_NUMBER),
+        raw,
+        Values(given.datatype, shape),
+        limits,
+        patient,
+    )
+    version, label = read_version(reading.read_text(fields, _VERSION, "model_version"))
+    names = tuple([output.name for output in wanted.outputs])
+    extra_seconds = TEXT_SECONDS * sum(output.class_count for output in wanted.outputs)
+    request = Request(
+        model=reading.read_name(fields, _NAME, "model_name"),
+        version=version,
+        is_bytes=given.datatype == BYTES,
+        field=INPUT,
+        write=wanted.write,
+        measure=wanted.measure,
+        write_each=None if wanted.has_classes else wanted.write_each,
+        hidden_activations=any(name not in (OUTPUT, LABELS) for name in names),
+        canonicalize=options.canonicalize,
+        shape=shape,
+        outputs=names,
+        label=label,
+        timeout_seconds=options.timeout_seconds,
+        extra_seconds=extra_seconds + CANONICALIZE_SECONDS * options.canonicalize,
+    )
+    return request, pixels
+
+
+def _check_input(given: protocol.ModelInferRequest.InferInputTensor) -> None:
+    """Raise InvalidField unless an input is one that models have."""
     if given.name != INPUT:
         raise InvalidField(
             "unknown_input",
             f"inputs: there is no input {quoted(given.name)}, only {INPUT}",
             "inputs",
         )
-    datatype = given.datatype
-    if datatype not in (FLOATS, BYTES):
+    check_memory(given.parameters, f"inputs: {INPUT}")
+    if given.datatype not in (FLOATS, BYTES):
         raise InvalidField(
             "datatype",
-            f"{INPUT} has datatype {quoted(datatype)}, wanted {FLOATS} or {BYTES}",
+            f"{INPUT} has datatype {quoted(given.datatype)}, wanted {FLOATS} or {BYTES}; convert "
+            f"the values to float32 and send them as {FLOATS}",
             INPUT,
         )
     if len(given.shape) > MAX_DIMENSIONS:
@@ -100,44 +179,60 @@ def _read_request(message: bytes, patient: bool) -> tuple[Request, memoryview]:
             "[N, rows, columns]",
             INPUT,
         )
-    shape = tuple(given.shape)
-    outputs = tuple([output.name for output in described.outputs])
-    if len(set(outputs)) < len(outputs):
-        ((twice, _),) = Counter(outputs).most_common(1)
+    if min(given.shape, default=0) < 0:
+        raise InvalidField(
+            "shape",
+            f"{INPUT} has shape {list(given.shape)}; a request says how many images it has, so no "
+            "dimension is negative",
+            INPUT,
+        )
+
+
+def _read_outputs(
+    asked: Sequence[protocol.ModelInferRequest.InferRequestedOutputTensor],
+    options: Options,
+    is_raw: bool,
+    max_id_bytes: int,
+) -> Wanted:
+    """Return what the response is to hold; raises InvalidField.
+
+    Its values have the form of the request's unless the caller asks for another.
+    """
+    names = [output.name for output in asked]
+    if len(set(names)) < len(names):
+        ((twice, _),) = Counter(names).most_common(1)
         raise InvalidField(
             "duplicate_output",
             f"outputs: {quoted(twice)} is asked for more than once; name each output once",
             "outputs",
         )
-    pixels = read_pixels(
-        wire.read_contents(tensor, _INPUT.CONTENTS_FIELD_NUMBER),
-        raw,
-        Values(datatype, shape),
-        limits,
-        patient,
+    outputs, forms = [], set()
+    for output in asked:
+        name = output.name
+        outputs.append(Output(name, read_class_count(output.parameters, quoted(name))))
+        forms.add(read_raw(output.parameters, quoted(name)))
+        if name == LABELS and outputs[-1].class_count:
+            raise InvalidField(
+                "parameter",
+                f"outputs: {LABELS} has one number for each image, which can't be ranked; ask for "
+                f"the classification of {OUTPUT}",
+                "outputs",
+            )
+    forms = {options.raw if form is None else form for form in forms or {None}}
+    if len(forms) > 1:
+        raise InvalidField(
+            "parameter",
+            "outputs: some are wanted as raw bytes and some are not, and a response has one form; "
+            "give binary_data to all of them or to none",
+            "outputs",
+        )
+    (form,) = forms
+    return Wanted(
+        tuple(outputs) or (Output(OUTPUT), Output(LABELS)),
+        is_raw if form is None else form,
+        options.marks_final,
+        max_id_bytes,
     )
-    version, label = read_version(
-        reading.read_text(fields, _INFER.MODEL_VERSION_FIELD_NUMBER, "model_version")
-    )
-    wanted = Wanted(
-        reading.read_text(fields, _INFER.ID_FIELD_NUMBER, "id"),
-        outputs or (OUTPUT, LABELS),
-        bool(raw),
-    )
-    request = Request(
-        model=reading.read_name(fields, _INFER.MODEL_NAME_FIELD_NUMBER, "model_name"),
-        version=version,
-        is_bytes=datatype == BYTES,
-        field=INPUT,
-        write=wanted.write,
-        measure=wanted.measure,
-        hidden_activations=any(name not in (OUTPUT, LABELS) for name in outputs),
-        canonicalize=_read_canonicalize(described),
-        shape=shape,
-        outputs=outputs,
-        label=label,
-    )
-    return request, pixels
 
 
 def _description(fields: list[wire.Field], tensor: list[wire.Field]) -> bytes:
@@ -175,18 +270,6 @@ def _checked(parts: list[bytes | memoryview]) -> list[bytes | memoryview]:
     return parts
 
 
-def _read_canonicalize(described: protocol.ModelInferRequest) -> bool:
-    """Return the parameter of that name, false when there is none."""
-    if CANONICALIZE not in described.parameters:
-        return False
-    value = described.parameters[CANONICALIZE]
-    if value.WhichOneof("parameter_choice") != "bool_param":
-        raise InvalidField(
-            "parameter", f"parameters: {CANONICALIZE} is no truth value", "parameters"
-        )
-    return bool(value.bool_param)
-
-
 def read_version(text: str) -> tuple[int, str]:
     """Return the version or the label that a text stands for, 0 and none for an empty one.
 
@@ -205,58 +288,3 @@ def read_version(text: str) -> tuple[int, str]:
             "model_version",
         )
     return number, ""
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the response has beside the model's results: the request's id, the outputs in the order
-    of their names, and whether their values go into raw_output_contents.
-    """
-
-    identifier: str
-    outputs: tuple[str, ...]
-    raw: bool
-
-    def write(self, answer: Answer) -> bytes:
-        """Return a serialized ModelInferResponse."""
-        model, n_images = answer.model, len(answer.labels)
-        floats = dict(zip((OUTPUT, *model.outputs[2:]), answer.layers, strict=False))
-        head = _INFERRED(
-            model_name=encodable(model.name), model_version=str(model.version), id=self.identifier
-        )
-        parts: list[bytes | memoryview] = [head.SerializeToString()]
-        contents: list[bytes | memoryview] = []
-        for name in self.outputs:
-            values: bytes | memoryview
-            if name == LABELS:
-                described = _OUTPUT(name=name, datatype=INTEGERS, shape=[n_images])
-                values = np.array(list(answer.labels), "<i8").tobytes()
-                typed: tuple[int, bytes | memoryview]
-                typed = (_CONTENTS.INT64_CONTENTS_FIELD_NUMBER, wire.encode_varints(answer.labels))
-            else:
-                values = floats[name]
-                columns = len(values) // (FLOAT_BYTES * n_images)
-                described = _OUTPUT(name=name, datatype=FLOATS, shape=[n_images, columns])
-                typed = (_CONTENTS.FP32_CONTENTS_FIELD_NUMBER, values)
-            output: list[bytes | memoryview] = [described.SerializeToString()]
-            if self.raw:
-                contents += wire.encode_tagged(_INFERRED.RAW_OUTPUT_CONTENTS_FIELD_NUMBER, values)
-            else:
-                content = b"".join(wire.encode_tagged(*typed))
-                output += wire.encode_tagged(_OUTPUT.CONTENTS_FIELD_NUMBER, content)
-            parts += wire.encode_tagged(_INFERRED.OUTPUTS_FIELD_NUMBER, b"".join(output))
-        return b"".join(parts + contents)
-
-    def measure(self, model: Model, n_images: int) -> int:
-        """Return the bytes that it has at most."""
-        sizes, size, of_image = model.layer_sizes, 0, 0
-        for name in self.outputs:
-            size += len(name) + OUTPUT_BYTES
-            if name == LABELS:
-                of_image += INTEGER_BYTES if self.raw else label_bytes(model)
-            elif name == OUTPUT:
-                of_image += FLOAT_BYTES * sizes[-1]
-            else:
-                of_image += FLOAT_BYTES * sizes[model.outputs.index(name) - 1]
-        texts = len(model.name) + len(self.identifier) + MAX_DIGITS
-        return 3 * HEAD_BYTES + CHARACTER_BYTES * texts + size + n_images * of_image

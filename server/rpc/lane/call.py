@@ -91,6 +91,7 @@ class LaneCall:
         "ended",
         "group",
         "held_bytes",
+        "identifier",
         "message",
         "metadata",
         "pixels",
@@ -105,6 +106,7 @@ class LaneCall:
     read: Read
     request: Request
     pixels: memoryview
+    identifier: bytes
     size: int
     held_bytes: int
     waiting_since: float

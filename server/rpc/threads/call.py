@@ -53,6 +53,7 @@ class ThreadMessage:
     begin: float = field(default_factory=time.perf_counter)
     request: Request = field(init=False)
     pixels: memoryview = field(init=False)
+    identifier: bytes = field(init=False)
     size: int = field(init=False)
     held_bytes: int = 0
     waiting_since: float = field(init=False)

@@ -13,9 +13,10 @@ from structlog.testing import capture_logs
 from harness.waiting import wait_for
 from modelfile.reference import UNMEASURED, Reference
 from server.errors import NotReady, StartupError
-from server.models import watcher
-from server.models.loader import Loader, Refreshed
+from server.models import changes, watcher
+from server.models.loader import Loader
 from server.models.model import Model
+from server.models.passes import Refreshed
 from server.models.repository import Models, Versions
 from server.models.served import Served, describe, forget
 from server.models.watcher import ModelWatcher
@@ -296,13 +297,13 @@ def test_a_stop_waits_for_nothing_and_lets_nothing_more_begin(
         wait_for(lambda: asked._requests.qsize() == 1)
         asked.stop()
         assert not asked.wait(0)
-        assert asked.ask(WAIT_SECONDS) == watcher.STOPPING
+        assert asked.ask(WAIT_SECONDS) == changes.STOPPING
         asked.wake(watcher.RESCAN)
         gate.open.set()
         assert asked.wait(WAIT_SECONDS)
     is_late = state == "loading"
-    assert first.answer == (watcher.STOPPING if is_late else "")
-    assert later.answer == watcher.STOPPING
+    assert first.answer == (changes.STOPPING if is_late else "")
+    assert later.answer == changes.STOPPING
     assert [model.version for model in served.require()] == ([] if is_late else [2])
     assert len(loader.refreshes) == 1
 
@@ -314,7 +315,7 @@ def test_a_stop_before_the_start_and_twice() -> None:
     assert early.wait(0)
     early.start(None)
     assert early.wait(WAIT_SECONDS)
-    assert early.ask(WAIT_SECONDS) == watcher.STOPPING
+    assert early.ask(WAIT_SECONDS) == changes.STOPPING
     twice = started(Scripted())
     ended(twice)
     ended(twice)

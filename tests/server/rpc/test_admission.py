@@ -14,6 +14,8 @@ from server.telemetry.recording import Recorder, Recording
 
 CALLER, ADMIN = "caller-0123456789abcdef", "boss-0123456789abcdef"
 
+ADMINS = {"test.Admin", "/test.Hot/Load"}
+
 
 @pytest.fixture
 def admission(tmp_path: Path) -> Admission:
@@ -23,7 +25,7 @@ def admission(tmp_path: Path) -> Admission:
         (tmp_path / name).write_text(f"{name}: {token}\n")
         (tmp_path / name).chmod(0o600)
     tokens, admin_tokens = (Tokens(name, tmp_path / name, "its tokens") for name in files)
-    return Admission(Recording(0, 0), tokens, "test.Admin", admin_tokens, {"test.Open"})
+    return Admission(Recording(0, 0), tokens, ADMINS, admin_tokens, {"test.Open"})
 
 
 def refusal(method: Method, token: str = "") -> RequestError | None:
@@ -37,6 +39,7 @@ def refusal(method: Method, token: str = "") -> RequestError | None:
     [
         ("/test.Hot/Predict", {CALLER}),
         ("/test.Admin/Reload", {ADMIN}),
+        ("/test.Hot/Load", {ADMIN}),
         ("/test.Open/Check", {"", CALLER, ADMIN}),
     ],
 )

@@ -41,7 +41,7 @@ class Shape:
         return ("activations", "labels", *(f"hidden_{i + 1}" for i in range(self.n_hidden)))
 
 
-def answer(request: Request, model: Shape, n_images: int) -> bytes:
+def answer(request: Request, model: Shape, n_images: int, identifier: bytes = b"") -> bytes:
     """What the request would get, if all said the last label."""
     sizes = model.layer_sizes
     layers: list[Batch] = [
@@ -57,19 +57,20 @@ def answer(request: Request, model: Shape, n_images: int) -> bytes:
     its = cast(Model, model)
     run = Run(its, layers, labels, layers[0][:, 0], (), [done if request.canonicalize else None])
     (only,) = split(run, [n_images])
-    return request.write(only)
+    return request.write(only, identifier)
 
 
-def infer(outputs: list[str], raw: bool, identifier: str = "") -> Request:
+def infer(outputs: list[str], raw: bool, class_count: int = 0) -> Request:
     tensor = ModelInferRequest.InferInputTensor(name="pixels", datatype="FP32", shape=[1])
     if not raw:
         tensor.contents.fp32_contents.append(0)
     message = ModelInferRequest(
         inputs=[tensor],
-        id=identifier,
         outputs=[ModelInferRequest.InferRequestedOutputTensor(name=name) for name in outputs],
         raw_input_contents=[bytes(4)] if raw else [],
     )
+    if class_count:
+        message.outputs[0].parameters["classification"].int64_param = class_count
     return requests.read_request(message.SerializeToString())[0]
 
 
@@ -85,8 +86,10 @@ FORMS: dict[str, Callable[[], Request]] = {
     "all": lambda: predict(True, True),
     "infer": lambda: infer([], raw=True),
     "typed": lambda: infer([], raw=False),
-    "labels": lambda: infer(["labels"], raw=False, identifier="call 7 é"),
+    "labels": lambda: infer(["labels"], raw=False),
     "outputs": lambda: infer(["hidden_2", "labels", "activations", "hidden_1"], raw=True),
+    "classes": lambda: infer(["activations", "labels"], raw=True, class_count=3),
+    "typed classes": lambda: infer(["hidden_1"], raw=False, class_count=400),
     "typed outputs": lambda: infer(["hidden_2", "activations"], raw=False),
 }
 
@@ -102,9 +105,14 @@ def test_answer_has_no_more_bytes_than_said(
 ) -> None:
     request, model = FORMS[form](), Shape(sizes)
     said = request.answer_bytes(cast(Model, model), n_images)
-    written = len(answer(request, model, n_images))
+    identifier = b"\x1a\x7f" + bytes(127)
+    written = len(answer(request, model, n_images, identifier))
     # A label may have a byte less than the last of them has.
-    assert written <= said <= written + n_images + 800
+    spare = n_images + 1000
+    if "classes" in form:
+        # The texts are those of zeros here.
+        spare += said
+    assert written <= said <= written + spare
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -1,18 +1,11 @@
-"""Health and reflection, asked by their standard clients."""
+"""Health, asked by its standard client."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import grpc
 import httpx
 import pytest
-from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
-    ProtoReflectionDescriptorDatabase,
-)
 
 from harness.server_process import ServerProcess, start_server
 
@@ -97,21 +90,3 @@ def test_unknown_service(channel: grpc.Channel) -> None:
     watch = stub.Watch(request)
     assert next(watch).status == health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
     watch.cancel()
-
-
-def test_reflection_describes_the_service(channel: grpc.Channel) -> None:
-    database = ProtoReflectionDescriptorDatabase(channel)
-    assert {SERVICE, "grpc.health.v1.Health"} <= set(database.get_services())
-    service = DescriptorPool(database).FindServiceByName(SERVICE)
-    assert service.methods_by_name["Predict"].input_type.fields_by_name["pixels_u8"].number == 4
-
-
-def test_grpcurl_predicts_without_the_proto_file(server: ServerProcess) -> None:
-    grpcurl = str(Path(sys.executable).with_name("grpcurl"))
-    command = [grpcurl, "-plaintext", "-d", "@", server.grpc_address, f"{SERVICE}/Predict"]
-    body = json.dumps({"pixels": [0.0] * 784})
-    ended = subprocess.run(command, input=body, capture_output=True, text=True, timeout=60)
-    assert ended.returncode == 0, ended.stderr
-    answer = json.loads(ended.stdout)
-    assert answer["model"] == "digits"
-    assert len(answer["activations"]) == 10

@@ -190,7 +190,7 @@ BAD = {
     "no datatype": (changed(set_input(datatype="")), "DATATYPE", "datatype ''"),
     "no shape": (changed(set_input(shape=[])), "BYTE_COUNT", r"shape \[\]"),
     "zero": (changed(set_input(shape=[0, 784])), "BYTE_COUNT", r"shape \[0, 784\]"),
-    "negative": (changed(set_input(shape=[-2, -784])), "BYTE_COUNT", r"0 values in 0 bytes"),
+    "negative": (changed(set_input(shape=[-2, -784])), "SHAPE", "no dimension is negative"),
     "too few bytes": (
         changed(set_input(shape=[3, 784])),
         "BYTE_COUNT",

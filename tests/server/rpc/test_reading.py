@@ -21,24 +21,28 @@ from server.rpc.inference.contents import MAX_LEVELS
 from server.running.request import Request
 from tests.server.rpc.encodings import Encoder, delimited, integer, with_tag
 
-Read = Callable[..., tuple[Request, memoryview]]
+Read = Callable[..., tuple[Request, memoryview, bytes]]
 Found = tuple[object, ...]
 
 
 def found_in(read: Read, message: bytes) -> Found | str:
     """What a reader finds, or the reason why it refuses."""
     try:
-        request, pixels = read(message)
+        request, pixels, identifier = read(message)
     except InvalidField as error:
         with pytest.raises(InvalidField):
             read(message, patient=False)
         return error.reason
-    quick, same_pixels = read(message, patient=False)
-    assert bytes(same_pixels) == bytes(pixels)
+    quick, same_pixels, same_identifier = read(message, patient=False)
+    name, same_name = (
+        ModelInferRequest.FromString(one).id for one in (identifier, same_identifier)
+    )
+    assert (bytes(same_pixels), same_name) == (bytes(pixels), name)
     assert (quick.model, quick.outputs) == (request.model, request.outputs)
     return (
         *(request.model, request.version, request.label, request.is_bytes, request.shape),
-        *(request.hidden_activations, request.canonicalize, request.outputs, bytes(pixels)),
+        *(request.hidden_activations, request.canonicalize, request.outputs),
+        *(bytes(pixels), name),
     )
 
 
@@ -52,6 +56,7 @@ def expected_of_predict(message: PredictRequest) -> Found | str:
         *(message.model, message.version, message.label, bool(message.pixels_u8), None),
         *(message.hidden_activations, message.canonicalize, ()),
         message.pixels_u8 or np.asarray(message.pixels, np.float32).tobytes(),
+        "",
     )
 
 
@@ -88,10 +93,13 @@ def expected_of_infer(message: ModelInferRequest) -> Found | str:
     if len(message.inputs) != 1:
         return "inputs"
     (tensor,), outputs = message.inputs, tuple(output.name for output in message.outputs)
+    parameters = message.parameters
+    is_flag = "canonicalize" not in parameters or parameters["canonicalize"].HasField("bool_param")
     for reason, is_wrong in (
         ("unknown_input", tensor.name != "pixels"),
         ("datatype", tensor.datatype not in ("FP32", "UINT8")),
-        ("shape", len(tensor.shape) > requests.MAX_DIMENSIONS),
+        ("shape", len(tensor.shape) > requests.MAX_DIMENSIONS or min(tensor.shape, default=0) < 0),
+        ("parameter", not is_flag),
         ("duplicate_output", len(set(outputs)) < len(outputs)),
         ("both_forms", message.raw_input_contents and tensor.HasField("contents")),
         ("inputs", len(message.raw_input_contents) > 1),
@@ -111,16 +119,12 @@ def expected_of_infer(message: ModelInferRequest) -> Found | str:
     version = int(text) if is_number else 0
     if version >= 2**63 or (text and not is_number and not is_label):
         return "version"
-    canonicalize = False
-    if "canonicalize" in message.parameters:
-        value = message.parameters["canonicalize"]
-        if value.WhichOneof("parameter_choice") != "bool_param":
-            return "parameter"
-        canonicalize = value.bool_param
+    canonicalize = "canonicalize" in parameters and parameters["canonicalize"].bool_param
     hidden = bool(set(outputs) - {"activations", "labels"})
     return (
         *(message.model_name, version, text if is_label else "", is_bytes, shape),
-        *(hidden, canonicalize, outputs, pixels),
+        *(hidden, canonicalize, outputs or ("activations", "labels"), pixels),
+        message.id,
     )
 
 

@@ -19,6 +19,7 @@ from server.models.served import Served
 from server.rpc import classifier
 from server.running import run
 from server.running.batcher import RUNNERS, Batcher
+from server.running.calls import Read
 from server.running.request import Request
 from server.telemetry import metrics
 from server.telemetry.record import Record
@@ -34,7 +35,7 @@ class FakeCall:
     """A call without gRPC, and how it has ended."""
 
     message: bytes
-    read: Callable[[bytes, bool], tuple[Request, memoryview]] = classifier.read_request
+    read: Read = classifier.read_request
     deadline: float = float("inf")
     cancelled: bool = False
     metadata: tuple[tuple[str, str | bytes], ...] = ()
@@ -45,6 +46,7 @@ class FakeCall:
     held_bytes: int = 0
     request: Request = field(init=False)
     pixels: memoryview = field(init=False)
+    identifier: bytes = field(init=False)
     response: bytes | None = None
     error: Exception | None = None
     done: threading.Event = field(default_factory=threading.Event)
@@ -207,12 +209,12 @@ def test_a_call_that_takes_no_answer_costs_the_others_none(
 def test_one_answer_that_can_t_be_written_costs_the_others_none(small: Model) -> None:
     batcher = serve(named(small, "small", FAST))
 
-    def unwritable(_answer: object) -> bytes:
+    def unwritable(_answer: object, _identifier: bytes) -> bytes:
         raise UnicodeEncodeError("utf-8", "\udc80", 0, 1, "surrogates not allowed")
 
-    def read(message: bytes, patient: bool) -> tuple[Request, memoryview]:
-        request, pixels = classifier.read_request(message, patient)
-        return replace(request, write=unwritable, write_each=None), pixels
+    def read(message: bytes, patient: bool) -> tuple[Request, memoryview, bytes]:
+        request, pixels, identifier = classifier.read_request(message, patient)
+        return replace(request, write=unwritable, write_each=None), pixels, identifier
 
     calls = [FakeCall(message()), FakeCall(message(), read=read), FakeCall(message())]
     batcher.take(calls)
@@ -329,7 +331,7 @@ def test_a_message_that_takes_long_to_read_is_read_elsewhere(small: Model) -> No
     batcher = serve(named(small, "small", FAST))
     reading, go_on = threading.Event(), threading.Event()
 
-    def read(message: bytes, patient: bool) -> tuple[Request, memoryview]:
+    def read(message: bytes, patient: bool) -> tuple[Request, memoryview, bytes]:
         if not patient:
             raise TakesLong
         reading.set()
@@ -349,7 +351,7 @@ def test_a_message_that_takes_long_to_read_is_read_elsewhere(small: Model) -> No
 def test_an_error_while_it_is_read_elsewhere_ends_that_call(small: Model) -> None:
     batcher = serve(named(small, "small", FAST))
 
-    def read(_message: bytes, patient: bool) -> tuple[Request, memoryview]:
+    def read(_message: bytes, patient: bool) -> tuple[Request, memoryview, bytes]:
         raise RecursionError if patient else TakesLong
 
     calls = [FakeCall(message(), read=read) for _ in range(5)]
@@ -363,9 +365,13 @@ def test_answers_that_would_be_too_large_never_run(small: Model) -> None:
     batcher = serve(named(small, "small", FAST, gate))
     gate.open.release(10)
 
-    def read(message: bytes, patient: bool) -> tuple[Request, memoryview]:
-        request, pixels = classifier.read_request(message, patient)
-        return replace(request, measure=lambda _model, images: (1 << 20) * images + 1), pixels
+    def read(message: bytes, patient: bool) -> tuple[Request, memoryview, bytes]:
+        request, pixels, identifier = classifier.read_request(message, patient)
+        return (
+            replace(request, measure=lambda _model, images: (1 << 20) * images + 1),
+            pixels,
+            identifier,
+        )
 
     call = FakeCall(message(images=3), read=read)
     batcher.take([call])

@@ -108,7 +108,7 @@ def test_parameter_of_the_open_inference_protocol(channel: grpc.Channel, moved: 
     expected = REFERENCE.forward(canonicalize(moved).batch)[-1].argmax(axis=1)
     np.testing.assert_array_equal(labels, expected)
     request.parameters["canonicalize"].string_param = "yes"
-    with pytest.raises(grpc.RpcError, match="canonicalize is no truth value"):
+    with pytest.raises(grpc.RpcError, match="'canonicalize': it is 'yes', no truth value"):
         infer(request.SerializeToString())
 
 

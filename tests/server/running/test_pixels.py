@@ -32,7 +32,7 @@ def part(batch: Batch) -> Part:
         0,
         is_bytes=False,
         field="pixels",
-        write=lambda _answer: b"",
+        write=lambda _answer, _identifier: b"",
         measure=lambda _model, _images: 0,
     )
     return Part(request, memoryview(batch.tobytes()), len(batch))

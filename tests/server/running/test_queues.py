@@ -10,7 +10,7 @@ from server.running.queues import OVERHEAD_BYTES, Queue, Queues
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    canonicalize: bool = False
+    extra_seconds: float = 0.0
 
 
 @dataclass(slots=True, eq=False)
@@ -75,7 +75,7 @@ CALLS = st.builds(
     Waiting,
     size=st.integers(1, 6),
     held_bytes=st.integers(0, 5000),
-    request=st.builds(Wish, st.booleans()),
+    request=st.builds(Wish, st.sampled_from([0.0, 0.25, 2.0])),
 )
 STEPS = st.lists(st.tuples(st.integers(0, 2), st.one_of(st.none(), st.lists(CALLS, max_size=5))))
 
@@ -99,8 +99,8 @@ def test_counts_are_those_of_what_waits(steps: list[tuple[int, list[Waiting] | N
             assert list(queue.waiting) == waiting
             assert queue.images == sum(call.size for call in waiting)
             assert queue.bytes == sum(call.held_bytes + OVERHEAD_BYTES for call in waiting)
-            assert queue.canonicalized == sum(
-                call.size for call in waiting if call.request.canonicalize
+            assert queue.extra_seconds == sum(
+                call.size * call.request.extra_seconds for call in waiting
             )
             assert queue.images <= 12 or len(waiting) == 1
         assert queues.images == sum(queue.images for queue in each)

@@ -14,9 +14,8 @@ from server.models.model import Model, load_model
 from server.rpc import classifier
 from server.rpc.inference import requests
 from server.running import run as prediction
+from server.running.calls import Read
 from server.running.request import Answer, Request
-
-Read = Callable[[bytes], tuple[Request, memoryview]]
 
 N_IMAGES = 2000
 PIXELS = np.random.default_rng(0).random((N_IMAGES, 784), dtype=np.float32)
@@ -51,14 +50,14 @@ def answer(model: Model, messages: list[bytes], read: Read) -> list[Answer]:
     """Do what the server does with messages that have met."""
     parts = []
     for message in messages:
-        request, pixels = read(message)
+        request, pixels, _ = read(message, True)
         parts.append(Part(request, pixels, request.count_images(pixels, model, N_IMAGES)))
     run = prediction.run(model, parts)
     assert not any(run.errors)
     found = list(prediction.split(run, [part.size for part in parts]))
     assert len(found) == len(messages)
     for part, one in zip(parts, found, strict=True):
-        part.request.write(one)
+        part.request.write(one, b"")
     return found
 
 

@@ -93,7 +93,7 @@ class FakeSignals:
 
 class World:
     """A supervisor and all that it sees; `workers` and `https` are those started so far, and
-    `crashed` is what the last worker was told not to load.
+    `crashed` is what the last worker was told not to load, `unloaded` the models not to serve.
     """
 
     def __init__(self, workers: int = 2, **settings: Any) -> None:
@@ -104,6 +104,7 @@ class World:
         self.https: list[Fake] = []
         self.start_error: Exception | None = None
         self.crashed: list[list[Any]] = []
+        self.unloaded: list[str] = []
         self.on_clock: Callable[[], None] = lambda: None
         launched = Launched(
             Settings(workers=workers, **settings),
@@ -123,10 +124,12 @@ class World:
         self.on_clock()
         return self.now
 
-    def _start(self, number: int, crashed: Sequence[list[Any]] = ()) -> Child:
+    def _start(
+        self, number: int, crashed: Sequence[list[Any]] = (), unloaded: Sequence[str] = ()
+    ) -> Child:
         if self.start_error is not None:
             raise self.start_error
-        self.crashed = [*crashed]
+        self.crashed, self.unloaded = [*crashed], [*unloaded]
         self.workers.append(Fake(number, 100 + len(self.workers)))
         return self.workers[-1].child
 

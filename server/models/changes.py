@@ -1,0 +1,63 @@
+"""Loading and unloading a model on request, and how that went, as workers tell each other."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import asdict, dataclass
+
+import structlog
+
+from server.errors import NotLoaded, StartupError
+
+log = structlog.get_logger()
+
+LOAD, UNLOAD = "load", "unload"
+
+STOPPING = "the server stops"
+"""Why something was not done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Why a change was not made, as an error's reason and message, which are empty when it was;
+    `known` are the models that a wrong name could have meant.
+    """
+
+    reason: str = ""
+    message: str = ""
+    known: str = ""
+
+    def pack(self) -> bytes:
+        """Return it as bytes."""
+        return json.dumps(asdict(self)).encode()
+
+
+def unpack(packed: bytes) -> Outcome:
+    """Return what `pack` made bytes of."""
+    return Outcome(**json.loads(packed))
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A model that is to be loaded or unloaded; `outcome` becomes how that went."""
+
+    kind: str
+    name: str
+    outcome: "Future[Outcome]"
+
+    def make(self, act: Callable[[str], str]) -> None:
+        """Call `act` with the name, which returns why it failed, empty if it did not."""
+        outcome = Outcome("internal", "internal error; the server's log has the reason")
+        try:
+            if problem := act(self.name):
+                outcome = Outcome("not_ready" if problem == STOPPING else "load_failed", problem)
+            else:
+                outcome = Outcome()
+        except NotLoaded as error:
+            outcome = Outcome(error.reason, error.message, error.known["models"])
+        except StartupError as error:
+            outcome = Outcome("load_failed", str(error))
+        except Exception:
+            log.exception("a change of the models failed", change=self.kind, model=self.name)
+        finally:
+            self.outcome.set_result(outcome)

@@ -1,0 +1,64 @@
+"""Remembers what stands around the pixels of messages, which callers send again and again."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+import numpy as np
+
+from server.running.request import Request
+
+MAX_KEYS, MAX_OF_KEY = 64, 4
+MAX_BYTES = 1024
+"""Of what is remembered of a message; longer ones are read each time."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Around:
+    """The bytes before and after the pixels, and the request of messages that have these."""
+
+    before: bytes
+    after: bytes
+    request: Request
+
+
+class Remembered:
+    """Finds the request of a message that is, but for its pixels, like one before.
+
+    The pixels must be bytes that reading does not interpret, so that nothing else can differ.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[Hashable, tuple[Around, ...]] = {}
+
+    def find(self, key: Hashable, message: bytes, begin: int) -> tuple[Request, memoryview] | None:
+        """Return the request and the pixels, None for a message that is like no other.
+
+        `key` stands for the bytes before `begin`, and for the message's length.
+        """
+        for around in self._known.get(key, ()):
+            before, after = around.before, around.after
+            if message.startswith(before, begin) and message.endswith(after):
+                end = len(message) - len(after)
+                return around.request, memoryview(message)[begin + len(before) : end]
+        return None
+
+    def add(
+        self, key: Hashable, message: bytes, begin: int, pixels: memoryview, request: Request
+    ) -> None:
+        """Remember a message that has been read, unless its pixels lie elsewhere, or it is odd."""
+        before = _address(pixels) - _address(message) if pixels else -1
+        after = before + len(pixels)
+        if not begin <= before <= after <= len(message):
+            return
+        around = Around(message[begin:before], message[after:], request)
+        if len(around.before) + len(around.after) > MAX_BYTES:
+            return
+        if len(self._known) >= MAX_KEYS:
+            # Messages that never come again must not fill it.
+            self._known.clear()
+        self._known[key] = (around, *self._known.get(key, ())[: MAX_OF_KEY - 1])
+
+
+def _address(content: bytes | memoryview) -> int:
+    address: int = np.frombuffer(content, np.uint8).__array_interface__["data"][0]
+    return address

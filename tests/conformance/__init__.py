@@ -1,0 +1,1 @@
+"""Checks whether a server keeps to the Open Inference Protocol: `python -m tests.conformance`."""

@@ -1,0 +1,146 @@
+"""The extension model_repository."""
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import grpc
+
+from mlpserve.inference import open_inference_pb2 as protocol
+from tests.conformance.rule import rule
+from tests.conformance.subject import (
+    UNKNOWN,
+    Broken,
+    NotApplicable,
+    Subject,
+    expect,
+    same,
+    unless,
+)
+
+EXTENSION = SECTION = "model_repository"
+STATES = ("READY", "LOADING", "UNLOADING", "UNAVAILABLE", "UNKNOWN", "")
+
+NOT_ALLOWED = (
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.FAILED_PRECONDITION,
+    grpc.StatusCode.PERMISSION_DENIED,
+    grpc.StatusCode.UNAUTHENTICATED,
+    grpc.StatusCode.UNIMPLEMENTED,
+)
+"""What servers say where callers don't load models, or these callers don't."""
+
+Entry = protocol.RepositoryIndexResponse.ModelIndex
+
+
+def _index(subject: Subject, ready: bool = False) -> list[Entry]:
+    request = protocol.RepositoryIndexRequest(ready=ready)
+    answer = subject.server.call("RepositoryIndex", request, protocol.RepositoryIndexResponse)
+    return list(answer.models)
+
+
+def _allowed(change: Callable[[], None]) -> None:
+    """Load or unload; raises NotApplicable where callers may not."""
+    try:
+        change()
+    except grpc.RpcError as error:
+        if error.code() in NOT_ALLOWED:
+            words = f"loading is refused with {error.code().name}: {error.details()}"
+            raise NotApplicable(words) from error
+        raise
+
+
+def _ready_versions(subject: Subject) -> set[str]:
+    return {
+        entry.version
+        for entry in _index(subject)
+        if (entry.name, entry.state) == (subject.model, "READY")
+    }
+
+
+@rule(SECTION, "The index has every model of the repository, with its state.", EXTENSION)
+def index_lists_the_model(subject: Subject) -> None:
+    found = [entry.name for entry in _index(subject)]
+    expect(subject.model in found, f"the index has {sorted(set(found))}")
+
+
+@rule(SECTION, "An entry has the version and the state of a model.", EXTENSION)
+def ready_versions_are_those_of_metadata(subject: Subject) -> None:
+    found, wanted = _ready_versions(subject), set(subject.versions)
+    expect(found == wanted, f"READY are {sorted(found)}, and metadata lists {sorted(wanted)}")
+
+
+@rule(SECTION, "The state is one of READY, UNAVAILABLE and what is between.", EXTENSION)
+def states_are_known(subject: Subject) -> None:
+    for entry in _index(subject):
+        expect(bool(entry.name), "an entry has no name")
+        expect(entry.state in STATES, f"{entry.name} is in the state {entry.state!r}")
+
+
+@rule(SECTION, "If ready is true, only models ready for inferencing are returned.", EXTENSION)
+def ready_models_alone_are_listed(subject: Subject) -> None:
+    found = _index(subject, ready=True)
+    others = [entry.name for entry in found if entry.state not in ("READY", "")]
+    expect(not others, f"not ready, and listed: {others}")
+    names = {entry.name for entry in found}
+    expect(subject.model in names, f"the model is ready, and listed are {sorted(names)}")
+
+
+@rule(SECTION, "Errors are indicated by the status: loading what is not there is one.", EXTENSION)
+def loading_an_unknown_model_is_an_error(subject: Subject) -> None:
+    try:
+        subject.server.load(UNKNOWN)
+    except grpc.RpcError as error:
+        unless(error.code() in NOT_ALLOWED, f"loading is refused with {error.code().name}")
+        return
+    raise Broken(f"loading the model {UNKNOWN} was answered with OK")
+
+
+@rule(SECTION, "A model that is already loaded is loaded again.", EXTENSION, changes_models=True)
+def loaded_model_may_be_loaded_again(subject: Subject) -> None:
+    wanted = subject.answer(subject.request())
+    _allowed(lambda: subject.server.load(subject.model))
+    expect(subject.server.model_ready(subject.model), "the model is not ready after loading")
+    subject.need_sense()
+    expect(same(subject.answer(subject.request()), wanted), "it answers differently after loading")
+
+
+@rule(SECTION, "A model that is unloaded does not answer.", EXTENSION, changes_models=True)
+def unloaded_model_does_not_answer(subject: Subject) -> None:
+    request = subject.request()
+    _allowed(lambda: subject.server.unload(subject.model))
+    try:
+        ready = False
+        with suppress(grpc.RpcError):
+            ready = subject.server.model_ready(subject.model)
+        expect(not ready, "the model is ready after unloading")
+        try:
+            subject.server.infer(request)
+        except grpc.RpcError:
+            return
+        expect(False, "the model answers after unloading")
+    finally:
+        subject.server.load(subject.model)
+
+
+@rule(SECTION, "The index has models that are not loaded, too.", EXTENSION, changes_models=True)
+def unloaded_model_is_not_ready_in_the_index(subject: Subject) -> None:
+    _allowed(lambda: subject.server.unload(subject.model))
+    try:
+        names = {entry.name for entry in _index(subject)}
+        expect(subject.model in names, "the index has lost the model after unloading")
+        found = _ready_versions(subject)
+        expect(not found, f"READY after unloading: {sorted(found)}")
+    finally:
+        subject.server.load(subject.model)
+
+
+@rule(SECTION, "A model that was unloaded can be loaded.", EXTENSION, changes_models=True)
+def unloaded_model_may_be_loaded(subject: Subject) -> None:
+    wanted, versions = subject.answer(subject.request()), set(subject.versions)
+    _allowed(lambda: subject.server.unload(subject.model))
+    subject.server.load(subject.model)
+    expect(subject.server.model_ready(subject.model), "the model is not ready after loading")
+    found = _ready_versions(subject)
+    expect(found == versions, f"READY after loading: {sorted(found)}, before {sorted(versions)}")
+    subject.need_sense()
+    expect(same(subject.answer(subject.request()), wanted), "it answers differently after loading")

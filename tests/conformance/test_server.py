@@ -1,0 +1,93 @@
+"""mlpserve keeps every rule of the protocol that its models can be asked about."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import certificate
+from harness.server_process import ROOT, mode, start_server
+
+TOKEN, ADMIN = "0123456789abcdef-caller", "0123456789abcdef-admin"
+OF_OTHER_MODELS = {
+    "infer.half-precision-is-raw",
+    "forms.missing-raw-contents-are-an-error",
+    "forms.inputs-may-come-in-any-order",
+    "forms.broken-raw-texts-are-an-error",
+}
+"""What only models of several inputs, or of texts and FP16, can be asked."""
+
+
+def secret(file: Path, text: str) -> Path:
+    file.write_text(f"{text}\n")
+    file.chmod(0o600)
+    return file
+
+
+def results(address: str, *options: str | Path) -> dict[str, Any]:
+    """Return what the command prints about the shipped model; it may end with 0 or 1."""
+    command = [sys.executable, "-m", "tests.conformance", address, "--model", "digits"]
+    ended = subprocess.run(
+        [*command, "--json", *map(str, options)], cwd=ROOT, capture_output=True, text=True
+    )
+    assert ended.returncode in (0, 1), ended.stderr
+    found: dict[str, Any] = json.loads(ended.stdout)
+    assert ended.returncode == int(found["failed"] > 0)
+    return found
+
+
+def check(found: dict[str, Any]) -> None:
+    by_name = {rule["name"]: rule for rule in found["rules"]}
+    failed = {name: rule for name, rule in by_name.items() if rule["outcome"] == "failed"}
+    assert not failed
+    skipped = {name: rule for name, rule in by_name.items() if rule["outcome"] == "skipped"}
+    assert skipped.keys() == OF_OTHER_MODELS, skipped
+
+
+def test_every_rule_is_kept(repository: Path, lane: bool, tmp_path: Path) -> None:
+    admins = secret(tmp_path / "admins", f"boss: {ADMIN}")
+    token = secret(tmp_path / "admin", ADMIN)
+    # The largest batch is tried as well, so it must not be a large one.
+    arguments = ["--watch", "off", "--admin-tokens-file", str(admins), "--max-batch-size", "100"]
+    with start_server(repository, *arguments, *mode(lane)) as server:
+        found = results(server.grpc_address, "--change-models", "--admin-token-file", token)
+    check(found)
+
+
+def test_every_rule_is_kept_with_tls_and_tokens_by_several_workers(
+    repository: Path, tmp_path: Path
+) -> None:
+    its = certificate.make(tmp_path)
+    callers = secret(tmp_path / "callers", f"caller: {TOKEN}")
+    admins = secret(tmp_path / "admins", f"boss: {ADMIN}")
+    files = {
+        "--tls-certificate": its.certificate_file,
+        "--tls-key": its.key_file,
+        "--tokens-file": callers,
+        "--admin-tokens-file": admins,
+    }
+    arguments = [str(part) for pair in files.items() for part in pair]
+    arguments += ["--watch", "off", "--max-batch-size", "100", "--workers", "2"]
+    with start_server(repository, *arguments) as server:
+        found = results(
+            server.grpc_address,
+            *("--change-models", "--ca", its.certificate_file),
+            *("--token-file", secret(tmp_path / "caller", TOKEN)),
+            *("--admin-token-file", secret(tmp_path / "admin", ADMIN)),
+        )
+    check(found)
+
+
+@pytest.mark.parametrize("watch", ["on", "off"])
+def test_models_of_a_server_that_lets_nobody_load_are_left_alone(
+    repository: Path, watch: str
+) -> None:
+    with start_server(repository, "--watch", watch) as server:
+        found = results(server.grpc_address, "--change-models", "--only", "repository.*")
+    reasons = {rule["name"]: rule["reason"] for rule in found["rules"] if rule["reason"]}
+    assert found["failed"] == 0
+    assert len(reasons) == 5
+    assert all("loading is refused with" in reason for reason in reasons.values())
