@@ -15,7 +15,7 @@ from server.errors import Fault, ModelError
 from server.models.onnx.file import Stamp, read_file, size_of
 from server.models.onnx.graph import Layer, read_layers, read_model
 from server.models.onnx.metadata import read_metadata
-from server.models.overflow import may_overflow
+from server.models.onnx.overflow import may_overflow
 from server.models.runtime import InferenceSession, open_session
 from server.models.self_check import WARM_UP_SIZES, Runner, check, warm_up
 from server.system import memory_limits

@@ -17,7 +17,7 @@ from harness.networks import networks
 from modelfile.input_range import FINITE, PIXELS, InputRange
 from server.models.model import load_model
 from server.models.onnx.graph import Layer
-from server.models.overflow import BOUNDED, may_overflow
+from server.models.onnx.overflow import BOUNDED, may_overflow
 from server.models.self_check import Runner, check, warm_up
 from tests.server.models.odd_models import NETWORK, SIZES, WHOLE, refusal, right, written
 
