@@ -14,9 +14,9 @@ from server.models.model import load_model
 from server.models.policy import read_policies
 from server.models.served import Served
 from server.models.watcher import ModelWatcher
-from server.rpc.asking import AskAll
 from server.rpc.endpoint import Endpoint
 from server.rpc.inference import statistics
+from server.rpc.inference.asking import AskAll
 from server.settings.settings import Settings
 from server.system import memory
 

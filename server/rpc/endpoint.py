@@ -15,8 +15,8 @@ from server.files.tokens import Tokens
 from server.models.served import Served
 from server.rpc import admin, classifier, health, inference, reflection
 from server.rpc.admission import Admission, Gate, declare
-from server.rpc.asking import AskAll
 from server.rpc.inference import loading, requests
+from server.rpc.inference.asking import AskAll
 from server.rpc.lane import lane
 from server.rpc.lane.call import LaneCall, Route
 from server.rpc.lane.versions import check

@@ -9,9 +9,9 @@ from mlpserve.v1 import admin_pb2, classifier_pb2
 from server.files.reload_registry import ReloadRegistry
 from server.models.served import Served
 from server.rpc import admin, catalog, classifier, inference
-from server.rpc.asking import AskAll
 from server.rpc.health import NAME, Health
 from server.rpc.inference import loading, metadata, statistics
+from server.rpc.inference.asking import AskAll
 from server.rpc.plain import Plain
 from server.settings.settings import Settings
 

@@ -8,8 +8,8 @@ from mlpserve.inference import open_inference_pb2 as protocol
 from server.errors import InvalidField, NotLoaded, NotReady, Overloaded, WrongState
 from server.models.changes import LOAD, UNLOAD, Outcome, unpack
 from server.models.served import Served
-from server.rpc.asking import AskAll, ask_each
 from server.rpc.inference import SERVICE
+from server.rpc.inference.asking import AskAll, ask_each
 from server.texts import listed, quoted
 
 PATHS = tuple(f"/{SERVICE}/RepositoryModel{name}" for name in ("Load", "Unload"))

@@ -9,7 +9,7 @@ from mlpserve.inference import open_inference_pb2 as protocol
 from server.errors import InvalidField
 from server.models.model import Model
 from server.models.served import Served
-from server.rpc.asking import AskAll, Shared, ask_each
+from server.rpc.inference.asking import AskAll, Shared, ask_each
 from server.rpc.inference.requests import read_version
 from server.running.request import encodable
 from server.telemetry.inference import Sums, Times
