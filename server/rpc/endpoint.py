@@ -24,12 +24,11 @@ from server.rpc.listening import binding, handshake, stopping, tls
 from server.rpc.listening.options import options
 from server.rpc.methods import HEALTH_CHECK, plain_methods, shared_methods
 from server.rpc.plain import Plain
-from server.rpc.threads import inside
+from server.rpc.threads import inside, streams
 from server.rpc.threads.pools import Pool
 from server.rpc.threads.service import (
     Service,
     respond_alone,
-    respond_each_alone,
 )
 from server.running.batcher import Batcher
 from server.settings.addresses import is_local
@@ -45,6 +44,11 @@ PREDICT = f"/{classifier.SERVICE}/Predict"
 INFER = f"/{inference.SERVICE}/ModelInfer"
 READERS = {PREDICT: classifier.read_request, INFER: requests.read_request}
 """The hot methods, and the functions that read their messages."""
+
+STREAMS = {
+    f"/{classifier.SERVICE}/PredictStream": streams.PREDICT,
+    f"/{inference.SERVICE}/ModelStreamInfer": streams.INFER,
+}
 
 HEALTH_WATCH = f"/{health.NAME}/Watch"
 THREADS, HEALTH_THREADS = 4, 2
@@ -147,16 +151,17 @@ class Endpoint:
     ) -> None:
         """Give threads the streams, and, without a lane, all else."""
         calls, max_bytes = settings.max_concurrent_calls, settings.max_message_bytes
-        streams = Pool("stream", settings.max_streams, settings.max_streams, spare=0)
+        pool_of_streams = Pool("stream", settings.max_streams, settings.max_streams, spare=0)
         probes = Pool("health", HEALTH_THREADS, calls, PROBE_MESSAGES, PROBE_PATIENCE_SECONDS)
-        predict_each = respond_each_alone(self.batcher, classifier.read_request, max_bytes)
-        service.add_stream(f"/{classifier.SERVICE}/PredictStream", streams, predict_each)
+        for path, stream in STREAMS.items():
+            respond = streams.respond_each_alone(self.batcher, stream, max_bytes)
+            service.add_stream(path, pool_of_streams, respond)
         if inside.HAS_STREAMS_WITHOUT_THREADS:
             service.add_watch(HEALTH_WATCH, probes, self._health.watch)
         if settings.reflection != "off":
             reflect = reflection.reflect(services)
             for name in reflection.SERVICES:
-                service.add_stream(f"/{name}/{reflection.METHOD}", streams, reflect)
+                service.add_stream(f"/{name}/{reflection.METHOD}", pool_of_streams, reflect)
         if self._lane is None:
             spare = settings.max_arriving_messages
             for path, read in READERS.items():

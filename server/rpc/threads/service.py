@@ -16,15 +16,13 @@ import grpc
 import structlog
 from google.protobuf.message import Message
 
-from mlpserve import wire
 from mlpserve.v1 import classifier_pb2
 from server.rpc.admission import KINDS, Admission, no_message, too_large
-from server.rpc.status import status_of
 from server.rpc.threads import inside
 from server.rpc.threads.call import Refused, ThreadCall, ThreadMessage, ThreadMethod
 from server.rpc.threads.pools import GivenUp, Pool
 from server.running.batcher import Batcher
-from server.running.calls import Read, count_refusal
+from server.running.calls import Read
 from server.telemetry.codes import code_name
 from server.telemetry.recording import Pairs, trailing
 
@@ -140,32 +138,6 @@ def respond_alone(batcher: Batcher, read: Read) -> Respond:
         if waiting.error is not None:
             raise Refused(waiting.error)
         return waiting.response or b""
-
-    return respond
-
-
-def respond_each_alone(batcher: Batcher, read: Read, max_response_bytes: int) -> RespondEach:
-    """Return a function that answers each message of a stream with a PredictStreamResponse of at
-    most `max_response_bytes`.
-    """
-
-    def respond(
-        call: ThreadCall, messages: Iterator[bytes], _context: grpc.ServicerContext
-    ) -> Iterator[bytes]:
-        for message in messages:
-            waiting = ThreadMessage(read, message, call.metadata, call.record)
-            batcher.answer_alone(waiting)
-            if waiting.response is not None:
-                response = b"".join(
-                    wire.encode_tagged(_STREAMED.RESPONSE_FIELD_NUMBER, waiting.response)
-                )
-                if len(response) <= max_response_bytes:
-                    yield response
-                    continue
-                waiting.error = too_large(len(response), max_response_bytes)
-                count_refusal(waiting.error)
-            if waiting.error is not None:
-                yield _STREAMED(error=status_of(waiting.error).packed()).SerializeToString()
 
     return respond
 

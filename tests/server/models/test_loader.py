@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from modelfile.layout import MAX_VERSION
-from server.errors import Fault, ModelError, StartupError
+from server.errors import Fault, ModelError, NotLoaded, StartupError
 from server.models import loader as loader_module
 from server.models import model as model_module
 from server.models.journal import Journal
@@ -356,3 +356,114 @@ def test_the_default_stays_when_other_models_appear(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "only")
     after = loader.refresh(models, retry=False)
     assert (after.models.default, len(after.problems)) == ("only", 1)
+
+
+def names(refreshed: Refreshed) -> dict[str, list[int]]:
+    return {name: [*its.by_number] for name, its in refreshed.models.by_name.items()}
+
+
+def test_one_model_is_looked_at_and_the_others_stay(tmp_path: Path) -> None:
+    publish(tmp_path, 1, "a")
+    file = publish(tmp_path, 1, "b")
+    load = Fake()
+    loader = Loader(tmp_path, "a", POLICIES, load)
+    first = loader.first().models
+    publish(tmp_path, 2, "a")
+    publish(tmp_path, 2, "b")
+    (tmp_path / "c" / "1").mkdir(parents=True)
+    shutil.copy(file, tmp_path / "c" / "1" / file.name)
+    loaded = loader.load(first, "b")
+    assert names(loaded) == {"a": [1], "b": [2]}
+    assert loaded.models.by_name["a"] is first.by_name["a"]
+    assert (loaded.problems, loaded.tried) == ([], 1)
+    assert names(loader.load(loaded.models, "c")) == {"a": [1], "b": [2], "c": [1]}
+
+
+def test_what_is_wrong_with_others_stays_known(tmp_path: Path) -> None:
+    publish(tmp_path, 1, "a")
+    publish(tmp_path, 2, "b")
+    load = Fake({2: ModelError("bad", "format")})
+    loader = Loader(tmp_path, "a", POLICIES, load)
+    first = loader.first().models
+    assert first.errors.keys() == {"b"}
+    loaded = loader.load(first, "a").models
+    assert loaded.errors == first.errors
+    load.tried.clear()
+    again = loader.refresh(loaded, retry=False)
+    assert again.models.errors == first.errors
+    assert load.tried == [], "a file that has failed is tried once"
+    failed = loader.load(again.models, "b")
+    assert (len(failed.problems), failed.tried, load.tried) == (1, 1, [2])
+    load.errors.clear()
+    good = loader.load(failed.models, "b")
+    assert (names(good), good.problems, good.models.errors) == ({"a": [1], "b": [2]}, [], {})
+
+
+def test_a_model_that_is_unloaded_stays_so_until_it_is_loaded(tmp_path: Path) -> None:
+    for version in (1, 2):
+        publish(tmp_path, version, "a")
+    publish(tmp_path, 1, "b")
+    loader = Loader(tmp_path, "a", POLICIES, Fake())
+    gone = loader.unload(loader.first().models, "a").models
+    for models in (gone, loader.refresh(gone, retry=True).models, loader.load(gone, "b").models):
+        assert models.by_name.keys() == {"b"}
+        assert models.unloaded == {"a": [1, 2]}
+        assert models.default == "a"
+        with pytest.raises(NotLoaded, match="model 'a' is unloaded; load it with") as failed:
+            models.find("", 0)
+        assert failed.value.reason == "model_unloaded"
+    assert loader.unload(gone, "b").models.by_name == {}
+    back = loader.load(loader.unload(gone, "b").models, "a").models
+    assert {*back.by_name} == {"a"}
+    assert back.unloaded == {"b": [1]}
+
+
+def test_errors_of_a_model_that_is_unloaded_are_forgotten(tmp_path: Path) -> None:
+    publish(tmp_path, 1, "a")
+    publish(tmp_path, 2, "b")
+    loader = Loader(tmp_path, "a", POLICIES, Fake({2: ModelError("bad", "format")}))
+    gone = loader.unload(loader.first().models, "b")
+    assert (gone.models.errors, gone.problems, gone.models.unloaded) == ({}, [], {"b": [2]})
+
+
+def test_a_model_can_be_unloaded_without_its_repository(tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    publish(folder, 1, "a")
+    loader = Loader(folder, "a", POLICIES, Fake())
+    first = loader.first().models
+    folder.rename(tmp_path / "elsewhere")
+    gone = loader.unload(first, "a").models
+    assert (gone.by_name, gone.unloaded) == ({}, {"a": ()})
+    with pytest.raises(StartupError, match="is not a folder"):
+        loader.load(gone, "a")
+
+
+def test_a_name_that_is_not_in_the_repository(tmp_path: Path) -> None:
+    publish(tmp_path, 1, "a")
+    loader = Loader(tmp_path, "a", POLICIES, Fake())
+    with pytest.raises(NotLoaded, match=r"no '\.\./a' in the repository; it holds: a") as failed:
+        loader.load(loader.first().models, "../a")
+    assert failed.value.known == {"models": "a"}
+
+
+def test_versions_that_the_settings_do_not_want_are_no_success(tmp_path: Path) -> None:
+    publish(tmp_path, 1, "a")
+    publish(tmp_path, 1, "b")
+    policies = read_policies("latest 1; b: 7", "", "", "")
+    loader = Loader(tmp_path, "a", policies, Fake())
+    loaded = loader.load(loader.first().models, "b")
+    (problem,) = loaded.problems
+    assert "--versions: b is to have 7, and the repository" in problem
+
+
+def test_a_new_worker_serves_what_the_others_do(tmp_path: Path) -> None:
+    publish(tmp_path, 1, "a")
+    publish(tmp_path, 2, "b")
+    for unloaded, left in ({"a"}, {"b"}), ({"a", "b"}, set()), ({"elsewhere"}, {"a", "b"}):
+        loader = Loader(tmp_path, "a", POLICIES, Fake(), unloaded=unloaded)
+        first = loader.first().models
+        assert ({*first.by_name}, {*first.unloaded}) == (left, unloaded)
+        assert first.default == "a"
+    loader = Loader(tmp_path, "", POLICIES, Fake({2: ModelError("bad", "format")}), unloaded={"a"})
+    with pytest.raises(ModelError, match="bad"):
+        loader.first()
