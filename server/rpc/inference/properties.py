@@ -41,10 +41,9 @@ def describe(model: Model, max_message_bytes: int) -> dict[str, str]:
 
 
 def _encode(values: Collection[str | int], max_bytes: int) -> str | None:
-    """Return JSON, or None if it is longer; it is not written then, unless nearly so."""
-    # Quotation marks or digits, a comma and a space.
-    least = 3 * len(values)
-    if least > max_bytes or least + sum(map(len, map(str, values))) - len(values) > max_bytes:
+    """Return values as JSON, or None if that is too long."""
+    # Each takes a character, a comma and a space at least.
+    if 3 * len(values) > max_bytes:
         return None
     text = json.dumps(values, ensure_ascii=False)
     return text if len(text.encode()) <= max_bytes else None
