@@ -91,7 +91,7 @@ class Endpoint:
         services += [health.NAME, *reflection.SERVICES]
         reflection.describe_v1()
         declare(map(_descriptor, services))
-        plain = plain_methods(settings, reloads, served, self._health, lambda: self._ready)
+        plain = plain_methods(served, self._health, lambda: self._ready)
         plain |= shared_methods(settings, served, ask_all)
         lane_reason = check(grpc.__version__)
         has_lane = settings.lane == "on" and lane_reason is None

@@ -6,7 +6,6 @@ from grpc_health.v1 import health_pb2
 
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.v1 import admin_pb2, classifier_pb2
-from server.files.reload_registry import ReloadRegistry
 from server.models.served import Served
 from server.rpc import admin, catalog, classifier, inference
 from server.rpc.health import NAME, Health
@@ -22,8 +21,6 @@ STATISTICS_THREADS = 4
 
 
 def plain_methods(
-    settings: Settings,
-    reloads: ReloadRegistry,
     served: Served,
     health: Health,
     is_ready: Callable[[], bool],
@@ -32,7 +29,7 @@ def plain_methods(
     about = catalog.Catalog(served)
     oip = metadata.Metadata(served, is_ready)
     own, theirs = f"/{classifier.SERVICE}", f"/{inference.SERVICE}"
-    methods = {
+    return {
         f"{own}/ListModels": Plain(classifier_pb2.ListModelsRequest, about.list_models),
         f"{own}/GetNetwork": Plain(classifier_pb2.GetNetworkRequest, about.get_network),
         f"{theirs}/ServerLive": Plain(protocol.ServerLiveRequest, oip.server_live),
@@ -42,9 +39,6 @@ def plain_methods(
         f"{theirs}/ModelMetadata": Plain(protocol.ModelMetadataRequest, oip.model_metadata),
         HEALTH_CHECK: Plain(health_pb2.HealthCheckRequest, health.check),
     }
-    if settings.admin_tokens_file is not None:
-        methods[f"/{admin.SERVICE}/Reload"] = Plain(admin_pb2.ReloadRequest, admin.reload(reloads))
-    return methods
 
 
 def shared_methods(settings: Settings, served: Served, ask_all: AskAll) -> dict[str, Plain]:
@@ -58,6 +52,8 @@ def shared_methods(settings: Settings, served: Served, ask_all: AskAll) -> dict[
     if settings.admin_tokens_file is not None:
         changes = loading.Loading(served, ask_all, settings.watch == "on")
         load, unload = loading.PATHS
+        reload = f"/{admin.SERVICE}/Reload"
+        methods[reload] = Plain(admin_pb2.ReloadRequest, admin.reload(ask_all), 1)
         methods[load] = Plain(protocol.RepositoryModelLoadRequest, changes.load, 1)
         methods[unload] = Plain(protocol.RepositoryModelUnloadRequest, changes.unload, 1)
     return methods
