@@ -73,6 +73,17 @@ def check_config(config: Any) -> None:
     ]
 
 
+def check_config_as_json(config: dict[str, Any]) -> None:
+    """The same as people read it, by Triton's names and enums."""
+    assert (config["name"], config["backend"]) == (MODEL, "onnxruntime")
+    assert [one["data_type"] for one in config["input"]] == ["TYPE_FP32"]
+    assert [one["data_type"] for one in config["output"]] == ["TYPE_FP32", "TYPE_INT64"]
+    assert [one["kind"] for one in config["instance_group"]] == ["KIND_CPU"]
+    assert config["version_policy"] == {"latest": {"num_versions": 1}}
+    assert config["dynamic_batching"]["default_queue_policy"]["allow_timeout_override"]
+    assert config["parameters"]["layer_sizes"] == {"string_value": "[784, 16, 16, 10]"}
+
+
 def check_statistics(before: Any, after: Any, requests: int, images: int) -> None:
     """What was counted between two answers."""
     (first,), (second,) = before.model_stats, after.model_stats
@@ -151,7 +162,7 @@ def ordinary(address: str, images: Images, admin: dict[str, str]) -> Answers:
         assert not client.is_model_ready("letters")
         check_metadata(client.get_server_metadata(), client.get_model_metadata(MODEL))
         check_config(client.get_model_config(MODEL).config)
-        assert client.get_model_config(MODEL, as_json=True)["config"]["name"] == MODEL
+        check_config_as_json(client.get_model_config(MODEL, as_json=True)["config"])
         before = client.get_inference_statistics(MODEL)
         result = client.infer(MODEL, inputs_of(images), outputs=outputs(), request_id="a")
         check_result(result, "a")
@@ -185,6 +196,8 @@ def load_and_unload(client: Any, admin: dict[str, str]) -> None:
     client.unload_model(MODEL, headers=admin)
     assert not client.is_model_ready(MODEL)
     check_index(client.get_model_repository_index(), "UNAVAILABLE")
+    (unloaded,) = client.get_model_repository_index(as_json=True)["models"]
+    assert unloaded["reason"] == "unloaded"
     client.load_model(MODEL, headers=admin)
     assert client.is_model_ready(MODEL)
     check_index(client.get_model_repository_index(), "READY")
