@@ -7,12 +7,12 @@ REASONS = (
     *("datatype", "deadline", "description_bytes", "duplicate_output", "idle_stream", "inputs"),
     *("internal", "label_not_found", "load_failed", "message_bytes", "model_not_found"),
     *("model_unloaded", "no_message", "no_model_name"),
-    *("no_pixels", "no_token", "not_a_request", "not_finite", "not_ready", "not_square"),
-    *("parameter", "pixel_count", "pixel_range", "queue_full", "repository", "shape"),
-    *("slow_message", "timeout", "too_many_calls", "too_many_fields", "too_many_streams"),
-    *("too_many_unloaded", "too_many_watchers", "unanswered", "unknown_input", "unknown_output"),
-    *("unknown_service", "unknown_token", "unread_answers", "version", "version_not_found"),
-    *("watched",),
+    *("no_pixels", "no_token", "not_a_request", "not_finite", "not_pixels", "not_ready"),
+    *("not_square", "overflow", "parameter", "pixel_count", "pixel_range", "queue_full"),
+    *("repository", "shape", "slow_message", "timeout", "too_many_calls", "too_many_fields"),
+    *("too_many_streams", "too_many_unloaded", "too_many_watchers", "unanswered"),
+    *("unknown_input", "unknown_output", "unknown_service", "unknown_token", "unread_answers"),
+    *("version", "version_not_found", "watched"),
 )
 """Why requests are rejected: the reasons of all RequestErrors, and `internal` for other errors."""
 

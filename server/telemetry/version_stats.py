@@ -91,7 +91,9 @@ class VersionStats:
 
     def _count(self, entries: Sequence[tuple[Batch, Batch, Labels]]) -> None:
         inks, rows, winners = zip(*entries, strict=True)
-        ink, labels = np.concatenate(inks) / self._n_pixels, np.concatenate(winners)
+        # Sums of numbers may overflow where single ones don't.
+        ink = np.nan_to_num(np.concatenate(inks)) / self._n_pixels
+        labels = np.concatenate(winners)
         # Class by class, since NumPy finds the largest of long rows many at a time.
         activations = np.concatenate(rows).T.copy()
         winning, second = activations.max(axis=0), np.zeros(len(labels), np.float32)
@@ -101,7 +103,11 @@ class VersionStats:
         counts = np.bincount(labels, minlength=len(self._labels))
         with self._lock:
             self._labels += counts
-        for name, values in ((WINNING, winning), (MARGIN, winning - second), (INK, ink)):
+        for name, values in (
+            (WINNING, winning),
+            (MARGIN, np.subtract(winning, second, dtype=np.float64)),
+            (INK, ink),
+        ):
             bounds = self._bounds[name]
             binned = np.bincount(np.searchsorted(bounds, values), minlength=len(bounds) + 1)
             self._histograms[name].add(binned.tolist(), float(values.sum(dtype=np.float64)))
