@@ -134,7 +134,8 @@ class Client:
             where P is the number of pixels of the model's images, 784 for 28 x 28. A
             two-dimensional array is one image when it holds P pixels in all, otherwise a batch.
             Floats in [0, 1], 0 for black background and 1 for white ink; or uint8 from 0 to 255,
-            which is a quarter of the bytes; or bool.
+            which is a quarter of the bytes; or bool. A model of other numbers, see `input_range`
+            in `list_models`, takes these as floats.
         model
             The model's name; empty for the server's default model.
         version

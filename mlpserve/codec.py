@@ -103,6 +103,7 @@ def decode_network(message: bytes) -> Network:
                 map(_decode_network_layer, wire.read_contents(fields, response.LAYERS_FIELD_NUMBER))
             ),
             label_names=wire.read_texts(fields, response.LABEL_NAMES_FIELD_NUMBER),
+            input_range=wire.read_text(fields, response.INPUT_RANGE_FIELD_NUMBER),
         )
     except wire.WireError as error:
         raise InvalidResponse(f"the answer is no valid GetNetworkResponse: {error}") from error
@@ -130,6 +131,7 @@ def _decode_version(version: classifier_pb2.ModelVersion) -> ModelVersion:
         layer_sizes=tuple(version.layer_sizes),
         label_names=tuple(version.label_names),
         weights_sha256=version.weights_sha256,
+        input_range=version.input_range,
     )
 
 

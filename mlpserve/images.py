@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 Pixels: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.uint8]
-"""Flat pixels: float32 in [0, 1], or uint8 where 255 stands for 1."""
+"""Flat pixels: float32, or uint8 where 255 stands for 1."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,15 +34,15 @@ def as_batch(images: npt.ArrayLike) -> Batch:
     ----------
     images
         One image (P,) or (rows, columns), or a batch (N, P) or (N, rows, columns), as an array or
-        nested lists: floats in [0, 1], uint8 from 0 to 255, or bool. Floats that are not finite or
-        outside [0, 1] are left for the server to refuse, which says where they are.
+        nested lists: floats, uint8 from 0 to 255, or bool. Only the server knows which floats the
+        model takes; it refuses others and says where they are.
 
     Raises
     ------
     TypeError
         When the numbers are of another type.
     ValueError
-        When there are no images, the shape is another one, or the floats reach from 0 to 255.
+        When there are no images, or the shape is another one.
     """
     try:
         array = np.asarray(images)
@@ -66,17 +66,11 @@ def _as_pixels(array: npt.NDArray[np.generic]) -> Pixels:
         return array.astype(np.uint8) * np.uint8(255)
     if not np.issubdtype(array.dtype, np.floating):
         raise TypeError(
-            f"images has the type {array.dtype}; wanted are floats in [0, 1], uint8 or bool: "
-            "convert whole numbers from 0 to 255 with np.asarray(images, dtype=np.uint8), "
-            "zeros and ones with np.asarray(images, dtype=bool)"
+            f"images has the type {array.dtype}; wanted are floats, uint8 or bool: convert pixels "
+            "from 0 to 255 with np.asarray(images, dtype=np.uint8), zeros and ones with "
+            "np.asarray(images, dtype=bool), other numbers with "
+            "np.asarray(images, dtype=np.float32)"
         )
     # What overflows becomes an infinity, which the server refuses and locates.
     with np.errstate(over="ignore", invalid="ignore"):
-        pixels = array.astype(np.float32, copy=False)
-    brightest = float(pixels.max())
-    if 1 < brightest <= 255:
-        raise ValueError(
-            f"images reaches up to {brightest:g}, and pixels lie in [0, 1]: divide by 255, or pass "
-            "uint8"
-        )
-    return pixels
+        return array.astype(np.float32, copy=False)

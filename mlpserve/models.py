@@ -13,8 +13,9 @@ class ModelVersion:
 
     `is_loaded` tells whether it answers requests. `error` says why not; for a loaded version, why
     its file, changed or gone since, is not followed. `layer_sizes` counts the neurons of each layer
-    from input to output; it, `label_names` and `weights_sha256` are empty unless it is loaded.
-    `version` 0 stands for a folder whose number is larger than versions can be.
+    from input to output; `input_range` tells which numbers it takes: "[0, 1]" for pixels, another
+    "[low, high]", or "finite". They, `label_names` and `weights_sha256` are empty unless it is
+    loaded. `version` 0 stands for a folder whose number is larger than versions can be.
     """
 
     version: int
@@ -23,6 +24,7 @@ class ModelVersion:
     layer_sizes: tuple[int, ...]
     label_names: tuple[str, ...]
     weights_sha256: str
+    input_range: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +57,10 @@ class Layer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Network:
-    """The layers of a model after the input, and the names of its classes."""
+    """The layers of a model after the input, the names of its classes, and the numbers it takes."""
 
     model: str
     version: int
     layers: tuple[Layer, ...]
     label_names: tuple[str, ...]
+    input_range: str = ""

@@ -144,8 +144,10 @@ def _read(name: str, invert: Invert, side: int) -> npt.NDArray[np.float32]:
 
 
 def _ask(client: Client, pictures: Sequence[Picture], **options: Any) -> Prediction:
+    # As bytes, which models of other numbers than pixels refuse.
+    levels = np.rint(255 * np.stack([picture.image for picture in pictures])).astype(np.uint8)
     try:
-        return client.predict(np.stack([picture.image for picture in pictures]), **options)
+        return client.predict(levels, **options)
     except Unavailable as error:
         raise click.ClickException(
             f"{error}. Is a server running there? `make run` in mlpserve's repository starts one "

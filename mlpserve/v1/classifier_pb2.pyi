@@ -102,7 +102,7 @@ class Model(_message.Message):
     def __init__(self, name: _Optional[str] = ..., versions: _Optional[_Iterable[_Union[ModelVersion, _Mapping]]] = ..., default_version: _Optional[int] = ..., labels: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class ModelVersion(_message.Message):
-    __slots__ = ("version", "state", "error", "layer_sizes", "label_names", "weights_sha256")
+    __slots__ = ("version", "state", "error", "layer_sizes", "label_names", "weights_sha256", "input_range")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[ModelVersion.State]
@@ -117,13 +117,15 @@ class ModelVersion(_message.Message):
     LAYER_SIZES_FIELD_NUMBER: _ClassVar[int]
     LABEL_NAMES_FIELD_NUMBER: _ClassVar[int]
     WEIGHTS_SHA256_FIELD_NUMBER: _ClassVar[int]
+    INPUT_RANGE_FIELD_NUMBER: _ClassVar[int]
     version: int
     state: ModelVersion.State
     error: str
     layer_sizes: _containers.RepeatedScalarFieldContainer[int]
     label_names: _containers.RepeatedScalarFieldContainer[str]
     weights_sha256: str
-    def __init__(self, version: _Optional[int] = ..., state: _Optional[_Union[ModelVersion.State, str]] = ..., error: _Optional[str] = ..., layer_sizes: _Optional[_Iterable[int]] = ..., label_names: _Optional[_Iterable[str]] = ..., weights_sha256: _Optional[str] = ...) -> None: ...
+    input_range: str
+    def __init__(self, version: _Optional[int] = ..., state: _Optional[_Union[ModelVersion.State, str]] = ..., error: _Optional[str] = ..., layer_sizes: _Optional[_Iterable[int]] = ..., label_names: _Optional[_Iterable[str]] = ..., weights_sha256: _Optional[str] = ..., input_range: _Optional[str] = ...) -> None: ...
 
 class GetNetworkRequest(_message.Message):
     __slots__ = ("model", "version", "label")
@@ -136,16 +138,18 @@ class GetNetworkRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., label: _Optional[str] = ...) -> None: ...
 
 class GetNetworkResponse(_message.Message):
-    __slots__ = ("model", "version", "layers", "label_names")
+    __slots__ = ("model", "version", "layers", "label_names", "input_range")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     LAYERS_FIELD_NUMBER: _ClassVar[int]
     LABEL_NAMES_FIELD_NUMBER: _ClassVar[int]
+    INPUT_RANGE_FIELD_NUMBER: _ClassVar[int]
     model: str
     version: int
     layers: _containers.RepeatedCompositeFieldContainer[Layer]
     label_names: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., layers: _Optional[_Iterable[_Union[Layer, _Mapping]]] = ..., label_names: _Optional[_Iterable[str]] = ...) -> None: ...
+    input_range: str
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., layers: _Optional[_Iterable[_Union[Layer, _Mapping]]] = ..., label_names: _Optional[_Iterable[str]] = ..., input_range: _Optional[str] = ...) -> None: ...
 
 class Layer(_message.Message):
     __slots__ = ("inputs", "neurons", "weights", "biases", "activation")

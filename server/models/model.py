@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from modelfile.input_range import PIXELS, InputRange
 from modelfile.layout import HIDDEN, INPUT, OUTPUT
 from modelfile.metadata import weights_sha256
 from modelfile.reference import Reference
@@ -14,6 +15,7 @@ from server.errors import Fault, ModelError
 from server.models.onnx.file import Stamp, read_file, size_of
 from server.models.onnx.graph import Layer, read_layers, read_model
 from server.models.onnx.metadata import read_metadata
+from server.models.onnx.overflow import may_overflow
 from server.models.runtime import InferenceSession, open_session
 from server.models.self_check import WARM_UP_SIZES, Runner, check, warm_up
 from server.system import memory_limits
@@ -50,9 +52,10 @@ class Model:
     `layer_sizes` counts the neurons of each layer from the input to the output, such as (784, 16,
     16, 10); `labels` names the classes; `golden_difference` is the largest difference found by the
     self-check; `run_seconds` is how long runs of one image and of 64 took at the warm-up;
-    `reference` describes its training images; `layers` are its weights, as views of the file, which
-    stays in memory next to ONNX Runtime's copy; `doubt` says what is wrong with a file that is
-    served nevertheless; `stamp` is what the file had before it was read.
+    `reference` describes its training images; `input_range` tells which numbers it takes, and
+    `may_overflow` whether some of these may lead to infinite activations; `layers` are its weights,
+    as views of the file, which stays in memory next to ONNX Runtime's copy; `doubt` says what is
+    wrong with a file that is served nevertheless; `stamp` is what the file had before it was read.
     """
 
     name: str
@@ -65,6 +68,8 @@ class Model:
     load_seconds: float
     run_seconds: tuple[float, float]
     reference: Reference
+    input_range: InputRange
+    may_overflow: bool
     session: InferenceSession
     layers: tuple[Layer, ...]
     doubt: str = ""
@@ -74,6 +79,11 @@ class Model:
     def n_pixels(self) -> int:
         """Pixels of one image."""
         return self.layer_sizes[0]
+
+    @property
+    def takes_pixels(self) -> bool:
+        """Whether its inputs are pixels in [0, 1], which bytes can stand for."""
+        return self.input_range == PIXELS
 
     @property
     def n_hidden(self) -> int:
@@ -137,9 +147,11 @@ def _load(path: Path, name: str, version: int, max_bytes: int, begin: float) -> 
     run_bytes = 4 * RUN_IMAGES * sum(metadata.layer_sizes)
     memory_limits.check(int((MEMORY_FACTOR - 1) * len(content)) + run_bytes)
     session = open_session(content)
+    input_range = metadata.input_range
     with Runner(session, metadata.layer_sizes, LOAD_SECONDS) as runner:
-        difference = check(runner, metadata.golden_pixels, metadata.golden_activations)
-        run_seconds = warm_up(runner)
+        golden = metadata.golden_pixels, metadata.golden_activations
+        difference = check(runner, *golden, input_range)
+        run_seconds = warm_up(runner, input_range)
     sha256 = weights_sha256(array for layer in layers for array in (layer.weights, layer.biases))
     doubt = ""
     if sha256 != metadata.weights_sha256:
@@ -157,6 +169,8 @@ def _load(path: Path, name: str, version: int, max_bytes: int, begin: float) -> 
         golden_difference=difference,
         run_seconds=run_seconds,
         reference=metadata.reference,
+        input_range=input_range,
+        may_overflow=may_overflow(layers, input_range),
         load_seconds=time.perf_counter() - begin,
         session=session,
         layers=layers,

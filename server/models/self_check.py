@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modelfile.golden import GOLDEN_TOLERANCE, golden_difference
+from modelfile.input_range import PIXELS, InputRange
 from modelfile.layout import INPUT, OUTPUT, output_names
 from server.errors import Fault
 from server.models.runtime import VERSION, InferenceSession, RunOptions, fault_of_run
@@ -84,7 +85,9 @@ class Runner:
         return list(layers)
 
 
-def check(runner: Runner, pixels: Batch, expected: Batch) -> float:
+def check(
+    runner: Runner, pixels: Batch, expected: Batch, input_range: InputRange = PIXELS
+) -> float:
     """Return the largest difference from the golden answers (E, classes) to the images (E, pixels).
 
     Raises Fault when that is too large, or when an image's activations depend on its batch.
@@ -98,8 +101,9 @@ def check(runner: Runner, pixels: Batch, expected: Batch) -> float:
             "golden_examples",
         )
     # Not only the golden images: there may be one, or all may be the same.
-    images = np.concatenate([pixels[:MAX_ALONE], _drawn(2, runner.n_pixels)])
-    images = np.concatenate([images, np.zeros_like(images[:1]), np.ones_like(images[:1])])
+    shares = _drawn(2, runner.n_pixels)
+    shares = np.concatenate([shares, np.zeros_like(shares[:1]), np.ones_like(shares[:1])])
+    images = np.concatenate([pixels[:MAX_ALONE], input_range.at(shares)])
     alone = [
         np.concatenate(rows)
         for rows in zip(*(runner.run(image[np.newaxis]) for image in images), strict=True)
@@ -115,12 +119,12 @@ def check(runner: Runner, pixels: Batch, expected: Batch) -> float:
     return difference
 
 
-def warm_up(runner: Runner) -> tuple[float, float]:
+def warm_up(runner: Runner, input_range: InputRange = PIXELS) -> tuple[float, float]:
     """Run each size so that the first caller need not wait; returns their shortest times."""
-    batches = [np.zeros((size, runner.n_pixels), np.float32) for size in WARM_UP_SIZES]
+    shares = [np.zeros((size, runner.n_pixels), np.float32) for size in WARM_UP_SIZES]
     single, many = (
         min(timeit.repeat(partial(runner.run, batch), number=1, repeat=WARM_UP_RUNS))
-        for batch in batches
+        for batch in map(input_range.at, shares)
     )
     return single, max(single, many)
 

@@ -36,7 +36,12 @@ class Catalog:
         """
         check_version(request.version, request.label)
         model = self.served.require().find(request.model, request.version, request.label)
-        head = _RESPONSE(model=model.name, version=model.version, label_names=model.labels)
+        head = _RESPONSE(
+            model=model.name,
+            version=model.version,
+            label_names=model.labels,
+            input_range=str(model.input_range),
+        )
         parts: list[bytes | memoryview] = [head.SerializeToString()]
         for layer in model.promised_layers():
             parts += wire.encode_tagged(_RESPONSE.LAYERS_FIELD_NUMBER, _write_layer(layer))
@@ -59,6 +64,7 @@ def _describe(models: Models, name: str) -> classifier_pb2.Model:
             layer_sizes=model.layer_sizes,
             label_names=model.labels,
             weights_sha256=model.weights_sha256,
+            input_range=str(model.input_range),
         )
     labels = versions.by_label.items() if versions else ()
     return classifier_pb2.Model(

@@ -1,5 +1,6 @@
 """The pixels of requests as they lie in messages: joined, checked, canonicalized."""
 
+import math
 from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from itertools import accumulate
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from canonical import Canonical, canonicalize
+from modelfile.input_range import FINITE, PIXELS, InputRange
 from server.errors import InvalidField
 from server.models.model import Batch
 from server.running.request import Request
@@ -132,14 +134,23 @@ def copy(images: Images, batch: Batch) -> None:
         batch.view(np.uint8)[:] = images.view(np.uint8)
 
 
-def are_valid(batch: Batch) -> bool:
-    """Whether all pixels are in [0, 1]; -0.0 counts as outside and has to be checked again."""
-    return bool(np.maximum.reduce(np.frombuffer(batch, np.uint32)) <= ONE)
+def are_valid(batch: Batch, input_range: InputRange) -> bool:
+    """Whether all numbers are in a range, in one pass where that is possible.
+
+    Then some that are count as outside, and have to be checked again: -0.0 in [0, 1], and finite
+    ones whose sum overflows.
+    """
+    if input_range is PIXELS:
+        return bool(np.maximum.reduce(np.frombuffer(batch, np.uint32)) <= ONE)
+    if input_range is FINITE:
+        # Infinity or NaN, once in a sum, stay in it.
+        return math.isfinite(np.einsum("i->", batch.reshape(-1)))
+    return input_range.holds(batch)
 
 
-def ink_of(batch: Batch, is_valid: bool) -> Batch:
-    """Return the sum of each image's pixels, (N,)."""
-    if is_valid:
+def ink_of(batch: Batch, are_pixels: bool) -> Batch:
+    """Return the sum of each image's pixels, (N,), all of them in [0, 1] or not."""
+    if are_pixels:
         return np.asarray(batch.dot(_ones(batch.shape[1])))
     # Its sums may be no numbers, of which NumPy would warn.
     with np.errstate(all="ignore"):
@@ -160,21 +171,26 @@ def canonicalize_in_place(batch: Batch) -> Canonical:
     return canonical
 
 
-def find_bad_pixel(part: Part) -> InvalidField | None:
-    """Return an error about the first pixel of a part outside [0, 1], if there is one."""
+def find_bad_pixel(part: Part, input_range: InputRange) -> InvalidField | None:
+    """Return an error about the first pixel of a part outside a range, if there is one."""
     request, batch = part.request, images_of(part)
     if request.is_bytes:
         return None
     # A NaN makes both comparisons false, an infinity one of them.
-    bad = np.argwhere(~((batch >= 0) & (batch <= 1)))
+    bad = np.argwhere(~((batch >= input_range.low) & (batch <= input_range.high)))
     if not len(bad):
         return None
     image, pixel = bad[0]
     value = float(batch[image, pixel])
-    remedy = "divide by 255 or send them as bytes" if 1 < value <= 255 else "0 is black, 1 is white"
+    if input_range != PIXELS:
+        remedy = "prepare them as for training"
+    elif 1 < value <= 255:
+        remedy = "divide by 255 or send them as bytes"
+    else:
+        remedy = "0 is black, 1 is white"
     return InvalidField(
         "pixel_range" if np.isfinite(value) else "not_finite",
-        f"{request.field}: image {image}, pixel {pixel} is {value:g}; every pixel must be a number "
-        f"in [0, 1] ({remedy})",
+        f"{request.field}: image {image}, pixel {pixel} is {value:g}; every pixel must be a "
+        f"{input_range.describe('number')} ({remedy})",
         request.field,
     )

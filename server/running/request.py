@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from canonical import Canonical
+from modelfile.input_range import PIXELS
 from server.errors import InvalidField, TooLarge
 from server.models.model import Batch, Model
 from server.texts import quoted
@@ -90,6 +91,11 @@ class Request:
     timeout_seconds: float = math.inf
     extra_seconds: float = 0.0
 
+    @property
+    def needs_pixels(self) -> bool:
+        """Whether it is for models of pixels in [0, 1] only."""
+        return self.is_bytes or self.canonicalize
+
     def count_images(self, pixels: memoryview, model: Model, max_batch_size: int) -> int:
         """Return the number of images; raises InvalidField when the request doesn't fit the model.
 
@@ -99,10 +105,13 @@ class Request:
         if not size:
             raise InvalidField(
                 "no_pixels",
-                f"the batch is empty: send N x {n_pixels} numbers in [0, 1] or N x {n_pixels} "
-                "bytes, N >= 1",
+                f"the batch is empty: send N x {n_pixels} {model.input_range.describe('numbers')}"
+                + (f" or N x {n_pixels} bytes" if model.takes_pixels else "")
+                + ", N >= 1",
                 self.field,
             )
+        if not model.takes_pixels:
+            self._check_no_pixels(model)
         if not self.is_bytes and size % FLOAT_BYTES:
             raise InvalidField(
                 "pixel_count",
@@ -152,6 +161,24 @@ class Request:
                 f"the answer for {n_images} images has up to {size} bytes, larger than "
                 f"max_message_bytes, {max_message_bytes}; send fewer images in one call, ask for "
                 "fewer outputs, or raise the server's --max-message-bytes",
+            )
+
+    def _check_no_pixels(self, model: Model) -> None:
+        """Raise InvalidField when the request asks a model of other numbers for work on pixels."""
+        numbers = model.input_range.describe("numbers")
+        if self.is_bytes:
+            raise InvalidField(
+                "not_pixels",
+                f"{self.field}: bytes stand for {PIXELS.describe('pixels')}, and {model.name} "
+                f"takes {numbers}; send them as float32",
+                self.field,
+            )
+        if self.canonicalize:
+            raise InvalidField(
+                "not_pixels",
+                f"canonicalize: it is for {PIXELS.describe('pixels')}, and {model.name} takes "
+                f"{numbers}; ask without it",
+                "canonicalize",
             )
 
     def _check_shape(self, n_pixels: int) -> None:

@@ -11,9 +11,11 @@ import numpy as np
 import structlog
 
 from canonical import Canonical
+from modelfile.input_range import PIXELS
 from server.errors import Cancelled, Expired, InvalidField, RequestError
 from server.models.model import Batch, Model
 from server.running.calls import NO_PIXELS, NOT_COUNTED, Call, fail, fail_all
+from server.running.overflow import refuse_overflows
 from server.running.pixels import (
     Part,
     are_valid,
@@ -171,7 +173,7 @@ def run(model: Model, parts: Sequence[Part]) -> Run:
     """Run a model for several requests; a bad one leaves the others unhurt."""
     requests = set(map(_request, parts))
     hidden = any(request.hidden_activations for request in requests)
-    # Every byte is a valid pixel.
+    # Only models of pixels take bytes, and each is a valid one.
     is_bytes = all(request.is_bytes for request in requests)
     canonical: Sequence[Canonical | None] = ()
     is_canonical = any(request.canonicalize for request in requests)
@@ -179,7 +181,7 @@ def run(model: Model, parts: Sequence[Part]) -> Run:
         layers, ink, is_valid = _run_slices(model, parts, hidden, is_bytes)
     else:
         batch = join(parts, requests, model.n_pixels)
-        is_valid = is_bytes or are_valid(batch)
+        is_valid = is_bytes or are_valid(batch, model.input_range)
         if is_canonical:
             batch = batch.copy()
             canonical = [
@@ -188,8 +190,13 @@ def run(model: Model, parts: Sequence[Part]) -> Run:
                 else None
                 for part, end in zip(parts, accumulate(map(_size, parts)), strict=True)
             ]
-        layers, ink = model.predict(batch, hidden), ink_of(batch, is_valid)
-    errors = () if is_valid else [find_bad_pixel(part) for part in parts]
+        ink = ink_of(batch, is_valid and model.input_range is PIXELS)
+        layers = model.predict(batch, hidden)
+    errors: Sequence[InvalidField | None] = ()
+    if not is_valid:
+        errors = [find_bad_pixel(part, model.input_range) for part in parts]
+    if model.may_overflow:
+        errors = refuse_overflows(parts, layers[0], errors)
     return Run(model, layers, layers[0].argmax(axis=1), ink, errors, canonical)
 
 
@@ -199,9 +206,9 @@ def _run_slices(
     """Return the layers of a large run, its images' ink, and whether all pixels are valid."""
     outputs, inks, all_valid = [], [], True
     for batch in slices(parts, model.n_pixels):
-        is_valid = is_bytes or are_valid(batch)
+        is_valid = is_bytes or are_valid(batch, model.input_range)
         all_valid = all_valid and is_valid
-        inks.append(ink_of(batch, is_valid))
+        inks.append(ink_of(batch, is_valid and model.input_range is PIXELS))
         outputs.append(model.predict(batch, hidden))
     layers = [np.concatenate(layer) for layer in zip(*outputs, strict=True)]
     return layers, np.concatenate(inks), all_valid

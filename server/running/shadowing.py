@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from server.errors import InvalidField
 from server.models.model import Model
 from server.models.repository import Models
 from server.running import run
@@ -88,6 +89,7 @@ class Shadow:
         with self._lock:
             fits = (
                 model.n_pixels == answered.model.n_pixels
+                and (model.takes_pixels or not answered.request.needs_pixels)
                 and self._waiting_images + answered.size <= self._max_images
                 and self._waiting_bytes + held <= self._max_bytes
             )
@@ -117,6 +119,9 @@ class Shadow:
     def _run(self, model: Model, answered: Answered, held: int) -> None:
         try:
             differing = _count_differing(model, answered)
+        except InvalidField:
+            # Its range of numbers is another one.
+            _skip(model, answered)
         except Exception:
             log.exception("shadow run failed", model=model.name, version=model.version)
             _skip(model, answered)

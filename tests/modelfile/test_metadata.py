@@ -1,12 +1,14 @@
 """What is encoded is decoded again, and what can't be used is refused with a reason."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from exporter.network.activations import ACTIVATIONS
 from modelfile import reference
+from modelfile.input_range import FINITE, MAX_FLOAT32, PIXELS, InputRange
 from modelfile.layout import OPERATORS
 from modelfile.metadata import (
     Metadata,
@@ -54,6 +56,39 @@ def test_what_is_encoded_is_decoded() -> None:
 def test_a_model_that_was_not_measured_has_the_default_bounds() -> None:
     unmeasured = {key: value for key, value in entries().items() if key != "reference"}
     assert decode(unmeasured).reference == reference.UNMEASURED
+
+
+@pytest.mark.parametrize("given", [PIXELS, FINITE, InputRange(-1, 255)])
+def test_the_range_of_inputs(given: InputRange) -> None:
+    encoded = encode(replace(METADATA, input_range=given), {})
+    # Files without it, as there are many, are those of pixels.
+    assert encoded.get("input_range", "[0, 1]") == str(given)
+    assert ("input_range" in encoded) == (given != PIXELS)
+    decoded = decode({key: value.encode() for key, value in encoded.items()})
+    assert decoded.input_range == given
+    assert (decoded.input_range is PIXELS) == (given == PIXELS)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[1, 0]", "[0, 0]", "[nan, 1]", "[0, inf]", "[0]", "7", '["a", "b"]', "x" * 2**21]
+)
+def test_what_is_no_range_of_inputs(text: str) -> None:
+    with pytest.raises(MetadataError, match="an input_range that can't be used: ") as caught:
+        decode(entries(input_range=text))
+    assert caught.value.reason == "metadata"
+
+
+def test_ink_that_was_not_measured_is_counted_in_the_range() -> None:
+    pixels, finite, wide = map(
+        reference.unmeasured, (PIXELS, FINITE, InputRange(-MAX_FLOAT32, MAX_FLOAT32 / 2))
+    )
+    assert pixels is reference.UNMEASURED
+    for found in (finite, wide, reference.unmeasured(InputRange(-1, 1))):
+        bounds = found.bounds[reference.INK]
+        assert sorted({*bounds}) == list(bounds)
+        assert np.isfinite(bounds).all()
+        assert bounds[0] < 0 < bounds[-1]
+        assert found.bounds.keys() == reference.DEFAULT_BOUNDS.keys()
 
 
 @pytest.mark.parametrize("part", ["labels", "winning_activation", "margin", "ink"])

@@ -4,6 +4,7 @@ import json
 import re
 import struct
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from exporter import network
 from exporter.files import write_file
 from exporter.network.weights_file import Provenance
 from harness.networks import random_batch, random_network
+from modelfile.input_range import FINITE, PIXELS, InputRange
 
 Arrays = dict[str, Any]
 
@@ -53,6 +55,33 @@ def test_what_is_saved_comes_back(tmp_path: Path) -> None:
     np.testing.assert_array_equal(saved.examples, examples)
     assert saved.evaluation == evaluation
     assert [entry.name for entry in tmp_path.iterdir()] == ["weights.npz"]
+
+
+@pytest.mark.parametrize("given", [PIXELS, FINITE, InputRange(-1, 1)])
+def test_the_range_of_inputs_comes_back(tmp_path: Path, given: InputRange) -> None:
+    path = tmp_path / "weights.npz"
+    examples = given.at(random_batch(8, 5))
+    network.save(path, replace(random_network((5, 4, 3)), input_range=given), examples=examples)
+    saved = network.load(path)
+    assert saved.network.input_range == given
+    np.testing.assert_array_equal(saved.examples, examples)
+    with np.load(path) as stored:
+        assert ("input_range" in stored.files) == (given != PIXELS)
+    assert network.load(path, FINITE).network.input_range == FINITE
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        ([-1, 1], InputRange(-1, 1)),
+        (np.array([-0.5, 8], np.float32), InputRange(-0.5, 8)),
+        ("[-1, 1]", InputRange(-1, 1)),
+        ("finite", FINITE),
+        (["finite"], FINITE),
+    ],
+)
+def test_ranges_that_numpy_wrote(tmp_path: Path, value: Any, wanted: InputRange) -> None:
+    assert load(tmp_path, {**arrays(), "input_range": value}).network.input_range == wanted
 
 
 def test_keys_are_those_documented(tmp_path: Path) -> None:
@@ -194,12 +223,24 @@ GOOD = arrays()
         ({"evaluation": "{"}, "evaluation is not JSON"),
         ({"evaluation": "[1]"}, "evaluation is not a JSON object"),
         ({"evaluation": '{"a": [1e999]}'}, "evaluation holds a number that is not finite"),
+        ({"input_range": [1, 0]}, "input_range: '1,0' is no input range; wanted finite, or [low,"),
+        ({"input_range": [0.0, np.nan]}, "input_range: '0.0,nan' is no input range"),
+        ({"input_range": [0.0, np.inf]}, "input_range: '0.0,inf' is no input range"),
+        ({"input_range": 7}, "input_range: '7' is no input range"),
+        ({"input_range": "any"}, "input_range: 'any' is no input range"),
+        ({"input_range": [0, 1, 2]}, "input_range is int64 (3,), wanted low and high, or the text"),
+        ({"input_range": [True, False]}, "input_range is bool (2,), wanted low and high"),
         ({"examples": np.zeros((2, 5), np.float32)}, "examples has shape (2, 5), wanted (E, 4)"),
         ({"examples": np.zeros((0, 4), np.float32)}, "examples has shape (0, 4), wanted (E, 4)"),
         ({"examples": np.zeros((2, 4))}, "examples holds float64, wanted float32"),
         (
             {"examples": np.full((1, 4), 255, np.float32)},
-            "examples has numbers from 255 to 255, wanted numbers in [0, 1]",
+            "examples has numbers from 255 to 255, wanted numbers in [0, 1]; if the network takes "
+            "others, say so with input_range, --input-range on the command line",
+        ),
+        (
+            {"input_range": [-1, 1], "examples": np.full((1, 4), 2, np.float32)},
+            "examples has numbers from 2 to 2, wanted numbers in [-1, 1]",
         ),
     ],
 )

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from harness.waiting import wait_for
 from server.errors import InvalidField
@@ -56,8 +57,20 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> Runs:
     return made
 
 
-def model(version: int, n_pixels: int = PIXELS, labels: tuple[str, ...] = ("a", "b")) -> Model:
-    fake = SimpleNamespace(name="small", version=version, n_pixels=n_pixels, labels=labels)
+def model(
+    version: int,
+    n_pixels: int = PIXELS,
+    labels: tuple[str, ...] = ("a", "b"),
+    *,
+    takes_pixels: bool = True,
+) -> Model:
+    fake = SimpleNamespace(
+        name="small",
+        version=version,
+        n_pixels=n_pixels,
+        labels=labels,
+        takes_pixels=takes_pixels,
+    )
     return cast(Model, fake)
 
 
@@ -69,11 +82,11 @@ def shadowed_by(shadow: Model, share: float = 1.0) -> Models:
     return cast(Models, SimpleNamespace(by_name={"small": its}))
 
 
-def request(*, hidden: bool = False) -> Request:
+def request(*, hidden: bool = False, is_bytes: bool = True) -> Request:
     return Request(
         "",
         0,
-        is_bytes=True,
+        is_bytes=is_bytes,
         field="pixels_u8",
         write=lambda _answer, _identifier: b"",
         measure=lambda _model, _images: 0,
@@ -180,6 +193,28 @@ def test_another_number_of_pixels_is_skipped(runs: Runs) -> None:
     assert counted(2) == (0, 0, 3)
     assert shadow._waiting_images == 0
     served.forget("small", 2)
+
+
+def test_bytes_are_not_for_a_version_of_other_numbers(runs: Runs, second: Model) -> None:
+    shadow = Shadow(1000)
+    other = model(2, takes_pixels=False)
+    shadow.offer(shadowed_by(other), answered(3))
+    assert counted(2) == (0, 0, 3)
+    floats = answered(1)
+    floats.request = request(is_bytes=False)
+    runs.go_on.release()
+    shadow.offer(shadowed_by(other), floats)
+    wait_for(lambda: counted(2) == (1, 0, 3))
+
+
+def test_what_another_range_refuses_is_skipped_without_a_word(runs: Runs, second: Model) -> None:
+    shadow = Shadow(1000)
+    runs.errors = [InvalidField("pixel_range", "pixel 0 is 2", "pixels")]
+    runs.go_on.release()
+    with capture_logs() as logged:
+        shadow.offer(shadowed_by(second), answered(2))
+        wait_for(lambda: counted(2) == (0, 0, 2))
+    assert logged == []
 
 
 def test_runs_that_fail_are_skipped_and_end_nothing(runs: Runs, second: Model) -> None:

@@ -1,0 +1,36 @@
+"""Whether a network's activations may become infinite."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from modelfile.input_range import MAX_FLOAT32, InputRange
+from server.models.onnx.graph import Layer
+
+MARGIN = 2.0
+"""More than what rounding adds to sums of float32."""
+
+BOUNDED = ("sigmoid", "tanh", "softmax")
+MAX_SELU_SLOPE, MAX_NEGATIVE_SELU = 1.0507010, 1.7580994
+"""Of its derivative above 0, and of its values below."""
+
+
+def may_overflow(layers: Iterable[Layer], input_range: InputRange) -> bool:
+    """Whether some numbers in the range may make a sum overflow float32; never false if some do."""
+    largest = max(abs(input_range.low), abs(input_range.high))
+    for layer in layers:
+        n_inputs = layer.weights.shape[1]
+        largest = n_inputs * _magnitude(layer.weights) * largest + _magnitude(layer.biases)
+        if MARGIN * largest > MAX_FLOAT32:
+            return True
+        if layer.activation in BOUNDED:
+            largest = 1.0
+        elif layer.activation == "selu":
+            largest = max(MAX_NEGATIVE_SELU, MAX_SELU_SLOPE * largest)
+    return False
+
+
+def _magnitude(values: npt.NDArray[np.float32]) -> float:
+    """Return the largest magnitude, without a copy."""
+    return max(float(values.max()), -float(values.min()))

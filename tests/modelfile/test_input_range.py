@@ -1,0 +1,89 @@
+"""Ranges are read from any of their texts, and what is no range is refused."""
+
+import numpy as np
+import pytest
+
+from modelfile.input_range import FINITE, MAX_FLOAT32, PIXELS, InputRange, parse
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted", "shown"),
+    [
+        ("[0, 1]", PIXELS, "[0, 1]"),
+        ("0,1", PIXELS, "[0, 1]"),
+        ("-0.0,1e0", PIXELS, "[0, 1]"),
+        ("finite", FINITE, "finite"),
+        ("[-3.4028235e38, 3.4028235e38]", FINITE, "finite"),
+        ("-1,1", InputRange(-1, 1), "[-1, 1]"),
+        ("[0.1, 255.5]", InputRange(0.1, 255.5), "[0.1, 255.5]"),
+        ("[ -1e38 ,1e-7]", InputRange(-1e38, 1e-7), "[-1e+38, 1e-07]"),
+    ],
+)
+def test_texts(text: str, wanted: InputRange, shown: str) -> None:
+    found = parse(text)
+    assert found == wanted
+    assert str(found) == shown
+    assert parse(shown) == found
+    # What checks pixels tells them apart by their identity.
+    assert (found is PIXELS) == (wanted == PIXELS)
+    assert (found is FINITE) == (wanted == FINITE)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "Finite", "1", "[0, 1", "0, 1]", "[0, 1, 2]", "[1, 0]", "[1, 1]", "{}", "null"),
+        *("[nan, 1]", "[NaN, 1]", "[0, inf]", "[0, Infinity]", "[-1e39, 0]", "[0, 1e400]"),
+        *("[true, 2]", '["0", "1"]', "[[0], [1]]", "[0.1, 0.1000000001]", "[" * 100_000),
+        *("[0, " + "9" * 400 + "]", "[0, " + "9" * 5000 + "]"),
+    ],
+)
+def test_what_is_no_range(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is no input range; wanted finite, or \[low") as caught:
+        parse(text)
+    assert len(str(caught.value)) < 250
+
+
+@pytest.mark.parametrize("bounds", [(1, 0), (0, 0), (np.nan, 1), (0, np.inf), (-1e39, 1)])
+def test_bounds_that_make_no_range(bounds: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="no range of float32"):
+        InputRange(*bounds)
+
+
+def test_bounds_are_float32_so_that_they_are_in_the_range() -> None:
+    found = InputRange(-0.1, 0.7)
+    assert found.holds(np.array([-0.1, 0.7], np.float32))
+    assert not found.holds(np.nextafter(np.array([0.7], np.float32), np.float32(1)))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("found", [PIXELS, FINITE, InputRange(-2, 5)])
+def test_no_range_holds_what_is_not_finite(found: InputRange, bad: float) -> None:
+    for place in range(20):
+        numbers = np.full((4, 5), 0.5, np.float32)
+        assert found.holds(numbers)
+        numbers.flat[place] = bad
+        assert not found.holds(numbers)
+
+
+def test_a_signalling_nan_raises_no_warning() -> None:
+    bits = np.zeros(100, np.uint32)
+    bits[7] = 0x7FA00000
+    assert not FINITE.holds(bits.view(np.float32))
+
+
+def test_words() -> None:
+    assert PIXELS.describe("numbers") == "numbers in [0, 1]"
+    assert InputRange(-1, 1).describe("number") == "number in [-1, 1]"
+    assert FINITE.describe("numbers") == "finite numbers"
+
+
+def test_shares_lie_in_the_range_and_are_the_pixels_themselves() -> None:
+    shares = np.array([0, 0.1, 0.7, 1], np.float32)
+    np.testing.assert_array_equal(PIXELS.at(shares), shares)
+    for found in (InputRange(-1, 3), InputRange(5, 6), InputRange(-MAX_FLOAT32, 1.0)):
+        numbers = found.at(shares)
+        assert numbers.dtype == np.float32
+        assert (numbers[0], numbers[-1]) == (found.low, found.high)
+        assert found.holds(numbers)
+    assert np.abs(FINITE.at(shares)).max() < 10

@@ -1,0 +1,80 @@
+"""Numbers are checked against the model's range, and the first one outside of it is named."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from exporter.network.network import Batch
+from modelfile.input_range import FINITE, MAX_FLOAT32, PIXELS, InputRange
+from server.errors import InvalidField
+from server.running.overflow import refuse_overflows
+from server.running.pixels import are_valid, find_bad_pixel
+from server.running.request import Request
+
+RANGES = [PIXELS, FINITE, InputRange(-1, 1), InputRange(3, 4), InputRange(-4, -3)]
+ODD = [
+    *(np.nan, -np.nan, np.inf, -np.inf, -0.0, 0.0, 1e-45, -1e-45, 1.0, -1.0),
+    *(np.nextafter(np.float32(1), np.float32(2)), 255.0, MAX_FLOAT32, -MAX_FLOAT32, 3.5, -3.5),
+]
+
+
+@dataclass(slots=True, eq=False)
+class Part:
+    request: Request
+    pixels: memoryview
+    size: int
+
+
+def part(batch: Batch) -> Part:
+    request = Request(
+        "",
+        0,
+        is_bytes=False,
+        field="pixels",
+        write=lambda _answer, _identifier: b"",
+        measure=lambda _model, _images: 0,
+    )
+    return Part(request, memoryview(batch.tobytes()), len(batch))
+
+
+@pytest.mark.parametrize("wanted", RANGES, ids=str)
+@pytest.mark.parametrize("number", ODD)
+def test_a_number_is_in_the_range_or_named(wanted: InputRange, number: float) -> None:
+    batch = wanted.at(np.full((3, 5), 0.5, np.float32))
+    assert are_valid(batch, wanted)
+    batch[1, 3] = number
+    is_in = bool(wanted.low <= batch[1, 3] <= wanted.high)
+    # The quick check may be too strict, and never too lax.
+    assert is_in or not are_valid(batch, wanted)
+    found = find_bad_pixel(part(batch), wanted)
+    assert (found is None) == is_in
+    if found is not None:
+        assert found.reason == ("pixel_range" if np.isfinite(number) else "not_finite")
+        assert f"image 1, pixel 3 is {batch[1, 3]:g}; every pixel must be a " in found.message
+        assert f"a {wanted.describe('number')} (" in found.message
+
+
+def test_most_batches_need_one_check() -> None:
+    random = np.random.default_rng(1)
+    for wanted in RANGES:
+        assert are_valid(wanted.at(random.random((600, 7), np.float32)), wanted)
+    large = np.full((2, 5), 1e38, np.float32)
+    assert not are_valid(large, FINITE)
+    assert find_bad_pixel(part(large), FINITE) is None
+
+
+def test_activations_that_are_not_finite_cost_their_own_part() -> None:
+    activations = np.zeros((6, 2), np.float32)
+    parts = [part(np.zeros((size, 1), np.float32)) for size in (1, 3, 2)]
+    assert refuse_overflows(parts, activations, ()) == ()
+    activations[3, 1] = np.nan
+    before = InvalidField("not_finite", "pixels: image 0, pixel 0 is nan", "pixels")
+    first, second, third = refuse_overflows(parts, activations, [before, None, None])
+    assert (first, third) == (before, None)
+    assert second is not None
+    assert (second.reason, second.field) == ("overflow", "pixels")
+    assert "image 2 makes activations overflow float32; send" in second.message
+    activations[0] = np.inf
+    errors = refuse_overflows(parts, activations, ())
+    assert [error and error.reason for error in errors] == ["overflow", "overflow", None]
