@@ -1,10 +1,11 @@
 """Calls to the server without the client library, and what its errors say."""
 
 import queue
-from collections.abc import Iterator
-from typing import TypeAlias
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias, TypeVar
 
 import grpc
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from mlpserve.v1 import admin_pb2, admin_pb2_grpc, classifier_pb2
@@ -12,7 +13,11 @@ from mlpserve.v1 import admin_pb2, admin_pb2_grpc, classifier_pb2
 PREDICT = "/mlpserve.v1.Classifier/Predict"
 STREAM = "/mlpserve.v1.Classifier/PredictStream"
 DETAILS = "grpc-status-details-bin"
+INFERENCE = "inference.GRPCInferenceService"
 BLACK = [0.0] * 784
+
+Response = TypeVar("Response", bound=Message)
+Pairs: TypeAlias = Sequence[tuple[str, str]]
 
 Stream: TypeAlias = (
     "grpc.StreamStreamMultiCallable[classifier_pb2.PredictRequest | bytes, "
@@ -71,6 +76,18 @@ class Idle:
 def raw_method(channel: grpc.Channel, path: str) -> "grpc.UnaryUnaryMultiCallable[bytes, bytes]":
     """Return a method at a path such as /SERVICE/METHOD as a callable from bytes to bytes."""
     return channel.unary_unary(path, request_serializer=bytes, response_deserializer=bytes)
+
+
+def ask(
+    channel: grpc.Channel,
+    method: str,
+    request: Message,
+    kind: type[Response],
+    metadata: Pairs = (),
+) -> Response:
+    """Return the answer of a method of the Open Inference Protocol."""
+    call = raw_method(channel, f"/{INFERENCE}/{method}")
+    return kind.FromString(call(request.SerializeToString(), timeout=60, metadata=tuple(metadata)))
 
 
 def bearer(token: str) -> list[tuple[str, str]]:

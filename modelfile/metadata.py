@@ -23,7 +23,7 @@ Entries = Mapping[str, bytes | memoryview]
 FORMAT = "mlpserve/1"
 
 MAX_JSON_BYTES = 1 << 20
-"""Of an entry that holds JSON, such as 65,536 labels of 14 characters."""
+"""Of an entry that holds JSON, such as 65,536 labels of 12 characters."""
 
 MAX_GOLDEN = 256
 """Golden images that are read; the exporter writes eight."""

@@ -50,10 +50,16 @@ class Server:
             settings.versions, settings.labels, settings.traffic, settings.shadow
         )
         load = partial(load_model, max_bytes=settings.max_model_bytes)
-        loader = Loader(
-            settings.repository, settings.default_model, policies, load, journal, unloaded
-        )
         self._served = Served()
+        loader = Loader(
+            settings.repository,
+            settings.default_model,
+            policies,
+            load,
+            journal,
+            unloaded,
+            self._served.progress,
+        )
         self._watcher = ModelWatcher(loader, self._served)
 
     def start(self, make_room: Callable[[], None] = lambda: None) -> None:

@@ -1,8 +1,9 @@
 """What the settings make of the loaded versions of a model: labels, traffic and shadow."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 from server.models.model import Model
+from server.models.passes import Key
 from server.models.policy import MAX_PERCENT, Policies, Policy
 from server.models.repository import Versions
 from server.models.traffic import Shadowing, Split
@@ -24,6 +25,31 @@ def arrange(models: Mapping[int, Model], policy: Policy) -> Versions:
         if target in targets
     ]
     return Versions(models, by_label, models[max(models)], Split.from_weights(weights), *shadowing)
+
+
+def awaited(
+    on_disk: Mapping[str, Sequence[int]], known: Container[Key], policies: Policies
+) -> Iterator[Key]:
+    """Return the versions that are tried first, other than those that are known already."""
+    for name, versions in on_disk.items():
+        policy = policies.policy(name)
+        newest = policy.choice.candidates(versions)[: policy.choice.count]
+        for version in {*newest, *policy.labels.values()}.intersection(versions):
+            if (name, version) not in known:
+                yield name, version
+
+
+def unchosen(
+    on_disk: Mapping[str, Sequence[int]], known: Container[Key], policies: Policies
+) -> dict[str, dict[int, str]]:
+    """Say by name and version why versions are not served that are neither loaded nor bad."""
+    reasons: dict[str, dict[int, str]] = {}
+    for name, versions in on_disk.items():
+        choice = policies.policy(name).choice
+        reason = f"--versions ({choice}) does not choose it, and no label names it"
+        if others := [version for version in versions if (name, version) not in known]:
+            reasons[name] = dict.fromkeys(others, reason)
+    return reasons
 
 
 def unmet(by_name: Mapping[str, Versions], policies: Policies) -> list[str]:

@@ -9,11 +9,11 @@ import structlog
 
 from modelfile.layout import FILE
 from server.errors import ModelError, NotLoaded, StartupError
-from server.models.arrangement import arrange, unmet
+from server.models.arrangement import arrange, awaited, unchosen, unmet
 from server.models.journal import Journal
 from server.models.model import Model, load_model
 from server.models.onnx.file import Stamp, stamp_of
-from server.models.passes import Failure, Key, Pass, Refreshed
+from server.models.passes import Failure, Key, Pass, Progress, Refreshed
 from server.models.policy import Policies
 from server.models.repository import Listing, Models, list_models
 from server.telemetry import metrics
@@ -49,10 +49,12 @@ class Loader:
         load: Load = load_model,
         journal: Journal | None = None,
         unloaded: Iterable[str] = (),
+        progress: Progress | None = None,
     ) -> None:
         self._repository, self._policies = repository, policies
         self._default: str | None = default or None
         self._load_model, self._journal = load, journal or Journal()
+        self._progress = progress or Progress()
         self._failed: dict[Key, Failure] = {}
         self._warned: set[str] = set()
         self._unloaded = set(unloaded)
@@ -146,6 +148,7 @@ class Loader:
             models,
             by_name={other: its for other, its in models.by_name.items() if other != name},
             errors={other: its for other, its in models.errors.items() if other != name},
+            unserved={other: its for other, its in models.unserved.items() if other != name},
             unloaded={other: its for other, its in models.unloaded.items() if other != name},
         )
         part = replace(listing.only(name.__eq__), passed_over=())
@@ -183,6 +186,7 @@ class Loader:
         kept: dict[Key, Model] = {}
         gone: dict[Key, str] = {}
         current = Pass(loaded)
+        self._progress.begin(awaited(on_disk, {*loaded, *self._failed}, self._policies))
         for name in sorted({*on_disk, *(name for name, _ in loaded)}):
             chosen = self._choose(current, name, on_disk.get(name, []))
             for version in chosen:
@@ -212,6 +216,7 @@ class Loader:
                 dict(sorted(by_name.items())),
                 default if default in by_name or default in unloaded else None,
                 {**self._errors(doubts | gone, listing.refused), **others.errors},
+                {**unchosen(on_disk, {*kept, *self._failed}, self._policies), **others.unserved},
                 are_shadowed=any(versions.shadowing for versions in by_name.values()),
                 are_spread=any(versions.split for versions in by_name.values()),
                 unloaded=dict(sorted(unloaded.items())),
@@ -284,7 +289,7 @@ class Loader:
                     "until it changes, or a reload is asked for; is there enough memory?",
                     "crashed",
                 )
-            with self._journal.loading(name, version, stamp):
+            with self._journal.loading(name, version, stamp), self._progress.load(key):
                 model = replace(self._load_model(path, name, version), stamp=stamp)
             if model.doubt:
                 current.doubtful[key] = model

@@ -1,6 +1,7 @@
-"""One pass over the repository: what it finds, and what has failed."""
+"""One pass over the repository: what it finds, what has failed, and how far it is."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from server.models.model import Model
@@ -45,3 +46,32 @@ class Refreshed:
     models: Models
     problems: Sequence[str] = ()
     tried: int = 0
+
+
+@dataclass(slots=True)
+class Progress:
+    """The version that is being loaded, and those that a pass in progress has yet to load or has
+    loaded but not served.
+
+    Each is replaced as a whole, so that any thread may read it.
+    """
+
+    loading: Key | None = None
+    awaited: frozenset[Key] = frozenset()
+
+    def begin(self, awaited: Iterable[Key]) -> None:
+        """Note what a pass is about to load."""
+        self.awaited = frozenset(awaited)
+
+    def end(self) -> None:
+        """Note that what the pass has loaded is served."""
+        self.awaited = frozenset()
+
+    @contextlib.contextmanager
+    def load(self, key: Key) -> Iterator[None]:
+        """Note that a version is being loaded while the block runs."""
+        self.loading = key
+        try:
+            yield
+        finally:
+            self.loading = None

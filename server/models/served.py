@@ -1,10 +1,11 @@
 """Which models are served: one snapshot, which each reload replaces as a whole."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from server.errors import NotReady
 from server.models.model import Model
+from server.models.passes import Progress
 from server.models.repository import Models
 from server.telemetry import metrics
 from server.telemetry.version_stats import VERSIONS
@@ -24,12 +25,14 @@ def not_loaded() -> NotReady:
 
 @dataclass(slots=True, eq=False)
 class Served:
-    """Holds the snapshot that everybody reads; `models` is None until the first load.
+    """Holds the snapshot that everybody reads; `models` is None until the first load, `progress`
+    tells what the next one waits for.
 
     Whoever needs it for more than one step reads it once.
     """
 
     models: Models | None = None
+    progress: Progress = field(default_factory=Progress)
 
     def require(self) -> Models:
         """Return the snapshot; raises NotReady before the first load."""

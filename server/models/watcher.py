@@ -80,6 +80,7 @@ class ModelWatcher:
         """Load and serve for the first time; raises StartupError."""
         refreshed = self._loader.first()
         self._swap(refreshed.models)
+        self._served.progress.end()
         self._problem = _join_problems(refreshed)
         return refreshed.models
 
@@ -165,6 +166,8 @@ class ModelWatcher:
         except Exception as error:
             problem = f"internal error ({type(error).__name__}); the server's log has the reason"
             log.exception("reload failed", cause=cause)
+        finally:
+            self._served.progress.end()
         is_news = tried or problem != self._problem or set(before) != set(self._served.models or ())
         self._problem = problem
         if cause == ASKED or is_news:
@@ -177,10 +180,13 @@ class ModelWatcher:
         def act(name: str) -> str:
             before = self._served.models or NOTHING
             act = self._loader.unload if change.kind == UNLOAD else self._loader.load
-            refreshed = act(before, name)
-            if self._stop.is_set():
-                return STOPPING
-            self._swap(refreshed.models)
+            try:
+                refreshed = act(before, name)
+                if self._stop.is_set():
+                    return STOPPING
+                self._swap(refreshed.models)
+            finally:
+                self._served.progress.end()
             if change.kind == UNLOAD and name in before.by_name:
                 for version in before.by_name[name].by_number:
                     # If it is loaded again, its counts begin anew.

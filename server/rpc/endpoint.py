@@ -22,7 +22,7 @@ from server.rpc.lane.call import LaneCall, Route
 from server.rpc.lane.versions import check
 from server.rpc.listening import binding, handshake, stopping, tls
 from server.rpc.listening.options import options
-from server.rpc.methods import HEALTH_CHECK, plain_methods, shared_methods
+from server.rpc.methods import HEALTH_CHECK, plain_methods
 from server.rpc.plain import Plain
 from server.rpc.threads import inside, streams
 from server.rpc.threads.pools import Pool
@@ -91,8 +91,7 @@ class Endpoint:
         services += [health.NAME, *reflection.SERVICES]
         reflection.describe_v1()
         declare(map(_descriptor, services))
-        plain = plain_methods(settings, reloads, served, self._health, lambda: self._ready)
-        plain |= shared_methods(settings, served, ask_all)
+        plain = plain_methods(settings, reloads, served, ask_all, self._health, lambda: self._ready)
         lane_reason = check(grpc.__version__)
         has_lane = settings.lane == "on" and lane_reason is None
         if settings.lane == "on" and lane_reason:

@@ -7,11 +7,15 @@ from grpc_health.v1 import health_pb2
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.v1 import admin_pb2, classifier_pb2
 from server.files.reload_registry import ReloadRegistry
+from server.models.policy import read_policies
 from server.models.served import Served
 from server.rpc import admin, catalog, classifier, inference
 from server.rpc.health import NAME, Health
 from server.rpc.inference import loading, metadata, statistics
 from server.rpc.inference.asking import AskAll
+from server.rpc.inference.config import Configuration
+from server.rpc.inference.extensions import server_metadata
+from server.rpc.inference.index import Index
 from server.rpc.plain import Plain
 from server.settings.settings import Settings
 
@@ -25,12 +29,17 @@ def plain_methods(
     settings: Settings,
     reloads: ReloadRegistry,
     served: Served,
+    ask_all: AskAll,
     health: Health,
     is_ready: Callable[[], bool],
 ) -> dict[str, Plain]:
-    """Return the methods by their paths; `is_ready` tells whether new calls are wanted."""
+    """Return the methods by their paths; `ask_all` asks all workers, `is_ready` tells whether new
+    calls are wanted.
+    """
     about = catalog.Catalog(served)
-    oip = metadata.Metadata(served, is_ready)
+    policies = read_policies(settings.versions, settings.labels, settings.traffic, settings.shadow)
+    config = Configuration(served, settings, policies)
+    oip = metadata.Metadata(served, is_ready, settings.max_message_bytes)
     own, theirs = f"/{classifier.SERVICE}", f"/{inference.SERVICE}"
     methods = {
         f"{own}/ListModels": Plain(classifier_pb2.ListModelsRequest, about.list_models),
@@ -38,16 +47,24 @@ def plain_methods(
         f"{theirs}/ServerLive": Plain(protocol.ServerLiveRequest, oip.server_live),
         f"{theirs}/ServerReady": Plain(protocol.ServerReadyRequest, oip.server_ready),
         f"{theirs}/ModelReady": Plain(protocol.ModelReadyRequest, oip.model_ready),
-        f"{theirs}/ServerMetadata": Plain(protocol.ServerMetadataRequest, oip.server_metadata),
         f"{theirs}/ModelMetadata": Plain(protocol.ModelMetadataRequest, oip.model_metadata),
+        f"{theirs}/ModelConfig": Plain(protocol.ModelConfigRequest, config.model_config),
+        f"{theirs}/RepositoryIndex": Plain(
+            protocol.RepositoryIndexRequest, Index(served).repository_index
+        ),
         HEALTH_CHECK: Plain(health_pb2.HealthCheckRequest, health.check),
     }
     if settings.admin_tokens_file is not None:
         methods[f"/{admin.SERVICE}/Reload"] = Plain(admin_pb2.ReloadRequest, admin.reload(reloads))
+    methods |= _shared_methods(settings, served, ask_all)
+    # Last, since it tells which others there are.
+    methods[f"{theirs}/ServerMetadata"] = Plain(
+        protocol.ServerMetadataRequest, server_metadata(methods, settings)
+    )
     return methods
 
 
-def shared_methods(settings: Settings, served: Served, ask_all: AskAll) -> dict[str, Plain]:
+def _shared_methods(settings: Settings, served: Served, ask_all: AskAll) -> dict[str, Plain]:
     """Return the methods, by their paths, for which all workers are asked."""
     counts = statistics.Statistics(served, ask_all)
     methods = {

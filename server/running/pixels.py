@@ -1,7 +1,8 @@
 """The pixels of requests as they lie in messages: joined, checked, canonicalized."""
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from functools import lru_cache
 from itertools import accumulate
 from operator import attrgetter
 from typing import Protocol
@@ -20,6 +21,19 @@ ONE = np.uint32(0x3F800000)
 
 FLOAT, LARGEST_BYTE = np.dtype("<f4"), 255
 
+SLICE_IMAGES = 512
+"""Large runs are split into slices of this many images, which bounds what a run takes beside its
+messages; with smaller ones starting the model costs more than the cache saves.
+"""
+
+ALONE_IMAGES = 128
+"""From so many images on, it costs more to copy them into a slice with others than to run the model
+once more.
+"""
+
+UNCOPIED_IMAGES = 8
+"""From so many images on, it costs more to copy them than to ask whether they are aligned."""
+
 Images = npt.NDArray[np.uint8] | Batch
 
 _pixels, _size = attrgetter("pixels"), attrgetter("size")
@@ -36,10 +50,12 @@ class Part(Protocol):
 def join(parts: Sequence[Part], requests: Collection[Request], n_pixels: int) -> Batch:
     """Return the batch (N, n_pixels) of all parts, which may be read-only.
 
-    Floats are copied once: from the messages to where the model reads them.
+    Floats are copied at most once: from the messages to where the model reads them.
     """
     are_bytes = {request.is_bytes for request in requests}
     if len(are_bytes) == 1:
+        if len(parts) == 1 and (images := in_place(parts[0], UNCOPIED_IMAGES)) is not None:
+            return images
         content = b"".join(map(_pixels, parts))
         if are_bytes == {False}:
             return np.frombuffer(content, FLOAT).reshape(-1, n_pixels)
@@ -49,6 +65,57 @@ def join(parts: Sequence[Part], requests: Collection[Request], n_pixels: int) ->
     for part, end in zip(parts, accumulate(map(_size, parts)), strict=True):
         copy(images_of(part), batch[end - part.size : end])
     return batch
+
+
+def is_sliced(parts: Sequence[Part], n_images: int) -> bool:
+    """Whether so many images in all are too many for one batch, or cost less in several."""
+    if n_images > SLICE_IMAGES:
+        return True
+    return (
+        len(parts) > 1
+        and n_images > ALONE_IMAGES
+        and any(in_place(part, ALONE_IMAGES) is not None for part in parts)
+    )
+
+
+def in_place(part: Part, min_images: int) -> Batch | None:
+    """Return a part's images where they lie in its message, if the model can read them there: at
+    least so many, and numbers that are aligned.
+    """
+    if part.size < min_images or part.request.is_bytes:
+        return None
+    images: Batch = np.frombuffer(part.pixels, FLOAT).reshape(part.size, -1)
+    return images if images.flags.aligned else None
+
+
+def slices(parts: Sequence[Part], n_pixels: int) -> Iterator[Batch]:
+    """Yield batches (N, n_pixels) of up to SLICE_IMAGES images, all of all parts in their order.
+
+    Each is there until the next one, and may be read-only.
+    """
+    copied = np.empty((0, n_pixels), np.float32)
+    filled = 0
+    for part in parts:
+        if (batch := in_place(part, ALONE_IMAGES)) is not None:
+            if filled:
+                yield copied[:filled]
+                filled = 0
+            for begin in range(0, part.size, SLICE_IMAGES):
+                yield batch[begin : begin + SLICE_IMAGES]
+            continue
+        images, begin = images_of(part), 0
+        if not len(copied):
+            copied = np.empty((SLICE_IMAGES, n_pixels), np.float32)
+        while begin < part.size:
+            taken = images[begin : begin + SLICE_IMAGES - filled]
+            copy(taken, copied[filled : filled + len(taken)])
+            begin += len(taken)
+            filled += len(taken)
+            if filled == SLICE_IMAGES:
+                yield copied
+                filled = 0
+    if filled:
+        yield copied[:filled]
 
 
 def images_of(part: Part) -> Images:
@@ -74,16 +141,25 @@ def are_valid(batch: Batch, input_range: InputRange) -> bool:
     ones whose sum overflows.
     """
     if input_range is PIXELS:
-        return bool(np.maximum.reduce(batch.view(np.uint32), axis=None) <= ONE)
+        return bool(np.maximum.reduce(np.frombuffer(batch, np.uint32)) <= ONE)
     if input_range is FINITE:
         # Infinity or NaN, once in a sum, stay in it.
         return math.isfinite(np.einsum("i->", batch.reshape(-1)))
     return input_range.holds(batch)
 
 
-def ink_of(batch: Batch) -> Batch:
+def ink_of(batch: Batch, is_valid: bool) -> Batch:
     """Return the sum of each image's pixels, (N,)."""
-    return np.asarray(np.einsum("ij->i", batch))
+    if is_valid:
+        return np.asarray(batch.dot(_ones(batch.shape[1])))
+    # Its sums may be no numbers, of which NumPy would warn.
+    with np.errstate(all="ignore"):
+        return np.asarray(batch.dot(_ones(batch.shape[1])))
+
+
+@lru_cache
+def _ones(n_pixels: int) -> Batch:
+    return np.ones(n_pixels, np.float32)
 
 
 def canonicalize_in_place(batch: Batch) -> Canonical:

@@ -19,11 +19,11 @@ from server.running.pixels import (
     Part,
     are_valid,
     canonicalize_in_place,
-    copy,
     find_bad_pixel,
-    images_of,
     ink_of,
+    is_sliced,
     join,
+    slices,
 )
 from server.running.request import FLOAT_BYTES, LABELS_OF_ONE_BYTE, Answer, Labels
 from server.telemetry import metrics
@@ -33,11 +33,6 @@ from server.telemetry.version_stats import VersionStats
 log = structlog.get_logger()
 
 _request, _size = attrgetter("request"), attrgetter("size")
-
-SLICE_IMAGES = 512
-"""Large runs are split into slices of this many images, which stay in the processor's cache or near
-it: 1.6 MB with 784 pixels.
-"""
 
 _ALL_WRITTEN = {bytes}
 
@@ -177,16 +172,15 @@ def run(model: Model, parts: Sequence[Part]) -> Run:
     """Run a model for several requests; a bad one leaves the others unhurt."""
     requests = set(map(_request, parts))
     hidden = any(request.hidden_activations for request in requests)
+    # Bytes are always in range: only models of pixels take them.
+    is_bytes = all(request.is_bytes for request in requests)
     canonical: Sequence[Canonical | None] = ()
     is_canonical = any(request.canonicalize for request in requests)
-    if sum(map(_size, parts)) > SLICE_IMAGES and not is_canonical:
-        layers, ink, is_valid = _run_slices(model, parts, hidden)
+    if is_sliced(parts, sum(map(_size, parts))) and not is_canonical:
+        layers, ink, is_valid = _run_slices(model, parts, hidden, is_bytes)
     else:
         batch = join(parts, requests, model.n_pixels)
-        # Bytes are always in range: only models of pixels take them.
-        is_valid = all(request.is_bytes for request in requests) or are_valid(
-            batch, model.input_range
-        )
+        is_valid = is_bytes or are_valid(batch, model.input_range)
         if is_canonical:
             batch = batch.copy()
             canonical = [
@@ -195,7 +189,7 @@ def run(model: Model, parts: Sequence[Part]) -> Run:
                 else None
                 for part, end in zip(parts, accumulate(map(_size, parts)), strict=True)
             ]
-        layers, ink = model.predict(batch, hidden), ink_of(batch)
+        layers, ink = model.predict(batch, hidden), ink_of(batch, is_valid)
     errors: Sequence[InvalidField | None] = ()
     if not is_valid:
         errors = [find_bad_pixel(part, model.input_range) for part in parts]
@@ -205,33 +199,17 @@ def run(model: Model, parts: Sequence[Part]) -> Run:
 
 
 def _run_slices(
-    model: Model, parts: Sequence[Part], hidden: bool
+    model: Model, parts: Sequence[Part], hidden: bool, is_bytes: bool
 ) -> tuple[list[Batch], Batch, bool]:
     """Return the layers of a large run, its images' ink, and whether all pixels are valid."""
-    batch = np.empty((SLICE_IMAGES, model.n_pixels), np.float32)
-    slices, inks, is_valid, filled = [], [], True, 0
-
-    def finish(images: Batch) -> None:
-        nonlocal is_valid
-        is_valid = is_valid and are_valid(images, model.input_range)
-        inks.append(ink_of(images))
-        slices.append(model.predict(images, hidden))
-
-    for part in parts:
-        images = images_of(part)
-        begin = 0
-        while begin < part.size:
-            taken = images[begin : begin + SLICE_IMAGES - filled]
-            copy(taken, batch[filled : filled + len(taken)])
-            begin += len(taken)
-            filled += len(taken)
-            if filled == SLICE_IMAGES:
-                finish(batch)
-                filled = 0
-    if filled:
-        finish(batch[:filled])
-    layers = [np.concatenate(layer) for layer in zip(*slices, strict=True)]
-    return layers, np.concatenate(inks), is_valid
+    outputs, inks, all_valid = [], [], True
+    for batch in slices(parts, model.n_pixels):
+        is_valid = is_bytes or are_valid(batch, model.input_range)
+        all_valid = all_valid and is_valid
+        inks.append(ink_of(batch, is_valid))
+        outputs.append(model.predict(batch, hidden))
+    layers = [np.concatenate(layer) for layer in zip(*outputs, strict=True)]
+    return layers, np.concatenate(inks), all_valid
 
 
 def write(calls: Sequence[Call], finished: Run) -> Sequence[bytes | Exception]:

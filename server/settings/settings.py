@@ -112,7 +112,8 @@ class Settings:
     )
     watch: str = _option(
         "on",
-        "on: load models when their files appear or change. off: only on SIGHUP or Admin/Reload.",
+        "on: load models when their files appear or change. off: only on SIGHUP, Admin/Reload, or "
+        "RepositoryModelLoad and Unload, which are refused otherwise.",
         click.Choice(["on", "off"]),
     )
     max_model_bytes: int = _option(
@@ -175,7 +176,10 @@ class Settings:
         _FILE,
     )
     admin_tokens_file: Path | None = _option(
-        None, "The same for mlpserve.v1.Admin, which is served only if this is set.", _FILE
+        None,
+        "The same for mlpserve.v1.Admin, RepositoryModelLoad and RepositoryModelUnload, which are "
+        "served only if this is set.",
+        _FILE,
     )
     reflection: str = _option(
         "on",

@@ -138,13 +138,15 @@ class Crew:
         For a change that is all but those that are leaving: one that is told while it starts will
         have made the change when its models answer calls.
         """
-        workers = self.ready()
+        workers, name = self.ready(), str(message["of"])
         if message["subject"] in CHANGES:
             workers = [worker for worker in self.children() if worker not in self._leaving]
-            if message["subject"] == "unload":
-                self._unloaded.add(str(message["of"]))
-            else:
-                self._unloaded.discard(str(message["of"]))
+        if message["subject"] == "unload":
+            self._unloaded.add(name)
+        elif message["subject"] == "load":
+            self._unloaded.discard(name)
+            # It is tried again by all of them.
+            self._crashed = [file for file in self._crashed if file[0] != name]
         self._polls.begin(asker, message, workers, now)
 
     def _on_ready(self, slot: Slot, worker: Child, default_model: str | None, now: float) -> None:

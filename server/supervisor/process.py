@@ -24,6 +24,9 @@ NICENESS = 5
 gets a third of a worker's share.
 """
 
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+"""Keeps NumPy from computing on several cores: each worker is one core's share."""
+
 MAX_WAITING_BYTES = 1 << 25
 """Bytes of orders that may wait for a worker; beyond, it counts as hung. They
 include the answers of all workers to a question of this one.
@@ -124,6 +127,7 @@ def start(module: str, number: int, files: Sequence[int] = (), **first: Any) -> 
                 command,
                 stdin=theirs.fileno(),
                 stderr=stderr.write_end,
+                env={**os.environ, **ONE_THREAD},
                 pass_fds=[*files, stderr.log],
             )
     except BaseException:

@@ -83,8 +83,9 @@ def run(subject: Subject, chosen: Iterable[Rule]) -> Iterator[Result]:
         except grpc.RpcError as error:
             words = f"a call ended with {error.code().name}: {error.details()}"
             yield Result(one, Outcome.FAILED, words)
-        except (DecodeError, UnicodeError, ValueError) as error:
-            yield Result(one, Outcome.FAILED, f"the answer can't be read: {error}")
+        except (DecodeError, LookupError, UnicodeError, ValueError) as error:
+            words = f"the answer can't be read: {type(error).__name__}: {error}"
+            yield Result(one, Outcome.FAILED, words)
         else:
             yield Result(one, Outcome.PASSED)
 

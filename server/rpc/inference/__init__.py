@@ -4,3 +4,4 @@ from mlpserve.inference import open_inference_pb2 as protocol
 
 SERVICE = protocol.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
 FLOATS, BYTES, INTEGERS, TEXTS = "FP32", "UINT8", "INT64", "BYTES"
+PLATFORM = "onnxruntime_onnx"

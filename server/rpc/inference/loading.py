@@ -10,6 +10,7 @@ from server.models.changes import LOAD, UNLOAD, Outcome, unpack
 from server.models.served import Served
 from server.rpc.inference import SERVICE
 from server.rpc.inference.asking import AskAll, ask_each
+from server.rpc.inference.index import check_repository
 from server.texts import listed, quoted
 
 PATHS = tuple(f"/{SERVICE}/RepositoryModel{name}" for name in ("Load", "Unload"))
@@ -83,13 +84,7 @@ class Loading:
                 "the server watches its repository, and loads and unloads models as their files "
                 "appear and go; change the files, or start it with --watch off",
             )
-        if repository:
-            raise InvalidField(
-                "repository",
-                f"repository_name: there is no repository {quoted(repository)}; there is only one, "
-                "so leave it empty",
-                "repository_name",
-            )
+        check_repository(repository)
         if not model:
             raise InvalidField("no_model_name", "model_name: name the model", "model_name")
 

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import mlpserve
 from mlpserve.inference import open_inference_pb2 as protocol
-from modelfile.layout import INPUT
+from modelfile.layout import INPUT, OUTPUT
 from server.errors import NotLoaded, NotReady
 from server.models.model import LABELS
 from server.models.served import Served
-from server.rpc.inference import FLOATS, INTEGERS
+from server.rpc.inference import FLOATS, INTEGERS, PLATFORM
+from server.rpc.inference.properties import describe
 from server.rpc.inference.requests import read_version
 
 ANY_SIZE = -1
@@ -23,6 +23,7 @@ class Metadata:
 
     served: Served
     is_ready: Callable[[], bool]
+    max_message_bytes: int
 
     def server_live(self, _request: protocol.ServerLiveRequest) -> protocol.ServerLiveResponse:
         """Answer that the server lives."""
@@ -40,12 +41,6 @@ class Metadata:
             return protocol.ModelReadyResponse(ready=False)
         return protocol.ModelReadyResponse(ready=self.is_ready())
 
-    def server_metadata(
-        self, _request: protocol.ServerMetadataRequest
-    ) -> protocol.ServerMetadataResponse:
-        """Describe the server."""
-        return protocol.ServerMetadataResponse(name="mlpserve", version=mlpserve.__version__)
-
     def model_metadata(
         self, request: protocol.ModelMetadataRequest
     ) -> protocol.ModelMetadataResponse:
@@ -53,18 +48,14 @@ class Metadata:
         models = self.served.require()
         model = models.find(request.name, *read_version(request.version))
         tensor = protocol.ModelMetadataResponse.TensorMetadata
-        columns = dict(
-            zip(model.outputs, (model.layer_sizes[-1], 0, *model.layer_sizes[1:-1]), strict=True)
-        )
         return protocol.ModelMetadataResponse(
             name=model.name,
             versions=[str(version) for version in models.by_name[model.name].by_number],
-            platform="onnxruntime_onnx",
+            platform=PLATFORM,
             inputs=[tensor(name=INPUT, datatype=FLOATS, shape=[ANY_SIZE, model.n_pixels])],
             outputs=[
-                tensor(name=name, datatype=INTEGERS, shape=[ANY_SIZE])
-                if name == LABELS
-                else tensor(name=name, datatype=FLOATS, shape=[ANY_SIZE, columns[name]])
-                for name in model.outputs
+                tensor(name=OUTPUT, datatype=FLOATS, shape=[ANY_SIZE, model.layer_sizes[-1]]),
+                tensor(name=LABELS, datatype=INTEGERS, shape=[ANY_SIZE]),
             ],
+            properties=describe(model, self.max_message_bytes),
         )

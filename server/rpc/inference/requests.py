@@ -36,7 +36,7 @@ TEXT_SECONDS = 2e-6
 _INFER = protocol.ModelInferRequest
 _INPUT = _INFER.InferInputTensor
 _NAME, _ID = _INFER.MODEL_NAME_FIELD_NUMBER, _INFER.ID_FIELD_NUMBER
-_VERSION = _INFER.MODEL_VERSION_FIELD_NUMBER
+_VERSION, _RAW = _INFER.MODEL_VERSION_FIELD_NUMBER, _INFER.RAW_INPUT_CONTENTS_FIELD_NUMBER
 _FIRST_TAGS = tuple([number << 3 | wire.LENGTH_DELIMITED for number in (_NAME, _VERSION, _ID)])
 """With these most messages begin, each of them if it is there."""
 
@@ -78,7 +78,9 @@ def read_request(message: bytes, patient: bool = True) -> tuple[Request, memoryv
             f"the message ({len(message)} bytes) is not an inference.ModelInferRequest ({error})",
             "",
         ) from error
-    if len(wire.read_contents(fields, _ID)) == (end > begin):
+    # Bytes that stand as numbers must be decoded each time.
+    is_plain = not request.is_bytes or wire.read_contents(fields, _RAW)
+    if is_plain and len(wire.read_contents(fields, _ID)) == (end > begin):
         _KNOWN.add((message[:begin], len(message) - end), message, end, pixels, request)
     return request, pixels, identifier
 
@@ -113,7 +115,7 @@ def _read_request(
     fields: list[wire.Field], limits: wire.Limits, patient: bool, id_bytes: int
 ) -> tuple[Request, memoryview]:
     inputs = wire.read_contents(fields, _INFER.INPUTS_FIELD_NUMBER)
-    raw = wire.read_contents(fields, _INFER.RAW_INPUT_CONTENTS_FIELD_NUMBER)
+    raw = wire.read_contents(fields, _RAW)
     if len(inputs) != 1:
         raise InvalidField(
             "inputs", f"inputs: {len(inputs)} tensors, wanted one, called {INPUT}", "inputs"

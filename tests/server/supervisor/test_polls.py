@@ -240,6 +240,23 @@ def test_new_workers_are_told_what_is_unloaded(make: MakeWorld) -> None:
     assert replace() == ["b"]
 
 
+def test_what_has_crashed_is_tried_again_when_it_is_loaded(make: MakeWorld) -> None:
+    world = serving(make, 1)
+    files = [["a", 1, [1, 2]], ["b", 1, [3, 4]]]
+    for file in files:
+        world.workers[-1].say(event="loading", file=file)
+        world.workers[-1].exit(-9)
+        world.turn(60)
+        world.workers[-1].ready()
+        world.turn()
+    assert world.crashed == files
+    ask(world.workers[-1], subject="load", of="a")
+    world.turn()
+    world.workers[-1].exit(0)
+    world.turn(60)
+    assert world.crashed == files[1:]
+
+
 def test_a_worker_reads_what_the_parent_hands_back() -> None:
     sent: list[dict[str, Any]] = []
     peers = Peers(lambda **message: sent.append(message))

@@ -52,6 +52,12 @@ def is_alive(pid: int) -> bool:
     return state not in "ZX"
 
 
+def test_numpy_keeps_to_one_core(server: ServerProcess) -> None:
+    (worker,) = server.workers
+    variables = Path(f"/proc/{worker}/environ").read_bytes().split(b"\0")
+    assert b"OPENBLAS_NUM_THREADS=1" in variables
+
+
 def test_every_worker_gets_traffic(pair: ServerProcess) -> None:
     before = value(pair, **STARTED)
     for _ in range(60):
