@@ -6,6 +6,7 @@ from functools import partial
 
 import structlog
 
+from server.files import outcomes
 from server.files.reload_registry import ReloadRegistry
 from server.models import changes, watcher
 from server.models.journal import Journal
@@ -14,11 +15,13 @@ from server.models.model import load_model
 from server.models.policy import read_policies
 from server.models.served import Served
 from server.models.watcher import ModelWatcher
+from server.rpc import admin
 from server.rpc.endpoint import Endpoint
 from server.rpc.inference import statistics
 from server.rpc.inference.asking import AskAll
 from server.settings.settings import Settings
 from server.system import memory
+from server.system.threads import Threads
 
 log = structlog.get_logger()
 
@@ -32,20 +35,19 @@ class Server:
     def __init__(
         self,
         settings: Settings,
-        tell_others: Callable[[], None] = lambda: None,
         journal: Journal | None = None,
         ask_all: AskAll | None = None,
         unloaded: Iterable[str] = (),
     ) -> None:
-        """`tell_others` has the other workers reload, when a caller has asked this one to; the
-        journal tells the parent what is being loaded; `ask_all` asks all workers, as `answer` is
-        asked in each; models that are `unloaded` are not served.
+        """The journal tells the parent what is being loaded; `ask_all` asks all workers, as
+        `answer` is asked in each; models that are `unloaded` are not served.
         """
         self.settings = settings
         self._ask_all = ask_all or self._ask_alone
         self.default_model: str | None = None
         self.is_started = self._is_draining = self._is_stopping = False
-        self._reloads = ReloadRegistry(tell_others)
+        self._reloads = ReloadRegistry()
+        self._reloading = Threads(1, "reload")
         policies = read_policies(
             settings.versions, settings.labels, settings.traffic, settings.shadow
         )
@@ -94,7 +96,8 @@ class Server:
         # A stop ends them one by one.
         if self._is_stopping:
             return []
-        are_alive = self._watcher.is_alive and self._reloads.is_alive
+        parts = (self._watcher.is_alive, self._reloads.is_alive, self._reloading.are_alive)
+        are_alive = all(parts)
         return self._grpc.missing_threads() + ([] if are_alive else ["reload or watch"])
 
     def silent_seconds(self) -> float:
@@ -112,6 +115,9 @@ class Server:
         match subject:
             case statistics.SUBJECT:
                 reply(statistics.count_here())
+            case admin.RELOAD:
+                log.info("reloading")
+                self._reloading.submit(lambda: reply(outcomes.pack(self._reloads.run())))
             case changes.LOAD | changes.UNLOAD:
                 outcome: Future[changes.Outcome] = Future()
                 outcome.add_done_callback(lambda done: reply(done.result().pack()))

@@ -41,7 +41,6 @@ def main() -> None:
     try:
         server = Server(
             settings,
-            lambda: control.send(event="reloading"),
             journal,
             peers.ask,
             first.get("unloaded", ()),

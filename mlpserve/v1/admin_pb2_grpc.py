@@ -50,8 +50,8 @@ class AdminServicer(object):
 
     def Reload(self, request, context):
         """Reload reads again what can change while the server runs: models, certificates, tokens. What can't be used is passed
-        over: the server goes on with what it had, and the answer says why. All workers of the server do that; the answer is
-        that of the one which has the connection, and the metrics have what the others would say.
+        over: the server goes on with what it had, and the answer says why. All workers of the server do that before the
+        answer, which is UNAVAILABLE if one of them says nothing; the others have done it then.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

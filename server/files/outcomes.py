@@ -1,7 +1,8 @@
 """How reading something again went: logged, counted, and returned to whoever asked for it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
 
 import structlog
 
@@ -17,6 +18,16 @@ class Outcome:
 
     part: str
     error: str
+
+
+def pack(outcomes: Iterable[Outcome]) -> bytes:
+    """Return how reading several parts went as bytes, for another worker."""
+    return json.dumps([asdict(outcome) for outcome in outcomes]).encode()
+
+
+def unpack(packed: bytes) -> list[Outcome]:
+    """Return what `pack` made bytes of."""
+    return [Outcome(**outcome) for outcome in json.loads(packed)]
 
 
 def attempt(part: str, reload: Callable[[], None]) -> str:

@@ -23,9 +23,7 @@ ASK_SECONDS = 4.0
 class ReloadRegistry:
     """Reads parts again on request, and watched files when they change; for any thread."""
 
-    def __init__(self, tell_others: Callable[[], None] = lambda: None) -> None:
-        """`tell_others` has the other workers read theirs again."""
-        self._tell_others = tell_others
+    def __init__(self) -> None:
         self._parts: dict[str, Callable[[float], str]] = {}
         self._watched: list[Callable[[], None]] = []
         self._stop = threading.Event()
@@ -64,11 +62,6 @@ class ReloadRegistry:
         Parts that reload themselves are waited for at most so many seconds.
         """
         return [Outcome(part, reload(seconds)) for part, reload in list(self._parts.items())]
-
-    def run_everywhere(self) -> list[Outcome]:
-        """Have every worker read its parts again; returns how that went here."""
-        self._tell_others()
-        return self.run()
 
     def _watch(self) -> None:
         while not self._stop.wait(WATCH_SECONDS):

@@ -91,7 +91,7 @@ class Endpoint:
         services += [health.NAME, *reflection.SERVICES]
         reflection.describe_v1()
         declare(map(_descriptor, services))
-        plain = plain_methods(settings, reloads, served, ask_all, self._health, lambda: self._ready)
+        plain = plain_methods(settings, served, ask_all, self._health, lambda: self._ready)
         lane_reason = check(grpc.__version__)
         has_lane = settings.lane == "on" and lane_reason is None
         if settings.lane == "on" and lane_reason:

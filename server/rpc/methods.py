@@ -6,7 +6,6 @@ from grpc_health.v1 import health_pb2
 
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.v1 import admin_pb2, classifier_pb2
-from server.files.reload_registry import ReloadRegistry
 from server.models.policy import read_policies
 from server.models.served import Served
 from server.rpc import admin, catalog, classifier, inference
@@ -27,7 +26,6 @@ STATISTICS_THREADS = 4
 
 def plain_methods(
     settings: Settings,
-    reloads: ReloadRegistry,
     served: Served,
     ask_all: AskAll,
     health: Health,
@@ -54,8 +52,6 @@ def plain_methods(
         ),
         HEALTH_CHECK: Plain(health_pb2.HealthCheckRequest, health.check),
     }
-    if settings.admin_tokens_file is not None:
-        methods[f"/{admin.SERVICE}/Reload"] = Plain(admin_pb2.ReloadRequest, admin.reload(reloads))
     methods |= _shared_methods(settings, served, ask_all)
     # Last, since it tells which others there are.
     methods[f"{theirs}/ServerMetadata"] = Plain(
@@ -75,6 +71,8 @@ def _shared_methods(settings: Settings, served: Served, ask_all: AskAll) -> dict
     if settings.admin_tokens_file is not None:
         changes = loading.Loading(served, ask_all, settings.watch == "on")
         load, unload = loading.PATHS
+        reload = f"/{admin.SERVICE}/Reload"
+        methods[reload] = Plain(admin_pb2.ReloadRequest, admin.reload(ask_all), 1)
         methods[load] = Plain(protocol.RepositoryModelLoadRequest, changes.load, 1)
         methods[unload] = Plain(protocol.RepositoryModelUnloadRequest, changes.unload, 1)
     return methods

@@ -1,7 +1,7 @@
 """The workers: restarted when they exit, replaced one by one on request, and stopped in order."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import structlog
@@ -81,11 +81,11 @@ class Crew:
                 return True
         return False
 
-    def reload(self, already: Child | None = None) -> None:
-        """Have all workers reload, except one that already does."""
+    def reload(self, already: Collection[Child] = ()) -> None:
+        """Have all workers reload, except those that already do."""
         self._crashed.clear()
         for worker in self.children():
-            if worker is not already:
+            if worker not in already:
                 worker.control.send(do="reload")
 
     def roll(self) -> None:
@@ -108,8 +108,6 @@ class Crew:
                 if worker is slot.successor:
                     predecessor, slot.child = slot.child, None
                     self._let_go(predecessor, now)
-            case "reloading":
-                self.reload(worker)
             case "loading":
                 worker.loading = message["file"]
             case "failed":
@@ -141,7 +139,10 @@ class Crew:
         workers, name = self.ready(), str(message["of"])
         if message["subject"] in CHANGES:
             workers = [worker for worker in self.children() if worker not in self._leaving]
-        if message["subject"] == "unload":
+        if message["subject"] == "reload":
+            # Those that start do it afterwards, and nobody waits for that.
+            self.reload(workers)
+        elif message["subject"] == "unload":
             self._unloaded.add(name)
         elif message["subject"] == "load":
             self._unloaded.discard(name)

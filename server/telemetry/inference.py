@@ -5,7 +5,7 @@ A run only leaves its times here; they are added up for many runs together.
 
 import threading
 import time
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -85,7 +85,8 @@ class InferenceSums:
     )
 
     def __init__(self) -> None:
-        self._answered, self._by_size = Times(), defaultdict[int, Times](Times)
+        self._answered = Times()
+        self._by_size: dict[int, Times] = {}
         self._queue_seconds = self._failed_seconds = self._last = 0.0
         self._failed = self._images = 0
         # For each run: its images, those answered, the calls answered, when these began and began
@@ -103,10 +104,14 @@ class InferenceSums:
         """Count a run, and those of its calls that have answers. The times, by time.perf_counter,
         are when it began, when the model had run, and when the answers were written.
         """
-        began = sum(map(_begin, answered))
-        waited = sum(map(_waiting_since, answered))
-        self._waiting.append((images, answered_images, len(answered), began, waited, *times))
-        if len(self._waiting) >= MAX_WAITING:
+        calls, waiting, (begin, ran, encoded) = len(answered), self._waiting, times
+        if calls == 1:
+            began, waited = answered[0].begin, answered[0].waiting_since
+        else:
+            began = sum(map(_begin, answered))
+            waited = sum(map(_waiting_since, answered))
+        waiting.append((images, answered_images, calls, began, waited, begin, ran, encoded))
+        if len(waiting) >= MAX_WAITING:
             with self._lock:
                 self._add_up()
 
@@ -119,18 +124,32 @@ class InferenceSums:
 
     def _add_up(self) -> None:
         """Add up the waiting runs; the caller holds the lock."""
-        waiting = self._waiting
+        waiting, by_size = self._waiting, self._by_size
+        calls = images = 0
+        queue = decode = run = encode = 0.0
         # Others may go on adding.
         for _ in range(len(waiting)):
-            images, answered_images, calls, began, waited, begin, ran, encoded = waiting.popleft()
-            decode, run, encode = waited - began, ran - begin, encoded - ran
-            self._answered.add(calls, decode, calls * run, calls * encode)
-            self._queue_seconds += calls * begin - waited
-            self._images += answered_images
-            # Calls that were read together each have the time of reading them all.
-            self._by_size[size_class(images)].add(1, decode / max(1, calls), run, encode)
-            if calls:
+            size, answered_images, answered, began, waited, begin, ran, encoded = waiting.popleft()
+            calls += answered
+            images += answered_images
+            queue += answered * begin - waited
+            decode += waited - began
+            run += answered * (ran - begin)
+            encode += answered * (encoded - ran)
+            key = size if size <= MAX_EXACT_SIZE else size_class(size)
+            times = by_size.get(key)
+            if times is None:
+                times = by_size[key] = Times()
+            times.count += 1
+            times.run_seconds += ran - begin
+            times.encode_seconds += encoded - ran
+            if answered:
+                # Calls that were read together each have the time of reading them all.
+                times.decode_seconds += (waited - began) / answered
                 self._last = encoded
+        self._answered.add(calls, decode, run, encode)
+        self._queue_seconds += queue
+        self._images += images
 
     def read(self) -> Sums:
         """Return the sums as they are now."""

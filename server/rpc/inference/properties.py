@@ -26,9 +26,9 @@ def describe(model: Model, max_message_bytes: int) -> dict[str, str]:
         "hidden_outputs": sizes,
     }
     properties = {
-        "input_range": str(model.input_range),
         "parameters": str(model.parameters),
         "weights_sha256": model.weights_sha256,
+        "input_range": str(model.input_range),
     }
     left_out = []
     for name, values in lists.items():

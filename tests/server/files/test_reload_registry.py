@@ -50,8 +50,8 @@ def _own_metrics(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
             metrics.LAST_RELOAD_SUCCESSFUL.remove(part)
 
 
-def registry_of(*files: Any, **arguments: Any) -> ReloadRegistry:
-    registry = ReloadRegistry(**arguments)
+def registry_of(*files: Any) -> ReloadRegistry:
+    registry = ReloadRegistry()
     for its in files:
         registry.watch(its)
     return registry
@@ -78,19 +78,6 @@ def test_every_part_is_read_again_whatever_becomes_of_the_others() -> None:
         "reloaded",
     ]
     assert [its.reloads for its in (first, second, third)] == [1, 1, 1]
-
-
-def test_the_others_are_told_before_this_one_reads() -> None:
-    order: list[str] = []
-    registry = registry_of(tell_others=lambda: order.append("others"))
-
-    def ask(_seconds: float) -> str:
-        order.append("this one")
-        return ""
-
-    registry.follow("models", ask)
-    assert registry.run_everywhere() == [Outcome("models", "")]
-    assert order == ["others", "this one"]
 
 
 def test_without_files_nothing_watches() -> None:

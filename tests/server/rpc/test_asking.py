@@ -7,10 +7,13 @@ import pytest
 
 from harness.waiting import running_threads, wait_for
 from mlpserve.inference import open_inference_pb2 as protocol
+from mlpserve.v1 import admin_pb2
 from server.errors import NotLoaded, NotReady, Overloaded, RequestError, WrongState
-from server.models.changes import Outcome
+from server.files.outcomes import Outcome, pack
+from server.models import changes
 from server.models.repository import Models
 from server.models.served import Served
+from server.rpc import admin
 from server.rpc.inference import loading
 from server.rpc.inference.asking import AskAll, Shared, ask_each
 from server.rpc.inference.loading import Loading
@@ -90,11 +93,11 @@ def test_an_error_is_everybody_s_and_not_for_ever() -> None:
 
 
 FINE, NONE, BAD, STOPS, ODD = (
-    Outcome(),
-    Outcome("model_not_found", "there is no 'a'; it holds: b", "b"),
-    Outcome("load_failed", "a 2 is bad"),
-    Outcome("not_ready", "the server stops"),
-    Outcome("internal", "internal error"),
+    changes.Outcome(),
+    changes.Outcome("model_not_found", "there is no 'a'; it holds: b", "b"),
+    changes.Outcome("load_failed", "a 2 is bad"),
+    changes.Outcome("not_ready", "the server stops"),
+    changes.Outcome("internal", "internal error"),
 )
 
 
@@ -111,7 +114,7 @@ FINE, NONE, BAD, STOPS, ODD = (
     ],
 )
 def test_workers_that_can_not_are_named(
-    outcomes: list[Outcome], error: type[RequestError], words: str
+    outcomes: list[changes.Outcome], error: type[RequestError], words: str
 ) -> None:
     answers = [(number, outcome.pack()) for number, outcome in enumerate(outcomes)]
     changing = Loading(Served(Models({}, None)), telling(*answers), is_watched=False)
@@ -171,4 +174,20 @@ def test_counts_of_workers_are_added_up() -> None:
     assert found == {
         ("a", "1"): part("a", 8, {1: 1, 2: 1, 4: 5, 8: 1}, 50),
         ("b", "1"): part("b", 1, {1: 1}, 0),
+    }
+
+
+def test_a_reload_tells_how_it_went_on_all_workers() -> None:
+    fine, bad, worse = Outcome("tokens", ""), Outcome("models", "a 2 is bad"), "line 3 is wrong"
+    answers = (
+        (0, [fine, bad, Outcome("certificate", "")]),
+        (1, [Outcome("tokens", worse), bad, Outcome("certificate", "")]),
+        (2, [Outcome("tokens", worse), bad, Outcome("certificate", "")]),
+    )
+    reload = admin.reload(telling(*((number, pack(outcomes)) for number, outcomes in answers)))
+    found = {part.name: part.error for part in reload(admin_pb2.ReloadRequest()).parts}
+    assert found == {
+        "tokens": f"worker 1, 2: {worse}",
+        "models": "a 2 is bad",
+        "certificate": "",
     }

@@ -273,9 +273,12 @@ def test_each_signal_to_reload_reaches_every_worker(make: MakeWorld) -> None:
     assert [fake.orders().count("reload") for fake in world.workers] == [2, 2]
 
 
-def test_a_worker_that_was_asked_to_reload_passes_it_on_to_the_others(make: MakeWorld) -> None:
+def test_a_reload_that_a_caller_asks_for_is_asked_of_those_that_serve(make: MakeWorld) -> None:
     world = make(3)
-    world.serve()
-    world.workers[1].say(event="reloading")
+    for fake in world.workers[:2]:
+        fake.ready()
     world.turn()
-    assert ["reload" in fake.orders() for fake in world.workers] == [True, False, True]
+    asked = {"subject": "reload", "of": "", "seconds": 1.0}
+    world.workers[1].say(event="ask_all", question="q", **asked)
+    world.turn()
+    assert [fake.orders() for fake in world.workers] == [["ask"], ["ask"], ["reload"]]

@@ -112,8 +112,8 @@ def test_an_admin_call_reaches_every_worker(tmp_path: Path) -> None:
     with start_server(models, *arguments) as server:
         publish(models, 2)
         with grpc.insecure_channel(server.grpc_address) as channel:
-            reload(channel, "0123456789abcdef")
-        wait_for(lambda: by_worker(server, "mlpserve_model_info", version="2") == {"0": 1, "1": 1})
+            assert [part.error for part in reload(channel, "0123456789abcdef").parts] == ["", ""]
+        assert by_worker(server, "mlpserve_model_info", version="2") == {"0": 1, "1": 1}
 
 
 def test_signals_are_for_the_parent_alone(pair: ServerProcess) -> None:
