@@ -121,7 +121,6 @@ def test_properties_are_those_of_the_network(each_channel: grpc.Channel) -> None
     assert {name: json.loads(text) for name, text in properties.items()} == {
         "input_range": [0, 1],
         "parameters": 13_002,
-        "input_range": [0, 1],
         "labels": list("0123456789"),
         "layer_sizes": [784, 16, 16, 10],
         "layer_activations": ["sigmoid"] * 3,
