@@ -45,9 +45,9 @@ def read_request(message: bytes, patient: bool = True) -> tuple[Request, memoryv
     Raises InvalidField; and unless `patient`, TakesLong when reading would take more than about a
     millisecond.
     """
-    known = _KNOWN.find(len(message), message, 0)
+    known = _KNOWN.find(len(message), message, 0, NO_IDENTIFIER)
     if known is not None:
-        return *known, NO_IDENTIFIER
+        return known
     try:
         request, pixels = _read_request(message, patient)
     except wire.TooMuch as error:

@@ -1,7 +1,7 @@
 """Remembers what stands around the pixels of messages, which callers send again and again."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,8 +12,7 @@ MAX_BYTES = 1024
 """Of what is remembered of a message; longer ones are read each time."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Around:
+class Around(NamedTuple):
     """The bytes before and after the pixels, and the request of messages that have these."""
 
     before: bytes
@@ -30,16 +29,22 @@ class Remembered:
     def __init__(self) -> None:
         self._known: dict[Hashable, tuple[Around, ...]] = {}
 
-    def find(self, key: Hashable, message: bytes, begin: int) -> tuple[Request, memoryview] | None:
-        """Return the request and the pixels, None for a message that is like no other.
+    def find(
+        self, key: Hashable, message: bytes, begin: int, identifier: bytes
+    ) -> tuple[Request, memoryview, bytes] | None:
+        """Return the request, the pixels and the identifier given; None for a message that is like
+        no other.
 
         `key` stands for the bytes before `begin`, and for the message's length.
         """
-        for around in self._known.get(key, ()):
-            before, after = around.before, around.after
-            if message.startswith(before, begin) and message.endswith(after):
-                end = len(message) - len(after)
-                return around.request, memoryview(message)[begin + len(before) : end]
+        for before, after, request in self._known.get(key, ()):
+            if not message.startswith(before, begin):
+                continue
+            start = begin + len(before)
+            if not after:
+                return request, memoryview(message)[start:], identifier
+            if message.endswith(after):
+                return request, memoryview(message)[start : -len(after)], identifier
         return None
 
     def add(

@@ -148,9 +148,9 @@ def are_valid(batch: Batch, input_range: InputRange) -> bool:
     return input_range.holds(batch)
 
 
-def ink_of(batch: Batch, is_valid: bool) -> Batch:
-    """Return the sum of each image's pixels, (N,)."""
-    if is_valid:
+def ink_of(batch: Batch, are_pixels: bool) -> Batch:
+    """Return the sum of each image's pixels, (N,), all of them in [0, 1] or not."""
+    if are_pixels:
         return np.asarray(batch.dot(_ones(batch.shape[1])))
     # Its sums may be no numbers, of which NumPy would warn.
     with np.errstate(all="ignore"):

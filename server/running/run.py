@@ -11,6 +11,7 @@ import numpy as np
 import structlog
 
 from canonical import Canonical
+from modelfile.input_range import PIXELS
 from server.errors import Cancelled, Expired, InvalidField, RequestError
 from server.models.model import Batch, Model
 from server.running.calls import NO_PIXELS, NOT_COUNTED, Call, fail, fail_all
@@ -172,7 +173,7 @@ def run(model: Model, parts: Sequence[Part]) -> Run:
     """Run a model for several requests; a bad one leaves the others unhurt."""
     requests = set(map(_request, parts))
     hidden = any(request.hidden_activations for request in requests)
-    # Bytes are always in range: only models of pixels take them.
+    # Only models of pixels take bytes, and each is a valid one.
     is_bytes = all(request.is_bytes for request in requests)
     canonical: Sequence[Canonical | None] = ()
     is_canonical = any(request.canonicalize for request in requests)
@@ -189,7 +190,8 @@ def run(model: Model, parts: Sequence[Part]) -> Run:
                 else None
                 for part, end in zip(parts, accumulate(map(_size, parts)), strict=True)
             ]
-        layers, ink = model.predict(batch, hidden), ink_of(batch, is_valid)
+        ink = ink_of(batch, is_valid and model.input_range is PIXELS)
+        layers = model.predict(batch, hidden)
     errors: Sequence[InvalidField | None] = ()
     if not is_valid:
         errors = [find_bad_pixel(part, model.input_range) for part in parts]
@@ -206,7 +208,7 @@ def _run_slices(
     for batch in slices(parts, model.n_pixels):
         is_valid = is_bytes or are_valid(batch, model.input_range)
         all_valid = all_valid and is_valid
-        inks.append(ink_of(batch, is_valid))
+        inks.append(ink_of(batch, is_valid and model.input_range is PIXELS))
         outputs.append(model.predict(batch, hidden))
     layers = [np.concatenate(layer) for layer in zip(*outputs, strict=True)]
     return layers, np.concatenate(inks), all_valid

@@ -164,8 +164,8 @@ SHADOW_DIFFERING = _counter(
 )
 SHADOW_SKIPPED = _counter(
     "mlpserve_shadow_skipped_images",
-    "Images that this version did not classify too, since too many were waiting for it, it takes "
-    "another number of pixels, or its run failed.",
+    "Images that this version did not classify too, since too many were waiting for it, it does "
+    "not take them, or its run failed.",
     _VERSION,
 )
 MODEL_INFO = _gauge(

@@ -91,23 +91,22 @@ class VersionStats:
 
     def _count(self, entries: Sequence[tuple[Batch, Batch, Labels]]) -> None:
         inks, rows, winners = zip(*entries, strict=True)
-        # Sums of numbers may overflow where single ones don't.
-        ink = np.nan_to_num(np.concatenate(inks)) / self._n_pixels
         labels = np.concatenate(winners)
+        ink = np.concatenate(inks) / self._n_pixels
         # Class by class, since NumPy finds the largest of long rows many at a time.
         activations = np.concatenate(rows).T.copy()
         winning, second = activations.max(axis=0), np.zeros(len(labels), np.float32)
         if len(activations) > 1:
             activations[labels, np.arange(len(labels))] = -np.inf
             second = activations.max(axis=0)
+        with np.errstate(over="ignore"):
+            margin = winning - second
         counts = np.bincount(labels, minlength=len(self._labels))
         with self._lock:
             self._labels += counts
-        for name, values in (
-            (WINNING, winning),
-            (MARGIN, np.subtract(winning, second, dtype=np.float64)),
-            (INK, ink),
-        ):
+        for name, computed in ((WINNING, winning), (MARGIN, margin), (INK, ink)):
+            # Of finite numbers too, and infinity would stay in the histogram's sum.
+            values = np.nan_to_num(computed)
             bounds = self._bounds[name]
             binned = np.bincount(np.searchsorted(bounds, values), minlength=len(bounds) + 1)
             self._histograms[name].add(binned.tolist(), float(values.sum(dtype=np.float64)))

@@ -81,13 +81,22 @@ def test_every_rule_is_kept_with_tls_and_tokens_by_several_workers(
     check(found)
 
 
-@pytest.mark.parametrize("watch", ["on", "off"])
-def test_models_of_a_server_that_lets_nobody_load_are_left_alone(
-    repository: Path, watch: str
+def test_models_of_a_server_that_lets_others_load_are_left_alone(
+    repository: Path, tmp_path: Path
 ) -> None:
-    with start_server(repository, "--watch", watch) as server:
+    admins = secret(tmp_path / "admins", f"boss: {ADMIN}")
+    with start_server(repository, "--watch", "off", "--admin-tokens-file", str(admins)) as server:
         found = results(server.grpc_address, "--change-models", "--only", "repository.*")
     reasons = {rule["name"]: rule["reason"] for rule in found["rules"] if rule["reason"]}
     assert found["failed"] == 0
     assert len(reasons) == 5
     assert all("loading is refused with" in reason for reason in reasons.values())
+
+
+@pytest.mark.parametrize("watch", ["on", "off"])
+def test_a_server_that_lets_nobody_load_does_not_list_that(repository: Path, watch: str) -> None:
+    with start_server(repository, "--watch", watch) as server:
+        found = results(server.grpc_address, "--change-models", "--only", "repository.*")
+    assert {rule["reason"] for rule in found["rules"]} == {
+        "the server does not list the extension model_repository"
+    }

@@ -132,12 +132,23 @@ def test_answers_are_scikit_learns(
     assert predict(connection, request).labels == prediction.labels.tolist()
 
 
-def test_its_range_is_shown_everywhere(serving: ServerProcess, folder: Path) -> None:
+def test_its_range_is_shown_everywhere(
+    serving: ServerProcess, connection: grpc.Channel, folder: Path
+) -> None:
     with Client(serving.grpc_address) as client:
         flowers, iris, _ = client.list_models()
         networks = [client.get_network(model=name) for name in ("flowers", "iris")]
     assert [model.versions[0].input_range for model in (flowers, iris)] == ["[0, 10]", "finite"]
     assert [found.input_range for found in networks] == ["[0, 10]", "finite"]
+    describe: grpc.UnaryUnaryMultiCallable[bytes, protocol.ModelMetadataResponse]
+    describe = connection.unary_unary(
+        "/inference.GRPCInferenceService/ModelMetadata",
+        response_deserializer=protocol.ModelMetadataResponse.FromString,
+    )
+    for name, shown in (("flowers", "[0, 10]"), ("iris", "finite")):
+        request = protocol.ModelMetadataRequest(name=name)
+        found = describe(request.SerializeToString(), timeout=60)
+        assert found.properties["input_range"] == shown
     card = run("inspect", folder / "models" / "iris")
     assert "4 finite numbers\n" in card
     assert "4 numbers in [0, 10]\n" in run("inspect", folder / "models" / "flowers")

@@ -1,6 +1,6 @@
 """Whether a network's activations may become infinite."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +11,12 @@ from server.models.onnx.graph import Layer
 MARGIN = 2.0
 """More than what rounding adds to sums of float32."""
 
-BOUNDED = ("sigmoid", "tanh", "softmax")
-MAX_SELU_SLOPE, MAX_NEGATIVE_SELU = 1.0507010, 1.7580994
-"""Of its derivative above 0, and of its values below."""
+LARGEST: Mapping[str, Callable[[float], float]] = {
+    **dict.fromkeys(("sigmoid", "tanh", "softmax"), lambda _: 1.0),
+    **dict.fromkeys(("relu", "identity"), lambda z: z),
+    "selu": lambda z: max(1.7580994, 1.0507010 * z),
+}
+"""The largest magnitude of each activation for sums z up to a magnitude."""
 
 
 def may_overflow(layers: Iterable[Layer], input_range: InputRange) -> bool:
@@ -24,10 +27,7 @@ def may_overflow(layers: Iterable[Layer], input_range: InputRange) -> bool:
         largest = n_inputs * _magnitude(layer.weights) * largest + _magnitude(layer.biases)
         if MARGIN * largest > MAX_FLOAT32:
             return True
-        if layer.activation in BOUNDED:
-            largest = 1.0
-        elif layer.activation == "selu":
-            largest = max(MAX_NEGATIVE_SELU, MAX_SELU_SLOPE * largest)
+        largest = LARGEST[layer.activation](largest)
     return False
 
 

@@ -25,7 +25,11 @@ def describe(model: Model, max_message_bytes: int) -> dict[str, str]:
         "layer_activations": [layer.activation for layer in model.layers],
         "hidden_outputs": sizes,
     }
-    properties = {"parameters": str(model.parameters), "weights_sha256": model.weights_sha256}
+    properties = {
+        "parameters": str(model.parameters),
+        "weights_sha256": model.weights_sha256,
+        "input_range": str(model.input_range),
+    }
     left_out = []
     for name, values in lists.items():
         if (text := _encode(values, max_bytes)) is None:

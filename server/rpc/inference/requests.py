@@ -63,9 +63,9 @@ def read_request(message: bytes, patient: bool = True) -> tuple[Request, memoryv
     identifier = message[begin:end]
     # Other ids have to be checked.
     if identifier.isascii():
-        known = _KNOWN.find((message[:begin], len(message) - end), message, end)
+        known = _KNOWN.find((message[:begin], len(message) - end), message, end, identifier)
         if known is not None:
-            return *known, identifier
+            return known
     try:
         fields = wire.read_fields(message, limits := reading.limits(patient))
         identifier = _read_id(fields)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from exporter import cli, network
 from exporter.network.weights_file import Provenance
 from harness.networks import random_batch, random_network
 from harness.server_process import ROOT, environment
+from modelfile.input_range import InputRange
 from tests.exporter.mirror import Mirror, serve
 
 DATA = ROOT / "tests" / "data"
@@ -62,6 +64,37 @@ def test_export_then_inspect(tmp_path: Path, weights: Path) -> None:
         assert card["weights check"] == "ok"
         assert card["golden check"].startswith("ok: largest difference ")
         assert card["trained by"] == "[bold]chance[/bold]"
+
+
+def test_export_of_other_inputs_than_pixels(tmp_path: Path) -> None:
+    weights, repository = tmp_path / "w.npz", tmp_path / "models"
+    export = ("export", "--weights", weights, "--repository", repository, "--name", "columns")
+    pixels = random_network((4, 3))
+    network.save(weights, pixels)
+    for version, (options, shown) in enumerate(
+        (
+            ((), "4 numbers in [0, 1]"),
+            (("--input-range", "-1,1"), "4 numbers in [-1, 1]"),
+            (("--input-range", "finite"), "4 finite numbers"),
+        ),
+        start=1,
+    ):
+        assert run(*export, *options).exit_code == 0
+        assert f"inputs{' ' * 11}{shown}\n" in run("inspect", repository / "columns").stdout
+        assert (repository / "columns" / str(version) / "model.onnx").is_file()
+    # The option decides, whatever the file says, about the file's examples too.
+    examples = np.full((2, 4), 2, np.float32)
+    network.save(weights, replace(pixels, input_range=InputRange(-2, 2)), examples=examples)
+    assert run(*export).exit_code == 0
+    assert run(*export, "--input-range", "0,9").exit_code == 0
+    assert "wanted numbers in [-1, 1]" in refused(*export, "--input-range", "-1,1")
+    for text in ("1,0", "0,nan", "0,inf", "0", "-1e39,0"):
+        result = run(*export, "--input-range", text)
+        assert result.exit_code == 2
+        assert f"{text!r} is no input range; wanted finite, or [low, high]" in result.stderr
+    for command in ("evaluate", "look", "draw", "card"):
+        line = refused(command, "--weights", weights)
+        assert "w.npz: its network takes numbers in [-2, 2]; this command is for images" in line
 
 
 def test_export_of_the_first_version_alone(tmp_path: Path, weights: Path) -> None:

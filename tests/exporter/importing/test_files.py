@@ -49,6 +49,13 @@ def refused(*arguments: str | Path, code: int = 1) -> str:
     return result.stderr.splitlines()[-1]
 
 
+def refused_later(*arguments: str | Path) -> str:
+    """Return the last line of a command that has shown what it read."""
+    result = run(*arguments)
+    assert result.exit_code == 1, result.output
+    return result.stderr.splitlines()[-1]
+
+
 def imported(*arguments: str | Path) -> tuple[network.Saved, str]:
     """Return what the command wrote and what it told."""
     result = run(*arguments)
@@ -159,6 +166,43 @@ def test_npz_with_a_folded_scaling_labels_and_examples() -> None:
     )
     assert all(f"- {change}\n" in told for change in changes.split("; "))
     assert "python -m exporter export --weights 'a b/c.npz' --name weights\n" in told
+
+
+def test_other_inputs_than_pixels() -> None:
+    state, numbers = state_dict(), np.arange(14, dtype=np.uint8).reshape(2, 7)
+    save_file(state, "net.safetensors")
+    np.save("numbers.npy", numbers)
+    command = ("net.safetensors", *ACTIVATIONS, "--examples", "numbers.npy", "--input-range")
+    for text, shown in (("0,20", "[0, 20]"), ("[-1, 13]", "[-1, 13]"), ("finite", "finite")):
+        saved, told = imported(*command, text)
+        assert str(saved.network.input_range) == shown
+        assert f"inputs: 7 {saved.network.input_range.describe('numbers')}\n" in told
+        # Bytes are only of pixels a 255th.
+        np.testing.assert_array_equal(saved.examples, numbers)
+    saved, told = imported(*command[:-1])
+    assert "inputs: 7 numbers in [0, 1]\n" in told
+    np.testing.assert_array_equal(saved.examples, numbers / np.float32(255))
+    assert "wanted numbers in [0, 10]" in refused_later(*command, "0,10")
+    for text in ("1,0", "nan,1", "0,inf", "any", "0", "0,1e39"):
+        assert f"{text!r} is no input range; wanted finite, or" in refused(*command, text, code=2)
+
+
+def test_the_range_of_inputs_in_an_npz() -> None:
+    arrays = {"W1": np.ones((3, 7)), "b1": np.ones(3), "input_range": np.array([-2.0, 2.0])}
+    np.savez("w.npz", allow_pickle=False, **arrays)
+    command = ("w.npz", "--output-activation", "softmax")
+    saved, _ = imported(*command)
+    assert str(saved.network.input_range) == "[-2, 2]"
+    saved, _ = imported(*command, "--input-range", "-2,2")
+    assert str(saved.network.input_range) == "[-2, 2]"
+    line = refused(*command, "--input-range", "finite")
+    assert line == "Error: w.npz: input_range: finite, but the source says [-2, 2]; leave it out"
+    for wrong, explained in (
+        ([2, -2], "'2,-2' is no input range"),
+        ([1, 2, 3], "int64 (3,), want"),
+    ):
+        np.savez("w.npz", allow_pickle=False, **(arrays | {"input_range": np.array(wrong)}))
+        assert explained in refused(*command)
 
 
 def test_npz_that_can_not_be_used() -> None:

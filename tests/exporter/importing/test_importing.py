@@ -12,6 +12,7 @@ from exporter.importing.source import Array
 from exporter.network.network import Network, NetworkError
 from exporter.network.weights_file import WeightsError
 from harness.networks import random_batch, random_network
+from modelfile.input_range import FINITE
 
 
 def flat(network: Network, *, turned: bool = False, biases: bool = True) -> list[Array]:
@@ -336,6 +337,17 @@ def test_other_things_than_numbers_are_refused() -> None:
     assert "array 0: complex128, wanted numbers" in refusal([np.ones((3, 7), complex), biases])
     assert "array 0: <U1, wanted numbers" in refusal([np.full((3, 7), "x"), biases])
     assert "array 0: shape (3, 0) is empty" in refusal([np.ones((3, 0)), biases])
+
+
+def test_the_range_of_inputs() -> None:
+    network = random_relu(5, 4, 3)
+    for text, shown in ((None, "[0, 1]"), ("-1,1", "[-1, 1]"), (FINITE, "finite")):
+        assert str(imported(flat(network), input_range=text).input_range) == shown
+    assert "input_range: '1,-1' is no input range" in refusal(flat(network), input_range="1,-1")
+    # Each of its numbers is looked at before somebody serves it.
+    message = refusal(flat(network), input_range="-3e38,3e38")
+    assert "overflow float32, with weights up to" in message
+    assert "and inputs in [-3e+38, 3e+38]; scale" in message
 
 
 def test_activations_that_overflow_are_refused() -> None:

@@ -99,6 +99,38 @@ def test_pipeline_with_a_scaler_takes_pixels(tmp_path: Path, parts: dict[str, bo
     )
 
 
+def test_a_scaler_of_other_numbers_asks_which_they_are(tmp_path: Path) -> None:
+    images, digits = images_and_digits()
+    columns = 16 * images
+    pipeline = make_pipeline(StandardScaler(), fitted(images, digits)).fit(columns, digits)
+    wanted = r"input_range: .* means from 0 to .*, which are no pixels in \[0, 1\]; say which it"
+    with pytest.raises(WeightsError, match=wanted):
+        importing.from_sklearn(pipeline)
+    skops.io.dump(pipeline, tmp_path / "c.skops")
+    result = CliRunner().invoke(cli.main, ["import", str(tmp_path / "c.skops")])
+    assert result.exit_code == 1
+    assert "--input-range on the command line: LOW,HIGH or finite" in result.stderr
+    # Each of these explains the means.
+    for options in (
+        {"input_range": "[0, 16]"},
+        {"input_range": "finite"},
+        {"input_scale": 16},
+    ):
+        found = importing.from_sklearn(pipeline, **options)
+        assert str(found.input_range) == options.get("input_range", "[0, 1]")
+        inputs = images if "input_scale" in options else columns.astype(np.float32)
+        np.testing.assert_allclose(
+            found.forward(inputs)[-1], pipeline.predict_proba(columns), atol=TOLERANCE, rtol=0
+        )
+    path = exported(pipeline, tmp_path, "--input-range", "0,16")
+    np.testing.assert_allclose(
+        evaluate(path, columns.astype(np.float32)),
+        pipeline.predict_proba(columns),
+        atol=TOLERANCE,
+        rtol=0,
+    )
+
+
 @pytest.mark.parametrize(
     ("classes", "labels"),
     [

@@ -119,6 +119,7 @@ def test_properties_are_those_of_the_network(each_channel: grpc.Channel) -> None
     assert properties.pop("weights_sha256") == digest.hexdigest()
     assert {name: json.loads(text) for name, text in properties.items()} == {
         "parameters": 13_002,
+        "input_range": [0, 1],
         "labels": list("0123456789"),
         "layer_sizes": [784, 16, 16, 10],
         "layer_activations": ["sigmoid"] * 3,

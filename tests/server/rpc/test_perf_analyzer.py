@@ -1,8 +1,14 @@
 """Triton's perf_analyzer measures this server as it does its own."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
-from harness.server_process import ServerProcess
+from exporter.export import graph, publishing
+from harness.networks import random_network
+from harness.server_process import ServerProcess, start_server
+from modelfile.input_range import FINITE
 from tests.server.rpc import perf_analyzer
 from tests.server.rpc.perf_analyzer import N_REQUESTS, Report
 
@@ -37,3 +43,11 @@ def test_images_are_measured(each_server: ServerProcess, way: str) -> None:
 
 def test_batches_are_measured(each_server: ServerProcess) -> None:
     check(perf_analyzer.analyze(each_server.grpc_address, "digits", *ZEROS, "-b", "8"), 8)
+
+
+def test_its_random_bits_are_numbers_of_a_model_that_takes_all(tmp_path: Path) -> None:
+    columns = replace(random_network((4, 5, 3)), input_range=FINITE)
+    publishing.publish(graph.build(columns), tmp_path, "columns")
+    with start_server(tmp_path) as server:
+        check(perf_analyzer.analyze(server.grpc_address, "columns"))
+        check(perf_analyzer.analyze(server.grpc_address, "columns", "-b", "8"), 8)

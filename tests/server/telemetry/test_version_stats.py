@@ -127,6 +127,20 @@ def kept_bytes(version: version_stats.VersionStats) -> int:
     return sum(owner.nbytes for owner in owners.values())
 
 
+def test_sums_that_overflow_spoil_no_histogram() -> None:
+    version = version_of(2)
+    huge = np.finfo(np.float32).max
+    ink = np.array([1, np.inf, -np.inf, np.nan], np.float32)
+    activations = np.array([[0.5, 0.25], [huge, -huge], [0, 1], [-huge, huge]], np.float32)
+    version.observe(ink, activations, np.array([0, 0, 1, 1]))
+    version.flush()
+    for of in version_stats.DISTRIBUTIONS:
+        buckets = version.distribution(of)
+        assert buckets.counts[-1] == 4
+        assert np.isfinite(buckets.total)
+    assert version.labels() == {"0": 2, "1": 2}
+
+
 @pytest.mark.parametrize("classes", [1, 10, 10_000])
 @pytest.mark.parametrize("images", [1, 300])
 def test_what_is_kept_is_bounded_by_bytes(classes: int, images: int) -> None:
