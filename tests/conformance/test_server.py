@@ -83,7 +83,8 @@ def test_a_watched_repository_is_left_alone(repository: Path, tmp_path: Path) ->
     admins = secret(tmp_path / "admins", f"boss: {ADMIN}")
     token = secret(tmp_path / "admin", ADMIN)
     with start_server(repository, "--admin-tokens-file", str(admins)) as server:
-        options: list[str | Path] = ["--change-models", "--only", "repository.*"]
+        options: list[str | Path] = ["--change-models", "--extension", "model_repository"]
+        options += ["--only", "repository.*"]
         for given in (options, [*options, "--admin-token-file", token]):
             found = results(server.grpc_address, *given)
             reasons = [rule["reason"] for rule in found["rules"] if rule["reason"]]
