@@ -1,6 +1,6 @@
 """The protocol's calls, by the generated messages alone."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -17,13 +17,15 @@ Answer = TypeVar("Answer", bound=Message)
 class Server:
     """A server at the other end of a channel; every call may raise grpc.RpcError.
 
-    `admin_metadata` goes with the calls that load and unload models.
+    `admin_metadata` goes with the calls that load and unload models; `connect` makes another
+    connection to it.
     """
 
     channel: grpc.Channel
     timeout_seconds: float = 30.0
     metadata: tuple[tuple[str, str], ...] = ()
     admin_metadata: tuple[tuple[str, str], ...] = ()
+    connect: Callable[[], grpc.Channel] | None = None
 
     def live(self) -> bool:
         """Make ServerLive."""

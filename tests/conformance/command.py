@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -119,8 +120,9 @@ def main(
         return
     metadata = _authorization(token_file)
     admin_metadata = _authorization(admin_token_file) or metadata
-    with _connect(address, tls or ca is not None, ca) as channel:
-        server = Server(channel, timeout_seconds, metadata, admin_metadata)
+    connect = partial(_connect, address, tls or ca is not None, ca)
+    with connect() as channel:
+        server = Server(channel, timeout_seconds, metadata, admin_metadata, connect)
         extensions = frozenset(unlisted)
         subject = Subject(server, model, version, dict(shapes), zeros, change_models, extensions)
         _reach(server, subject, address)
@@ -241,6 +243,8 @@ def _matches(rule: Rule, patterns: Sequence[str]) -> bool:
 
 def _connect(address: str, tls: bool, ca: Path | None) -> grpc.Channel:
     options = [
+        # Channels would share a connection.
+        ("grpc.use_local_subchannel_pool", 1),
         ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
         ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     ]

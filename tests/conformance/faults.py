@@ -659,6 +659,9 @@ FAULTS: dict[str, Sequence[Fault]] = {
     ],
     "statistics.unknown-model-is-an-error": [forgiven(STATISTICS, "unknown model")],
     "statistics.unknown-version-is-an-error": [forgiven(STATISTICS, "unknown version")],
+    "statistics.all-connections-are-told-the-same": [
+        later(2, each_stat(lambda stat: stat.inference_stats.Clear()))
+    ],
     "statistics.successes-are-counted": [scaled("inference_stats.success.count", 2)],
     "statistics.rows-are-counted": [
         each_stat(lambda stat: put("inference_count", stat.execution_count)(stat)),

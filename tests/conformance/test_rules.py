@@ -12,7 +12,7 @@ from tests.conformance.faulty import Faulty, serve
 from tests.conformance.reference import MODELS, Reference
 from tests.conformance.rule import Outcome, run
 from tests.conformance.rule import rules as registered
-from tests.conformance.rules import MODULES, RULES
+from tests.conformance.rules import MODULES, RULES, repository
 from tests.conformance.subject import Subject
 
 OF_TEXTS = ("infer.half-precision-is-raw", "forms.broken-raw-texts-are-an-error")
@@ -34,18 +34,20 @@ def channel(faulty: Faulty) -> Iterator[grpc.Channel]:
 
 
 @pytest.fixture(autouse=True)
-def fresh(faulty: Faulty) -> None:
+def fresh(faulty: Faulty, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repository, "PATIENCE_SECONDS", 0.0)
     faulty.reference, faulty.faults = Reference(), ()
 
 
-def subject_of(channel: grpc.Channel, model: str) -> Subject:
-    return Subject(Server(channel), model, may_change_models=True)
+def subject_of(faulty: Faulty, channel: grpc.Channel, model: str) -> Subject:
+    server = Server(channel, connect=lambda: grpc.insecure_channel(faulty.address))
+    return Subject(server, model, may_change_models=True)
 
 
-def test_correct_server_keeps_every_rule(channel: grpc.Channel) -> None:
+def test_correct_server_keeps_every_rule(faulty: Faulty, channel: grpc.Channel) -> None:
     passed: set[str] = set()
     for model in MODELS:
-        for result in run(subject_of(channel, model), RULES):
+        for result in run(subject_of(faulty, channel, model), RULES):
             assert result.outcome is not Outcome.FAILED, (model, result.rule.name, result.reason)
             passed |= {result.rule.name} if result.outcome is Outcome.PASSED else set()
     assert passed == BY_NAME.keys()
@@ -60,7 +62,7 @@ def test_rule_notices_the_fault(
 ) -> None:
     faulty.faults = (FAULTS[name][number],)
     model = "texts" if name in OF_TEXTS else MODEL
-    (result,) = run(subject_of(channel, model), [BY_NAME[name]])
+    (result,) = run(subject_of(faulty, channel, model), [BY_NAME[name]])
     assert result.outcome is Outcome.FAILED, result.reason
     assert result.reason
 

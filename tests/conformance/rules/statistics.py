@@ -2,17 +2,25 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mlpserve.inference import open_inference_pb2 as protocol
 from tests.conformance.rule import rule
-from tests.conformance.subject import ROWS, UNKNOWN, Subject, expect, refusal
+from tests.conformance.subject import (
+    ROWS,
+    UNKNOWN,
+    NotApplicable,
+    Subject,
+    expect,
+    refusal,
+)
 
 EXTENSION = SECTION = "statistics"
 PATIENCE_SECONDS = 5.0
 """How long counts may take to arrive, where several processes have them."""
 
 N_CALLS = 5
+N_CONNECTIONS = 8
 MILLISECONDS_OF_2001 = 1_000_000_000_000
 
 Statistics = protocol.ModelStatistics
@@ -110,6 +118,20 @@ def unknown_model_is_an_error(subject: Subject) -> None:
 def unknown_version_is_an_error(subject: Subject) -> None:
     version = subject.unknown_version
     refusal(lambda: _ask(subject, subject.model, version), f"statistics of version {version}")
+
+
+@rule(SECTION, "Statistics are of all activity, whichever connection asks.", EXTENSION)
+def all_connections_are_told_the_same(subject: Subject) -> None:
+    connect = subject.server.connect
+    if connect is None:
+        raise NotApplicable("there is one connection")
+    version = subject.server.infer(subject.request()).model_version
+    wanted = _settled(subject, version).inference_stats.success.count
+    for _ in range(N_CONNECTIONS):
+        with connect() as channel:
+            server = replace(subject.server, channel=channel)
+            found = _of(replace(subject, server=server), version).inference_stats.success.count
+        expect(found == wanted, f"another connection is told of {found} calls instead of {wanted}")
 
 
 @rule(SECTION, "success counts all successful inference requests.", EXTENSION)
