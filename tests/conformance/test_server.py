@@ -6,8 +6,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from harness import certificate
 from harness.server_process import ROOT, mode, start_server
 
@@ -47,31 +45,22 @@ def check(found: dict[str, Any]) -> None:
     assert skipped.keys() == OF_OTHER_MODELS, skipped
 
 
-def test_every_rule_is_kept(repository: Path, lane: bool, tmp_path: Path) -> None:
-    admins = secret(tmp_path / "admins", f"boss: {ADMIN}")
-    token = secret(tmp_path / "admin", ADMIN)
-    # The largest batch is tried as well, so it must not be a large one.
-    arguments = ["--watch", "off", "--admin-tokens-file", str(admins), "--max-batch-size", "100"]
-    with start_server(repository, *arguments, *mode(lane)) as server:
-        found = results(server.grpc_address, "--change-models", "--admin-token-file", token)
-    check(found)
+# The largest batch is tried as well, so it must not be a large one.
+OPTIONS = ("--max-batch-size", "100", "--watch", "off")
 
 
-def test_every_rule_is_kept_with_tls_and_tokens_by_several_workers(
+def test_every_rule_is_kept_on_the_lane_with_tls_and_tokens_by_several_workers(
     repository: Path, tmp_path: Path
 ) -> None:
     its = certificate.make(tmp_path)
-    callers = secret(tmp_path / "callers", f"caller: {TOKEN}")
-    admins = secret(tmp_path / "admins", f"boss: {ADMIN}")
     files = {
         "--tls-certificate": its.certificate_file,
         "--tls-key": its.key_file,
-        "--tokens-file": callers,
-        "--admin-tokens-file": admins,
+        "--tokens-file": secret(tmp_path / "callers", f"caller: {TOKEN}"),
+        "--admin-tokens-file": secret(tmp_path / "admins", f"boss: {ADMIN}"),
     }
     arguments = [str(part) for pair in files.items() for part in pair]
-    arguments += ["--watch", "off", "--max-batch-size", "100", "--workers", "2"]
-    with start_server(repository, *arguments) as server:
+    with start_server(repository, *OPTIONS, *mode(True), "--workers", "2", *arguments) as server:
         found = results(
             server.grpc_address,
             *("--change-models", "--ca", its.certificate_file),
@@ -81,22 +70,23 @@ def test_every_rule_is_kept_with_tls_and_tokens_by_several_workers(
     check(found)
 
 
-def test_models_of_a_server_that_lets_others_load_are_left_alone(
-    repository: Path, tmp_path: Path
-) -> None:
+def test_every_rule_is_kept_on_threads(repository: Path, tmp_path: Path) -> None:
     admins = secret(tmp_path / "admins", f"boss: {ADMIN}")
-    with start_server(repository, "--watch", "off", "--admin-tokens-file", str(admins)) as server:
-        found = results(server.grpc_address, "--change-models", "--only", "repository.*")
-    reasons = {rule["name"]: rule["reason"] for rule in found["rules"] if rule["reason"]}
-    assert found["failed"] == 0
-    assert len(reasons) == 5
-    assert all("loading is refused with" in reason for reason in reasons.values())
+    token = secret(tmp_path / "admin", ADMIN)
+    arguments = ["--admin-tokens-file", str(admins)]
+    with start_server(repository, *OPTIONS, *mode(False), *arguments) as server:
+        found = results(server.grpc_address, "--change-models", "--admin-token-file", token)
+    check(found)
 
 
-@pytest.mark.parametrize("watch", ["on", "off"])
-def test_a_server_that_lets_nobody_load_does_not_list_that(repository: Path, watch: str) -> None:
-    with start_server(repository, "--watch", watch) as server:
-        found = results(server.grpc_address, "--change-models", "--only", "repository.*")
-    assert {rule["reason"] for rule in found["rules"]} == {
-        "the server does not list the extension model_repository"
-    }
+def test_a_watched_repository_is_left_alone(repository: Path, tmp_path: Path) -> None:
+    admins = secret(tmp_path / "admins", f"boss: {ADMIN}")
+    token = secret(tmp_path / "admin", ADMIN)
+    with start_server(repository, "--admin-tokens-file", str(admins)) as server:
+        options: list[str | Path] = ["--change-models", "--extension", "model_repository"]
+        options += ["--only", "repository.*"]
+        for given in (options, [*options, "--admin-token-file", token]):
+            found = results(server.grpc_address, *given)
+            reasons = [rule["reason"] for rule in found["rules"] if rule["reason"]]
+            assert (found["failed"], len(reasons)) == (0, 5)
+            assert all("loading is refused with" in reason for reason in reasons)

@@ -8,14 +8,14 @@ from exporter import network
 from exporter.network.network import Batch
 from exporter.training.mnist import Labels
 from harness import isolated
-from harness.server_process import ROOT, mode, start_server
+from harness.server_process import ROOT, start_server
 
 N_IMAGES = 50
 TOKEN = "0123456789abcdef-admin"
 
 
 def test_tritonclient_gets_what_numpy_says(
-    repository: Path, lane: bool, digits: tuple[Batch, Labels], tmp_path: Path
+    repository: Path, digits: tuple[Batch, Labels], tmp_path: Path
 ) -> None:
     images, tokens = tmp_path / "images.npy", tmp_path / "tokens"
     np.save(images, digits[0][:N_IMAGES])
@@ -23,7 +23,7 @@ def test_tritonclient_gets_what_numpy_says(
     tokens.chmod(0o600)
     answers = tmp_path / "answers.npz"
     script = Path(__file__).with_name("triton_calls.py")
-    arguments = ["--watch", "off", "--admin-tokens-file", str(tokens), *mode(lane)]
+    arguments = ["--watch", "off", "--admin-tokens-file", str(tokens)]
     with start_server(repository, *arguments) as server:
         isolated.run("tritonclient", [script, server.grpc_address, images, TOKEN, answers])
     reference = network.load(ROOT / "exporter" / "weights" / "digits.npz").network
