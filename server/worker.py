@@ -70,8 +70,9 @@ def main() -> None:
         log.exception("the stop failed")
     started, handled = METHODS.total()
     control.send(event="stopped", calls_started=started, calls_handled=handled)
-    if not has_ended:
-        # A thread that still loads is in native code, which does not survive the interpreter's end.
+    if not has_ended or peers.are_awaited:
+        # A thread that still loads is in native code, which does not survive the interpreter's end;
+        # one that waits for other workers would put it off.
         os._exit(0)
 
 

@@ -23,6 +23,11 @@ class Peers:
         self._numbers = itertools.count()
         self._asked: dict[str, Future[Answers]] = {}
 
+    @property
+    def are_awaited(self) -> bool:
+        """Whether some thread waits for answers."""
+        return bool(self._asked)
+
     def ask(self, subject: str, name: str, seconds: float) -> Answers:
         """Return what each worker answers within some time; those that end meanwhile are left out.
 

@@ -1,6 +1,7 @@
 """One question at a time for all who wait for it, and what is made of workers' answers."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -90,6 +91,17 @@ def test_an_error_is_everybody_s_and_not_for_ever() -> None:
     with pytest.raises(NotReady, match="nobody"):
         shared.get()
     assert shared.get() == "well"
+
+
+def test_one_question_follows_another_after_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, pauses = [100.0], list[float]()
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    shared = Shared(lambda: None, 0.5)
+    for seconds in (0.0, 0.1, 0.7):
+        now[0] += seconds
+        shared.get()
+    assert pauses == pytest.approx([0.0, 0.4, 0.0])
 
 
 FINE, NONE, BAD, STOPS, ODD = (

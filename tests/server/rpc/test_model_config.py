@@ -15,6 +15,7 @@ from harness.calls import ask
 from harness.networks import random_network
 from harness.server_process import ROOT, ServerProcess, mode, start_server
 from mlpserve.inference import open_inference_pb2 as protocol
+from modelfile.input_range import FINITE, InputRange
 from tests.server.versions import publish
 
 TYPES = protocol.DataType
@@ -118,8 +119,8 @@ def test_properties_are_those_of_the_network(each_channel: grpc.Channel) -> None
     properties = properties_of(each_channel, "digits")
     assert properties.pop("weights_sha256") == digest.hexdigest()
     assert {name: json.loads(text) for name, text in properties.items()} == {
-        "parameters": 13_002,
         "input_range": [0, 1],
+        "parameters": 13_002,
         "labels": list("0123456789"),
         "layer_sizes": [784, 16, 16, 10],
         "layer_activations": ["sigmoid"] * 3,
@@ -129,9 +130,10 @@ def test_properties_are_those_of_the_network(each_channel: grpc.Channel) -> None
     assert config == properties_of(each_channel, "digits") | {"versions": "latest 1"}
 
 
-def test_a_model_without_hidden_layers_offers_none(tmp_path: Path) -> None:
-    model = graph.build(random_network((4, 3), ("softmax",)))
-    publishing.publish(model, tmp_path, "flat", 1)
+@pytest.mark.parametrize("numbers", [FINITE, InputRange(-1.5, 2)])
+def test_another_network_has_other_properties(tmp_path: Path, numbers: InputRange) -> None:
+    flat = replace(random_network((4, 3), ("softmax",)), input_range=numbers)
+    publishing.publish(graph.build(flat), tmp_path, "flat", 1)
     with (
         start_server(tmp_path) as server,
         grpc.insecure_channel(server.grpc_address) as channel,
@@ -139,6 +141,8 @@ def test_a_model_without_hidden_layers_offers_none(tmp_path: Path) -> None:
         properties = properties_of(channel, "flat")
         assert properties["hidden_outputs"] == "{}"
         assert properties["layer_activations"] == '["softmax"]'
+        assert properties["input_range"] == ("finite" if numbers == FINITE else "[-1.5, 2]")
+        assert parameters_of(config_of(channel, "flat")).items() > properties.items()
 
 
 @pytest.mark.parametrize("lane", [True, False])

@@ -267,6 +267,7 @@ def test_a_worker_reads_what_the_parent_hands_back() -> None:
     for thread in threads:
         thread.start()
     wait_for(lambda: len(sent) == 2)
+    assert peers.are_awaited
     assert sent[0]["question"] != sent[1]["question"]
     assert (sent[0]["subject"], sent[0]["of"], sent[0]["seconds"]) == ("x", "y", 60)
     sizes = [[0, 2], [1, None], [2, 0], [3, 1]]
@@ -277,6 +278,7 @@ def test_a_worker_reads_what_the_parent_hands_back() -> None:
     for thread in threads:
         thread.join()
     assert found == [[(0, b"ab"), (1, None), (2, b""), (3, b"c")]] * 2
+    assert not peers.are_awaited
 
 
 def test_a_parent_that_says_nothing_is_not_waited_for() -> None:
