@@ -1,13 +1,14 @@
 """mlpserve keeps every rule of the protocol that its models can be asked about."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner
+
 from harness import certificate
-from harness.server_process import ROOT, mode, start_server
+from harness.server_process import mode, start_server
+from tests.conformance.command import main
 
 TOKEN, ADMIN = "0123456789abcdef-caller", "0123456789abcdef-admin"
 OF_OTHER_MODELS = {
@@ -26,14 +27,11 @@ def secret(file: Path, text: str) -> Path:
 
 
 def results(address: str, *options: str | Path) -> dict[str, Any]:
-    """Return what the command prints about the shipped model; it may end with 0 or 1."""
-    command = [sys.executable, "-m", "tests.conformance", address, "--model", "digits"]
-    ended = subprocess.run(
-        [*command, "--json", *map(str, options)], cwd=ROOT, capture_output=True, text=True
-    )
-    assert ended.returncode in (0, 1), ended.stderr
+    """Return what the command prints about the shipped model."""
+    command = [address, "--model", "digits", "--json", *map(str, options)]
+    ended = CliRunner().invoke(main, command)
     found: dict[str, Any] = json.loads(ended.stdout)
-    assert ended.returncode == int(found["failed"] > 0)
+    assert ended.exit_code == int(found["failed"] > 0)
     return found
 
 
