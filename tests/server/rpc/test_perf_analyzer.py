@@ -14,11 +14,14 @@ from tests.server.rpc.perf_analyzer import N_REQUESTS, Report
 
 pytestmark = pytest.mark.usefixtures("needed")
 ZEROS = ("--input-data", "zero")
+RATE = ("--request-rate-range", "50")
+"""Requests a second, of which each window has some; without it they follow each other."""
+
 WAYS = {
     "ordinary": (),
     "asynchronous": ("--async", "--concurrency-range", "4"),
-    "streaming": ("--streaming", "--async"),
-    "at a rate": ("--request-rate-range", "50"),
+    "streaming": ("--streaming", "--async", *RATE),
+    "at a rate": RATE,
 }
 
 
@@ -42,7 +45,7 @@ def test_images_are_measured(server: ServerProcess, way: str) -> None:
 
 
 def test_batches_are_measured(server: ServerProcess) -> None:
-    check(perf_analyzer.analyze(server.grpc_address, "digits", *ZEROS, "-b", "8"), 8)
+    check(perf_analyzer.analyze(server.grpc_address, "digits", *ZEROS, *RATE, "-b", "8"), 8)
 
 
 def test_its_random_bits_are_numbers_of_a_model_that_takes_all(tmp_path: Path) -> None:
