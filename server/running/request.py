@@ -121,7 +121,7 @@ class Request:
             )
         count = size if self.is_bytes else size // FLOAT_BYTES
         if self.shape is not None:
-            self._check_shape(n_pixels)
+            self._check_shape(self.shape, n_pixels)
         if count % n_pixels:
             raise InvalidField(
                 "pixel_count",
@@ -181,18 +181,22 @@ class Request:
                 "canonicalize",
             )
 
-    def _check_shape(self, n_pixels: int) -> None:
+    def _check_shape(self, shape: Sequence[int], n_pixels: int) -> None:
         """Raise InvalidField unless the shape is that of images, dimensions of one left aside."""
         side = math.isqrt(n_pixels)
         is_square = side * side == n_pixels
         images = [(n_pixels,), (side, side)] if is_square else [(n_pixels,)]
-        given = _without_ones(self.shape or ())
+        given = _without_ones(shape)
         # One image may do without the first dimension, N.
-        if not any(image in (given, given[1:]) for image in map(_without_ones, images)):
+        fits = any(image in (given, given[1:]) for image in map(_without_ones, images))
+        if n_pixels == 1 and given:
+            # Only the place of a dimension tells that it counts images.
+            fits = fits and shape[0] == given[0]
+        if not fits:
             wanted = f"[N, {n_pixels}]" + (f" or [N, {side}, {side}]" if is_square else "")
             raise InvalidField(
                 "shape",
-                f"{self.field} has shape {list(self.shape or ())}, wanted {wanted}",
+                f"{self.field} has shape {list(shape)}, wanted {wanted}",
                 self.field,
             )
 

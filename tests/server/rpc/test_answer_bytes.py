@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from canonical import Canonical
 from mlpserve.inference.open_inference_pb2 import ModelInferRequest
 from mlpserve.v1.classifier_pb2 import PredictRequest, PredictResponse
+from modelfile.input_range import PIXELS
 from server.errors import TooLarge
 from server.models.model import Batch, Model
 from server.rpc import classifier
@@ -27,6 +28,12 @@ class Shape:
     layer_sizes: tuple[int, ...]
     name: str = "modèle"
     version: int = 2**63 - 1
+
+    input_range, takes_pixels = PIXELS, True
+
+    @property
+    def n_pixels(self) -> int:
+        return self.layer_sizes[0]
 
     @property
     def labels(self) -> tuple[str, ...]:
