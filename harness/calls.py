@@ -87,7 +87,7 @@ def ask(
 ) -> Response:
     """Return the answer of a method of the Open Inference Protocol."""
     call = raw_method(channel, f"/{INFERENCE}/{method}")
-    return kind.FromString(call(request.SerializeToString(), timeout=60, metadata=tuple(metadata)))
+    return kind.FromString(call(request.SerializeToString(), timeout=120, metadata=tuple(metadata)))
 
 
 def bearer(token: str) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ import mlpserve
 from harness.calls import INFERENCE, ask, bearer, raw_method
 from harness.server_process import start_server
 from mlpserve.inference import open_inference_pb2 as protocol
-from tests.server.rpc.test_inference import infer, raw_request
+from tests.server.rpc.infer_calls import infer, raw_request
 from tests.server.versions import publish
 
 TOKEN = "b" * 32

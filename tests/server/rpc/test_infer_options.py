@@ -1,7 +1,6 @@
 """What a ModelInfer may ask for beside a model's answer: each wish is honoured or refused."""
 
 from collections.abc import Callable, Iterator
-from typing import TypeAlias
 
 import grpc
 import numpy as np
@@ -13,10 +12,8 @@ from harness.calls import violation
 from harness.scrape import value
 from harness.server_process import ServerProcess
 from mlpserve.inference import open_inference_pb2 as protocol
-from tests.server.rpc.test_inference import infer, raw_request, typed_request
+from tests.server.rpc.infer_calls import Infer, Inferred, infer, raw_request, typed_request
 
-Infer: TypeAlias = protocol.ModelInferRequest
-Inferred: TypeAlias = protocol.ModelInferResponse
 Parameter = protocol.InferParameter
 
 SHAPES = [

@@ -15,37 +15,7 @@ from harness.server_process import ServerProcess
 from mlpserve import wire
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.v1.classifier_pb2 import PredictRequest
-
-Infer = protocol.ModelInferRequest
-Tensor = Infer.InferInputTensor
-Contents = protocol.InferTensorContents
-
-
-def infer(channel: grpc.Channel, request: Infer) -> protocol.ModelInferResponse:
-    return ask(channel, "ModelInfer", request, protocol.ModelInferResponse)
-
-
-def raw_request(pixels: np.ndarray, *outputs: str, **fields: object) -> Infer:
-    """A request with the pixels as bytes."""
-    datatype = "UINT8" if pixels.dtype == np.uint8 else "FP32"
-    request = Infer(
-        inputs=[Tensor(name="pixels", datatype=datatype, shape=pixels.shape)],
-        outputs=[Infer.InferRequestedOutputTensor(name=name) for name in outputs],
-        raw_input_contents=[pixels.tobytes()],
-    )
-    request.MergeFrom(Infer(**fields))  # type: ignore[arg-type]
-    return request
-
-
-def typed_request(pixels: np.ndarray, *outputs: str) -> Infer:
-    """A request with the pixels in the field of their type."""
-    request = raw_request(pixels, *outputs)
-    del request.raw_input_contents[:]
-    values = pixels.ravel().tolist()
-    is_bytes = pixels.dtype == np.uint8
-    contents = Contents(uint_contents=values) if is_bytes else Contents(fp32_contents=values)
-    request.inputs[0].contents.CopyFrom(contents)
-    return request
+from tests.server.rpc.infer_calls import Contents, Infer, Tensor, infer, raw_request, typed_request
 
 
 def test_server_and_model_are_ready(channel: grpc.Channel) -> None:

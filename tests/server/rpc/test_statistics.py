@@ -20,8 +20,8 @@ from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.telemetry.inference import MAX_EXACT_SIZE
 from tests.server.faults import SLOW, Runs
 from tests.server.modes import ON_THE_LANE
+from tests.server.rpc.infer_calls import infer, raw_request
 from tests.server.rpc.repository_calls import connections, statistics
-from tests.server.rpc.test_inference import infer, raw_request
 
 Statistics = protocol.ModelStatistics
 
