@@ -7,6 +7,7 @@ the servers' own counts must say that each call was answered OK.
 import contextlib
 import os
 import shutil
+import socket
 import statistics
 import struct
 import subprocess
@@ -30,6 +31,7 @@ from harness.calls import raw_method
 from harness.forms import PREDICT_FLOATS, Form
 from harness.networks import random_network
 from server.rpc.endpoint import PREDICT
+from server.settings.addresses import split_address
 
 SERVER_CORE, CLIENT_CORE = 0, 1
 START_SECONDS = 30.0
@@ -97,12 +99,16 @@ def pinned(core: int) -> list[str]:
 @contextlib.contextmanager
 def started(command: Sequence[str], address: str) -> Iterator["subprocess.Popen[bytes]"]:
     """Run a server on the server's core until the block ends; begins when it answers."""
+    # Servers may share a port, and the load would then go to any of them.
+    with (
+        contextlib.suppress(OSError),
+        socket.create_connection(split_address(address, "address"), 1),
+    ):
+        raise click.ClickException(f"{address} is another program's: end it first")
     with subprocess.Popen([*pinned(SERVER_CORE), *command]) as process:
         try:
             with grpc.insecure_channel(address) as channel:
                 grpc.channel_ready_future(channel).result(timeout=START_SECONDS)
-            if process.poll() is not None:
-                raise click.ClickException(f"{address} is another program's: end it first")
             yield process
         finally:
             process.terminate()
