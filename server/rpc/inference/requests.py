@@ -50,7 +50,11 @@ _DESCRIBED_INPUT = (
     _INPUT.PARAMETERS_FIELD_NUMBER,
 )
 _SHAPE_TAG = wire.encode_varint(_INPUT.SHAPE_FIELD_NUMBER << 3 | wire.VARINT)
+NO_ID = b""
 _KNOWN = Remembered()
+"""Messages without an id by their length; others by what stands before it, and the length of what
+comes after it.
+"""
 
 
 def read_request(message: bytes, patient: bool = True) -> tuple[Request, memoryview, bytes]:
@@ -59,10 +63,13 @@ def read_request(message: bytes, patient: bool = True) -> tuple[Request, memoryv
     That is still serialized, empty when there is none. Raises InvalidField; and unless `patient`,
     TakesLong when reading would take more than about a millisecond.
     """
+    known = _KNOWN.find(len(message), message, 0, NO_ID)
+    if known is not None:
+        return known
     begin, end = _find_id(message)
     identifier = message[begin:end]
     # Other ids have to be checked.
-    if identifier.isascii():
+    if identifier and identifier.isascii():
         known = _KNOWN.find((message[:begin], len(message) - end), message, end, identifier)
         if known is not None:
             return known
@@ -79,9 +86,12 @@ def read_request(message: bytes, patient: bool = True) -> tuple[Request, memoryv
             "",
         ) from error
     # Bytes that stand as numbers must be decoded each time.
-    is_plain = not request.is_bytes or wire.read_contents(fields, _RAW)
-    if is_plain and len(wire.read_contents(fields, _ID)) == (end > begin):
-        _KNOWN.add((message[:begin], len(message) - end), message, end, pixels, request)
+    if not request.is_bytes or wire.read_contents(fields, _RAW):
+        n_ids = len(wire.read_contents(fields, _ID))
+        if not n_ids:
+            _KNOWN.add(len(message), message, 0, pixels, request)
+        elif n_ids == 1 and end > begin:
+            _KNOWN.add((message[:begin], len(message) - end), message, end, pixels, request)
     return request, pixels, identifier
 
 
