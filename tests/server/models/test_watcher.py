@@ -107,10 +107,10 @@ def gated(gate: Gate, step: Callable[..., Any]) -> Callable[..., Any]:
 
 @pytest.fixture(autouse=True)
 def clean() -> Iterator[None]:
-    """Leave no series behind for other tests."""
+    """Begin without the series of other tests, and leave none behind."""
+    forget_reloads()
     yield
-    for outcome in ("done", "failed"):
-        metrics.RELOADS.remove("models", outcome)
+    forget_reloads()
     describe((), [cast(Model, FakeModel(version)) for version in (1, 2)])
     for version in (1, 2):
         forget("small", version)
@@ -118,6 +118,11 @@ def clean() -> Iterator[None]:
 
 def sample(name: str, **labels: str) -> float | None:
     return metrics.REGISTRY.get_sample_value(name, labels)
+
+
+def forget_reloads() -> None:
+    for outcome in ("done", "failed"):
+        metrics.RELOADS.remove("models", outcome)
 
 
 def reloads(outcome: str) -> float:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -58,6 +59,13 @@ def new_trace() -> tuple[str, str, tuple[tuple[str, str], ...]]:
     return trace_id, span_id, (("traceparent", f"00-{trace_id}-{span_id}-01"),)
 
 
+def line_of(server: ServerProcess, trace_id: str) -> dict[str, Any]:
+    """Wait for the line of a call, which is written after its answer."""
+    wait_for(lambda: any(line.get("trace_id") == trace_id for line in list(server.log)))
+    (line,) = (line for line in server.log if line.get("trace_id") == trace_id)
+    return line
+
+
 def test_a_call_is_a_span_with_its_stages_below(
     connected: grpc.Channel, collector: Collector, traced: ServerProcess
 ) -> None:
@@ -92,8 +100,7 @@ def test_a_call_is_a_span_with_its_stages_below(
     assert (
         dict(call.trailing_metadata())["traceresponse"] == f"00-{trace_id}-{span.span_id.hex()}-01"
     )
-    (line,) = (line for line in traced.log if line.get("request_id") == "its name")
-    assert line["trace_id"] == trace_id
+    assert line_of(traced, trace_id)["request_id"] == "its name"
 
 
 def test_every_kind_of_method_is_traced(
@@ -155,8 +162,7 @@ def test_the_caller_decides(
     predict_method(connected)(ONE, metadata=marked, timeout=60)
     collector.of_trace(marker)
     assert trace_id not in {span.trace_id.hex() for span in collector.spans}
-    (line,) = (line for line in traced.log if line.get("trace_id") == trace_id)
-    assert line["code"] == "OK"
+    assert line_of(traced, trace_id)["code"] == "OK"
 
 
 def test_each_worker_traces_at_the_rate_and_sends_all_spans_before_it_ends(
