@@ -88,12 +88,14 @@ def drop_abandoned(model: Model, stats: VersionStats, calls: Sequence[Call]) -> 
     waiting = [call for call in calls if not call.cancelled and call.deadline > now]
     if len(waiting) == len(calls):
         return calls
+    # Not by looking again: a caller may have left since, whose call is in the run nevertheless.
+    kept = set(waiting)
     for call in calls:
         error: RequestError
+        if call in kept:
+            continue
         if call.cancelled:
             error = Cancelled("cancelled", "the caller has left")
-        elif call.deadline > now:
-            continue
         elif call.begin + call.request.timeout_seconds <= now:
             error = Expired(
                 "timeout",

@@ -12,7 +12,7 @@ import pytest
 
 from harness.waiting import wait_for
 from mlpserve.v1.classifier_pb2 import PredictRequest, PredictResponse
-from server.errors import Expired, Overloaded, TakesLong, TooLarge
+from server.errors import Cancelled, Expired, Overloaded, TakesLong, TooLarge
 from server.models.model import Batch, Model, load_model
 from server.models.repository import Models, Versions
 from server.models.served import Served
@@ -400,3 +400,24 @@ def test_hidden_runs_of_errors_are_independent(small: Model) -> None:
     batcher.take(calls)
     assert calls[1].wait().error is not None
     assert labels(calls[0].wait()) == labels(calls[2].wait()) == 1
+
+
+@dataclass(eq=False)
+class Leaving(FakeCall):
+    """A call whose caller leaves just after it was found to be there."""
+
+    looks: int = 0
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == "cancelled":
+            self.looks += 1
+            return self.looks > 1
+        return super().__getattribute__(name)
+
+
+def test_callers_that_leave_while_others_are_dropped_hurt_nobody(small: Model) -> None:
+    batcher = serve(named(small, "small", FAST))
+    calls = [FakeCall(message(), cancelled=True), Leaving(message()), FakeCall(message())]
+    batcher.take(calls)
+    assert isinstance(calls[0].wait().error, Cancelled)
+    assert [labels(call.wait()) for call in calls[1:]] == [1, 1]
