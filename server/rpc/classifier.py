@@ -22,12 +22,14 @@ from server.running.request import (
     FLOAT_BYTES,
     HEAD_BYTES,
     LABELS_OF_ONE_BYTE,
+    NO_IDENTIFIER,
     Answer,
     Labels,
     Request,
     encodable,
     label_bytes,
 )
+from server.running.together import bytes_of, fill, write_one_by_one
 from server.texts import quoted
 
 SERVICE = classifier_pb2.DESCRIPTOR.services_by_name["Classifier"].full_name
@@ -35,7 +37,6 @@ SERVICE = classifier_pb2.DESCRIPTOR.services_by_name["Classifier"].full_name
 _REQUEST, _RESPONSE = classifier_pb2.PredictRequest, classifier_pb2.PredictResponse
 _LAYER, _DONE = classifier_pb2.LayerActivations, classifier_pb2.Canonicalization
 MAX_CACHED_NAMES = 256
-NO_IDENTIFIER = b""
 _KNOWN = Remembered()
 
 
@@ -117,11 +118,11 @@ def check_version(version: int, label: str) -> None:
         )
 
 
-def _write_all(answer: Answer, _identifier: bytes = NO_IDENTIFIER) -> bytes:
+def _write_all(answer: Answer, _identifier: bytes) -> bytes:
     return _write_layers(answer, answer.layers)
 
 
-def _write_outputs(answer: Answer, _identifier: bytes = NO_IDENTIFIER) -> bytes:
+def _write_outputs(answer: Answer, _identifier: bytes) -> bytes:
     # The run may have hidden layers that another request asked for.
     return _write_layers(answer, answer.layers[:1])
 
@@ -192,24 +193,18 @@ def _measure(model: Model, n_images: int, hidden: bool, canonicalize: bool) -> i
 
 
 def _write_each(
-    model: Model, labels: Labels, layers: Sequence[Batch], _identifiers: Sequence[bytes]
+    model: Model, labels: Labels, layers: Sequence[Batch], identifiers: Sequence[bytes]
 ) -> list[bytes]:
     """Return a serialized PredictResponse for each image, all written at once."""
-    activations = layers[0]
     if len(model.labels) > LABELS_OF_ONE_BYTE:
-        outputs = activations.view(np.uint8).reshape(len(labels), -1)
-        return [
-            _write_outputs(Answer(model, [label], [row.data]))
-            for label, row in zip(labels.tolist(), outputs, strict=True)
-        ]
+        return write_one_by_one(_write_outputs, model, labels, layers, identifiers)
     blank, label_place = _blank(model.name, model.version, model.labels)
-    responses = np.empty((len(labels), len(blank)), np.uint8)
-    responses[:] = blank
-    responses[:, label_place] = labels
-    content = np.ascontiguousarray(activations).view(np.uint8)
-    responses[:, len(blank) - content.shape[1] :] = content
-    written, size = responses.tobytes(), len(blank)
-    return [written[begin : begin + size] for begin in range(0, len(written), size)]
+    content = bytes_of(layers[0])
+    parts = (
+        (label_place, labels.astype(np.uint8).reshape(-1, 1)),
+        (len(blank) - content.shape[1], content),
+    )
+    return fill(blank, parts, len(labels))
 
 
 @functools.lru_cache

@@ -21,6 +21,11 @@ LABELS_OF_ONE_BYTE = 128
 HEAD_BYTES = 10
 """The most bytes before a field's content: its tag and its size, five each."""
 
+CHARACTER_BYTES = 4
+"""What UTF-8 needs for a character at most."""
+
+NO_IDENTIFIER = b""
+
 CANONICALIZE_SECONDS = 15e-6
 """Roughly what it takes to canonicalize an image."""
 
@@ -71,7 +76,7 @@ class Request:
     the model's run.
 
     `write` makes the response, given what the reader returned as the request's identifier, and
-    `measure` returns its maximum size in bytes for a number of images, without the identifier.
+    `measure` returns its maximum size in bytes for a number of images.
     `write_each`, if there is one, makes those of many calls with this same request, each for the
     image in its row of labels (N,) and layers (N, neurons), with its identifier.
     """

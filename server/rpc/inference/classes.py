@@ -6,13 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from server.models.model import Batch
-from server.running.request import encodable
+from server.running.request import CHARACTER_BYTES, encodable
 
 MAX_VALUE_CHARACTERS = 16
 """A float32 in the fewest digits that give it back, such as -1.1754944e-38."""
 
 MAX_INDEX_CHARACTERS = 10
-CHARACTER_BYTES = 4
 
 _MAGNITUDE, _INDEX_BITS = np.int32(0x7FFFFFFF), 32
 

@@ -23,7 +23,7 @@ from server.rpc.inference.parameters import (
 )
 from server.rpc.inference.responses import MAX_DIGITS, Output, Wanted
 from server.rpc.remembered import Remembered
-from server.running.request import CANONICALIZE_SECONDS, Request
+from server.running.request import CANONICALIZE_SECONDS, NO_IDENTIFIER, Request
 from server.texts import quoted
 
 MAX_DIMENSIONS = 8
@@ -50,7 +50,6 @@ _DESCRIBED_INPUT = (
     _INPUT.PARAMETERS_FIELD_NUMBER,
 )
 _SHAPE_TAG = wire.encode_varint(_INPUT.SHAPE_FIELD_NUMBER << 3 | wire.VARINT)
-NO_ID = b""
 _KNOWN = Remembered()
 """Messages without an id by their length; others by what stands before it, and the length of what
 comes after it.
@@ -63,7 +62,7 @@ def read_request(message: bytes, patient: bool = True) -> tuple[Request, memoryv
     That is still serialized, empty when there is none. Raises InvalidField; and unless `patient`,
     TakesLong when reading would take more than about a millisecond.
     """
-    known = _KNOWN.find(len(message), message, 0, NO_ID)
+    known = _KNOWN.find(len(message), message, 0, NO_IDENTIFIER)
     if known is not None:
         return known
     begin, end = _find_id(message)

@@ -5,6 +5,7 @@ many images, so it is written once.
 """
 
 import functools
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from server.rpc.inference import FLOATS, INTEGERS, TEXTS
 from server.rpc.inference.classes import max_text_bytes, rank
 from server.rpc.inference.parameters import FINAL
 from server.running.request import (
+    CHARACTER_BYTES,
     FLOAT_BYTES,
     HEAD_BYTES,
     LABELS_OF_ONE_BYTE,
@@ -27,6 +29,7 @@ from server.running.request import (
     encodable,
     label_bytes,
 )
+from server.running.together import bytes_of, fill, write_one_by_one
 
 MAX_DIGITS = len(str(MAX_VERSION))
 
@@ -35,9 +38,6 @@ INTEGER_BYTES = 8
 
 SIZE_BYTES = 4
 """What stands before a text among raw values."""
-
-CHARACTER_BYTES = 4
-"""What UTF-8 needs at most."""
 
 OUTPUT_BYTES = 10 * HEAD_BYTES
 """What stands in a response around an output's name and values at most."""
@@ -133,35 +133,17 @@ class Wanted:
         values: list[npt.NDArray[np.uint8]] = []
         for output in self.outputs:
             if output.name != LABELS:
-                values.append(np.ascontiguousarray(layers[output.layer]).view(np.uint8))
+                values.append(bytes_of(layers[output.layer]))
             elif self.is_raw:
                 values.append(labels.astype("<i8").view(np.uint8).reshape(len(labels), -1))
             elif is_short:
                 values.append(labels.astype(np.uint8).reshape(len(labels), 1))
             else:
-                return self._write_one_by_one(model, labels, layers, identifiers)
+                return write_one_by_one(self.write, model, labels, layers, identifiers)
         sizes = tuple([content.shape[1] for content in values])
         blank, places = _blank(model.name, model.version, model.layer_sizes, self, sizes)
-        responses = np.empty((len(labels), len(blank)), np.uint8)
-        responses[:] = blank
-        for content, place in zip(values, places, strict=True):
-            responses[:, place : place + content.shape[1]] = content
-        written, size = responses.tobytes(), len(blank)
-        return [
-            written[place * size : (place + 1) * size] + identifier
-            for place, identifier in enumerate(identifiers)
-        ]
-
-    def _write_one_by_one(
-        self, model: Model, labels: Labels, layers: Sequence[Batch], identifiers: Sequence[bytes]
-    ) -> list[bytes]:
-        rows = [np.ascontiguousarray(layer).view(np.uint8) for layer in layers]
-        return [
-            self.write(Answer(model, [label], [layer[place].data for layer in rows]), identifier)
-            for place, (label, identifier) in enumerate(
-                zip(labels.tolist(), identifiers, strict=True)
-            )
-        ]
+        responses = fill(blank, zip(places, values, strict=True), len(labels))
+        return list(map(operator.add, responses, identifiers))
 
     def measure(self, model: Model, n_images: int) -> int:
         """Return the bytes that a response has at most."""
