@@ -6,8 +6,8 @@ A run only leaves its times here; they are added up for many runs together.
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Protocol
 
@@ -136,7 +136,7 @@ class InferenceSums:
             decode += waited - began
             run += answered * (ran - begin)
             encode += answered * (encoded - ran)
-            key = size if size <= MAX_EXACT_SIZE else size_class(size)
+            key = size_class(size)
             times = by_size.get(key)
             if times is None:
                 times = by_size[key] = Times()
@@ -157,23 +157,11 @@ class InferenceSums:
             self._add_up()
             last = time.time() - (time.perf_counter() - self._last) if self._last else 0.0
             return Sums(
-                _copy(self._answered),
+                replace(self._answered),
                 self._queue_seconds,
                 self._failed,
                 self._failed_seconds,
                 self._images,
-                {size: _copy(times) for size, times in sorted(self._by_size.items())},
+                {size: replace(times) for size, times in sorted(self._by_size.items())},
                 last,
             )
-
-
-def _copy(times: Times) -> Times:
-    return total([times])
-
-
-def total(parts: Iterable[Times]) -> Times:
-    """Return the sum of several."""
-    result = Times()
-    for times in parts:
-        result.add(times.count, times.decode_seconds, times.run_seconds, times.encode_seconds)
-    return result

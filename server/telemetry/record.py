@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from server.telemetry.inference import TimedCall
 from server.telemetry.model import Model
 
 if TYPE_CHECKING:
@@ -57,17 +58,20 @@ class Record:
             self.stages += stages
 
 
-class TimedCall(Protocol):
-    """A call that a run answers; see `running.calls.Call`."""
+class RecordedCall(TimedCall, Protocol):
+    """A call that a run answers, and that may have a record."""
 
     record: Record | None
-    begin: float
     size: int
-    waiting_since: float
 
 
 def note_run(
-    calls: Sequence[TimedCall], model: Model, images: int, begin: float, ran: float, encoded: float
+    calls: Sequence[RecordedCall],
+    model: Model,
+    images: int,
+    begin: float,
+    ran: float,
+    encoded: float,
 ) -> None:
     """Record a run of a model, and when its answers were written, for the calls with records; times
     are by time.perf_counter.
