@@ -1,6 +1,5 @@
 """The extension model_repository."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -17,6 +16,7 @@ from tests.conformance.subject import (
     same,
     unless,
 )
+from tests.conformance.waiting import look_until
 
 EXTENSION = SECTION = "model_repository"
 PATIENCE_SECONDS = 10.0
@@ -143,9 +143,11 @@ def _unloaded(subject: Subject) -> Iterator[None]:
     """Unload the model for this block; raises NotApplicable where callers may not."""
     _allowed(lambda: subject.server.unload(subject.model))
     # Unloading may go on after its answer, until calls in progress have ended.
-    end = time.monotonic() + PATIENCE_SECONDS
-    while _states(subject) & {"READY", "UNLOADING"} and time.monotonic() < end:
-        time.sleep(0.05)
+    look_until(
+        lambda: _states(subject),
+        lambda states: not states & {"READY", "UNLOADING"},
+        PATIENCE_SECONDS,
+    )
     try:
         yield
     finally:

@@ -14,6 +14,7 @@ from tests.conformance.subject import (
     expect,
     refusal,
 )
+from tests.conformance.waiting import look_until
 
 EXTENSION = SECTION = "statistics"
 PATIENCE_SECONDS = 5.0
@@ -62,22 +63,23 @@ def _grow(subject: Subject, *batches: tuple[int, ...], bad: int = 0) -> Growth:
     for rows in batches:
         subject.server.infer(subject.request(*rows))
     wanted = before.inference_stats.success.count + len(batches)
-    end = time.monotonic() + PATIENCE_SECONDS
-    after = _of(subject, version)
-    while after.inference_stats.success.count < wanted and time.monotonic() < end:
-        time.sleep(0.01)
-        after = _of(subject, version)
+    after = look_until(
+        lambda: _of(subject, version),
+        lambda found: found.inference_stats.success.count >= wanted,
+        PATIENCE_SECONDS,
+    )
     return Growth(before, after)
 
 
 def _settled(subject: Subject, version: str) -> Statistics:
     """Return the statistics once the answered calls have been counted."""
-    last, now = None, _of(subject, version)
-    end = time.monotonic() + PATIENCE_SECONDS
-    while last != now and time.monotonic() < end:
-        time.sleep(0.05)
-        last, now = now, _of(subject, version)
-    return now
+    looks: list[Statistics] = []
+
+    def look() -> Statistics:
+        looks.append(_of(subject, version))
+        return looks[-1]
+
+    return look_until(look, lambda found: looks[-2:] == [found] * 2, PATIENCE_SECONDS)
 
 
 @rule(SECTION, "The statistics have the model's name and its version.", EXTENSION)
