@@ -73,6 +73,9 @@ def costs(model: Model, images: int, repeats: int) -> dict[str, float]:
     def batch_of(arrived: Part) -> Batch:
         return np.frombuffer(arrived.pixels, np.float32).reshape(arrived.size, -1)
 
+    def in_slices(size: int) -> Callable[[Part], object]:
+        return lambda arrived: sliced(model, batch_of(arrived), size)
+
     steps: dict[str, Callable[[Part], object]] = {
         "copy to where floats are aligned": lambda arrived: pixels.copy(batch_of(arrived), place),
         "check": lambda arrived: pixels.are_valid(batch_of(arrived), PIXELS),
@@ -83,10 +86,7 @@ def costs(model: Model, images: int, repeats: int) -> dict[str, float]:
         "ONNX Runtime": lambda arrived: model.predict(batch_of(arrived)),
         "all of a run, aligned": lambda arrived: prediction.run(model, [arrived]),
     }
-    for size in SLICES:
-        steps[f"   in slices of {size}"] = lambda arrived, size=size: sliced(  # type: ignore[misc]
-            model, batch_of(arrived), size
-        )
+    steps |= {f"   in slices of {size}": in_slices(size) for size in SLICES}
     found = microseconds(steps, lambda: part(message, images, 0), repeats)
     run = {"all of a run, not aligned": lambda arrived: prediction.run(model, [arrived])}
     return found | microseconds(run, lambda: part(message, images, 1), repeats)
