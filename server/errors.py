@@ -24,6 +24,9 @@ LOAD_REASONS = (
 """Why versions are not loaded: the reasons of all ModelErrors."""
 
 
+INTERNAL_MESSAGE = "internal error; the server's log has the reason"
+
+
 class StartupError(Exception):
     """The server can't start; the message is one line with the remedy."""
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 import structlog
 
-from server.errors import StartupError
+from server.errors import INTERNAL_MESSAGE, StartupError
 from server.telemetry import metrics
 
 log = structlog.get_logger()
@@ -38,7 +38,7 @@ def attempt(part: str, reload: Callable[[], None]) -> str:
     except StartupError as failure:
         error = str(failure)
     except Exception:
-        error = "internal error; the server's log has the reason"
+        error = INTERNAL_MESSAGE
         log.exception("reload failed", part=part)
     note_outcome(part, error)
     return error

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 import structlog
 
-from server.errors import NotLoaded, StartupError
+from server.errors import INTERNAL_MESSAGE, NotLoaded, StartupError
 
 log = structlog.get_logger()
 
@@ -47,7 +47,7 @@ class Change:
 
     def make(self, act: Callable[[str], str]) -> None:
         """Call `act` with the name, which returns why it failed, empty if it did not."""
-        outcome = Outcome("internal", "internal error; the server's log has the reason")
+        outcome = Outcome("internal", INTERNAL_MESSAGE)
         try:
             if problem := act(self.name):
                 outcome = Outcome("not_ready" if problem == STOPPING else "load_failed", problem)

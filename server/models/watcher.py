@@ -13,7 +13,7 @@ from pathlib import Path
 import structlog
 import watchfiles
 
-from server.errors import StartupError
+from server.errors import INTERNAL_MESSAGE, StartupError
 from server.files.outcomes import note_outcome
 from server.models.changes import STOPPING, UNLOAD, Change
 from server.models.loader import NOTHING, Loader
@@ -262,7 +262,7 @@ class ModelWatcher:
     def _answer(self, requests: Sequence[Request]) -> None:
         """Reload once for several requests."""
         causes = [request.cause for request in requests]
-        problem = "internal error; the server's log has the reason"
+        problem = INTERNAL_MESSAGE
         try:
             problem = self.reload(ASKED if ASKED in causes else causes[0])
         finally:

@@ -1,12 +1,12 @@
 """mlpserve.v1.Admin: changes a running server."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from mlpserve.v1 import admin_pb2
 from server.files.outcomes import unpack
 from server.rpc.inference.asking import AskAll, ask_each
-from server.texts import shorten
+from server.texts import listed, shorten
 
 SERVICE = admin_pb2.DESCRIPTOR.services_by_name["Admin"].full_name
 
@@ -44,9 +44,5 @@ def _describe(errors: dict[str, list[int]]) -> str:
     if len(errors) == 1:
         return next(iter(errors))
     return "; ".join(
-        f"worker {_listed(numbers)}: {error}" for error, numbers in errors.items() if error
+        f"worker {listed(map(str, numbers))}: {error}" for error, numbers in errors.items() if error
     )
-
-
-def _listed(numbers: Iterable[int]) -> str:
-    return ", ".join(map(str, numbers))

@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from server.errors import (
+    INTERNAL_MESSAGE,
     Cancelled,
     Expired,
     InvalidField,
@@ -31,7 +32,6 @@ from server.texts import shorten
 DETAILS_KEY = "grpc-status-details-bin"
 STATUS_TYPE = "type.googleapis.com/google.rpc.Status"
 DOMAIN = "mlpserve"
-INTERNAL_MESSAGE = "internal error; the server's log has the reason"
 
 MESSAGE_BYTES = 900
 FIELD_BYTES = 200

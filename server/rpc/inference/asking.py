@@ -29,9 +29,16 @@ def ask_each(
         ) from None
     silent = [str(number) for number, answer in answers if answer is None]
     if silent:
-        who = f"workers {listed(silent)} have" if len(silent) > 1 else f"worker {silent[0]} has"
-        raise NotReady("unanswered", f"{who} not answered within {seconds:g} s; {remedy}")
+        have = "have" if len(silent) > 1 else "has"
+        raise NotReady(
+            "unanswered", f"{workers(silent)} {have} not answered within {seconds:g} s; {remedy}"
+        )
     return [(number, answer) for number, answer in answers if answer is not None]
+
+
+def workers(numbers: Sequence[str]) -> str:
+    """Return what workers are called in messages."""
+    return f"worker{'s' if len(numbers) > 1 else ''} {listed(numbers)}"
 
 
 class Shared(Generic[A]):

@@ -1,7 +1,7 @@
 """RepositoryModelLoad and RepositoryModelUnload: change which models all workers serve."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mlpserve.inference import open_inference_pb2 as protocol
@@ -9,7 +9,7 @@ from server.errors import InvalidField, NotLoaded, NotReady, Overloaded, WrongSt
 from server.models.changes import LOAD, UNLOAD, Outcome, unpack
 from server.models.served import Served
 from server.rpc.inference import SERVICE
-from server.rpc.inference.asking import AskAll, ask_each
+from server.rpc.inference.asking import AskAll, ask_each, workers
 from server.rpc.inference.index import check_repository
 from server.texts import listed, quoted
 
@@ -125,7 +125,7 @@ def _error(
     if reasons == {"model_not_found"} and not succeeded:
         outcome = next(iter(failed.values()))
         return NotLoaded("model_not_found", outcome.message, {"models": outcome.known})
-    parts = [f"{_workers(numbers)}: {message}" for message, numbers in by_message.items()]
+    parts = [f"{workers(numbers)}: {message}" for message, numbers in by_message.items()]
     others = f"; the other {succeeded} have done it" if succeeded else ""
     message = f"the {kind} of {quoted(name)} has failed on {'; on '.join(parts)}{others}"
     if "not_ready" in reasons:
@@ -134,7 +134,3 @@ def _error(
         "load_failed",
         f"{message}; what was loaded before stays in use; correct the files and load it again",
     )
-
-
-def _workers(numbers: Collection[str]) -> str:
-    return f"worker{'s' if len(numbers) > 1 else ''} {listed(numbers)}"

@@ -11,10 +11,10 @@ import grpc
 import structlog
 from grpc._cython import cygrpc  # type: ignore[attr-defined]
 
-from server.errors import reason_of
+from server.errors import INTERNAL_MESSAGE, reason_of
 from server.rpc.admission import UNREAD_ANSWERS, Gate, Method, too_large
 from server.rpc.lane.outbox import Outbox
-from server.rpc.status import INTERNAL_MESSAGE, status_of
+from server.rpc.status import status_of
 from server.running.calls import Read, refuse
 from server.running.request import Request
 from server.telemetry.codes import code_name
