@@ -16,6 +16,9 @@ from typing import IO, Any
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_SECONDS = 120.0
 
+HTTP_KILLED = "HTTP's process killed, because it did not exit"
+"""What is logged on a busy machine, where that process may take longer to exit than it has."""
+
 
 @dataclass(slots=True)
 class ServerProcess:

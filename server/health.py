@@ -13,7 +13,8 @@ from server.settings.flags import settings_command
 from server.settings.settings import Settings
 
 READY = "/readyz"
-TIMEOUT_SECONDS = 2.0
+TIMEOUT_SECONDS = 30.0
+"""For those who ask by hand: a container's health check has a limit of its own."""
 
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104
 """Addresses that stand for all of a machine, and the one that a process on it can connect to."""

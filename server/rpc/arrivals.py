@@ -3,7 +3,8 @@
 As long as no message stalls, calls get places in the order of their arrival. Once one stalls while
 others wait, places are shared fairly among connections: none holds more than half of them, those
 that wait take turns, messages that took too long are given up together, and their connections come
-last for a while.
+last for a while. The messages of calls that have ended count until they are gone: with them, there
+are never more than twice the places.
 """
 
 from collections import deque
@@ -24,6 +25,9 @@ SUSPECT_SECONDS = 30.0
 """How long a connection that has kept a place for too long comes last."""
 
 MAX_SUSPECTS = 4096
+
+END_SECONDS = 1.0
+"""How long the message of a call that has ended may still be there."""
 
 
 class Arriving(Protocol):
@@ -53,6 +57,8 @@ class Arrivals(Generic[C]):
         self._patience_seconds = patience_seconds
         # By when they began, and so in that order.
         self._arriving: dict[C, float] = {}
+        # By when they ended.
+        self._ending: dict[C, float] = {}
         self._waiting: deque[C] = deque()
         # The same calls by connection, in the order of their turns; used from when a message has
         # stalled until no call waits.
@@ -71,7 +77,7 @@ class Arrivals(Generic[C]):
 
     def enter(self, call: C, now: float) -> bool:
         """Take in a call; returns whether its message may arrive at once."""
-        if not self._turns and len(self._arriving) < self._places:
+        if not self._turns and self._has_place():
             self._arriving[call] = now
             return True
         self.wait(call)
@@ -87,10 +93,11 @@ class Arrivals(Generic[C]):
     def leave(self, call: C) -> None:
         """Forget a call whose message has arrived, or never will."""
         self._arriving.pop(call, None)
+        self._ending.pop(call, None)
 
     def next(self, now: float) -> C | None:
         """Return the next call whose message may arrive, which then has a place."""
-        if len(self._arriving) >= self._places:
+        if not self._has_place():
             return None
         if self._waiting:
             call = self._waiting.popleft()
@@ -109,7 +116,10 @@ class Arrivals(Generic[C]):
         return call
 
     def give_up(self, now: float) -> list[C]:
-        """Return the calls that have kept others waiting for too long, which lose their places."""
+        """Return the calls that have kept others waiting for too long, which lose their places.
+
+        Each has to leave once its message is gone.
+        """
         if not self.is_contended or not self._arriving:
             return []
         stalled = [call for call, begin in self._arriving.items() if now - begin > STALL_SECONDS]
@@ -128,8 +138,22 @@ class Arrivals(Generic[C]):
                 held[call.peer] -= 1
                 given_up.append(call)
                 self._suspect(call.peer, now)
-                del self._arriving[call]
+                self.end(call, now)
         return given_up
+
+    def end(self, call: C, now: float) -> None:
+        """Take a place from a call that has ended while its message may still be arriving."""
+        if self._arriving.pop(call, None) is not None:
+            self._ending[call] = now
+
+    @property
+    def ending(self) -> list[C]:
+        """The calls that have ended, and have not left."""
+        return list(self._ending)
+
+    def overdue(self, now: float) -> list[C]:
+        """Return the calls that should have left by themselves."""
+        return [call for call, since in self._ending.items() if now - since > END_SECONDS]
 
     def displace(self, newcomer: C) -> C | None:
         """Return a waiting call that has to make room for one of another connection, which has
@@ -146,6 +170,10 @@ class Arrivals(Generic[C]):
         if not calls:
             del self._turns[peer]
         return displaced
+
+    def _has_place(self) -> bool:
+        messages = len(self._arriving)
+        return messages < self._places and messages + len(self._ending) < 2 * self._places
 
     def _share_places(self) -> None:
         while self._waiting:

@@ -192,7 +192,10 @@ class Supervisor:
         elif child.deadline is not None and now > child.deadline:
             child.deadline = None
             child.process.kill()
-            log.warning("process killed, because it did not exit", worker=child.number)
+            if child in self._front.children():
+                log.warning("HTTP's process killed, because it did not exit")
+            else:
+                log.warning("worker killed, because it did not exit", worker=child.number)
         elif child.deadline is not None or child.is_hung:
             # A process that is to exit is not watched otherwise.
             return

@@ -149,6 +149,10 @@ class LaneCall:
         """Ask for the message."""
         self._core.start_server_batch((cygrpc.ReceiveMessageOperation(0),), self._on_received)
 
+    def cancel(self) -> None:
+        """Have the core let the call go, whether its caller reads how it ended or not."""
+        self._core.cancel()
+
     def watch(self) -> None:
         """Ask for an event when the caller leaves."""
         self._core.start_server_batch((cygrpc.ReceiveCloseOnServerOperation(0),), self._on_close)

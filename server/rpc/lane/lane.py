@@ -233,6 +233,8 @@ class Lane:
         for group in self._groups:
             for call in group.arrivals.give_up(now):
                 refuse(call, SLOW_MESSAGE)
+            for call in group.arrivals.overdue(now):
+                call.cancel()
             self._fill(group.arrivals)
         self._is_contended = any(group.arrivals.is_contended for group in self._groups)
 

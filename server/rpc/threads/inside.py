@@ -71,6 +71,20 @@ def peer_of(arguments: tuple[Any, ...]) -> str:
     return ""
 
 
+def let_go(context: Any) -> bool:
+    """Forget the message of a call that nobody waits for any more; returns whether it may still be
+    arriving.
+
+    A call that has raised refers to itself until the next collection, and holds its message.
+    """
+    state: Any = getattr(context, "_state", None)
+    if not all(hasattr(state, name) for name in ("condition", "due", "request")):
+        return False
+    with state.condition:
+        state.request = None
+        return getattr(_server, "_RECEIVE_MESSAGE_TOKEN", None) in state.due
+
+
 def end(context: grpc.ServicerContext, status: grpc.Status) -> None:
     """End a call whose thread waits for a message, which then raises there."""
     try:

@@ -103,7 +103,7 @@ class Pool(ThreadPoolExecutor):
         self._reading: dict[Work, float] = {}
         self._busy = self._stalled = 0
         self._lock = threading.Lock()
-        self._contended = threading.Condition(self._lock)
+        self._changed = threading.Condition(self._lock)
         self._served = threading.local()
         self._watch = threading.Thread(target=self._look, name=f"{name} watch", daemon=True)
         self._is_watched = False
@@ -115,14 +115,12 @@ class Pool(ThreadPoolExecutor):
             self.gate.in_progress += 1
             at_once = not self._arrivals.is_contended and self._has_thread()
             if at_once:
-                self._busy += 1
-                self._arrivals.enter(work, time.perf_counter())
+                at_once = self._arrivals.enter(work, time.perf_counter())
+                self._busy += at_once
             else:
                 self._arrivals.wait(work)
-                if not self._is_watched:
-                    self._is_watched = True
-                    self._watch.start()
-                self._contended.notify()
+            if not at_once:
+                self._wake()
         if at_once:
             self._start(work)
         return _DONE
@@ -144,12 +142,17 @@ class Pool(ThreadPoolExecutor):
                 self._reading[work] = time.perf_counter()
         if refusal is not None:
             raise refusal
+        message = None
         try:
-            return next(requests, None)
+            message = next(requests, None)
+            return message
         finally:
             with self._lock:
                 self._reading.pop(work, None)
-                self._arrivals.leave(work)
+                if message is not None and work.given_up is None:
+                    # Nothing is arriving any more.
+                    work.context = None
+                self._leave(work)
                 self._stalled = min(self._stalled, len(self._reading))
             if work.given_up is not None:
                 raise GivenUp(work.given_up)
@@ -202,7 +205,22 @@ class Pool(ThreadPoolExecutor):
     def _forget(self, work: Work) -> None:
         """Forget a call that has ended; the caller holds the lock."""
         self.gate.in_progress -= 1
-        self._arrivals.leave(work)
+        self._leave(work)
+
+    def _leave(self, work: Work) -> None:
+        """Free a call's place once its message can't be there; the caller holds the lock."""
+        if work.context is not None and inside.let_go(work.context):
+            self._arrivals.end(work, time.perf_counter())
+            self._wake()
+        else:
+            self._arrivals.leave(work)
+
+    def _wake(self) -> None:
+        """Have calls looked after that wait or end; the caller holds the lock."""
+        if not self._is_watched:
+            self._is_watched = True
+            self._watch.start()
+        self._changed.notify()
 
     def _look(self) -> None:
         while True:
@@ -213,14 +231,18 @@ class Pool(ThreadPoolExecutor):
             time.sleep(LOOK_SECONDS)
 
     def _look_after_stalled(self) -> None:
-        """Wait until calls wait for threads. Then give up what stalls for too long, and let threads
-        that are at hand stand in for the others.
+        """Wait until calls wait for threads, or end. Then free the places of messages that are
+        gone, give up what stalls for too long, and let threads that are at hand stand in for the
+        others.
         """
         started = []
         with self._lock:
-            while not self._arrivals.is_contended:
-                self._contended.wait()
+            while not self._arrivals.is_contended and not self._arrivals.ending:
+                self._changed.wait()
             now = time.perf_counter()
+            for work in self._arrivals.ending:
+                self._leave(work)
+            overdue = self._arrivals.overdue(now)
             given_up = self._arrivals.give_up(now)
             for work in given_up:
                 work.given_up = SLOW_MESSAGE
@@ -232,6 +254,9 @@ class Pool(ThreadPoolExecutor):
             self._start(work)
         for work in given_up:
             self._end(work)
+        for work in overdue:
+            if work.context is not None:
+                work.context.cancel()
 
     def _idlest_beyond_share(self, peer: str) -> Work | None:
         """Return the stream that has waited the longest of a connection with more than half of all;

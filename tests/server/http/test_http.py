@@ -20,7 +20,7 @@ import pytest
 
 from harness.calls import predict
 from harness.scrape import by_worker, value
-from harness.server_process import ROOT, ServerProcess, environment, start_server
+from harness.server_process import HTTP_KILLED, ROOT, ServerProcess, environment, start_server
 from harness.waiting import wait_for
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.settings.addresses import split_address
@@ -244,8 +244,7 @@ def test_many_models_are_on_the_page_and_a_reader_that_stops_delays_no_stop(
             # It is two seconds; what it was, as long as the kernel waits for a reader, is 45.
             assert time.monotonic() - begin < 30
     # On a busy machine, a process that takes longer than it may is killed.
-    slow = "process killed, because it did not exit"
-    said = [line for line in server.log if line["event"] != slow]
+    said = [line for line in server.log if line["event"] != HTTP_KILLED]
     assert [line for line in said if line.get("level") != "info"] == []
 
 

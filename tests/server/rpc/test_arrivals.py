@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from server.rpc.arrivals import GREEDY_SECONDS, STALL_SECONDS, Arrivals
+from server.rpc.arrivals import END_SECONDS, GREEDY_SECONDS, STALL_SECONDS, Arrivals
 
 PATIENCE = 2.0
 
@@ -24,9 +24,16 @@ def enter(arrivals: Arrivals[FakeCall], peer: str, calls: int, now: float = 0.0)
     return made
 
 
-def look(arrivals: Arrivals[FakeCall], now: float) -> tuple[list[FakeCall], list[FakeCall]]:
-    """Return the calls that lose their places, and those that get them."""
+def look(
+    arrivals: Arrivals[FakeCall], now: float, *, are_gone: bool = True
+) -> tuple[list[FakeCall], list[FakeCall]]:
+    """Return the calls that lose their places, whose messages are gone or not, and those that get
+    them.
+    """
     given_up = arrivals.give_up(now)
+    if are_gone:
+        for gone in given_up:
+            arrivals.leave(gone)
     placed = []
     while (call := arrivals.next(now)) is not None:
         placed.append(call)
@@ -139,3 +146,46 @@ def test_what_stalled_is_forgotten_once_nobody_waits() -> None:
     assert [arrivals.is_stalled, arrivals.is_contended] == [False, False]
     arrivals.leave(second)
     assert arrivals.enter(FakeCall("b"), 0.3)
+
+
+def test_what_is_given_up_counts_until_it_is_gone() -> None:
+    arrivals = make(2)
+    for number in range(10):
+        enter(arrivals, str(number), 1)
+    now, given_up = 0.0, []
+    for _ in range(10):
+        now += 2 * PATIENCE
+        given_up += look(arrivals, now, are_gone=False)[0]
+    assert len(given_up) == 4, "twice the places"
+    assert arrivals.ending == given_up
+    arrivals.leave(given_up[0])
+    assert len(look(arrivals, now, are_gone=False)[1]) == 1
+    assert arrivals.enter(FakeCall("newcomer"), now) is False
+    for call in given_up[1:]:
+        arrivals.leave(call)
+    assert arrivals.ending == []
+    assert len(look(arrivals, now, are_gone=False)[1]) == 1, "the other place"
+
+
+def test_a_newcomer_waits_for_what_is_given_up() -> None:
+    arrivals = make(1)
+    stalled, other = enter(arrivals, "a", 1) + enter(arrivals, "b", 1)
+    assert look(arrivals, PATIENCE + 0.01, are_gone=False) == ([stalled], [other])
+    arrivals.leave(other)
+    third = enter(arrivals, "c", 1, PATIENCE + 0.02)[0]
+    (fourth,) = enter(arrivals, "d", 1, PATIENCE + 0.02)
+    assert look(arrivals, 3 * PATIENCE, are_gone=False) == ([third], [])
+    assert look(arrivals, 30 * PATIENCE, are_gone=False) == ([], [])
+    arrivals.leave(stalled)
+    assert look(arrivals, 30 * PATIENCE, are_gone=False) == ([], [fourth])
+
+
+def test_what_does_not_end_by_itself_is_overdue() -> None:
+    arrivals = make(1)
+    stalled, other = enter(arrivals, "a", 1) + enter(arrivals, "b", 1)
+    look(arrivals, 3.0, are_gone=False)
+    assert arrivals.overdue(3.0 + END_SECONDS - 0.01) == []
+    assert arrivals.overdue(3.0 + END_SECONDS + 0.01) == [stalled]
+    arrivals.leave(stalled)
+    assert arrivals.overdue(100.0) == []
+    arrivals.leave(other)

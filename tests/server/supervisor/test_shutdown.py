@@ -10,7 +10,7 @@ import pytest
 from exporter.network.network import Batch
 from exporter.training.mnist import Labels
 from harness.calls import predict_method
-from harness.server_process import mode, start_server
+from harness.server_process import HTTP_KILLED, mode, start_server
 from mlpserve.v1.classifier_pb2 import PredictRequest
 
 LABELS = [7, 2, 1, 0, 4, 1, 4]
@@ -66,6 +66,5 @@ def test_signal_while_idle(repository: Path) -> None:
     with start_server(repository) as server:
         assert server.terminate() == 0
     # On a busy machine HTTP's process is killed, two seconds after it was asked to stop.
-    slow = "process killed, because it did not exit"
-    events = [line["event"] for line in server.log if line["event"] != slow]
+    events = [line["event"] for line in server.log if line["event"] != HTTP_KILLED]
     assert events == ["model loaded", "serving", "draining", "stopped"]

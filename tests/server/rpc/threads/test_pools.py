@@ -9,6 +9,7 @@ import pytest
 
 from harness.waiting import wait_for
 from server.errors import RequestError
+from server.rpc import arrivals
 from server.rpc.threads import inside, pools
 from server.rpc.threads.pools import GivenUp, Pool
 
@@ -21,12 +22,16 @@ class Caller:
         self.call_details = None
         self.call = SimpleNamespace(peer=lambda: peer.encode())
         self.begun, self.arrived = threading.Event(), threading.Event()
+        self.cancelled = threading.Event()
         self.ended = threading.Event()
         self.outcome: Any = None
         pool.submit(self._serve, self)
 
     def peer(self) -> str:
         return self.name
+
+    def cancel(self) -> None:
+        self.cancelled.set()
 
     def _serve(self, _: Any) -> None:
         try:
@@ -74,6 +79,7 @@ def finish(*callers: Caller) -> None:
     gate = pool.gate
     wait_for(lambda: not (gate.in_progress or pool._busy or pool._reading))
     assert not gate.arrivals._arriving
+    wait_for(lambda: not gate.arrivals.ending)
     assert not gate.arrivals.is_contended
 
 
@@ -178,3 +184,28 @@ def test_work_that_raises_gives_its_place_back(pool: Callable[..., Pool]) -> Non
 def test_a_pool_that_grpcio_does_not_take_hands_messages_on(pool: Callable[..., Pool]) -> None:
     assert pool().receive(iter([b"a"]), None) == b"a"  # type: ignore[arg-type]
     assert pool().receive(iter([]), None) is None  # type: ignore[arg-type]
+
+
+def test_a_message_that_is_still_there_keeps_its_place(
+    pool: Callable[..., Pool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there: set[Any] = set()
+    monkeypatch.setattr(inside, "let_go", lambda context: context in there)
+    monkeypatch.setattr(arrivals, "END_SECONDS", 0.0)
+    one = pool(threads=1, spare=0)
+    stalled = Caller(one, "a")
+    there.add(stalled)
+    assert stalled.begun.wait(60)
+    # Its thread is free, and one message more than there are places may be there.
+    second = Caller(one, "b")
+    there.add(second)
+    assert second.begun.wait(60)
+    third = Caller(one, "c")
+    # In case the first one does not end by itself.
+    assert stalled.cancelled.wait(60)
+    assert second.cancelled.wait(60)
+    assert isinstance(second.outcome, GivenUp)
+    assert not third.begun.is_set()
+    there.clear()
+    assert third.begun.wait(60)
+    finish(third)
