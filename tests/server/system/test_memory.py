@@ -94,6 +94,7 @@ def wait_for_headers(connection: http2.Connection) -> None:
 
 
 @pytest.mark.usefixtures("growth")
+@pytest.mark.parametrize("bounded", ["patient"], indirect=True)
 def test_callers_that_read_no_answers_keep_no_messages(bounded: ServerProcess) -> None:
     images = (MAX_MESSAGE - 100) // (4 * 784)
     pixels = np.zeros(784 * images, np.float32)
