@@ -1,7 +1,7 @@
 """What a server's memory may come to, whatever callers send: the sum in docs/deploying.md."""
 
 from server.running.shadowing import MAX_WAITING_BYTES
-from server.system.memory import KEPT_BYTES
+from server.system.memory import KEPT_BYTES, POOLS
 
 MIB = 1024 * 1024
 PARENTS_BYTES = 100 * MIB
@@ -9,9 +9,6 @@ PARENTS_BYTES = 100 * MIB
 
 WORKER_BYTES = 110 * MIB
 """What a worker takes after many small calls, rounded up."""
-
-POOLS = 2
-"""Pools of the C library's in which large messages leave something, of the many that there are."""
 
 COPIES = 3
 """What gRPC needs of the one message that it is just handing over, in messages."""

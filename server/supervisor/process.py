@@ -15,6 +15,7 @@ from server.settings.settings import Settings
 from server.supervisor.control import Link, Message
 from server.supervisor.signals import HANDLED
 from server.supervisor.standard_error import divert, forward
+from server.system.memory import FEW_POOLS
 
 WORKER, HTTP = "server.worker", "server.http"
 """The modules that the processes run."""
@@ -127,7 +128,7 @@ def start(module: str, number: int, files: Sequence[int] = (), **first: Any) -> 
                 command,
                 stdin=theirs.fileno(),
                 stderr=stderr.write_end,
-                env={**os.environ, **ONE_THREAD},
+                env={**os.environ, **ONE_THREAD, **FEW_POOLS},
                 pass_fds=[*files, stderr.log],
             )
     except BaseException:

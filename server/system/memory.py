@@ -15,6 +15,14 @@ By default it returns most of it to the system and gets it back page by page, ze
 call of a thousand images a fifth more expensive.
 """
 
+POOLS = 2
+"""Pools that a process may have. By default each of many threads gets one of its own, and with it
+`KEPT_BYTES` of the memory that large messages leave.
+"""
+
+FEW_POOLS = {"MALLOC_ARENA_MAX": str(POOLS)}
+"""The variable of glibc's that says so, which it reads when a process starts."""
+
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """From glibc's malloc.h."""
 

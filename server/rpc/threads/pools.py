@@ -113,13 +113,14 @@ class Pool(ThreadPoolExecutor):
         work = Work(fn, args)
         with self._lock:
             self.gate.in_progress += 1
-            at_once = not self._arrivals.is_contended and self._has_thread()
-            if at_once:
-                at_once = self._arrivals.enter(work, time.perf_counter())
-                self._busy += at_once
-            else:
+            at_once = False
+            if self._arrivals.is_contended or not self._has_thread():
                 self._arrivals.wait(work)
-            if not at_once:
+            else:
+                at_once = self._arrivals.enter(work, time.perf_counter())
+            if at_once:
+                self._busy += 1
+            else:
                 self._wake()
         if at_once:
             self._start(work)
@@ -145,7 +146,6 @@ class Pool(ThreadPoolExecutor):
         message = None
         try:
             message = next(requests, None)
-            return message
         finally:
             with self._lock:
                 self._reading.pop(work, None)
@@ -155,7 +155,10 @@ class Pool(ThreadPoolExecutor):
                 self._leave(work)
                 self._stalled = min(self._stalled, len(self._reading))
             if work.given_up is not None:
+                # The error is kept until the next collection, with all that this function holds.
+                message = None
                 raise GivenUp(work.given_up)
+        return message
 
     def make_room(self, peer: str) -> None:
         """Take a place from the connection that has the most of them, if another's call has been

@@ -15,6 +15,7 @@ from harness.changes import write_changes
 from harness.memory_bound import MIB, messages_bytes
 from harness.server_process import ServerProcess, mode, start_server
 from mlpserve.v1.classifier_pb2 import PredictRequest
+from server.system.memory import POOLS
 
 MAX_MESSAGE, MAX_ARRIVING, MAX_QUEUED = 4 * MIB, 2, 8 * MIB
 THREADS = 4
@@ -61,6 +62,12 @@ def status(server: ServerProcess, key: str) -> int:
         if line.startswith(f"{key}:"):
             return int(line.split()[1]) * 1024
     raise AssertionError(key)
+
+
+def test_a_worker_has_the_pools_that_are_counted(server: ServerProcess) -> None:
+    for worker in server.workers:
+        variables = Path(f"/proc/{worker}/environ").read_bytes().split(b"\0")
+        assert f"MALLOC_ARENA_MAX={POOLS}".encode() in variables
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Threads that wait for messages: who gets one, who gives one back, and that all come back."""
 
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -184,6 +185,20 @@ def test_work_that_raises_gives_its_place_back(pool: Callable[..., Pool]) -> Non
 def test_a_pool_that_grpcio_does_not_take_hands_messages_on(pool: Callable[..., Pool]) -> None:
     assert pool().receive(iter([b"a"]), None) == b"a"  # type: ignore[arg-type]
     assert pool().receive(iter([]), None) is None  # type: ignore[arg-type]
+
+
+def test_a_call_that_is_given_up_as_its_message_arrives_keeps_none(
+    pool: Callable[..., Pool],
+) -> None:
+    one = pool(threads=1, spare=0)
+    stalled, other = Caller(one, "a"), Caller(one, "b")
+    assert stalled.ended.wait(60)
+    finish(other)
+    assert isinstance(stalled.outcome, GivenUp)
+    frames = [frame for frame, _ in traceback.walk_tb(stalled.outcome.__traceback__)]
+    assert len(frames) > 1
+    # What they hold is there as long as the error.
+    assert b"message" not in [value for frame in frames for value in frame.f_locals.values()]
 
 
 def test_a_message_that_is_still_there_keeps_its_place(
