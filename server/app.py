@@ -52,7 +52,7 @@ class Server:
             settings.versions, settings.labels, settings.traffic, settings.shadow
         )
         load = partial(load_model, max_bytes=settings.max_model_bytes)
-        self._served = Served()
+        self._served = Served(policies=policies)
         loader = Loader(
             settings.repository,
             settings.default_model,

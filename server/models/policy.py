@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from modelfile.layout import MAX_VERSION
 from server.errors import StartupError
@@ -61,10 +61,10 @@ class Policy:
 class Policies:
     """What the settings say of each model by its name, and under `EVERY_MODEL` of all others."""
 
-    choices: Mapping[str, Choice]
-    labels: Mapping[str, Mapping[str, int]]
-    weights: Mapping[str, Mapping[str, int]]
-    shadows: Mapping[str, Mapping[str, int]]
+    choices: Mapping[str, Choice] = field(default_factory=dict)
+    labels: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    weights: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    shadows: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def named(self) -> list[str]:

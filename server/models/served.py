@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from server.errors import NotReady
 from server.models.model import Model
 from server.models.passes import Progress
+from server.models.policy import Policies
 from server.models.repository import Models
 from server.telemetry import metrics
 from server.telemetry.version_stats import VERSIONS
@@ -26,13 +27,14 @@ def not_loaded() -> NotReady:
 @dataclass(slots=True, eq=False)
 class Served:
     """Holds the snapshot that everybody reads; `models` is None until the first load, `progress`
-    tells what the next one waits for.
+    tells what the next one waits for, and `policies` how versions are chosen.
 
     Whoever needs it for more than one step reads it once.
     """
 
     models: Models | None = None
     progress: Progress = field(default_factory=Progress)
+    policies: Policies = field(default_factory=Policies)
 
     def require(self) -> Models:
         """Return the snapshot; raises NotReady before the first load."""

@@ -6,7 +6,6 @@ from grpc_health.v1 import health_pb2
 
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.v1 import admin_pb2, classifier_pb2
-from server.models.policy import read_policies
 from server.models.served import Served
 from server.rpc import admin, catalog, classifier, inference
 from server.rpc.health import NAME, Health
@@ -35,8 +34,7 @@ def plain_methods(
     calls are wanted.
     """
     about = catalog.Catalog(served)
-    policies = read_policies(settings.versions, settings.labels, settings.traffic, settings.shadow)
-    config = Configuration(served, settings, policies)
+    config = Configuration(served, settings)
     oip = metadata.Metadata(served, is_ready, settings.max_message_bytes)
     own, theirs = f"/{classifier.SERVICE}", f"/{inference.SERVICE}"
     methods = {

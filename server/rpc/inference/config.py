@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from mlpserve.inference import open_inference_pb2 as protocol
 from modelfile.layout import FILE, INPUT, OUTPUT
 from server.models.model import LABELS, Model
-from server.models.policy import Policies, Policy
+from server.models.policy import Policy
 from server.models.repository import Versions
 from server.models.served import Served
 from server.rpc.inference import PLATFORM
@@ -24,13 +24,12 @@ class Configuration:
 
     served: Served
     settings: Settings
-    policies: Policies
 
     def model_config(self, request: protocol.ModelConfigRequest) -> protocol.ModelConfigResponse:
         """Describe a model; raises NotReady, NotLoaded, InvalidField."""
         models = self.served.require()
         model = models.find(request.name, *read_version(request.version))
-        policy = self.policies.policy(model.name)
+        policy = self.served.policies.policy(model.name)
         properties = describe(model, self.settings.max_message_bytes)
         properties |= _versions(policy, models.by_name[model.name])
         group = protocol.ModelInstanceGroup

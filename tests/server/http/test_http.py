@@ -243,7 +243,6 @@ def test_many_models_are_on_the_page_and_a_reader_that_stops_delays_no_stop(
             assert server.terminate() == 0
             # It is two seconds; what it was, as long as the kernel waits for a reader, is 45.
             assert time.monotonic() - begin < 30
-    # On a busy machine, a process that takes longer than it may is killed.
     said = [line for line in server.log if line["event"] != HTTP_KILLED]
     assert [line for line in said if line.get("level") != "info"] == []
 

@@ -65,6 +65,5 @@ def test_signal_under_load_loses_no_accepted_call(
 def test_signal_while_idle(repository: Path) -> None:
     with start_server(repository) as server:
         assert server.terminate() == 0
-    # On a busy machine HTTP's process is killed, two seconds after it was asked to stop.
     events = [line["event"] for line in server.log if line["event"] != HTTP_KILLED]
     assert events == ["model loaded", "serving", "draining", "stopped"]
