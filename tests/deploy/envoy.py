@@ -41,10 +41,12 @@ def run_envoy(program: Path, endpoints: Path) -> Iterator[str]:
     with (folder / "envoy.log").open("w") as log:
         process = subprocess.Popen([str(part) for part in command], stdout=log, stderr=log)
     try:
-        wait_for(lambda: process.poll() is not None or admin.exists())
+        # The file is there before its content.
+        wait_for(lambda: process.poll() is not None or (admin.exists() and bool(admin.read_text())))
         assert process.poll() is None, (folder / "envoy.log").read_text()
-        wait_for(lambda: httpx.get(f"http://{admin.read_text()}/ready").status_code == 200)
-        listeners = httpx.get(f"http://{admin.read_text()}/listeners?format=json").json()
+        url = f"http://{admin.read_text()}"
+        wait_for(lambda: httpx.get(f"{url}/ready").status_code == 200)
+        listeners = httpx.get(f"{url}/listeners?format=json").json()
         (listener,) = listeners["listener_statuses"]
         found = listener["local_address"]["socket_address"]
         yield f"{found['address']}:{found['port_value']}"
