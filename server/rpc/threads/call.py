@@ -128,6 +128,7 @@ class ThreadCall:
         if self._is_over:
             return
         self._is_over = True
+        self.served.pool.finish()
         method = self.served.method
         seconds = method.end(self.begin, code_name(self.code), self.received, self.sent)
         method.write(self.record, self.code, self.begin, seconds)

@@ -47,10 +47,11 @@ class GivenUp(Exception):
 class Work:
     """A call, and the function that grpcio wants run for it.
 
-    `refusal` is why it must not be answered, `given_up` why it has been ended.
+    `refusal` is why it must not be answered, `given_up` why it has been ended; `is_over` says that
+    nothing is left to do but to send its answer.
     """
 
-    __slots__ = ("_arguments", "_peer", "_run", "context", "given_up", "refusal")
+    __slots__ = ("_arguments", "_peer", "_run", "context", "given_up", "is_over", "refusal")
 
     def __init__(
         self, run: Callable[..., Any], arguments: tuple[Any, ...], peer: str | None = None
@@ -59,6 +60,7 @@ class Work:
         self.context: grpc.ServicerContext | None = None
         self.refusal: RequestError | None = None
         self.given_up: RequestError | None = None
+        self.is_over = False
 
     @property
     def peer(self) -> str:
@@ -160,6 +162,15 @@ class Pool(ThreadPoolExecutor):
                 raise GivenUp(work.given_up)
         return message
 
+    def finish(self) -> None:
+        """Count the call that this thread serves no longer: whoever has its answer may make another
+        before the thread goes on.
+        """
+        work: Work | None = getattr(self._served, "work", None)
+        if work is not None:
+            with self._lock:
+                self._finish(work)
+
     def make_room(self, peer: str) -> None:
         """Take a place from the connection that has the most of them, if another's call has been
         turned away that came by the connection `peer`, and will come back.
@@ -207,8 +218,13 @@ class Pool(ThreadPoolExecutor):
 
     def _forget(self, work: Work) -> None:
         """Forget a call that has ended; the caller holds the lock."""
-        self.gate.in_progress -= 1
+        self._finish(work)
         self._leave(work)
+
+    def _finish(self, work: Work) -> None:
+        if not work.is_over:
+            work.is_over = True
+            self.gate.in_progress -= 1
 
     def _leave(self, work: Work) -> None:
         """Free a call's place once its message can't be there; the caller holds the lock."""

@@ -8,7 +8,8 @@ import grpc
 import pytest
 
 from harness import http2
-from harness.calls import BLACK, PREDICT, predict_method, raw_method
+from harness.calls import BLACK, PREDICT, predict_method, raw_method, stream_method
+from harness.changes import write_changes
 from harness.http2 import Connection
 from harness.scrape import value
 from harness.server_process import ServerProcess, mode, start_server
@@ -115,6 +116,20 @@ def test_one_connection_can_t_have_all_calls(repository: Path, lane: bool) -> No
                 # From now on the others are known.
                 for _ in range(10):
                     assert is_answered(channel)
+        wait_until_gone(server)
+
+
+def test_one_call_after_the_other_is_one_at_a_time(repository: Path, tmp_path: Path) -> None:
+    # As if a thread got no core once the answer has left.
+    late = "def _forget(self, work, forget=Pool._forget): time.sleep(0.1); forget(self, work)\n"
+    changes = {"server.rpc.threads.pools": f"{late}Pool._forget = _forget"}
+    variables = {"PYTHONPATH": write_changes(tmp_path / "changes", changes)}
+    limits = ["--max-concurrent-calls", "1", "--max-streams", "1"]
+    with start_server(repository, *limits, *mode(lane=False), **variables) as server:
+        with grpc.insecure_channel(server.grpc_address) as channel:
+            for _ in range(5):
+                assert predict_method(channel)(request(), timeout=PATIENCE_SECONDS).labels
+                assert len(list(stream_method(channel)(iter([request()])))) == 1
         wait_until_gone(server)
 
 

@@ -103,6 +103,26 @@ def test_calls_are_counted(pool: Callable[..., Pool]) -> None:
     assert [*seen, small.gate.in_progress] == [0, 1, 2, 3, 0]
 
 
+def test_a_call_that_is_finished_counts_no_more(pool: Callable[..., Pool]) -> None:
+    one, finished, go_on = pool(calls=1), threading.Event(), threading.Event()
+
+    def serve() -> None:
+        one.finish()
+        one.finish()
+        finished.set()
+        go_on.wait()
+
+    one.submit(serve)
+    assert finished.wait(60)
+    assert one.gate.in_progress == 0, "although its thread goes on"
+    go_on.set()
+    wait_for(lambda: not one._busy)
+    assert one.gate.in_progress == 0, "nor once more"
+    # A thread of another's.
+    one.finish()
+    assert one.gate.in_progress == 0
+
+
 def test_spare_threads_stand_in_for_those_that_wait(pool: Callable[..., Pool]) -> None:
     stalled = [Caller(pool(spare=4), "a") for _ in range(1)]
     stalled += [Caller(stalled[0].pool, "a") for _ in range(1)]
