@@ -11,8 +11,6 @@ from mlpserve.command.exposition import DEFAULT_ADDRESS, PageError, fetch
 from mlpserve.command.looks import Watch
 from mlpserve.command.overview import draw
 
-_MIN_TIMEOUT_SECONDS = 5.0
-
 
 @click.command()
 @click.argument("address", default=DEFAULT_ADDRESS)
@@ -24,7 +22,14 @@ _MIN_TIMEOUT_SECONDS = 5.0
     show_default=True,
     help="Time between two updates.",
 )
-def top(address: str, once: bool, interval_seconds: float) -> None:
+@click.option(
+    "--timeout-seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=10.0,
+    show_default=True,
+    help="How long the server may take to answer.",
+)
+def top(address: str, once: bool, interval_seconds: float, timeout_seconds: float) -> None:
     """Show what the server at ADDRESS does: calls, latency, errors, workers and models.
 
     ADDRESS is HOST:PORT of the server's metrics, its --http-address (default: localhost:8080).
@@ -33,7 +38,6 @@ def top(address: str, once: bool, interval_seconds: float) -> None:
     """
     console = Console(highlight=False, markup=False, emoji=False)
     watch = Watch()
-    timeout_seconds = max(interval_seconds, _MIN_TIMEOUT_SECONDS)
 
     def look() -> RenderableType:
         page = fetch(address, timeout_seconds)

@@ -15,7 +15,7 @@ import yaml
 
 from harness.http_server import serving
 from harness.server_process import ROOT
-from harness.waiting import wait_for
+from harness.waiting import PATIENCE_SECONDS, wait_for
 from tests.deploy.programs import free_address, need, running
 
 CONFIG = ROOT / "deploy" / "alertmanager" / "alertmanager.yml"
@@ -32,7 +32,9 @@ class Alertmanager:
 
     def send(self, alerts: list[Any]) -> None:
         """Tell it of alerts, as Prometheus does."""
-        httpx.post(f"http://{self.address}/api/v2/alerts", json=alerts).raise_for_status()
+        httpx.post(
+            f"http://{self.address}/api/v2/alerts", json=alerts, timeout=PATIENCE_SECONDS
+        ).raise_for_status()
 
     def wait_for(self, alert: str, status: str) -> dict[str, Any]:
         """Return the next message about this alert, within a minute."""
@@ -72,7 +74,7 @@ def start_alertmanager(folder: Path) -> Iterator[Alertmanager]:
 def _is_ready(address: str, process: "subprocess.Popen[bytes]") -> bool:
     assert process.poll() is None, "Alertmanager has ended"
     try:
-        return httpx.get(f"http://{address}/-/ready").is_success
+        return httpx.get(f"http://{address}/-/ready", timeout=PATIENCE_SECONDS).is_success
     except httpx.TransportError:
         return False
 

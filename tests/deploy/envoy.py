@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from harness.waiting import wait_for
+from harness.waiting import PATIENCE_SECONDS, wait_for
 
 TYPE = "type.googleapis.com/envoy"
 MANAGER = f"{TYPE}.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
@@ -45,8 +45,8 @@ def run_envoy(program: Path, endpoints: Path) -> Iterator[str]:
         wait_for(lambda: process.poll() is not None or (admin.exists() and bool(admin.read_text())))
         assert process.poll() is None, (folder / "envoy.log").read_text()
         url = f"http://{admin.read_text()}"
-        wait_for(lambda: httpx.get(f"{url}/ready").status_code == 200)
-        listeners = httpx.get(f"{url}/listeners?format=json").json()
+        wait_for(lambda: httpx.get(f"{url}/ready", timeout=PATIENCE_SECONDS).status_code == 200)
+        listeners = httpx.get(f"{url}/listeners?format=json", timeout=PATIENCE_SECONDS).json()
         (listener,) = listeners["listener_statuses"]
         found = listener["local_address"]["socket_address"]
         yield f"{found['address']}:{found['port_value']}"

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import yaml
 
+from harness.waiting import PATIENCE_SECONDS
 from tests.deploy.programs import free_address, need, running
 from tests.deploy.rules import PROMETHEUS
 
@@ -41,7 +42,9 @@ class Prometheus:
 
     def get(self, what: str, **parameters: str) -> Any:
         """Ask the API; raises httpx.HTTPError."""
-        answer = httpx.get(f"http://{self.address}/api/v1/{what}", params=parameters)
+        answer = httpx.get(
+            f"http://{self.address}/api/v1/{what}", params=parameters, timeout=PATIENCE_SECONDS
+        )
         return answer.raise_for_status().json()["data"]
 
     def wait_for(self, expression: str) -> None:

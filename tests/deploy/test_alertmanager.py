@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from harness.waiting import wait_for
+from harness.waiting import PATIENCE_SECONDS, wait_for
 from tests.deploy.alertmanager import CONFIG, Alertmanager, start_alertmanager
 from tests.deploy.programs import need
 
@@ -41,7 +41,9 @@ def alert(name: str, severity: str = "ticket", job: str = "mlpserve", **labels: 
 
 def in_state(alertmanager: Alertmanager, state: str) -> set[Key]:
     """Return the alerts in this state, as name, severity and job."""
-    answer = httpx.get(f"http://{alertmanager.address}/api/v2/alerts").raise_for_status()
+    answer = httpx.get(
+        f"http://{alertmanager.address}/api/v2/alerts", timeout=PATIENCE_SECONDS
+    ).raise_for_status()
     return {
         (found["labels"]["alertname"], found["labels"]["severity"], found["labels"]["job"])
         for found in answer.json()

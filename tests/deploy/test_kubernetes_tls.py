@@ -8,7 +8,7 @@ import httpx
 from harness import certificate
 from harness.certificate import Certificate
 from harness.server_process import start_server
-from harness.waiting import wait_for
+from harness.waiting import PATIENCE_SECONDS, wait_for
 from tests.deploy.manifests import Manifest, server_of, settings_of
 
 MOUNT = "/tls"
@@ -47,7 +47,8 @@ def test_a_renewed_secret_is_shown(
         assert shown() == first.certificate
         for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
             path = container[probe]["httpGet"]["path"]
-            assert httpx.get(f"http://{server.http_address}{path}").status_code == 200
+            url = f"http://{server.http_address}{path}"
+            assert httpx.get(url, timeout=PATIENCE_SECONDS).status_code == 200
         write_secret(tmp_path / "mount", 2, second)
         wait_for(lambda: shown() == second.certificate)
         # A key that others could read would be warned of.

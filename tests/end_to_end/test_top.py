@@ -29,6 +29,8 @@ from mlpserve.errors import InvalidRequest
 
 IMAGES = 5
 GOOD, WRONG = 20, 3
+# The server may be slow to answer where much else runs.
+PATIENT = ("--timeout-seconds", "120")
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,7 @@ def look_once(
     clock = SimpleNamespace(monotonic=lambda: now, sleep=sleep)
     monkeypatch.setattr("mlpserve.command.top.time", clock)
     runner = CliRunner(env={"COLUMNS": "120"})
-    result = runner.invoke(mlpserve, ["top", address, "--once"])
+    result = runner.invoke(mlpserve, ["top", address, "--once", *PATIENT])
     assert result.exception is None or isinstance(result.exception, SystemExit)
     return result
 
@@ -148,7 +150,10 @@ def test_into_a_pipe(two_workers: ServerProcess) -> None:
     """One look follows the other, until Ctrl+C."""
     command = [sys.executable, "-m", "mlpserve", "top", two_workers.http_address]
     with subprocess.Popen(
-        [*command, "--interval-seconds", "0.1"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [*command, *PATIENT, "--interval-seconds", "0.1"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as top:
         assert top.stdout is not None
         heads = (line for line in top.stdout if line.startswith("mlpserve at "))
@@ -182,7 +187,7 @@ def on_terminal(address: str) -> Iterator[tuple["subprocess.Popen[bytes]", int]]
     """Run the command on a terminal; yields its process and what to read the terminal from."""
     ours, theirs = pty.openpty()
     top = subprocess.Popen(
-        [sys.executable, "-m", "mlpserve", "top", address, "--interval-seconds", "0.1"],
+        [sys.executable, "-m", "mlpserve", "top", address, *PATIENT, "--interval-seconds", "0.1"],
         cwd=ROOT,
         env=os.environ | {"TERM": "xterm", "COLUMNS": "120", "LINES": "40"},
         stdin=theirs,
