@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from harness.waiting import PATIENCE_SECONDS
+
 ROOT = Path(__file__).resolve().parent.parent
-PATIENCE_SECONDS = 120.0
 
 HTTP_KILLED = "HTTP's process killed, because it did not exit"
 """What is logged on a busy machine, where that process may take longer to exit than it has."""

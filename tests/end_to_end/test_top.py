@@ -22,6 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporter.network.network import Batch
 from exporter.training.mnist import Labels
 from harness.server_process import ROOT, ServerProcess, start_server
+from harness.waiting import PATIENCE_SECONDS
 from mlpserve import Client
 from mlpserve.command.commands import mlpserve
 from mlpserve.command.exposition import parse
@@ -30,7 +31,7 @@ from mlpserve.errors import InvalidRequest
 IMAGES = 5
 GOOD, WRONG = 20, 3
 # The server may be slow to answer where much else runs.
-PATIENT = ("--timeout-seconds", "120")
+PATIENT = ("--timeout-seconds", str(PATIENCE_SECONDS))
 
 
 @pytest.fixture(scope="module")

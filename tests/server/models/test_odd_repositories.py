@@ -16,15 +16,8 @@ from exporter.export import graph
 from harness.calls import predict, reload
 from harness.networks import random_network
 from harness.scrape import value
-from harness.server_process import (
-    PATIENCE_SECONDS,
-    ROOT,
-    ServerProcess,
-    command,
-    environment,
-    start_server,
-)
-from harness.waiting import wait_for
+from harness.server_process import ROOT, ServerProcess, command, environment, start_server
+from harness.waiting import PATIENCE_SECONDS, wait_for
 from mlpserve import Client
 from mlpserve.v1 import classifier_pb2
 from modelfile.layout import MAX_VERSION

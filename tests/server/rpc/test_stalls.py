@@ -120,9 +120,8 @@ def test_one_connection_can_t_have_all_calls(repository: Path, lane: bool) -> No
 
 
 def test_one_call_after_the_other_is_one_at_a_time(repository: Path, tmp_path: Path) -> None:
-    # As if a thread got no core once the answer has left.
-    late = "def _forget(self, work, forget=Pool._forget): time.sleep(0.1); forget(self, work)\n"
-    changes = {"server.rpc.threads.pools": f"{late}Pool._forget = _forget"}
+    # As if a thread never got a core again once the answer has left.
+    changes = {"server.rpc.threads.pools": "Pool._forget = Pool._leave"}
     variables = {"PYTHONPATH": write_changes(tmp_path / "changes", changes)}
     limits = ["--max-concurrent-calls", "1", "--max-streams", "1"]
     with start_server(repository, *limits, *mode(lane=False), **variables) as server:
