@@ -21,7 +21,7 @@ from exporter.training import mnist
 from exporter.training.mnist import Labels, Split
 from harness.load import print_table
 from harness.pictures.kinds import KINDS, draw
-from mlpserve.command.picture_files import PictureError, read_picture
+from mlpserve.pictures import PictureError, read_picture
 
 DATA = Path("tests/data")
 

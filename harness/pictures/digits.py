@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image, ImageDraw
 from scipy import ndimage
 
 Mask = npt.NDArray[np.float32]
@@ -24,11 +25,20 @@ def enlarge(digit: Mask, side: int) -> Mask:
 
 def stroke(digit: Mask, side: int, pen: float) -> Mask:
     """Return a digit's skeleton at (side, side), drawn by a round pen of `pen` pixels' width."""
-    # A finer raster than a thin one's, so that lines are smooth.
     skeleton = thin(_zoom(digit, _THINNING_SIDE, order=3) > 0.45)
-    places = ndimage.distance_transform_edt(~skeleton)
-    distance = _zoom(np.asarray(places, np.float32), side, order=1) * (side / _THINNING_SIDE)
-    return np.asarray((pen / 2 + 0.5 - distance).clip(0, 1), np.float32)
+    # Twice as large, and then halved, which makes the edges soft.
+    scale = 2 * side / _THINNING_SIDE
+    canvas = Image.new("L", (2 * side, 2 * side))
+    drawing = ImageDraw.Draw(canvas)
+    width = max(1, round(2 * pen))
+    for row, column in np.argwhere(skeleton):
+        start = (column + 0.5) * scale, (row + 0.5) * scale
+        drawing.circle(start, width / 2, fill=255)
+        for down, right in ((0, 1), (1, -1), (1, 0), (1, 1)):
+            if skeleton[row + down, column + right]:
+                end = start[0] + right * scale, start[1] + down * scale
+                drawing.line((start, end), fill=255, width=width)
+    return np.asarray(canvas.reduce(2), np.float32) / 255
 
 
 def thin(ink: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
