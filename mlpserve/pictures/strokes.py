@@ -5,7 +5,7 @@ from scipy import ndimage
 
 from mlpserve.pictures.arrays import Levels, Mask
 
-THINNEST, WIDEST = 0.105, 0.24
+THINNEST, WIDEST = 0.1, 0.19
 """The width of strokes as a share of the digit's longest side: 5 and 95% of MNIST's training images
 are thinner.
 """
