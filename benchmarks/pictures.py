@@ -2,9 +2,8 @@
 
 import io
 import time
-import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
@@ -14,13 +13,15 @@ from rich.console import Console
 from rich.progress import track
 
 from canonical import canonicalize
-from exporter import network
 from exporter.commands.common import WEIGHTS, clear_errors
 from exporter.network.network import Batch, Network
+from exporter.network import weights_file
+from exporter.network.weights_file import Saved
 from exporter.training import mnist
 from exporter.training.mnist import Labels, Split
 from harness.load import print_table
 from harness.pictures.kinds import KINDS, draw
+from mlpserve.models import ImageLayout
 from mlpserve.pictures import PictureError, read_picture
 
 DATA = Path("tests/data")
@@ -45,39 +46,37 @@ def choose(shipped: Network, images: Batch, labels: Labels, n_images: int) -> tu
     return images[right], labels[right]
 
 
-def read(file: bytes) -> npt.NDArray[np.float32] | None:
+def read(file: bytes, layout: ImageLayout) -> npt.NDArray[np.float32] | None:
     """Return a picture as the client sends it, in bytes; None when it is refused."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            image = read_picture(io.BytesIO(file))
+        image = read_picture(io.BytesIO(file), (layout.rows, layout.columns), layout)
     except PictureError:
         return None
     return np.rint(255 * image).astype(np.float32) / np.float32(255)
 
 
-def score(kind: str, shipped: Network, images: Batch, labels: Labels) -> tuple[Score, list[int]]:
+def score(kind: str, shipped: Saved, images: Batch, labels: Labels) -> tuple[Score, list[int]]:
     """Draw and read a picture of each image; also return the numbers of those read wrong."""
-    side = round(images.shape[1] ** 0.5)
+    known = shipped.image_layout
+    assert known is not None
+    layout = ImageLayout(**asdict(known))
     batch = np.zeros_like(images)
     refused, seconds = [], []
-    for number, digit in enumerate(images.reshape(-1, side, side)):
+    for number, digit in enumerate(images.reshape(-1, layout.rows, layout.columns)):
         file = draw(kind, digit, number)
         begin = time.perf_counter()
-        image = read(file)
+        image = read(file, layout)
         seconds.append(time.perf_counter() - begin)
         if image is None:
             refused.append(number)
         else:
             batch[number] = image.reshape(-1)
     plain, canonical = (
-        shipped.forward(given)[-1].argmax(axis=1) == labels
-        for given in (batch, canonicalize(batch).batch)
+        shipped.network.forward(given)[-1].argmax(axis=1) == labels
+        for given in (batch, canonicalize(batch, known).batch)
     )
     plain[refused] = canonical[refused] = False
-    found = Score(
-        kind, plain.mean(), canonical.mean(), len(refused), float(np.median(seconds))
-    )
+    found = Score(kind, plain.mean(), canonical.mean(), len(refused), float(np.median(seconds)))
     return found, [int(number) for number in np.flatnonzero(~canonical)]
 
 
@@ -114,8 +113,8 @@ def main(images: int, words: tuple[str, ...], data: Path, split: Split, wrong: b
 
     Only digits that it reads right as arrays are drawn.
     """
-    shipped = network.load(WEIGHTS).network
-    chosen = choose(shipped, *mnist.load(data, split), images)
+    shipped = weights_file.load(WEIGHTS)
+    chosen = choose(shipped.network, *mnist.load(data, split), images)
     console = Console(stderr=True)
     kinds = match(words)
     rows = []

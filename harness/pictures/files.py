@@ -48,9 +48,7 @@ def floats(scale: float, form: str = "TIFF") -> Callable[[Levels], bytes]:
 def bits(depth: int, form: str = "PNG") -> Callable[[Levels], bytes]:
     """Return what writes 16-bit samples of which `depth` bits are used."""
     top = 2**depth - 1
-    return lambda levels: encode(
-        Image.fromarray(np.rint(top * levels).astype(np.uint16)), form
-    )
+    return lambda levels: encode(Image.fromarray(np.rint(top * levels).astype(np.uint16)), form)
 
 
 def declared_bits(depth: int) -> Callable[[Levels], bytes]:

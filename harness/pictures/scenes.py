@@ -122,7 +122,9 @@ def as_bytes(levels: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
     return np.rint(255 * levels.clip(0, 1)).astype(np.uint8)
 
 
-def encode(picture: Image.Image | npt.NDArray[np.float32], form: str = "PNG", **options: Any) -> bytes:
+def encode(
+    picture: Image.Image | npt.NDArray[np.float32], form: str = "PNG", **options: Any
+) -> bytes:
     """Return the file of a picture, or of levels in [0, 1]."""
     image = picture if isinstance(picture, Image.Image) else Image.fromarray(as_bytes(picture))
     file = io.BytesIO()

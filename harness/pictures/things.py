@@ -30,7 +30,11 @@ def ruled(*, squared: bool, dark: bool = False) -> Callable[[Mask, Random], byte
 
     def draw(digit: Mask, random: Random) -> bytes:
         cover = mask(digit, random)
-        line = grey(random.uniform(0.35, 0.5), random) if dark else hue(random, (0.15, 0.4), (0.75, 0.9))
+        line = (
+            grey(random.uniform(0.35, 0.5), random)
+            if dark
+            else hue(random, (0.15, 0.4), (0.75, 0.9))
+        )
         count = (5, 20) if squared else (5, 12)
         rules = lines((SIDE, SIDE), random, squared=squared, count=count)
         paper = paint(rules, grey(0.96, random), line)

@@ -1,18 +1,76 @@
-"""Decodes picture files."""
+"""Decodes picture files of any format that Pillow reads, or says why that can't be done."""
+
+import warnings
 from typing import BinaryIO
+
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
+
 from mlpserve.pictures.arrays import Colours
+from mlpserve.pictures.errors import PictureError
 from mlpserve.pictures.opacity import reveal
+from mlpserve.pictures.samples import scale_samples
+
+ENOUGH = 800
+"""Pictures are read at a fraction of their size as long as their longest side keeps so many
+pixels."""
+
+
 def decode(file: BinaryIO) -> Colours:
-    with Image.open(file) as picture:
-        p = ImageOps.exif_transpose(picture)
-        if p.mode[0] in "IF":
-            a = np.asarray(p.convert("F"), np.float32)
-            return ((a - 0) / a.max())[..., None]
-        if p.has_transparency_data:
-            rgba = np.asarray(p.convert("RGBA"), np.float32) / 255
-            return reveal(rgba[..., :3], rgba[..., 3])
-        if p.mode in ("L", "1"):
-            return (np.asarray(p.convert("L"), np.float32) / 255)[..., None]
-        return np.asarray(p.convert("RGB"), np.float32) / 255
+    """Return the first picture in a file, upright, opaque and not needlessly large.
+
+    Raises PictureError when the file is no picture, is damaged or too large.
+    """
+    try:
+        with warnings.catch_warnings():
+            # What Pillow warns of is either harmless or an error too, but for this.
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(file) as picture:
+                # Formats that can, such as JPEG, then decode a fraction of the pixels.
+                picture.draft(None, (ENOUGH, ENOUGH))
+                picture.load()
+                colours = to_colours(ImageOps.exif_transpose(picture))
+    except PictureError:
+        raise
+    except UnidentifiedImageError as error:
+        raise PictureError("not a picture that Pillow can read") from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise PictureError(
+            f"the picture has more than {Image.MAX_IMAGE_PIXELS:,} pixels; make it smaller"
+        ) from error
+    except Exception as error:
+        # Each of Pillow's formats raises what it comes to, and new ones are added.
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise PictureError(f"the picture is damaged: {reason}") from error
+    return colours
+
+
+def to_colours(picture: Image.Image) -> Colours:
+    """Return a decoded picture's colours."""
+    if not all(picture.size):
+        raise PictureError("the picture has no pixels")
+    if picture.mode.startswith("I") or picture.mode == "F":
+        return scale_samples(picture)[..., np.newaxis]
+    # Raw memory, which the last of a mode's bytes may leave unused, is nothing to convert.
+    if picture.mode == "LAB":
+        return as_floats(reduce(picture.getchannel(0)))
+    if picture.has_transparency_data:
+        # Multiplied with the opacity, hidden colours don't bleed into what is seen.
+        reduced = reduce(picture.convert("RGBA").convert("RGBa")).convert("RGBA")
+        channels = as_floats(reduced)
+        return reveal(channels[..., :3], channels[..., 3])
+    is_grey = picture.mode in ("1", "L")
+    return as_floats(reduce(picture.convert("L" if is_grey else "RGB")))
+
+
+def reduce(picture: Image.Image) -> Image.Image:
+    """Return a picture smaller by a whole number, if that leaves enough of it."""
+    factor = max(picture.size) // ENOUGH
+    return picture.reduce(factor) if factor > 1 else picture
+
+
+def as_floats(picture: Image.Image) -> Colours:
+    """Return the channels (rows, columns, n) of an 8-bit picture, in [0, 1]."""
+    levels = np.asarray(picture, dtype=np.float32) / np.float32(255)
+    return levels[..., np.newaxis] if levels.ndim == 2 else levels

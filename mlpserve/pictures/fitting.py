@@ -1,65 +1,83 @@
 """Lays ink out as a model's images are: how large, and what is in the middle."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from PIL import Image
 
+from mlpserve.models import ImageLayout
 from mlpserve.pictures.arrays import Levels
 from mlpserve.pictures.resizing import resize
 
+EDGE = 0.25
+"""Where a soft edge's ink begins."""
+
+SOFT_PIXELS = 0.5
+"""By so many pixels of an image, ink with soft edges is longer than with hard ones."""
+
+MAX_SHRINKING = 3
+"""Up to here pixels are interpolated; beyond, their mean is as good."""
+
+CLOSE_SCALE, CLOSE_PIXELS = 0.08, 1.0
+"""Ink that is laid out but for so much of its size, and so many pixels, stays where it is."""
+
 
 @dataclass(frozen=True, slots=True)
-class Layout:
-    """How a model's images show what they show.
-
-    `rows` and `columns` of pixels. The ink's longest side is the share `longest_side` of the
-    image's; its centre of `mass`, or the middle of its `box`, is at `centre`, as shares of the way
-    down and to the right. `ink` is light or dark.
-
-    The defaults are MNIST's (http://yann.lecun.com/exdb/mnist).
+class Arrangement:
+    """Where an image of a layout lies on a picture: its first row and column, which may be outside,
+    and how many of the picture's pixels make one of the image's.
     """
 
-    rows: int = 28
-    columns: int = 28
-    longest_side: float = 20 / 28
-    centring: Literal["mass", "box"] = "mass"
-    centre: tuple[float, float] = (0.518, 0.518)
-    ink: Literal["light", "dark"] = "light"
+    top: float
+    left: float
+    scale: float
 
 
-def fit(levels: Levels, layout: Layout) -> Levels:
-    """Return an image (layout.rows, layout.columns) of light ink on black.
-
-    `levels` (rows, columns) are 0 where there is no ink.
-    """
+def arrange(levels: Levels, layout: ImageLayout) -> Arrangement:
+    """Find the image's place on levels (rows, columns), which are 0 where there is no ink."""
     spans = [ends(levels.max(axis=axis)) for axis in (1, 0)]
-    length = layout.longest_side * max(layout.rows, layout.columns)
-    longest = max(high - low for low, high in spans)
-    # Pixels of the picture in one of the image's.
-    scale = longest / length
-    shape = layout.rows, layout.columns
+    length = max(min(layout.longest_side, 1) * layout.rows - SOFT_PIXELS, 1)
+    scale = max(high - low for low, high in spans) / length
     starts = []
     for axis, (low, high) in enumerate(spans):
-        middle = (low + high) / 2 if layout.centring == "box" else mass_centre(levels, axis)
-        start = middle - layout.centre[axis] * shape[axis] * scale
+        size = (layout.rows, layout.columns)[axis]
+        middle = mass_centre(levels, axis) if layout.centring == "mass" else (low + high) / 2
+        # The layout counts from the middle of the first pixel.
+        start = middle - (layout.centre[axis] * size + 0.5) * scale
         # All of the ink stays inside.
-        starts.append(min(max(start, high - shape[axis] * scale), low))
-    sizes = [n * scale for n in shape]
+        starts.append(min(max(start, high - size * scale), low))
+    return Arrangement(*starts, scale)
+
+
+def fit(levels: Levels, layout: ImageLayout) -> Levels:
+    """Return an image (layout.rows, layout.columns) of light ink on black."""
+    place = arrange(levels, layout)
+    height, width = layout.rows * place.scale, layout.columns * place.scale
     pads = [
-        (max(0, int(np.ceil(-start))) + 1, max(0, int(np.ceil(start + size - n))) + 1)
-        for start, size, n in zip(starts, sizes, levels.shape, strict=True)
+        (max(0, int(np.ceil(-start))) + 1, max(0, int(np.ceil(start + size - length))) + 1)
+        for start, size, length in zip(
+            (place.top, place.left), (height, width), levels.shape, strict=True
+        )
     ]
-    top, left = (start + pad[0] for start, pad in zip(starts, pads, strict=True))
-    box = (left, top, left + sizes[1], top + sizes[0])
-    method = Image.Resampling.BOX if scale > 3 else Image.Resampling.BICUBIC
-    return resize(np.pad(levels, pads), shape, method, box).clip(0, 1)
+    top, left = place.top + pads[0][0], place.left + pads[1][0]
+    large = place.scale > MAX_SHRINKING
+    method = Image.Resampling.BOX if large else Image.Resampling.BICUBIC
+    box = (left, top, left + width, top + height)
+    image = resize(np.pad(levels, pads), (layout.rows, layout.columns), method, box)
+    return np.asarray(image / max(float(image.max()), 0.5)).clip(0, 1)
+
+
+def is_arranged(levels: Levels, layout: ImageLayout) -> bool:
+    """Tell whether a picture shows the ink where and as large as the layout has it."""
+    place = arrange(levels, layout)
+    scale = levels.shape[0] / layout.rows
+    close = max(abs(place.top), abs(place.left)) <= CLOSE_PIXELS * scale
+    return close and abs(place.scale / scale - 1) <= CLOSE_SCALE
 
 
 def ends(profile: Levels) -> tuple[float, float]:
     """Return where a profile begins and ends, in pixels from its start."""
-    inked = np.flatnonzero(profile > 0.25)
+    inked = np.flatnonzero(profile > min(EDGE, float(profile.max()) / 2))
     return float(inked[0]), float(inked[-1] + 1)
 
 

@@ -7,21 +7,26 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from mlpserve.pictures.arrays import Colours, Levels
+from mlpserve.models import ImageLayout
+from mlpserve.pictures.arrays import Colours, Levels, Mask
 from mlpserve.pictures.components import find_digit
 from mlpserve.pictures.decoding import decode
 from mlpserve.pictures.errors import PictureError
-from mlpserve.pictures.fitting import Layout, fit
+from mlpserve.pictures.fitting import fit, is_arranged
 from mlpserve.pictures.lines import find_lines
 from mlpserve.pictures.paper import INK_STARTS, find_ink
-from mlpserve.pictures.resizing import resize, shrink
+from mlpserve.pictures.resizing import enlarge, resize, shrink
 from mlpserve.pictures.sheets import extend, find_sheet
 from mlpserve.pictures.specks import despeckle
 from mlpserve.pictures.strokes import normalise
-from mlpserve.pictures.tones import Tones, find_tones
+from mlpserve.pictures.tones import LUMINANCE, Tones, find_tones
 
-MAX_SIDE = 400
-MIN_SIDE = 112
+MIN_SIDE, MAX_SIDE = 112, 400
+"""Pixels along a picture's longest side while it is looked at: enough for strokes to have a shape,
+and few enough to be quick."""
+
+CLEAN = 0.02
+"""A clean image has black or white paper, and hardly any ink but the digit's: as shares."""
 
 
 class Invert(StrEnum):
@@ -33,46 +38,108 @@ class Invert(StrEnum):
 
 
 def read_picture(
-    file: BinaryIO, invert: Invert = Invert.AUTO, layout: Layout | None = None
+    file: BinaryIO,
+    shape: tuple[int, int],
+    layout: ImageLayout | None,
+    invert: Invert = Invert.AUTO,
 ) -> Levels:
-    """TODO."""
-    layout = layout or Layout()
+    """Return a picture as an image of pixels in [0, 1], laid out as a model's images are.
+
+    The paper and whatever is no digit, such as lines, frames, shadows, specks and neighbours, are
+    taken away; the ink is brought to full contrast and to a width of strokes that models know, and
+    laid out. A clean picture of the model's size whose ink is in its place keeps its pixels.
+
+    Parameters
+    ----------
+    file
+        Any format that Pillow reads, in colour or not, transparent or not.
+    shape
+        The rows and columns of the image.
+    layout
+        How the model's images are laid out, whatever their number of pixels is. None when that is
+        not known: the picture is only made grey and resized.
+    invert
+        Whether the ink is dark. `auto` without a layout: the picture keeps its brightness.
+
+    Raises
+    ------
+    PictureError
+        When the file is no picture, is damaged or too large, or shows no ink.
+    """
     colours = decode(file)
-    return read_colours(colours, invert, layout)
+    if layout is None:
+        return squeeze(colours, shape, invert)
+    laid_out = ImageLayout(
+        shape[0],
+        shape[1],
+        layout.ink,
+        layout.longest_side,
+        layout.centring,
+        layout.centre,
+        layout.flattest,
+    )
+    image = lay_out(colours, laid_out, invert)
+    return 1 - image if layout.ink == "dark" else image
 
 
-def read_colours(colours: Colours, invert: Invert, layout: Layout) -> Levels:
-    """Return TODO."""
-    picture = despeckle(shrink(colours, MAX_SIDE))
-    if max(picture.shape[:2]) < MIN_SIDE:
-        factor = -(-MIN_SIDE // max(picture.shape[:2]))
-        size = picture.shape[0] * factor, picture.shape[1] * factor
-        picture = np.stack(
-            [
-                resize(picture[..., k], size, Image.Resampling.BICUBIC).clip(0, 1)
-                for k in range(picture.shape[2])
-            ],
-            axis=2,
-        )
+def squeeze(colours: Colours, shape: tuple[int, int], invert: Invert) -> Levels:
+    """Return a picture in grey, resized to a shape."""
+    levels = to_grey(colours)
+    larger = levels.shape[0] < shape[0] or levels.shape[1] < shape[1]
+    image = resize(levels, shape, Image.Resampling.BICUBIC if larger else Image.Resampling.BOX)
+    image = image.clip(0, 1)
+    return 1 - image if invert is Invert.YES else image
+
+
+def lay_out(colours: Colours, layout: ImageLayout, invert: Invert) -> Levels:
+    """Return an image of light ink on black, laid out."""
+    picture = enlarge(despeckle(shrink(colours, MAX_SIDE)), MIN_SIDE)
     tones, levels = separate(picture, invert)
     sheet = find_sheet(levels > INK_STARTS)
     if sheet is not None:
-        picture = extend(picture, sheet)
-        tones, levels = separate(picture, invert)
-    ink = levels > INK_STARTS
-    ink &= ~find_lines(ink)
-    digit = find_digit(ink, levels)
-    if not digit.any():
-        raise PictureError("the picture shows no ink")
-    around = ndimage.maximum_filter(digit, 2 * max(1, len(levels) // 100) + 1)
-    levels = np.where(around & ~(ink & ~digit), levels, 0).astype(np.float32)
-    image = fit(normalise(levels, digit), layout)
-    return np.asarray(image / max(image.max(), 0.5), np.float32).clip(0, 1)
+        tones, levels = separate(extend(picture, sheet), invert)
+    digit, others = choose(levels)
+    reach = 2 * max(1, len(levels) // 100) + 1
+    around = ndimage.maximum_filter(digit, reach) & ~others
+    only = np.where(around, levels, 0).astype(np.float32)
+    if colours.shape[:2] == (layout.rows, layout.columns) and sheet is None:
+        levels = to_grey(colours)
+        same = 1 - levels if tones.dark_ink else levels
+        if is_clean(same, resize(only, same.shape)) and is_arranged(only, layout):
+            return same
+    return fit(normalise(only, digit), layout)
 
 
 def separate(picture: Colours, invert: Invert) -> tuple[Tones, Levels]:
-    """Return TODO."""
+    """Return a picture's tones, and how much ink each of its pixels holds."""
     tones = find_tones(picture)
     if invert is not Invert.AUTO:
         tones = Tones(tones.levels, invert is Invert.YES, tones.is_brightness)
     return tones, find_ink(tones)
+
+
+def choose(levels: Levels) -> tuple[Mask, Mask]:
+    """Return which pixels (rows, columns) are the digit's ink, and which are other ink."""
+    ink = levels > INK_STARTS
+    lines = find_lines(ink)
+    # Ink that is nothing but lines may be a digit after all, such as a bare stroke.
+    rest = ink & ~lines if (ink & ~lines).any() else ink
+    digit = find_digit(rest, levels)
+    if not digit.any():
+        raise PictureError("the picture shows no ink, only lines and what its edges cut")
+    return digit, ink & ~digit
+
+
+def is_clean(image: Levels, digit: Levels) -> bool:
+    """Tell whether an image has full contrast, and no more on it than the digit."""
+    beside = image[digit < CLEAN]
+    return bool(
+        np.median(image) <= CLEAN
+        and image.max() > 1 - 10 * CLEAN
+        and beside.sum() <= CLEAN * image.sum()
+    )
+
+
+def to_grey(colours: Colours) -> Levels:
+    """Return the brightness (rows, columns) of colours."""
+    return colours[..., 0] if colours.shape[2] == 1 else colours @ LUMINANCE

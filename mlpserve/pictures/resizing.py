@@ -29,3 +29,16 @@ def shrink(picture: npt.NDArray[np.float32], side: int) -> Colours:
         return picture
     size = max(1, round(picture.shape[0] * scale)), max(1, round(picture.shape[1] * scale))
     return np.stack([resize(picture[..., k], size) for k in range(picture.shape[2])], axis=2)
+
+
+def enlarge(picture: Colours, side: int) -> Colours:
+    """Return a picture, enlarged by a whole number so that its longest side has at least `side`
+    pixels.
+    """
+    factor = -(-side // max(picture.shape[:2]))
+    if factor <= 1:
+        return picture
+    size = picture.shape[0] * factor, picture.shape[1] * factor
+    method = Image.Resampling.BICUBIC
+    channels = [resize(picture[..., k], size, method) for k in range(picture.shape[2])]
+    return np.stack(channels, axis=2).clip(0, 1)

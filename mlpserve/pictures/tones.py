@@ -70,7 +70,9 @@ def find_axis(rest: Colours) -> npt.NDArray[np.float32]:
     # The strongest differences count most, so that shades of paper do not.
     weights = np.linalg.norm(flat, axis=1, keepdims=True)
     spread = (flat * weights).T @ flat
-    spread += GREY_BIAS * np.trace(spread) * np.outer(LUMINANCE, LUMINANCE) / (LUMINANCE @ LUMINANCE)
+    spread += (
+        GREY_BIAS * np.trace(spread) * np.outer(LUMINANCE, LUMINANCE) / (LUMINANCE @ LUMINANCE)
+    )
     axis = np.linalg.eigh(spread)[1][:, -1].astype(np.float32)
     return -axis if axis @ LUMINANCE < 0 else axis
 
