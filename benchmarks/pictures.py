@@ -14,8 +14,8 @@ from rich.progress import track
 
 from canonical import canonicalize
 from exporter.commands.common import WEIGHTS, clear_errors
-from exporter.network.network import Batch, Network
 from exporter.network import weights_file
+from exporter.network.network import Batch, Network
 from exporter.network.weights_file import Saved
 from exporter.training import mnist
 from exporter.training.mnist import Labels, Split

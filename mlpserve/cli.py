@@ -2,7 +2,7 @@
 
 import sys
 
-_EXTRA = {"PIL", "click", "rich"}
+_EXTRA = {"PIL", "click", "rich", "scipy"}
 
 
 def main() -> None:

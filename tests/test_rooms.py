@@ -13,7 +13,8 @@ from harness.server_process import ROOT
 ARROWS = {
     "modelfile, mlpserve, exporter.errors": "",
     "canonical": "modelfile",
-    "mlpserve.command": "mlpserve",
+    "mlpserve.pictures": "mlpserve",
+    "mlpserve.command": "mlpserve.pictures",
     "mlpserve.cli": "mlpserve.command",
     "mlpserve.__main__": "mlpserve.cli",
     "exporter.files": "exporter.errors",

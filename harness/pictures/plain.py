@@ -137,7 +137,7 @@ def padded(digit: Mask, random: Random) -> bytes:
 def enlarged(method: Image.Resampling) -> Callable[[Mask, Random], bytes]:
     """Return what enlarges MNIST's own pixels to 280 x 280."""
 
-    def draw(digit: Mask, random: Random) -> bytes:
+    def draw(digit: Mask, _: Random) -> bytes:
         return encode(Image.fromarray(as_bytes(digit)).resize((280, 280), method))
 
     return draw

@@ -1,5 +1,6 @@
 """Picture files of any size, colour and light, as the images that a model expects."""
 
+from dataclasses import replace
 from enum import StrEnum
 from typing import BinaryIO
 
@@ -66,19 +67,22 @@ def read_picture(
     PictureError
         When the file is no picture, is damaged or too large, or shows no ink.
     """
-    colours = decode(file)
+    try:
+        return to_image(decode(file), shape, layout, invert)
+    except PictureError:
+        raise
+    except Exception as error:
+        # Whatever a picture comes up with, others are to be read.
+        raise PictureError(f"can't be read: {type(error).__name__}: {error}") from error
+
+
+def to_image(
+    colours: Colours, shape: tuple[int, int], layout: ImageLayout | None, invert: Invert
+) -> Levels:
+    """Return a decoded picture as an image; see `read_picture`."""
     if layout is None:
         return squeeze(colours, shape, invert)
-    laid_out = ImageLayout(
-        shape[0],
-        shape[1],
-        layout.ink,
-        layout.longest_side,
-        layout.centring,
-        layout.centre,
-        layout.flattest,
-    )
-    image = lay_out(colours, laid_out, invert)
+    image = lay_out(colours, replace(layout, rows=shape[0], columns=shape[1]), invert)
     return 1 - image if layout.ink == "dark" else image
 
 

@@ -1,7 +1,5 @@
 """Makes pictures smaller or larger, in float32."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
@@ -15,7 +13,7 @@ def resize(
     method: Image.Resampling = Image.Resampling.BOX,
     box: tuple[float, float, float, float] | None = None,
 ) -> Levels:
-    """Return levels at (rows, columns); `box` is the left, top, right and bottom of what is taken."""
+    """Return levels at (rows, columns); `box` is left, top, right and bottom of what is taken."""
     resized = Image.fromarray(np.ascontiguousarray(levels, np.float32)).resize(
         (size[1], size[0]), method, box
     )

@@ -43,10 +43,7 @@ def find_tones(colours: Colours) -> Tones:
     """Find the axis and the polarity of a picture."""
     coarse = shrink(colours, COARSE_SIDE)
     rest = coarse - find_paper(coarse)
-    if colours.shape[2] == 1:
-        axis = np.ones(1, np.float32)
-    else:
-        axis = find_axis(rest)
+    axis = np.ones(1, np.float32) if colours.shape[2] == 1 else find_axis(rest)
     levels = colours @ axis
     return Tones(levels, is_below(rest @ axis), bool((axis > -0.1).all()))
 

@@ -47,6 +47,23 @@ def classify(
     )
 
 
+def list_models(_: bytes, __: grpc.ServicerContext) -> classifier_pb2.ListModelsResponse:
+    """Two models that take 784 numbers and don't tell how their images are laid out."""
+    versions = [
+        classifier_pb2.ModelVersion(
+            version=number,
+            state=classifier_pb2.ModelVersion.STATE_LOADED,
+            layer_sizes=[N_PIXELS, HIDDEN, N_CLASSES],
+        )
+        for number in (3, 8)
+    ]
+    models = [
+        classifier_pb2.Model(name=name, versions=versions, default_version=3)
+        for name in ("pixels", "other")
+    ]
+    return classifier_pb2.ListModelsResponse(models=models, default_model="pixels")
+
+
 def serialize(response: Any) -> bytes:
     """Let a test answer with a message or with bytes of its own."""
     return response if isinstance(response, bytes) else bytes(response.SerializeToString())
@@ -80,7 +97,9 @@ def start_serving(
         request_deserializer=classifier_pb2.PredictRequest.FromString,
         response_serializer=serialize,
     )
-    classifier = grpc.method_handlers_generic_handler(SERVICE, {"Predict": method})
+    models = grpc.unary_unary_rpc_method_handler(list_models, response_serializer=serialize)
+    methods = {"Predict": method, "ListModels": models}
+    classifier = grpc.method_handlers_generic_handler(SERVICE, methods)
     server = grpc.server(
         futures.ThreadPoolExecutor(4),
         handlers=[classifier] if health is None else [classifier, health],

@@ -1,0 +1,65 @@
+"""Which images a model expects: how many rows and columns, and how they are laid out."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mlpserve.models import ImageLayout, Model, ModelVersion
+
+
+class NoImages(ValueError):
+    """The model's images aren't known; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """The rows and columns of a model's images, and their layout, if that is known."""
+
+    shape: tuple[int, int]
+    layout: ImageLayout | None
+
+
+def find_expected(models: Sequence[Model], name: str, version: int, side: int | None) -> Expected:
+    """Return what a model expects, of those that a server lists.
+
+    `name` may be empty for the server's default, `version` 0 for the newest; `side` overrides the
+    rows and columns. Raises NoImages when there is no such model, or it takes no square images.
+    """
+    model = _find_model(models, name)
+    found = _find_version(model, version)
+    n_inputs = found.layer_sizes[0]
+    layout = found.image_layout
+    if side is not None:
+        shape = (side, side)
+    elif layout is not None:
+        shape = (layout.rows, layout.columns)
+    else:
+        shape = (math.isqrt(n_inputs),) * 2
+    if shape[0] * shape[1] != n_inputs:
+        made = f"--side {side} makes" if side is not None else "square images of as many are none:"
+        raise NoImages(
+            f"{model.name}, version {found.version}, takes {n_inputs} numbers; {made} "
+            f"{shape[0]} x {shape[1]} = {shape[0] * shape[1]}. "
+            + ("Leave --side out" if side is not None else "Send it arrays, with mlpserve.Client")
+        )
+    return Expected(shape, layout)
+
+
+def _find_model(models: Sequence[Model], name: str) -> Model:
+    for model in models:
+        if model.name == name or (not name and model.is_default):
+            return model
+    names = ", ".join(model.name for model in models) or "none"
+    if name:
+        raise NoImages(f"there is no model {name!r}; the server has {names}")
+    raise NoImages(f"the server has no default model; choose one with --model: {names}")
+
+
+def _find_version(model: Model, number: int) -> ModelVersion:
+    wanted = number or model.default_version
+    for version in model.versions:
+        if version.version == wanted and version.is_loaded and version.layer_sizes:
+            return version
+    loaded = ", ".join(str(version.version) for version in model.versions if version.is_loaded)
+    what = f"version {wanted}" if wanted else "version that is loaded"
+    raise NoImages(f"{model.name} has no {what}; loaded are: {loaded or 'none'}")
