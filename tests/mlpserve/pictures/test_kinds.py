@@ -1,0 +1,54 @@
+"""Of each kind of picture the shipped network reads at least nine of ten digits right."""
+
+import io
+
+import numpy as np
+import pytest
+
+from canonical import canonicalize
+from exporter.commands.common import WEIGHTS
+from exporter.network import weights_file
+from exporter.network.network import Batch
+from exporter.training.mnist import Labels
+from harness.pictures.kinds import KINDS, draw
+from mlpserve.models import ImageLayout
+from mlpserve.pictures import read_picture
+
+N_IMAGES = 20
+MIN_SHARE = 0.9
+
+MNIST = ImageLayout(28, 28, "light", 20.5 / 28, "mass", (0.5, 0.5))
+NETWORK = weights_file.load(WEIGHTS).network
+
+
+def share_right(batch: Batch, labels: Labels) -> float:
+    return float(np.mean(NETWORK.forward(batch)[-1].argmax(axis=1) == labels))
+
+
+@pytest.fixture(scope="module")
+def clean(digits: tuple[Batch, Labels]) -> tuple[Batch, Labels]:
+    """Digits that the network reads right as arrays, of all classes."""
+    images, labels = digits
+    right = np.flatnonzero(NETWORK.forward(images)[-1].argmax(axis=1) == labels)
+    return images[right[:N_IMAGES]], labels[right[:N_IMAGES]]
+
+
+def read_all(kind: str, images: Batch) -> Batch:
+    files = [draw(kind, digit, number) for number, digit in enumerate(images.reshape(-1, 28, 28))]
+    read = [read_picture(io.BytesIO(file), (28, 28), MNIST).reshape(-1) for file in files]
+    return np.stack(read)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_digits_are_read_right(kind: str, clean: tuple[Batch, Labels]) -> None:
+    images, labels = clean
+    batch = read_all(kind, images)
+    assert share_right(batch, labels) >= MIN_SHARE
+    assert share_right(canonicalize(batch).batch, labels) >= MIN_SHARE
+
+
+@pytest.mark.parametrize("kind", ["28x28, light on black", "28x28, dark on white"])
+def test_what_is_clean_keeps_its_answer(kind: str, digits: tuple[Batch, Labels]) -> None:
+    images, labels = digits[0][:300], digits[1][:300]
+    before, after = share_right(images, labels), share_right(read_all(kind, images), labels)
+    assert after >= before - 0.005
