@@ -14,6 +14,9 @@ RUN_SHARE = 0.07
 MIN_COVERED = 0.35
 """The digit hides the rest of a line at most, as a share of the picture's side."""
 
+MIN_ROW = 0.5
+"""A row of pixels that belongs to a line holds it over this share of the picture's side."""
+
 MAX_GAP = 0.65
 """The longest piece of a line that is hidden, as a share of the picture's side."""
 
@@ -44,6 +47,8 @@ def _find_horizontal(ink: Mask) -> tuple[Mask, int]:
     runs = run_lengths(close(ink, (1, 3))) >= max(5, round(RUN_SHARE * columns))
     heights = run_lengths(runs.T).T
     runs &= heights <= widest
+    if np.count_nonzero(runs.any(axis=0)) < MIN_COVERED * columns:
+        return np.zeros_like(ink), 0
     # Where strokes cross a line, it goes on behind them.
     labels, _ = ndimage.label(close(runs, (3, round(MAX_GAP * columns) | 1)), np.ones((3, 3)))
     lines = np.zeros_like(ink)
@@ -51,12 +56,11 @@ def _find_horizontal(ink: Mask) -> tuple[Mask, int]:
     for number, place in enumerate(ndimage.find_objects(labels), start=1):
         down, across = (part.stop - part.start for part in place)
         line = runs[place] & (labels[place] == number)
+        if down > MAX_TILT * columns + widest:
+            # Several lines, which a stroke of the digit joins.
+            line &= (np.count_nonzero(line, axis=1) >= MIN_ROW * columns)[:, np.newaxis]
         covered = np.count_nonzero(line.any(axis=0))
-        if (
-            across >= LINE_SPAN * columns
-            and covered >= MIN_COVERED * columns
-            and down <= MAX_TILT * columns + widest
-        ):
+        if across >= LINE_SPAN * columns and covered >= MIN_COVERED * columns:
             lines[place] |= line & ink[place]
             highest = max(highest, int(np.median(heights[place][line])))
     return lines, highest

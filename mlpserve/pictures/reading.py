@@ -26,6 +26,9 @@ MIN_SIDE, MAX_SIDE = 112, 400
 """Pixels along a picture's longest side while it is looked at: enough for strokes to have a shape,
 and few enough to be quick."""
 
+SHEET_STARTS = 0.15
+"""A sheet may differ less from the desk than from its own ink, as a share of full ink."""
+
 CLEAN = 0.02
 """A clean image has black or white paper, and hardly any ink but the digit's: as shares."""
 
@@ -100,6 +103,8 @@ def lay_out(colours: Colours, layout: ImageLayout, invert: Invert) -> Levels:
     picture = enlarge(despeckle(shrink(colours, MAX_SIDE)), MIN_SIDE)
     tones, levels = separate(picture, invert)
     sheet = find_sheet(levels > INK_STARTS)
+    if sheet is None:
+        sheet = find_sheet(levels > SHEET_STARTS)
     if sheet is not None:
         tones, levels = separate(extend(picture, sheet), invert)
     digit, others = choose(levels)

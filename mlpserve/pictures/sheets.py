@@ -1,5 +1,7 @@
 """Finds the sheet of paper, or the card, that a picture shows with what is around it."""
 
+import math
+
 import numpy as np
 from scipy import ndimage
 
@@ -7,6 +9,9 @@ from mlpserve.pictures.arrays import Colours, Mask
 
 MIN_AREA = 0.08
 """A sheet covers at least this share of the picture."""
+
+MIN_FULLNESS = 0.3
+"""A sheet covers this share of the upright rectangle around it, whatever its angle and its ink."""
 
 MIN_RECTANGULARITY = 0.88
 """A sheet covers at least this share of the smallest rectangle around it: a disc covers 0.79."""
@@ -29,7 +34,11 @@ def find_sheet(mask: Mask) -> Mask | None:
     labels, count = ndimage.label(mask)
     if not count:
         return None
-    largest = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
+    number = 1 + int(np.argmax(np.bincount(labels.ravel())[1:]))
+    largest = labels == number
+    box = ndimage.find_objects(labels, number)[-1]
+    if np.count_nonzero(largest) < MIN_FULLNESS * math.prod(part.stop - part.start for part in box):
+        return None
     filled = ndimage.binary_fill_holes(largest)
     area = np.count_nonzero(filled)
     if area < MIN_AREA * mask.size or area == mask.size:
@@ -37,10 +46,12 @@ def find_sheet(mask: Mask) -> Mask | None:
     rectangle, aspect = measure_rectangle(filled)
     if area < MIN_RECTANGULARITY * rectangle or aspect > MAX_ASPECT:
         return None
-    holes = filled & ~largest
+    holes = filled & ~mask
     if np.count_nonzero(holes) < MIN_HOLES * area:
         return None
-    widest = [ndimage.distance_transform_edt(np.pad(part, 1)).max() for part in (largest, holes)]
+    widest = [
+        ndimage.distance_transform_edt(np.pad(part, 1)).max() for part in (filled & mask, holes)
+    ]
     return np.asarray(filled) if widest[0] > widest[1] else None
 
 

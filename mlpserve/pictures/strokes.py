@@ -10,32 +10,37 @@ THINNEST, WIDEST = 0.1, 0.19
 are thinner.
 """
 
-HOLE_SHARE = 0.006
-"""Half the width of holes in ink that are not the digit's, as a share of the picture's side."""
+HOLE_SHARE = 0.0085
+"""Half the width of holes in ink that are not the digit's, as a share of its longest side."""
 
 
 def measure_width(ink: Mask) -> float:
     """Return the width of the strokes in pixels: twice the ridge of the distances to the paper."""
     # Chalk and noise leave holes.
-    size = 2 * round(HOLE_SHARE * max(ink.shape)) + 1
+    size = 2 * round(HOLE_SHARE * measure_length(ink)) + 1
     padded = np.pad(ink.astype(np.uint8), size)
-    ink = ndimage.minimum_filter(ndimage.maximum_filter(padded, size), size) > 0
-    distance = ndimage.distance_transform_edt(np.pad(ink, 1))
+    whole = ndimage.minimum_filter(ndimage.maximum_filter(padded, size), size) > 0
+    distance = ndimage.distance_transform_edt(whole)
     ridge = (distance == ndimage.maximum_filter(distance, 3)) & (distance > 0)
     return float(2 * np.median(distance[ridge]) - 1) if ridge.any() else 0.0
 
 
+def measure_length(ink: Mask) -> int:
+    """Return the longest side of the box around ink, in pixels."""
+    return max(int(np.ptp(np.flatnonzero(ink.any(axis=axis)))) + 1 for axis in (0, 1))
+
+
 def normalise(levels: Levels, ink: Mask) -> Levels:
     """Return levels of ink whose strokes are neither thinner nor wider than models know."""
-    rows, columns = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
-    longest = max(np.ptp(rows), np.ptp(columns)) + 1
+    longest = measure_length(ink)
     width = measure_width(ink)
     wanted = min(max(width, THINNEST * longest), WIDEST * longest)
-    change = (wanted - width) / 2
+    # Where strokes are thinner than most, some of them is to be left.
+    change = max((wanted - width) / 2, -width / 4)
     if abs(change) < 0.1 * width or abs(change) < 0.5:
         return levels
     if change > 0:
         away = ndimage.distance_transform_edt(~ink)
         return np.maximum(levels, (change + 0.5 - away).clip(0, 1)).astype(np.float32)
-    within = ndimage.distance_transform_edt(ink)
+    within = ndimage.distance_transform_edt(np.pad(ink, 1))[1:-1, 1:-1]
     return np.minimum(levels, (within + change + 0.5).clip(0, 1)).astype(np.float32)

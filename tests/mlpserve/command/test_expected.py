@@ -14,7 +14,9 @@ from tests.mlpserve.serving import Serving, read_batch
 LAYOUT = ImageLayout(8, 8, "dark", 0.9, "box", (0.4, 0.4))
 
 
-def model(name: str, *sizes: int, default: bool = False, layout: ImageLayout | None = None) -> Model:
+def model(
+    name: str, *sizes: int, default: bool = False, layout: ImageLayout | None = None
+) -> Model:
     """A model with a version for each size of its input; the last is damaged."""
     versions = [
         ModelVersion(number, True, "", (size, 10), (), "", "", layout)
@@ -52,9 +54,7 @@ def test_a_layout() -> None:
         ("empty", 0, None, r"empty has no version that is loaded; loaded are: none"),
     ],
 )
-def test_what_takes_no_such_images(
-    name: str, version: int, side: int | None, message: str
-) -> None:
+def test_what_takes_no_such_images(name: str, version: int, side: int | None, message: str) -> None:
     models = (*MODELS, model("iris", 4000), model("empty"))
     with pytest.raises(NoImages, match=message):
         find_expected(models, name, version, side)

@@ -82,9 +82,11 @@ def test_modes(mode: str) -> None:
         converted = Image.merge("LAB", bands)
     else:
         converted = picture.convert("RGB").convert(mode)
-    content = files.encode(converted, "PNG" if mode in ("1", "L", "P", "RGBA", "LA") else "TIFF") if (
-        mode != "HSV"
-    ) else files.encode(converted.convert("RGB"), "BMP")
+    content = (
+        files.encode(converted, "PNG" if mode in ("1", "L", "P", "RGBA", "LA") else "TIFF")
+        if (mode != "HSV")
+        else files.encode(converted.convert("RGB"), "BMP")
+    )
     np.testing.assert_allclose(read(content), PLAIN, atol=0.35)
 
 
