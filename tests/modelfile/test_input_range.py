@@ -56,6 +56,51 @@ def test_bounds_are_float32_so_that_they_are_in_the_range() -> None:
     assert not found.holds(np.nextafter(np.array([0.7], np.float32), np.float32(1)))
 
 
+@pytest.mark.parametrize(
+    ("found", "margin"),
+    [
+        (PIXELS, 1e-6),
+        (InputRange(-1, 1), 1e-6),
+        (InputRange(0, 255), 255e-6),
+        (InputRange(-1e-3, 0), 1e-9),
+        (InputRange(1000, 1001), 1001e-6),
+        (InputRange(-1e30, 1), 1e24),
+    ],
+)
+def test_rounding_at_both_ends_is_accepted_and_no_more(found: InputRange, margin: float) -> None:
+    for bound, outwards in ((found.low, -1), (found.high, 1)):
+        for share in (0, 1e-3, 0.1, 0.5, 0.9):
+            number = np.array([bound + share * margin * outwards], np.float32)
+            assert found.accepts(number), number
+        for share in (1.5, 2, 1e3, 1e5):
+            number = np.array([bound + share * margin * outwards], np.float32)
+            assert not found.accepts(number), number
+            assert not found.holds(number)
+
+
+@pytest.mark.parametrize(
+    "computed",
+    [
+        np.float32(0.1) + np.float32(0.7) + np.float32(0.2),
+        np.float32(255) * (np.float32(1) / np.float32(255)),
+        np.nextafter(np.float32(1), np.float32(2)),
+        np.float32(1) - np.float32(0.9) - np.float32(0.1),
+        1.0000001,
+        -1e-7,
+        -1e-45,
+    ],
+)
+def test_what_arithmetic_makes_of_pixels_is_accepted(computed: float) -> None:
+    assert PIXELS.accepts(np.array([0, computed, 1], np.float32))
+
+
+def test_no_rounding_makes_an_infinity_finite() -> None:
+    for found in (FINITE, InputRange(0, MAX_FLOAT32), InputRange(-MAX_FLOAT32, 0)):
+        assert found.accepts(np.array([found.low, found.high], np.float32))
+        assert not found.accepts(np.array([np.inf], np.float32))
+        assert not found.accepts(np.array([-np.inf], np.float32))
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("found", [PIXELS, FINITE, InputRange(-2, 5)])
 def test_no_range_holds_what_is_not_finite(found: InputRange, bad: float) -> None:
@@ -64,6 +109,7 @@ def test_no_range_holds_what_is_not_finite(found: InputRange, bad: float) -> Non
         assert found.holds(numbers)
         numbers.flat[place] = bad
         assert not found.holds(numbers)
+        assert not found.accepts(numbers)
 
 
 def test_a_signalling_nan_raises_no_warning() -> None:
