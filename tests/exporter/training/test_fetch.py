@@ -20,12 +20,6 @@ CHECKSUMS = {name.removesuffix(".gz"): mnist.CHECKSUMS[name.removesuffix(".gz")]
 HALF = len(FILES[IMAGES]) // 2
 
 
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.setenv(name, "127.0.0.1")
-
-
 def fetch(folder: Path, *mirrors: Mirror) -> str:
     """Fetch the two files and return what the terminal showed."""
     console = Console(file=io.StringIO(), width=100)
