@@ -86,11 +86,11 @@ def _split_scheme(address: str) -> tuple[str, str]:
 
 
 def _check_socket(scheme: str, path: str) -> None:
+    if not path.strip("/"):
+        raise _Fault(f"has no path; give {scheme}:PATH")
     if path.startswith("//") and not path.startswith("///"):
         raise _Fault(f"has two slashes; give {scheme}:PATH, such as {scheme}:{path[1:]}")
     path = path.removeprefix("//")
-    if not path:
-        raise _Fault(f"has no path; give {scheme}:PATH")
     if (size := len(path.encode(errors="surrogateescape"))) > MAX_SOCKET_PATH_BYTES:
         raise _Fault(
             f"has a path of {size} bytes, and a socket's may have {MAX_SOCKET_PATH_BYTES}; "
@@ -154,6 +154,9 @@ def _split_endpoint(endpoint: str) -> tuple[str, str | None]:
     """Return the host, without brackets, and the port if there is a colon; raises _Fault when there
     is more.
     """
+    if found := re.search(r"[/?#]", endpoint):
+        begin = found.start()
+        raise _Fault(f"has {endpoint[begin:]!r} at its end; give {endpoint[:begin] or 'HOST:PORT'}")
     if endpoint.startswith("["):
         host, bracket, after = endpoint[1:].partition("]")
         if not bracket or ":" not in host:
@@ -161,9 +164,6 @@ def _split_endpoint(endpoint: str) -> tuple[str, str | None]:
         if after and not after.startswith(":"):
             raise _Fault(f"has {after!r} after the bracket; give [ADDRESS]:PORT alone")
         return host, after[1:] if after else None
-    if found := re.search(r"[/?#]", endpoint):
-        begin = found.start()
-        raise _Fault(f"has {endpoint[begin:]!r} at its end; give {endpoint[:begin] or 'HOST:PORT'}")
     if "," in endpoint:
         raise _Fault("has several targets; give one name, or ipv4:ADDRESS:PORT,ADDRESS:PORT")
     if "@" in endpoint:
