@@ -12,6 +12,7 @@ _DETAILS_KEY = "grpc-status-details-bin"
 _BAD_REQUEST = "google.rpc.BadRequest"
 _ERROR_INFO = "google.rpc.ErrorInfo"
 _SIZE_REASONS = {"MESSAGE_BYTES", "ANSWER_BYTES"}
+_ASK_FOR_LESS = "ask for less in one call, or "
 _TOO_LARGE = re.compile(
     r"(CLIENT|SERVER): (Sent|Received) message larger than max \((\d+) vs\. (\d+)\)"
 )
@@ -105,23 +106,29 @@ def from_rpc_error(error: grpc.RpcError, address: str, less: Less) -> MlpserveEr
 
 def _explain_size(error: grpc.RpcError, details: str, less: Less) -> str | None:
     """Return which message is too large and what to do about it; None when none is."""
-    if (found := _TOO_LARGE.search(details)) is None:
-        is_size = "larger than max_message_bytes" in details or any(
-            wire.read_text(fields, 1) in _SIZE_REASONS for fields in _details(error, _ERROR_INFO)
+    if found := _TOO_LARGE.search(details):
+        return _explain_limit(*found.groups(), less)
+    reasons = {wire.read_text(fields, 1) for fields in _details(error, _ERROR_INFO)}
+    if "ANSWER_BYTES" in reasons and not less.answer:
+        return (
+            f"{details.replace(_ASK_FOR_LESS, '')}, and where the answer is larger than this "
+            "client takes, give Client options={'grpc.max_receive_message_length': BYTES}"
         )
-        return details if is_size else None
-    side, did, size, limit = found.groups()
-    is_client = side == "CLIENT"
-    what, smaller = ("request", less.request)
-    if is_client == (did == "Received"):
-        what, smaller = ("answer", less.answer)
-    verb, direction = ("takes", "receive") if did == "Received" else ("sends", "send")
-    remedy = (
-        f"give Client options={{'grpc.max_{direction}_message_length': {size}}}"
-        if is_client
-        else "raise the server's --max-message-bytes"
+    is_size = reasons & _SIZE_REASONS or "larger than max_message_bytes" in details
+    return details if is_size else None
+
+
+def _explain_limit(side: str, did: str, size: str, limit: str, less: Less) -> str:
+    """Return what to do about a message that gRPC itself refuses on one side."""
+    is_client, is_received = side == "CLIENT", did == "Received"
+    what, smaller = (
+        ("answer", less.answer) if is_client == is_received else ("request", less.request)
     )
-    whose = "this client" if is_client else "the server"
+    verb, direction = ("takes", "receive") if is_received else ("sends", "send")
+    whose, remedy = "the server", "raise the server's --max-message-bytes"
+    if is_client:
+        whose = "this client"
+        remedy = f"give Client options={{'grpc.max_{direction}_message_length': {size}}}"
     return f"the {what} has {size} bytes, and {whose} {verb} at most {limit}; {smaller}{remedy}"
 
 

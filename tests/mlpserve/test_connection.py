@@ -1,6 +1,7 @@
 """How a client reaches its server, and who may see its token."""
 
 import contextlib
+import re
 from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -10,7 +11,7 @@ import grpc
 import numpy as np
 import pytest
 
-from mlpserve import Client, InvalidRequest, Tls, Unauthenticated
+from mlpserve import Client, InvalidRequest, Tls, Unauthenticated, wire
 from mlpserve.connection import MAX_SECONDS
 from mlpserve.v1 import classifier_pb2
 from tests.mlpserve.serving import classify, start_serving
@@ -166,5 +167,66 @@ def test_refusals_are_explained(
         start_serving(refuse) as serving,
         Client(serving.address) as client,
         pytest.raises(error, match=words),
+    ):
+        client.predict(IMAGE)
+
+
+def large_network(_context: grpc.ServicerContext) -> bytes:
+    """A network of 80 MB, as a server with a larger limit sends it."""
+    neurons, inputs = 20_000, 1_000
+    message = classifier_pb2.Layer(neurons=neurons, inputs=inputs, activation="relu")
+    content = b"".join(
+        [
+            message.SerializeToString(),
+            *wire.encode_tagged(classifier_pb2.Layer.WEIGHTS_FIELD_NUMBER, bytes(80_000_000)),
+            *wire.encode_tagged(classifier_pb2.Layer.BIASES_FIELD_NUMBER, bytes(80_000)),
+        ]
+    )
+    number = classifier_pb2.GetNetworkResponse.LAYERS_FIELD_NUMBER
+    return b"".join(wire.encode_tagged(number, content))
+
+
+def test_a_network_larger_than_a_message_says_how_to_get_it() -> None:
+    with start_serving(network=large_network) as serving:
+        with Client(serving.address) as client, pytest.raises(InvalidRequest) as caught:
+            client.get_network()
+        found = re.fullmatch(
+            r"the answer has (\d+) bytes, and this client takes at most 67108864; "
+            r"give Client options=\{'grpc\.max_receive_message_length': (\d+)\}",
+            str(caught.value),
+        )
+        assert found is not None
+        size, limit = map(int, found.groups())
+        assert limit == size > 80_000_000
+        # What it says helps.
+        with Client(serving.address, options={"grpc.max_receive_message_length": limit}) as client:
+            (layer,) = client.get_network(timeout_seconds=60).layers
+        assert layer.weights.shape == (20_000, 1_000)
+
+
+def test_advice_on_predictions_stays_with_them() -> None:
+    options = {"grpc.max_send_message_length": 500, "grpc.max_receive_message_length": 40}
+    with start_serving() as serving, Client(serving.address, options=options) as client:
+        words = (
+            r"^the request has 78\d bytes, and this client sends at most 500; send fewer images in "
+            r"one call, or uint8 instead of floats, or give Client options=\{'grpc\.max_send_"
+        )
+        with pytest.raises(InvalidRequest, match=words):
+            client.predict(np.zeros(784, np.uint8))
+    with (
+        start_serving() as serving,
+        Client(serving.address, options={"grpc.max_receive_message_length": 40}) as client,
+        pytest.raises(
+            InvalidRequest,
+            match=r"^the answer has \d+ bytes, and this client takes at most 40; send",
+        ),
+    ):
+        client.predict(IMAGE)
+    with (
+        start_serving(max_message_bytes=500) as serving,
+        Client(serving.address) as client,
+        pytest.raises(
+            InvalidRequest, match=r"the server takes at most 500; .*--max-message-bytes$"
+        ),
     ):
         client.predict(IMAGE)
