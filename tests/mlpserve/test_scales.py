@@ -145,4 +145,5 @@ def test_the_command_says_nothing_of_its_own_pictures(
     Image.fromarray(picture).save(tmp_path / "dark.png")
     arguments = ["predict", str(tmp_path / "dark.png"), "--invert", "no"]
     result = CliRunner().invoke(mlpserve, [*arguments, "--address", serving.address])
+    assert not isinstance(result.exception, Warning)
     assert "Warning" not in result.stderr
