@@ -2,7 +2,9 @@
 and for how long.
 """
 
+import contextlib
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -148,9 +150,13 @@ def check_seconds(name: str, seconds: object, min_seconds: float = 0.0) -> float
     """
     if isinstance(seconds, bool) or not isinstance(seconds, Real):
         raise TypeError(f"{name} is {seconds!r:.100}; give seconds as a number, such as 10.0")
+    value = math.inf
+    # An int may be too large for a float.
+    with contextlib.suppress(OverflowError):
+        value = float(seconds)
     # NaN fails each comparison.
-    if min_seconds <= seconds <= MAX_SECONDS and seconds:
-        return float(seconds)
+    if 0 < value <= MAX_SECONDS and value >= min_seconds:
+        return value
     least = f"from {min_seconds:g}" if min_seconds else "above 0 and"
     raise ValueError(
         f"{name} is {seconds!s:.20}; give seconds {least} up to {MAX_SECONDS}, which is a year"

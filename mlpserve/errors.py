@@ -107,7 +107,7 @@ def from_rpc_error(error: grpc.RpcError, address: str, less: Less) -> MlpserveEr
 def _explain_size(error: grpc.RpcError, details: str, less: Less) -> str | None:
     """Return which message is too large and what to do about it; None when none is."""
     if found := _TOO_LARGE.search(details):
-        return _explain_limit(*found.groups(), less)
+        return _explain_limit(found, less)
     reasons = {wire.read_text(fields, 1) for fields in _details(error, _ERROR_INFO)}
     if "ANSWER_BYTES" in reasons and not less.answer:
         return (
@@ -118,8 +118,9 @@ def _explain_size(error: grpc.RpcError, details: str, less: Less) -> str | None:
     return details if is_size else None
 
 
-def _explain_limit(side: str, did: str, size: str, limit: str, less: Less) -> str:
+def _explain_limit(found: re.Match[str], less: Less) -> str:
     """Return what to do about a message that gRPC itself refuses on one side."""
+    side, did, size, limit = found.groups()
     is_client, is_received = side == "CLIENT", did == "Received"
     what, smaller = (
         ("answer", less.answer) if is_client == is_received else ("request", less.request)

@@ -14,26 +14,18 @@ from mlpserve.connection import Tls, check_seconds
 from mlpserve.errors import ScaleWarning
 
 
-class Seconds(click.ParamType):
-    """A time in seconds, more than 0 and at least `min_seconds`."""
+def check_time(
+    min_seconds: float = 0.0,
+) -> Callable[[click.Context, click.Parameter, float], float]:
+    """Return a callback for an option: a time in seconds, above 0 and at least `min_seconds`."""
 
-    name = "seconds"
-
-    def __init__(self, min_seconds: float = 0.0) -> None:
-        self._min_seconds = min_seconds
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Return the time; ends the command when there is none."""
+    def check(_context: click.Context, _parameter: click.Parameter, seconds: float) -> float:
         try:
-            seconds = float(value)
-        except ValueError:
-            self.fail(f"{value!r} is no number of seconds, such as 10.0", param, ctx)
-        try:
-            return check_seconds("the time", seconds, self._min_seconds)
+            return check_seconds("the time", seconds, min_seconds)
         except ValueError as error:
-            self.fail(str(error), param, ctx)
+            raise click.BadParameter(str(error)) from error
+
+    return check
 
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -44,7 +36,8 @@ _OPTIONS = (
     ),
     click.option(
         "--timeout-seconds",
-        type=Seconds(),
+        type=float,
+        callback=check_time(),
         default=10.0,
         show_default=True,
         help="How long a call may take, retries included.",

@@ -62,6 +62,19 @@ def test_broken_download_is_resumed(tmp_path: Path) -> None:
     assert content(tmp_path) == FILES
 
 
+def test_a_mirror_on_this_machine_is_asked_without_a_proxy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        # Nobody listens there.
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "a.example")
+    with serve(Mirror(FILES)) as mirror:
+        fetch(tmp_path, mirror)
+    assert content(tmp_path) == FILES
+
+
 def test_broken_download_is_resumed_from_the_next_mirror(tmp_path: Path) -> None:
     with serve(Mirror(FILES, break_after=[HALF])) as first, serve(Mirror(FILES)) as second:
         fetch(tmp_path, first, second)

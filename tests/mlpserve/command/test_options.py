@@ -61,8 +61,8 @@ TIMES = {
     "-1": "the time is -1.0; give seconds",
     "1e300": "the time is 1e+300; give seconds",
     "31536001": "the time is 31536001.0; give seconds",
-    "ten": "'ten' is no number of seconds, such as 10.0",
-    "": "'' is no number of seconds, such as 10.0",
+    "ten": "'ten' is not a valid float",
+    "": "'' is not a valid float",
 }
 
 
