@@ -141,14 +141,14 @@ def copy(images: Images, batch: Batch) -> None:
 def are_valid(batch: Batch, input_range: InputRange) -> bool:
     """Whether all numbers are in a range but for rounding, in one pass where that is possible.
 
-    Then some that are count as outside, and have to be checked again: negative ones in [0, 1],
-    such as -0.0, and finite ones whose sum overflows.
+    Then finite ones whose sum overflows count as outside, and have to be checked again.
     """
-    if input_range is PIXELS:
-        return bool(np.maximum.reduce(np.frombuffer(batch, np.uint32)) <= MAX_BITS)
+    if input_range is PIXELS and np.maximum.reduce(np.frombuffer(batch, np.uint32)) <= MAX_BITS:
+        return True
     if input_range is FINITE:
         # Infinity or NaN, once in a sum, stay in it.
         return math.isfinite(np.einsum("i->", batch.reshape(-1)))
+    # In [0, 1] among others when there are negative numbers, which rounding makes, such as -0.0.
     return input_range.accepts(batch)
 
 

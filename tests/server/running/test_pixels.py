@@ -60,8 +60,9 @@ def test_most_batches_need_one_check() -> None:
     for wanted in RANGES:
         images = wanted.at(random.random((600, 7), np.float32))
         assert are_valid(images, wanted)
-        images[500, 3] = wanted.max_accepted
-        assert are_valid(images, wanted) or wanted is FINITE
+        if wanted is not FINITE:
+            images[500, 3], images[501, 3] = wanted.min_accepted, wanted.max_accepted
+            assert are_valid(images, wanted)
     large = np.full((2, 5), 1e38, np.float32)
     assert not are_valid(large, FINITE)
     assert find_bad_pixel(part(large), FINITE) is None
