@@ -130,7 +130,7 @@ def test_an_encrypted_token_goes_through_a_proxy(
     with start_serving(credentials=credentials) as serving, start_proxy(serving.address) as proxy:
         for name in ("no_proxy", "no_grpc_proxy"):
             monkeypatch.delenv(name, raising=False)
-        monkeypatch.setenv("https_proxy", proxy.url)
+        monkeypatch.setenv("grpc_proxy", proxy.url)
         with Client(AWAY, token=TOKEN, tls=tls, options=options) as client:
             assert len(client.predict(IMAGE)) == 1
         assert proxy.targets == [AWAY]
