@@ -58,11 +58,6 @@ class InputRange:
         """Return what is taken, such as "numbers in [0, 1]" or "finite numbers"."""
         return f"finite {noun}" if self == FINITE else f"{noun} in {self}"
 
-    def holds(self, numbers: Values) -> bool:
-        """Whether all numbers, at least one, are in the range; NaN is in none."""
-        low, high = np.minimum.reduce(numbers, axis=None), np.maximum.reduce(numbers, axis=None)
-        return bool(self.low <= low and high <= self.high)
-
     def accepts(self, numbers: Values) -> bool:
         """Whether all numbers, at least one, are in the range but for rounding; NaN is in none."""
         low, high = np.minimum.reduce(numbers, axis=None), np.maximum.reduce(numbers, axis=None)

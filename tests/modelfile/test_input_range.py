@@ -52,8 +52,8 @@ def test_bounds_that_make_no_range(bounds: tuple[float, float]) -> None:
 
 def test_bounds_are_float32_so_that_they_are_in_the_range() -> None:
     found = InputRange(-0.1, 0.7)
-    assert found.holds(np.array([-0.1, 0.7], np.float32))
-    assert not found.holds(np.nextafter(np.array([0.7], np.float32), np.float32(1)))
+    assert (found.low, found.high) == (np.float32(-0.1), np.float32(0.7))
+    assert found.accepts(np.array([-0.1, 0.7], np.float32))
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,6 @@ def test_rounding_at_both_ends_is_accepted_and_no_more(found: InputRange, margin
         for share in (1.5, 2, 1e3, 1e5):
             number = np.array([bound + share * margin * outwards], np.float32)
             assert not found.accepts(number), number
-            assert not found.holds(number)
 
 
 @pytest.mark.parametrize(
@@ -106,16 +105,15 @@ def test_no_rounding_makes_an_infinity_finite() -> None:
 def test_no_range_holds_what_is_not_finite(found: InputRange, bad: float) -> None:
     for place in range(20):
         numbers = np.full((4, 5), 0.5, np.float32)
-        assert found.holds(numbers)
+        assert found.accepts(numbers)
         numbers.flat[place] = bad
-        assert not found.holds(numbers)
         assert not found.accepts(numbers)
 
 
 def test_a_signalling_nan_raises_no_warning() -> None:
     bits = np.zeros(100, np.uint32)
     bits[7] = 0x7FA00000
-    assert not FINITE.holds(bits.view(np.float32))
+    assert not FINITE.accepts(bits.view(np.float32))
 
 
 def test_words() -> None:
@@ -131,5 +129,5 @@ def test_shares_lie_in_the_range_and_are_the_pixels_themselves() -> None:
         numbers = found.at(shares)
         assert numbers.dtype == np.float32
         assert (numbers[0], numbers[-1]) == (found.low, found.high)
-        assert found.holds(numbers)
+        assert found.accepts(numbers)
     assert np.abs(FINITE.at(shares)).max() < 10
