@@ -52,7 +52,7 @@ def test_bounds_that_make_no_range(bounds: tuple[float, float]) -> None:
 
 def test_bounds_are_float32_so_that_they_are_in_the_range() -> None:
     found = InputRange(-0.1, 0.7)
-    assert (found.low, found.high) == (np.float32(-0.1), np.float32(0.7))
+    assert (found.low, found.high) == (float(np.float32(-0.1)), float(np.float32(0.7)))
     assert found.accepts(np.array([-0.1, 0.7], np.float32))
 
 
