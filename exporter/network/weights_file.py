@@ -26,8 +26,8 @@ import numpy.typing as npt
 
 from exporter.errors import ExporterError
 from exporter.files import READ_ERRORS, ArchiveError, Arrays, pack_npz, read_npz, write_file
-from exporter.network.activations import ACTIVATIONS
 from exporter.network.network import Batch, Layer, Network
+from modelfile.activations import ACTIVATIONS
 from modelfile.input_range import PIXELS, InputRange, parse
 
 Provenance = Mapping[str, str | int | float]
