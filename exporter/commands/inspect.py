@@ -49,7 +49,9 @@ def inspect_command(path: Path) -> None:
     if described.fault:
         rows.append(("fault", described.fault))
     if described.evaluation is not None:
-        rows.append(("evaluation", report.summary(records.decode(described.evaluation))))
+        evaluation = records.decode(described.evaluation)
+        rows.append(("evaluation", report.summary(evaluation)))
+        rows.append(("measured on", report.describe_data(evaluation)))
     width = max(len(key) for key, _ in rows)
     console = Console()
     for key, value in rows:
