@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from modelfile.image_layout import ImageLayout, decode_image_layout, encode_image_layout
 from modelfile.input_range import PIXELS, InputRange, parse
+from modelfile.labels import fault_of_labels
 from modelfile.layout import OPERATORS
 from modelfile.reference import UNMEASURED, Reference, decode_reference, encode_reference
 
@@ -153,6 +154,8 @@ def _decode(entries: Entries) -> Metadata:
     labels = tuple(map(_label, _read_list(entries, "labels")))
     if len(labels) != sizes[-1]:
         raise MetadataError(f"has {len(labels)} labels for {sizes[-1]} outputs", "signature")
+    if fault := fault_of_labels(labels):
+        raise MetadataError(f"has labels that can't be used: {fault}")
     activations = tuple(map(_activation, _read_list(entries, "layer_activations")))
     if len(activations) != len(sizes) - 1:
         raise ValueError(f"{len(activations)} layer_activations for {len(sizes) - 1} layers")
