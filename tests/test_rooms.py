@@ -11,8 +11,8 @@ import pytest
 from harness.server_process import ROOT
 
 ARROWS = {
-    "modelfile, mlpserve, exporter.errors": "",
-    "canonical": "modelfile",
+    "modelfile, mlpserve": "",
+    "canonical, exporter.errors": "modelfile",
     "mlpserve.command": "mlpserve",
     "mlpserve.cli": "mlpserve.command",
     "mlpserve.__main__": "mlpserve.cli",
@@ -21,7 +21,7 @@ ARROWS = {
     "exporter.training, exporter.export, exporter.importing": "exporter.network, canonical",
     "exporter.study": "exporter.training, exporter.export",
     "exporter": "exporter.study, exporter.importing",
-    "server.errors, server.texts": "",
+    "server.errors, server.texts": "modelfile",
     "server.system": "server.errors",
     "server.logs, server.settings": "server.system, server.texts",
     "server.telemetry": "server.logs, server.settings, modelfile",

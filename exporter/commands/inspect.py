@@ -7,9 +7,10 @@ from rich.console import Console
 from rich.text import Text
 
 from exporter import network
-from exporter.commands.common import PATH, clear_errors
+from exporter.commands.common import PATH, clear_errors, describe_layers
 from exporter.export import graph, publishing
 from exporter.study import records, report
+from modelfile.texts import printable
 
 
 @click.command("inspect")
@@ -28,12 +29,9 @@ def inspect_command(path: Path) -> None:
     model = graph.build_saved(network.load(path)) if is_weights else graph.read(path)
     described = graph.describe(path, model)
     metadata = described.metadata
-    layers = [f"{metadata.layer_sizes[0]}"]
-    for size, activation in zip(metadata.layer_sizes[1:], metadata.activations, strict=True):
-        layers.append(f"{size} {activation}")
     rows = [
         ("file", str(path)),
-        ("layers", " > ".join(layers)),
+        ("layers", describe_layers(metadata.layer_sizes, metadata.activations)),
         ("inputs", f"{metadata.layer_sizes[0]} {metadata.input_range.describe('numbers')}"),
         ("images", str(metadata.image_layout or "of no known layout")),
         ("labels", ", ".join(metadata.labels)),
@@ -56,7 +54,7 @@ def inspect_command(path: Path) -> None:
     width = max(len(key) for key, _ in rows)
     console = Console()
     for key, value in rows:
-        line = Text.assemble((f"{key:<{width}}", "bold"), "  ", value)
+        line = Text.assemble((f"{printable(key):<{width}}", "bold"), "  ", printable(value))
         # Values are copied and searched for: a line each, whatever the terminal's width.
         console.print(line, soft_wrap=True)
     if described.fault or not described.weights_match:

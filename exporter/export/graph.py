@@ -158,14 +158,21 @@ def read(path: Path) -> onnx.ModelProto:
         raise ModelError(f"{path} is not an ONNX file") from error
 
 
+def metadata_of(path: Path, model: onnx.ModelProto) -> Metadata:
+    """Return what the model from `path` says of itself; raises ModelError when it can't be used."""
+    try:
+        return decode(_entries(model))
+    except MetadataError as error:
+        raise ModelError(f"{path} {error}; export it again") from error
+
+
 def describe(path: Path, model: onnx.ModelProto) -> Description:
     """Return what the model from `path` says of itself, after running its golden examples.
 
     Raises ModelError when it wasn't exported by this program or its metadata can't be used.
     """
+    metadata, entries = metadata_of(path, model), _entries(model)
     try:
-        entries = {entry.key: entry.value.encode() for entry in model.metadata_props}
-        metadata = decode(entries)
         # Named W1, b1, W2, b2, ... and stored in this order.
         arrays = [numpy_helper.to_array(initializer) for initializer in model.graph.initializer]
         layers = [
@@ -189,12 +196,14 @@ def describe(path: Path, model: onnx.ModelProto) -> Description:
             fault=fault,
             runtime=used,
         )
-    except MetadataError as error:
-        raise ModelError(f"{path} {error}; export it again") from error
     except Exception as error:
         # ONNX and its evaluator raise whatever they come to.
         reason = f"{type(error).__name__}: {error}"
         raise ModelError(f"{path} is damaged ({reason}); export it again") from error
+
+
+def _entries(model: onnx.ModelProto) -> dict[str, bytes]:
+    return {entry.key: entry.value.encode() for entry in model.metadata_props}
 
 
 def _floats(name: str, columns: int) -> onnx.ValueInfoProto:

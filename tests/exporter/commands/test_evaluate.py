@@ -188,7 +188,7 @@ def test_record_goes_into_the_weights_file_and_its_exports(
         entry.key: entry.value for entry in onnx.load(exported.stdout.strip()).metadata_props
     }
     assert json.loads(metadata["evaluation"]) == after.evaluation
-    for shown in (weights, tmp_path / "models" / "digits"):
+    for shown in (weights, tmp_path / "models" / "some"):
         lines = dict(line.split(maxsplit=1) for line in run("inspect", shown).stdout.splitlines())
         assert lines["test_accuracy"] == str(right)
         assert lines["evaluation"].startswith(f"Accuracy on the test images: {right:.2%}")
