@@ -19,7 +19,6 @@ from mlpserve.client import DEFAULT_ADDRESS, Client
 from mlpserve.command.drawing import draw
 from mlpserve.command.options import with_client
 from mlpserve.command.picture_files import MNIST_SIDE, Invert, PictureError, read_picture
-from mlpserve.command.texts import printable
 from mlpserve.command.top import top
 from mlpserve.errors import MlpserveError, Unavailable
 from mlpserve.prediction import Prediction
@@ -155,7 +154,7 @@ def _ask(client: Client, pictures: Sequence[Picture], **options: Any) -> Predict
             f"at {DEFAULT_ADDRESS}; --address names another, --tls or --ca one that speaks TLS"
         ) from error
     except (MlpserveError, ValueError) as error:
-        raise click.ClickException(printable(str(error))) from error
+        raise click.ClickException(str(error)) from error
 
 
 def _describe(picture: Picture, prediction: Prediction, index: int) -> dict[str, Any]:
@@ -185,17 +184,18 @@ def _show(picture: Picture, prediction: Prediction, index: int, console: Console
     """Print the answer for people: the label, the runner-up and what the network saw."""
     activations = prediction.activations[index]
     best = int(prediction.labels[index])
-    names = [printable(name) for name in prediction.label_names]
     answer = Text.assemble(
         f"{picture.name}: ",
-        (names[best], "bold"),
+        (prediction.label_names[best], "bold"),
         f"  activation {activations[best]:.3f}",
     )
     others = [label for label in np.argsort(-activations, kind="stable") if label != best]
     if others:
         runner_up = others[0]
-        answer.append(f", then {names[runner_up]} with {activations[runner_up]:.3f}")
-    answer.append(f"  ({printable(prediction.model)}, version {prediction.version})", "dim")
+        answer.append(
+            f", then {prediction.label_names[runner_up]} with {activations[runner_up]:.3f}"
+        )
+    answer.append(f"  ({prediction.model}, version {prediction.version})", "dim")
     console.print(answer)
     console.print(draw(picture.image, console))
     if (done := prediction.canonicalization) is not None:
@@ -215,4 +215,7 @@ def _shorten(activation: np.float32) -> float:
 
 def _printable(name: str) -> str:
     """Return a file's name without terminal control characters."""
-    return printable(click.format_filename(name))
+    shown = click.format_filename(name)
+    return "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in shown
+    )
