@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from exporter.files import READ_ERRORS
 from exporter.importing.source import Array, Orientation, Source, SourceLayer
-from exporter.network.weights_file import INPUT_RANGE, WeightsError, read_input_range
+from exporter.network.arrays import WeightsError, to_names
+from exporter.network.weights_file import INPUT_RANGE, read_input_range
 
 ORIGIN = "NumPy arrays"
 
@@ -41,14 +41,16 @@ def read(given: Mapping[str, npt.ArrayLike] | Sequence[npt.ArrayLike]) -> Source
         layers = _in_order(dict(sorted(named.items(), key=lambda item: _order(_words(item[0])))))
     else:
         layers = _by_name(named)
-    activations = _texts(facts.get("activations"))
+    activations, labels = (
+        to_names(key, facts[key]) if key in facts else None for key in ("activations", "labels")
+    )
     return Source(
         ORIGIN,
         layers,
         orientation=_habit([layer.weights_name for layer in layers]),
         activations=activations[:-1] if activations else None,
         output=activations[-1] if activations else None,
-        labels=_texts(facts.get("labels")),
+        labels=labels,
         input_range=read_input_range(facts[INPUT_RANGE]) if INPUT_RANGE in facts else None,
     )
 
@@ -142,14 +144,3 @@ def _no_part(name: str, array: Array, words: Sequence[str]) -> str:
             "two dimensions, are imported"
         )
     return f"{described} is neither a layer's weights nor its biases; leave it out, or {WANTED}"
-
-
-def _texts(array: Array | None) -> tuple[str, ...] | None:
-    """Return the elements of an array as texts."""
-    if array is None:
-        return None
-    try:
-        return tuple(str(value) for value in array.reshape(-1).tolist())
-    except READ_ERRORS as error:
-        # NumPy keeps any numbers in place of letters.
-        raise WeightsError(f"names: not Unicode ({error})") from error

@@ -7,9 +7,9 @@ import numpy as np
 
 from exporter.importing.arrangement import arrange
 from exporter.importing.source import Array, Choices, Source, SourceLayer
-from exporter.network.activations import ACTIVATIONS
+from exporter.network.arrays import WeightsError, to_names
 from exporter.network.network import Batch, Layer, Network
-from exporter.network.weights_file import WeightsError
+from modelfile.activations import ACTIVATIONS
 from modelfile.input_range import PIXELS, InputRange
 
 ALL = tuple(ACTIVATIONS)
@@ -164,7 +164,7 @@ def _agreed(
 def _labels(source: Source, choices: Choices, n_outputs: int) -> tuple[str, ...]:
     """Return the user's labels, else the source's, else 0, 1, 2 and so on."""
     if choices.labels is not None:
-        return tuple(choices.labels)
+        return to_names("labels", np.array(choices.labels))
     return source.labels or tuple(str(index) for index in range(n_outputs))
 
 
