@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from exporter.importing import arrays, files, sklearn
+from exporter.importing import arrays, files, onnx, sklearn
 from exporter.importing.assembly import Imported, assemble
 from exporter.importing.source import Choices, Orientation, Scaling, Source
 from exporter.network.network import Network
@@ -75,7 +75,7 @@ def from_sklearn(
 
 
 def from_file(path: Path, choices: Choices) -> tuple[Imported, Provenance]:
-    """Return the network in an .npz, .safetensors or .skops file, and where it comes from.
+    """Return the network in an .npz, .safetensors, .skops or .onnx file, and where it comes from.
 
     Raises WeightsError when the file can't be used or says something else than the choices,
     NetworkError for labels that don't fit.
@@ -84,9 +84,11 @@ def from_file(path: Path, choices: Choices) -> tuple[Imported, Provenance]:
         content = path.read_bytes()
     except OSError as error:
         raise WeightsError(f"{path} can't be read: {error.strerror}") from error
-    source = files.read(path, content)
     try:
-        imported = assemble(source, choices)
+        if path.suffix.lower() == onnx.SUFFIX:
+            imported = onnx.load(path, content, choices)
+        else:
+            imported = assemble(files.read(path, content), choices)
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from error
     return imported, {
