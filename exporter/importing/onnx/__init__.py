@@ -10,6 +10,7 @@ from pathlib import Path
 
 import onnx
 
+from exporter.files import READ_ERRORS
 from exporter.importing.assembly import Imported, assemble
 from exporter.importing.onnx import checking, numbers, outputs, reading, walking
 from exporter.importing.onnx.values import shown
@@ -25,8 +26,17 @@ def load(path: Path, content: bytes, choices: Choices) -> Imported:
     """Return the network of an .onnx file; raises WeightsError, or NetworkError for its labels."""
     if choices.orientation is not None:
         raise WeightsError("orientation: an ONNX file says it itself; leave it out")
-    model = reading.read(path, content)
-    found = outputs.choose(model, walking.walk(model))
+    try:
+        model = reading.read(path, content)
+        found = outputs.choose(model, walking.walk(model))
+    except WeightsError:
+        raise
+    except READ_ERRORS as error:
+        # Attributes and shapes may be whatever the file's writer liked.
+        reason = shown(str(error).partition("\n")[0])
+        raise WeightsError(
+            f"is no graph that can be read ({type(error).__name__}: {reason}); export it again"
+        ) from error
     labels, input_range = _own(model)
     choices, told = numbers.complete(found, input_range, choices)
     producer = shown(f"{model.producer_name} {model.producer_version}").strip()

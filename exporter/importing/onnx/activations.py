@@ -1,6 +1,6 @@
 """Nodes that are activation functions, and scikit-learn's linear classifier with its own."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -101,7 +101,9 @@ def normaliser(flow: Flow, call: Call) -> Flow:
 def linear_classifier(flow: Flow, call: Call) -> tuple[Derived, Flow]:
     """LinearClassifier: labels, and the scores of a layer."""
     node, attributes = call.node, call.attributes
-    names = attributes.get("classlabels_strings") or attributes.get("classlabels_ints") or ()
+    names: Sequence[bytes | int] = (
+        attributes.get("classlabels_strings") or attributes.get("classlabels_ints") or ()
+    )
     labels = tuple(decode_label(name) for name in names)
     coefficients = np.asarray(attributes.get("coefficients", ()), np.float64)
     intercepts = np.asarray(attributes.get("intercepts", ()) or np.zeros(len(labels)), np.float64)
@@ -125,11 +127,8 @@ def linear_classifier(flow: Flow, call: Call) -> tuple[Derived, Flow]:
     activation = POST_TRANSFORMS[transform]
     if activation is not None:
         scores = replace(close(scores, node, activation), name=node.output[1])
-    values: Array = (
-        np.asarray([name.decode("utf-8", "replace") for name in names], object)
-        if (isinstance(names[0], bytes))
-        else np.asarray(names, np.int64)
-    )
+    texts = isinstance(names[0], bytes)
+    values: Array = np.array(labels, object) if texts else np.array(names, np.int64)
     return Derived(scores, node.output[0], values, labels), scores
 
 

@@ -41,7 +41,7 @@ def check(
     Random numbers of the network's range go to both, scaled for the graph as `scaling` says. What
     differs may be no more than rounding explains.
     """
-    rows = found.fixed_batch or N_IMAGES
+    rows = found.fixed_batch or max(1, min(N_IMAGES, MAX_NUMBERS // max(network.sizes)))
     if rows * max(network.sizes) > MAX_NUMBERS:
         raise WeightsError(
             f"takes {rows} images at once, too many to try it; export it for any number of images"
@@ -81,7 +81,7 @@ def _draw(found: Found, network: Network, scaling: Scaling, rows: int) -> tuple[
     fed = (scaling.scale * inputs - mean) / std
     dtype = found.start.dtype
     if dtype.kind != "f":
-        limits = np.iinfo(dtype) if dtype.kind in "iu" else None
+        limits = np.iinfo(str(dtype)) if dtype.kind in "iu" else None
         fed = np.rint(fed) if limits is None else np.clip(np.rint(fed), limits.min, limits.max)
         inputs = (fed * std + mean) / scaling.scale
     return inputs, fed.astype(dtype).reshape(rows, *found.start.shape)

@@ -75,6 +75,8 @@ SIZES: Mapping[str, Callable[[Sequence[Array]], float]] = {
     "Mul": _broadcast,
     "Div": _broadcast,
     "Pow": _broadcast,
+    "Max": _broadcast,
+    "Min": _broadcast,
     "Expand": _told,
     "ConstantOfShape": _told,
 }

@@ -81,7 +81,7 @@ def compute_labels(
         found: list[str] = []
         for first in range(0, n_classes, size):
             rows = np.resize(derived.values[first : first + size], (size, *shape))
-            (answer,) = run([output], {derived.root: rows})
+            answer: Array = np.asarray([*run([output], {derived.root: rows})][0])
             found += as_texts(answer)[: n_classes - first]
     except READ_ERRORS:
         return None

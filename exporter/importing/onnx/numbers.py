@@ -27,6 +27,12 @@ def complete(found: Found, known: InputRange | None, choices: Choices) -> tuple[
         return replace(choices, scaling=Scaling(MAX_BYTE)), [
             "it takes bytes from 0 to 255: callers send pixels from 0 to 1, or bytes"
         ]
+    if found.start.dtype.kind != "f" and str(choices.scaling) == str(Scaling()):
+        raise WeightsError(
+            f"input_range: the graph takes {found.start.dtype}; say which numbers with "
+            "input_range, --input-range on the command line, such as 0,16; or, with input_scale, "
+            "what its pixels were multiplied by"
+        )
     scale, shift = end.start if end.start is not None else (np.ones(1), np.zeros(1))
     black, white = (choices.scaling.apply(pixel) for pixel in (PIXELS.low, PIXELS.high))
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -63,9 +63,8 @@ def choose(model: onnx.ModelProto, values: Mapping[str, Value]) -> Found:
             )
     layers, note = _finish(end)
     labels, label_output = _labels(model, outputs, end)
-    inner = [
-        name for name, value in outputs.items() if isinstance(value, Flow) and value is not end
-    ]
+    flows = {name: value for name, value in outputs.items() if isinstance(value, Flow)}
+    inner = [name for name, flow in flows.items() if flow is not end]
     folded = end.notes if _two_of_one(end) is None else _before_last(path).notes
     notes = [*folded, *note]
     if inner:

@@ -41,7 +41,7 @@ def cast(flow: Flow, call: Call) -> Flow:
 
 
 def _cast(flow: Flow, dtype: "np.dtype[np.generic]") -> dict[str, object]:
-    epsilon = float(np.finfo(dtype).eps) if dtype.kind == "f" else 0.0
+    epsilon = float(np.finfo(str(dtype)).eps) if dtype.kind == "f" else 0.0
     return {"dtype": dtype, "epsilon": max(flow.epsilon, epsilon)}
 
 

@@ -23,6 +23,8 @@ from exporter.importing.source import Array, SourceLayer
 BYTES = (1 / 255, 2 / 255)
 """What pixels in bytes are multiplied by, to lie in [0, 1] or, less 1, in [-1, 1]."""
 
+MINUS_ONE = np.full((), -1.0)
+
 MAX_JOINED = 2**20
 """Elements of a matrix that stands for several tensors put side by side."""
 
@@ -67,6 +69,8 @@ def multiplied(flow: Flow, call: Call, matrix: Array, name: str) -> Flow:
             f"takes {matrix.shape[1]} numbers, but gets {' x '.join(map(str, flow.shape))} an "
             "image; wanted one row for each image, flattened",
         )
+    if flow.layers and flow.layers[-1].activation == "softmax":
+        refuse(call.node, "comes after a Softmax, which ends a network here")
     if flow.matrix is not None or flow.log:
         flow = close(flow, call.node, "identity")
     weights = matrix * flow.scale
@@ -134,7 +138,7 @@ def subtract(flow: Flow, call: Call) -> Flow:
     number = _each(flow, call, index)
     if index == 1:
         return _added(flow, call, -number, call.name(1))
-    return _added(_scaled(flow, call, np.float64(-1)), call, number, call.name(0))
+    return _added(_scaled(flow, call, MINUS_ONE), call, number, call.name(0))
 
 
 def multiply(flow: Flow, call: Call) -> Flow:
@@ -154,7 +158,7 @@ def divide(flow: Flow, call: Call) -> Flow:
 
 def negate(flow: Flow, call: Call) -> Flow:
     """Neg: times -1."""
-    return _scaled(flow, call, np.float64(-1))
+    return _scaled(flow, call, MINUS_ONE)
 
 
 def normalise(flow: Flow, call: Call) -> Flow:

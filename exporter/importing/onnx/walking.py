@@ -22,11 +22,12 @@ from exporter.importing.onnx.values import (
     shown,
 )
 from exporter.network.weights_file import WeightsError
+from modelfile.layout import OPERATORS
 
 MANY_IMAGES = 1_000_003
 """Stands for a number of images that is left open: a prime, so that it is no size by chance."""
 
-MAX_INPUTS = 2**28
+MAX_INPUTS = 2**24
 
 ONE_TO_ONE: Mapping[str, Callable[[Flow, Call], Flow]] = {
     **shapes.SHAPES,
@@ -150,6 +151,6 @@ def _unknown(ready: Call) -> NoReturn:
         activations.other_activation(ready)
     raise NoLayerError(
         f"{describe(ready.node)} is no layer of a multilayer perceptron, which has Gemm, or MatMul "
-        f"and Add, with {', '.join(filter(None, activations.OPERATORS.values()))} between them; "
+        f"and Add, with {', '.join(filter(None, OPERATORS.values()))} between them; "
         "another server runs such graphs"
     )
