@@ -220,5 +220,5 @@ def show(imported: Imported, console: Console) -> None:
     console.print(f"inputs: {imported.network.n_inputs} {numbers}", markup=False, highlight=False)
     labels = ", ".join(imported.network.labels)
     console.print(f"labels: {labels}", markup=False, highlight=False)
-    for note in imported.notes:
+    for note in (*imported.notes, *filter(None, [imported.checked])):
         console.print(f"- {note}", markup=False, highlight=False)

@@ -91,12 +91,14 @@ def from_file(path: Path, choices: Choices) -> tuple[Imported, Provenance]:
             imported = assemble(files.read(path, content), choices)
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from error
-    return imported, {
+    provenance = {
         "source": path.name,
         "source_sha256": hashlib.sha256(content).hexdigest(),
         "origin": imported.origin,
         "changes": "; ".join(imported.notes) or "none",
     }
+    checked = {} if imported.checked is None else {"checked": imported.checked}
+    return imported, provenance | checked
 
 
 def _range(given: InputRange | str | None) -> InputRange | None:

@@ -23,7 +23,8 @@ MAX_FLOAT32 = float(np.finfo(np.float32).max)
 class Imported:
     """A network, the layers that it was made of, and a line for each thing that was changed.
 
-    `turned` tells whether the layers' weights were transposed.
+    `turned` tells whether the layers' weights were transposed; `checked` how near the network's
+    answers are to its file's, where that could be tried.
     """
 
     network: Network
@@ -31,6 +32,7 @@ class Imported:
     layers: tuple[SourceLayer, ...]
     turned: bool
     notes: tuple[str, ...]
+    checked: str | None = None
 
 
 def assemble(source: Source, choices: Choices) -> Imported:

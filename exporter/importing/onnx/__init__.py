@@ -52,8 +52,8 @@ def load(path: Path, content: bytes, choices: Choices) -> Imported:
     )
     imported = assemble(source, replace(choices, orientation="out-in"))
     names_kept = choices.labels is None and labels is None
-    line = checking.check(model, found, imported.network, choices.scaling, names_kept)
-    return replace(imported, notes=(*imported.notes, line))
+    checked = checking.check(model, found, imported.network, choices.scaling, names_kept)
+    return replace(imported, checked=checked)
 
 
 def _own(model: onnx.ModelProto) -> tuple[tuple[str, ...] | None, InputRange | None]:

@@ -64,7 +64,7 @@ def check(
         )
     if labels and names_kept:
         _check_labels(found, as_texts(labels[0]), network, exact, 2 * allowed)
-    return f"answers like the file in {runtime}: largest difference {where:.2g} of {rows} images"
+    return f"answers as the file does in {runtime}, up to {where:.2g} over {rows} random images"
 
 
 def _draw(found: Found, network: Network, scaling: Scaling, rows: int) -> tuple[Array, Array]:

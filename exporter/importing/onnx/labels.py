@@ -81,8 +81,8 @@ def compute_labels(
         found: list[str] = []
         for first in range(0, n_classes, size):
             rows = np.resize(derived.values[first : first + size], (size, *shape))
-            answer: Array = np.asarray([*run([output], {derived.root: rows})][0])
-            found += as_texts(answer)[: n_classes - first]
+            (answer,) = list(run([output], {derived.root: rows}))
+            found += as_texts(np.asarray(answer))[: n_classes - first]
     except READ_ERRORS:
         return None
     return tuple(found) if len(set(found)) == len(found) == n_classes else None

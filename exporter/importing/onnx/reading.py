@@ -29,33 +29,14 @@ def read(path: Path, content: bytes) -> onnx.ModelProto:
         model = onnx.load_model_from_string(content)
     except READ_ERRORS as error:
         raise WeightsError("not a whole ONNX file; export it again") from error
-    graph = model.graph
-    if not graph.node:
-        raise WeightsError("holds no graph with nodes; export it again")
-    if len(graph.node) > MAX_NODES:
-        raise WeightsError(
-            f"has {len(graph.node)} nodes, wanted up to {MAX_NODES}: no multilayer perceptron"
-        )
-    if model.functions:
-        raise WeightsError(
-            f"defines {len(model.functions)} functions of its own, such as "
-            f"'{shown(model.functions[0].name)}'; export it with the newest version of the tool, "
-            "or inline them with onnx.inliner.inline_local_functions"
-        )
-    _check_domains(model)
-    for node in graph.node:
+    _check_bounds(model)
+    for node in model.graph.node:
         _check_node(node)
-    if graph.sparse_initializer:
-        raise WeightsError("holds sparse weights; save them as ordinary tensors")
     budget = MAX_BYTES - len(content)
-    for tensor in _tensors(graph):
+    for tensor in _tensors(model.graph):
         if tensor.data_location == TensorProto.EXTERNAL:
             budget -= _read_beside(path.parent, tensor, budget)
-    try:
-        onnx.checker.check_model(model)
-    except READ_ERRORS as error:
-        first = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise WeightsError(f"is no valid ONNX graph ({shown(first)}); export it again") from error
+    _check(model)
     return model
 
 
@@ -74,16 +55,46 @@ def needed_names(graph: onnx.GraphProto, outputs: Iterable[str]) -> set[str]:
     return needed
 
 
-def _check_domains(model: onnx.ModelProto) -> None:
-    version = opset(model)
+def _check_bounds(model: onnx.ModelProto) -> None:
+    """Raise WeightsError for what is too large, too old, too new or of an unusual kind."""
+    graph, version, newest = model.graph, opset(model), onnx.defs.onnx_opset_version()
+    if not graph.node:
+        raise WeightsError("holds no graph with nodes; export it again")
+    if len(graph.node) > MAX_NODES:
+        raise WeightsError(
+            f"has {len(graph.node)} nodes, wanted up to {MAX_NODES}: no multilayer perceptron"
+        )
     if version < MIN_OPSET:
         raise WeightsError(f"has opset {version}, wanted {MIN_OPSET} or later; export it again")
-    newest = onnx.defs.onnx_opset_version()
     if version > newest:
         raise WeightsError(
             f"has opset {version}, and the installed onnx knows up to {newest}; export it with "
             f"opset_version={newest} or lower"
         )
+    if model.functions:
+        raise WeightsError(
+            f"defines {len(model.functions)} functions of its own, such as "
+            f"'{shown(model.functions[0].name)}'; export it with the newest version of the tool, "
+            "or inline them with onnx.inliner.inline_local_functions"
+        )
+    if graph.sparse_initializer:
+        raise WeightsError("holds sparse weights; save them as ordinary tensors")
+
+
+def _check(model: onnx.ModelProto) -> None:
+    """Raise WeightsError unless ONNX's checker approves."""
+    kinds = [value.type for value in model.graph.output if value.type.HasField("tensor_type")]
+    # The checker asks for shapes, even of outputs, which nobody needs to know.
+    shapeless = [kind.tensor_type for kind in kinds if not kind.tensor_type.HasField("shape")]
+    for tensor in shapeless:
+        tensor.shape.SetInParent()
+    try:
+        onnx.checker.check_model(model)
+    except READ_ERRORS as error:
+        first = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise WeightsError(f"is no valid ONNX graph ({shown(first)}); export it again") from error
+    for tensor in shapeless:
+        tensor.ClearField("shape")
 
 
 def _check_node(node: onnx.NodeProto) -> None:
