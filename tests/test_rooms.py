@@ -16,8 +16,8 @@ ARROWS = {
     "mlpserve.command": "mlpserve",
     "mlpserve.cli": "mlpserve.command",
     "mlpserve.__main__": "mlpserve.cli",
-    "exporter.files": "exporter.errors",
-    "exporter.network": "modelfile, exporter.files",
+    "exporter.files, exporter.runtime": "exporter.errors",
+    "exporter.network": "modelfile, exporter.files, exporter.runtime",
     "exporter.training, exporter.export, exporter.importing": "exporter.network, canonical",
     "exporter.study": "exporter.training, exporter.export",
     "exporter": "exporter.study, exporter.importing",
@@ -41,7 +41,11 @@ ARROWS = {
 LIBRARIES = {
     "canonical, modelfile": {"grpc", "onnx", "onnxruntime"},
     "mlpserve, deploy, server": {"onnx"},
-    "exporter": {"grpc", "onnxruntime"},
+    "exporter": {"grpc"},
+    # What checks models runs them by ONNX Runtime if it is there, in exporter/runtime.py.
+    "exporter.commands, exporter.export, exporter.importing, exporter.study, exporter.training": {
+        "onnxruntime"
+    },
     "server.supervisor": {"grpc", "onnxruntime", "prometheus_client", "starlette", "uvicorn"},
     "server.http": {"grpc", "onnxruntime"},
     "server.models, server.running": {"grpc"},

@@ -7,9 +7,9 @@ import numpy as np
 
 from exporter.importing.arrangement import arrange
 from exporter.importing.source import Array, Choices, Source, SourceLayer
-from exporter.network.activations import ACTIVATIONS
 from exporter.network.network import Batch, Layer, Network
 from exporter.network.weights_file import WeightsError
+from modelfile.activations import ACTIVATIONS
 from modelfile.input_range import PIXELS, InputRange
 
 ALL = tuple(ACTIVATIONS)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from exporter.errors import ExporterError
-from exporter.network.activations import ACTIVATIONS
+from modelfile.activations import ACTIVATIONS
 from modelfile.input_range import PIXELS, InputRange
 
 Batch = npt.NDArray[np.float32]

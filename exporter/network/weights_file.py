@@ -27,8 +27,8 @@ import numpy.typing as npt
 
 from exporter.errors import ExporterError
 from exporter.files import READ_ERRORS, ArchiveError, Arrays, pack_npz, read_npz, write_file
-from exporter.network.activations import ACTIVATIONS
 from exporter.network.network import Batch, Layer, Network
+from modelfile.activations import ACTIVATIONS
 from modelfile.image_layout import ImageLayout, decode_image_layout, encode_image_layout
 from modelfile.input_range import PIXELS, InputRange, parse
 

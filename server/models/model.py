@@ -152,8 +152,7 @@ def _load(path: Path, name: str, version: int, max_bytes: int, begin: float) -> 
     session = open_session(content)
     input_range = metadata.input_range
     with Runner(session, metadata.layer_sizes, LOAD_SECONDS) as runner:
-        golden = metadata.golden_pixels, metadata.golden_activations
-        difference = check(runner, *golden, input_range)
+        difference = check(runner, layers, metadata)
         run_seconds = warm_up(runner, input_range)
     sha256 = weights_sha256(array for layer in layers for array in (layer.weights, layer.biases))
     doubt = ""

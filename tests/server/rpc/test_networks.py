@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from exporter.export import graph, publishing
-from exporter.network.activations import ACTIVATIONS
 from exporter.network.network import Network
 from harness.networks import random_network
 from harness.server_process import ServerProcess, start_server
 from mlpserve import Client, MlpserveError, ModelNotFound
+from modelfile.activations import ACTIVATIONS
 
 NAMES = tuple(sorted(ACTIVATIONS))
 MIXED = random_network((9, *range(2, 2 + len(NAMES))), NAMES, seed=4)
