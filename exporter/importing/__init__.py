@@ -1,4 +1,4 @@
-"""Other people's weights: from NumPy, PyTorch and scikit-learn to a network.
+"""Other people's weights: from NumPy, PyTorch, scikit-learn and ONNX to a network.
 
 from exporter import importing, network
 imported = importing.from_arrays([W1, b1, W2, b2], activation="relu", output="softmax")
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from exporter.files import MAX_BYTES
 from exporter.importing import arrays, files, onnx, sklearn
 from exporter.importing.assembly import Imported, assemble
 from exporter.importing.source import Choices, Orientation, Scaling, Source
@@ -81,14 +82,19 @@ def from_file(path: Path, choices: Choices) -> tuple[Imported, Provenance]:
     NetworkError for labels that don't fit.
     """
     try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise WeightsError(f"{path} has {size} bytes, wanted up to {MAX_BYTES}")
         content = path.read_bytes()
     except OSError as error:
         raise WeightsError(f"{path} can't be read: {error.strerror}") from error
+    is_onnx = content and path.suffix.lower() == onnx.SUFFIX
+    source = None if is_onnx else files.read(path, content)
     try:
-        if path.suffix.lower() == onnx.SUFFIX:
+        if source is None:
             imported = onnx.load(path, content, choices)
         else:
-            imported = assemble(files.read(path, content), choices)
+            imported = assemble(source, choices)
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from error
     provenance = {

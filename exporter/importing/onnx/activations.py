@@ -9,7 +9,7 @@ from exporter.importing.onnx.attributes import Call
 from exporter.importing.onnx.sums import close, multiplied
 from exporter.importing.onnx.values import Derived, Flow, follow, refuse, shown
 from exporter.importing.source import Array
-from exporter.network.activations import SELU_ALPHA, SELU_SCALE
+from modelfile.activations import SELU_ALPHA, SELU_SCALE
 from modelfile.layout import OPERATORS
 
 ELEMENTWISE = {

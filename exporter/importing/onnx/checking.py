@@ -1,36 +1,28 @@
 """Whether a network that was read off a graph answers as the graph does, in ONNX Runtime."""
 
-import importlib
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import onnx
 from onnx import helper
-from onnx.reference import ReferenceEvaluator
 
+from exporter import runtime
 from exporter.files import READ_ERRORS
 from exporter.importing.onnx.labels import as_texts
 from exporter.importing.onnx.outputs import Found
 from exporter.importing.onnx.reading import needed_names
 from exporter.importing.onnx.values import shown
 from exporter.importing.source import Array, Scaling
-from exporter.network.activations import ACTIVATIONS, SELU_ALPHA, SELU_SCALE
 from exporter.network.network import Network
 from exporter.network.weights_file import WeightsError
+from modelfile.golden import last
 from modelfile.input_range import FINITE
+from modelfile.rounding import Computed, Other, compute
 
 N_IMAGES = 64
 SEED = 20171117
 MAX_NUMBERS = 2**26
 """Of all images that are tried, 512 MiB in float64."""
-
-STEEPEST = {"sigmoid": 0.25, "softmax": 0.5, "selu": SELU_SCALE * SELU_ALPHA}
-"""The largest derivative of an activation function, or the largest share of the largest error that
-reaches an output of softmax; 1 for the others.
-"""
-
-Run = Callable[[Sequence[str], Array], list[Any]]
 
 
 def check(
@@ -47,24 +39,23 @@ def check(
             f"takes {rows} images at once, too many to try it; export it for any number of images"
         )
     inputs, feed = _draw(found, network, scaling, rows)
-    run, runtime = _runtime(model, found)
+    name, run = _open(model, found)
     with np.errstate(all="ignore"):
         try:
-            outputs = [found.end.name, *([found.label_output] if found.label_output else [])]
-            answer, *labels = run(outputs, feed)
+            answer, *labels = run(feed)
         except READ_ERRORS as error:
-            raise WeightsError(f"can't be run by {runtime} ({_first_line(error)})") from error
-        exact, allowed = _forward(found, network, inputs, scaling)
-        difference, where = _compare(found, np.asarray(answer), exact, allowed)
+            raise WeightsError(f"can't be run by {name} ({_first_line(error)})") from error
+        exact = _forward(found, network, inputs, scaling)
+        difference, where = _compare(found, np.asarray(answer), exact.activations, exact.allowed)
     if not difference <= 1:
         raise WeightsError(
-            f"is read as a network that answers otherwise than {runtime} does with the file "
+            f"is read as a network that answers otherwise than {name} does with the file "
             f"(by {where:.2g} with random inputs, where rounding explains {where / difference:.2g}"
             "): it is no plain multilayer perceptron"
         )
     if labels and names_kept:
-        _check_labels(found, as_texts(labels[0]), network, exact, 2 * allowed)
-    return f"answers as the file does in {runtime}, up to {where:.2g} over {rows} random images"
+        _check_labels(found, as_texts(labels[0]), network, exact)
+    return f"answers as the file does in {name}, up to {where:.2g} over {rows} random images"
 
 
 def _draw(found: Found, network: Network, scaling: Scaling, rows: int) -> tuple[Array, Array]:
@@ -87,8 +78,8 @@ def _draw(found: Found, network: Network, scaling: Scaling, rows: int) -> tuple[
     return inputs, fed.astype(dtype).reshape(rows, *found.start.shape)
 
 
-def _runtime(model: onnx.ModelProto, found: Found) -> tuple[Run, str]:
-    """Return what runs the graph up to its activations and labels: ONNX Runtime if it is there."""
+def _open(model: onnx.ModelProto, found: Found) -> tuple[str, runtime.Run]:
+    """Return what runs the graph up to its activations and labels, and how."""
     kept = [value for value in model.graph.output if value.name == found.label_output]
     cut = onnx.ModelProto()
     cut.CopyFrom(model)
@@ -98,54 +89,25 @@ def _runtime(model: onnx.ModelProto, found: Found) -> tuple[Run, str]:
     cut.graph.output.extend(kept)
     needed = needed_names(model.graph, [value.name for value in cut.graph.output])
     cut.graph.node.extend(node for node in model.graph.node if needed & set(node.output))
-    name = found.start.name
+    # Old files list their weights among the inputs.
+    del cut.graph.input[:]
+    cut.graph.input.extend(value for value in model.graph.input if value.name == found.start.name)
     try:
-        runtime = importlib.import_module("onnxruntime")
-        options = runtime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 4
-        session = runtime.InferenceSession(
-            cut.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
-        return lambda outputs, feed: list(session.run(list(outputs), {name: feed})), "ONNX Runtime"
+        return runtime.open_model(cut)
     except READ_ERRORS:
-        # It isn't installed, or has no kernel for this dtype or opset.
-        evaluator = ReferenceEvaluator(cut)
-        return (
-            lambda outputs, feed: list(evaluator.run(list(outputs), {name: feed})),
-            "ONNX's reference evaluator",
-        )
+        # It has no kernel for this dtype, or doesn't know this opset yet.
+        return runtime.open_reference(cut)
 
 
-def _forward(
-    found: Found, network: Network, inputs: Array, scaling: Scaling
-) -> tuple[Array, Array]:
-    """Return the exact activations (N, n_out) of the network, and how far rounding may reach.
-
-    Each sum of n products is off by about (sqrt(n) + 4) roundings of the sizes of its terms (Higham
-    and Mary, A new approach to probabilistic rounding error analysis, 2019), and by what is carried
-    on from the layer before.
-    """
-    epsilon = max(found.end.epsilon, float(np.finfo(np.float32).eps))
-    held = inputs
-    sizes = np.abs(inputs) + np.abs(np.asarray(scaling.mean, np.float64).reshape(-1)) / abs(
-        scaling.scale
-    )
-    errors = np.zeros_like(inputs)
-    for layer, source in zip(network.layers, found.layers, strict=True):
-        weights, biases = layer.weights.astype(np.float64), layer.biases.astype(np.float64)
-        size = np.abs(weights)
-        roundings = (np.sqrt(weights.shape[1]) + 4) * epsilon
-        terms = sizes @ size.T + np.abs(biases) + source.terms
-        errors = errors @ size.T + roundings * terms
-        held = ACTIVATIONS[layer.activation](held @ weights.T + biases)
-        if layer.activation == "softmax":
-            errors = np.broadcast_to(errors.max(axis=1, keepdims=True), errors.shape)
-        sizes = np.abs(held)
-        errors = STEEPEST.get(layer.activation, 1.0) * errors + 16 * epsilon * (
-            np.maximum(1, sizes) if layer.activation not in ("relu", "identity") else sizes
-        )
-    return held, errors
+def _forward(found: Found, network: Network, inputs: Array, scaling: Scaling) -> Computed:
+    """Return the exact activations (N, n_out) of the network, and how far rounding may reach."""
+    unit = max(found.end.epsilon, float(np.finfo(np.float32).eps)) / 2
+    mean = np.abs(np.asarray(scaling.mean, np.float64).reshape(-1)) / abs(scaling.scale)
+    sizes = [layer.terms for layer in found.layers]
+    if len(sizes[-1]) != network.sizes[-1]:
+        sizes[-1] = np.repeat(sizes[-1], network.sizes[-1])
+    other = Other(unit, 2 * unit * (np.abs(inputs) + mean), sizes)
+    return last(compute(network.layers, inputs, other))
 
 
 def _compare(found: Found, answer: Array, exact: Array, allowed: Array) -> tuple[float, float]:
@@ -166,13 +128,12 @@ def _compare(found: Found, answer: Array, exact: Array, allowed: Array) -> tuple
     return float(shares.max()), float(differences.max())
 
 
-def _check_labels(
-    found: Found, told: Sequence[str], network: Network, exact: Array, allowed: Array
-) -> None:
+def _check_labels(found: Found, told: Sequence[str], network: Network, exact: Computed) -> None:
     """Raise WeightsError when the graph gives clear images another label than the network."""
-    ordered = np.sort(exact, axis=1)
-    clear = ordered[:, -1] - ordered[:, -2] > 2 * allowed.max(axis=1)
-    for is_clear, winner, label in zip(clear, exact.argmax(axis=1), told, strict=False):
+    ordered = np.sort(exact.activations, axis=1)
+    clear = ordered[:, -1] - ordered[:, -2] > 4 * exact.allowed.max(axis=1)
+    winners = exact.activations.argmax(axis=1)
+    for is_clear, winner, label in zip(clear, winners, told, strict=False):
         if is_clear and network.labels[winner] != label:
             raise WeightsError(
                 f"output '{shown(found.label_output or '')}' says '{shown(label)}' where the "

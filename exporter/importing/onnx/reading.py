@@ -132,14 +132,18 @@ def _read_beside(folder: Path, tensor: TensorProto, budget: int) -> int:
     entries = {entry.key: entry.value for entry in tensor.external_data}
     name, where = entries.get("location", ""), f"'{shown(tensor.name)}'"
     path = folder / name
-    if not name or Path(name).name != name or "\\" in name or path.is_symlink():
+    plain = name not in ("", ".", "..") and Path(name).name == name and "\\" not in name
+    if not plain or path.is_symlink():
         raise WeightsError(f"{where} lies in '{shown(name)}', not beside the file; {SAVE_INSIDE}")
     try:
+        # Opening what is no file may wait for ever.
+        if path.exists() and not path.is_file():
+            raise ValueError("no file")
         with path.open("rb") as file:
             size = path.stat().st_size
             offset = int(entries.get("offset", 0))
             length = int(entries.get("length", size - offset))
-            if not path.is_file() or offset < 0 or not 0 <= length <= size - offset:
+            if offset < 0 or not 0 <= length <= size - offset:
                 raise ValueError(f"{length} bytes from {offset} on, of {size}")
             if length > budget:
                 raise ValueError(f"more than {MAX_BYTES} bytes in all")

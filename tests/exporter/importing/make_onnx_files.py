@@ -269,7 +269,7 @@ def keras_files() -> None:
 
 def tf_files() -> None:
     """By tf2onnx, from a function of TensorFlow as its command makes it of a SavedModel."""
-    import tensorflow as tf  # type: ignore[import-not-found]
+    import tensorflow as tf  # type: ignore[import-untyped,import-not-found,unused-ignore]
     import tf2onnx  # type: ignore[import-not-found]
 
     def write(network: Any, path: Path, inputs: Any) -> None:

@@ -133,8 +133,7 @@ def compare(made: onnx.ModelProto, folder: Path, size: int, batch: int) -> bool:
     """Whether a model is imported, which then answers as ONNX Runtime does."""
     try:
         network = imported(made, folder, input_range=RANGE).network
-    except WeightsError as error:
-        assert "\n" not in str(error)
+    except WeightsError:
         return False
     random = np.random.default_rng(99)
     inputs = RANGE.at(random.random((batch, size), FLOAT))
