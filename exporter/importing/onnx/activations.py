@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import NoReturn
 
 import numpy as np
+import onnx
 
 from exporter.importing.onnx.attributes import Call
 from exporter.importing.onnx.sums import close, multiplied
@@ -55,7 +57,7 @@ def clip(flow: Flow, call: Call) -> Flow:
     largest = float(np.finfo(np.float32).max)
     unbounded = highest is None or bool(np.all(highest >= largest))
     if lowest is None or np.any(lowest) or lowest.size != 1 or not unbounded:
-        other_activation(call)
+        refuse_activation(call.node)
     return close(flow, call.node, "relu")
 
 
@@ -71,14 +73,14 @@ def softmax(flow: Flow, call: Call) -> Flow:
 def logarithm(flow: Flow, call: Call) -> Flow:
     """Log: of the outputs."""
     if flow.log or not (flow.is_plain and flow.layers and flow.layers[-1].activation == "softmax"):
-        other_activation(call)
+        refuse_activation(call.node)
     return follow(flow, call.node, log=True)
 
 
 def exponential(flow: Flow, call: Call) -> Flow:
     """Exp: of the logarithm of the outputs."""
     if not flow.log:
-        other_activation(call)
+        refuse_activation(call.node)
     return follow(flow, call.node, log=False)
 
 
@@ -141,9 +143,9 @@ def decode_label(value: object) -> str:
     return str(value)
 
 
-def other_activation(call: Call) -> Flow:
+def refuse_activation(node: onnx.NodeProto) -> NoReturn:
     """Raise NoLayerError for an activation that no model has here."""
-    return refuse(call.node, f"is no activation that is served; wanted one of {WANTED}")
+    refuse(node, f"is no activation that is served; wanted one of {WANTED}")
 
 
 ACTIVATIONS: Mapping[str, Callable[[Flow, Call], Flow]] = {

@@ -36,16 +36,20 @@ def complete(found: Found, known: InputRange | None, choices: Choices) -> tuple[
     scale, shift = end.start if end.start is not None else (np.ones(1), np.zeros(1))
     black, white = (choices.scaling.apply(pixel) for pixel in (PIXELS.low, PIXELS.high))
     with np.errstate(divide="ignore", invalid="ignore"):
-        middle = np.where(scale == 0, black, -shift / scale)
+        middle = np.where(scale == 0, black, 0 - shift / scale)
     low, high = np.minimum(black, white), np.maximum(black, white)
     # Pixels differ from their mean by at most 1, so that nobody divides them by more than that.
     narrow = (np.abs(scale) * (high - low) < 1 - 1e-3) & (scale != 0)
-    if np.any(narrow) or np.any((middle < low) | (middle > high)):
+    outside = (middle < low) | (middle > high)
+    if np.any(narrow) or np.any(outside):
+        divisors = 1 / np.abs(scale[scale != 0])
+        what = f"takes numbers around {middle.min():g} to {middle.max():g} for 0"
+        if not np.any(outside):
+            what = f"divides its inputs by up to {divisors.max():g}"
         raise WeightsError(
-            f"input_range: the graph scales its inputs, around {middle.min():g} to "
-            f"{middle.max():g}, as if they were no {PIXELS.describe('pixels')}; say which numbers "
-            "it takes with input_range, --input-range on the command line: LOW,HIGH (0,1 if they "
-            "are pixels after all) or finite; or, with input_scale, what its pixels were "
-            "multiplied by"
+            f"input_range: the graph {what}, as if they were no {PIXELS.describe('pixels')}; say "
+            "which numbers it takes with input_range, --input-range on the command line: LOW,HIGH "
+            "(0,1 if they are pixels after all) or finite; or, with input_scale, what its pixels "
+            "were multiplied by"
         )
     return choices, []

@@ -69,8 +69,8 @@ def choose(model: onnx.ModelProto, values: Mapping[str, Value]) -> Found:
     notes = [*folded, *note]
     if inner:
         notes.append(f"outputs left out: {', '.join(map(shown, inner))}")
-    if list(outputs) == [label_output]:
-        notes.append(f"the file answers labels alone: now outputs are those of '{shown(end.name)}'")
+    if not flows and not any(_is_map(model, name) for name in outputs):
+        notes.append(f"the file tells what it reads off '{shown(end.name)}': now outputs are those")
     return Found(path[-1], end, layers, labels, label_output, tuple(notes))
 
 

@@ -42,6 +42,11 @@ INTEGERS = frozenset(
     | {"QLinearMatMul", "ConvInteger", "QLinearConv"}
 )
 
+KNOWN = frozenset(
+    {*ONE_TO_ONE, *constants.SIZES, *labels.READERS, *labels.FOLLOWERS}
+    | {"Constant", "Concat", "LinearClassifier"}
+)
+
 Values = dict[str, Value]
 
 
@@ -70,12 +75,16 @@ def _walk(model: onnx.ModelProto, start: Flow) -> Values:
     for tensor in graph.initializer:
         if tensor.name in needed:
             values[tensor.name] = constants.read_tensor(tensor)
-    for node in graph.node:
-        if any(name in needed for name in node.output):
-            given = [values[name] if name else None for name in node.input]
-            for name, value in zip(node.output, _results(node, given, opset), strict=False):
-                if name:
-                    values[name] = value
+    nodes = [node for node in graph.node if not needed.isdisjoint(node.output)]
+    for node in nodes:
+        # Before anything that stands around it, which need not be the fault.
+        if node.op_type not in KNOWN:
+            _unknown(node)
+    for node in nodes:
+        given = [values[name] if name else None for name in node.input]
+        for name, value in zip(node.output, _results(node, given, opset), strict=False):
+            if name:
+                values[name] = value
     return values
 
 
@@ -133,7 +142,7 @@ def _results(node: onnx.NodeProto, given: Sequence[Value | None], opset: int) ->
         if len(flows) > 1 or first is not flow:
             refuse(node, "joins branches; a multilayer perceptron has none")
         return [ONE_TO_ONE[kind](flow, ready)]
-    return _unknown(ready)
+    return _unknown(node)
 
 
 def _shape(flow: Flow, ready: Call) -> Constant:
@@ -142,15 +151,14 @@ def _shape(flow: Flow, ready: Call) -> Constant:
     return Constant(shown(ready.node.output[0]), shape[int(start) : int(end)])
 
 
-def _unknown(ready: Call) -> NoReturn:
+def _unknown(node: onnx.NodeProto) -> NoReturn:
     """Raise NoLayerError for an operator that is no layer."""
-    kind = ready.node.op_type
-    if kind in INTEGERS:
-        refuse(ready.node, "computes in integers; export the network before it is quantised")
-    if kind in activations.OTHERS:
-        activations.other_activation(ready)
+    if node.op_type in INTEGERS:
+        refuse(node, "computes in integers; export the network before it is quantised")
+    if node.op_type in activations.OTHERS:
+        activations.refuse_activation(node)
     raise NoLayerError(
-        f"{describe(ready.node)} is no layer of a multilayer perceptron, which has Gemm, or MatMul "
+        f"{describe(node)} is no layer of a multilayer perceptron, which has Gemm, or MatMul "
         f"and Add, with {', '.join(filter(None, OPERATORS.values()))} between them; "
         "another server runs such graphs"
     )

@@ -91,7 +91,7 @@ def test_labels_of_scikit_learn(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in FILES if name.startswith(SCALED)])
 def test_which_numbers_a_scaler_takes_is_asked(name: str) -> None:
-    with pytest.raises(WeightsError, match="input_range: the graph scales its inputs"):
+    with pytest.raises(WeightsError, match="input_range: the graph takes numbers around"):
         importing.from_file(DATA / f"{name}.onnx", Choices())
 
 

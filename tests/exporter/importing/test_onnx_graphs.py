@@ -283,7 +283,7 @@ def test_integers_that_are_no_bytes_are_asked_for(tmp_path: Path) -> None:
 def test_scalings_of_the_user_come_before_those_of_the_graph(tmp_path: Path) -> None:
     steps = (step("Mul", "", "sixteenth"), *PLAIN)
     made = chain(steps, {"sixteenth": numbers(1 / 16)})
-    assert "input_range: the graph scales its inputs" in refusal(made, tmp_path)
+    assert "input_range: the graph divides its inputs by up to 16, as if" in refusal(made, tmp_path)
     found = imported(made, tmp_path, scaling=Scaling(16.0)).network
     np.testing.assert_array_equal(found.layers[0].weights, FIRST.weights)
 
@@ -332,7 +332,7 @@ def test_labels_are_taken_from_every_kind_of_output(tmp_path: Path) -> None:
     alone = model(nodes, {"names": names}, outputs={"label": object})
     found = imported(alone, tmp_path)
     assert found.network.labels == ("ant", "bee", "fly")
-    assert found.notes[-1] == "the file answers labels alone: now outputs are those of 'y'"
+    assert found.notes[-1] == "the file tells what it reads off 'y': now outputs are those"
 
 
 def test_labels_that_dont_follow_the_outputs_are_refused(tmp_path: Path) -> None:
