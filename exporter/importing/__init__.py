@@ -75,6 +75,26 @@ def from_sklearn(
     return _network(sklearn.read(classifier), choices, tell)
 
 
+def from_onnx(
+    path: Path,
+    *,
+    labels: Sequence[str] | None = None,
+    input_scale: float = 1.0,
+    input_mean: npt.ArrayLike = 0.0,
+    input_std: npt.ArrayLike = 1.0,
+    input_range: InputRange | str | None = None,
+    tell: Tell | None = None,
+) -> Network:
+    """Return the network of an .onnx file whose graph is a multilayer perceptron.
+
+    `labels` are the file's unless given. See `from_arrays` for the rest. Raises WeightsError when
+    the file can't be used, with the node that is no layer.
+    """
+    scaling = Scaling(input_scale, input_mean, input_std)
+    choices = Choices(labels=labels, scaling=scaling, input_range=_range(input_range))
+    return _told(from_file(path, choices)[0], tell)
+
+
 def from_file(path: Path, choices: Choices) -> tuple[Imported, Provenance]:
     """Return the network in an .npz, .safetensors, .skops or .onnx file, and where it comes from.
 
@@ -115,7 +135,10 @@ def _range(given: InputRange | str | None) -> InputRange | None:
 
 
 def _network(source: Source, choices: Choices, tell: Tell | None) -> Network:
-    imported = assemble(source, choices)
+    return _told(assemble(source, choices), tell)
+
+
+def _told(imported: Imported, tell: Tell | None) -> Network:
     if tell is not None:
         for note in imported.notes:
             tell(note)

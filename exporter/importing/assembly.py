@@ -10,6 +10,7 @@ from exporter.importing.source import Array, Choices, Source, SourceLayer
 from exporter.network.network import Batch, Layer, Network
 from exporter.network.weights_file import WeightsError
 from modelfile.activations import ACTIVATIONS
+from modelfile.image_layout import ImageLayout
 from modelfile.input_range import PIXELS, InputRange
 
 ALL = tuple(ACTIVATIONS)
@@ -24,7 +25,7 @@ class Imported:
     """A network, the layers that it was made of, and a line for each thing that was changed.
 
     `turned` tells whether the layers' weights were transposed; `checked` how near the network's
-    answers are to its file's, where that could be tried.
+    answers are to its file's, where that could be tried; `image_layout` what the file says of it.
     """
 
     network: Network
@@ -33,6 +34,7 @@ class Imported:
     turned: bool
     notes: tuple[str, ...]
     checked: str | None = None
+    image_layout: ImageLayout | None = None
 
 
 def assemble(source: Source, choices: Choices) -> Imported:

@@ -16,8 +16,7 @@ from exporter.importing.onnx import checking, numbers, outputs, reading, walking
 from exporter.importing.onnx.values import shown
 from exporter.importing.source import Choices, Source
 from exporter.network.weights_file import WeightsError
-from modelfile.input_range import InputRange
-from modelfile.metadata import FORMAT, MetadataError, decode
+from modelfile.metadata import FORMAT, Metadata, MetadataError, decode
 
 SUFFIX = ".onnx"
 
@@ -37,7 +36,8 @@ def load(path: Path, content: bytes, choices: Choices) -> Imported:
         raise WeightsError(
             f"is no graph that can be read ({type(error).__name__}: {reason}); export it again"
         ) from error
-    labels, input_range = _own(model)
+    own = _own(model)
+    input_range = None if own is None else own.input_range
     choices, told = numbers.complete(found, input_range, choices)
     producer = shown(f"{model.producer_name} {model.producer_version}").strip()
     source = Source(
@@ -46,23 +46,23 @@ def load(path: Path, content: bytes, choices: Choices) -> Imported:
         orientation="out-in",
         activations=tuple(layer.activation for layer in found.layers[:-1]),
         output=found.layers[-1].activation,
-        labels=labels or found.labels,
+        labels=found.labels if own is None else own.labels,
         input_range=input_range,
         notes=(*found.notes, *told),
     )
     imported = assemble(source, replace(choices, orientation="out-in"))
-    names_kept = choices.labels is None and labels is None
+    names_kept = choices.labels is None and own is None
     checked = checking.check(model, found, imported.network, choices.scaling, names_kept)
-    return replace(imported, checked=checked)
+    layout = None if own is None else own.image_layout
+    return replace(imported, checked=checked, image_layout=layout)
 
 
-def _own(model: onnx.ModelProto) -> tuple[tuple[str, ...] | None, InputRange | None]:
-    """Return the labels and the input range of a model that this program exported."""
+def _own(model: onnx.ModelProto) -> Metadata | None:
+    """Return what a model says of itself that this program exported, None for others."""
     entries = {entry.key: entry.value.encode() for entry in model.metadata_props}
     if entries.get("format") != FORMAT.encode():
-        return None, None
+        return None
     try:
-        metadata = decode(entries)
+        return decode(entries)
     except MetadataError as error:
         raise WeightsError(f"{error}; export it again") from error
-    return metadata.labels, metadata.input_range

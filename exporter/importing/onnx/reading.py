@@ -7,7 +7,7 @@ import onnx
 from onnx import AttributeProto, TensorProto
 
 from exporter.files import MAX_BYTES, READ_ERRORS
-from exporter.importing.onnx.values import describe, shown
+from exporter.importing.onnx.values import NoLayerError, describe, shown
 from exporter.network.weights_file import WeightsError
 
 MAX_NODES = 10_000
@@ -104,6 +104,8 @@ def _check_node(node: onnx.NodeProto) -> None:
             f"{describe(node)} is an operator of the domain '{shown(node.domain)}', which is not "
             "ONNX's own; export the network before it is optimised for a runtime"
         )
+    if not onnx.defs.has(node.op_type, "" if node.domain == "ai.onnx" else node.domain):
+        raise NoLayerError(f"{describe(node)} is no operator of ONNX; export it again")
     if any(
         attribute.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS)
         for attribute in node.attribute
