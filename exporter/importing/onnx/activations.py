@@ -131,7 +131,7 @@ def linear_classifier(flow: Flow, call: Call) -> tuple[Derived, Flow]:
         scores = replace(close(scores, node, activation), name=node.output[1])
     texts = isinstance(names[0], bytes)
     values: Array = np.array(labels, object) if texts else np.array(names, np.int64)
-    return Derived(scores, node.output[0], values, labels), scores
+    return Derived(scores, node.output[0], values, labels, chooses=True), scores
 
 
 def decode_label(value: object) -> str:

@@ -33,29 +33,31 @@ def check(
     Random numbers of the network's range go to both, scaled for the graph as `scaling` says. What
     differs may be no more than rounding explains.
     """
-    rows = found.fixed_batch or max(1, min(N_IMAGES, MAX_NUMBERS // max(network.sizes)))
-    if rows * max(network.sizes) > MAX_NUMBERS:
+    batch = found.fixed_batch or max(1, min(N_IMAGES, MAX_NUMBERS // max(network.sizes)))
+    if batch * max(network.sizes) > MAX_NUMBERS:
         raise WeightsError(
-            f"takes {rows} images at once, too many to try it; export it for any number of images"
+            f"takes {batch} images at once, too many to try it; export it for any number of images"
         )
+    rows = batch * max(1, min(N_IMAGES, MAX_NUMBERS // max(network.sizes)) // batch)
     inputs, feed = _draw(found, network, scaling, rows)
     name, run = _open(model, found)
     with np.errstate(all="ignore"):
         try:
-            answer, *labels = run(feed)
+            parts = [run(feed[start : start + batch]) for start in range(0, rows, batch)]
         except READ_ERRORS as error:
             raise WeightsError(f"can't be run by {name} ({_first_line(error)})") from error
+        answer, *labels = (np.concatenate(part) for part in zip(*parts, strict=True))
         exact = _forward(found, network, inputs, scaling)
-        difference, where = _compare(found, np.asarray(answer), exact.activations, exact.allowed)
-    if not difference <= 1:
+        times, difference = _compare(found, answer, exact.activations, exact.allowed)
+    if not times <= 1:
         raise WeightsError(
-            f"is read as a network that answers otherwise than {name} does with the file "
-            f"(by {where:.2g} with random inputs, where rounding explains {where / difference:.2g}"
-            "): it is no plain multilayer perceptron"
+            f"is read as a network that answers otherwise than {name} does with the file (by "
+            f"{difference:.2g} with random inputs, {times:.2g} times what rounding explains): it "
+            "is no plain multilayer perceptron"
         )
     if labels and names_kept:
         _check_labels(found, as_texts(labels[0]), network, exact)
-    return f"answers as the file does in {name}, up to {where:.2g} over {rows} random images"
+    return f"answers as the file does in {name}, up to {difference:.2g} over {rows} random images"
 
 
 def _draw(found: Found, network: Network, scaling: Scaling, rows: int) -> tuple[Array, Array]:

@@ -15,11 +15,11 @@ from exporter.importing.onnx.reading import needed_names
 from exporter.importing.onnx.values import Derived, Flow, Value, refuse
 from exporter.importing.source import Array
 
-READERS = frozenset(
-    {"ArgMax", "TopK", "ZipMap", "ArrayFeatureExtractor", "Slice", "Split", "Gather", "Greater"}
-    | {"GreaterOrEqual"}
-)
-"""Operators that read a label, or the numbers of one class, off the outputs."""
+CHOOSERS = frozenset({"ArgMax", "TopK", "Greater", "GreaterOrEqual"})
+"""Operators that say which class it is."""
+
+READERS = CHOOSERS | {"ZipMap", "ArrayFeatureExtractor", "Slice", "Split", "Gather"}
+"""Those, and what reads the numbers of single classes off the outputs."""
 
 FOLLOWERS = frozenset(
     {"ArrayFeatureExtractor", "Cast", "Flatten", "Gather", "GatherElements", "Identity"}
@@ -35,7 +35,8 @@ def read_off(flow: Flow, call: Call) -> Derived:
     """Return what a node reads off the outputs of the network."""
     names = call.attributes.get("classlabels_strings") or call.attributes.get("classlabels_int64s")
     labels = tuple(map(decode_label, names)) if names and call.node.op_type == "ZipMap" else None
-    return Derived(flow, flow.name, _each_class(flow), labels)
+    chooses = call.node.op_type in CHOOSERS
+    return Derived(flow, flow.name, _each_class(flow), labels, chooses)
 
 
 def follow_label(node: onnx.NodeProto, given: Sequence[Value | None]) -> Derived:
@@ -61,7 +62,7 @@ def compute_labels(
     if derived.labels is not None:
         return derived.labels
     n_classes = len(derived.values)
-    if n_classes > MAX_CLASSES:
+    if n_classes > MAX_CLASSES or not derived.chooses:
         return None
     graph = model.graph
     after = [node for node in graph.node if derived.root not in node.output]

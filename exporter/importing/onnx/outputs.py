@@ -20,6 +20,9 @@ from exporter.importing.onnx.values import (
 from exporter.importing.onnx.walking import MANY_IMAGES
 from exporter.network.weights_file import WeightsError
 
+MAX_TOLD = 8
+"""Outputs that are asked for labels."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
@@ -52,7 +55,7 @@ def choose(model: onnx.ModelProto, values: Mapping[str, Value]) -> Found:
                 f"output '{shown(name)}' does not depend on the image; leave it out of the export"
             )
         ends.append(value.source if isinstance(value, Derived) else value)
-    end = max(ends, key=lambda flow: sum(1 for _ in flow.path()))
+    end = max(ends, key=lambda flow: flow.depth)
     path = list(end.path())
     passed = {flow.name for flow in path}
     for flow in ends:
@@ -128,12 +131,11 @@ def _labels(
     batch = None if end.batch == MANY_IMAGES else end.batch
     n_classes = max(2, end.size)
     best: tuple[tuple[str, ...] | None, str | None] = None, None
-    for name, value in outputs.items():
-        if isinstance(value, Derived):
-            found = compute_labels(model, name, value, batch)
-            is_map = value.labels is not None and _is_map(model, name)
-            if found is not None and len(found) == n_classes:
-                best = (found, best[1] if is_map else name)
+    derived = [(name, value) for name, value in outputs.items() if isinstance(value, Derived)]
+    for name, value in [item for item in derived if item[1].labels or item[1].chooses][:MAX_TOLD]:
+        found = compute_labels(model, name, value, batch)
+        if found is not None and len(found) == n_classes:
+            best = (found, name if value.chooses else best[1])
     return best
 
 

@@ -10,7 +10,7 @@ from exporter.files import MAX_BYTES, READ_ERRORS
 from exporter.importing.onnx.values import NoLayerError, describe, shown
 from exporter.network.weights_file import WeightsError
 
-MAX_NODES = 10_000
+MAX_NODES = 2_000
 MIN_OPSET = 7
 """The first whose operators broadcast as NumPy does."""
 

@@ -35,7 +35,8 @@ def cast(flow: Flow, call: Call) -> Flow:
     if dtype is None or not (
         dtype.kind == "f" or (flow.dtype.kind in "iub" and np.can_cast(flow.dtype, dtype))
     ):
-        kind = onnx.TensorProto.DataType.Name(to) if to in DTYPES else str(to)
+        known = onnx.TensorProto.DataType.values()
+        kind = onnx.TensorProto.DataType.Name(to) if to in known else str(to)
         refuse(call.node, f"rounds activations to {kind}; wanted float, double or float16")
     return follow(flow, call.node, **_cast(flow, dtype))
 

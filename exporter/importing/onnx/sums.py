@@ -209,7 +209,7 @@ def join(flows: list[Flow], call: Call) -> Flow:
     if all(flow.matrix is None for flow in flows) and not first.layers:
         refuse(call.node, "joins the input with itself; wanted it once")
     return follow(
-        max(flows, key=lambda flow: sum(1 for _ in flow.path())),
+        max(flows, key=lambda flow: flow.depth),
         call.node,
         shape=(sum(flow.size for flow in flows),),
         matrix=np.concatenate([flow.weights() for flow in flows]),

@@ -49,7 +49,7 @@ class Flow:
     for each element of `shape`, flattened. `terms` are the sizes of what was added up to `shift`.
     `start` is what was done to the inputs before the first matrix: a factor, and what was added.
     `log` tells that this is the logarithm of what is described. `before` is the tensor that this
-    one was computed from.
+    one was computed from, `depth` how many there are.
     """
 
     name: str
@@ -57,6 +57,7 @@ class Flow:
     shape: tuple[int, ...]
     dtype: np.dtype[np.generic]
     before: "Flow | None" = None
+    depth: int = 0
     layers: tuple[FoundLayer, ...] = ()
     matrix: Array | None = None
     order: Array | None = None
@@ -108,13 +109,15 @@ class Derived:
     """A label, or another thing that is read off the tensor `source` and ends the network.
 
     What its nodes make of the tensor `root`, for images of each class in turn, are the labels when
-    `values`, (classes, ...), stand there; `labels` are those that the file says directly.
+    `values`, (classes, ...), stand there; `labels` are those that the file says directly. Unless it
+    `chooses` between classes it is a part of the outputs, or a map of them.
     """
 
     source: Flow
     root: str
     values: Array
     labels: tuple[str, ...] | None = None
+    chooses: bool = False
 
 
 Value = Constant | Flow | Derived
@@ -140,5 +143,6 @@ def refuse(node: onnx.NodeProto, reason: str) -> NoReturn:
 
 def follow(flow: Flow, node: onnx.NodeProto, **changes: object) -> Flow:
     """Return the tensor that a node makes of another."""
-    changed: Flow = replace(flow, name=node.output[0], before=flow, **changes)  # type: ignore[arg-type]
+    moved = {"name": node.output[0], "before": flow, "depth": flow.depth + 1, **changes}
+    changed: Flow = replace(flow, **moved)  # type: ignore[arg-type]
     return changed

@@ -24,10 +24,13 @@ from exporter.importing.onnx.values import (
 from exporter.network.weights_file import WeightsError
 from modelfile.layout import OPERATORS
 
-MANY_IMAGES = 1_000_003
+MANY_IMAGES = 10_007
 """Stands for a number of images that is left open: a prime, so that it is no size by chance."""
 
 MAX_INPUTS = 2**24
+
+MAX_NUMBERS = 2**28
+"""Of all tensors together that are computed here, 2 GiB in float64."""
 
 ONE_TO_ONE: Mapping[str, Callable[[Flow, Call], Flow]] = {
     **shapes.SHAPES,
@@ -80,11 +83,18 @@ def _walk(model: onnx.ModelProto, start: Flow) -> Values:
         # Before anything that stands around it, which need not be the fault.
         if node.op_type not in KNOWN:
             _unknown(node)
+    left = MAX_NUMBERS
     for node in nodes:
         given = [values[name] if name else None for name in node.input]
         for name, value in zip(node.output, _results(node, given, opset), strict=False):
             if name:
                 values[name] = value
+                left -= _cost(value)
+        if left < 0:
+            raise WeightsError(
+                f"{describe(node)} comes after more than {MAX_NUMBERS} numbers were computed; "
+                "fold its weights before it is exported"
+            )
     return values
 
 
@@ -143,6 +153,17 @@ def _results(node: onnx.NodeProto, given: Sequence[Value | None], opset: int) ->
             refuse(node, "joins branches; a multilayer perceptron has none")
         return [ONE_TO_ONE[kind](flow, ready)]
     return _unknown(node)
+
+
+def _cost(value: Value) -> int:
+    """Return how many numbers a tensor holds that no other does."""
+    if isinstance(value, Constant):
+        return value.array.size
+    if isinstance(value, Derived):
+        return 0
+    before = value.before.matrix if value.before is not None else None
+    new = value.matrix is not None and value.matrix is not before
+    return value.size + (value.matrix.size if value.matrix is not None and new else 0)
 
 
 def _shape(flow: Flow, ready: Call) -> Constant:

@@ -161,6 +161,7 @@ def sklearn_files() -> None:
             np.where(species == 1, "versicolor", "another"),
             {"zipmap": False},
         ),
+        "binary_columns": (mlp(), pixels, species == 2, {"zipmap": "columns"}),
         "standard": (make_pipeline(StandardScaler(), mlp()), columns, names, whole),
         "minmax": (make_pipeline(MinMaxScaler(), mlp()), columns, species, {"zipmap": False}),
         "minmax_feature": (
