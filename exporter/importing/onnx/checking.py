@@ -46,7 +46,10 @@ def check(
             parts = [run(feed[start : start + batch]) for start in range(0, rows, batch)]
         except READ_ERRORS as error:
             raise WeightsError(f"can't be run by {name} ({_first_line(error)})") from error
-        answer, *labels = (np.concatenate(part) for part in zip(*parts, strict=True))
+        answer, *labels = (
+            np.concatenate([np.atleast_1d(one) for one in part])
+            for part in zip(*parts, strict=True)
+        )
         exact = _forward(found, network, inputs, scaling)
         times, difference = _compare(found, answer, exact.activations, exact.allowed)
     if not times <= 1:

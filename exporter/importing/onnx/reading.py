@@ -7,6 +7,7 @@ import onnx
 from onnx import AttributeProto, TensorProto
 
 from exporter.files import MAX_BYTES, READ_ERRORS
+from exporter.importing.onnx import functions
 from exporter.importing.onnx.values import NoLayerError, describe, shown
 from exporter.network.weights_file import WeightsError
 
@@ -30,6 +31,7 @@ def read(path: Path, content: bytes) -> onnx.ModelProto:
     except READ_ERRORS as error:
         raise WeightsError("not a whole ONNX file; export it again") from error
     _check_bounds(model)
+    model = functions.inline(model)
     for node in model.graph.node:
         _check_node(node)
     budget = MAX_BYTES - len(content)
@@ -60,9 +62,10 @@ def _check_bounds(model: onnx.ModelProto) -> None:
     graph, version, newest = model.graph, opset(model), onnx.defs.onnx_opset_version()
     if not graph.node:
         raise WeightsError("holds no graph with nodes; export it again")
-    if len(graph.node) > MAX_NODES:
+    n_nodes = functions.count_nodes(model, MAX_NODES)
+    if n_nodes > MAX_NODES:
         raise WeightsError(
-            f"has {len(graph.node)} nodes, wanted up to {MAX_NODES}: no multilayer perceptron"
+            f"has {n_nodes} nodes or more, wanted up to {MAX_NODES}: no multilayer perceptron"
         )
     if version < MIN_OPSET:
         raise WeightsError(f"has opset {version}, wanted {MIN_OPSET} or later; export it again")
@@ -70,12 +73,6 @@ def _check_bounds(model: onnx.ModelProto) -> None:
         raise WeightsError(
             f"has opset {version}, and the installed onnx knows up to {newest}; export it with "
             f"opset_version={newest} or lower"
-        )
-    if model.functions:
-        raise WeightsError(
-            f"defines {len(model.functions)} functions of its own, such as "
-            f"'{shown(model.functions[0].name)}'; export it with the newest version of the tool, "
-            "or inline them with onnx.inliner.inline_local_functions"
         )
     if graph.sparse_initializer:
         raise WeightsError("holds sparse weights; save them as ordinary tensors")

@@ -12,12 +12,12 @@ from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
 
 from exporter import cli, importing
-from exporter.importing.onnx import reading
+from exporter.importing.onnx import reading, walking
 from exporter.importing.source import Choices
 from exporter.network.network import NetworkError
 from exporter.network.weights_file import WeightsError
 from modelfile.input_range import FINITE
-from tests.exporter.importing.onnx_graphs import FIRST, PLAIN, WEIGHTS, chain, model, step
+from tests.exporter.importing.onnx_graphs import FIRST, PLAIN, WEIGHTS, chain, imported, model, step
 from tests.exporter.importing.test_onnx_exports import DATA, FILES
 from tests.exporter.importing.test_onnx_graphs import refusal
 
@@ -92,7 +92,7 @@ def test_more_than_bounds_allow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(reading, "MAX_BYTES", size)
     assert f"more than {size} bytes in all" in told(path, made)
     monkeypatch.setattr(reading, "MAX_NODES", 3)
-    assert "has 4 nodes, wanted up to 3" in told(path, made)
+    assert "has 4 nodes or more, wanted up to 3" in told(path, made)
     monkeypatch.setattr(importing, "MAX_BYTES", 10)
     assert "bytes, wanted up to 10" in told(path, made)
 
@@ -124,17 +124,54 @@ def changed(change: Callable[[onnx.ModelProto], object]) -> onnx.ModelProto:
     return made
 
 
-def add_function(made: onnx.ModelProto) -> None:
-    made.functions.append(
-        helper.make_function(
-            "own",
-            "Layer",
-            ["a"],
-            ["b"],
-            [helper.make_node("Relu", ["a"], ["b"])],
-            [helper.make_opsetid("", 17)],
-        )
-    )
+def function(name: str, nodes: list[onnx.NodeProto], opset: int = 17) -> onnx.FunctionProto:
+    imports = [helper.make_opsetid("", opset), helper.make_opsetid("own", 1)]
+    return helper.make_function("own", name, ["a"], ["b"], nodes, imports)
+
+
+def call(name: str, given: str, result: str) -> onnx.NodeProto:
+    return helper.make_node(name, [given], [result], domain="own")
+
+
+def in_functions(made: onnx.ModelProto, *functions: onnx.FunctionProto) -> onnx.ModelProto:
+    """The plain perceptron with its activation as a function of the file's own."""
+    made.functions.extend(functions)
+    made.opset_import.append(helper.make_opsetid("own", 1))
+    made.graph.node[1].CopyFrom(call(functions[0].name, "t1", "t2"))
+    return made
+
+
+def test_functions_of_the_file_are_put_in_place(tmp_path: Path) -> None:
+    relu = function("Rectify", [helper.make_node("Relu", ["a"], ["b"])])
+    outer = function("Layer", [call("Rectify", "a", "c"), call("Rectify", "c", "b")])
+    found = imported(in_functions(chain(PLAIN), relu), tmp_path).network
+    assert [layer.activation for layer in found.layers] == ["relu", "softmax"]
+    line = refusal(in_functions(chain(PLAIN), outer, relu), tmp_path)
+    assert "(Relu) comes after an activation (relu), without a weighted sum" in line
+
+
+def test_functions_that_grow_or_call_themselves_are_refused(tmp_path: Path) -> None:
+    doubled = [
+        function(f"F{level}", [call(f"F{level + 1}", "a", "c"), call(f"F{level + 1}", "c", "b")])
+        for level in range(40)
+    ]
+    last = function("F40", [helper.make_node("Relu", ["a"], ["b"])])
+    line = refusal(in_functions(chain(PLAIN), *doubled, last), tmp_path)
+    assert "nodes or more, wanted up to 2000" in line
+    circle = [function("A", [call("B", "a", "b")]), function("B", [call("A", "a", "b")])]
+    line = refusal(in_functions(chain(PLAIN), *circle), tmp_path)
+    assert "defines a function 'A' that calls itself" in line
+    deep = [function(f"F{level}", [call(f"F{level + 1}", "a", "b")]) for level in range(500)]
+    assert "too deeply" in refusal(in_functions(chain(PLAIN), *deep), tmp_path)
+
+
+def test_what_is_computed_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = (*[step("Add", "", "one") for _ in range(50)], *PLAIN)
+    made = chain(steps, {"one": np.ones(4, np.float32)})
+    assert imported(made, tmp_path, input_range=FINITE).network.sizes == (4, 5, 3)
+    monkeypatch.setattr(walking, "MAX_NUMBERS", 100)
+    line = refusal(made, tmp_path, input_range=FINITE)
+    assert line.startswith("node 'step_26' (Add) comes after more than 100 numbers were computed")
 
 
 def repeat(made: onnx.ModelProto) -> None:
@@ -152,7 +189,6 @@ def bfloat16(made: onnx.ModelProto) -> None:
 
 
 REFUSED: dict[str, tuple[Callable[[onnx.ModelProto], object], str]] = {
-    "its own functions": (add_function, "defines 1 functions of its own, such as 'Layer'"),
     "a loop": (repeat, "node 'again' (Loop) decides or repeats while it runs"),
     "a circle": (circle, "is no valid ONNX graph"),
     "bfloat16": (bfloat16, "'W1' holds BFLOAT16, which is not read; save the network in float32"),
