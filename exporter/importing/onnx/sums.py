@@ -41,7 +41,6 @@ def close(flow: Flow, node: onnx.NodeProto, activation: str) -> Flow:
         _narrow(flow.weights()),
         flow.biases_name,
         _narrow(flow.full(flow.shift)) if flow.biases_name or np.any(flow.shift) else None,
-        family="layer",
     )
     if source.biases is not None and not source.biases_name:
         source = replace(source, biases_name=f"biases of {source.weights_name}")
