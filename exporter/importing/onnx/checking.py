@@ -19,7 +19,10 @@ from modelfile.golden import last
 from modelfile.input_range import FINITE
 from modelfile.rounding import Computed, Other, compute
 
-N_IMAGES = 64
+N_IMAGES, MIN_IMAGES = 64, 4
+MAX_PRODUCTS = 2**28
+"""Of weights and inputs: with more than four million weights, fewer images are tried."""
+
 SEED = 20171117
 MAX_NUMBERS = 2**26
 """Of all images that are tried, 512 MiB in float64."""
@@ -33,12 +36,14 @@ def check(
     Random numbers of the network's range go to both, scaled for the graph as `scaling` says. What
     differs may be no more than rounding explains.
     """
-    batch = found.fixed_batch or max(1, min(N_IMAGES, MAX_NUMBERS // max(network.sizes)))
+    enough = min(N_IMAGES, MAX_PRODUCTS // sum(layer.weights.size for layer in network.layers))
+    wanted = max(MIN_IMAGES, enough)
+    batch = found.fixed_batch or wanted
     if batch * max(network.sizes) > MAX_NUMBERS:
         raise WeightsError(
             f"takes {batch} images at once, too many to try it; export it for any number of images"
         )
-    rows = batch * max(1, min(N_IMAGES, MAX_NUMBERS // max(network.sizes)) // batch)
+    rows = batch * max(1, wanted // batch)
     inputs, feed = _draw(found, network, scaling, rows)
     name, run = _open(model, found)
     with np.errstate(all="ignore"):
@@ -46,10 +51,7 @@ def check(
             parts = [run(feed[start : start + batch]) for start in range(0, rows, batch)]
         except READ_ERRORS as error:
             raise WeightsError(f"can't be run by {name} ({_first_line(error)})") from error
-        answer, *labels = (
-            np.concatenate([np.atleast_1d(one) for one in part])
-            for part in zip(*parts, strict=True)
-        )
+        answer = np.concatenate([np.atleast_1d(outputs[0]) for outputs in parts])
         exact = _forward(found, network, inputs, scaling)
         times, difference = _compare(found, answer, exact.activations, exact.allowed)
     if not times <= 1:
@@ -58,8 +60,11 @@ def check(
             f"{difference:.2g} with random inputs, {times:.2g} times what rounding explains): it "
             "is no plain multilayer perceptron"
         )
-    if labels and names_kept:
-        _check_labels(found, as_texts(labels[0]), network, exact)
+    others = [value.name for value in _tensors(model.graph) if value.name != found.end.name]
+    if found.label_output is not None and names_kept:
+        place = 1 + others.index(found.label_output)
+        labels = [label for outputs in parts for label in as_texts(outputs[place])]
+        _check_labels(found, labels, network, exact)
     return f"answers as the file does in {name}, up to {difference:.2g} over {rows} random images"
 
 
@@ -85,7 +90,7 @@ def _draw(found: Found, network: Network, scaling: Scaling, rows: int) -> tuple[
 
 def _open(model: onnx.ModelProto, found: Found) -> tuple[str, runtime.Run]:
     """Return what runs the graph up to its activations and labels, and how."""
-    kept = [value for value in model.graph.output if value.name == found.label_output]
+    kept = [value for value in _tensors(model.graph) if value.name != found.end.name]
     cut = onnx.ModelProto()
     cut.CopyFrom(model)
     del cut.graph.output[:], cut.graph.node[:]
@@ -99,9 +104,19 @@ def _open(model: onnx.ModelProto, found: Found) -> tuple[str, runtime.Run]:
     cut.graph.input.extend(value for value in model.graph.input if value.name == found.start.name)
     try:
         return runtime.open_model(cut)
-    except READ_ERRORS:
+    except READ_ERRORS as error:
+        if type(error).__name__ == "InvalidGraph":
+            reason = _first_line(error)
+            raise WeightsError(
+                f"is no graph for ONNX Runtime ({reason}); export it again"
+            ) from error
         # It has no kernel for this dtype, or doesn't know this opset yet.
         return runtime.open_reference(cut)
+
+
+def _tensors(graph: onnx.GraphProto) -> list[onnx.ValueInfoProto]:
+    """Return the outputs that are tensors, not maps from labels to activations."""
+    return [value for value in graph.output if value.type.HasField("tensor_type")]
 
 
 def _forward(found: Found, network: Network, inputs: Array, scaling: Scaling) -> Computed:

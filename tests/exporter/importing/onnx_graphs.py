@@ -124,10 +124,16 @@ def imported(made: onnx.ModelProto, folder: Path, **choices: Any) -> Imported:
 
 def run(made: onnx.ModelProto, inputs: Array) -> Array:
     """Return the first output of ONNX Runtime."""
+    return np.asarray(run_all(made, "x", inputs)[0])
+
+
+def run_all(made: onnx.ModelProto, name: str, inputs: Array) -> list[Any]:
+    """Return all outputs of ONNX Runtime; inputs are given as the model takes them."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
     session = onnxruntime.InferenceSession(
         made.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-    return np.asarray(session.run(None, {"x": inputs})[0])
+    dtype = np.float64 if session.get_inputs()[0].type == "tensor(double)" else inputs.dtype
+    return list(session.run(None, {name: inputs.astype(dtype)}))

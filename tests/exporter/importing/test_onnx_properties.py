@@ -8,10 +8,13 @@ import pytest
 from hypothesis import given, settings, strategies
 from hypothesis.strategies import DrawFn
 
-from exporter.importing.source import Array
+from exporter import importing
+from exporter.importing.source import Array, Choices
+from exporter.network.network import NetworkError
 from exporter.network.weights_file import WeightsError
 from modelfile.input_range import InputRange
-from tests.exporter.importing.onnx_graphs import Step, chain, imported, run, step
+from tests.exporter.importing.onnx_graphs import Step, chain, imported, run, run_all, step
+from tests.exporter.importing.test_onnx_exports import DATA, FILES
 
 RANGE = InputRange(-2.0, 2.0)
 FLOAT = np.float32
@@ -21,6 +24,11 @@ OTHERS = (
     *("LogSoftmax", "Log", "Floor", "Sqrt", "Erf", "ThresholdedRelu", "Sign", "ReduceMean"),
 )
 UNARY = (*SMOOTH, *OTHERS)
+REPLACED = (
+    *("torch_normalised_script_13", "torch_view_dynamo", "torch_view_script_7"),
+    *("sklearn_binary", "sklearn_relu", "sklearn_minmax_feature", "sklearn_logistic"),
+    *("sklearn_regression", "keras_flatten", "keras_normalised", "tf2onnx_image"),
+)
 
 
 class Made:
@@ -173,6 +181,53 @@ def test_other_graphs_are_refused_or_read_rightly(
     n_inputs = _inputs(made)
     model = chain(made.steps, made.constants, shape=(batch, n_inputs))
     compare(model, folder, n_inputs, 7 if batch == "N" else int(batch))
+
+
+BINARY = ("Add", "Sub", "Mul", "Div", "Max", "Min", "Pow", "MatMul", "Gemm")
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name in REPLACED])
+def test_real_exports_with_an_operator_replaced(folder: Path, name: str) -> None:
+    whole = onnx.load(DATA / f"{name}.onnx")
+    (images,) = [
+        value
+        for value in whole.graph.input
+        if value.name not in {tensor.name for tensor in whole.graph.initializer}
+    ]
+    shape = [dim.dim_value for dim in images.type.tensor_type.shape.dim[1:]]
+    n_imported = 0
+    for index, node in enumerate(whole.graph.node):
+        for operator in BINARY if len(node.input) > 1 else UNARY:
+            made = onnx.ModelProto()
+            made.CopyFrom(whole)
+            made.graph.node[index].op_type = operator
+            del made.graph.node[index].attribute[:]
+            path = folder / "replaced.onnx"
+            path.write_bytes(made.SerializeToString())
+            try:
+                network = importing.from_file(path, Choices(input_range=RANGE))[0].network
+            except (WeightsError, NetworkError):
+                continue
+            n_imported += 1
+            inputs = RANGE.at(np.random.default_rng(7).random((5, network.n_inputs), FLOAT))
+            answers = run_all(made, images.name, inputs.reshape(5, *shape))
+            found = network.forward(inputs)[-1]
+            assert any(agree(found, answer) for answer in answers), (index, operator)
+    assert n_imported
+
+
+def agree(found: Array, answer: object) -> bool:
+    """Whether an output of a graph holds a network's answers, their logarithm, or one of two."""
+    if isinstance(answer, list):
+        answer = np.array([list(row.values()) for row in answer])
+    if not isinstance(answer, np.ndarray) or answer.dtype.kind != "f":
+        return False
+    found = found[:, 1:] if answer.size == len(found) else found
+    with np.errstate(all="ignore"):
+        return answer.size == found.size and any(
+            np.allclose(found, form.reshape(found.shape), atol=1e-4, rtol=1e-4)
+            for form in (answer, np.exp(answer))
+        )
 
 
 def _inputs(made: Made) -> int:
