@@ -10,6 +10,7 @@ from exporter.importing.source import Array, Choices, Source, SourceLayer
 from exporter.network.arrays import WeightsError, to_names
 from exporter.network.network import Batch, Layer, Network
 from modelfile.activations import ACTIVATIONS
+from modelfile.image_layout import ImageLayout
 from modelfile.input_range import PIXELS, InputRange
 
 ALL = tuple(ACTIVATIONS)
@@ -23,7 +24,8 @@ MAX_FLOAT32 = float(np.finfo(np.float32).max)
 class Imported:
     """A network, the layers that it was made of, and a line for each thing that was changed.
 
-    `turned` tells whether the layers' weights were transposed.
+    `turned` tells whether the layers' weights were transposed; `checked` how near the network's
+    answers are to its file's, where that could be tried; `image_layout` what the file says of it.
     """
 
     network: Network
@@ -31,6 +33,8 @@ class Imported:
     layers: tuple[SourceLayer, ...]
     turned: bool
     notes: tuple[str, ...]
+    checked: str | None = None
+    image_layout: ImageLayout | None = None
 
 
 def assemble(source: Source, choices: Choices) -> Imported:
