@@ -10,12 +10,13 @@ import structlog
 from modelfile.layout import FILE
 from server.errors import ModelError, NotLoaded, StartupError
 from server.models.arrangement import arrange, awaited, unchosen, unmet
+from server.models.disk.listing import Listing, list_models
 from server.models.journal import Journal
 from server.models.model import Model, load_model
 from server.models.onnx.file import Stamp, stamp_of
 from server.models.passes import Failure, Key, Pass, Progress, Refreshed
 from server.models.policy import Policies
-from server.models.repository import Listing, Models, list_models
+from server.models.repository import Models
 from server.telemetry import metrics
 from server.texts import listed, quoted, shown
 

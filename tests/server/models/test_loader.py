@@ -14,12 +14,12 @@ from modelfile.layout import MAX_VERSION
 from server.errors import Fault, ModelError, NotLoaded, StartupError
 from server.models import loader as loader_module
 from server.models import model as model_module
+from server.models.disk.listing import list_models
 from server.models.journal import Journal
 from server.models.loader import Loader
 from server.models.model import Model, load_model
 from server.models.passes import Refreshed
 from server.models.policy import read_policies
-from server.models.repository import list_models
 from tests.server.versions import publish
 
 POLICIES = read_policies("latest 1", "", "", "")
