@@ -1,35 +1,46 @@
 """Models on disk, as NAME/VERSION/model.onnx."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from modelfile.layout import FILE, MAX_VERSION
 from server.errors import StartupError
+from server.models.disk import near_misses
+from server.models.disk.near_misses import NUMBER
 from server.texts import fault_of, shown
 
-_NUMBER = re.compile("[1-9][0-9]*")
+MAX_MISSES = 20
+"""How much that is almost a version is told at a time."""
+
+LOST_AND_FOUND = "lost+found"
+"""What file systems have in their root, for its owner alone."""
+
+Place = tuple[int, ...]
+"""Tells one folder from another that takes its place, as when a volume is not mounted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The content of a repository: each model's versions, ascending, and folders that can't be one.
+    """The content of a repository: each model's versions, ascending, and what can't be one.
 
     `refused` says by model why some of its versions can't be served; `passed_over` says the same of
-    folders whose names can't be sent to callers.
+    what has no name that can be sent to callers, or is almost a version; `unreadable` says by name
+    why it is not known what a folder holds. `place` is the folder's own on its disk.
     """
 
     versions: Mapping[str, Sequence[int]]
     refused: Mapping[str, str]
     passed_over: Sequence[str] = ()
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    place: Place = ()
 
     def only(self, keeps: Callable[[str], bool]) -> "Listing":
         """Return the part with models whose names are to be kept."""
-        return Listing(
-            {name: versions for name, versions in self.versions.items() if keeps(name)},
-            {name: message for name, message in self.refused.items() if keeps(name)},
-            self.passed_over,
+        return replace(
+            self,
+            versions={name: its for name, its in self.versions.items() if keeps(name)},
+            refused={name: its for name, its in self.refused.items() if keeps(name)},
         )
 
 
@@ -43,52 +54,76 @@ def list_models(repository: Path) -> Listing:
             f"the repository {shown(repository)} is not a folder; give --repository, or run "
             "`python -m exporter export` first"
         )
-    versions: dict[str, list[int]] = {}
-    refused: dict[str, str] = {}
-    passed_over: list[str] = []
     try:
         names = sorted(path.name for path in repository.iterdir())
+        status = repository.stat()
     except OSError as error:
         raise StartupError(
             f"the repository {shown(repository)} can't be read: {error.strerror}"
         ) from error
+    found = _Found()
     for name in names:
-        if name.startswith("."):
-            continue
-        numbers, others = _find_versions(repository / name)
-        if (numbers or others) and (fault := fault_of(name)):
-            passed_over.append(
-                f"the model's folder {shown(repository / name)} {fault}; rename it to be served"
-            )
-            continue
-        too_large = [other for other in others if other.isdigit()]
-        if too_large:
-            refused[name] = (
-                f"{shown(repository / name)} has the version {too_large[0]}, and the largest is "
-                f"{MAX_VERSION}; rename the folder"
-            )
-        passed_over += [
-            f"the version's folder {shown(repository / name / other)} {fault_of(other)}; rename it "
-            "to be served"
-            for other in others
-            if other not in too_large
-        ]
-        if numbers or too_large:
-            versions[name] = sorted(numbers)
-    return Listing(versions, refused, passed_over)
+        if not name.startswith(".") and name != LOST_AND_FOUND:
+            _look(repository / name, found)
+    return Listing(
+        found.versions,
+        found.refused,
+        [*found.passed_over, *found.unreadable.values(), *found.misses[:MAX_MISSES]],
+        found.unreadable,
+        (status.st_dev, status.st_ino),
+    )
 
 
-def _find_versions(folder: Path) -> tuple[list[int], list[str]]:
+@dataclass(slots=True)
+class _Found:
+    """What a listing has found so far."""
+
+    versions: dict[str, list[int]] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    unreadable: dict[str, str] = field(default_factory=dict)
+    passed_over: list[str] = field(default_factory=list)
+    misses: list[str] = field(default_factory=list)
+
+
+def _look(folder: Path, found: _Found) -> None:
+    """Note what stands where models do."""
+    name = folder.name
+    try:
+        entries = sorted(path.name for path in folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        found.misses += near_misses.beside_models(folder)
+        return
+    except OSError as error:
+        found.unreadable[name] = f"{shown(folder)} can't be read: {error.strerror}"
+        return
+    numbers, others = _find_versions(folder, entries)
+    if (numbers or others) and (fault := fault_of(name)):
+        message = f"the model's folder {shown(folder)} {fault}; rename it to be served"
+        found.passed_over.append(message)
+        return
+    too_large = [other for other in others if other.isdigit()]
+    if too_large:
+        found.refused[name] = (
+            f"{shown(folder)} has the version {too_large[0]}, and the largest is {MAX_VERSION}; "
+            "rename the folder"
+        )
+    found.passed_over += [
+        f"the version's folder {shown(folder / other)} {fault_of(other)}; rename it to be served"
+        for other in others
+        if other not in too_large
+    ]
+    if numbers or too_large:
+        found.versions[name] = sorted(numbers)
+    if len(found.misses) < MAX_MISSES:
+        found.misses += near_misses.in_model(folder, entries, numbers, others)
+
+
+def _find_versions(folder: Path, names: Sequence[str]) -> tuple[list[int], list[str]]:
     """Return the versions in a model's folder, and the names of folders that can't be versions."""
     numbers: list[int] = []
     others: list[str] = []
-    try:
-        names = sorted(path.name for path in folder.iterdir())
-    except OSError:
-        # Not a folder, or not readable.
-        return numbers, others
     for name in names:
-        is_number = bool(_NUMBER.fullmatch(name))
+        is_number = bool(NUMBER.fullmatch(name))
         if (is_number or fault_of(name)) and _is_there(folder / name / FILE):
             if is_number and int(name) <= MAX_VERSION:
                 numbers.append(int(name))
