@@ -67,8 +67,8 @@ def _in_folder(folder: Path, versions: Collection[int]) -> Iterator[str]:
             f"{shown(folder)} is deeper than models are, which stand in the repository itself; "
             f"move it to {shown(folder.parent.parent / folder.name)}"
         )
-    elif is_version and names:
-        yield f"{shown(folder)} holds {shown(names[0])} and no {FILE}; export the model there"
+    elif is_version and (files := [name for name in names if (folder / name).is_file()]):
+        yield f"{shown(folder)} holds {shown(files[0])} and no {FILE}; export the model there"
 
 
 def _move(path: Path, wanted: Path) -> str:

@@ -113,7 +113,7 @@ def test_a_repository_of_near_misses_alone_says_so_at_the_start(tmp_path: Path) 
     (tmp_path / "small" / "v1").mkdir(parents=True)
     (tmp_path / "small" / "v1" / "model.onnx").write_bytes(b"")
     loader = Loader(tmp_path, "", read_policies("latest 1", "", "", ""))
-    with pytest.raises(StartupError, match="holds no model .* rename it to .*/small/1"):
+    with pytest.raises(StartupError, match=r"holds no model .* rename it to .*/small/1"):
         loader.first()
 
 
