@@ -20,6 +20,7 @@ from server.rpc.endpoint import Endpoint
 from server.rpc.inference import statistics
 from server.rpc.inference.asking import AskAll
 from server.settings.settings import Settings
+from server.supervisor.control import Inheritance
 from server.system import memory
 from server.system.threads import Threads
 
@@ -38,6 +39,7 @@ class Server:
         journal: Journal | None = None,
         ask_all: AskAll | None = None,
         unloaded: Iterable[str] = (),
+        inheritance: Inheritance = None,
     ) -> None:
         """The journal tells the parent what is being loaded; `ask_all` asks all workers, as
         `answer` is asked in each; models that are `unloaded` are not served.
@@ -53,16 +55,24 @@ class Server:
         )
         load = partial(load_model, max_bytes=settings.max_model_bytes)
         self._served = Served(policies=policies)
+        default_model, place = inheritance or (settings.default_model, None)
         loader = Loader(
             settings.repository,
-            settings.default_model,
+            default_model or "",
             policies,
             load,
             journal,
             unloaded,
             self._served.progress,
+            place=None if place is None else tuple(place),
         )
+        self._loader = loader
         self._watcher = ModelWatcher(loader, self._served)
+
+    @property
+    def place(self) -> tuple[int, ...]:
+        """Which folder the repository is."""
+        return self._loader.place
 
     def start(self, make_room: Callable[[], None] = lambda: None) -> None:
         """Load the models, then answer calls; raises StartupError when that can't be done.

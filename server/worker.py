@@ -44,6 +44,7 @@ def main() -> None:
             journal,
             peers.ask,
             first.get("unloaded", ()),
+            first.get("inheritance"),
         )
         # Before the start, which loads models: a stop must not wait for that.
         threading.Thread(
@@ -57,7 +58,7 @@ def main() -> None:
         control.send(event="failed", error=str(error))
         control.detach()
         sys.exit(1)
-    control.send(event="ready", default_model=server.default_model)
+    control.send(event="ready", default_model=server.default_model, place=server.place)
     while slow.get() != "stop":
         try:
             server.reload()

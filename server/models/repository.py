@@ -108,6 +108,8 @@ class Models:
             remedy = f"load it with RepositoryModelLoad, or {remedy}"
         elif name:
             asked = f"model {quoted(name)} is not loaded"
+        elif wanted:
+            asked = f"no model is named, and the default {quoted(wanted)} is not loaded"
         else:
             asked = "no model is named and there is no default"
         return NotLoaded(reason, f"model: {asked}; {remedy}", {"models": loaded})
