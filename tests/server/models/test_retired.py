@@ -13,7 +13,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from harness.callers import OWN_CONNECTION
-from harness.calls import error_info, predict_method
+from harness.calls import error_info, predict_method, raw_method
 from harness.scrape import by_worker, samples
 from harness.server_process import ServerProcess, start_server
 from harness.waiting import wait_for
@@ -98,7 +98,7 @@ def test_a_model_is_retired_by_all_workers_and_by_those_that_come_later(own: Rep
         assert error_info(caught.value).reason == "MODEL_NOT_FOUND"
         assert error_info(caught.value).metadata["models"] == f"{KEPT}, {DEFAULT}"
         request = protocol.ModelReadyRequest(name="leaving").SerializeToString()
-        answer = protocol.ModelReadyResponse.FromString(channel.unary_unary(READY)(request))
+        answer = protocol.ModelReadyResponse.FromString(raw_method(channel, READY)(request))
         assert not answer.ready
     page = httpx.get(f"http://{own.server.http_address}/v2/models/leaving/ready", timeout=60)
     assert page.status_code in (400, 404, 503)
@@ -166,7 +166,7 @@ def test_a_server_without_models_is_ready_for_the_next(own: Repository) -> None:
         own.wait_until(path.name, is_served=False)
     assert all("no other is loaded" in answer for answer in own.answers(KEPT))
     with grpc.insecure_channel(own.server.grpc_address) as channel:
-        check = health_pb2_grpc.HealthStub(channel).Check  # type: ignore[no-untyped-call]
+        check = health_pb2_grpc.HealthStub(channel).Check
         request = health_pb2.HealthCheckRequest(service="mlpserve.v1.Classifier")
         assert check(request, timeout=60).status == health_pb2.HealthCheckResponse.SERVING
     with Client(own.server.grpc_address) as client:

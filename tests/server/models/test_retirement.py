@@ -12,10 +12,10 @@ from structlog.testing import capture_logs
 from exporter.export import graph
 from harness.networks import random_network
 from server.errors import NotLoaded, StartupError
-from server.models import loader as loader_module
 from server.models.disk.folder import RETIRE_SECONDS
 from server.models.disk.listing import Place
 from server.models.loader import Loader
+from server.models.onnx.file import stamp_of
 from server.models.passes import Refreshed
 from server.models.policy import Policies, read_policies
 from tests.server.versions import publish
@@ -69,13 +69,28 @@ def repository(tmp_path: Path) -> Repository:
     return Repository(folder)
 
 
+def remove_versions(model: Path) -> None:
+    for version in model.iterdir():
+        shutil.rmtree(version)
+
+
+def remove_files(model: Path) -> None:
+    for version in model.iterdir():
+        (version / "model.onnx").unlink()
+
+
+def put_a_file_in_its_place(model: Path) -> None:
+    shutil.rmtree(model)
+    model.write_bytes(b"")
+
+
 GONE: dict[str, Callable[[Path], object]] = {
     "the model's folder": shutil.rmtree,
-    "its versions": lambda model: [shutil.rmtree(version) for version in model.iterdir()],
-    "its files": lambda model: [(version / "model.onnx").unlink() for version in model.iterdir()],
+    "its versions": remove_versions,
+    "its files": remove_files,
     "moved away": lambda model: model.rename(model.parent.parent / "away"),
     "hidden": lambda model: model.rename(model.with_name(".a")),
-    "a file in its place": lambda model: (shutil.rmtree(model), model.write_bytes(b"")),
+    "a file in its place": put_a_file_in_its_place,
 }
 
 
@@ -84,9 +99,8 @@ def test_a_model_that_is_gone_at_two_looks_is_retired(repository: Repository, ho
     repository.start()
     before = repository.refreshed.models.by_name["a"].newest
     GONE[how](repository.folder / "a")
-    repository.look()
-    assert (repository.loaded, repository.refreshed.problems) == ({"a": [2], "b": [1]}, [])
-    assert repository.refreshed.has_absent
+    assert repository.look().loaded == {"a": [2], "b": [1]}
+    assert (repository.refreshed.problems, repository.refreshed.has_absent) == ([], True)
     repository.look(RETIRE_SECONDS / 2)
     assert repository.refreshed.models.by_name["a"].newest is before
     with capture_logs() as lines:
@@ -95,8 +109,9 @@ def test_a_model_that_is_gone_at_two_looks_is_retired(repository: Repository, ho
         ("model retired", "a")
     ]
     assert (repository.loaded, repository.refreshed.problems) == ({"b": [1]}, [])
-    assert not repository.refreshed.has_absent
-    models = repository.refreshed.models
+    refreshed = repository.refreshed
+    assert not refreshed.has_absent
+    models = refreshed.models
     assert (models.errors, models.unserved, models.unloaded) == ({}, {}, {})
     with pytest.raises(NotLoaded, match="model 'a' is not loaded; name one of: b"):
         models.find("a", 0)
@@ -176,7 +191,7 @@ def test_settings_that_name_what_is_gone_are_told_once(repository: Repository) -
     told = [line["message"] for line in lines if line["event"] == "repository problem"]
     assert [message.split(":")[0] for message in told] == ["--labels", "--shadow", "--traffic"]
     versions = repository.refreshed.models.by_name["a"]
-    assert (versions.by_label.keys(), versions.shadowing) == ({"new"}, None)
+    assert ({*versions.by_label}, versions.shadowing) == ({"new"}, None)
     assert versions.split is not None
     assert {model.version for model in versions.split.models} == {2}
     repository.remove("a")
@@ -303,7 +318,6 @@ def test_a_version_that_goes_while_it_is_looked_at_waits_as_well(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     repository.start()
-    stamp_of = loader_module.stamp_of
 
     def vanish(path: Path) -> tuple[int, ...]:
         if path.parent.parent.name == "a":
@@ -311,7 +325,7 @@ def test_a_version_that_goes_while_it_is_looked_at_waits_as_well(
         return stamp_of(path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(loader_module, "stamp_of", vanish)
+        patch.setattr("server.models.loader.stamp_of", vanish)
         assert repository.look().loaded == {"a": [2], "b": [1]}
 
 
