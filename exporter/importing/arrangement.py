@@ -60,12 +60,27 @@ def arrange(source: Source, choices: Choices) -> tuple[Layers, bool, tuple[str, 
             f"orientation: {shapes} fit both ways round; say which with orientation, --orientation "
             "on the command line: out-in (a row for each neuron) or in-out (a column for each)"
         )
+    habit = source.orientation
+    if habit not in (None, fits) and orientation is None and not _proves_orientation(ordered):
+        raise WeightsError(
+            f"orientation: {titles(ordered)} fit as {fits} alone, and by their names they are "
+            f"{habit}; say which they are with orientation, --orientation on the command line, or "
+            "in which order they stand with layers, --layers"
+        )
     if order != tuple(range(len(layers))):
         names = listed([layer.weights_name for layer in ordered])
         notes.append(f"ordered by their names and shapes: {names}")
     if fits == "in-out":
         notes.append("weights are (n_in, n_out): turned to (n_out, n_in)")
     return ordered, fits == "in-out", tuple(notes)
+
+
+def _proves_orientation(layers: Layers) -> bool:
+    """Whether biases tell which way round weights are; else, reversed layers fit the other way."""
+    return any(
+        layer.biases is not None and layer.weights.shape != layer.weights.shape[::-1]
+        for layer in layers
+    )
 
 
 def titles(layers: Sequence[SourceLayer]) -> str:

@@ -37,7 +37,11 @@ def read(given: Mapping[str, npt.ArrayLike] | Sequence[npt.ArrayLike]) -> Source
     if named and all(re.fullmatch(r"arr_\d+", name) for name in named):
         layers = _in_order(dict(sorted(named.items(), key=lambda item: int(item[0][4:]))))
     else:
-        named, notes = parametrisations.resolve(named)
+        counters = [name for name in named if names.COUNTERS.fullmatch(name)]
+        named, notes = parametrisations.resolve(
+            {name: array for name, array in named.items() if name not in counters}
+        )
+        notes += tuple(f"{name} is a counter: left out" for name in counters)
         layers, others = _by_name(named)
     activations = _texts(facts.get("activations"))
     return Source(

@@ -43,15 +43,21 @@ _KINDS: Mapping[str, str] = {
     "a low-rank or other adapter, to be merged into the weights that it changes": "lora dora loha "
     "lokr adapter adapters",
     "a mixture of experts or a gate": "expert experts moe router gate gating gates glu",
-    "a skip connection": "skip shortcut residual bypass highway res resblock",
+    "a skip connection": "skip shortcut residual bypass highway res resblock lateral",
     "an optimizer's state": "optimizer optim optimiser scheduler grad grads gradient velocity "
-    "momentum",
-    "a quantised layer": "quant quantized quantised scale scales packed",
+    "momentum adam",
+    "a quantised layer, whose weights are scale * (weights - zero_point)": "quant quantized "
+    "quantised scale scales packed qweight qzeros absmax",
+    "a head with normalised weights": "arcface cosface cosine",
 }
 KINDS: Mapping[str, str] = {word: kind for kind, words in _KINDS.items() for word in words.split()}
 """What a layer is that has such a word in its name, other than one of a perceptron."""
 
-_RECURRENT = re.compile(r"(^|[./_])(i2h|h2h|x2h|i2o|(weight|bias)_(ih|hh))([./_]|$)")
+_RECURRENT = re.compile(
+    r"(^|[./_])(i2h|h2h|x2h|i2o|(weight|bias)_(ih|hh)|hidden_?(to_?|2_?)?hidden)([./_]|$)"
+)
+COUNTERS = re.compile(r"(.*[./])?n_averaged")
+"""What counts steps and is no part of what a network computes: of torch.optim.swa_utils."""
 _HEADS = ({"q", "k", "v"}, {"query", "key", "value"}, {"queries", "keys", "values"})
 
 Role = Literal["weights", "biases"]

@@ -102,6 +102,7 @@ PERCEPTRONS = {
     "one called actor": "actor.0 actor.2 actor.4",
     "one called decoder": "decoder.net.0 decoder.net.2 decoder.net.4",
     "names without a place": "alpha beta gamma",
+    "SWA": "module.0 module.2 module.4",
     "Keras": "dense dense_1 dense_2",
     "letters": "l1 l2 l3",
 }
@@ -116,6 +117,20 @@ def test_perceptrons_answer_as_numpy_computes(kind: str, sizes: tuple[int, ...])
     assert_answers(
         arrays, [(arrays[f"{name}.weight"], arrays[f"{name}.bias"]) for name in names.split()]
     )
+
+
+def test_counters_are_left_out_and_told() -> None:
+    arrays = {"n_averaged": np.array(3), **chain("module.0 module.2", 9, 7, 4)}
+    expected = [(arrays[f"module.{n}.weight"], arrays[f"module.{n}.bias"]) for n in (0, 2)]
+    assert_answers(arrays, expected)
+    notes: list[str] = []
+    importing.from_arrays(arrays, activation="relu", output="identity", tell=notes.append)
+    assert notes == ["n_averaged is a counter: left out"]
+
+
+def test_a_layer_alone_has_no_prefix() -> None:
+    arrays = {"weight": values(3, 9), "bias": values(3)}
+    assert_answers(arrays, [(arrays["weight"], arrays["bias"])])
 
 
 def of_numpy(weights: str, biases: str, *numbers: object) -> Arrays:
@@ -445,6 +460,35 @@ OTHERS: dict[str, tuple[Arrays, str]] = {
     "mask beside plain weights": ({**PLAIN, "fc1.weight_mask": np.ones((7, 9))}, "fc1.weight_mask"),
     "equal shapes without an order": (chain("alpha beta gamma", 8, 8, 8, 8), "more than one order"),
     "numbers that contradict the shapes": (chain("fc2 fc1 fc3", 9, 7, 5, 4), "fc2, fc1, fc3"),
+    "numbers that fit backwards, without biases": (
+        linear("fc2", 9, 7, biases=False) | linear("fc1", 7, 4, biases=False),
+        "fit as in-out alone, and by their names they are out-in",
+    ),
+    "recurrence in words": (
+        chain("input_to_hidden hidden_to_hidden hidden_to_output", 9, 8, 8, 3),
+        "recurrent",
+    ),
+    "recurrence of NumPy": (
+        {"W_xh": values(8, 9), "W_hh": values(8, 8), "W_hy": values(3, 8)},
+        "recurrent",
+    ),
+    "cosine head": (chain("fc1 arcface", 9, 7, 3), "normalised weights"),
+    "slots of TensorFlow's optimizer": (
+        {"dense/kernel": values(9, 7), "dense/kernel/Adam": values(9, 7)},
+        "dense/kernel/Adam",
+    ),
+    "dueling streams": (
+        chain("feature.0 advantage.0 value.0", 9, 7, 7, 3),
+        "advantage.0; feature.0",
+    ),
+    "variational autoencoder": (
+        linear("fc1", 9, 7)
+        | linear("fc21", 7, 3)
+        | linear("fc22", 7, 3)
+        | linear("fc3", 3, 7)
+        | linear("fc4", 7, 9),
+        "fc3.weight (7, 3) takes 3 inputs, but fc1.weight (7, 9) has 7 neurons",
+    ),
     "words that contradict the shapes": (chain("head stem", 9, 7, 4), "head, stem"),
 }
 """What is no perceptron, or none whose order is known, and a part of what is said of it."""
