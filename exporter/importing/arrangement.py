@@ -108,8 +108,7 @@ def _select(source: Source, named: Sequence[str] | None) -> tuple[Layers, set[Re
         name, reason = next(iter(wrong.items()))
         others = [other for other in wrong if other != name]
         also = f"; not imported either: {listed(others)}" if others else ""
-        good = [layer for layer in layers if not layer.doubt]
-        raise WeightsError(f"{name}: {reason}{also}{_found(good)}")
+        raise WeightsError(f"{name}: {reason}{also}{_found(layers)}")
     if not layers:
         raise WeightsError("no weights found; wanted arrays with two dimensions, and their biases")
     if len(layers) > MAX_LAYERS:
@@ -140,12 +139,12 @@ def _named(source: Source, named: Sequence[str]) -> tuple[Layers, set[Relation],
     return layers, relations, notes
 
 
-def _found(layers: Layers | Sequence[SourceLayer]) -> str:
-    """Say which layers there are beside what can't be imported."""
-    if not layers:
-        return "; no layers of a perceptron are left"
-    found = listed([f"{layer.title} {layer.weights.shape}" for layer in layers])
-    return f"; layers found: {found}; {_remedy(layers)}"
+def _found(layers: Sequence[SourceLayer]) -> str:
+    """Say which layers there are beside what can't be imported, or else that there are none."""
+    good = [layer for layer in layers if not layer.doubt]
+    found = listed([f"{layer.title} {layer.weights.shape}" for layer in good])
+    told = f"layers found: {found}" if good else "no layers of a perceptron are left"
+    return f"; {told}; {_remedy(good or layers)}" if layers else f"; {told}"
 
 
 def _remedy(layers: Sequence[SourceLayer]) -> str:

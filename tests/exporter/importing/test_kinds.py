@@ -533,6 +533,12 @@ def test_layers_that_are_named_are_taken_in_that_order() -> None:
     assert_answers(square, expected, layers=names)
     parts, weights = weight_norm("fc", 9, 4, "rows")
     assert_answers({**parts, **recurrent("rnn", 1)}, [(weights, np.zeros(4))], layers=["fc"])
+    # Names are no proof.
+    misnamed = chain("embedding_net.0 embedding_net.2", 9, 7, 4)
+    assert refusal(misnamed).endswith(" --layers embedding_net.0,embedding_net.2")
+    names = ["embedding_net.0", "embedding_net.2"]
+    expected = [(misnamed[f"{name}.weight"], misnamed[f"{name}.bias"]) for name in names]
+    assert_answers(misnamed, expected, layers=names)
     for names, told in (
         (["head", "encoder.0"], "head.weight (3, 5) has 3 neurons"),
         (["encoder.0", "encoder.1"], "'encoder.1' is no layer; there are: encoder.0, encoder.2,"),
