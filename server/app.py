@@ -20,7 +20,6 @@ from server.rpc.endpoint import Endpoint
 from server.rpc.inference import statistics
 from server.rpc.inference.asking import AskAll
 from server.settings.settings import Settings
-from server.supervisor.control import Inheritance
 from server.system import memory
 from server.system.threads import Threads
 
@@ -39,10 +38,11 @@ class Server:
         journal: Journal | None = None,
         ask_all: AskAll | None = None,
         unloaded: Iterable[str] = (),
-        inheritance: Inheritance = None,
+        default_model: str | None = None,
     ) -> None:
         """The journal tells the parent what is being loaded; `ask_all` asks all workers, as
-        `answer` is asked in each; models that are `unloaded` are not served.
+        `answer` is asked in each; models that are `unloaded` are not served. `default_model` is
+        that of workers before this one, None when there were none.
         """
         self.settings = settings
         self._ask_all = ask_all or self._ask_alone
@@ -55,24 +55,17 @@ class Server:
         )
         load = partial(load_model, max_bytes=settings.max_model_bytes)
         self._served = Served(policies=policies)
-        default_model, place = inheritance or (settings.default_model, None)
         loader = Loader(
             settings.repository,
-            default_model or "",
+            settings.default_model if default_model is None else default_model,
             policies,
             load,
             journal,
             unloaded,
             self._served.progress,
-            place=None if place is None else tuple(place),
+            is_successor=default_model is not None,
         )
-        self._loader = loader
         self._watcher = ModelWatcher(loader, self._served)
-
-    @property
-    def place(self) -> tuple[int, ...]:
-        """Which folder the repository is."""
-        return self._loader.place
 
     def start(self, make_room: Callable[[], None] = lambda: None) -> None:
         """Load the models, then answer calls; raises StartupError when that can't be done.

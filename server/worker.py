@@ -44,7 +44,7 @@ def main() -> None:
             journal,
             peers.ask,
             first.get("unloaded", ()),
-            first.get("inheritance"),
+            first.get("default_model"),
         )
         # Before the start, which loads models: a stop must not wait for that.
         threading.Thread(
@@ -58,7 +58,7 @@ def main() -> None:
         control.send(event="failed", error=str(error))
         control.detach()
         sys.exit(1)
-    control.send(event="ready", default_model=server.default_model, place=server.place)
+    control.send(event="ready", default_model=server.default_model)
     while slow.get() != "stop":
         try:
             server.reload()

@@ -12,7 +12,7 @@ from modelfile.layout import FILE
 from server.errors import ModelError, NotLoaded, StartupError
 from server.models.arrangement import arrange, awaited, errors_of, unchosen, unmet
 from server.models.disk.folder import Clock, Folder
-from server.models.disk.listing import Listing, Place
+from server.models.disk.listing import Listing
 from server.models.journal import Journal
 from server.models.model import Model, load_model
 from server.models.onnx.file import Stamp, stamp_of
@@ -62,26 +62,21 @@ class Loader:
         unloaded: Iterable[str] = (),
         progress: Progress | None = None,
         *,
-        place: Place | None = None,
+        is_successor: bool = False,
         clock: Clock = time.monotonic,
     ) -> None:
-        """`default` is the default model's name, or empty. A worker that comes after others has it
-        from them, with the repository's `place`, and does without models that are gone as they do.
+        """`default` is the default model's name, or empty; a successor of other workers has it from
+        them, and does without that model when it is gone, as they do.
         """
         self._repository, self._policies = repository, policies
-        self._folder = Folder(repository, place or (), clock)
-        self._is_successor = place is not None
+        self._folder = Folder(repository, clock)
+        self._is_successor = is_successor
         self._default: str | None = default or None
         self._load_model, self._journal = load, journal or Journal()
         self._progress = progress or Progress()
         self._failed: dict[Key, Failure] = {}
         self._warned: set[str] = set()
         self._unloaded = set(unloaded)
-
-    @property
-    def place(self) -> Place:
-        """Which folder the repository is."""
-        return self._folder.place
 
     def first(self) -> Refreshed:
         """Load for the first time.
@@ -90,7 +85,7 @@ class Loader:
         """
         listing = self._folder.list()
         on_disk = listing.versions
-        if not on_disk and not self._is_successor:
+        if not on_disk:
             raise StartupError(
                 f"the repository {shown(self._repository)} holds no model (NAME/VERSION/{FILE}); "
                 "run `python -m exporter export` first"

@@ -9,15 +9,9 @@ import socket
 import struct
 import threading
 from collections import deque
-from collections.abc import Sequence
 from typing import Any
 
 Message = dict[str, Any]
-
-Inheritance = tuple[str | None, Sequence[int]] | None
-"""What a worker takes from those before it, if any has served: the default model, and which folder
-the repository is.
-"""
 
 PAYLOAD = "payload"
 """The key of a received message for the bytes that came with it."""

@@ -8,7 +8,7 @@ import structlog
 
 from server.errors import StartupError
 from server.settings.settings import Settings
-from server.supervisor.control import PAYLOAD, Inheritance, Message
+from server.supervisor.control import PAYLOAD, Message
 from server.supervisor.polls import Polls
 from server.supervisor.process import Child
 from server.supervisor.slot import Slot
@@ -28,7 +28,7 @@ class Crew:
     """All workers; the parent passes on their messages and exits, and the time.
 
     `start` starts a worker for a slot, which must not load some files nor serve some models, and
-    which is told what those before it have served, if any has; or raises OSError.
+    which is told the default model of those before it, if any has served; or raises OSError.
     `on_served` is called once, as soon as calls are answered, with the name of the default model.
     `on_metrics` gets a worker's answer to a question, None if there will be none.
     """
@@ -37,7 +37,7 @@ class Crew:
         self,
         settings: Settings,
         workers: Iterable[Child],
-        start: Callable[[int, Sequence[list[Any]], Sequence[str], Inheritance], Child],
+        start: Callable[[int, Sequence[list[Any]], Sequence[str], str | None], Child],
         on_served: Callable[[str | None], None],
         on_metrics: Callable[[str, bytes | None], None],
     ) -> None:
@@ -54,7 +54,7 @@ class Crew:
         self._rolling: deque[Slot] = deque()
         self._is_rolling = False
         self._is_serving = self._has_served = self.is_stopping = False
-        self._inheritance: Inheritance = None
+        self._default_model: str | None = None
         self.calls_started = self.calls_handled = 0
         self.restarts = Counter(dict.fromkeys(RESTART_REASONS, 0))
 
@@ -102,8 +102,7 @@ class Crew:
                 worker.take_pong(message)
             case "ready":
                 worker.ready_time = now
-                self._inheritance = message["default_model"], message["place"]
-                self._on_ready(slot, worker, now)
+                self._on_ready(slot, worker, message["default_model"], now)
             case "takes_over":
                 # Before it is ready, since only one of them can listen.
                 if worker is slot.successor:
@@ -151,8 +150,8 @@ class Crew:
             self._crashed = [file for file in self._crashed if file[0] != name]
         self._polls.begin(asker, message, workers, now)
 
-    def _on_ready(self, slot: Slot, worker: Child, now: float) -> None:
-        self._has_served = True
+    def _on_ready(self, slot: Slot, worker: Child, default_model: str | None, now: float) -> None:
+        self._has_served, self._default_model = True, default_model
         if worker is slot.successor:
             predecessor, slot.child, slot.successor = slot.child, worker, None
             self._let_go(predecessor, now)
@@ -169,7 +168,7 @@ class Crew:
         )
         if settled and self.ready() and not self._is_serving and not self.is_stopping:
             self._is_serving = True
-            self._on_served(self._inheritance and self._inheritance[0])
+            self._on_served(self._default_model)
 
     def _note_rolled(self) -> None:
         """Report the end of a rolling restart once all workers have been replaced."""
@@ -263,7 +262,8 @@ class Crew:
         """Start a worker for a slot; None if that has failed and is tried again later."""
         try:
             unloaded = sorted(self._unloaded)
-            return self._start_worker(slot.number, self._crashed, unloaded, self._inheritance)
+            default = (self._default_model or "") if self._has_served else None
+            return self._start_worker(slot.number, self._crashed, unloaded, default)
         except OSError as error:
             self._put_off(slot, None, "failed", f"can't start a process: {error.strerror}", now)
             return None

@@ -11,7 +11,6 @@ from server.errors import StartupError
 from server.settings.addresses import is_socket
 from server.settings.settings import Settings
 from server.supervisor import ports, process
-from server.supervisor.control import Inheritance
 from server.supervisor.process import Child
 from server.supervisor.signals import Signals
 from server.system import cores
@@ -31,7 +30,7 @@ class Launched:
     http_address: str
     workers: tuple[Child, ...]
     http: Child | None
-    start_worker: Callable[[int, Sequence[list[Any]], Sequence[str], Inheritance], Child]
+    start_worker: Callable[[int, Sequence[list[Any]], Sequence[str], str | None], Child]
     start_http: Callable[[], Child]
     resources: contextlib.ExitStack
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from server.settings.settings import Settings
-from server.supervisor.control import Inheritance, Link, Message
+from server.supervisor.control import Link, Message
 from server.supervisor.signals import HANDLED
 from server.supervisor.standard_error import divert, forward
 from server.system.memory import FEW_POOLS
@@ -92,10 +92,11 @@ def start_worker(
     number: int,
     crashed: Sequence[list[Any]] = (),
     unloaded: Sequence[str] = (),
-    inheritance: Inheritance = None,
+    default_model: str | None = None,
 ) -> Child:
     """Start a worker that does not load what has `crashed` others, nor the models that are
-    `unloaded`; raises OSError.
+    `unloaded`; `default_model` is that of workers before it, empty when they have none, and None
+    when there were none. Raises OSError.
     """
     return start(
         WORKER,
@@ -103,7 +104,7 @@ def start_worker(
         settings=asdict(settings),
         crashed=[*crashed],
         unloaded=[*unloaded],
-        inheritance=inheritance,
+        default_model=default_model,
     )
 
 

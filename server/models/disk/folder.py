@@ -1,6 +1,5 @@
 """The repository's folder over time: whether it is still the same, and what has gone from it."""
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -19,10 +18,11 @@ Clock = Callable[[], float]
 class Folder:
     """A repository's folder, which is listed again and again."""
 
-    def __init__(self, path: Path, place: Place = (), clock: Clock = time.monotonic) -> None:
-        """`place` is where models have been found before, if they have."""
-        self.path, self.place = path, place
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self.path = path
         self._clock = clock
+        # Where models have been found before.
+        self._place: Place = ()
         # Of models with versions that are gone: since when they have those that are there.
         self._since: dict[str, tuple[float, Sequence[int]]] = {}
 
@@ -33,8 +33,8 @@ class Folder:
         """
         listing = list_models(self.path)
         if listing.versions:
-            self.place = listing.place
-        elif self.place not in ((), listing.place):
+            self._place = listing.place
+        elif self._place not in ((), listing.place):
             raise StartupError(
                 f"the repository {shown(self.path)} is another folder than before and holds no "
                 "model, as when a volume is not mounted; put the models there, or, to unload them, "

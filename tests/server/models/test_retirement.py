@@ -13,7 +13,6 @@ from exporter.export import graph
 from harness.networks import random_network
 from server.errors import NotLoaded, StartupError
 from server.models.disk.folder import RETIRE_SECONDS
-from server.models.disk.listing import Place
 from server.models.loader import Loader
 from server.models.onnx.file import stamp_of
 from server.models.passes import Refreshed
@@ -30,7 +29,7 @@ class Repository:
     folder: Path
     policies: Policies = LATEST
     default: str = ""
-    place: Place | None = None
+    is_successor: bool = False
     now: float = 100.0
     loader: Loader = field(init=False)
     refreshed: Refreshed = field(init=False)
@@ -40,7 +39,7 @@ class Repository:
             self.folder,
             self.default,
             self.policies,
-            place=self.place,
+            is_successor=self.is_successor,
             clock=lambda: self.now,
         )
         self.refreshed = self.loader.first()
@@ -268,15 +267,11 @@ def test_nothing_is_left_when_all_is_removed(repository: Repository) -> None:
     assert repository.look(RETIRE_SECONDS).loaded == {}
     with pytest.raises(NotLoaded, match="there is no default; no other is loaded"):
         repository.refreshed.models.find("", 0)
-    # As has a worker that comes later, but not where something else is in the folder's place.
-    later = Repository(repository.folder, place=repository.loader.place).start()
-    assert later.loaded == {}
-    for place, told in ((None, "holds no model"), ((1, 2), "is another folder than before")):
-        with pytest.raises(StartupError, match=told):
-            Repository(repository.folder, place=place).start()
+    # A worker that comes later waits for a model, since it can't tell why there is none.
+    with pytest.raises(StartupError, match="holds no model"):
+        Repository(repository.folder, is_successor=True).start()
     publish(repository.folder, 1, "b")
-    for each in (repository, later):
-        assert each.look().loaded == {"b": [1]}
+    assert repository.look().loaded == {"b": [1]}
 
 
 def test_the_default_that_is_gone_is_the_default_when_it_comes_back(
@@ -297,7 +292,7 @@ def test_a_new_worker_serves_what_the_others_do(repository: Repository, default:
     repository.default = default
     repository.start().remove("a")
     repository.look(retry=True)
-    later = Repository(repository.folder, default=default, place=repository.loader.place).start()
+    later = Repository(repository.folder, default=default, is_successor=True).start()
     assert later.loaded == repository.loaded == {"b": [1]}
     assert (
         later.refreshed.models.default == repository.refreshed.models.default == (default or None)

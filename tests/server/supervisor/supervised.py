@@ -11,7 +11,7 @@ from typing import Any, cast
 from structlog.typing import EventDict
 
 from server.settings.settings import Settings
-from server.supervisor.control import Inheritance, Link, Message
+from server.supervisor.control import Link, Message
 from server.supervisor.launch import Launched
 from server.supervisor.process import Child
 from server.supervisor.signals import Signals
@@ -53,7 +53,7 @@ class Fake:
         self.link.send(*payload, **message)
 
     def ready(self) -> None:
-        self.say(event="ready", default_model="digits", place=[1, 2])
+        self.say(event="ready", default_model="digits")
 
     def orders(self) -> list[str]:
         """Return what it was told since the last time."""
@@ -105,7 +105,7 @@ class World:
         self.start_error: Exception | None = None
         self.crashed: list[list[Any]] = []
         self.unloaded: list[str] = []
-        self.inheritance: Inheritance = None
+        self.default_model: str | None = None
         self.on_clock: Callable[[], None] = lambda: None
         launched = Launched(
             Settings(workers=workers, **settings),
@@ -130,12 +130,12 @@ class World:
         number: int,
         crashed: Sequence[list[Any]] = (),
         unloaded: Sequence[str] = (),
-        inheritance: Inheritance = None,
+        default_model: str | None = None,
     ) -> Child:
         if self.start_error is not None:
             raise self.start_error
         self.crashed, self.unloaded = [*crashed], [*unloaded]
-        self.inheritance = inheritance
+        self.default_model = default_model
         self.workers.append(Fake(number, 100 + len(self.workers)))
         return self.workers[-1].child
 
