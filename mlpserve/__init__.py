@@ -15,7 +15,7 @@ from mlpserve.errors import (
     Unavailable,
     Violation,
 )
-from mlpserve.models import Layer, Model, ModelVersion, Network
+from mlpserve.models import ImageLayout, Layer, Model, ModelVersion, Network
 from mlpserve.prediction import Canonicalization, Prediction
 
 try:
@@ -28,6 +28,7 @@ __all__ = [
     "Canonicalization",
     "Client",
     "DeadlineExceeded",
+    "ImageLayout",
     "InvalidRequest",
     "InvalidResponse",
     "Layer",

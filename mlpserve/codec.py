@@ -7,13 +7,22 @@ from google.protobuf.message import DecodeError
 from mlpserve import wire
 from mlpserve.errors import InvalidResponse
 from mlpserve.images import Pixels
-from mlpserve.models import Layer, Model, ModelVersion, Network
+from mlpserve.models import ImageLayout, Layer, Model, ModelVersion, Network
 from mlpserve.prediction import Canonicalization, Prediction
 from mlpserve.v1 import classifier_pb2
 
 _HEALTH_SERVICE_FIELD = 1
 _HEALTH_STATUS_FIELD = 1
 _HEALTH_SERVING = 1
+
+_INKS = {
+    classifier_pb2.ImageLayout.INK_LIGHT: "light",
+    classifier_pb2.ImageLayout.INK_DARK: "dark",
+}
+_CENTRINGS = {
+    classifier_pb2.ImageLayout.CENTRING_MASS: "mass",
+    classifier_pb2.ImageLayout.CENTRING_BOX: "box",
+}
 
 
 def encode_request(
@@ -104,8 +113,11 @@ def decode_network(message: bytes) -> Network:
             ),
             label_names=wire.read_texts(fields, response.LABEL_NAMES_FIELD_NUMBER),
             input_range=wire.read_text(fields, response.INPUT_RANGE_FIELD_NUMBER),
+            image_layout=_read_layout(
+                wire.read_contents(fields, response.IMAGE_LAYOUT_FIELD_NUMBER)
+            ),
         )
-    except wire.WireError as error:
+    except (wire.WireError, DecodeError) as error:
         raise InvalidResponse(f"the answer is no valid GetNetworkResponse: {error}") from error
 
 
@@ -132,6 +144,27 @@ def _decode_version(version: classifier_pb2.ModelVersion) -> ModelVersion:
         label_names=tuple(version.label_names),
         weights_sha256=version.weights_sha256,
         input_range=version.input_range,
+        image_layout=_decode_layout(version.image_layout)
+        if version.HasField("image_layout")
+        else None,
+    )
+
+
+def _read_layout(contents: list[memoryview]) -> ImageLayout | None:
+    if not contents:
+        return None
+    return _decode_layout(classifier_pb2.ImageLayout.FromString(bytes(contents[-1])))
+
+
+def _decode_layout(layout: classifier_pb2.ImageLayout) -> ImageLayout:
+    return ImageLayout(
+        rows=layout.rows,
+        columns=layout.columns,
+        ink=_INKS.get(layout.ink, ""),
+        longest_side=layout.longest_side,
+        centring=_CENTRINGS.get(layout.centring, ""),
+        centre=(layout.centre_down, layout.centre_right),
+        flattest=layout.flattest,
     )
 
 

@@ -8,6 +8,28 @@ import numpy.typing as npt
 
 
 @dataclass(frozen=True, slots=True)
+class ImageLayout:
+    """What the images that a model was trained on have in common.
+
+    `rows` and `columns` count pixels; `ink` is "light" on a dark background, or "dark" on a light
+    one. Lengths and places are shares of the image's side: `longest_side` is the larger of the
+    ink's height and width with its soft edges, 0.73 for MNIST; `centre`, down and to the right from
+    the middle of the first pixel, is where the centre is of the ink's "mass" or "box", as
+    `centring` says. `ink` and `centring` are empty when the server's words are newer than this
+    client. Few images have ink whose height is a smaller share of its width than `flattest`; 0
+    when that is not known.
+    """
+
+    rows: int
+    columns: int
+    ink: str
+    longest_side: float
+    centring: str
+    centre: tuple[float, float]
+    flattest: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class ModelVersion:
     """One version of a model.
 
@@ -15,7 +37,8 @@ class ModelVersion:
     its file, changed or gone since, is not followed. `layer_sizes` counts the neurons of each layer
     from input to output; `input_range` tells which numbers it takes: "[0, 1]" for pixels, another
     "[low, high]", or "finite". They, `label_names` and `weights_sha256` are empty unless it is
-    loaded. `version` 0 stands for a folder whose number is larger than versions can be.
+    loaded; `image_layout` is None also when its images have no known layout. `version` 0 stands for
+    a folder whose number is larger than versions can be.
     """
 
     version: int
@@ -25,6 +48,7 @@ class ModelVersion:
     label_names: tuple[str, ...]
     weights_sha256: str
     input_range: str = ""
+    image_layout: ImageLayout | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +81,11 @@ class Layer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Network:
-    """The layers of a model after the input, the names of its classes, and the numbers it takes."""
+    """The layers of a model after the input, the names of its classes, and what it takes."""
 
     model: str
     version: int
     layers: tuple[Layer, ...]
     label_names: tuple[str, ...]
     input_range: str = ""
+    image_layout: ImageLayout | None = None

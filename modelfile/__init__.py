@@ -25,4 +25,6 @@ Metadata, each value a text:
   and wrong answers, calibration, distorted images; `exporter/study/records.py` describes it
 - `reference` (only when it was measured): JSON object, what the training images looked like and
   what the network said to them; `modelfile/reference.py` describes it
+- `image_layout` (only when it could be measured): JSON object, how large the ink of the training
+  images is and where; `modelfile/image_layout.py` describes it
 """

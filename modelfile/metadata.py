@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from modelfile.image_layout import ImageLayout, decode_image_layout, encode_image_layout
 from modelfile.input_range import PIXELS, InputRange, parse
 from modelfile.layout import OPERATORS
 from modelfile.reference import UNMEASURED, Reference, decode_reference, encode_reference
@@ -55,6 +56,7 @@ class Metadata:
     golden_activations: Values
     reference: Reference = UNMEASURED
     input_range: InputRange = PIXELS
+    image_layout: ImageLayout | None = None
 
     @property
     def parameters(self) -> int:
@@ -81,6 +83,8 @@ def encode(
     }
     if metadata.input_range != PIXELS:
         entries["input_range"] = str(metadata.input_range)
+    if metadata.image_layout is not None:
+        entries["image_layout"] = _encode_object(encode_image_layout(metadata.image_layout))
     if evaluation is not None:
         entries["evaluation"] = _encode_object(evaluation)
     if metadata.reference.shares:
@@ -155,6 +159,7 @@ def _decode(entries: Entries) -> Metadata:
         golden_activations=_decode_floats(entries, "golden_activations", sizes[-1]),
         reference=decode_reference(decode_object(entries, "reference"), labels, input_range),
         input_range=input_range,
+        image_layout=decode_image_layout(decode_object(entries, "image_layout"), sizes[0]),
     )
     if _read_text(entries, "parameters") != str(metadata.parameters):
         raise ValueError(f"parameters are not {metadata.parameters}, as the layer sizes say")

@@ -11,7 +11,8 @@ import pytest
 from harness.server_process import ROOT
 
 ARROWS = {
-    "canonical, modelfile, mlpserve, exporter.errors": "",
+    "modelfile, mlpserve, exporter.errors": "",
+    "canonical": "modelfile",
     "mlpserve.command": "mlpserve",
     "mlpserve.cli": "mlpserve.command",
     "mlpserve.__main__": "mlpserve.cli",

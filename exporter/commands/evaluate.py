@@ -11,8 +11,9 @@ from rich.progress import track
 
 import canonical
 from exporter.commands.common import PATH, clear_errors, data_option, load_pixels, weights_option
+from exporter.export import image_layout
 from exporter.files import write_file
-from exporter.network.network import Batch, Network
+from exporter.network.network import Batch
 from exporter.network.weights_file import Saved
 from exporter.study import evaluation, records, report, robustness
 from exporter.study.distortions import DISTORTIONS
@@ -73,9 +74,7 @@ def evaluate_command(
     console = Console()
     if distortions:
         try:
-            measured = replace(
-                measured, robustness=measure_robustness(saved.network, images, labels)
-            )
+            measured = replace(measured, robustness=measure_robustness(saved, images, labels))
         except canonical.NotSquare:
             click.echo(
                 f"No distortions: images of {images.shape[1]} pixels are not square.", err=True
@@ -121,11 +120,12 @@ def draw(folder: Path, measured: Evaluation, images: Batch) -> None:
         write_file(folder / name, picture)
 
 
-def measure_robustness(measured: Network, images: Batch, labels: Labels) -> Robustness:
+def measure_robustness(saved: Saved, images: Batch, labels: Labels) -> Robustness:
     """Measure distorted images and images of no class behind a progress bar."""
     console = Console(stderr=True)
+    measured = saved.network, images, labels, image_layout.of_weights(saved)
     rows = track(
-        robustness.distorted(measured, images, labels),
+        robustness.distorted(*measured),
         description="distortions",
         total=len(DISTORTIONS),
         console=console,
@@ -133,4 +133,4 @@ def measure_robustness(measured: Network, images: Batch, labels: Labels) -> Robu
         # It would leave an empty line in a file.
         disable=not console.is_terminal,
     )
-    return Robustness(tuple(rows), tuple(robustness.out_of_distribution(measured, images, labels)))
+    return Robustness(tuple(rows), tuple(robustness.out_of_distribution(*measured)))

@@ -36,7 +36,11 @@ def handmade_command(output: Path, page: Path | None, data: Path) -> None:
     shipped = network.load(WEIGHTS)
     output.parent.mkdir(parents=True, exist_ok=True)
     network.save(
-        output, handmade.build(), examples=shipped.examples, provenance=handmade.PROVENANCE
+        output,
+        handmade.build(),
+        examples=shipped.examples,
+        provenance=handmade.PROVENANCE,
+        image_layout=shipped.image_layout,
     )
     click.echo(output)
     if page:

@@ -7,6 +7,7 @@ import click
 
 from exporter import network
 from exporter.commands.common import INTERRUPTED, PATH, clear_errors, data_option
+from exporter.export import image_layout
 from exporter.training import mnist, progress, provenance, reference, training
 from exporter.training.options import Activation, LossName, Optimizer, TrainingOptions
 
@@ -99,6 +100,7 @@ def train_command(data: Path, output: Path, checkpoint: Path | None, **values: A
         examples=provenance.choose_examples(trained.network, images[n_train:], labels[n_train:]),
         provenance=provenance.describe(trained, options, "MNIST", n_train),
         reference=reference.measure(trained.network, images[:n_train]),
+        image_layout=image_layout.measure(images[:n_train]),
     )
     checkpoint.unlink(missing_ok=True)
     click.echo(output)

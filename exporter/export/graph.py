@@ -13,10 +13,12 @@ from onnx.reference import ReferenceEvaluator
 
 from exporter.errors import ExporterError
 from exporter.export.golden import compute_activations, draw_pixels
+from exporter.export.image_layout import of_weights
 from exporter.network.activations import SELU_ALPHA, SELU_SCALE
 from exporter.network.network import Batch, Network, NetworkError
 from exporter.network.weights_file import EvaluationRecord, Provenance, ReferenceRecord, Saved
 from modelfile.golden import golden_difference
+from modelfile.image_layout import ImageLayout
 from modelfile.layout import INPUT, OPERATORS, OUTPUT, output_names
 from modelfile.metadata import (
     Metadata,
@@ -68,6 +70,7 @@ def build(
     provenance: Provenance | None = None,
     evaluation: EvaluationRecord | None = None,
     reference: ReferenceRecord | None = None,
+    image_layout: ImageLayout | None = None,
 ) -> onnx.ModelProto:
     """Return the model of a network; the same arguments give the same bytes when serialised.
 
@@ -116,7 +119,7 @@ def build(
         ir_version=IR_VERSION,
         producer_name="mlpserve",
     )
-    metadata = _describe_network(network, examples, reference)
+    metadata = _describe_network(network, examples, reference, image_layout)
     helper.set_model_props(model, encode(metadata, provenance or {}, evaluation))
     onnx.checker.check_model(model, full_check=True)
     shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
@@ -124,13 +127,17 @@ def build(
 
 
 def build_saved(saved: Saved) -> onnx.ModelProto:
-    """Return the model of a weights file, with all that the file says; raises as `build` does."""
+    """Return the model of a weights file, with all that the file says; raises as `build` does.
+
+    Without an image layout it gets that of the examples.
+    """
     return build(
         saved.network,
         examples=saved.examples,
         provenance=saved.provenance,
         evaluation=saved.evaluation,
         reference=saved.reference,
+        image_layout=of_weights(saved),
     )
 
 
@@ -179,7 +186,10 @@ def _floats(name: str, columns: int) -> onnx.ValueInfoProto:
 
 
 def _describe_network(
-    network: Network, examples: Batch | None, reference: ReferenceRecord | None
+    network: Network,
+    examples: Batch | None,
+    reference: ReferenceRecord | None,
+    image_layout: ImageLayout | None,
 ) -> Metadata:
     pixels = draw_pixels(network, examples)
     activations = compute_activations(network, pixels)
@@ -196,4 +206,5 @@ def _describe_network(
         golden_activations=activations,
         reference=distributions,
         input_range=network.input_range,
+        image_layout=image_layout,
     )

@@ -7,8 +7,9 @@
 - `input_range` (optional): the numbers that the network takes: low and high, or the text `finite`;
   [0, 1] when it is missing
 - `examples` (optional): float32 images (E, n_in) in that range
-- `evaluation`, `reference` (optional): the JSON objects that `exporter.study.records` and
-  `modelfile.reference` describe, each as one text
+- `evaluation`, `reference`, `image_layout` (optional): the JSON objects that
+  `exporter.study.records`, `modelfile.reference` and `modelfile.image_layout` describe, each as one
+  text
 """
 
 import io
@@ -28,6 +29,7 @@ from exporter.errors import ExporterError
 from exporter.files import READ_ERRORS, ArchiveError, Arrays, pack_npz, read_npz, write_file
 from exporter.network.activations import ACTIVATIONS
 from exporter.network.network import Batch, Layer, Network
+from modelfile.image_layout import ImageLayout, decode_image_layout, encode_image_layout
 from modelfile.input_range import PIXELS, InputRange, parse
 
 Provenance = Mapping[str, str | int | float]
@@ -41,7 +43,7 @@ ReferenceRecord = Mapping[str, Any]
 
 DEFAULT_ACTIVATION = "sigmoid"
 
-RECORDS = ("evaluation", "reference")
+RECORDS = ("evaluation", "reference", "image_layout")
 INPUT_RANGE = "input_range"
 OTHER_KEYS = ("activations", "labels", INPUT_RANGE, "provenance", "examples", *RECORDS)
 """What a weights file may hold besides weights and biases."""
@@ -57,7 +59,8 @@ class Saved:
 
     `examples` (E, n_inputs) float32 in the network's range are meant for the model's golden
     examples; None when the file has none. `evaluation` is None when the network wasn't measured,
-    `reference` when its training images weren't there.
+    `reference` when its training images weren't there, `image_layout` when they, or the examples,
+    have no layout in common.
     """
 
     network: Network
@@ -65,6 +68,7 @@ class Saved:
     examples: Batch | None
     evaluation: EvaluationRecord | None = None
     reference: ReferenceRecord | None = None
+    image_layout: ImageLayout | None = None
 
 
 def save(
@@ -75,6 +79,7 @@ def save(
     provenance: Provenance | None = None,
     evaluation: EvaluationRecord | None = None,
     reference: ReferenceRecord | None = None,
+    image_layout: ImageLayout | None = None,
 ) -> None:
     """Write a weights file, atomically; the same arguments give the same bytes.
 
@@ -92,7 +97,8 @@ def save(
         arrays["provenance"] = _encode_object(provenance)
     if examples is not None:
         arrays["examples"] = examples
-    for key, record in zip(RECORDS, (evaluation, reference), strict=True):
+    layout = None if image_layout is None else encode_image_layout(image_layout)
+    for key, record in zip(RECORDS, (evaluation, reference, layout), strict=True):
         if record is not None:
             arrays[key] = _encode_object(record)
     _decode(path, arrays)
@@ -144,10 +150,20 @@ def _decode(path: Path, arrays: Arrays) -> Saved:
         network = _read_network(arrays)
         examples = _read_examples(arrays, network)
         provenance = _read_provenance(arrays)
-        evaluation, reference = (_read_record(arrays, key) for key in RECORDS)
+        evaluation, reference, layout = (_read_record(arrays, key) for key in RECORDS)
+        image_layout = _decode_layout(layout, network)
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from error
-    return Saved(network, provenance, examples, evaluation, reference)
+    return Saved(network, provenance, examples, evaluation, reference, image_layout)
+
+
+def _decode_layout(record: Mapping[str, Any] | None, network: Network) -> ImageLayout | None:
+    try:
+        return decode_image_layout(record, network.n_inputs)
+    except KeyError as error:
+        raise WeightsError(f"image_layout has no {error}") from error
+    except (ValueError, TypeError) as error:
+        raise WeightsError(f"image_layout can't be used: {error}") from error
 
 
 def _read_network(arrays: Arrays) -> Network:

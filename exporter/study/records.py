@@ -91,6 +91,7 @@ def store(path: Path, measured: Evaluation) -> None:
         provenance=provenance,
         evaluation=encode(measured),
         reference=saved.reference,
+        image_layout=saved.image_layout,
     )
 
 

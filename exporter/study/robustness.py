@@ -13,6 +13,7 @@ import canonical
 from exporter.network.network import Batch, Network
 from exporter.study.distortions import DISTORTIONS
 from exporter.training.calibration import BRIGHT
+from modelfile.image_layout import MNIST, ImageLayout
 
 CHUNK = 10_000
 """Images distorted at a time, which bounds the memory."""
@@ -50,23 +51,30 @@ class Robustness:
 
 
 def distorted(
-    network: Network, images: Batch, labels: npt.NDArray[np.integer]
+    network: Network,
+    images: Batch,
+    labels: npt.NDArray[np.integer],
+    layout: ImageLayout | None = MNIST,
 ) -> Iterator[Distorted]:
     """Measure images (N, n_in) and labels (N,) under each of DISTORTIONS, one after the other.
 
-    Raises canonical.NotSquare when the images aren't square.
+    Canonical mode puts them into the network's `layout`. Raises canonical.NotSquare when they
+    aren't square.
     """
     for name, distort in DISTORTIONS.items():
         right = [0, 0]
         for start in range(0, len(images), CHUNK):
             chunk = slice(start, start + CHUNK)
-            for mode, outputs in enumerate(_outputs(network, distort(images[chunk]))):
+            for mode, outputs in enumerate(_outputs(network, distort(images[chunk]), layout)):
                 right[mode] += int(np.sum(outputs.argmax(axis=1) == labels[chunk]))
         yield Distorted(name, len(images), *right)
 
 
 def out_of_distribution(
-    network: Network, images: Batch, labels: npt.NDArray[np.integer]
+    network: Network,
+    images: Batch,
+    labels: npt.NDArray[np.integer],
+    layout: ImageLayout | None = MNIST,
 ) -> Iterator[OutOfDistribution]:
     """Show the network images of no class, made from images (N, n_in) and labels (N,).
 
@@ -76,7 +84,8 @@ def out_of_distribution(
         batch = make(images[:CHUNK], labels[:CHUNK])
         if not len(batch):
             continue
-        bright = [int(np.sum(outputs.max(axis=1) > BRIGHT)) for outputs in _outputs(network, batch)]
+        both = _outputs(network, batch, layout)
+        bright = [int(np.sum(outputs.max(axis=1) > BRIGHT)) for outputs in both]
         yield OutOfDistribution(kind, len(batch), *bright)
 
 
@@ -107,7 +116,7 @@ OUT_OF_DISTRIBUTION: dict[str, Callable[[Batch, npt.NDArray[np.integer]], Batch]
 """By name, functions from images (N, n_in) and labels (N,) to images of no class."""
 
 
-def _outputs(network: Network, batch: Batch) -> tuple[Batch, Batch]:
+def _outputs(network: Network, batch: Batch, layout: ImageLayout | None) -> tuple[Batch, Batch]:
     """Return the outputs (N, classes) for a batch as it is, and in canonical mode."""
-    canonical_batch = canonical.canonicalize(batch).batch
+    canonical_batch = canonical.canonicalize(batch, layout).batch
     return network.forward(batch)[-1], network.forward(canonical_batch)[-1]

@@ -102,7 +102,7 @@ class Model(_message.Message):
     def __init__(self, name: _Optional[str] = ..., versions: _Optional[_Iterable[_Union[ModelVersion, _Mapping]]] = ..., default_version: _Optional[int] = ..., labels: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class ModelVersion(_message.Message):
-    __slots__ = ("version", "state", "error", "layer_sizes", "label_names", "weights_sha256", "input_range")
+    __slots__ = ("version", "state", "error", "layer_sizes", "label_names", "weights_sha256", "input_range", "image_layout")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[ModelVersion.State]
@@ -118,6 +118,7 @@ class ModelVersion(_message.Message):
     LABEL_NAMES_FIELD_NUMBER: _ClassVar[int]
     WEIGHTS_SHA256_FIELD_NUMBER: _ClassVar[int]
     INPUT_RANGE_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_LAYOUT_FIELD_NUMBER: _ClassVar[int]
     version: int
     state: ModelVersion.State
     error: str
@@ -125,7 +126,44 @@ class ModelVersion(_message.Message):
     label_names: _containers.RepeatedScalarFieldContainer[str]
     weights_sha256: str
     input_range: str
-    def __init__(self, version: _Optional[int] = ..., state: _Optional[_Union[ModelVersion.State, str]] = ..., error: _Optional[str] = ..., layer_sizes: _Optional[_Iterable[int]] = ..., label_names: _Optional[_Iterable[str]] = ..., weights_sha256: _Optional[str] = ..., input_range: _Optional[str] = ...) -> None: ...
+    image_layout: ImageLayout
+    def __init__(self, version: _Optional[int] = ..., state: _Optional[_Union[ModelVersion.State, str]] = ..., error: _Optional[str] = ..., layer_sizes: _Optional[_Iterable[int]] = ..., label_names: _Optional[_Iterable[str]] = ..., weights_sha256: _Optional[str] = ..., input_range: _Optional[str] = ..., image_layout: _Optional[_Union[ImageLayout, _Mapping]] = ...) -> None: ...
+
+class ImageLayout(_message.Message):
+    __slots__ = ("rows", "columns", "ink", "longest_side", "centring", "centre_down", "centre_right", "flattest")
+    class Ink(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        INK_UNSPECIFIED: _ClassVar[ImageLayout.Ink]
+        INK_LIGHT: _ClassVar[ImageLayout.Ink]
+        INK_DARK: _ClassVar[ImageLayout.Ink]
+    INK_UNSPECIFIED: ImageLayout.Ink
+    INK_LIGHT: ImageLayout.Ink
+    INK_DARK: ImageLayout.Ink
+    class Centring(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        CENTRING_UNSPECIFIED: _ClassVar[ImageLayout.Centring]
+        CENTRING_MASS: _ClassVar[ImageLayout.Centring]
+        CENTRING_BOX: _ClassVar[ImageLayout.Centring]
+    CENTRING_UNSPECIFIED: ImageLayout.Centring
+    CENTRING_MASS: ImageLayout.Centring
+    CENTRING_BOX: ImageLayout.Centring
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    INK_FIELD_NUMBER: _ClassVar[int]
+    LONGEST_SIDE_FIELD_NUMBER: _ClassVar[int]
+    CENTRING_FIELD_NUMBER: _ClassVar[int]
+    CENTRE_DOWN_FIELD_NUMBER: _ClassVar[int]
+    CENTRE_RIGHT_FIELD_NUMBER: _ClassVar[int]
+    FLATTEST_FIELD_NUMBER: _ClassVar[int]
+    rows: int
+    columns: int
+    ink: ImageLayout.Ink
+    longest_side: float
+    centring: ImageLayout.Centring
+    centre_down: float
+    centre_right: float
+    flattest: float
+    def __init__(self, rows: _Optional[int] = ..., columns: _Optional[int] = ..., ink: _Optional[_Union[ImageLayout.Ink, str]] = ..., longest_side: _Optional[float] = ..., centring: _Optional[_Union[ImageLayout.Centring, str]] = ..., centre_down: _Optional[float] = ..., centre_right: _Optional[float] = ..., flattest: _Optional[float] = ...) -> None: ...
 
 class GetNetworkRequest(_message.Message):
     __slots__ = ("model", "version", "label")
@@ -138,18 +176,20 @@ class GetNetworkRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., label: _Optional[str] = ...) -> None: ...
 
 class GetNetworkResponse(_message.Message):
-    __slots__ = ("model", "version", "layers", "label_names", "input_range")
+    __slots__ = ("model", "version", "layers", "label_names", "input_range", "image_layout")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     LAYERS_FIELD_NUMBER: _ClassVar[int]
     LABEL_NAMES_FIELD_NUMBER: _ClassVar[int]
     INPUT_RANGE_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_LAYOUT_FIELD_NUMBER: _ClassVar[int]
     model: str
     version: int
     layers: _containers.RepeatedCompositeFieldContainer[Layer]
     label_names: _containers.RepeatedScalarFieldContainer[str]
     input_range: str
-    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., layers: _Optional[_Iterable[_Union[Layer, _Mapping]]] = ..., label_names: _Optional[_Iterable[str]] = ..., input_range: _Optional[str] = ...) -> None: ...
+    image_layout: ImageLayout
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., layers: _Optional[_Iterable[_Union[Layer, _Mapping]]] = ..., label_names: _Optional[_Iterable[str]] = ..., input_range: _Optional[str] = ..., image_layout: _Optional[_Union[ImageLayout, _Mapping]] = ...) -> None: ...
 
 class Layer(_message.Message):
     __slots__ = ("inputs", "neurons", "weights", "biases", "activation")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from modelfile.image_layout import ImageLayout
 from modelfile.input_range import PIXELS, InputRange
 from modelfile.layout import HIDDEN, INPUT, OUTPUT
 from modelfile.metadata import weights_sha256
@@ -53,7 +54,8 @@ class Model:
     16, 10); `labels` names the classes; `golden_difference` is the largest difference found by the
     self-check; `run_seconds` is how long runs of one image and of 64 took at the warm-up;
     `reference` describes its training images; `input_range` tells which numbers it takes, and
-    `may_overflow` whether some of these may lead to infinite activations; `layers` are its weights,
+    `may_overflow` whether some of these may lead to infinite activations; `image_layout` is that of
+    its training images, if they had one in common; `layers` are its weights,
     as views of the file, which stays in memory next to ONNX Runtime's copy; `doubt` says what is
     wrong with a file that is served nevertheless; `stamp` is what the file had before it was read.
     """
@@ -72,6 +74,7 @@ class Model:
     may_overflow: bool
     session: InferenceSession
     layers: tuple[Layer, ...]
+    image_layout: ImageLayout | None = None
     doubt: str = ""
     stamp: Stamp = ()
 
@@ -174,5 +177,6 @@ def _load(path: Path, name: str, version: int, max_bytes: int, begin: float) -> 
         load_seconds=time.perf_counter() - begin,
         session=session,
         layers=layers,
+        image_layout=metadata.image_layout,
         doubt=doubt,
     )

@@ -4,13 +4,16 @@ from dataclasses import dataclass
 
 from mlpserve import wire
 from mlpserve.v1 import classifier_pb2
+from modelfile.image_layout import ImageLayout
 from server.models.onnx.graph import Layer
 from server.models.repository import Models
 from server.models.served import Served
 from server.rpc.classifier import check_version
 
 _RESPONSE, _LAYER = classifier_pb2.GetNetworkResponse, classifier_pb2.Layer
-_VERSION = classifier_pb2.ModelVersion
+_VERSION, _LAYOUT = classifier_pb2.ModelVersion, classifier_pb2.ImageLayout
+_INKS = {"light": _LAYOUT.INK_LIGHT, "dark": _LAYOUT.INK_DARK}
+_CENTRINGS = {"mass": _LAYOUT.CENTRING_MASS, "box": _LAYOUT.CENTRING_BOX}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class Catalog:
             version=model.version,
             label_names=model.labels,
             input_range=str(model.input_range),
+            image_layout=_describe_layout(model.image_layout),
         )
         parts: list[bytes | memoryview] = [head.SerializeToString()]
         for layer in model.promised_layers():
@@ -65,6 +69,7 @@ def _describe(models: Models, name: str) -> classifier_pb2.Model:
             label_names=model.labels,
             weights_sha256=model.weights_sha256,
             input_range=str(model.input_range),
+            image_layout=_describe_layout(model.image_layout),
         )
     labels = versions.by_label.items() if versions else ()
     return classifier_pb2.Model(
@@ -72,6 +77,22 @@ def _describe(models: Models, name: str) -> classifier_pb2.Model:
         versions=[described[version] for version in sorted(described)],
         default_version=versions.newest.version if versions else 0,
         labels={label: model.version for label, model in labels},
+    )
+
+
+def _describe_layout(layout: ImageLayout | None) -> classifier_pb2.ImageLayout | None:
+    if layout is None:
+        return None
+    down, right = layout.centre
+    return _LAYOUT(
+        rows=layout.rows,
+        columns=layout.columns,
+        ink=_INKS[layout.ink],
+        longest_side=layout.longest_side,
+        centring=_CENTRINGS[layout.centring],
+        centre_down=down,
+        centre_right=right,
+        flattest=layout.flattest,
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from canonical import Canonical, canonicalize
+from modelfile.image_layout import ImageLayout
 from modelfile.input_range import FINITE, PIXELS, InputRange
 from server.errors import InvalidField
 from server.models.model import Batch
@@ -162,12 +163,21 @@ def _ones(n_pixels: int) -> Batch:
     return np.ones(n_pixels, np.float32)
 
 
-def canonicalize_in_place(batch: Batch) -> Canonical:
-    """Canonicalize the images (N, pixels) of a batch; returns what was done to them."""
+def canonicalize_in_place(
+    batch: Batch, layout: ImageLayout | None, input_range: InputRange = PIXELS
+) -> Canonical:
+    """Canonicalize the images (N, pixels) of a batch in a range; returns what was done to them."""
+    low, width = input_range.low, input_range.high - input_range.low
     # Bad pixels are answered with an error, but must not trouble the arithmetic.
-    np.nan_to_num(batch, copy=False, nan=0, posinf=0, neginf=0)
-    canonical = canonicalize(np.clip(batch, 0, 1, out=batch))
+    np.nan_to_num(batch, copy=False, nan=low, posinf=low, neginf=low)
+    if input_range is not PIXELS:
+        batch -= low
+        batch /= width
+    canonical = canonicalize(np.clip(batch, 0, 1, out=batch), layout)
     batch[:] = canonical.batch
+    if input_range is not PIXELS:
+        batch *= width
+        batch += low
     return canonical
 
 

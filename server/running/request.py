@@ -178,11 +178,11 @@ class Request:
                 f"takes {numbers}; send them as float32",
                 self.field,
             )
-        if self.canonicalize:
+        if self.canonicalize and model.image_layout is None:
             raise InvalidField(
                 "not_pixels",
-                f"canonicalize: it is for {PIXELS.describe('pixels')}, and {model.name} takes "
-                f"{numbers}; ask without it",
+                f"canonicalize: it is for {PIXELS.describe('pixels')} or images of a known layout, "
+                f"and {model.name} takes {numbers}; ask without it",
                 "canonicalize",
             )
 

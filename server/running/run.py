@@ -187,7 +187,9 @@ def run(model: Model, parts: Sequence[Part]) -> Run:
         if is_canonical:
             batch = batch.copy()
             canonical = [
-                canonicalize_in_place(batch[end - part.size : end])
+                canonicalize_in_place(
+                    batch[end - part.size : end], model.image_layout, model.input_range
+                )
                 if part.request.canonicalize
                 else None
                 for part, end in zip(parts, accumulate(map(_size, parts)), strict=True)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection
 
+from modelfile.image_layout import encode_image_layout
 from server.models.model import Model
 
 MAX_BYTES = 64 * 1024
@@ -30,6 +31,8 @@ def describe(model: Model, max_message_bytes: int) -> dict[str, str]:
         "weights_sha256": model.weights_sha256,
         "input_range": str(model.input_range),
     }
+    if model.image_layout is not None:
+        properties["image_layout"] = json.dumps(encode_image_layout(model.image_layout))
     left_out = []
     for name, values in lists.items():
         if (text := _encode(values, max_bytes)) is None:

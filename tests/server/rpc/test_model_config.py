@@ -15,6 +15,7 @@ from harness.calls import ask
 from harness.networks import random_network
 from harness.server_process import ROOT, ServerProcess, mode, start_server
 from mlpserve.inference import open_inference_pb2 as protocol
+from modelfile.image_layout import encode_image_layout
 from modelfile.input_range import FINITE, InputRange
 from tests.server.versions import publish
 
@@ -112,7 +113,9 @@ def test_a_label_stands_for_its_version(asked: grpc.Channel) -> None:
 
 
 def test_properties_are_those_of_the_network(each_channel: grpc.Channel) -> None:
-    shipped = network.load(ROOT / "exporter" / "weights" / "digits.npz").network
+    saved = network.load(ROOT / "exporter" / "weights" / "digits.npz")
+    assert saved.image_layout is not None
+    shipped, layout = saved.network, encode_image_layout(saved.image_layout)
     digest = hashlib.sha256()
     for layer in shipped.layers:
         digest.update(layer.weights.tobytes() + layer.biases.tobytes())
@@ -125,6 +128,7 @@ def test_properties_are_those_of_the_network(each_channel: grpc.Channel) -> None
         "layer_sizes": [784, 16, 16, 10],
         "layer_activations": ["sigmoid"] * 3,
         "hidden_outputs": {"hidden_1": 16, "hidden_2": 16},
+        "image_layout": layout | {"centre": list(layout["centre"])},
     }
     config = parameters_of(config_of(each_channel, "digits"))
     assert config == properties_of(each_channel, "digits") | {"versions": "latest 1"}

@@ -19,7 +19,8 @@ from harness.server_process import ROOT, ServerProcess, start_server
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.v1.classifier_pb2 import PredictRequest
 
-REFERENCE = network.load(ROOT / "exporter" / "weights" / "digits.npz").network
+SHIPPED = network.load(ROOT / "exporter" / "weights" / "digits.npz")
+REFERENCE, LAYOUT = SHIPPED.network, SHIPPED.image_layout
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def moved(digits: tuple[Batch, Labels]) -> Batch:
 def test_answers_and_tells_what_was_done(
     each_server: ServerProcess, moved: Batch, digits: tuple[Batch, Labels]
 ) -> None:
-    expected = canonicalize(moved)
+    expected = canonicalize(moved, LAYOUT)
     with mlpserve.Client(each_server.grpc_address) as client:
         prediction = client.predict(moved, canonicalize=True)
         assert client.predict(moved).canonicalization is None
@@ -49,7 +50,7 @@ def test_answers_and_tells_what_was_done(
 
 def test_bytes_are_put_right_too(server: ServerProcess, moved: Batch) -> None:
     levels = np.round(moved * 255).astype(np.uint8)
-    expected = canonicalize(levels.astype(np.float32) / np.float32(255))
+    expected = canonicalize(levels.astype(np.float32) / np.float32(255), LAYOUT)
     with mlpserve.Client(server.grpc_address) as client:
         prediction = client.predict(levels, canonicalize=True)
     outputs = REFERENCE.forward(expected.batch)[-1]
@@ -66,7 +67,7 @@ def test_neighbours_stay_as_they_are(each_channel: grpc.Channel, moved: Batch) -
         for request in requests
     ]
     as_it_is = REFERENCE.forward(moved)[-1]
-    put_right = REFERENCE.forward(canonicalize(moved).batch)[-1]
+    put_right = REFERENCE.forward(canonicalize(moved, LAYOUT).batch)[-1]
     for number, future in enumerate(futures):
         response = future.result()
         assert response.HasField("canonicalization") == (number % 2 == 0)
@@ -105,7 +106,7 @@ def test_parameter_of_the_open_inference_protocol(channel: grpc.Channel, moved: 
     )
     request.parameters["canonicalize"].bool_param = True
     labels = np.frombuffer(infer(request.SerializeToString()).raw_output_contents[1], "<i8")
-    expected = REFERENCE.forward(canonicalize(moved).batch)[-1].argmax(axis=1)
+    expected = REFERENCE.forward(canonicalize(moved, LAYOUT).batch)[-1].argmax(axis=1)
     np.testing.assert_array_equal(labels, expected)
     request.parameters["canonicalize"].string_param = "yes"
     with pytest.raises(grpc.RpcError, match="'canonicalize': it is 'yes', no truth value"):
