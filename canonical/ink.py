@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from canonical.cleaning import clean
+from canonical.plain import find_plain
 from canonical.squares import Batch
 
 BACKGROUND_SHARE = 0.875
@@ -57,13 +59,6 @@ def four_sides(images: Batch) -> Batch:
     return sides
 
 
-def is_light(sides: Batch) -> npt.NDArray[np.bool_]:
-    """Tell whose sides (N, 4, side) are light in their median: more than half is above 1/2."""
-    n_light = np.count_nonzero(sides > np.float32(0.5), axis=(1, 2))
-    light: npt.NDArray[np.bool_] = n_light > 2 * sides.shape[2]
-    return light
-
-
 def measure_background(sides: Batch) -> tuple[Batch, Batch]:
     """Return how bright the background of light ink gets, and how much of that is noise, each (N,).
 
@@ -86,9 +81,16 @@ def find(images: Batch) -> Ink:
     is noise, and a stroke is not. Ink is what is brighter than `THRESHOLD`.
     """
     sides = four_sides(images)
-    inverted = is_light(sides)
+    plain, inverted = find_plain(images, sides)
+    white = inverted.astype(np.float32)
+    if not plain.all():
+        dirty = ~plain
+        images = images.copy()
+        images[dirty], inverted[dirty] = clean(images[dirty])
+        white[dirty] = 0
+        sides[dirty] = four_sides(images[dirty])
     # The distance from white inverts an image, that from black leaves it as it is.
-    white = inverted.astype(np.float32)[:, np.newaxis, np.newaxis]
+    white = white[:, np.newaxis, np.newaxis]
     light = np.abs(images - white)
     background, noise = measure_background(np.abs(sides - white))
     light -= background[:, np.newaxis, np.newaxis]
