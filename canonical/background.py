@@ -8,10 +8,12 @@ import numpy.typing as npt
 from canonical.levels import middle
 from canonical.squares import Batch
 
+Flags = npt.NDArray[np.bool_]
+
 ALIKE = np.float32(0.02)
 """By so much pixels of one level differ."""
 
-MIN_FLAT = 0.35
+MIN_FLAT = 0.25
 """The share of an image's pixels that have the background's level where it has one."""
 
 SHADOW_STEP = np.float32(0.1)
@@ -33,23 +35,33 @@ WINDOW = 1 / 3
 """What is narrower is no background, as a share of the side: strokes are."""
 
 
-def find_level(images: Batch) -> tuple[Batch, npt.NDArray[np.bool_]]:
-    """Return the commonest level (N,) of images (N, side, side), and whether it is all background.
+def find_level(images: Batch) -> tuple[Batch, Flags]:
+    """Return the commonest level (N,) of images (N, side, side), and whether it is common indeed.
 
-    It is when many pixels have it, and no long stretch of the outline is a shadow.
+    The middle of the outline, or one of the quartiles of all pixels: whichever has most pixels like
+    it. What is background, ink or a frame takes at least a quarter, or is not the commonest.
     """
-    side = images.shape[1]
     flat = images.reshape(len(images), -1)
+    places = [len(flat[0]) // 4, len(flat[0]) // 2, len(flat[0]) * 3 // 4]
+    quartiles = np.partition(flat, places, axis=1)[:, places]
+    levels = np.concatenate([quartiles, middle(outline(images))[:, np.newaxis]], axis=1)
+    n_alike = np.stack(
+        [(np.abs(flat - level[:, np.newaxis]) < ALIKE).sum(axis=1) for level in levels.T], axis=1
+    )
+    best = n_alike.argmax(axis=1)[:, np.newaxis]
+    level = np.take_along_axis(levels, best, axis=1)[:, 0]
+    return level, n_alike.max(axis=1) > MIN_FLAT * flat.shape[1]
+
+
+def has_shadow(images: Batch, level: Batch) -> Flags:
+    """Tell in which images (N, side, side) a long stretch of the outline is off the level (N,)."""
     edge = outline(images)
-    levels = [middle(flat), middle(edge)]
-    n_alike = [(np.abs(flat - level[:, np.newaxis]) < ALIKE).sum(axis=1) for level in levels]
-    level = np.where(n_alike[0] >= n_alike[1], *levels)
     shaded = np.abs(edge - level[:, np.newaxis]) > SHADOW_STEP
     length = max(1, round(SHADOW_RUN * edge.shape[1]))
     sums = np.zeros((len(images), edge.shape[1] + length + 1), np.int32)
     np.cumsum(np.concatenate([shaded, shaded[:, :length]], axis=1), axis=1, out=sums[:, 1:])
-    in_shadow = ((sums[:, length:] - sums[:, :-length]) >= SHADOW_SHARE * length).any(axis=1)
-    return level, (np.maximum(*n_alike) > MIN_FLAT * side**2) & ~in_shadow
+    in_shadow: Flags = sums[:, length:] - sums[:, :-length] >= SHADOW_SHARE * length
+    return in_shadow.any(axis=1)
 
 
 def outline(images: Batch) -> Batch:

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from canonical.background import find_level, fit_surface, open_wide, outline
+from canonical.background import find_level, fit_surface, has_shadow, open_wide, outline
 from canonical.components import remove_neighbours
 from canonical.lines import remove_lines
 from canonical.specks import remove_specks
@@ -23,6 +23,7 @@ def clean(images: Batch) -> tuple[Batch, npt.NDArray[np.bool_]]:
     """
     images = remove_specks(remove_lines(images))
     level, flat = find_level(images)
+    flat &= ~has_shadow(images, level)
     light = images - level[:, np.newaxis, np.newaxis]
     is_dark = is_dark_ink(light)
     light *= sign_of(is_dark)

@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from canonical.background import find_level
 from canonical.levels import middle
 from canonical.squares import Batch
 
@@ -13,9 +14,6 @@ MIN_SIDE = 7
 
 GAPS = 0.15
 """The share of a line's pixels that may look different: ink of another colour, specks."""
-
-ENDS = 2
-"""Among so many pixels at each end a line has one, which strokes of digits seldom do."""
 
 MAX_THICKNESS = 1 / 9
 """How thick lines are at most, as a share of the side: 3 of 28 pixels."""
@@ -45,8 +43,9 @@ def remove_lines(images: Batch) -> Batch:
     if images.shape[1] < MIN_SIDE:
         return images
     across = np.ascontiguousarray(images.swapaxes(1, 2))
-    lines = np.stack([*find_lines(images), *find_lines(across)], axis=1)
-    lines |= find_frames(images, across)
+    paper = find_paper(images)
+    lines = np.stack([*find_lines(images, paper), *find_lines(across, paper)], axis=1)
+    lines |= find_frames(images, across, paper)
     ruled = lines.any(axis=(1, 2))
     if not ruled.any():
         return images
@@ -58,25 +57,28 @@ def remove_lines(images: Batch) -> Batch:
     return cleaned
 
 
-def find_lines(images: Batch, to_edges: bool = True) -> tuple[Flags, Flags]:
+def find_paper(images: Batch) -> Batch:
+    """Return the level (N,) of the paper of images (N, side, side)."""
+    level, common = find_level(images)
+    return np.where(common, level, middle(middle(images)))
+
+
+def find_lines(images: Batch, paper: Batch, to_edges: bool = True) -> tuple[Flags, Flags]:
     """Tell which rows (N, rows) of images (N, rows, columns) are lines: light ones, dark ones.
 
     Nearly all of a line's pixels stand out from the middle of the rows beside it, and from the
-    paper's. `to_edges` tells whether its ends must, too.
+    paper (N,). `to_edges` tells whether its ends must, too.
     """
     ordered = np.sort(images, axis=2)
     gaps = int(GAPS * images.shape[2])
     middles = ordered[:, :, images.shape[2] // 2]
-    paper = middle(middles)[:, np.newaxis]
     flags = []
     for sign, profiles in ((1, ordered[:, :, gaps]), (-1, -ordered[:, :, -1 - gaps])):
-        beside = np.maximum(open_profiles(sign * middles), sign * paper)
+        beside = np.maximum(open_profiles(sign * middles), sign * paper[:, np.newaxis])
         noise = middle(np.abs(np.diff(profiles, axis=1)))[:, np.newaxis]
         found = profiles - beside > MIN_STEP + NOISE_STEPS * noise
         if to_edges and found.any():
-            ends = np.minimum(
-                (sign * images[:, :, :ENDS]).max(axis=2), (sign * images[:, :, -ENDS:]).max(axis=2)
-            )
+            ends = np.minimum(sign * images[:, :, 0], sign * images[:, :, -1])
             found &= ends > (profiles + beside) / 2
         flags.append(found)
     return flags[0], flags[1]
@@ -102,7 +104,7 @@ def open_profiles(profiles: Batch) -> Batch:
     return opened
 
 
-def find_frames(images: Batch, across: Batch) -> Flags:
+def find_frames(images: Batch, across: Batch, paper: Batch) -> Flags:
     """Tell which rows and columns of images (N, side, side) are sides of a frame.
 
     `across` are the images with rows and columns exchanged. Returns (N, 4, side): light and dark
@@ -112,7 +114,7 @@ def find_frames(images: Batch, across: Batch) -> Flags:
     margin = round(MARGIN * side)
     flags = np.zeros((n_images, 2, 2, side), np.bool_)
     for index, turned in enumerate((images, across)):
-        found = find_lines(turned[:, :, margin : side - margin], to_edges=False)
+        found = find_lines(turned[:, :, margin : side - margin], paper, to_edges=False)
         flags[:, index] = np.stack(found, axis=1)
     flags[:, :, :, margin : side - margin] = False
     first = flags[:, :, :, :margin].any(axis=3)
