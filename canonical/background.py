@@ -41,16 +41,19 @@ def find_level(images: Batch) -> tuple[Batch, Flags]:
     The middle of the outline, or one of the quartiles of all pixels: whichever has most pixels like
     it. What is background, ink or a frame takes at least a quarter, or is not the commonest.
     """
-    flat = images.reshape(len(images), -1)
-    places = [len(flat[0]) // 4, len(flat[0]) // 2, len(flat[0]) * 3 // 4]
-    quartiles = np.partition(flat, places, axis=1)[:, places]
+    n_images, side, _ = images.shape
+    n_pixels = side**2
+    ordered = np.sort(images.reshape(n_images, n_pixels), axis=1)
+    quartiles = ordered[:, [n_pixels // 4, n_pixels // 2, n_pixels * 3 // 4]]
     levels = np.concatenate([quartiles, middle(outline(images))[:, np.newaxis]], axis=1)
-    n_alike = np.stack(
-        [(np.abs(flat - level[:, np.newaxis]) < ALIKE).sum(axis=1) for level in levels.T], axis=1
-    )
-    best = n_alike.argmax(axis=1)[:, np.newaxis]
-    level = np.take_along_axis(levels, best, axis=1)[:, 0]
-    return level, n_alike.max(axis=1) > MIN_FLAT * flat.shape[1]
+    alike = [np.abs(ordered - level[:, np.newaxis]) < ALIKE for level in levels.T]
+    n_alike = np.stack([found.sum(axis=1) for found in alike], axis=1)
+    best = n_alike.argmax(axis=1)
+    most = np.take_along_axis(n_alike, best[:, np.newaxis], axis=1)[:, 0]
+    # In the middle of what is like it, which lies side by side.
+    first = np.choose(best, [found.argmax(axis=1) for found in alike])
+    level = np.take_along_axis(ordered, (first + most // 2)[:, np.newaxis], axis=1)[:, 0]
+    return level, most > MIN_FLAT * n_pixels
 
 
 def has_shadow(images: Batch, level: Batch) -> Flags:

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from canonical import ink
 from canonical.ink import Ink
+from canonical.plain import MIN_CONTRAST
 from canonical.resampling import axis_maps
 from canonical.squares import Batch, side_of
 from modelfile.image_layout import MNIST, ImageLayout
@@ -105,7 +106,7 @@ def redraw(images: Batch, drawn: Ink, centre: Batch, scales: Batch, target: Batc
     maps *= drawn.inside[:, :, np.newaxis]
     pixels: Batch = np.matmul(maps[:, 0], drawn.images)
     pixels = np.matmul(pixels, maps[:, 1].swapaxes(1, 2))
-    pixels /= np.maximum(drawn.contrast, ink.MIN_CONTRAST)[:, np.newaxis, np.newaxis]
+    pixels /= np.maximum(drawn.contrast, MIN_CONTRAST)[:, np.newaxis, np.newaxis]
     # The cubic overshoots at sharp edges.
     np.clip(pixels, 0, 1, out=pixels)
     blank = ~drawn.found

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from canonical.cleaning import clean
-from canonical.plain import find_plain
+from canonical.components import remove_neighbours
+from canonical.plain import MIN_CONTRAST, find_plain
 from canonical.squares import Batch
 
 BACKGROUND_SHARE = 0.875
@@ -14,9 +15,6 @@ BACKGROUND_SHARE = 0.875
 
 THRESHOLD = np.float32(0.3)
 """Ink begins where the smoothed image is this share of its brightest place."""
-
-MIN_CONTRAST = np.float32(0.05)
-"""What stands out less from the background is not ink."""
 
 MARGIN = np.float32(1)
 """Pixels around the box that belong to the ink too: the soft edge of a stroke."""
@@ -83,8 +81,8 @@ def find(images: Batch) -> Ink:
     sides = four_sides(images)
     plain, inverted = find_plain(images, sides)
     white = inverted.astype(np.float32)
-    if not plain.all():
-        dirty = ~plain
+    dirty = np.flatnonzero(~plain)
+    if len(dirty):
         images = images.copy()
         images[dirty], inverted[dirty] = clean(images[dirty])
         white[dirty] = 0
@@ -95,6 +93,8 @@ def find(images: Batch) -> Ink:
     background, noise = measure_background(np.abs(sides - white))
     light -= background[:, np.newaxis, np.newaxis]
     np.clip(light, 0, 1, out=light)
+    if len(dirty):
+        light[dirty] = remove_neighbours(light[dirty])
     contrast = light.max(axis=(1, 2))
 
     places = np.arange(images.shape[1], dtype=np.float32)

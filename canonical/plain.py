@@ -11,8 +11,11 @@ from canonical.squares import Batch
 
 Flags = npt.NDArray[np.bool_]
 
+MIN_CONTRAST = np.float32(0.05)
+"""What stands out less from the background is not ink."""
+
 UNEVEN = np.float32(0.03)
-"""By how much the outline of a plain image differs at most."""
+"""By how much the outline of a plain image differs at most, as a share of its contrast."""
 
 MAX_COVERED = 0.65
 """The share of a plain image that is not background at most."""
@@ -26,35 +29,36 @@ def find_plain(images: Batch, sides: Batch) -> tuple[Flags, Flags]:
     Of other images the second answer means nothing.
     """
     n_images, side, _ = images.shape
-    flat = images.reshape(n_images, -1)
-    edges = sides.reshape(n_images, -1)
+    flat = images.reshape(n_images, side**2)
+    edges = sides.reshape(n_images, 4 * side)
     level = edges.max(axis=1)
     rise = flat.max(axis=1) - level
     fall = level - flat.min(axis=1)
     # Without ink only the level itself tells.
     is_dark = np.where(rise == fall, level > np.float32(0.5), fall > rise)
-    is_plain = (level - edges.min(axis=1) <= UNEVEN) & (np.minimum(rise, fall) <= UNEVEN)
+    contrast = np.maximum(np.maximum(rise, fall), MIN_CONTRAST)
+    uneven = UNEVEN * contrast
+    is_plain = (level - edges.min(axis=1) <= uneven) & (np.minimum(rise, fall) <= uneven)
 
     distances = np.abs(flat - level[:, np.newaxis])
-    covered = np.minimum(distances, LINE_STEP).sum(axis=1)
-    is_plain &= covered <= np.float32(MAX_COVERED * side**2) * LINE_STEP
-    is_plain &= ~has_frame(distances.reshape(images.shape))
-    is_plain &= count_alone(distances > SPECK_STEP) < MIN_SHARE * side**2
+    step = (LINE_STEP * contrast)[:, np.newaxis]
+    covered = np.minimum(distances, step).sum(axis=1)
+    is_plain &= covered <= np.float32(MAX_COVERED * side**2) * step[:, 0]
+    is_plain &= ~has_frame(distances.reshape(images.shape) > step[:, :, np.newaxis])
+    is_plain &= count_alone(distances > (SPECK_STEP * contrast)[:, np.newaxis]) < MIN_SHARE * side**2
     return is_plain, is_dark
 
 
-def has_frame(distances: Batch) -> Flags:
-    """Tell of images, as distances from their level (N, side, side), which may have a frame inside:
-    along the lines through the middle there is ink near the edges.
+def has_frame(ink: Flags) -> Flags:
+    """Tell of ink on images (N, side, side) which may have a frame inside: along the lines through
+    the middle there is ink near the edges.
     """
-    side = distances.shape[1]
+    side = ink.shape[1]
     margin = round(MARGIN * side)
-    middles = np.stack([distances[:, side // 2], distances[:, :, side // 2]], axis=1)
-    ink = middles > LINE_STEP
-    n_sides = ink[:, :, :margin].any(axis=2).sum(axis=1) + ink[:, :, side - margin :].any(
-        axis=2
-    ).sum(axis=1)
-    found: Flags = n_sides >= MIN_FRAME_SIDES
+    middles = np.stack([ink[:, side // 2], ink[:, :, side // 2]], axis=1)
+    first = middles[:, :, :margin].any(axis=2).sum(axis=1)
+    last = middles[:, :, side - margin :].any(axis=2).sum(axis=1)
+    found: Flags = first + last >= MIN_FRAME_SIDES
     return found
 
 
