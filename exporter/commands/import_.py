@@ -17,12 +17,18 @@ from rich.text import Text
 from exporter import importing, network
 from exporter.commands.common import PATH, clear_errors, input_range_option
 from exporter.export import publishing
+from exporter.export.image_layout import MIN_IMAGES, may_be_images, measure
 from exporter.files import READ_ERRORS
 from exporter.importing.assembly import HIDDEN, OUTPUTS, Imported
 from exporter.importing.source import Choices, Orientation, Scaling
 from exporter.network.network import Batch
 from exporter.network.weights_file import WeightsError
 from modelfile.input_range import PIXELS, InputRange
+
+NO_LAYOUT = (
+    f"of no known layout, so canonical mode leaves them as they are; give {MIN_IMAGES} or more "
+    "that are laid out alike with --examples"
+)
 
 
 def read_names(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str, ...] | None:
@@ -151,6 +157,9 @@ def import_command(
     show(imported, Console(stderr=True))
     output.parent.mkdir(parents=True, exist_ok=True)
     network.save(output, imported.network, examples=images, provenance=provenance)
+    if may_be_images(imported.network.n_inputs, imported.network.input_range):
+        layout = None if images is None else measure(images, imported.network.input_range)
+        click.echo(f"images: {layout or NO_LAYOUT}", err=True)
     click.echo(output)
     click.echo(
         f"Export it with: python -m exporter export --weights {shlex.quote(str(output))} "

@@ -41,7 +41,7 @@ def measure(images: Batch, input_range: InputRange = PIXELS) -> ImageLayout | No
     Measured with what canonical mode uses to find ink, so that it puts images where these are.
     """
     side = math.isqrt(images.shape[1])
-    if side < MIN_SIDE or side**2 != images.shape[1] or input_range == FINITE:
+    if not may_be_images(images.shape[1], input_range):
         return None
     width = np.float32(input_range.high - input_range.low)
     pixels = (images[:MAX_IMAGES] - np.float32(input_range.low)) / width
@@ -53,6 +53,12 @@ def measure(images: Batch, input_range: InputRange = PIXELS) -> ImageLayout | No
     if max(share_dark, 1 - share_dark) < IN_COMMON:
         return None
     return _measure(drawn, side, share_dark > 0.5)
+
+
+def may_be_images(n_inputs: int, input_range: InputRange) -> bool:
+    """Whether inputs are as many as a square image has pixels, and have a black and a white."""
+    side = math.isqrt(n_inputs)
+    return side >= MIN_SIDE and side**2 == n_inputs and input_range != FINITE
 
 
 def of_weights(saved: Saved) -> ImageLayout | None:

@@ -168,6 +168,25 @@ def test_npz_with_a_folded_scaling_labels_and_examples() -> None:
     assert "python -m exporter export --weights 'a b/c.npz' --name weights\n" in told
 
 
+def test_the_layout_of_examples_is_told() -> None:
+    square = random_network((100, 3))
+    arrays = {f"W{index}": layer.weights for index, layer in enumerate(square.layers, start=1)}
+    arrays |= {f"b{index}": layer.biases for index, layer in enumerate(square.layers, start=1)}
+    np.savez("weights.npz", allow_pickle=False, **arrays)
+    command = ("weights.npz", "--output-activation", "sigmoid")
+    unknown = (
+        "images: of no known layout, so canonical mode leaves them as they are; give 5 or more"
+    )
+    assert unknown in imported(*command)[1]
+    images = np.zeros((6, 10, 10), np.uint8)
+    images[:, 2:8, 4:7] = 255
+    np.save("images.npy", images)
+    told = imported(*command, "--examples", "images.npy")[1]
+    assert "images: 10 x 10, light ink, longest side 6" in told
+    np.save("images.npy", images[0])
+    assert "wanted (E, 100)" in refused(*command, "--examples", "images.npy")
+
+
 def test_other_inputs_than_pixels() -> None:
     state, numbers = state_dict(), np.arange(14, dtype=np.uint8).reshape(2, 7)
     save_file(state, "net.safetensors")
