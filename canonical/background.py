@@ -68,7 +68,12 @@ def has_shadow(images: Batch, level: Batch) -> Flags:
 
 
 def outline(images: Batch) -> Batch:
-    """Return the outermost pixels of images (N, side, side), once around, (N, 4 * side - 4)."""
+    """Return the outermost pixels of images (N, side, side), once around.
+
+    (N, 4 * side - 4), or the pixel itself, (N, 1), where there is no other.
+    """
+    if images.shape[1] == 1:
+        return images[:, 0]
     return np.concatenate(
         [images[:, 0, :-1], images[:, :-1, -1], images[:, -1, :0:-1], images[:, :0:-1, 0]], axis=1
     )

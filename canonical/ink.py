@@ -22,6 +22,8 @@ MARGIN = np.float32(1)
 BEYOND = 2
 """Pixels beyond each edge that the smoothed image has: one that ink reaches, and one of 0."""
 
+Flags = npt.NDArray[np.bool_]
+
 TINY = np.finfo(np.float32).tiny
 
 
@@ -71,22 +73,23 @@ def measure_background(sides: Batch) -> tuple[Batch, Batch]:
     return top, top - middle
 
 
-def find(images: Batch) -> Ink:
+def find(images: Batch, seen: tuple[Flags, Flags] | None = None) -> Ink:
     """Find the ink of images (N, side, side) of either polarity.
 
-    The background is subtracted, which leaves clean images as they are, and most of a noisy
-    background at 0. Then the image is smoothed for the search alone, because a single bright pixel
-    is noise, and a stroke is not. Ink is what is brighter than `THRESHOLD`.
+    Images that are not plain are cleaned; `seen` is what `find_plain` said, if it was asked. The
+    background is subtracted, which leaves clean images as they are, and most of a noisy background
+    at 0. Then the image is smoothed for the search alone, because a single bright pixel is noise,
+    and a stroke is not. Ink is what is brighter than `THRESHOLD`.
     """
-    sides = four_sides(images)
-    plain, inverted = find_plain(images, sides)
-    white = inverted.astype(np.float32)
+    plain, is_dark = seen or find_plain(images)
     dirty = np.flatnonzero(~plain)
+    inverted = is_dark.copy()
+    white = inverted.astype(np.float32)
     if len(dirty):
         images = images.copy()
         images[dirty], inverted[dirty] = clean(images[dirty])
         white[dirty] = 0
-        sides[dirty] = four_sides(images[dirty])
+    sides = four_sides(images)
     # The distance from white inverts an image, that from black leaves it as it is.
     white = white[:, np.newaxis, np.newaxis]
     light = np.abs(images - white)
