@@ -16,11 +16,17 @@ ALIKE = np.float32(0.02)
 MIN_FLAT = 0.25
 """The share of an image's pixels that have the background's level where it has one."""
 
+MIN_SIDE = 14
+"""In smaller images so much of the outline may be ink."""
+
 SHADOW_STEP = np.float32(0.1)
 """By how much what is in a shadow differs from the background's level."""
 
 SHADOW_RUN, SHADOW_SHARE = 0.2, 0.9
 """A shadow takes that share of a stretch that long, as a share of the outline; cut ink doesn't."""
+
+MIN_SHADOW = 0.1
+"""The least share of an image that a shadow covers."""
 
 MARGIN = 0.7
 """Where surfaces are fitted first: beyond that share of the way from the middle to the edges."""
@@ -57,14 +63,23 @@ def find_level(images: Batch) -> tuple[Batch, Flags]:
 
 
 def has_shadow(images: Batch, level: Batch) -> Flags:
-    """Tell in which images (N, side, side) a long stretch of the outline is off the level (N,)."""
+    """Tell in which images (N, side, side) a long stretch of the outline is off the level (N,), and
+    what is off is wide: strokes along an edge are not.
+    """
+    if images.shape[1] < MIN_SIDE:
+        return np.zeros(len(images), np.bool_)
     edge = outline(images)
     shaded = np.abs(edge - level[:, np.newaxis]) > SHADOW_STEP
     length = max(1, round(SHADOW_RUN * edge.shape[1]))
     sums = np.zeros((len(images), edge.shape[1] + length + 1), np.int32)
     np.cumsum(np.concatenate([shaded, shaded[:, :length]], axis=1), axis=1, out=sums[:, 1:])
-    in_shadow: Flags = sums[:, length:] - sums[:, :-length] >= SHADOW_SHARE * length
-    return in_shadow.any(axis=1)
+    found: Flags = (sums[:, length:] - sums[:, :-length] >= SHADOW_SHARE * length).any(axis=1)
+    some = np.flatnonzero(found)
+    if len(some):
+        rises = images[some] - level[some, np.newaxis, np.newaxis]
+        areas = [(open_wide(sign * rises) > SHADOW_STEP).sum(axis=(1, 2)) for sign in (1, -1)]
+        found[some] = np.maximum(*areas) > MIN_SHADOW * images.shape[1] ** 2
+    return found
 
 
 def outline(images: Batch) -> Batch:

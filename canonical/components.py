@@ -8,6 +8,9 @@ from canonical.squares import Batch
 
 Mask = npt.NDArray[np.bool_]
 
+MIN_SIDE = 14
+"""In smaller images digits reach from edge to edge."""
+
 LEVEL = np.float32(0.3)
 """Ink is what is brighter than this share of the brightest pixel, and than the noise."""
 
@@ -27,6 +30,8 @@ def remove_neighbours(light: Batch) -> Batch:
     Only what stays near its edge goes, with its soft rim, and only where more ink is left.
     """
     side = light.shape[1]
+    if side < MIN_SIDE:
+        return light
     peak = light.max(axis=(1, 2), keepdims=True)
     ink = light > LEVEL * peak + NOISE_STEPS * noise(light)
     depth = max(1, round(MAX_DEPTH * side))

@@ -9,7 +9,7 @@ from canonical.squares import Batch
 
 Flags = npt.NDArray[np.bool_]
 
-MIN_SIDE = 7
+MIN_SIDE = 14
 """Smaller images have no room for lines beside strokes."""
 
 GAPS = 0.15
