@@ -169,6 +169,11 @@ def _no_part(name: str, array: Array) -> str:
             f"{shape} looks like a convolution; only fully connected layers, with weights of two "
             "dimensions, are imported"
         )
-
-
-from exporter.importing import names, parametrisations
+    is_vector = array.ndim == 1 and found.role == "weights"
+    if {"running", "batches"} & words or (is_vector and not kind):
+        return (
+            f"{shape} belongs to a normalisation or a PReLU, which are not imported; fold a "
+            "normalisation into the layer before it and save again"
+        )
+    told = f"{shape} is neither a layer's weights nor its biases"
+    return f"{told}, but of {kind}" if kind else f"{told}; leave it out, or {WANTED}"
