@@ -38,7 +38,7 @@ def stroke(digit: Mask, side: int, pen: float) -> Mask:
             if skeleton[row + down, column + right]:
                 end = start[0] + right * scale, start[1] + down * scale
                 drawing.line((start, end), fill=255, width=width)
-    return np.asarray(canvas.reduce(2), np.float32) / 255
+    return np.asarray(canvas.reduce(2), np.float32) / np.float32(255)
 
 
 def thin(ink: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

@@ -86,7 +86,7 @@ def desk(turn: float) -> Callable[[Mask, Random], bytes]:
         slack = (SIDE - turned.width) // 2
         left, top = (slack + int(random.integers(-12, 13)) for _ in range(2))
         sheet.alpha_composite(turned, (max(left, 0), max(top, 0)))
-        levels = np.asarray(sheet.convert("RGB"), np.float32) / 255
+        levels = np.asarray(sheet.convert("RGB"), np.float32) / np.float32(255)
         return photograph(add_noise(levels, random, 0.015), random)
 
     return draw

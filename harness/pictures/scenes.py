@@ -50,16 +50,16 @@ def hue(random: Random, saturation: tuple[float, float], value: tuple[float, flo
     return colorsys.hsv_to_rgb(random.random(), random.uniform(*saturation), random.uniform(*value))
 
 
-def paint(ink: Mask, paper: Colour | Colours, colour: Colour | float) -> Colours:
+def paint(ink: Mask, paper: Colour | Colours, colour: Colour | Colours) -> Colours:
     """Lay ink of one colour on paper."""
     cover = ink[..., np.newaxis]
     under = np.asarray(paper, np.float32)
     return np.asarray(under * (1 - cover) + np.asarray(colour, np.float32) * cover, np.float32)
 
 
-def shade(picture: Colours, light: Mask) -> Colours:
+def shade(picture: Colours, light: npt.NDArray[np.floating[Any]]) -> Colours:
     """Light a picture by so much of full light at each pixel."""
-    return picture * light[..., np.newaxis]
+    return np.asarray(picture * light[..., np.newaxis], np.float32)
 
 
 def ramp(shape: tuple[int, ...], random: Random) -> Mask:
@@ -119,7 +119,7 @@ def rounded(shape: tuple[int, int], margin: float, corner: float) -> Mask:
 
 def as_bytes(levels: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
     """Round levels in [0, 1] to bytes."""
-    return np.rint(255 * levels.clip(0, 1)).astype(np.uint8)
+    return np.asarray(np.rint(255 * levels.clip(0, 1)), np.uint8)
 
 
 def encode(

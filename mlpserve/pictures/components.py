@@ -63,7 +63,7 @@ def find_pieces(ink: Mask, levels: Levels) -> Pieces:
         [(rows.start, columns.start, rows.stop, columns.stop) for rows, columns in places],
         np.int64,
     ).reshape(-1, 4)
-    masses = np.bincount(labels.ravel(), levels.ravel(), count + 1)[1:]
+    masses = np.asarray(np.bincount(labels.ravel(), levels.ravel(), count + 1)[1:], np.float64)
     band = max(1, round(EDGE_BAND * max(ink.shape)))
     touches = (boxes[:, :2] <= 0) | (boxes[:, 2:] >= ink.shape)
     beside = (boxes[:, 2:] <= band) | (boxes[:, :2] >= np.array(ink.shape) - band)

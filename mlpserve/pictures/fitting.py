@@ -38,15 +38,15 @@ def arrange(levels: Levels, layout: ImageLayout) -> Arrangement:
     spans = [ends(levels.max(axis=axis)) for axis in (1, 0)]
     length = max(min(layout.longest_side, 1) * layout.rows - SOFT_PIXELS, 1)
     scale = max(high - low for low, high in spans) / length
-    starts = []
+    starts = [0.0, 0.0]
     for axis, (low, high) in enumerate(spans):
         size = (layout.rows, layout.columns)[axis]
         middle = mass_centre(levels, axis) if layout.centring == "mass" else (low + high) / 2
         # The layout counts from the middle of the first pixel.
         start = middle - (layout.centre[axis] * size + 0.5) * scale
         # All of the ink stays inside.
-        starts.append(min(max(start, high - size * scale), low))
-    return Arrangement(*starts, scale)
+        starts[axis] = min(max(start, high - size * scale), low)
+    return Arrangement(starts[0], starts[1], scale)
 
 
 def fit(levels: Levels, layout: ImageLayout) -> Levels:
@@ -64,7 +64,7 @@ def fit(levels: Levels, layout: ImageLayout) -> Levels:
     method = Image.Resampling.BOX if large else Image.Resampling.BICUBIC
     box = (left, top, left + width, top + height)
     image = resize(np.pad(levels, pads), (layout.rows, layout.columns), method, box)
-    return np.asarray(image / max(float(image.max()), 0.5)).clip(0, 1)
+    return np.asarray((image / max(float(image.max()), 0.5)).clip(0, 1), np.float32)
 
 
 def is_arranged(levels: Levels, layout: ImageLayout) -> bool:
@@ -72,7 +72,7 @@ def is_arranged(levels: Levels, layout: ImageLayout) -> bool:
     place = arrange(levels, layout)
     scale = levels.shape[0] / layout.rows
     close = max(abs(place.top), abs(place.left)) <= CLOSE_PIXELS * scale
-    return close and abs(place.scale / scale - 1) <= CLOSE_SCALE
+    return bool(close and abs(place.scale / scale - 1) <= CLOSE_SCALE)
 
 
 def ends(profile: Levels) -> tuple[float, float]:

@@ -1,6 +1,7 @@
 """Takes ruled lines, squares and boxes away, also where they cross the digit."""
 
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 
 from mlpserve.pictures.arrays import Mask
@@ -75,7 +76,7 @@ def close(mask: Mask, size: tuple[int, int]) -> Mask:
     return np.asarray(closed[inner], np.bool_)
 
 
-def run_lengths(mask: Mask) -> "np.ndarray[tuple[int, int], np.dtype[np.intp]]":
+def run_lengths(mask: Mask) -> npt.NDArray[np.intp]:
     """Return how long the run along the row is that each pixel of the mask lies in; 0 outside."""
     padded = np.pad(mask, ((0, 0), (1, 1))).astype(np.int8)
     steps = np.diff(padded, axis=1)

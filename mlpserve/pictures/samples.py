@@ -20,6 +20,8 @@ MIN_TOP = 0.2
 OUTLIERS = 1e-4
 """So many of a picture's samples may be beyond white, such as a lamp or a damaged pixel."""
 
+TINY = float(np.finfo(np.float32).tiny)
+
 SAMPLE_FORMAT, UNSIGNED = 339, 1
 """TIFF's tag that tells unsigned from signed integers, and its value for the former."""
 
@@ -41,10 +43,10 @@ def scale_samples(picture: Image.Image) -> Levels:
     if picture.mode != "F" or low == high:
         low, high = float(samples.min()), float(samples.max())
     if low < 0:
-        white = max(high - low, np.finfo(np.float32).tiny)
+        white = max(high - low, TINY)
         return np.asarray((samples - low) / white, np.float32).clip(0, 1)
     tops = [top for top in TOPS if high <= top * ROUNDING]
-    white = tops[0] if tops and high >= MIN_TOP else max(high, np.finfo(np.float32).tiny)
+    white = tops[0] if tops and high >= MIN_TOP else max(high, TINY)
     return np.asarray(samples / white, np.float32).clip(0, 1)
 
 

@@ -41,6 +41,6 @@ def normalise(levels: Levels, ink: Mask) -> Levels:
         return levels
     if change > 0:
         away = ndimage.distance_transform_edt(~ink)
-        return np.maximum(levels, (change + 0.5 - away).clip(0, 1)).astype(np.float32)
+        return np.asarray(np.maximum(levels, (change + 0.5 - away).clip(0, 1)), np.float32)
     within = ndimage.distance_transform_edt(np.pad(ink, 1))[1:-1, 1:-1]
-    return np.minimum(levels, (within + change + 0.5).clip(0, 1)).astype(np.float32)
+    return np.asarray(np.minimum(levels, (within + change + 0.5).clip(0, 1)), np.float32)

@@ -42,10 +42,10 @@ class Tones:
 def find_tones(colours: Colours) -> Tones:
     """Find the axis and the polarity of a picture."""
     coarse = shrink(colours, COARSE_SIDE)
-    rest = coarse - find_paper(coarse)
+    rest = np.asarray(coarse - find_paper(coarse), np.float32)
     axis = np.ones(1, np.float32) if colours.shape[2] == 1 else find_axis(rest)
     levels = colours @ axis
-    return Tones(levels, is_below(rest @ axis), bool((axis > -0.1).all()))
+    return Tones(levels, is_below(np.asarray(rest @ axis, np.float32)), bool((axis > -0.1).all()))
 
 
 def find_paper(coarse: Colours) -> Colours:

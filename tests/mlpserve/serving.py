@@ -99,7 +99,7 @@ def start_serving(
         request_deserializer=classifier_pb2.PredictRequest.FromString,
         response_serializer=serialize,
     )
-    models = grpc.unary_unary_rpc_method_handler(list_models, response_serializer=serialize)
+    models: Any = grpc.unary_unary_rpc_method_handler(list_models, response_serializer=serialize)
     methods = {"Predict": method, "ListModels": models}
     if network is not None:
         methods["GetNetwork"] = grpc.unary_unary_rpc_method_handler(

@@ -172,7 +172,7 @@ def test_as_a_module_in_a_plain_terminal(two: Path, serving: Serving) -> None:
     assert (result.returncode, result.stderr) == (0, b"")
 
 
-@pytest.mark.parametrize("missing", ["click", "rich", "PIL"])
+@pytest.mark.parametrize("missing", ["click", "rich", "PIL", "scipy"])
 def test_missing_extra(missing: str) -> None:
     code = f"import sys; sys.modules[{missing!r}] = None; from mlpserve.cli import main; main()"
     result = run_process("-c", code)

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, ImageDraw, features
 
 from harness.pictures import files
+from harness.pictures.scenes import encode
 from mlpserve.models import ImageLayout
 from mlpserve.pictures import PictureError, read_picture
 from mlpserve.pictures.decoding import decode
@@ -25,7 +26,7 @@ def draw_levels() -> Levels:
     picture = Image.new("L", (90, 90), 235)
     corners = [(25, 30), (45, 18), (62, 32), (28, 70), (66, 70)]
     ImageDraw.Draw(picture).line(corners, fill=25, width=8)
-    return np.asarray(picture, np.float32) / 255
+    return np.asarray(picture, np.float32) / np.float32(255)
 
 
 LEVELS = draw_levels()
@@ -35,7 +36,7 @@ def read(content: bytes) -> Levels:
     return read_picture(io.BytesIO(content), (28, 28), MNIST)
 
 
-PLAIN = read(files.encode(Image.fromarray(np.rint(255 * LEVELS).astype(np.uint8))))
+PLAIN = read(encode(Image.fromarray(np.rint(255 * LEVELS).astype(np.uint8))))
 
 
 def unsigned_tiff(levels: Levels) -> bytes:
@@ -83,9 +84,9 @@ def test_modes(mode: str) -> None:
     else:
         converted = picture.convert("RGB").convert(mode)
     content = (
-        files.encode(converted, "PNG" if mode in ("1", "L", "P", "RGBA", "LA") else "TIFF")
+        encode(converted, "PNG" if mode in ("1", "L", "P", "RGBA", "LA") else "TIFF")
         if (mode != "HSV")
-        else files.encode(converted.convert("RGB"), "BMP")
+        else encode(converted.convert("RGB"), "BMP")
     )
     np.testing.assert_allclose(read(content), PLAIN, atol=0.35)
 
@@ -116,12 +117,12 @@ def test_the_first_of_several_pictures_is_read() -> None:
     shown = Image.fromarray(np.rint(255 * LEVELS).astype(np.uint8))
     blank = Image.new("L", shown.size, 255)
     for form in ("GIF", "TIFF", "WEBP", "PNG"):
-        content = files.encode(shown, form, save_all=True, append_images=[blank])
+        content = encode(shown, form, save_all=True, append_images=[blank])
         np.testing.assert_allclose(read(content), PLAIN, atol=0.3)
 
 
 def test_a_large_picture_takes_little_memory() -> None:
-    content = files.encode(Image.new("RGB", (4000, 3000), "white"), "JPEG")
+    content = encode(Image.new("RGB", (4000, 3000), "white"), "JPEG")
     colours = decode(io.BytesIO(content))
     assert max(colours.shape[:2]) <= 1600
 
@@ -131,7 +132,7 @@ def test_pictures_of_any_shape_are_read_or_refused() -> None:
     for shape in [(1, 1), (1, 2), (2, 1), (1, 400), (400, 1), (2, 3), (5, 5), (3, 1000), (28, 28)]:
         for levels in (chance.random(shape), np.eye(*shape), np.zeros(shape)):
             try:
-                image = read(files.encode(levels.astype(np.float32)))
+                image = read(encode(levels.astype(np.float32)))
             except PictureError as error:
                 assert "can't be read" not in str(error)  # noqa: PT017
             else:
@@ -166,10 +167,10 @@ FORMS = {
 
 @pytest.mark.parametrize("form", FORMS)
 def test_damaged_files_are_read_or_refused(form: str) -> None:
-    if form not in Image.SAVE and not Image.init() or form not in Image.SAVE:
+    if (form not in Image.SAVE and not Image.init()) or form not in Image.SAVE:
         pytest.skip(f"this Pillow writes no {form}")
     picture = Image.fromarray(np.rint(255 * LEVELS).astype(np.uint8)).convert("RGB")
-    content = files.encode(picture.resize((48, 48)), form, **FORMS[form])
+    content = encode(picture.resize((48, 48)), form, **FORMS[form])
     chance = random.Random(form)
     for number in range(40):
         damaged = bytearray(content)
