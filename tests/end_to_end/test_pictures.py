@@ -6,10 +6,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from exporter.network.network import Batch
 from exporter.training.mnist import Labels
+from harness.pictures.kinds import draw
 from harness.server_process import ROOT, ServerProcess
 
 N_PICTURES = 20
@@ -41,26 +43,51 @@ def test_digits_on_paper(
     assert right >= N_PICTURES - 2
 
 
-def test_digit_in_a_corner_is_put_right(
+def predict(server: ServerProcess, *arguments: Path | str) -> str:
+    command = [sys.executable, "-m", "mlpserve", "predict", "--address", server.grpc_address]
+    return subprocess.run(
+        [*command, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    ).stdout
+
+
+KINDS = (
+    "dim paper",
+    "pen of 1 in 400",
+    "hard shadow",
+    "paper on a dark desk",
+    "darkly squared paper",
+    "neighbour at the edge",
+    "rounded card",
+    "28x28, grey paper",
+    "floats to 1",
+)
+
+
+def test_hard_pictures(server: ServerProcess, digits: tuple[Batch, Labels], tmp_path: Path) -> None:
+    files, wanted = [], []
+    for kind in KINDS:
+        for number in (0, 1, 2):
+            files.append(tmp_path / f"{len(files)}")
+            files[-1].write_bytes(draw(kind, digits[0][number].reshape(28, 28), number))
+            wanted.append(int(digits[1][number]))
+    answers = map(json.loads, predict(server, "--json", *files).splitlines())
+    assert [answer["label"] for answer in answers] == wanted
+
+
+def test_the_server_tells_what_it_changed(
     server: ServerProcess, digits: tuple[Batch, Labels], tmp_path: Path
 ) -> None:
-    # A picture of the model's size keeps its pixels, unless the server is asked to put it right.
     corner = np.zeros((28, 28), np.uint8)
     corner[:14, :14] = np.round(255 * digits[0][0].reshape(28, 28)[::2, ::2])
     file = tmp_path / "corner.png"
     Image.fromarray(corner).save(file)
-    command = [sys.executable, "-m", "mlpserve", "predict", str(file)]
-    command += ["--address", server.grpc_address]
-    asked = [[*command, "--canonicalize", "--json"], [*command, "--canonicalize"]]
-    described, shown = (
-        subprocess.run(one, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout
-        for one in asked
-    )
+    (plain,) = predict(server, "--no-canonicalize", "--json", file).splitlines()
+    (described,) = predict(server, "--canonicalize", "--json", file).splitlines()
     answer = json.loads(described)
-    assert answer["label"] == digits[1][0]
-    done = answer["canonicalization"]
-    assert not done["inverted"]
-    assert min(done["scales"]) > 1.5
-    assert min(done["shifts"]) > 4
-    height = done["scales"][0]
-    assert f"normalised: height x {height:.2f}" in shown
+    assert answer["label"] == json.loads(plain)["label"] == digits[1][0]
+    assert "canonicalization" not in json.loads(plain)
+    # The client has laid it out already.
+    assert answer["canonicalization"]["scales"] == pytest.approx([1, 1], abs=0.15)
+    assert answer["canonicalization"]["shifts"] == pytest.approx([0, 0], abs=1)
+    height = answer["canonicalization"]["scales"][0]
+    assert f"normalised: height x {height:.2f}" in predict(server, "--canonicalize", file)
