@@ -12,8 +12,9 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.progress import track
 
+from benchmarks.picture_figure import Example, write_figure
 from canonical import canonicalize
-from exporter.commands.common import WEIGHTS, clear_errors
+from exporter.commands.common import PATH, WEIGHTS, clear_errors
 from exporter.network import weights_file
 from exporter.network.network import Batch, Network
 from exporter.network.weights_file import Saved
@@ -57,9 +58,7 @@ def read(file: bytes, layout: ImageLayout) -> npt.NDArray[np.float32] | None:
 
 def score(kind: str, shipped: Saved, images: Batch, labels: Labels) -> tuple[Score, list[int]]:
     """Draw and read a picture of each image; also return the numbers of those read wrong."""
-    known = shipped.image_layout
-    assert known is not None
-    layout = ImageLayout(**asdict(known))
+    layout = layout_of(shipped)
     batch = np.zeros_like(images)
     refused, seconds = [], []
     for number, digit in enumerate(images.reshape(-1, layout.rows, layout.columns)):
@@ -73,11 +72,29 @@ def score(kind: str, shipped: Saved, images: Batch, labels: Labels) -> tuple[Sco
             batch[number] = image.reshape(-1)
     plain, canonical = (
         shipped.network.forward(given)[-1].argmax(axis=1) == labels
-        for given in (batch, canonicalize(batch, known).batch)
+        for given in (batch, canonicalize(batch, shipped.image_layout).batch)
     )
     plain[refused] = canonical[refused] = False
     found = Score(kind, plain.mean(), canonical.mean(), len(refused), float(np.median(seconds)))
     return found, [int(number) for number in np.flatnonzero(~canonical)]
+
+
+def draw_examples(kinds: Sequence[str], shipped: Saved, images: Batch) -> list[Example]:
+    """Draw one picture of each kind, and read it."""
+    layout = layout_of(shipped)
+    examples: list[Example] = []
+    for number, kind in enumerate(kinds):
+        digit = images[number % len(images)].reshape(layout.rows, layout.columns)
+        file = draw(kind, digit, number)
+        examples.append((kind, file, read(file, layout)))
+    return examples
+
+
+def layout_of(shipped: Saved) -> ImageLayout:
+    """Return how the shipped network's images are laid out, in the client's words."""
+    known = shipped.image_layout
+    assert known is not None
+    return ImageLayout(**asdict(known))
 
 
 def match(words: Sequence[str]) -> list[str]:
@@ -107,8 +124,16 @@ def match(words: Sequence[str]) -> list[str]:
     help="Which images; thresholds are chosen on training images.",
 )
 @click.option("--wrong", is_flag=True, help="Name the numbers of the pictures that are read wrong.")
+@click.option("--figure", type=PATH, metavar="FILE", help="Draw one picture of each kind instead.")
 @clear_errors()
-def main(images: int, words: tuple[str, ...], data: Path, split: Split, wrong: bool) -> None:
+def main(
+    images: int,
+    words: tuple[str, ...],
+    data: Path,
+    split: Split,
+    wrong: bool,
+    figure: Path | None,
+) -> None:
     """Draw MNIST's digits as pictures of many kinds, and print how many the shipped network reads.
 
     Only digits that it reads right as arrays are drawn.
@@ -117,6 +142,9 @@ def main(images: int, words: tuple[str, ...], data: Path, split: Split, wrong: b
     chosen = choose(shipped.network, *mnist.load(data, split), images)
     console = Console(stderr=True)
     kinds = match(words)
+    if figure:
+        write_figure(figure, draw_examples(kinds, shipped, chosen[0]))
+        return
     rows = []
     for kind in track(kinds, "kinds", console=console, disable=not console.is_terminal):
         found, missed = score(kind, shipped, *chosen)
