@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from exporter.files import READ_ERRORS
 from exporter.importing import names, parametrisations
 from exporter.importing.source import Array, Orientation, Source, SourceLayer
-from exporter.network.weights_file import INPUT_RANGE, WeightsError, read_input_range
+from exporter.network.arrays import WeightsError, to_names
+from exporter.network.weights_file import INPUT_RANGE, read_input_range
 
 ORIGIN = "NumPy arrays"
 
@@ -43,14 +43,16 @@ def read(given: Mapping[str, npt.ArrayLike] | Sequence[npt.ArrayLike]) -> Source
         )
         notes += tuple(f"{name} is a counter: left out" for name in counters)
         layers, others = _by_name(named)
-    activations = _texts(facts.get("activations"))
+    activations, labels = (
+        to_names(key, facts[key]) if key in facts else None for key in ("activations", "labels")
+    )
     return Source(
         ORIGIN,
         layers,
         orientation=_habit(layers),
         activations=activations[:-1] if activations else None,
         output=activations[-1] if activations else None,
-        labels=_texts(facts.get("labels")),
+        labels=labels,
         input_range=read_input_range(facts[INPUT_RANGE]) if INPUT_RANGE in facts else None,
         notes=notes,
         others=others,
@@ -183,14 +185,3 @@ def _no_part(name: str, array: Array) -> str:
         )
     told = f"{shape} is neither a layer's weights nor its biases"
     return f"{told}, but of {kind}" if kind else f"{told}; leave it out, or {WANTED}"
-
-
-def _texts(array: Array | None) -> tuple[str, ...] | None:
-    """Return the elements of an array as texts."""
-    if array is None:
-        return None
-    try:
-        return tuple(str(value) for value in array.reshape(-1).tolist())
-    except READ_ERRORS as error:
-        # NumPy keeps any numbers in place of letters.
-        raise WeightsError(f"names: not Unicode ({error})") from error

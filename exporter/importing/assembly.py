@@ -7,9 +7,10 @@ import numpy as np
 
 from exporter.importing.arrangement import arrange
 from exporter.importing.source import Array, Choices, Source, SourceLayer
-from exporter.network.activations import ACTIVATIONS
+from exporter.network.arrays import WeightsError, to_names
 from exporter.network.network import Batch, Layer, Network
-from exporter.network.weights_file import WeightsError
+from modelfile.activations import ACTIVATIONS
+from modelfile.image_layout import ImageLayout
 from modelfile.input_range import PIXELS, InputRange
 
 ALL = tuple(ACTIVATIONS)
@@ -26,7 +27,8 @@ MIN_INTEGER_BYTES = 4
 class Imported:
     """A network, the layers that it was made of, and a line for each thing that was changed.
 
-    `turned` tells whether the layers' weights were transposed.
+    `turned` tells whether the layers' weights were transposed; `checked` how near the network's
+    answers are to its file's, where that could be tried; `image_layout` what the file says of it.
     """
 
     network: Network
@@ -34,6 +36,8 @@ class Imported:
     layers: tuple[SourceLayer, ...]
     turned: bool
     notes: tuple[str, ...]
+    checked: str | None = None
+    image_layout: ImageLayout | None = None
 
 
 def assemble(source: Source, choices: Choices) -> Imported:
@@ -167,7 +171,7 @@ def _agreed(
 def _labels(source: Source, choices: Choices, n_outputs: int) -> tuple[str, ...]:
     """Return the user's labels, else the source's, else 0, 1, 2 and so on."""
     if choices.labels is not None:
-        return tuple(choices.labels)
+        return to_names("labels", np.array(choices.labels))
     return source.labels or tuple(str(index) for index in range(n_outputs))
 
 

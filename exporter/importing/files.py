@@ -33,10 +33,9 @@ KERAS = (
     "and import that"
 )
 ONE_ARRAY = "holds one array; write all weights and biases with numpy.savez(path, W1=W1, b1=b1)"
-ONNX = "is ONNX, exported already; give the weights that it was made from"
 UNKNOWN = (
-    "is no file that can be imported; wanted .npz (NumPy), .safetensors (PyTorch) or .skops "
-    "(scikit-learn)"
+    "is no file that can be imported; wanted .npz (NumPy), .safetensors (PyTorch), .skops "
+    "(scikit-learn) or .onnx"
 )
 WEIGHTS_FILE = "is a weights file already; export it: python -m exporter export --weights"
 
@@ -116,6 +115,4 @@ def _explain(path: Path, content: bytes) -> str:
         return KERAS
     if content.startswith(b"\x93NUMPY"):
         return ONE_ARRAY
-    if path.suffix.lower() == ".onnx":
-        return ONNX
     return UNKNOWN
