@@ -71,6 +71,12 @@ def read_numbers(_: click.Context, parameter: click.Parameter, text: str) -> npt
     help="Layout of the weights, (n_out, n_in) or (n_in, n_out).  [default: as they fit]",
 )
 @click.option(
+    "--layers",
+    callback=read_names,
+    metavar="NAME,NAME...",
+    help="Layers to import, from input to output.  [default: all, as names and shapes tell]",
+)
+@click.option(
     "--labels",
     callback=read_names,
     metavar="NAME,NAME...",
@@ -111,6 +117,7 @@ def import_command(
     activation: Sequence[str] | None,
     output_activation: str | None,
     orientation: Orientation | None,
+    layers: Sequence[str] | None,
     labels: Sequence[str] | None,
     labels_file: Path | None,
     input_scale: float,
@@ -149,6 +156,7 @@ def import_command(
         labels,
         Scaling(input_scale, input_mean, input_std),
         input_range,
+        layers,
     )
     imported, provenance = importing.from_file(path, choices)
     images = None if examples is None else read_examples(examples, imported.network.input_range)

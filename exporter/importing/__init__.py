@@ -34,6 +34,7 @@ def from_arrays(
     input_mean: npt.ArrayLike = 0.0,
     input_std: npt.ArrayLike = 1.0,
     input_range: InputRange | str | None = None,
+    layers: Sequence[str] | None = None,
     tell: Tell | None = None,
 ) -> Network:
     """Return the network of arrays: weights, biases, weights, biases, from input to output.
@@ -43,15 +44,16 @@ def from_arrays(
     layers, or one for each; `output` that of the output layer; `orientation` is needed only when
     the shapes fit both ways. The weights were trained on (input_scale * pixel - input_mean) /
     input_std, which is folded into the first layer. The network takes numbers in `input_range`,
-    such as "[-1, 1]" or "finite", or else in [0, 1]. `tell` gets a line for each thing that was
-    changed, such as `print`.
+    such as "[-1, 1]" or "finite", or else in [0, 1]. `layers` names the layers to take, from input
+    to output, such as ["encoder.0", "head"]; without it, all are taken, in the order that their
+    names and shapes tell. `tell` gets a line for each thing that was changed, such as `print`.
 
     Raises WeightsError when the arrays don't make a network; NetworkError for labels that don't
     fit.
     """
     scaling = Scaling(input_scale, input_mean, input_std)
     numbers = _range(input_range)
-    choices = Choices(activation, output, orientation, labels, scaling, numbers)
+    choices = Choices(activation, output, orientation, labels, scaling, numbers, layers)
     return _network(arrays.read(given), choices, tell)
 
 

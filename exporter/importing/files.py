@@ -55,7 +55,8 @@ def read(path: Path, content: bytes) -> Source:
         # Eight bytes of length, then a JSON object.
         if content[8:9] == b"{":
             named, notes = safetensors.read(content)
-            return replace(arrays.read(named), origin=STATE_DICT, notes=notes)
+            source = arrays.read(named)
+            return replace(source, origin=STATE_DICT, notes=(*notes, *source.notes))
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from error
     raise WeightsError(f"{path} {_explain(path, content)}")

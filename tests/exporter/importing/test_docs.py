@@ -38,6 +38,16 @@ def evaluate(model: str, batch: Array) -> Array:
     return np.asarray(activations)
 
 
+def autoencoder() -> dict[str, Array]:
+    encoder = random_network((6, 5, 5, 3), ("relu", "relu", "softmax"))
+    names = ("encoder.0", "encoder.2", "head")
+    return {
+        f"{name}.{word}": array
+        for name, layer in zip(names, encoder.layers, strict=True)
+        for word, array in (("weight", layer.weights), ("bias", layer.biases))
+    }
+
+
 def test_every_block_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     # What the page's reader brings along: arrays, a state dict, Keras's arrays, and images.
@@ -48,6 +58,11 @@ def test_every_block_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     save_file(
         {**state_dict, "2.weight": second.weights, "2.bias": second.biases}, "network.safetensors"
     )
+    decoder = {
+        "decoder.0.weight": np.ones((6, 5), np.float32),
+        "decoder.0.bias": random_batch(1, 6)[0],
+    }
+    save_file(autoencoder() | decoder, "autoencoder.safetensors")
     np.savez("keras.npz", first.weights.T, first.biases, second.weights.T, second.biases)
     np.save("images.npy", random_batch(3, 6).reshape(3, 2, 3))
     for name, made in ONNX.items():
