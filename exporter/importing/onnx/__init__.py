@@ -37,8 +37,9 @@ def load(path: Path, content: bytes, choices: Choices) -> Imported:
 
 
 def _load(path: Path, content: bytes, choices: Choices) -> Imported:
-    if choices.orientation is not None:
-        raise WeightsError("orientation: an ONNX file says it itself; leave it out")
+    for field in ("orientation", "layers"):
+        if getattr(choices, field) is not None:
+            raise WeightsError(f"{field}: an ONNX file tells that itself; leave it out")
     model = reading.read(path, content)
     found = outputs.choose(model, walking.walk(model))
     own = _own(model)
