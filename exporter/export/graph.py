@@ -203,7 +203,8 @@ def describe(path: Path, model: onnx.ModelProto) -> Description:
 
 
 def _entries(model: onnx.ModelProto) -> dict[str, bytes]:
-    return {entry.key: entry.value.encode() for entry in model.metadata_props}
+    # What is no Unicode is read as bytes, whatever the type says.
+    return {str(entry.key): str(entry.value).encode() for entry in model.metadata_props}
 
 
 def _floats(name: str, columns: int) -> onnx.ValueInfoProto:
