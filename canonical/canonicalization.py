@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from canonical import ink
-from canonical.ink import Ink
+from canonical.ink import Flags, Ink
+from canonical.plain import MIN_CONTRAST, find_plain
 from canonical.resampling import axis_maps
 from canonical.squares import Batch, side_of
 from modelfile.image_layout import MNIST, ImageLayout
@@ -32,6 +33,13 @@ class Canonical:
     scales: Batch
     shifts: Batch
 
+    def write(self, places: slice | npt.NDArray[np.intp], part: "Canonical") -> None:
+        """Take over what was done to the images at some places."""
+        self.batch[places] = part.batch
+        self.inverted[places] = part.inverted
+        self.scales[places] = part.scales
+        self.shifts[places] = part.shifts
+
 
 def canonicalize(batch: Batch, layout: ImageLayout | None = MNIST) -> Canonical:
     """Normalise square images (N, P) in [0, 1], each for itself; the argument stays as it is.
@@ -46,16 +54,33 @@ def canonicalize(batch: Batch, layout: ImageLayout | None = MNIST) -> Canonical:
     side = side_of(batch)
     if layout is None:
         return leave(batch)
+    images = batch.reshape(len(batch), side, side)
+    images = batch.reshape(len(batch), side, side)
     if len(batch) <= CHUNK:
-        return normalise(batch.reshape(-1, side, side), layout)
-    starts = range(0, len(batch), CHUNK)
-    parts = [canonicalize(batch[start : start + CHUNK], layout) for start in starts]
-    return Canonical(
-        np.concatenate([part.batch for part in parts]),
-        np.concatenate([part.inverted for part in parts]),
-        np.concatenate([part.scales for part in parts]),
-        np.concatenate([part.shifts for part in parts]),
+        return normalise(images, find_plain(images), layout)
+    done = Canonical(
+        np.empty(batch.shape, np.float32),
+        np.empty(len(batch), np.bool_),
+        np.empty((len(batch), 2), np.float32),
+        np.empty((len(batch), 2), np.float32),
     )
+    # Images that need cleaning come last, together: a few of them in each chunk would cost more.
+    dirty = []
+    for start in range(0, len(batch), CHUNK):
+        chunk = slice(start, start + CHUNK)
+        plain, is_dark = find_plain(images[chunk])
+        if plain.all():
+            done.write(chunk, normalise(images[chunk], (plain, is_dark), layout))
+            continue
+        places = start + np.flatnonzero(plain)
+        seen = (plain[plain], is_dark[plain])
+        done.write(places, normalise(images[places], seen, layout))
+        dirty.extend(start + np.flatnonzero(~plain))
+    for start in range(0, len(dirty), CHUNK):
+        places = np.array(dirty[start : start + CHUNK])
+        no = np.zeros(len(places), np.bool_)
+        done.write(places, normalise(images[places], (no, no), layout))
+    return done
 
 
 def leave(batch: Batch) -> Canonical:
@@ -65,10 +90,10 @@ def leave(batch: Batch) -> Canonical:
     return Canonical(batch.copy(), np.zeros(n_images, np.bool_), nothing + np.float32(1), nothing)
 
 
-def normalise(images: Batch, layout: ImageLayout) -> Canonical:
-    """Normalise images (N, side, side), all at once."""
+def normalise(images: Batch, seen: tuple[Flags, Flags], layout: ImageLayout) -> Canonical:
+    """Normalise images (N, side, side), of which `find_plain` said `seen`, all at once."""
     n_images, side, _ = images.shape
-    drawn = ink.find(images)
+    drawn = ink.find(images, seen)
     centre = drawn.centre
     if layout.centring == "box":
         centre = (drawn.low + drawn.high) * np.float32(0.5)
@@ -105,7 +130,7 @@ def redraw(images: Batch, drawn: Ink, centre: Batch, scales: Batch, target: Batc
     maps *= drawn.inside[:, :, np.newaxis]
     pixels: Batch = np.matmul(maps[:, 0], drawn.images)
     pixels = np.matmul(pixels, maps[:, 1].swapaxes(1, 2))
-    pixels /= np.maximum(drawn.contrast, ink.MIN_CONTRAST)[:, np.newaxis, np.newaxis]
+    pixels /= np.maximum(drawn.contrast, MIN_CONTRAST)[:, np.newaxis, np.newaxis]
     # The cubic overshoots at sharp edges.
     np.clip(pixels, 0, 1, out=pixels)
     blank = ~drawn.found

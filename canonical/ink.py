@@ -5,6 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from canonical.cleaning import clean
+from canonical.components import remove_neighbours
+from canonical.plain import MIN_CONTRAST, find_plain
 from canonical.squares import Batch
 
 BACKGROUND_SHARE = 0.875
@@ -13,14 +16,13 @@ BACKGROUND_SHARE = 0.875
 THRESHOLD = np.float32(0.3)
 """Ink begins where the smoothed image is this share of its brightest place."""
 
-MIN_CONTRAST = np.float32(0.05)
-"""What stands out less from the background is not ink."""
-
 MARGIN = np.float32(1)
 """Pixels around the box that belong to the ink too: the soft edge of a stroke."""
 
 BEYOND = 2
 """Pixels beyond each edge that the smoothed image has: one that ink reaches, and one of 0."""
+
+Flags = npt.NDArray[np.bool_]
 
 TINY = np.finfo(np.float32).tiny
 
@@ -57,13 +59,6 @@ def four_sides(images: Batch) -> Batch:
     return sides
 
 
-def is_light(sides: Batch) -> npt.NDArray[np.bool_]:
-    """Tell whose sides (N, 4, side) are light in their median: more than half is above 1/2."""
-    n_light = np.count_nonzero(sides > np.float32(0.5), axis=(1, 2))
-    light: npt.NDArray[np.bool_] = n_light > 2 * sides.shape[2]
-    return light
-
-
 def measure_background(sides: Batch) -> tuple[Batch, Batch]:
     """Return how bright the background of light ink gets, and how much of that is noise, each (N,).
 
@@ -78,21 +73,31 @@ def measure_background(sides: Batch) -> tuple[Batch, Batch]:
     return top, top - middle
 
 
-def find(images: Batch) -> Ink:
+def find(images: Batch, seen: tuple[Flags, Flags] | None = None) -> Ink:
     """Find the ink of images (N, side, side) of either polarity.
 
-    The background is subtracted, which leaves clean images as they are, and most of a noisy
-    background at 0. Then the image is smoothed for the search alone, because a single bright pixel
-    is noise, and a stroke is not. Ink is what is brighter than `THRESHOLD`.
+    Images that are not plain are cleaned; `seen` is what `find_plain` said, if it was asked. The
+    background is subtracted, which leaves clean images as they are, and most of a noisy background
+    at 0. Then the image is smoothed for the search alone, because a single bright pixel is noise,
+    and a stroke is not. Ink is what is brighter than `THRESHOLD`.
     """
+    plain, is_dark = seen or find_plain(images)
+    dirty = np.flatnonzero(~plain)
+    inverted = is_dark.copy()
+    white = inverted.astype(np.float32)
+    if len(dirty):
+        images = images.copy()
+        images[dirty], inverted[dirty] = clean(images[dirty])
+        white[dirty] = 0
     sides = four_sides(images)
-    inverted = is_light(sides)
     # The distance from white inverts an image, that from black leaves it as it is.
-    white = inverted.astype(np.float32)[:, np.newaxis, np.newaxis]
+    white = white[:, np.newaxis, np.newaxis]
     light = np.abs(images - white)
     background, noise = measure_background(np.abs(sides - white))
     light -= background[:, np.newaxis, np.newaxis]
     np.clip(light, 0, 1, out=light)
+    if len(dirty):
+        light[dirty] = remove_neighbours(light[dirty])
     contrast = light.max(axis=(1, 2))
 
     places = np.arange(images.shape[1], dtype=np.float32)

@@ -23,20 +23,29 @@ def open_model(model: onnx.ModelProto) -> tuple[str, Run]:
 
     Both raise whatever libraries raise over a model that they can't run.
     """
-    session: Any
     if onnxruntime is None:
-        name, session = "ONNX's reference evaluator", ReferenceEvaluator(model)
-    else:
-        name = f"ONNX Runtime {onnxruntime.__version__}"
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        session = onnxruntime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
+        return open_reference(model)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    # What is wrong is raised; it need not be printed as well.
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    return f"ONNX Runtime {onnxruntime.__version__}", _runner(session, model)
+
+
+def open_reference(model: onnx.ModelProto) -> tuple[str, Run]:
+    """Return the name of ONNX's own evaluator, and the function that runs a model by it."""
+    return "ONNX's reference evaluator", _runner(ReferenceEvaluator(model), model)
+
+
+def _runner(session: Any, model: onnx.ModelProto) -> Run:
+    """Return the function that runs a model by what has loaded it."""
     source = model.graph.input[0].name
 
     def run(batch: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
         outputs: list[npt.NDArray[np.float32]] = session.run(None, {source: batch})
         return outputs
 
-    return name, run
+    return run

@@ -7,8 +7,9 @@ A New Approach to Probabilistic Rounding Error Analysis, 2019). They then pass t
 of the layers that follow and the slopes of their activations.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Protocol, cast
 
 import numpy as np
@@ -59,6 +60,19 @@ class Layer(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Other:
+    """How else a network is computed than by its own layers in float32, in another file say.
+
+    `unit` is the largest rounding of its numbers, `inputs` (N, n_in) how far its inputs may be from
+    the images; `terms` has, for each layer, (neurons,) sizes of terms that are biases here.
+    """
+
+    unit: float
+    inputs: Exact
+    terms: Sequence[Exact]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Computed:
     """A layer's activations (N, neurons), and how far from them float32 may be, of that shape."""
 
@@ -79,20 +93,30 @@ class Computed:
         return float(np.max(np.abs(found - self.activations) / self.allowed))
 
 
-def compute(layers: Iterable[Layer], images: Values) -> Iterator[Computed]:
+def compute(
+    layers: Iterable[Layer], images: npt.NDArray[np.floating], other: Other | None = None
+) -> Iterator[Computed]:
     """Compute each layer in float64 for images (N, n_in); the last are the outputs."""
     activations = images.astype(np.float64)
-    allowed = np.zeros_like(activations)
+    allowed = np.zeros_like(activations) if other is None else other.inputs
+    unit = UNIT if other is None else other.unit
+    terms = repeat(np.zeros(1)) if other is None else iter(other.terms)
     with np.errstate(over="ignore", under="ignore"):
         for layer in layers:
-            z, error = _weighted(layer, activations, allowed)
+            z, error = _weighted(layer, activations, allowed, unit, next(terms))
             activations = EXACTLY[layer.activation](z)
-            allowed = np.minimum(_ALLOWED[layer.activation](z, error) + _TINY, _FURTHEST)
+            floor = _TINY + APPROXIMATION * (unit / UNIT - 1)
+            allowed = np.minimum(_ALLOWED[layer.activation](z, error) + floor, _FURTHEST)
             yield Computed(activations, allowed)
 
 
-def _weighted(layer: Layer, activations: Exact, allowed: Exact) -> tuple[Exact, Exact]:
-    """Return the sums z (N, n_out), and how far from them float32 may be."""
+def _weighted(
+    layer: Layer, activations: Exact, allowed: Exact, unit: float, others: Exact
+) -> tuple[Exact, Exact]:
+    """Return the sums z (N, n_out), and how far from them float32 may be.
+
+    `others` (n_out,) or (1,) are the sizes of terms that the biases may be made of.
+    """
     n_inputs = layer.weights.shape[1]
     shape = len(activations), len(layer.biases)
     z, error = np.empty(shape), np.empty(shape)
@@ -109,8 +133,9 @@ def _weighted(layer: Layer, activations: Exact, allowed: Exact) -> tuple[Exact, 
             peak = np.maximum(peak, np.abs(total))
         z[:, block] = total + biases
         terms, passed_on = np.split(squares @ (weights**2).T, 2)
-        partial = np.maximum(peak, np.abs(z[:, block])) ** 2 + terms + biases**2
-        rounding = (SAFETY * UNIT) ** 2 * (n_inputs + 1) * partial
+        parts = np.maximum(np.abs(biases), others[block] if len(others) > 1 else others)
+        partial = np.maximum(peak, np.abs(z[:, block])) ** 2 + terms + parts**2
+        rounding = (SAFETY * unit) ** 2 * (n_inputs + 1) * partial
         error[:, block] = np.sqrt(passed_on) + np.sqrt(rounding) + (n_inputs + 1) * _TINY
     return z, error
 

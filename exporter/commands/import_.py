@@ -71,6 +71,12 @@ def read_numbers(_: click.Context, parameter: click.Parameter, text: str) -> npt
     help="Layout of the weights, (n_out, n_in) or (n_in, n_out).  [default: as they fit]",
 )
 @click.option(
+    "--layers",
+    callback=read_names,
+    metavar="NAME,NAME...",
+    help="Layers to import, from input to output.  [default: all, as names and shapes tell]",
+)
+@click.option(
     "--labels",
     callback=read_names,
     metavar="NAME,NAME...",
@@ -111,6 +117,7 @@ def import_command(
     activation: Sequence[str] | None,
     output_activation: str | None,
     orientation: Orientation | None,
+    layers: Sequence[str] | None,
     labels: Sequence[str] | None,
     labels_file: Path | None,
     input_scale: float,
@@ -119,10 +126,11 @@ def import_command(
     input_range: InputRange | None,
     examples: Path | None,
 ) -> None:
-    """Import weights from NumPy, PyTorch or scikit-learn.
+    """Import weights from NumPy, PyTorch, scikit-learn or ONNX.
 
-    FILE is an .npz of arrays, a .safetensors file of a PyTorch state dict, or a .skops file of
-    scikit-learn's MLPClassifier. Pickles (.pkl, .joblib, .pt) are never opened.
+    FILE is an .npz of arrays, a .safetensors file of a PyTorch state dict, a .skops file of
+    scikit-learn's MLPClassifier, or an .onnx file that PyTorch, Keras, tf2onnx or skl2onnx
+    exported. Pickles (.pkl, .joblib, .pt) are never opened.
 
     Prints what was read and changed, and writes a weights file for export. Callers send pixels from
     0 to 1, or the numbers of --input-range; if the network was trained on scaled ones, say how with
@@ -148,14 +156,23 @@ def import_command(
         labels,
         Scaling(input_scale, input_mean, input_std),
         input_range,
+        layers,
     )
     imported, provenance = importing.from_file(path, choices)
     images = None if examples is None else read_examples(examples, imported.network.input_range)
     show(imported, Console(stderr=True))
     output.parent.mkdir(parents=True, exist_ok=True)
-    network.save(output, imported.network, examples=images, provenance=provenance)
+    network.save(
+        output,
+        imported.network,
+        examples=images,
+        provenance=provenance,
+        image_layout=imported.image_layout,
+    )
     if may_be_images(imported.network.n_inputs, imported.network.input_range):
-        layout = None if images is None else measure(images, imported.network.input_range)
+        layout = imported.image_layout
+        if layout is None and images is not None:
+            layout = measure(images, imported.network.input_range)
         click.echo(f"images: {layout or NO_LAYOUT}", err=True)
     click.echo(output)
     click.echo(
@@ -221,5 +238,5 @@ def show(imported: Imported, console: Console) -> None:
     console.print(f"inputs: {imported.network.n_inputs} {numbers}", markup=False, highlight=False)
     labels = ", ".join(imported.network.labels)
     console.print(f"labels: {labels}", markup=False, highlight=False)
-    for note in imported.notes:
+    for note in (*imported.notes, *filter(None, [imported.checked])):
         console.print(f"- {printable(note)}", markup=False, highlight=False)

@@ -26,7 +26,7 @@ def draw_pixels(network: Network, examples: Batch | None) -> Batch:
     if examples is not None:
         if examples.ndim != 2 or examples.shape[1] != network.n_inputs or not len(examples):
             raise NetworkError(f"examples: shape {examples.shape}, wanted (E, {network.n_inputs})")
-        if not network.input_range.holds(examples):
+        if not network.input_range.accepts(examples):
             raise NetworkError(
                 f"examples: numbers from {examples.min():g} to {examples.max():g}, wanted "
                 + network.input_range.describe("numbers")

@@ -318,7 +318,7 @@ def _read_examples(arrays: Arrays, network: Network) -> Batch | None:
             "an image in a row"
         )
     examples, _ = to_float32("examples", examples)
-    if not network.input_range.holds(examples):
+    if not network.input_range.accepts(examples):
         raise WeightsError(
             f"examples has numbers from {examples.min():g} to {examples.max():g}, wanted "
             f"{network.input_range.describe('numbers')}; if the network takes others, say so with "

@@ -69,6 +69,9 @@ ROUNDS = 2
 
 TIMEOUT_SECONDS = 30.0
 
+NO_PROXY = dict.fromkeys(("all://localhost", "all://127.0.0.1", "all://[::1]"))
+"""Where no proxy is asked, which would look for a mirror on this machine on its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
@@ -179,7 +182,10 @@ def fetch(
     columns = text, BarColumn(), DownloadColumn(), TransferSpeedColumn()
     # Identity: what is stored must be the .gz file itself, at offsets that Range counts.
     client = httpx.Client(
-        timeout=TIMEOUT_SECONDS, follow_redirects=True, headers={"Accept-Encoding": "identity"}
+        timeout=TIMEOUT_SECONDS,
+        follow_redirects=True,
+        headers={"Accept-Encoding": "identity"},
+        mounts=NO_PROXY,
     )
     with client, Progress(*columns, console=console or Console(stderr=True)) as progress:
         return [

@@ -156,10 +156,9 @@ def test_inspect_of_what_is_no_model(tmp_path: Path) -> None:
 
 def test_fetch_from_a_mirror_that_lacks_a_file(tmp_path: Path) -> None:
     files = {path.name: path.read_bytes() for path in DATA.glob("*.gz")}
-    direct = {"no_proxy": "127.0.0.1", "NO_PROXY": "127.0.0.1"}
     with serve(Mirror(files)) as mirror:
         address = mirror.address.rstrip("/")
-        result = run("fetch", "--data", tmp_path, "--mirror", address, **direct)
+        result = run("fetch", "--data", tmp_path, "--mirror", address)
     assert result.exit_code == 1
     assert "Error: train-images-idx3-ubyte.gz can't be fetched: " in result.stderr
     assert f"{address}: Client error '404 Not Found'" in result.stderr

@@ -22,7 +22,7 @@ def test_golden_images_lie_in_the_range(given: InputRange) -> None:
     network = replace(NETWORK, input_range=given)
     drawn = draw_pixels(network, None)
     assert drawn.shape == (N_GOLDEN, 5)
-    assert given.holds(drawn)
+    assert given.accepts(drawn)
     examples = given.at(random_batch(3, 5))
     np.testing.assert_array_equal(draw_pixels(network, examples)[:3], examples)
 
@@ -35,6 +35,14 @@ def test_examples_outside_the_range() -> None:
             graph.build(network, examples=examples)
     with pytest.raises(NetworkError, match=r"examples: shape \(0, 5\)"):
         graph.build(network, examples=np.zeros((0, 5), np.float32))
+
+
+@pytest.mark.parametrize("given", RANGES)
+def test_examples_may_be_rounded(given: InputRange) -> None:
+    network = replace(NETWORK, input_range=given)
+    examples = np.full((2, 5), np.float32(given.min_accepted))
+    examples[1] = given.max_accepted
+    np.testing.assert_array_equal(draw_pixels(network, examples)[:2], examples)
 
 
 @pytest.mark.parametrize("given", RANGES)

@@ -62,7 +62,7 @@ def test_checks_run_what_callers_may_send() -> None:
         check(runner, NETWORK.layers, described(pixels, right(pixels)[0], wanted))
         warm_up(runner, wanted)
     batch = np.concatenate(seen)
-    assert wanted.holds(batch)
+    assert wanted.accepts(batch)
     assert (batch.min(), batch.max()) == (-40, -30)
 
 
