@@ -65,7 +65,7 @@ def canonicalize(batch: Batch, layout: ImageLayout | None = MNIST) -> Canonical:
         np.empty((len(batch), 2), np.float32),
     )
     # Images that need cleaning come last, together: a few of them in each chunk would cost more.
-    dirty = []
+    dirty: list[int] = []
     for start in range(0, len(batch), CHUNK):
         chunk = slice(start, start + CHUNK)
         plain, is_dark = find_plain(images[chunk])
@@ -75,7 +75,7 @@ def canonicalize(batch: Batch, layout: ImageLayout | None = MNIST) -> Canonical:
         places = start + np.flatnonzero(plain)
         seen = (plain[plain], is_dark[plain])
         done.write(places, normalise(images[places], seen, layout))
-        dirty.extend(start + np.flatnonzero(~plain))
+        dirty.extend((start + np.flatnonzero(~plain)).tolist())
     for start in range(0, len(dirty), CHUNK):
         places = np.array(dirty[start : start + CHUNK])
         no = np.zeros(len(places), np.bool_)
