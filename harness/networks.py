@@ -3,8 +3,8 @@
 import numpy as np
 from hypothesis import strategies
 
-from exporter.network.activations import ACTIVATIONS
 from exporter.network.network import Batch, Layer, Network
+from modelfile.activations import ACTIVATIONS
 
 
 def random_network(

@@ -1,65 +1,47 @@
-"""The client: one connection, calls from any thread."""
+"""The client: a connection of its own, calls from any thread."""
 
-import json
 import time
-from collections.abc import Mapping
+import warnings
 from typing import Self
 
 import grpc
 import numpy.typing as npt
 
 from mlpserve import codec
-from mlpserve.connection import Tls, open_channel, token_metadata
+from mlpserve.address import DEFAULT_ADDRESS, check_address
+from mlpserve.connection import (
+    SERVICE,
+    Options,
+    Tls,
+    channel_options,
+    check_seconds,
+    open_channel,
+    token_metadata,
+)
 from mlpserve.errors import (
+    FEWER_IMAGES,
     DeadlineExceeded,
     InvalidRequest,
+    Less,
     ModelNotFound,
+    ScaleWarning,
     Unavailable,
     from_rpc_error,
 )
-from mlpserve.images import as_batch
+from mlpserve.images import as_batch, doubt_scale
 from mlpserve.models import Model, Network
 from mlpserve.prediction import Prediction
 from mlpserve.v1 import classifier_pb2
 
-DEFAULT_ADDRESS = "localhost:50051"
-MAX_MESSAGE_BYTES = 64 * 1024 * 1024
-SERVICE = classifier_pb2.DESCRIPTOR.services_by_name["Classifier"].full_name
 _HEALTH_CHECK = "/grpc.health.v1.Health/Check"
 _READINESS_PAUSE_SECONDS = 0.05
+_NO_LESS = Less()
 
-_RETRY_POLICY = {
-    "maxAttempts": 4,
-    "initialBackoff": "0.05s",
-    "maxBackoff": "1s",
-    "backoffMultiplier": 2,
-    # A server that stops says CANCELLED to calls that it has not begun.
-    "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
-}
-_SERVICE_CONFIG = {"methodConfig": [{"name": [{"service": SERVICE}], "retryPolicy": _RETRY_POLICY}]}
-
-CHANNEL_OPTIONS: Mapping[str, int | str] = {
-    "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
-    "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
-    "grpc.service_config": json.dumps(_SERVICE_CONFIG),
-    # gRPC gives up retrying a call whose message does not fit: the default holds 83 images.
-    "grpc.per_rpc_retry_buffer_size": 2 * MAX_MESSAGE_BYTES,
-    # A restarted server is found again within a second; the default waits up to two minutes.
-    "grpc.initial_reconnect_backoff_ms": 100,
-    "grpc.max_reconnect_backoff_ms": 1_000,
-    # What a connection may take to be made. The default, 20 s, outlasts a call's time when a server
-    # that stops accepts a connection and never greets it.
-    "grpc.min_reconnect_backoff_ms": 3_000,
-    # By default servers hang up on who pings more than once in 300 s, or without a call.
-    "grpc.keepalive_time_ms": 330_000,
-    "grpc.keepalive_timeout_ms": 20_000,
-    "grpc.keepalive_permit_without_calls": 0,
-}
-"""The gRPC channel options that every client starts from."""
+__all__ = ["DEFAULT_ADDRESS", "Client"]
 
 
 class Client:
-    """Calls a server over one connection; its methods may be called from any thread.
+    """Calls a server over a connection of its own; its methods may be called from any thread.
 
     Calls that fail because the server is unavailable or stops are tried up to four times, within
     the time that the call may take.
@@ -67,23 +49,28 @@ class Client:
     Parameters
     ----------
     address
-        HOST:PORT, or any other target that gRPC understands, such as dns:///classifier:50051.
-        unix:PATH is a socket on this machine.
+        HOST:PORT, or another target of gRPC, such as dns:///classifier:50051; no URL. unix:PATH is
+        a socket on this machine. To addresses on this machine goes no proxy, whatever grpc_proxy,
+        https_proxy or http_proxy say; others go through it, unless no_proxy names them.
     timeout_seconds
-        How long a call may take, with its retries, unless the call itself says otherwise.
+        How long a call may take, with its retries, unless the call itself says otherwise; more than
+        0, up to a year.
     options
-        gRPC channel options by name, in addition to `CHANNEL_OPTIONS` or instead of them.
+        gRPC channel options by name, in addition to `connection.CHANNEL_OPTIONS` or instead of
+        them.
     tls
         Whom to trust and how to identify over TLS; None for an unencrypted connection.
     token
         The bearer token that identifies this caller; sent with each call.
     plaintext_token
-        Whether the token may be sent without TLS to another machine.
+        Whether the token may be sent without TLS to another machine; through a proxy it is not,
+        so that the connection is a direct one.
 
     Raises
     ------
-    ValueError
-        When the address is empty, or if the token is malformed or would be sent unencrypted.
+    TypeError, ValueError
+        When no server can be at the address, no call can take so long, or if the token is malformed
+        or would be sent unencrypted.
     OSError
         When a file of `tls` can't be read.
     """
@@ -93,22 +80,22 @@ class Client:
         address: str = DEFAULT_ADDRESS,
         *,
         timeout_seconds: float = 10.0,
-        options: Mapping[str, int | str] | None = None,
+        options: Options | None = None,
         tls: Tls | None = None,
         token: str | None = None,
         plaintext_token: bool = False,
     ) -> None:
-        if not address:
-            raise ValueError(f"address is empty; wanted is HOST:PORT, such as {DEFAULT_ADDRESS}")
-        self.address = address
-        self.timeout_seconds = timeout_seconds
-        merged = {**CHANNEL_OPTIONS, **(options or {})}
+        self.address = check_address(address)
+        self.timeout_seconds = check_seconds("timeout_seconds", timeout_seconds)
         self._metadata = (
             None
             if token is None
             else token_metadata(token, address, is_safe=tls is not None or plaintext_token)
         )
-        self._channel = open_channel(address, tls, list(merged.items()))
+        is_readable = token is not None and tls is None
+        self._channel = open_channel(
+            address, tls, channel_options(address, options or {}, is_readable)
+        )
         self._predict = self._method(f"/{SERVICE}/Predict")
         self._check = self._method(_HEALTH_CHECK)
         self._list_models = self._method(f"/{SERVICE}/ListModels")
@@ -153,8 +140,8 @@ class Client:
         Raises
         ------
         TypeError, ValueError
-            When the images can't be sent, with the remedy; nothing was sent. ValueError also after
-            `close`.
+            When the images can't be sent, or `timeout_seconds` is no such time, with the remedy;
+            nothing was sent. ValueError also after `close`.
         InvalidRequest
             When the server refuses the images, or reads another number of images in them.
         Unauthenticated
@@ -163,12 +150,19 @@ class Client:
             As their names say.
         MlpserveError
             Whatever else goes wrong with a call: it is the base of all these classes.
+
+        Warns
+        -----
+        ScaleWarning
+            When all images are nearly black: uint8 of 0 and 1, or floats divided by 255 twice.
         """
         batch = as_batch(images)
+        if (doubt := doubt_scale(batch)) is not None:
+            warnings.warn(doubt, ScaleWarning, stacklevel=2)
         request = codec.encode_request(
             batch.pixels, model, version, hidden_activations, canonicalize, label
         )
-        response = self._call(self._predict, request, timeout_seconds)
+        response = self._call(self._predict, request, timeout_seconds, FEWER_IMAGES)
         prediction = codec.decode_response(response)
         if not batch.may_hold(len(prediction)):
             raise InvalidRequest(
@@ -196,7 +190,8 @@ class Client:
     ) -> Network:
         """Return the weights and biases of a model, which is named as for `predict`.
 
-        Raises ModelNotFound, or whatever else MlpserveError stands for.
+        Raises ModelNotFound, InvalidRequest when it is larger than a message, or whatever else
+        MlpserveError stands for.
         """
         request = classifier_pb2.GetNetworkRequest(model=model, version=version, label=label)
         response = self._call(self._get_network, request.SerializeToString(), timeout_seconds)
@@ -217,8 +212,9 @@ class Client:
 
     def wait_until_ready(self, timeout_seconds: float) -> None:
         """Return as soon as the server is ready; raises DeadlineExceeded when it does not become
-        so in time.
+        so in time, TypeError and ValueError as `Client` for its `timeout_seconds`.
         """
+        check_seconds("timeout_seconds", timeout_seconds)
         end = time.monotonic() + timeout_seconds
         while (remaining := end - time.monotonic()) > 0:
             if self.is_ready(timeout_seconds=remaining):
@@ -235,13 +231,16 @@ class Client:
         method: "grpc.UnaryUnaryMultiCallable[bytes, bytes]",
         request: bytes,
         timeout_seconds: float | None,
+        less: Less = _NO_LESS,
     ) -> bytes:
         """Return the response to a request; raises MlpserveError."""
-        timeout = self.timeout_seconds if timeout_seconds is None else timeout_seconds
+        timeout = self.timeout_seconds
+        if timeout_seconds is not None:
+            timeout = check_seconds("timeout_seconds", timeout_seconds)
         try:
             return method(request, timeout=timeout, metadata=self._metadata)
         except grpc.RpcError as error:
-            raise from_rpc_error(error, self.address) from error
+            raise from_rpc_error(error, self.address, less) from error
 
     def close(self) -> None:
         """Close the connection; calls in progress end with MlpserveError."""

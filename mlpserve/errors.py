@@ -1,5 +1,7 @@
 """What can go wrong with a call, as small named classes with the server's own words."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import grpc
@@ -8,6 +10,12 @@ from mlpserve import wire
 
 _DETAILS_KEY = "grpc-status-details-bin"
 _BAD_REQUEST = "google.rpc.BadRequest"
+_ERROR_INFO = "google.rpc.ErrorInfo"
+_SIZE_REASONS = {"MESSAGE_BYTES", "ANSWER_BYTES"}
+_ASK_FOR_LESS = "ask for less in one call, or "
+_TOO_LARGE = re.compile(
+    r"(CLIENT|SERVER): (Sent|Received) message larger than max \((\d+) vs\. (\d+)\)"
+)
 
 
 class MlpserveError(Exception):
@@ -34,6 +42,10 @@ class Overloaded(MlpserveError):
     """The server has as many calls as it takes; trying again later may help."""
 
 
+class ScaleWarning(UserWarning):
+    """Images can be sent, but their pixels hardly mean what they say: nearly black, all of them."""
+
+
 class InvalidResponse(MlpserveError):
     """The answer is not what mlpserve.v1 promises: client and server speak different languages."""
 
@@ -55,7 +67,21 @@ class InvalidRequest(MlpserveError):
         self.violations = violations
 
 
-def from_rpc_error(error: grpc.RpcError, address: str) -> MlpserveError:
+@dataclass(frozen=True, slots=True)
+class Less:
+    """How a caller makes a call's request and its answer smaller, each with a final "or "."""
+
+    request: str = ""
+    answer: str = ""
+
+
+FEWER_IMAGES = Less(
+    "send fewer images in one call, or uint8 instead of floats, or ",
+    "send fewer images in one call, or ask for no hidden activations, or ",
+)
+
+
+def from_rpc_error(error: grpc.RpcError, address: str, less: Less) -> MlpserveError:
     """Return the error to raise from one that gRPC raised in a call to the address."""
     code, details = error.code(), error.details() or "no details"
     match code:
@@ -69,43 +95,75 @@ def from_rpc_error(error: grpc.RpcError, address: str) -> MlpserveError:
             return Unavailable(f"{address} is unavailable: {details}")
         case grpc.StatusCode.DEADLINE_EXCEEDED:
             return DeadlineExceeded(f"{address} did not answer in time: {details}")
-        # gRPC has one code for two things, and waiting mends only one of them.
-        case grpc.StatusCode.RESOURCE_EXHAUSTED if "larger than max_message_bytes" in details:
-            return InvalidRequest(details)
-        case grpc.StatusCode.RESOURCE_EXHAUSTED if "larger than max" in details:
-            return InvalidRequest(
-                f"a message is too large: {details}; send fewer images in one call, or uint8 "
-                "instead of floats"
-            )
         case grpc.StatusCode.RESOURCE_EXHAUSTED:
+            # gRPC has one code for two things, and waiting mends only one of them.
+            if (explained := _explain_size(error, details, less)) is not None:
+                return InvalidRequest(explained)
             return Overloaded(f"{address} is overloaded: {details}")
         case _:
             return MlpserveError(f"{address} answered {code.name}: {details}")
 
 
-def _read_violations(error: grpc.RpcError) -> tuple[Violation, ...]:
-    """Read the google.rpc.BadRequest that google.rpc.Status carries in the trailing metadata.
+def _explain_size(error: grpc.RpcError, details: str, less: Less) -> str | None:
+    """Return which message is too large and what to do about it; None when none is."""
+    if found := _TOO_LARGE.search(details):
+        return _explain_limit(found, less)
+    reasons = {wire.read_text(fields, 1) for fields in _details(error, _ERROR_INFO)}
+    if "ANSWER_BYTES" in reasons and not less.answer:
+        return (
+            f"{details.replace(_ASK_FOR_LESS, '')}, and where the answer is larger than this "
+            "client takes, give Client options={'grpc.max_receive_message_length': BYTES}"
+        )
+    is_size = reasons & _SIZE_REASONS or "larger than max_message_bytes" in details
+    return details if is_size else None
 
-    The field numbers are those of google/rpc/status.proto and error_details.proto.
-    """
-    metadata = error.trailing_metadata() or ()
-    status = next((entry.value for entry in metadata if entry.key == _DETAILS_KEY), b"")
+
+def _explain_limit(found: re.Match[str], less: Less) -> str:
+    """Return what to do about a message that gRPC itself refuses on one side."""
+    side, did, size, limit = found.groups()
+    is_client, is_received = side == "CLIENT", did == "Received"
+    what, smaller = (
+        ("answer", less.answer) if is_client == is_received else ("request", less.request)
+    )
+    verb, direction = ("takes", "receive") if is_received else ("sends", "send")
+    whose, remedy = "the server", "raise the server's --max-message-bytes"
+    if is_client:
+        whose = "this client"
+        remedy = f"give Client options={{'grpc.max_{direction}_message_length': {size}}}"
+    return f"the {what} has {size} bytes, and {whose} {verb} at most {limit}; {smaller}{remedy}"
+
+
+def _read_violations(error: grpc.RpcError) -> tuple[Violation, ...]:
+    """Return what google.rpc.BadRequest says in a status."""
+    violations: list[Violation] = []
     try:
-        details = wire.read_contents(wire.read_fields(status), 3)
-        violations: list[Violation] = []
-        for detail in map(wire.read_fields, details):
-            if wire.read_text(detail, 1).endswith("/" + _BAD_REQUEST):
-                for content in wire.read_contents(detail, 2):
-                    violations += _read_bad_request(content)
+        for fields in _details(error, _BAD_REQUEST):
+            for content in wire.read_contents(fields, 1):
+                violation = wire.read_fields(content)
+                violations.append(
+                    Violation(*(wire.read_text(violation, number) for number in (1, 2, 3)))
+                )
     except wire.WireError:
         # The message alone still says what is wrong.
         return ()
     return tuple(violations)
 
 
-def _read_bad_request(message: memoryview) -> list[Violation]:
-    violations = map(wire.read_fields, wire.read_contents(wire.read_fields(message), 1))
-    return [
-        Violation(*(wire.read_text(fields, number) for number in (1, 2, 3)))
-        for fields in violations
-    ]
+def _details(error: grpc.RpcError, name: str) -> Sequence[Sequence[wire.Field]]:
+    """Return the fields of each message of a type that google.rpc.Status carries in the trailing
+    metadata; none if that can't be read.
+
+    The field numbers are those of google/rpc/status.proto and error_details.proto.
+    """
+    metadata = error.trailing_metadata() or ()
+    status = next((entry.value for entry in metadata if entry.key == _DETAILS_KEY), b"")
+    try:
+        details = map(wire.read_fields, wire.read_contents(wire.read_fields(status), 3))
+        return [
+            wire.read_fields(content)
+            for detail in details
+            if wire.read_text(detail, 1).endswith(f"/{name}")
+            for content in wire.read_contents(detail, 2)
+        ]
+    except wire.WireError:
+        return ()

@@ -6,6 +6,21 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+MIN_SIDE = 8
+"""Fewer numbers in a row are hardly an image's: they are features, which may be tiny."""
+
+_FIRST = 1024
+_MIN_SHARE = 0.01
+"""Of the pixels of a digit some hundredths are bright; of a blank image's, all or next to none."""
+_ONES = (
+    "images are uint8 of 0 and 1, which stand for pixels of 0 and 1/255: nearly black. Send zeros "
+    "and ones as bool, such as images.astype(bool), or multiply them by 255"
+)
+_DIVIDED_TWICE = (
+    "images have no pixel above 1/255: nearly black, as if they had been divided by 255 twice. "
+    "Pixels are floats in [0, 1], or uint8 from 0 to 255"
+)
+
 Pixels: TypeAlias = npt.NDArray[np.float32] | npt.NDArray[np.uint8]
 """Flat pixels: float32, or uint8 where 255 stands for 1."""
 
@@ -58,10 +73,35 @@ def as_batch(images: npt.ArrayLike) -> Batch:
     return Batch(_as_pixels(array).reshape(-1), array.shape)
 
 
+def doubt_scale(batch: Batch) -> str | None:
+    """Return why the pixels hardly mean what they say, the same words each time; None if nothing
+    speaks against them.
+
+    One look at the first of them settles it for nearly all batches. A blank image raises no doubt,
+    nor does a dim one among others.
+    """
+    pixels = batch.pixels
+    is_bytes = pixels.dtype == np.uint8
+    # Divisions in float32 may round it up.
+    level = 1 if is_bytes else 1.000001 / 255
+    if np.maximum.reduce(pixels[:_FIRST]) > level:
+        return None
+    brightest = np.maximum.reduce(pixels)
+    # Whatever is NaN is not in between.
+    if not 0 < brightest <= level or pixels.min() < 0 or batch.shape[-1] < MIN_SIDE:
+        return None
+    share = np.count_nonzero(pixels > brightest / 2) / pixels.size
+    if not _MIN_SHARE <= share <= 1 - _MIN_SHARE:
+        return None
+    return _ONES if is_bytes else _DIVIDED_TWICE
+
+
 def _as_pixels(array: npt.NDArray[np.generic]) -> Pixels:
     """Return the array as float32 or uint8 in the same shape."""
     if array.dtype == np.uint8:
         return array.astype(np.uint8, copy=False)
+    if array.dtype == np.float32:
+        return array.astype(np.float32, copy=False)
     if array.dtype == np.bool_:
         return array.astype(np.uint8) * np.uint8(255)
     if not np.issubdtype(array.dtype, np.floating):

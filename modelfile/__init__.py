@@ -21,6 +21,8 @@ Metadata, each value a text:
   "finite" for any finite float32
 - `golden_pixels`: images (eight, n_in) as little-endian float32, row-major, in base64
 - `golden_activations`: what NumPy computed for them, (eight, classes), written likewise
+- `golden_precision`: "float64" when it computed them so and rounded only the outputs, so that they
+  tell more exactly whether the weights are right; `modelfile/golden.py` has the tolerance
 - `evaluation` (only when it was measured): JSON object, how the network did on test images: right
   and wrong answers, calibration, distorted images; `exporter/study/records.py` describes it
 - `reference` (only when it was measured): JSON object, what the training images looked like and

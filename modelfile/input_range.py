@@ -1,7 +1,7 @@
 """Which numbers a model takes."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +9,11 @@ import numpy.typing as npt
 Values = npt.NDArray[np.float32]
 
 MAX_FLOAT32 = float(np.finfo(np.float32).max)
+
+ROUNDING = 1e-6
+"""What arithmetic in float32 may add to numbers, as a share of the range's larger end: eight times
+its relative precision.
+"""
 
 _STANDARDISED = (-3.0, 3.0)
 """Where nearly all standardised numbers lie."""
@@ -19,11 +24,14 @@ _SHOWN = 100
 class InputRange:
     """The numbers from `low` to `high`, both inclusive, which are rounded to float32.
 
-    Raises ValueError unless low < high and both are finite.
+    Those from `min_accepted` to `max_accepted` are taken for them, since a step in float32 may have
+    moved numbers that far. Raises ValueError unless low < high and both are finite.
     """
 
     low: float
     high: float
+    min_accepted: float = field(init=False, compare=False, repr=False)
+    max_accepted: float = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         with np.errstate(over="ignore"):
@@ -34,6 +42,10 @@ class InputRange:
         # Adding 0 removes the sign of -0.
         object.__setattr__(self, "low", low + 0.0)
         object.__setattr__(self, "high", high + 0.0)
+        margin = ROUNDING * max(abs(low), abs(high))
+        least, most = max(low - margin, -MAX_FLOAT32), min(high + margin, MAX_FLOAT32)
+        object.__setattr__(self, "min_accepted", float(np.float32(least)))
+        object.__setattr__(self, "max_accepted", float(np.float32(most)))
 
     def __str__(self) -> str:
         """Return `finite` or `[low, high]`, which `parse` reads."""
@@ -46,10 +58,10 @@ class InputRange:
         """Return what is taken, such as "numbers in [0, 1]" or "finite numbers"."""
         return f"finite {noun}" if self == FINITE else f"{noun} in {self}"
 
-    def holds(self, numbers: Values) -> bool:
-        """Whether all numbers, at least one, are in the range; NaN is in none."""
+    def accepts(self, numbers: Values) -> bool:
+        """Whether all numbers, at least one, are in the range but for rounding; NaN is in none."""
         low, high = np.minimum.reduce(numbers, axis=None), np.maximum.reduce(numbers, axis=None)
-        return bool(self.low <= low and high <= self.high)
+        return bool(self.min_accepted <= low and high <= self.max_accepted)
 
     def at(self, shares: Values) -> Values:
         """Return the numbers at `shares` of the range: `low` at 0, `high` at 1.

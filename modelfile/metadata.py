@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from modelfile.image_layout import ImageLayout, decode_image_layout, encode_image_layout
 from modelfile.input_range import PIXELS, InputRange, parse
+from modelfile.labels import fault_of_labels
 from modelfile.layout import OPERATORS
 from modelfile.reference import UNMEASURED, Reference, decode_reference, encode_reference
 
@@ -29,6 +30,7 @@ MAX_JSON_BYTES = 1 << 20
 MAX_GOLDEN = 256
 """Golden images that are read; the exporter writes eight."""
 
+_FLOAT64 = "float64"
 _SHA256 = re.compile("[0-9a-f]{64}")
 _SHOWN = 100
 
@@ -46,7 +48,10 @@ class MetadataError(ValueError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Metadata:
-    """What a server must know: names, sizes, golden images (E, n_in) and answers (E, classes)."""
+    """What a server must know: names, sizes, golden images (E, n_in) and answers (E, classes).
+
+    `golden_is_float64` says that the answers were computed in float64 before they were rounded.
+    """
 
     labels: tuple[str, ...]
     layer_sizes: tuple[int, ...]
@@ -56,6 +61,7 @@ class Metadata:
     golden_activations: Values
     reference: Reference = UNMEASURED
     input_range: InputRange = PIXELS
+    golden_is_float64: bool = False
     image_layout: ImageLayout | None = None
 
     @property
@@ -81,6 +87,8 @@ def encode(
         "golden_pixels": _encode_floats(metadata.golden_pixels),
         "golden_activations": _encode_floats(metadata.golden_activations),
     }
+    if metadata.golden_is_float64:
+        entries["golden_precision"] = _FLOAT64
     if metadata.input_range != PIXELS:
         entries["input_range"] = str(metadata.input_range)
     if metadata.image_layout is not None:
@@ -146,6 +154,8 @@ def _decode(entries: Entries) -> Metadata:
     labels = tuple(map(_label, _read_list(entries, "labels")))
     if len(labels) != sizes[-1]:
         raise MetadataError(f"has {len(labels)} labels for {sizes[-1]} outputs", "signature")
+    if fault := fault_of_labels(labels):
+        raise MetadataError(f"has labels that can't be used: {fault}")
     activations = tuple(map(_activation, _read_list(entries, "layer_activations")))
     if len(activations) != len(sizes) - 1:
         raise ValueError(f"{len(activations)} layer_activations for {len(sizes) - 1} layers")
@@ -159,6 +169,7 @@ def _decode(entries: Entries) -> Metadata:
         golden_activations=_decode_floats(entries, "golden_activations", sizes[-1]),
         reference=decode_reference(decode_object(entries, "reference"), labels, input_range),
         input_range=input_range,
+        golden_is_float64=bytes(entries.get("golden_precision", b"")) == _FLOAT64.encode(),
         image_layout=decode_image_layout(decode_object(entries, "image_layout"), sizes[0]),
     )
     if _read_text(entries, "parameters") != str(metadata.parameters):

@@ -38,9 +38,11 @@ class Server:
         journal: Journal | None = None,
         ask_all: AskAll | None = None,
         unloaded: Iterable[str] = (),
+        default_model: str | None = None,
     ) -> None:
         """The journal tells the parent what is being loaded; `ask_all` asks all workers, as
-        `answer` is asked in each; models that are `unloaded` are not served.
+        `answer` is asked in each; models that are `unloaded` are not served. `default_model` is
+        that of workers before this one, None when there were none.
         """
         self.settings = settings
         self._ask_all = ask_all or self._ask_alone
@@ -55,12 +57,13 @@ class Server:
         self._served = Served(policies=policies)
         loader = Loader(
             settings.repository,
-            settings.default_model,
+            settings.default_model if default_model is None else default_model,
             policies,
             load,
             journal,
             unloaded,
             self._served.progress,
+            is_successor=default_model is not None,
         )
         self._watcher = ModelWatcher(loader, self._served)
 

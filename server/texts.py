@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote
 
+from modelfile.texts import printable
+
 CUT = "..."
 MAX_LISTED = 10
 """Names that a message lists."""
@@ -35,7 +37,7 @@ def shorten(text: str, max_bytes: int) -> str:
     characters and lone surrogates, is replaced.
     """
     # Cut first, because a text may be as long as a message.
-    text = _printable(_cut(text, max_bytes))
+    text = printable(_cut(text, max_bytes))
     while len(text) * 12 > max_bytes and (size := len(quote(text, _PLAIN))) > max_bytes:
         text = _cut(text, min(len(text) * max_bytes // size, len(text) - 1))
     return text
@@ -87,15 +89,6 @@ def _cut(text: str, max_characters: int) -> str:
     kept = max(max_characters - len(CUT), 0)
     end = kept // 3
     return text[: kept - end] + CUT + text[len(text) - end :]
-
-
-def _printable(text: str) -> str:
-    if text.isprintable():
-        return text
-    return "".join(
-        letter if letter.isprintable() else " " if letter.isspace() else "\N{REPLACEMENT CHARACTER}"
-        for letter in text
-    )
 
 
 def fault_of(text: str) -> str:

@@ -44,6 +44,7 @@ def main() -> None:
             journal,
             peers.ask,
             first.get("unloaded", ()),
+            first.get("default_model"),
         )
         # Before the start, which loads models: a stop must not wait for that.
         threading.Thread(

@@ -11,17 +11,17 @@ import pytest
 from harness.server_process import ROOT
 
 ARROWS = {
-    "modelfile, mlpserve, exporter.errors": "",
-    "canonical": "modelfile",
+    "modelfile, mlpserve": "",
+    "canonical, exporter.errors": "modelfile",
     "mlpserve.command": "mlpserve",
     "mlpserve.cli": "mlpserve.command",
     "mlpserve.__main__": "mlpserve.cli",
-    "exporter.files": "exporter.errors",
-    "exporter.network": "modelfile, exporter.files",
+    "exporter.files, exporter.runtime": "exporter.errors",
+    "exporter.network": "modelfile, exporter.files, exporter.runtime",
     "exporter.training, exporter.export, exporter.importing": "exporter.network, canonical",
     "exporter.study": "exporter.training, exporter.export",
     "exporter": "exporter.study, exporter.importing",
-    "server.errors, server.texts": "",
+    "server.errors, server.texts": "modelfile",
     "server.system": "server.errors",
     "server.logs, server.settings": "server.system, server.texts",
     "server.telemetry": "server.logs, server.settings, modelfile",
@@ -41,7 +41,11 @@ ARROWS = {
 LIBRARIES = {
     "canonical, modelfile": {"grpc", "onnx", "onnxruntime"},
     "mlpserve, deploy, server": {"onnx"},
-    "exporter": {"grpc", "onnxruntime"},
+    "exporter": {"grpc"},
+    # What checks models runs them by ONNX Runtime if it is there, in exporter/runtime.py.
+    "exporter.commands, exporter.export, exporter.importing, exporter.study, exporter.training": {
+        "onnxruntime"
+    },
     "server.supervisor": {"grpc", "onnxruntime", "prometheus_client", "starlette", "uvicorn"},
     "server.http": {"grpc", "onnxruntime"},
     "server.models, server.running": {"grpc"},

@@ -1,7 +1,7 @@
 """What the commands share: their options, and errors as one clear line."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -10,6 +10,7 @@ from exporter import network
 from exporter.errors import ExporterError
 from exporter.network.weights_file import Saved, WeightsError
 from modelfile.input_range import PIXELS, InputRange, parse
+from modelfile.texts import printable
 
 WEIGHTS = Path(__file__).parent.parent / "weights" / "digits.npz"
 """The network that ships."""
@@ -28,6 +29,17 @@ def read_input_range(
         return None if text is None else parse(text)
     except ValueError as error:
         raise click.BadParameter(str(error), param=parameter) from error
+
+
+def read_names(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str, ...] | None:
+    """Return the names in a text such as relu,tanh."""
+    return None if text is None else tuple(name.strip() for name in text.split(","))
+
+
+def describe_layers(sizes: Sequence[int], activations: Sequence[str]) -> str:
+    """Return the neurons of each layer and their activation: 784 > 16 relu > 10 softmax."""
+    named = zip(sizes[1:], activations, strict=True)
+    return " > ".join([str(sizes[0]), *(f"{size} {activation}" for size, activation in named)])
 
 
 def load_pixels(path: Path) -> Saved:
@@ -73,4 +85,4 @@ def clear_errors() -> Iterator[None]:
         raise click.ClickException(str(error)) from error
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        raise click.ClickException(f"{where}{error.strerror or error}") from error
+        raise click.ClickException(printable(f"{where}{error.strerror or error}")) from error

@@ -70,7 +70,10 @@ def evaluate_command(
         )
     saved = load_pixels(weights)
     images, labels = load(data, split, saved)
-    measured = evaluation.measure(saved.network, images, labels, split)
+    files: mnist.Split = "test" if split == "test" else "train"
+    measured = replace(
+        evaluation.measure(saved.network, images, labels, split), data=mnist.identify(data, files)
+    )
     console = Console()
     if distortions:
         try:

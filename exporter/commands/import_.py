@@ -1,5 +1,6 @@
 """Import other people's weights."""
 
+import codecs
 import io
 import re
 import shlex
@@ -15,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from exporter import importing, network
-from exporter.commands.common import PATH, clear_errors, input_range_option
+from exporter.commands.common import PATH, clear_errors, input_range_option, read_names
 from exporter.export import publishing
 from exporter.export.image_layout import MIN_IMAGES, may_be_images, measure
 from exporter.files import READ_ERRORS
@@ -24,16 +25,12 @@ from exporter.importing.source import Choices, Orientation, Scaling
 from exporter.network.network import Batch
 from exporter.network.weights_file import WeightsError
 from modelfile.input_range import PIXELS, InputRange
+from modelfile.texts import printable
 
 NO_LAYOUT = (
     f"of no known layout, so canonical mode leaves them as they are; give {MIN_IMAGES} or more "
     "that are laid out alike with --examples"
 )
-
-
-def read_names(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str, ...] | None:
-    """Return the names in a text such as relu,tanh."""
-    return None if text is None else tuple(name.strip() for name in text.split(","))
 
 
 def read_numbers(_: click.Context, parameter: click.Parameter, text: str) -> npt.ArrayLike:
@@ -72,6 +69,12 @@ def read_numbers(_: click.Context, parameter: click.Parameter, text: str) -> npt
     "--orientation",
     type=click.Choice(get_args(Orientation)),
     help="Layout of the weights, (n_out, n_in) or (n_in, n_out).  [default: as they fit]",
+)
+@click.option(
+    "--layers",
+    callback=read_names,
+    metavar="NAME,NAME...",
+    help="Layers to import, from input to output.  [default: all, as names and shapes tell]",
 )
 @click.option(
     "--labels",
@@ -114,6 +117,7 @@ def import_command(
     activation: Sequence[str] | None,
     output_activation: str | None,
     orientation: Orientation | None,
+    layers: Sequence[str] | None,
     labels: Sequence[str] | None,
     labels_file: Path | None,
     input_scale: float,
@@ -122,10 +126,11 @@ def import_command(
     input_range: InputRange | None,
     examples: Path | None,
 ) -> None:
-    """Import weights from NumPy, PyTorch or scikit-learn.
+    """Import weights from NumPy, PyTorch, scikit-learn or ONNX.
 
-    FILE is an .npz of arrays, a .safetensors file of a PyTorch state dict, or a .skops file of
-    scikit-learn's MLPClassifier. Pickles (.pkl, .joblib, .pt) are never opened.
+    FILE is an .npz of arrays, a .safetensors file of a PyTorch state dict, a .skops file of
+    scikit-learn's MLPClassifier, or an .onnx file that PyTorch, Keras, tf2onnx or skl2onnx
+    exported. Pickles (.pkl, .joblib, .pt) are never opened.
 
     Prints what was read and changed, and writes a weights file for export. Callers send pixels from
     0 to 1, or the numbers of --input-range; if the network was trained on scaled ones, say how with
@@ -135,7 +140,7 @@ def import_command(
         raise click.UsageError("--labels and --labels-file say the same; give one of them")
     if labels_file is not None:
         labels = read_lines(labels_file)
-    name = name or re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).lstrip("._-") or "imported"
+    name = name or publishing.name_of(path) or "imported"
     if not publishing.MODEL_NAME.fullmatch(name):
         raise click.BadParameter(
             f"{name!r}, wanted letters, digits, '.', '_' and '-', beginning with a letter or digit",
@@ -151,30 +156,43 @@ def import_command(
         labels,
         Scaling(input_scale, input_mean, input_std),
         input_range,
+        layers,
     )
     imported, provenance = importing.from_file(path, choices)
     images = None if examples is None else read_examples(examples, imported.network.input_range)
     show(imported, Console(stderr=True))
     output.parent.mkdir(parents=True, exist_ok=True)
-    network.save(output, imported.network, examples=images, provenance=provenance)
+    network.save(
+        output,
+        imported.network,
+        examples=images,
+        provenance=provenance,
+        image_layout=imported.image_layout,
+    )
     if may_be_images(imported.network.n_inputs, imported.network.input_range):
-        layout = None if images is None else measure(images, imported.network.input_range)
+        layout = imported.image_layout
+        if layout is None and images is not None:
+            layout = measure(images, imported.network.input_range)
         click.echo(f"images: {layout or NO_LAYOUT}", err=True)
     click.echo(output)
     click.echo(
-        f"Export it with: python -m exporter export --weights {shlex.quote(str(output))} "
-        f"--name {name}\n"
+        "Export it with: python -m exporter export --weights "
+        f"{printable(shlex.quote(str(output)))} --name {name}\n"
         f"Serve it with: python -m server --default-model {name}",
         err=True,
     )
 
 
 def read_lines(path: Path) -> list[str]:
-    """Return the lines of a text file."""
+    """Return the lines of a text file, without blank ones at its end."""
+    content = path.read_bytes()
+    # As Windows' editors and shells write it.
+    is_wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        text = content.decode("utf-16" if is_wide else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise WeightsError(f"{path} is not text in UTF-8: {error}; save it so") from error
+    return [line.strip() for line in re.split(r"\r\n|\r|\n", text.rstrip())]
 
 
 def read_examples(path: Path, input_range: InputRange = PIXELS) -> Batch:
@@ -208,17 +226,17 @@ def show(imported: Imported, console: Console) -> None:
     for index, (source, layer) in enumerate(pairs, start=1):
         table.add_row(
             str(index),
-            Text(source.weights_name),
-            Text(source.biases_name or "none"),
+            Text(printable(source.weights_name)),
+            Text(printable(source.biases_name or "none")),
             " x ".join(map(str, source.weights.shape)),
             "yes" if imported.turned else "no",
             layer.activation,
         )
-    console.print(f"Read as {imported.origin}:", markup=False, highlight=False)
+    console.print(f"Read as {printable(imported.origin)}:", markup=False, highlight=False)
     console.print(table)
     numbers = imported.network.input_range.describe("numbers")
     console.print(f"inputs: {imported.network.n_inputs} {numbers}", markup=False, highlight=False)
     labels = ", ".join(imported.network.labels)
     console.print(f"labels: {labels}", markup=False, highlight=False)
-    for note in imported.notes:
-        console.print(f"- {note}", markup=False, highlight=False)
+    for note in (*imported.notes, *filter(None, [imported.checked])):
+        console.print(f"- {printable(note)}", markup=False, highlight=False)

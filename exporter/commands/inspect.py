@@ -7,10 +7,10 @@ from rich.console import Console
 from rich.text import Text
 
 from exporter import network
-from exporter.commands.common import PATH, clear_errors
+from exporter.commands.common import PATH, clear_errors, describe_layers
 from exporter.export import graph, publishing
 from exporter.study import records, report
-from modelfile.golden import GOLDEN_TOLERANCE
+from modelfile.texts import printable
 
 
 @click.command("inspect")
@@ -29,13 +29,9 @@ def inspect_command(path: Path) -> None:
     model = graph.build_saved(network.load(path)) if is_weights else graph.read(path)
     described = graph.describe(path, model)
     metadata = described.metadata
-    right = described.golden_difference <= GOLDEN_TOLERANCE
-    layers = [f"{metadata.layer_sizes[0]}"]
-    for size, activation in zip(metadata.layer_sizes[1:], metadata.activations, strict=True):
-        layers.append(f"{size} {activation}")
     rows = [
         ("file", str(path)),
-        ("layers", " > ".join(layers)),
+        ("layers", describe_layers(metadata.layer_sizes, metadata.activations)),
         ("inputs", f"{metadata.layer_sizes[0]} {metadata.input_range.describe('numbers')}"),
         ("images", str(metadata.image_layout or "of no known layout")),
         ("labels", ", ".join(metadata.labels)),
@@ -44,18 +40,22 @@ def inspect_command(path: Path) -> None:
         ("weights check", "ok" if described.weights_match else "FAILED: the weights were changed"),
         (
             "golden check",
-            f"{'ok' if right else 'FAILED'}: largest difference {described.golden_difference:.2g} "
-            f"over {len(metadata.golden_pixels)} images, allowed {GOLDEN_TOLERANCE:g}",
+            f"{'FAILED' if described.fault else 'ok'}: largest difference {described.golden}; by "
+            f"{described.runtime} over {len(metadata.golden_pixels)} images",
         ),
         *((key, str(value)) for key, value in described.provenance.items()),
     ]
+    if described.fault:
+        rows.append(("fault", described.fault))
     if described.evaluation is not None:
-        rows.append(("evaluation", report.summary(records.decode(described.evaluation))))
+        evaluation = records.decode(described.evaluation)
+        rows.append(("evaluation", report.summary(evaluation)))
+        rows.append(("measured on", report.describe_data(evaluation)))
     width = max(len(key) for key, _ in rows)
     console = Console()
     for key, value in rows:
-        line = Text.assemble((f"{key:<{width}}", "bold"), "  ", value)
+        line = Text.assemble((f"{printable(key):<{width}}", "bold"), "  ", printable(value))
         # Values are copied and searched for: a line each, whatever the terminal's width.
         console.print(line, soft_wrap=True)
-    if not (right and described.weights_match):
+    if described.fault or not described.weights_match:
         raise click.ClickException(f"{path} fails its checks; export it again")

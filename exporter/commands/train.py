@@ -83,6 +83,7 @@ def train_command(data: Path, output: Path, checkpoint: Path | None, **values: A
     """
     options = TrainingOptions(**values)
     images, labels = mnist.load(data, "train")
+    dataset = mnist.identify(data, "train")
     checkpoint = checkpoint or output.with_name(f"{output.name}.checkpoint")
     for path in (output, checkpoint):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -98,7 +99,7 @@ def train_command(data: Path, output: Path, checkpoint: Path | None, **values: A
         trained.network,
         # Golden images that the network was not trained on and will not be tested on.
         examples=provenance.choose_examples(trained.network, images[n_train:], labels[n_train:]),
-        provenance=provenance.describe(trained, options, "MNIST", n_train),
+        provenance=provenance.describe(trained, options, dataset, n_train),
         reference=reference.measure(trained.network, images[:n_train]),
         image_layout=image_layout.measure(images[:n_train]),
     )

@@ -5,19 +5,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper, shape_inference
-from onnx.reference import ReferenceEvaluator
 
+from exporter import runtime
 from exporter.errors import ExporterError
 from exporter.export.golden import compute_activations, draw_pixels
 from exporter.export.image_layout import of_weights
-from exporter.network.activations import SELU_ALPHA, SELU_SCALE
-from exporter.network.network import Batch, Network, NetworkError
+from exporter.network.network import Batch, Layer, Network, NetworkError
 from exporter.network.weights_file import EvaluationRecord, Provenance, ReferenceRecord, Saved
-from modelfile.golden import golden_difference
+from modelfile.activations import SELU_ALPHA, SELU_SCALE
+from modelfile.check import CheckError, check_model
+from modelfile.golden import GoldenCheck
 from modelfile.image_layout import ImageLayout
 from modelfile.layout import INPUT, OPERATORS, OUTPUT, output_names
 from modelfile.metadata import (
@@ -51,16 +51,18 @@ class ModelError(ExporterError):
 class Description:
     """What a model says of itself in its metadata, and what its graph says of that.
 
-    `golden_difference` is between the golden activations and what ONNX's reference evaluator
-    computes; `weights_match` tells whether the graph holds the weights that `weights_sha256` was
-    taken of. `evaluation` is None when the network wasn't measured.
+    `golden` is how the golden examples went with `runtime`; `fault` is why no server takes the
+    model, empty when it does; `weights_match` tells whether the graph holds the weights that
+    `weights_sha256` was taken of. `evaluation` is None when the network wasn't measured.
     """
 
     metadata: Metadata
     provenance: Provenance
     evaluation: EvaluationRecord | None
     weights_match: bool
-    golden_difference: float
+    golden: GoldenCheck
+    fault: str
+    runtime: str
 
 
 def build(
@@ -123,6 +125,11 @@ def build(
     helper.set_model_props(model, encode(metadata, provenance or {}, evaluation))
     onnx.checker.check_model(model, full_check=True)
     shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
+    used, run = runtime.open_model(model)
+    try:
+        check_model(run, used, network.layers, metadata)
+    except CheckError as error:
+        raise NetworkError(f"weights: the model {error}") from error
     return model
 
 
@@ -151,33 +158,52 @@ def read(path: Path) -> onnx.ModelProto:
         raise ModelError(f"{path} is not an ONNX file") from error
 
 
+def metadata_of(path: Path, model: onnx.ModelProto) -> Metadata:
+    """Return what the model from `path` says of itself; raises ModelError when it can't be used."""
+    try:
+        return decode(_entries(model))
+    except MetadataError as error:
+        raise ModelError(f"{path} {error}; export it again") from error
+
+
 def describe(path: Path, model: onnx.ModelProto) -> Description:
     """Return what the model from `path` says of itself, after running its golden examples.
 
     Raises ModelError when it wasn't exported by this program or its metadata can't be used.
     """
+    metadata, entries = metadata_of(path, model), _entries(model)
     try:
-        entries = {entry.key: entry.value.encode() for entry in model.metadata_props}
-        metadata = decode(entries)
         # Named W1, b1, W2, b2, ... and stored in this order.
         arrays = [numpy_helper.to_array(initializer) for initializer in model.graph.initializer]
-        (output,) = ReferenceEvaluator(model).run([OUTPUT], {INPUT: metadata.golden_pixels})
-        activations = np.asarray(output)
-        if activations.shape != metadata.golden_activations.shape:
-            raise ValueError(f"computes activations of shape {activations.shape}")
+        layers = [
+            Layer(weights, biases, activation)
+            for weights, biases, activation in zip(
+                arrays[::2], arrays[1::2], metadata.activations, strict=True
+            )
+        ]
+        used, run = runtime.open_model(model)
+        fault = ""
+        try:
+            golden = check_model(run, used, layers, metadata)
+        except CheckError as error:
+            golden, fault = error.golden, str(error)
         return Description(
             metadata=metadata,
             provenance=decode_object(entries, "provenance") or {},
             evaluation=decode_object(entries, "evaluation"),
             weights_match=weights_sha256(arrays) == metadata.weights_sha256,
-            golden_difference=golden_difference(activations, metadata.golden_activations),
+            golden=golden,
+            fault=fault,
+            runtime=used,
         )
-    except MetadataError as error:
-        raise ModelError(f"{path} {error}; export it again") from error
     except Exception as error:
         # ONNX and its evaluator raise whatever they come to.
         reason = f"{type(error).__name__}: {error}"
         raise ModelError(f"{path} is damaged ({reason}); export it again") from error
+
+
+def _entries(model: onnx.ModelProto) -> dict[str, bytes]:
+    return {entry.key: entry.value.encode() for entry in model.metadata_props}
 
 
 def _floats(name: str, columns: int) -> onnx.ValueInfoProto:
@@ -206,5 +232,6 @@ def _describe_network(
         golden_activations=activations,
         reference=distributions,
         input_range=network.input_range,
+        golden_is_float64=True,
         image_layout=image_layout,
     )

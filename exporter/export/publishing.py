@@ -33,11 +33,7 @@ def publish(
     Raises RepositoryError when the name or the version can't be used, or the version exists
     already; OSError when the folder can't be written.
     """
-    if not MODEL_NAME.fullmatch(name):
-        raise RepositoryError(
-            f"name: {name!r} is no model name; use letters, digits, '.', '_' and '-', beginning "
-            "with a letter or digit"
-        )
+    check_name(name)
     if version is not None and version < 1:
         raise RepositoryError(f"version: {version} is not a version; versions are 1, 2, 3, ...")
     content = model.SerializeToString(deterministic=True)
@@ -55,6 +51,20 @@ def publish(
     sync_folder(folder)
     sync_folder(repository)
     return published / FILE
+
+
+def check_name(name: str) -> None:
+    """Raise RepositoryError unless a model can have this name."""
+    if not MODEL_NAME.fullmatch(name):
+        raise RepositoryError(
+            f"name: {name!r} is no model name; use letters, digits, '.', '_' and '-', beginning "
+            "with a letter or digit"
+        )
+
+
+def name_of(path: Path) -> str:
+    """Return the name for a model from the file at `path`, which may be empty."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem).lstrip("._-").rstrip("-")
 
 
 def find_model(path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Other people's weights: from NumPy, PyTorch and scikit-learn to a network.
+"""Other people's weights: from NumPy, PyTorch, scikit-learn and ONNX to a network.
 
 from exporter import importing, network
 imported = importing.from_arrays([W1, b1, W2, b2], activation="relu", output="softmax")
@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy.typing as npt
 
-from exporter.importing import arrays, files, sklearn
+from exporter.files import MAX_BYTES
+from exporter.importing import arrays, files, onnx, sklearn
 from exporter.importing.assembly import Imported, assemble
 from exporter.importing.source import Choices, Orientation, Scaling, Source
 from exporter.network.network import Network
@@ -33,6 +34,7 @@ def from_arrays(
     input_mean: npt.ArrayLike = 0.0,
     input_std: npt.ArrayLike = 1.0,
     input_range: InputRange | str | None = None,
+    layers: Sequence[str] | None = None,
     tell: Tell | None = None,
 ) -> Network:
     """Return the network of arrays: weights, biases, weights, biases, from input to output.
@@ -42,15 +44,16 @@ def from_arrays(
     layers, or one for each; `output` that of the output layer; `orientation` is needed only when
     the shapes fit both ways. The weights were trained on (input_scale * pixel - input_mean) /
     input_std, which is folded into the first layer. The network takes numbers in `input_range`,
-    such as "[-1, 1]" or "finite", or else in [0, 1]. `tell` gets a line for each thing that was
-    changed, such as `print`.
+    such as "[-1, 1]" or "finite", or else in [0, 1]. `layers` names the layers to take, from input
+    to output, such as ["encoder.0", "head"]; without it, all are taken, in the order that their
+    names and shapes tell. `tell` gets a line for each thing that was changed, such as `print`.
 
     Raises WeightsError when the arrays don't make a network; NetworkError for labels that don't
     fit.
     """
     scaling = Scaling(input_scale, input_mean, input_std)
     numbers = _range(input_range)
-    choices = Choices(activation, output, orientation, labels, scaling, numbers)
+    choices = Choices(activation, output, orientation, labels, scaling, numbers, layers)
     return _network(arrays.read(given), choices, tell)
 
 
@@ -74,27 +77,56 @@ def from_sklearn(
     return _network(sklearn.read(classifier), choices, tell)
 
 
+def from_onnx(
+    path: Path,
+    *,
+    labels: Sequence[str] | None = None,
+    input_scale: float = 1.0,
+    input_mean: npt.ArrayLike = 0.0,
+    input_std: npt.ArrayLike = 1.0,
+    input_range: InputRange | str | None = None,
+    tell: Tell | None = None,
+) -> Network:
+    """Return the network of an .onnx file whose graph is a multilayer perceptron.
+
+    `labels` are the file's unless given. See `from_arrays` for the rest. Raises WeightsError when
+    the file can't be used, with the node that is no layer.
+    """
+    scaling = Scaling(input_scale, input_mean, input_std)
+    choices = Choices(labels=labels, scaling=scaling, input_range=_range(input_range))
+    return _told(from_file(path, choices)[0], tell)
+
+
 def from_file(path: Path, choices: Choices) -> tuple[Imported, Provenance]:
-    """Return the network in an .npz, .safetensors or .skops file, and where it comes from.
+    """Return the network in an .npz, .safetensors, .skops or .onnx file, and where it comes from.
 
     Raises WeightsError when the file can't be used or says something else than the choices,
     NetworkError for labels that don't fit.
     """
     try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise WeightsError(f"{path} has {size} bytes, wanted up to {MAX_BYTES}")
         content = path.read_bytes()
     except OSError as error:
         raise WeightsError(f"{path} can't be read: {error.strerror}") from error
-    source = files.read(path, content)
+    is_onnx = content and path.suffix.lower() == onnx.SUFFIX
+    source = None if is_onnx else files.read(path, content)
     try:
-        imported = assemble(source, choices)
+        if source is None:
+            imported = onnx.load(path, content, choices)
+        else:
+            imported = assemble(source, choices)
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from error
-    return imported, {
+    provenance = {
         "source": path.name,
         "source_sha256": hashlib.sha256(content).hexdigest(),
         "origin": imported.origin,
         "changes": "; ".join(imported.notes) or "none",
     }
+    checked = {} if imported.checked is None else {"checked": imported.checked}
+    return imported, provenance | checked
 
 
 def _range(given: InputRange | str | None) -> InputRange | None:
@@ -105,7 +137,10 @@ def _range(given: InputRange | str | None) -> InputRange | None:
 
 
 def _network(source: Source, choices: Choices, tell: Tell | None) -> Network:
-    imported = assemble(source, choices)
+    return _told(assemble(source, choices), tell)
+
+
+def _told(imported: Imported, tell: Tell | None) -> Network:
     if tell is not None:
         for note in imported.notes:
             tell(note)

@@ -1,8 +1,4 @@
-"""From arrays, named or in order, to layers: which are weights, which are biases, of which layer.
-
-Names are read as NumPy users, PyTorch, scikit-learn and Keras give them: W1 and b1, fc1.weight and
-fc1.bias, coefs_0 and intercepts_0, dense_1/kernel and dense_1/bias.
-"""
+"""From arrays, named or in order, to layers: which are weights and biases, and of which layer."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,19 +6,18 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from exporter.files import READ_ERRORS
+from exporter.importing import names, parametrisations
 from exporter.importing.source import Array, Orientation, Source, SourceLayer
-from exporter.network.weights_file import INPUT_RANGE, WeightsError, read_input_range
+from exporter.network.arrays import WeightsError, to_names
+from exporter.network.weights_file import INPUT_RANGE, read_input_range
 
 ORIGIN = "NumPy arrays"
 
-WEIGHTS = frozenset({"w", "weight", "weights", "kernel", "kernels", "coef", "coefs"})
-BIASES = frozenset({"b", "bias", "biases", "intercept", "intercepts"})
-IN_OUT = frozenset({"kernel", "kernels", "coef", "coefs"})
-"""Words of Keras and scikit-learn, which keep weights as (n_in, n_out)."""
-
 FACTS = ("activations", "labels", INPUT_RANGE)
 """Keys that say what weights don't, as in a weights file."""
+
+PARTS = frozenset({"orig", "original", "parametrizations", "mask"})
+"""Words of parametrised weights."""
 
 WANTED = "name them so that they pair and count: W1, b1, W2, b2, or fc1.weight, fc1.bias"
 
@@ -37,19 +32,30 @@ def read(given: Mapping[str, npt.ArrayLike] | Sequence[npt.ArrayLike]) -> Source
         return Source(ORIGIN, _in_order(named))
     named = {name: np.asarray(array) for name, array in given.items()}
     facts = {key: named.pop(key) for key in FACTS if key in named}
+    others: dict[str, str] = {}
+    notes: tuple[str, ...] = ()
     if named and all(re.fullmatch(r"arr_\d+", name) for name in named):
-        layers = _in_order(dict(sorted(named.items(), key=lambda item: _order(_words(item[0])))))
+        layers = _in_order(dict(sorted(named.items(), key=lambda item: int(item[0][4:]))))
     else:
-        layers = _by_name(named)
-    activations = _texts(facts.get("activations"))
+        counters = [name for name in named if names.COUNTERS.fullmatch(name)]
+        named, notes = parametrisations.resolve(
+            {name: array for name, array in named.items() if name not in counters}
+        )
+        notes += tuple(f"{name} is a counter: left out" for name in counters)
+        layers, others = _by_name(named)
+    activations, labels = (
+        to_names(key, facts[key]) if key in facts else None for key in ("activations", "labels")
+    )
     return Source(
         ORIGIN,
         layers,
-        orientation=_habit([layer.weights_name for layer in layers]),
+        orientation=_habit(layers),
         activations=activations[:-1] if activations else None,
         output=activations[-1] if activations else None,
-        labels=_texts(facts.get("labels")),
+        labels=labels,
         input_range=read_input_range(facts[INPUT_RANGE]) if INPUT_RANGE in facts else None,
+        notes=notes,
+        others=others,
     )
 
 
@@ -58,7 +64,8 @@ def _in_order(named: Mapping[str, Array]) -> tuple[SourceLayer, ...]:
     layers: list[SourceLayer] = []
     for name, array in named.items():
         if array.ndim != 1:
-            _check_weights(name, array)
+            if array.ndim != 2:
+                raise WeightsError(f"{name}: {_no_part(name, array)}")
             layers.append(SourceLayer(name, array))
         elif layers and layers[-1].biases is None:
             weights = layers[-1]
@@ -70,86 +77,103 @@ def _in_order(named: Mapping[str, Array]) -> tuple[SourceLayer, ...]:
     return tuple(layers)
 
 
-def _by_name(named: Mapping[str, Array]) -> tuple[SourceLayer, ...]:
-    """Return the layers of named arrays, those of one family in the order of their numbers."""
-    weights: dict[tuple[str, ...], str] = {}
-    biases: dict[tuple[str, ...], str] = {}
-    for name in named:
-        words = _words(name)
-        roles = [word for word in words if word in WEIGHTS | BIASES]
-        if not roles:
-            raise WeightsError(_no_part(name, named[name], words))
-        role = weights if roles[-1] in WEIGHTS else biases
-        last = len(words) - 1 - words[::-1].index(roles[-1])
-        stem = (*words[:last], *words[last + 1 :])
-        if stem in role:
-            raise WeightsError(f"{name}: belongs to the same layer as {role[stem]}; {WANTED}")
-        role[stem] = name
-    lonely = [name for stem, name in biases.items() if stem not in weights]
-    if lonely:
-        raise WeightsError(f"{lonely[0]}: biases without weights; {WANTED}")
-    for name in biases.values():
-        if named[name].size != max(named[name].shape, default=1):
-            raise WeightsError(_no_part(name, named[name], _words(name)))
-    families = list(dict.fromkeys(_family(stem) for stem in weights))
+def _by_name(named: Mapping[str, Array]) -> tuple[tuple[SourceLayer, ...], dict[str, str]]:
+    """Return the layers of named arrays, and why other arrays are no part of one."""
+    read_names = {name: names.read(name) for name in named}
+    # A word beside a part's own, as in weight_scale, tells a layer only where there are no paths.
+    is_strict = any(its.has_path for its in read_names.values())
+    others: dict[str, str] = {}
+    weights: dict[names.Stem, str] = {}
+    biases: dict[names.Stem, str] = {}
+    for name, its in read_names.items():
+        array = named[name]
+        if its.role is None or (is_strict and its.has_words):
+            others[name] = _no_part(name, array)
+            continue
+        role = weights if its.role == "weights" else biases
+        is_vector = array.size == max(array.shape, default=1)
+        if not (array.ndim == 2 if role is weights else is_vector):
+            others[name] = _no_part(name, array)
+        elif its.stem in role:
+            others[name] = f"belongs to the same layer as {role[its.stem]}; {WANTED}"
+        else:
+            role[its.stem] = name
+    alone = {name: stem for stem, name in biases.items() if stem not in weights}
+    others |= {name: _lonely(stem, others) for name, stem in alone.items()}
+    are_heads = names.is_attention(list(weights))
     layers = []
-    for stem in sorted(weights, key=lambda stem: (families.index(_family(stem)), _order(stem))):
-        name = weights[stem]
-        _check_weights(name, named[name])
+    for stem, name in weights.items():
+        kind = "attention" if are_heads else names.kind(name, stem) or _gated(stem, weights, named)
+        doubt = kind and f"its name is that of {kind}, which is not imported"
         bias = biases.get(stem, "")
-        layers.append(SourceLayer(name, named[name], bias, named.get(bias), _family(stem)))
-    return tuple(layers)
-
-
-def _words(name: str) -> tuple[str, ...]:
-    """Return the words and numbers of a name in lower case: layer1.weight -> layer, 1, weight."""
-    return tuple(word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+|\d{1,18}", name))
-
-
-def _order(stem: Sequence[str]) -> tuple[int, ...]:
-    """Return a stem's numbers; none comes before any, as Keras has dense, dense_1, dense_2."""
-    return tuple(int(word) for word in stem if word.isdigit())
-
-
-def _family(stem: Sequence[str]) -> str:
-    return ".".join(word for word in stem if not word.isdigit())
-
-
-def _habit(names: Sequence[str]) -> Orientation | None:
-    """Return the orientation that the words of a library give away."""
-    if all(IN_OUT & set(_words(name)) for name in names):
-        return "in-out"
-    return "out-in" if all(name.endswith(".weight") for name in names) else None
-
-
-def _check_weights(name: str, array: Array) -> None:
-    """Raise WeightsError unless the array can be a layer's weights."""
-    if array.ndim != 2:
-        raise WeightsError(_no_part(name, array, _words(name)))
-
-
-def _no_part(name: str, array: Array, words: Sequence[str]) -> str:
-    """Say why an array is no part of a plain network, and what to do."""
-    described = f"{name}: shape {array.shape}"
-    if "running" in words or "batches" in words or (array.ndim == 1 and WEIGHTS & set(words)):
-        return (
-            f"{described} belongs to a normalisation, which is not imported; fold it into the "
-            "layer before it and save again"
+        layers.append(
+            SourceLayer(
+                name,
+                named[name],
+                bias,
+                named.get(bias),
+                stem,
+                read_names[name].layer,
+                doubt or "",
+            )
         )
-    if array.ndim > 2 and WEIGHTS & set(words):
-        return (
-            f"{described} looks like a convolution; only fully connected layers, with weights of "
-            "two dimensions, are imported"
-        )
-    return f"{described} is neither a layer's weights nor its biases; leave it out, or {WANTED}"
+    return tuple(layers), others
 
 
-def _texts(array: Array | None) -> tuple[str, ...] | None:
-    """Return the elements of an array as texts."""
-    if array is None:
+def _gated(
+    stem: names.Stem, weights: Mapping[names.Stem, str], named: Mapping[str, Array]
+) -> str | None:
+    """Return what w1, w2 and w3 are when w3 stands beside w1, as in w2(f(w1(x)) * w3(x))."""
+    *path, last = stem or (names.Component((), ()),)
+    if last.words != ("w",):
         return None
-    try:
-        return tuple(str(value) for value in array.reshape(-1).tolist())
-    except READ_ERRORS as error:
-        # NumPy keeps any numbers in place of letters.
-        raise WeightsError(f"names: not Unicode ({error})") from error
+    parts = [
+        named[weights[found]].shape
+        for number in (1, 2, 3)
+        if (found := (*path, names.Component(("w",), (number,)))) in weights
+    ]
+    is_gated = len(parts) == 3 and parts[0] == parts[2] == parts[1][::-1]
+    return "a mixture of experts or a gate" if is_gated else None
+
+
+def _habit(layers: Sequence[SourceLayer]) -> Orientation | None:
+    """Return the orientation that the words of a library give away."""
+    weights = [layer.weights_name for layer in layers]
+    if all(names.IN_OUT.intersection(re.findall("[a-z]+", name.lower())) for name in weights):
+        return "in-out"
+    return "out-in" if all(name.endswith(("weight", ".w")) for name in weights) else None
+
+
+def _lonely(stem: names.Stem, others: Mapping[str, str]) -> str:
+    """Say what biases without weights are, which may be those of a normalisation."""
+    beside = [other for other in others if names.read(other).stem[: len(stem)] == stem]
+    if stem and beside:
+        return f"stands beside {beside[0]}, which is no layer's weights"
+    return f"biases without weights; {WANTED}"
+
+
+def _no_part(name: str, array: Array) -> str:
+    """Say why an array is no part of a plain network, and what to do."""
+    shape = f"shape {array.shape}"
+    words = set(re.findall("[a-z]+", name.lower()))
+    found = names.read(name)
+    kind = names.kind(name, (*found.stem, names.Component(tuple(sorted(words)), ())))
+    if PARTS & words or name.endswith(("_g", "_u", "_v")):
+        return (
+            f"{shape} is part of a parametrisation that can't be computed from this file; remove "
+            "it in PyTorch and save again, such as with "
+            "torch.nn.utils.parametrize.remove_parametrizations(layer, 'weight')"
+        )
+    if array.ndim > 2 and found.role == "weights":
+        return (
+            f"{shape} looks like a convolution; only fully connected layers, with weights of two "
+            "dimensions, are imported"
+        )
+    is_vector = array.ndim == 1 and found.role == "weights"
+    if {"running", "batches"} & words or (is_vector and not kind):
+        return (
+            f"{shape} belongs to a normalisation or a PReLU, which are not imported; fold a "
+            "normalisation into the layer before it and save again"
+        )
+    told = f"{shape} is neither a layer's weights nor its biases"
+    return f"{told}, but of {kind}" if kind else f"{told}; leave it out, or {WANTED}"

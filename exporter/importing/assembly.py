@@ -7,9 +7,10 @@ import numpy as np
 
 from exporter.importing.arrangement import arrange
 from exporter.importing.source import Array, Choices, Source, SourceLayer
-from exporter.network.activations import ACTIVATIONS
+from exporter.network.arrays import WeightsError, to_names
 from exporter.network.network import Batch, Layer, Network
-from exporter.network.weights_file import WeightsError
+from modelfile.activations import ACTIVATIONS
+from modelfile.image_layout import ImageLayout
 from modelfile.input_range import PIXELS, InputRange
 
 ALL = tuple(ACTIVATIONS)
@@ -18,12 +19,16 @@ OUTPUTS = ("softmax", "sigmoid", "identity")
 
 MAX_FLOAT32 = float(np.finfo(np.float32).max)
 
+MIN_INTEGER_BYTES = 4
+"""Integers of fewer bytes are not what NumPy makes of Python's, but quantised."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Imported:
     """A network, the layers that it was made of, and a line for each thing that was changed.
 
-    `turned` tells whether the layers' weights were transposed.
+    `turned` tells whether the layers' weights were transposed; `checked` how near the network's
+    answers are to its file's, where that could be tried; `image_layout` what the file says of it.
     """
 
     network: Network
@@ -31,6 +36,8 @@ class Imported:
     layers: tuple[SourceLayer, ...]
     turned: bool
     notes: tuple[str, ...]
+    checked: str | None = None
+    image_layout: ImageLayout | None = None
 
 
 def assemble(source: Source, choices: Choices) -> Imported:
@@ -39,7 +46,7 @@ def assemble(source: Source, choices: Choices) -> Imported:
     Raises WeightsError when they don't make a network or contradict each other, NetworkError when
     the labels don't fit.
     """
-    ordered, turned, arranged = arrange(source, choices.orientation)
+    ordered, turned, arranged = arrange(source, choices)
     activations = _activations(source, choices, len(ordered))
     notes = [*source.notes, *arranged]
     weights, biases = _exact(ordered, turned)
@@ -164,7 +171,7 @@ def _agreed(
 def _labels(source: Source, choices: Choices, n_outputs: int) -> tuple[str, ...]:
     """Return the user's labels, else the source's, else 0, 1, 2 and so on."""
     if choices.labels is not None:
-        return tuple(choices.labels)
+        return to_names("labels", np.array(choices.labels))
     return source.labels or tuple(str(index) for index in range(n_outputs))
 
 
@@ -198,6 +205,12 @@ def _numbers(name: str, array: Array) -> Array:
     """Return an array as float64; raises WeightsError unless all are numbers that float32 holds."""
     if array.dtype.kind not in "fiub":
         raise WeightsError(f"{name}: {array.dtype}, wanted numbers; save it as float32")
+    if array.dtype.kind in "iub" and array.dtype.itemsize < MIN_INTEGER_BYTES:
+        raise WeightsError(
+            f"{name}: {array.dtype}, as quantised weights are, and what their numbers stand for is "
+            "not known; save scale * (weights - zero_point) as float32, or, if they are the "
+            "weights, save them as float32"
+        )
     if not array.size:
         raise WeightsError(f"{name}: shape {array.shape} is empty, wanted at least one number")
     with np.errstate(invalid="ignore"):

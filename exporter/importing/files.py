@@ -33,10 +33,9 @@ KERAS = (
     "and import that"
 )
 ONE_ARRAY = "holds one array; write all weights and biases with numpy.savez(path, W1=W1, b1=b1)"
-ONNX = "is ONNX, exported already; give the weights that it was made from"
 UNKNOWN = (
-    "is no file that can be imported; wanted .npz (NumPy), .safetensors (PyTorch) or .skops "
-    "(scikit-learn)"
+    "is no file that can be imported; wanted .npz (NumPy), .safetensors (PyTorch), .skops "
+    "(scikit-learn) or .onnx"
 )
 WEIGHTS_FILE = "is a weights file already; export it: python -m exporter export --weights"
 
@@ -56,7 +55,8 @@ def read(path: Path, content: bytes) -> Source:
         # Eight bytes of length, then a JSON object.
         if content[8:9] == b"{":
             named, notes = safetensors.read(content)
-            return replace(arrays.read(named), origin=STATE_DICT, notes=notes)
+            source = arrays.read(named)
+            return replace(source, origin=STATE_DICT, notes=(*notes, *source.notes))
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from error
     raise WeightsError(f"{path} {_explain(path, content)}")
@@ -115,6 +115,4 @@ def _explain(path: Path, content: bytes) -> str:
         return KERAS
     if content.startswith(b"\x93NUMPY"):
         return ONE_ARRAY
-    if path.suffix.lower() == ".onnx":
-        return ONNX
     return UNKNOWN

@@ -33,7 +33,8 @@ def read(content: bytes) -> tuple[dict[str, Array], tuple[str, ...]]:
         raise WeightsError(f"not a whole safetensors file ({error}); save it again") from error
     arrays: dict[str, Array] = {}
     widened = []
-    for name, entry in entries:
+    # By dtype and name, which tells nothing of the layers' order; nor does the alphabet.
+    for name, entry in sorted(entries):
         dtype, shape, data = entry["dtype"], entry["shape"], entry["data"]
         if dtype == "BF16":
             halves = np.frombuffer(data, "<u2").astype(np.uint32) << 16

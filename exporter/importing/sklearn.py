@@ -8,7 +8,7 @@ import numpy as np
 
 from exporter.files import READ_ERRORS
 from exporter.importing.source import Scaling, Source, SourceLayer
-from exporter.network.weights_file import WeightsError
+from exporter.network.arrays import WeightsError, to_names
 
 ORIGIN = "scikit-learn MLPClassifier"
 
@@ -65,7 +65,7 @@ def read(classifier: Any) -> Source:
         orientation="in-out",
         activations=(ACTIVATIONS.get(classifier.activation, classifier.activation),),
         output=ACTIVATIONS.get(classifier.out_activation_, classifier.out_activation_),
-        labels=tuple(_label(value) for value in np.asarray(classifier.classes_).tolist()),
+        labels=to_names("classes_", np.asarray(classifier.classes_)),
         scaling=scaling,
         notes=notes,
     )
@@ -114,8 +114,3 @@ def _scaling(scaler: Any) -> Scaling:
     mean = getattr(scaler, "mean_", None) if scaler.with_mean else None
     std = getattr(scaler, "scale_", None) if scaler.with_std else None
     return Scaling(1.0, 0.0 if mean is None else mean, 1.0 if std is None else std)
-
-
-def _label(value: object) -> str:
-    """Return a class as text; 3.0, as classes in float arrays are, becomes 3."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

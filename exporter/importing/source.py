@@ -1,12 +1,13 @@
 """What an origin says of a network, and what a user adds, before anything is checked or changed."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from exporter.importing.names import Stem
 from exporter.network.weights_file import WeightsError
 from modelfile.input_range import InputRange
 
@@ -72,15 +73,23 @@ class Scaling:
 class SourceLayer:
     """The arrays of one layer as they were found, and what they were called.
 
-    Layers of one `family` have names that differ in their numbers alone, so their order is known.
-    `biases` are None when there are none.
+    `biases` are None when there are none. `stem` is the path that the names give, which tells the
+    layer's place; layers without one are in order. `name` is what users call the layer, if it is
+    not the weights' name. `doubt` says why it is imported only when it is asked for.
     """
 
     weights_name: str
     weights: Array
     biases_name: str = ""
     biases: Array | None = None
-    family: str = ""
+    stem: Stem = ()
+    name: str = ""
+    doubt: str = ""
+
+    @property
+    def title(self) -> str:
+        """What users call it."""
+        return self.name or self.weights_name
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,6 +98,7 @@ class Source:
 
     `orientation` is the origin's habit, which decides when the shapes don't. `activations` are
     those of the hidden layers: one for all, or one for each. `notes` say what the origin did.
+    `others` are arrays that are no part of a layer, and why.
     """
 
     origin: str
@@ -100,11 +110,15 @@ class Source:
     input_range: InputRange | None = None
     scaling: Scaling = Scaling()
     notes: tuple[str, ...] = ()
+    others: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Choices:
-    """What a user says of a network; None leaves it to the origin and the shapes."""
+    """What a user says of a network; None leaves it to the origin and the shapes.
+
+    `layers` names the layers from input to output; all others are left out.
+    """
 
     activation: str | Sequence[str] | None = None
     output: str | None = None
@@ -112,6 +126,7 @@ class Choices:
     labels: Sequence[str] | None = None
     scaling: Scaling = Scaling()
     input_range: InputRange | None = None
+    layers: Sequence[str] | None = None
 
 
 def _one_or_each(field: str, given: npt.ArrayLike, n_inputs: int) -> Array:

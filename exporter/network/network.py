@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from exporter.errors import ExporterError
-from exporter.network.activations import ACTIVATIONS
+from modelfile.activations import ACTIVATIONS
 from modelfile.input_range import PIXELS, InputRange
+from modelfile.labels import fault_of_labels
 
 Batch = npt.NDArray[np.float32]
 """Images, activations, weights or biases as float32."""
@@ -66,7 +67,7 @@ class Network:
     """Layers from input to output, the name of each output neuron's class, and the inputs it takes.
 
     Raises NetworkError when there is no layer, a layer doesn't take what the one before it gives,
-    or there isn't one non-empty label for each output.
+    or there isn't one label for each output, as `modelfile.labels` wants them.
     """
 
     layers: tuple[Layer, ...]
@@ -104,11 +105,8 @@ class Network:
                 )
         if len(self.labels) != self.sizes[-1]:
             raise NetworkError(f"labels: {len(self.labels)} for {self.sizes[-1]} output neurons")
-        for index, label in enumerate(self.labels):
-            if not label:
-                raise NetworkError(f"labels: number {index} is empty")
-            if any(0xD800 <= ord(letter) <= 0xDFFF for letter in label):
-                raise NetworkError(f"labels: number {index}, {label!r}, is not Unicode")
+        if fault := fault_of_labels(self.labels):
+            raise NetworkError(f"labels: {fault}; give each class a name of its own")
 
     @property
     def n_inputs(self) -> int:

@@ -1,8 +1,9 @@
 """Weights files: a network, and what is known of it, as an uncompressed .npz.
 
-- `W1`, `b1`, `W2`, `b2`, ...: float32 weights (n_out, n_in) and biases (n_out,) of each layer
+- `W1`, `b1`, `W2`, `b2`, ...: weights (n_out, n_in) and biases (n_out,) of each layer: float32, or
+  other floats and integers, which become so
 - `activations`: the name of each layer's activation, as text
-- `labels`: the name of each output's class, as text
+- `labels` (optional): the name of each output's class, as text or integer
 - `provenance` (optional): a JSON object of texts and numbers, as one text
 - `input_range` (optional): the numbers that the network takes: low and high, or the text `finite`;
   [0, 1] when it is missing
@@ -17,7 +18,7 @@ import json
 import math
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from exporter.errors import ExporterError
 from exporter.files import READ_ERRORS, ArchiveError, Arrays, pack_npz, read_npz, write_file
-from exporter.network.activations import ACTIVATIONS
-from exporter.network.network import Batch, Layer, Network
+from exporter.network.arrays import WeightsError as WeightsError
+from exporter.network.arrays import to_float32, to_names
+from exporter.network.network import Batch, Layer, Network, NetworkError
+from modelfile.activations import ACTIVATIONS
 from modelfile.image_layout import ImageLayout, decode_image_layout, encode_image_layout
 from modelfile.input_range import PIXELS, InputRange, parse
 
@@ -41,16 +43,11 @@ EvaluationRecord = Mapping[str, Any]
 ReferenceRecord = Mapping[str, Any]
 """The JSON object of how the training images looked; `modelfile.reference` reads it."""
 
-DEFAULT_ACTIVATION = "sigmoid"
-
 RECORDS = ("evaluation", "reference", "image_layout")
 INPUT_RANGE = "input_range"
-OTHER_KEYS = ("activations", "labels", INPUT_RANGE, "provenance", "examples", *RECORDS)
+ACTIVATIONS_KEY = "activations"
+OTHER_KEYS = (ACTIVATIONS_KEY, "labels", INPUT_RANGE, "provenance", "examples", *RECORDS)
 """What a weights file may hold besides weights and biases."""
-
-
-class WeightsError(ExporterError):
-    """A weights file can't be used; the message names file, key, what was found and wanted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +57,7 @@ class Saved:
     `examples` (E, n_inputs) float32 in the network's range are meant for the model's golden
     examples; None when the file has none. `evaluation` is None when the network wasn't measured,
     `reference` when its training images weren't there, `image_layout` when they, or the examples,
-    have no layout in common.
+    have no layout in common; `notes` say what was converted.
     """
 
     network: Network
@@ -69,6 +66,7 @@ class Saved:
     evaluation: EvaluationRecord | None = None
     reference: ReferenceRecord | None = None
     image_layout: ImageLayout | None = None
+    notes: tuple[str, ...] = ()
 
 
 def save(
@@ -105,12 +103,16 @@ def save(
     write_file(path, pack_npz(arrays))
 
 
-def load(path: Path, input_range: InputRange | None = None) -> Saved:
-    """Read a weights file, whose network takes `input_range` unless that is None.
+def load(
+    path: Path,
+    input_range: InputRange | None = None,
+    activations: Sequence[str] | None = None,
+) -> Saved:
+    """Read a weights file, with `input_range` and `activations` in place of the file's when given.
 
-    Without `activations` every layer is a sigmoid; without `labels` the classes are called "0",
-    "1", and so on; without `input_range` inputs lie in [0, 1]. Raises WeightsError when the file is
-    missing or anything in it can't be used.
+    Activations are one for each layer, or two: the hidden layers' and the output's. Without
+    `labels` the classes are called "0", "1", and so on; without `input_range` inputs lie in [0, 1].
+    Raises WeightsError when the file is missing, or anything in it is or can't be used.
     """
     try:
         content = path.read_bytes()
@@ -124,6 +126,11 @@ def load(path: Path, input_range: InputRange | None = None) -> Saved:
         raise WeightsError(f"{path}: {error}") from error
     if input_range is not None:
         arrays[INPUT_RANGE] = np.array(str(input_range))
+    if activations is not None:
+        hidden = max(0, sum(key.startswith("W") for key in arrays) - 1)
+        *before, output = activations
+        named = [*before * hidden, output] if len(before) == 1 and hidden else [*activations]
+        arrays[ACTIVATIONS_KEY] = np.array(named)
     return _decode(path, arrays)
 
 
@@ -147,14 +154,15 @@ def _encode_object(values: Mapping[str, Any]) -> npt.NDArray[Any]:
 def _decode(path: Path, arrays: Arrays) -> Saved:
     """Return what arrays hold; raises WeightsError, of the file at `path`."""
     try:
-        network = _read_network(arrays)
+        notes: list[str] = []
+        network = _read_network(arrays, notes)
         examples = _read_examples(arrays, network)
         provenance = _read_provenance(arrays)
         evaluation, reference, layout = (_read_record(arrays, key) for key in RECORDS)
         image_layout = _decode_layout(layout, network)
-    except WeightsError as error:
+    except (WeightsError, NetworkError) as error:
         raise WeightsError(f"{path}: {error}") from error
-    return Saved(network, provenance, examples, evaluation, reference, image_layout)
+    return Saved(network, provenance, examples, evaluation, reference, image_layout, tuple(notes))
 
 
 def _decode_layout(record: Mapping[str, Any] | None, network: Network) -> ImageLayout | None:
@@ -166,25 +174,35 @@ def _decode_layout(record: Mapping[str, Any] | None, network: Network) -> ImageL
         raise WeightsError(f"image_layout can't be used: {error}") from error
 
 
-def _read_network(arrays: Arrays) -> Network:
+def _read_network(arrays: Arrays, notes: list[str]) -> Network:
     n_layers = _count_layers(arrays)
-    activations = _read_texts(arrays, "activations", n_layers, "layer")
+    activations = _read_texts(arrays, ACTIVATIONS_KEY, n_layers, "layer")
     for activation in activations or ():
         if activation not in ACTIVATIONS:
             raise WeightsError(
                 f"activations has {activation!r}, wanted one of {', '.join(ACTIVATIONS)}"
             )
     n_inputs: int | None = None
-    layers = []
+    parameters = []
     for index in range(1, n_layers + 1):
-        activation = activations[index - 1] if activations else DEFAULT_ACTIVATION
-        layers.append(_read_layer(arrays, index, n_inputs, activation))
-        n_inputs = len(layers[-1].biases)
-    n_outputs = len(layers[-1].biases)
+        parameters.append(_read_layer(arrays, index, n_inputs, notes))
+        n_inputs = len(parameters[-1][1])
+    if activations is None:
+        example = ",".join([*["relu"] * (n_layers - 1), "softmax"])
+        raise WeightsError(
+            f"{ACTIVATIONS_KEY} is missing, and with others the same weights are another network; "
+            f"name one for each of the {n_layers} layers: export --activations {example}, or, in "
+            f"the file, {ACTIVATIONS_KEY}=numpy.array([...]); known are {', '.join(ACTIVATIONS)}"
+        )
+    layers = tuple(
+        Layer(weights, biases, activation)
+        for (weights, biases), activation in zip(parameters, activations, strict=True)
+    )
+    n_outputs = len(parameters[-1][1])
     labels = _read_texts(arrays, "labels", n_outputs, "output")
     input_range = read_input_range(arrays[INPUT_RANGE]) if INPUT_RANGE in arrays else PIXELS
     names = labels or tuple(str(index) for index in range(n_outputs))
-    return Network(tuple(layers), names, input_range)
+    return Network(layers, names, input_range)
 
 
 def _count_layers(arrays: Arrays) -> int:
@@ -207,8 +225,12 @@ def _count_layers(arrays: Arrays) -> int:
     return n_layers
 
 
-def _read_layer(arrays: Arrays, index: int, n_inputs: int | None, activation: str) -> Layer:
-    """Return layer `index`, which must take `n_inputs` inputs (None: any number)."""
+def _read_layer(
+    arrays: Arrays, index: int, n_inputs: int | None, notes: list[str]
+) -> tuple[Batch, Batch]:
+    """Return weights and biases of layer `index`, which must take `n_inputs` inputs (None: any
+    number); adds to `notes` what was converted.
+    """
     weights, biases = arrays[f"W{index}"], arrays[f"b{index}"]
     if biases.ndim != 1 or not len(biases):
         raise WeightsError(
@@ -229,38 +251,21 @@ def _read_layer(arrays: Arrays, index: int, n_inputs: int | None, activation: st
         if len(turned) == 2 and turned[0] == n_outputs and n_inputs in (None, turned[1]):
             message += f"; it looks transposed: save W{index}.T"
         raise WeightsError(message)
-    for key, values in ((f"W{index}", weights), (f"b{index}", biases)):
-        _check_floats(key, values)
-    return Layer(weights, biases, activation)
-
-
-def _check_floats(key: str, values: npt.NDArray[Any]) -> None:
-    """Raise WeightsError unless `values` are finite and float32."""
-    if values.dtype != np.float32:
-        raise WeightsError(
-            f"{key} holds {values.dtype}, wanted float32; convert it with astype(numpy.float32)"
-        )
-    finite = np.isfinite(values)
-    if not finite.all():
-        place = tuple(np.argwhere(~finite)[0].tolist())
-        raise WeightsError(f"{key} holds {values[place]} at {list(place)}, wanted finite numbers")
+    converted = [to_float32(f"{kind}{index}", arrays[f"{kind}{index}"]) for kind in "Wb"]
+    notes += [note for _, note in converted if note]
+    return converted[0][0], converted[1][0]
 
 
 def _read_texts(arrays: Arrays, key: str, count: int, what: str) -> tuple[str, ...] | None:
-    """Return an array of `count` non-empty texts, one for each `what`; None when it isn't there."""
+    """Return an array of `count` names, one for each `what`; None when it isn't there."""
     if key not in arrays:
         return None
     values = arrays[key]
-    if values.dtype.kind != "U" or values.shape != (count,):
+    if values.shape != (count,):
         raise WeightsError(
             f"{key} is {values.dtype} {values.shape}, wanted text ({count},), one for each {what}"
         )
-    try:
-        texts = tuple(str(value) for value in values)
-        "".join(texts).encode()
-    except READ_ERRORS as error:
-        # NumPy keeps any numbers in place of letters.
-        raise WeightsError(f"{key} is not Unicode: {error}") from error
+    texts = to_names(key, values)
     if not all(texts):
         raise WeightsError(f"{key} has an empty text, wanted a name for each {what}")
     return texts
@@ -312,8 +317,8 @@ def _read_examples(arrays: Arrays, network: Network) -> Batch | None:
             f"examples has shape {examples.shape}, wanted (E, {network.n_inputs}): "
             "an image in a row"
         )
-    _check_floats("examples", examples)
-    if not network.input_range.holds(examples):
+    examples, _ = to_float32("examples", examples)
+    if not network.input_range.accepts(examples):
         raise WeightsError(
             f"examples has numbers from {examples.min():g} to {examples.max():g}, wanted "
             f"{network.input_range.describe('numbers')}; if the network takes others, say so with "

@@ -9,12 +9,10 @@ import numpy.typing as npt
 
 from exporter.errors import ExporterError
 from exporter.network.network import Batch, Network
-from exporter.study.robustness import Robustness
+from exporter.study.robustness import Robustness, says_probabilities
 from exporter.training import calibration
 from exporter.training.calibration import Bin
-
-PROBABILITIES = ("sigmoid", "softmax")
-"""Activations of an output layer that lie in [0, 1], so that they can be more or less sure."""
+from exporter.training.mnist import Dataset
 
 N_MISTAKES = 12
 """How many of the worst mistakes are kept."""
@@ -86,6 +84,7 @@ class Confidence:
 class Evaluation:
     """What was measured on the images of a split, in the order of their file.
 
+    `data` are the files that the images are from, None when they aren't known;
     `confusion[truth][answer]` counts images. `confidence` is None when the outputs needn't lie in
     [0, 1]; `robustness` is None when it wasn't measured. `mistakes` are the wrong answers with the
     highest activation, highest first.
@@ -97,6 +96,7 @@ class Evaluation:
     confidence: Confidence | None
     mistakes: tuple[Mistake, ...]
     robustness: Robustness | None = None
+    data: Dataset | None = None
 
     @property
     def accuracy(self) -> Accuracy:
@@ -136,7 +136,7 @@ def measure(
     pairs = np.bincount(n_classes * labels + answers, minlength=n_classes**2)
     confusion = pairs.reshape(n_classes, n_classes).tolist()
     confidence = None
-    if network.layers[-1].activation in PROBABILITIES:
+    if says_probabilities(network):
         without = calibration.share_without_bright_output(outputs) * len(outputs)
         confidence = Confidence(calibration.reliability(outputs, labels), round(without))
     mistakes = _worst_mistakes(outputs, labels)

@@ -12,15 +12,20 @@ from exporter.study import evaluation, records
 from exporter.study.evaluation import Confidence, Evaluation, EvaluationError
 from exporter.study.markdown import table, wrap
 from exporter.study.report import (
+    describe_data,
     distorted_rows,
     out_of_distribution_rows,
     percent,
     percent_with_error,
 )
 from exporter.study.robustness import Robustness
+from exporter.training.mnist import NAME, Dataset
 from modelfile.metadata import weights_sha256
 
 N_CONFUSIONS = 5
+
+CHECKSUMS = {"images_sha256", "labels_sha256"}
+"""What provenance has of the training files, by which they are known."""
 
 COMMANDS = """\
 ## Measure it again
@@ -85,6 +90,7 @@ def _introduction(name: str, network: Network, measured: Evaluation) -> Iterator
             ("layers", layers),
             ("input", f"{network.n_inputs} pixels{square}; 0 is black background, 1 white ink"),
             ("output", f"an activation for each of {', '.join(network.labels)}"),
+            *([("measured on", describe_data(measured))] if measured.data else []),
             ("label", "the class whose output is brightest"),
             ("weights' SHA-256", f"`{weights_sha256(network.parameters)}`"),
         ],
@@ -97,6 +103,8 @@ def _training(provenance: Provenance) -> Iterator[str]:
     if not facts:
         yield "Its file doesn't say."
         return
+    if facts.keys() >= CHECKSUMS:
+        facts["dataset"] = Dataset(**{key: str(facts[key]) for key in CHECKSUMS}).name
     rows = [
         (key.replace("_", " "), f"{value:.6g}" if isinstance(value, float) else str(value))
         for key, value in facts.items()
@@ -184,6 +192,9 @@ def _robustness(measured: Robustness | None, pictures: str) -> Iterator[str]:
     header = ("distortion", "as it is", "in canonical mode")
     yield table(header, distorted_rows(measured), align_right=True)
     yield f"![The same as a picture]({pictures}/robustness.png)"
+    if not measured.out_of_distribution:
+        yield "It has no output for *none of these*, so it has an answer to everything."
+        return
     yield wrap(
         "It has no output for *none of these*, so it has an answer to everything. The share of "
         "images of no class that get an output above 0.5, as if it knew them:"
@@ -205,7 +216,7 @@ def _limits(provenance: Provenance, measured: Evaluation) -> Iterator[str]:
         "The standard errors cover the random choice of images. Another training's seed "
         "gives another network, which may do a little better or worse.",
     ]
-    if dataset == "MNIST":
+    if (measured.data.name if measured.data else dataset) == NAME:
         # So say its authors: http://yann.lecun.com/exdb/mnist.
         limits.insert(
             2,

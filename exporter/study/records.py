@@ -13,7 +13,9 @@
 - `robustness`: null when it wasn't measured, else
   - `distorted`: `distortion`, `images`, `correct`, `canonical_correct`
   - `strangers`: out-of-distribution images, of no class: `kind`, `images`, `bright`,
-    `canonical_bright` (with an output above 0.5)
+    `canonical_bright` (with an output above 0.5); none when outputs are no probabilities
+- `data` (missing when unknown): `images_sha256` and `labels_sha256` of the files that the images
+  are from, before compression, and `name`, which follows from them: `MNIST`, or `not MNIST`
 
 Shares and activations are rounded, so that the last bits of a machine's sums don't show.
 """
@@ -45,6 +47,8 @@ def encode(evaluation: Evaluation) -> dict[str, Any]:
         "mistakes": [asdict(mistake) for mistake in evaluation.mistakes],
         "robustness": None,
     }
+    if evaluation.data:
+        record["data"] = {"name": evaluation.data.name, **asdict(evaluation.data)}
     if evaluation.robustness:
         values = asdict(evaluation.robustness)
         record["robustness"] = {
@@ -58,7 +62,8 @@ def encode(evaluation: Evaluation) -> dict[str, Any]:
 def decode(record: Mapping[str, Any]) -> Evaluation:
     """Return the evaluation that `encode` wrote; raises EvaluationError for anything else."""
     try:
-        values = dict(record)
+        # Records did not always say.
+        values = {"data": None, **record}
         if robustness := values.get("robustness"):
             values["robustness"] = {**robustness, "out_of_distribution": robustness["strangers"]}
         evaluation = from_json(Evaluation, values)
@@ -83,6 +88,7 @@ def store(path: Path, measured: Evaluation) -> None:
         "test_accuracy": accuracy.overall,
         "test_correct": sum(accuracy.correct),
         "test_images": accuracy.n_images,
+        **({"test_dataset": measured.data.name} if measured.data else {}),
     }
     network.save(
         path,

@@ -22,6 +22,8 @@ def show(evaluation: Evaluation, console: Console) -> None:
             console.print(table)
         else:
             console.print(f"{table.title}: too wide for this terminal; see --json and --pictures")
+    if evaluation.data:
+        console.print(f"Data: {describe_data(evaluation)}.", highlight=False, soft_wrap=True)
     console.print(summary(evaluation), highlight=False)
 
 
@@ -37,6 +39,17 @@ def summary(evaluation: Evaluation) -> str:
         without = confidence.without_bright_output / measured.n_images
         parts.append(f"no output above 0.5 for {percent(without)} of them")
     return ", ".join(parts) + "."
+
+
+def describe_data(evaluation: Evaluation) -> str:
+    """Return what was measured: name, number of images and checksums."""
+    if evaluation.data is None:
+        return "not recorded; measure it again with `python -m exporter evaluate --record`"
+    name, n_images = evaluation.data.name, evaluation.accuracy.n_images
+    return (
+        f"{name}, {n_images:,} images (SHA-256 {evaluation.data.images_sha256}, of their labels "
+        f"{evaluation.data.labels_sha256})"
+    )
 
 
 def percent(share: float) -> str:
@@ -101,6 +114,7 @@ def tables(evaluation: Evaluation) -> Iterator[Table]:
             distorted_rows(evaluation.robustness),
             "canonical: each image is normalised before the network sees it",
         )
+    if evaluation.robustness and evaluation.robustness.out_of_distribution:
         yield _table(
             "Images of no class with an output above 0.5",
             ("kind", "images", "as it is", "canonical"),

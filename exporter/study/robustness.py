@@ -18,6 +18,9 @@ from modelfile.image_layout import MNIST, ImageLayout
 CHUNK = 10_000
 """Images distorted at a time, which bounds the memory."""
 
+PROBABILITIES = ("sigmoid", "softmax")
+"""Activations of an output layer that lie in [0, 1]."""
+
 SEED = 0
 """Every evaluation meets the same images of no class."""
 
@@ -50,6 +53,11 @@ class Robustness:
     out_of_distribution: tuple[OutOfDistribution, ...]
 
 
+def says_probabilities(network: Network) -> bool:
+    """Whether outputs lie in [0, 1], so that they can be more or less sure."""
+    return network.layers[-1].activation in PROBABILITIES
+
+
 def distorted(
     network: Network,
     images: Batch,
@@ -78,8 +86,11 @@ def out_of_distribution(
 ) -> Iterator[OutOfDistribution]:
     """Show the network images of no class, made from images (N, n_in) and labels (N,).
 
-    Only the first CHUNK images are taken. Raises canonical.NotSquare when they aren't square.
+    Only the first CHUNK images are taken; nothing comes of networks whose outputs are no
+    probabilities. Raises canonical.NotSquare when they aren't square.
     """
+    if not says_probabilities(network):
+        return
     for kind, make in OUT_OF_DISTRIBUTION.items():
         batch = make(images[:CHUNK], labels[:CHUNK])
         if not len(batch):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from exporter.network.activations import ACTIVATIONS, SELU_ALPHA, SELU_SCALE, sigmoid, softmax
+from modelfile.activations import ACTIVATIONS, SELU_ALPHA, SELU_SCALE, sigmoid, softmax
 
 Array = npt.NDArray[Any]
 """Numbers of one floating-point precision."""

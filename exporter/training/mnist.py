@@ -8,6 +8,7 @@ import math
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -33,6 +34,8 @@ Labels = npt.NDArray[np.int64]
 
 Split = Literal["train", "test"]
 
+NAME = "MNIST"
+
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -46,6 +49,7 @@ CHECKSUMS = {
 }
 """SHA-256 of each file's content before compression: every mirror compresses in its own way."""
 
+IMAGES, LABELS = "images-idx3-ubyte", "labels-idx1-ubyte"
 PREFIXES: dict[Split, str] = {"train": "train", "test": "t10k"}
 """How the names of a split's files begin."""
 
@@ -65,6 +69,26 @@ ROUNDS = 2
 
 TIMEOUT_SECONDS = 30.0
 
+NO_PROXY = dict.fromkeys(("all://localhost", "all://127.0.0.1", "all://[::1]"))
+"""Where no proxy is asked, which would look for a mirror on this machine on its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """The files of a split, by the SHA-256 of what they hold before compression."""
+
+    images_sha256: str
+    labels_sha256: str
+
+    @property
+    def name(self) -> str:
+        """What the files are, as far as their content tells."""
+        known = [
+            (CHECKSUMS[f"{prefix}-{IMAGES}"], CHECKSUMS[f"{prefix}-{LABELS}"])
+            for prefix in PREFIXES.values()
+        ]
+        return NAME if (self.images_sha256, self.labels_sha256) in known else f"not {NAME}"
+
 
 class MnistError(ExporterError):
     """A file of MNIST is missing, damaged or can't be fetched; the message says what to do."""
@@ -76,8 +100,7 @@ def load(folder: Path, split: Split) -> tuple[Batch, Labels]:
     Files may be gzipped (`.gz`) or plain. Raises MnistError when one is missing or damaged, or they
     don't belong together.
     """
-    images_path = _find(folder, f"{PREFIXES[split]}-images-idx3-ubyte")
-    labels_path = _find(folder, f"{PREFIXES[split]}-labels-idx1-ubyte")
+    images_path, labels_path = _paths(folder, split)
     images, labels = read_idx(images_path), read_idx(labels_path)
     if images.ndim != 3:
         raise MnistError(f"{images_path}: {images.ndim} dimensions, wanted 3 (N, rows, columns)")
@@ -90,6 +113,14 @@ def load(folder: Path, split: Split) -> tuple[Batch, Labels]:
         )
     pixels = images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
     return pixels, labels.astype(np.int64)
+
+
+def identify(folder: Path, split: Split) -> Dataset:
+    """Return what a split's files hold; raises MnistError when one is missing or damaged."""
+    digests = (
+        hashlib.sha256(_unpack(path, _read(path))).hexdigest() for path in _paths(folder, split)
+    )
+    return Dataset(*digests)
 
 
 def read_idx(path: Path) -> npt.NDArray[np.uint8]:
@@ -151,7 +182,10 @@ def fetch(
     columns = text, BarColumn(), DownloadColumn(), TransferSpeedColumn()
     # Identity: what is stored must be the .gz file itself, at offsets that Range counts.
     client = httpx.Client(
-        timeout=TIMEOUT_SECONDS, follow_redirects=True, headers={"Accept-Encoding": "identity"}
+        timeout=TIMEOUT_SECONDS,
+        follow_redirects=True,
+        headers={"Accept-Encoding": "identity"},
+        mounts=NO_PROXY,
     )
     with client, Progress(*columns, console=console or Console(stderr=True)) as progress:
         return [
@@ -226,6 +260,12 @@ def _check(path: Path, checksum: str) -> bytes:
     if digest != checksum:
         raise MnistError(f"{path.name} has a content of SHA-256 {digest}, wanted {checksum}")
     return content
+
+
+def _paths(folder: Path, split: Split) -> tuple[Path, Path]:
+    """Return the paths of a split's images and labels."""
+    prefix = PREFIXES[split]
+    return _find(folder, f"{prefix}-{IMAGES}"), _find(folder, f"{prefix}-{LABELS}")
 
 
 def _find(folder: Path, name: str) -> Path:

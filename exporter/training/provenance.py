@@ -7,14 +7,17 @@ import numpy.typing as npt
 
 from exporter.network.network import Batch, Network
 from exporter.network.weights_file import Provenance
+from exporter.training.mnist import Dataset
 from exporter.training.options import TrainingOptions
 from exporter.training.training import Trained
 
 N_EXAMPLES = 8
 
 
-def describe(trained: Trained, options: TrainingOptions, dataset: str, n_train: int) -> Provenance:
-    """Return the provenance of a network trained on `n_train` images of `dataset`.
+def describe(
+    trained: Trained, options: TrainingOptions, dataset: Dataset, n_train: int
+) -> Provenance:
+    """Return the provenance of a network trained on the first `n_train` images of `dataset`.
 
     It depends on nothing but the arguments, so that the same training gives the same file.
     """
@@ -32,7 +35,9 @@ def describe(trained: Trained, options: TrainingOptions, dataset: str, n_train: 
         )
     recipe.append("temperature and shift fitted on validation")
     return {
-        "dataset": dataset,
+        "dataset": dataset.name,
+        "images_sha256": dataset.images_sha256,
+        "labels_sha256": dataset.labels_sha256,
         "protocol": (
             f"trained on the first {n_train} training images, chosen on the last "
             f"{options.n_validation}"

@@ -1,14 +1,32 @@
 """The options with which a command reaches its server."""
 
 import functools
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from mlpserve.client import DEFAULT_ADDRESS, Client
-from mlpserve.connection import Tls, is_local
+from mlpserve.address import DEFAULT_ADDRESS, check_address, is_local
+from mlpserve.client import Client
+from mlpserve.connection import Tls, check_seconds
+from mlpserve.errors import ScaleWarning
+
+
+def check_time(
+    min_seconds: float = 0.0,
+) -> Callable[[click.Context, click.Parameter, float], float]:
+    """Return a callback for an option: a time in seconds, above 0 and at least `min_seconds`."""
+
+    def check(_context: click.Context, _parameter: click.Parameter, seconds: float) -> float:
+        try:
+            return check_seconds("the time", seconds, min_seconds)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from error
+
+    return check
+
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -18,7 +36,8 @@ _OPTIONS = (
     ),
     click.option(
         "--timeout-seconds",
-        type=click.FloatRange(min=0, min_open=True),
+        type=float,
+        callback=check_time(),
         default=10.0,
         show_default=True,
         help="How long a call may take, retries included.",
@@ -52,6 +71,10 @@ def with_client(command: Callable[..., None]) -> Callable[..., None]:
             raise click.UsageError("--certificate and --key go together; give both or neither")
         is_safe = tls or ca is not None or certificate is not None
         token = None if token_file is None else _read_token(token_file)
+        try:
+            check_address(address)
+        except ValueError as error:
+            raise click.ClickException(str(error)) from error
         if token is not None and not is_safe and not is_local(address):
             raise click.UsageError(
                 f"the token would be sent to {address} unencrypted; give --tls or --ca"
@@ -65,7 +88,9 @@ def with_client(command: Callable[..., None]) -> Callable[..., None]:
             )
         except (ValueError, OSError) as error:
             raise click.ClickException(str(error)) from error
-        with client:
+        with client, warnings.catch_warnings():
+            # Its pictures are on the right scale, and dark where they are.
+            warnings.simplefilter("ignore", ScaleWarning)
             command(client, **others)
 
     for option in reversed(_OPTIONS):

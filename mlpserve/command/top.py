@@ -9,6 +9,7 @@ from rich.text import Text
 
 from mlpserve.command.exposition import DEFAULT_ADDRESS, PageError, fetch
 from mlpserve.command.looks import Watch
+from mlpserve.command.options import check_time
 from mlpserve.command.overview import draw
 
 
@@ -17,14 +18,16 @@ from mlpserve.command.overview import draw
 @click.option("--once", is_flag=True, help="Print once, after one interval, and exit.")
 @click.option(
     "--interval-seconds",
-    type=click.FloatRange(min=0.1),
+    type=float,
+    callback=check_time(min_seconds=0.1),
     default=1.0,
     show_default=True,
     help="Time between two updates.",
 )
 @click.option(
     "--timeout-seconds",
-    type=click.FloatRange(min=0, min_open=True),
+    type=float,
+    callback=check_time(),
     default=10.0,
     show_default=True,
     help="How long the server may take to answer.",

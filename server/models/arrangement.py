@@ -3,7 +3,7 @@
 from collections.abc import Container, Iterator, Mapping, Sequence
 
 from server.models.model import Model
-from server.models.passes import Key
+from server.models.passes import Failure, Key
 from server.models.policy import MAX_PERCENT, Policies, Policy
 from server.models.repository import Versions
 from server.models.traffic import Shadowing, Split
@@ -73,3 +73,15 @@ def unmet(by_name: Mapping[str, Versions], policies: Policies) -> list[str]:
                 if target not in known
             ]
     return messages
+
+
+def errors_of(
+    failed: Mapping[Key, Failure], of_loaded: Mapping[Key, str], refused: Mapping[str, str]
+) -> dict[str, dict[int, str]]:
+    """Say by name and version why versions are not loaded, or what is wrong with those that are."""
+    messages = dict(of_loaded) | {key: failure.message for key, failure in failed.items()}
+    messages |= {(name, 0): message for name, message in refused.items()}
+    errors: dict[str, dict[int, str]] = {}
+    for (name, version), message in sorted(messages.items()):
+        errors.setdefault(name, {})[version] = message
+    return errors

@@ -1,6 +1,7 @@
 """Loads the versions that the policies choose, and keeps good ones when others fail."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -9,14 +10,23 @@ import structlog
 
 from modelfile.layout import FILE
 from server.errors import ModelError, NotLoaded, StartupError
-from server.models.arrangement import arrange, awaited, unchosen, unmet
+from server.models.arrangement import arrange, awaited, errors_of, unchosen, unmet
+from server.models.disk.folder import Clock, Folder
+from server.models.disk.listing import Listing
 from server.models.journal import Journal
 from server.models.model import Model, load_model
 from server.models.onnx.file import Stamp, stamp_of
-from server.models.passes import Failure, Key, Pass, Progress, Refreshed
+from server.models.passes import (
+    Failure,
+    Key,
+    Pass,
+    Progress,
+    Refreshed,
+    note_failure,
+    note_loaded,
+)
 from server.models.policy import Policies
-from server.models.repository import Listing, Models, list_models
-from server.telemetry import metrics
+from server.models.repository import Models
 from server.texts import listed, quoted, shown
 
 log = structlog.get_logger()
@@ -38,7 +48,8 @@ class Loader:
     stays. A model of which nothing on disk can be served any more keeps what it has; one that has
     nothing is served from a file whose weights differ from those that it promises. A file that was
     being loaded when a worker died is not tried again until it changes or a reload is requested.
-    Models that are `unloaded` are left out until `load` is called for them.
+    Models that are `unloaded` are left out until `load` is called for them. Versions that are gone
+    from the disk are unloaded, at once when a reload is requested, or else when they stay away.
     """
 
     def __init__(
@@ -50,8 +61,16 @@ class Loader:
         journal: Journal | None = None,
         unloaded: Iterable[str] = (),
         progress: Progress | None = None,
+        *,
+        is_successor: bool = False,
+        clock: Clock = time.monotonic,
     ) -> None:
+        """`default` is the default model's name, or empty; a successor of other workers has it from
+        them, and does without that model when it is gone, as they do.
+        """
         self._repository, self._policies = repository, policies
+        self._folder = Folder(repository, clock)
+        self._is_successor = is_successor
         self._default: str | None = default or None
         self._load_model, self._journal = load, journal or Journal()
         self._progress = progress or Progress()
@@ -64,7 +83,7 @@ class Loader:
 
         Raises StartupError when there is no model, or when the default one can't be served.
         """
-        listing = list_models(self._repository)
+        listing = self._folder.list()
         on_disk = listing.versions
         if not on_disk:
             raise StartupError(
@@ -72,12 +91,13 @@ class Loader:
                 "run `python -m exporter export` first"
                 + "".join(f"; {message}" for message in listing.passed_over[:1])
             )
-        if self._default and self._default not in on_disk:
+        if self._default and self._default not in on_disk and not self._is_successor:
             raise StartupError(
                 f"the default model {self._default!r} is not in {shown(self._repository)}; it "
                 f"holds: {listed(on_disk, self._default)}"
             )
-        default = self._default or (next(iter(on_disk)) if len(on_disk) == 1 else PREFERRED)
+        is_alone = len(on_disk) == 1 and not self._is_successor
+        default = self._default or (next(iter(on_disk)) if is_alone else PREFERRED)
         refreshed = self._load(listing, default, {})
         served = refreshed.models.by_name
         # What was unloaded need not be there.
@@ -93,20 +113,22 @@ class Loader:
         if wanted and not refreshed.models.by_name:
             self._explain(min(wanted), listing)
         # Models that appear later don't take its place.
-        self._default = refreshed.models.default
+        self._default = self._default or refreshed.models.default
         return refreshed
 
     def refresh(self, models: Models, retry: bool) -> Refreshed:
         """Load what has appeared or changed since `models` were loaded, and with `retry` what has
-        failed before.
+        failed before; unload what is gone, with `retry` at once.
 
         Raises StartupError when the repository is gone.
         """
-        listing = list_models(self._repository)
+        listing = self._folder.list()
         if retry:
             self._failed.clear()
             self._journal.crashed.clear()
-        return self._load(listing, self._default or PREFERRED, _by_key(models))
+        loaded = _by_key(models)
+        absent = set() if retry else self._folder.absent(loaded, listing)
+        return self._load(listing, self._default or PREFERRED, loaded, absent=absent)
 
     def load(self, models: Models, name: str) -> Refreshed:
         """Load what has appeared or changed of one model since `models` were loaded, or has failed,
@@ -115,7 +137,7 @@ class Loader:
         Raises NotLoaded when it is not in the repository, StartupError when that is gone.
         """
         self._unloaded.discard(name)
-        listing = list_models(self._repository)
+        listing = self._folder.list()
         if name not in listing.versions:
             known = listed(listing.versions, name)
             raise NotLoaded(
@@ -137,7 +159,7 @@ class Loader:
         """Leave out one model from now on, and leave the others as they are."""
         self._unloaded.add(name)
         try:
-            listing = list_models(self._repository)
+            listing = self._folder.list()
         except StartupError:
             listing = Listing({}, {})
         return self._load_one(listing, models, name)
@@ -174,8 +196,11 @@ class Loader:
         default: str,
         loaded: dict[Key, Model],
         others: Models = NOTHING,
+        absent: Collection[Key] = frozenset(),
     ) -> Refreshed:
-        """Load what a listing has; `others` are models that it leaves out and that stay."""
+        """Load what a listing has; `others` are models that it leaves out and that stay, `absent`
+        are loaded versions that it lacks and that may come back.
+        """
         unloaded = dict(others.unloaded)
         for name in self._unloaded - unloaded.keys():
             unloaded[name] = listing.versions.get(name, ())
@@ -185,17 +210,25 @@ class Loader:
         by_name = dict(others.by_name)
         kept: dict[Key, Model] = {}
         gone: dict[Key, str] = {}
-        current = Pass(loaded)
+        current = Pass(loaded, listing.unreadable)
         self._progress.begin(awaited(on_disk, {*loaded, *self._failed}, self._policies))
         for name in sorted({*on_disk, *(name for name, _ in loaded)}):
-            chosen = self._choose(current, name, on_disk.get(name, []))
+            there = {*on_disk.get(name, ()), *(number for other, number in absent if other == name)}
+            chosen = self._choose(current, name, sorted(there))
             for version in chosen:
                 kept[name, version] = current.loaded[name, version]
-                if version not in on_disk.get(name, []):
+                if version not in there:
                     gone[name, version] = shown(
                         f"{self._repository / name / str(version) / FILE} is gone; the version "
-                        f"stays loaded, since nothing else of {name} can be"
+                        "stays loaded, since "
+                        + listing.unreadable.get(name, f"nothing else of {name} can be")
                     )
+            if not chosen and name not in on_disk:
+                log.warning(
+                    "model retired",
+                    model=name,
+                    message=f"{shown(self._repository / name)} holds no version any more",
+                )
             if chosen:
                 models = {version: kept[name, version] for version in sorted(chosen)}
                 by_name[name] = arrange(models, self._policies.policy(name))
@@ -214,8 +247,8 @@ class Loader:
         return Refreshed(
             Models(
                 dict(sorted(by_name.items())),
-                default if default in by_name or default in unloaded else None,
-                {**self._errors(doubts | gone, listing.refused), **others.errors},
+                default if {default} & {*by_name, *unloaded, self._default} else None,
+                {**errors_of(self._failed, doubts | gone, listing.refused), **others.errors},
                 {**unchosen(on_disk, {*kept, *self._failed}, self._policies), **others.unserved},
                 are_shadowed=any(versions.shadowing for versions in by_name.values()),
                 are_spread=any(versions.split for versions in by_name.values()),
@@ -223,20 +256,8 @@ class Loader:
             ),
             [*missed, *gone.values(), *listing.refused.values()],
             current.tried,
+            has_absent=bool(absent),
         )
-
-    def _errors(
-        self, of_loaded: Mapping[Key, str], refused: Mapping[str, str]
-    ) -> dict[str, dict[int, str]]:
-        """Return by name and version why versions are not loaded, or what is wrong with those that
-        are.
-        """
-        messages = dict(of_loaded) | {key: failure.message for key, failure in self._failed.items()}
-        messages |= {(name, 0): message for name, message in refused.items()}
-        errors: dict[str, dict[int, str]] = {}
-        for (name, version), message in sorted(messages.items()):
-            errors.setdefault(name, {})[version] = message
-        return errors
 
     def _choose(self, current: Pass, name: str, on_disk: Sequence[int]) -> list[int]:
         """Return the versions to serve, all of them loaded; none when none can be had."""
@@ -248,7 +269,9 @@ class Loader:
         for version in policy.labels.values():
             if version in on_disk and version not in chosen and self._have(current, name, version):
                 chosen.append(version)
-        chosen = chosen or [version for known, version in current.loaded if known == name]
+        has_missed = any(known == name for known, _ in current.missed)
+        if not chosen and (has_missed or name in current.kept):
+            chosen = [version for known, version in current.loaded if known == name]
         if not chosen and (doubtful := [key for key in current.doubtful if key[0] == name]):
             # Rather than nothing: its golden examples are right.
             key = max(doubtful)
@@ -266,7 +289,8 @@ class Loader:
             # Before the file is read, so that a change meanwhile is noticed the next time.
             stamp = stamp_of(path)
         except (FileNotFoundError, NotADirectoryError):
-            return False
+            # It may come back.
+            return key in current.loaded
         except OSError:
             # Loading reports why.
             stamp = ()
@@ -304,26 +328,10 @@ class Loader:
         else:
             current.loaded[key] = model
             self._failed.pop(key, None)
-            metrics.MODEL_LOADS.labels(name).inc()
-            log.info(
-                "model loaded",
-                model=name,
-                version=version,
-                layer_sizes=list(model.layer_sizes),
-                parameters=model.parameters,
-                golden_difference=model.golden_difference,
-                seconds=round(model.load_seconds, 4),
-            )
+            note_loaded(model)
             return
         self._failed[key] = failure
-        metrics.MODEL_LOAD_FAILURES.labels(name, failure.reason).inc()
-        log.error(
-            "model not loaded",
-            model=name,
-            version=version,
-            reason=failure.reason,
-            message=failure.message,
-        )
+        note_failure(key, failure)
 
     def _warn(self, messages: Iterable[str], *, is_all: bool) -> None:
         """Log messages, each once while it holds; `is_all` tells whether all that hold are here."""

@@ -1,6 +1,8 @@
 """One loaded model: its ONNX Runtime session, checked against its golden examples."""
 
+import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +48,10 @@ RUN_IMAGES = 512
 """Images whose activations count towards the memory that a model needs."""
 
 
+MAX_NAMES_BYTES = 1024
+"""Of labels that go with each answer."""
+
+
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Model:
     """A network exported to ONNX, ready to run.
@@ -57,7 +63,9 @@ class Model:
     `may_overflow` whether some of these may lead to infinite activations; `image_layout` is that of
     its training images, if they had one in common; `layers` are its weights,
     as views of the file, which stays in memory next to ONNX Runtime's copy; `doubt` says what is
-    wrong with a file that is served nevertheless; `stamp` is what the file had before it was read.
+    wrong with a file that is served nevertheless; `stamp` is what the file had before it was read;
+    `label_names` are the labels as JSON, for answers that hold their indices, empty when they are
+    the indices or longer than `MAX_NAMES_BYTES`.
     """
 
     name: str
@@ -77,6 +85,7 @@ class Model:
     image_layout: ImageLayout | None = None
     doubt: str = ""
     stamp: Stamp = ()
+    label_names: bytes = b""
 
     @property
     def n_pixels(self) -> int:
@@ -152,8 +161,7 @@ def _load(path: Path, name: str, version: int, max_bytes: int, begin: float) -> 
     session = open_session(content)
     input_range = metadata.input_range
     with Runner(session, metadata.layer_sizes, LOAD_SECONDS) as runner:
-        golden = metadata.golden_pixels, metadata.golden_activations
-        difference = check(runner, *golden, input_range)
+        difference = check(runner, layers, metadata)
         run_seconds = warm_up(runner, input_range)
     sha256 = weights_sha256(array for layer in layers for array in (layer.weights, layer.biases))
     doubt = ""
@@ -179,4 +187,12 @@ def _load(path: Path, name: str, version: int, max_bytes: int, begin: float) -> 
         layers=layers,
         image_layout=metadata.image_layout,
         doubt=doubt,
+        label_names=_encode_names(metadata.labels),
     )
+
+
+def _encode_names(labels: Sequence[str]) -> bytes:
+    """Return labels as JSON in UTF-8 unless they are their indices, or too long."""
+    names = json.dumps(labels, ensure_ascii=False).encode()
+    are_indices = [*labels] == [str(index) for index in range(len(labels))]
+    return b"" if are_indices or len(names) > MAX_NAMES_BYTES else names

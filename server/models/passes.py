@@ -1,12 +1,17 @@
 """One pass over the repository: what it finds, what has failed, and how far it is."""
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+
+import structlog
 
 from server.models.model import Model
 from server.models.onnx.file import Stamp
 from server.models.repository import Models
+from server.telemetry import metrics
+
+log = structlog.get_logger()
 
 Key = tuple[str, int]
 """A model's name and the number of a version."""
@@ -27,10 +32,12 @@ class Failure:
 @dataclass(slots=True)
 class Pass:
     """One pass over the repository: what is loaded so far, which of the wanted versions have
-    failed, which are doubtful, and how many were tried.
+    failed, which are doubtful, and how many were tried. Models in `kept` are not unloaded, whatever
+    has gone from the disk.
     """
 
     loaded: dict[Key, Model]
+    kept: Container[str] = ()
     missed: set[Key] = field(default_factory=set)
     doubtful: dict[Key, Model] = field(default_factory=dict)
     tried: int = 0
@@ -40,12 +47,13 @@ class Pass:
 class Refreshed:
     """What to serve after a pass over the repository; `problems` says of each version that is
     wanted why it is not loaded, or why what is loaded is not what is on disk. `tried` counts
-    attempts to load.
+    attempts to load; `has_absent` tells whether versions are to be unloaded unless they come back.
     """
 
     models: Models
     problems: Sequence[str] = ()
     tried: int = 0
+    has_absent: bool = False
 
 
 @dataclass(slots=True)
@@ -75,3 +83,30 @@ class Progress:
             yield
         finally:
             self.loading = None
+
+
+def note_loaded(model: Model) -> None:
+    """Count and log that a version was loaded."""
+    metrics.MODEL_LOADS.labels(model.name).inc()
+    log.info(
+        "model loaded",
+        model=model.name,
+        version=model.version,
+        layer_sizes=list(model.layer_sizes),
+        parameters=model.parameters,
+        golden_difference=model.golden_difference,
+        seconds=round(model.load_seconds, 4),
+    )
+
+
+def note_failure(key: Key, failure: Failure) -> None:
+    """Count and log that a version could not be loaded."""
+    name, version = key
+    metrics.MODEL_LOAD_FAILURES.labels(name, failure.reason).inc()
+    log.error(
+        "model not loaded",
+        model=name,
+        version=version,
+        reason=failure.reason,
+        message=failure.message,
+    )

@@ -1,32 +1,25 @@
 """Checks that a model computes here what the exporter did, for batches of several sizes."""
 
-import math
 import threading
 import timeit
+from collections.abc import Sequence
 from functools import partial
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from modelfile.golden import GOLDEN_TOLERANCE, golden_difference
+from modelfile.check import CheckError, check_model
 from modelfile.input_range import PIXELS, InputRange
-from modelfile.layout import INPUT, OUTPUT, output_names
+from modelfile.layout import INPUT, output_names
+from modelfile.metadata import Metadata
+from modelfile.rounding import Layer
 from server.errors import Fault
 from server.models.runtime import VERSION, InferenceSession, RunOptions, fault_of_run
 
 Batch = npt.NDArray[np.float32]
 
-BATCH_TOLERANCE = 1e-3
-"""Largest difference between an image's activations alone and in a batch, relative to the largest
-activation of the layer if that is beyond 1: the order of additions differs.
-"""
-
-BATCH_SIZES = (2, 3, 64)
-"""Images that are run together, after each was run alone."""
-
-MAX_ALONE = 4
-"""Golden images that are run alone."""
+RUNTIME = f"this ONNX Runtime ({VERSION})"
 
 WARM_UP_SIZES = (1, 64)
 WARM_UP_RUNS = 3
@@ -85,38 +78,16 @@ class Runner:
         return list(layers)
 
 
-def check(
-    runner: Runner, pixels: Batch, expected: Batch, input_range: InputRange = PIXELS
-) -> float:
-    """Return the largest difference from the golden answers (E, classes) to the images (E, pixels).
+def check(runner: Runner, layers: Sequence[Layer], metadata: Metadata) -> float:
+    """Return the largest difference from the golden answers.
 
-    Raises Fault when that is too large, or when an image's activations depend on its batch.
+    Raises Fault when the runner computes something else than the layers' weights and the golden
+    answers say, in any layer or size of batch.
     """
-    difference = golden_difference(runner.run(pixels)[0], expected)
-    if not difference <= GOLDEN_TOLERANCE:
-        raise Fault(
-            f"fails its golden examples: the largest difference is {difference:.3g}, allowed is "
-            f"{GOLDEN_TOLERANCE:g}; the file is damaged or this ONNX Runtime "
-            f"({VERSION}) computes something else: export it again",
-            "golden_examples",
-        )
-    # Not only the golden images: there may be one, or all may be the same.
-    shares = _drawn(2, runner.n_pixels)
-    shares = np.concatenate([shares, np.zeros_like(shares[:1]), np.ones_like(shares[:1])])
-    images = np.concatenate([pixels[:MAX_ALONE], input_range.at(shares)])
-    alone = [
-        np.concatenate(rows)
-        for rows in zip(*(runner.run(image[np.newaxis]) for image in images), strict=True)
-    ]
-    golden = min(len(pixels), MAX_ALONE)
-    _compare(1, OUTPUT, alone[0][:golden], expected[:golden])
-    names = [OUTPUT, *output_names(len(alone))[:-1]]
-    for size in BATCH_SIZES:
-        # Starting with the last, so that small batches hold different images.
-        chosen = -1 - np.arange(size) % len(images)
-        for name, rows, wanted in zip(names, runner.run(images[chosen]), alone, strict=True):
-            _compare(size, name, rows, wanted[chosen])
-    return difference
+    try:
+        return check_model(runner.run, RUNTIME, layers, metadata).difference
+    except CheckError as error:
+        raise Fault(str(error), error.reason) from error
 
 
 def warm_up(runner: Runner, input_range: InputRange = PIXELS) -> tuple[float, float]:
@@ -127,24 +98,3 @@ def warm_up(runner: Runner, input_range: InputRange = PIXELS) -> tuple[float, fl
         for batch in map(input_range.at, shares)
     )
     return single, max(single, many)
-
-
-def _drawn(number: int, n_pixels: int) -> Batch:
-    """Return different images (number, n_pixels), the same each time.
-
-    Multiples of the golden ratio lie evenly in [0, 1); NumPy's generators are slow to import.
-    """
-    multiples = np.arange(1, number * n_pixels + 1) * ((math.sqrt(5) - 1) / 2)
-    return (multiples % 1).astype(np.float32).reshape(number, n_pixels)
-
-
-def _compare(size: int, name: str, found: Batch, wanted: Batch) -> None:
-    """Raise Fault when a batch of a size gets other activations than wanted."""
-    scale = max(1.0, float(np.abs(wanted).max()))
-    difference = float(np.abs(found - wanted).max()) / scale
-    if not difference <= BATCH_TOLERANCE:
-        raise Fault(
-            f"answers an image otherwise in a batch of {size}: {name} differs by {difference:.3g}, "
-            f"allowed is {BATCH_TOLERANCE:g}; export it again",
-            "answers",
-        )

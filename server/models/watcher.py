@@ -16,6 +16,7 @@ import watchfiles
 from server.errors import INTERNAL_MESSAGE, StartupError
 from server.files.outcomes import note_outcome
 from server.models.changes import STOPPING, UNLOAD, Change
+from server.models.disk.folder import RETIRE_SECONDS
 from server.models.loader import NOTHING, Loader
 from server.models.model import Model
 from server.models.passes import Refreshed
@@ -71,6 +72,9 @@ class ModelWatcher:
         self._problem = ""
         # Versions that are unloaded, by what returns None once their last run has ended.
         self._draining: dict[weakref.ref[Model], tuple[str, int]] = {}
+        # How often to look at the repository anyway, and when the next time is; None is never.
+        self._rescan_seconds: float | None = None
+        self._look_time: float | None = None
         # `put` of this queue may interrupt itself, as in a signal handler.
         self._requests: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._stop = threading.Event()
@@ -87,7 +91,9 @@ class ModelWatcher:
     def start(self, watched: Path | None) -> None:
         """Reload on requests and on changes in a folder, if any, on threads of their own."""
         metrics.LAST_RELOAD_SUCCESSFUL.labels(PART).set(not self._problem)
-        self._threads = [threading.Thread(target=self._run, args=(watched,), name="reload")]
+        self._rescan_seconds = None if watched is None else RESCAN_SECONDS
+        self._plan_look(has_absent=False)
+        self._threads = [threading.Thread(target=self._run, name="reload")]
         if watched is not None:
             self._threads.append(
                 threading.Thread(target=self._watch, args=(watched,), name="watch")
@@ -150,13 +156,14 @@ class ModelWatcher:
 
         A request tries failed versions again; otherwise they are once their files have changed.
         """
-        tried, before = 1, self._served.models or NOTHING
+        tried, before, has_absent = 1, self._served.models or NOTHING, False
         try:
             refreshed = self._loader.refresh(before, retry=cause == ASKED)
             if self._stop.is_set():
                 return STOPPING
             self._swap(refreshed.models)
             problem, tried = _join_problems(refreshed), refreshed.tried
+            has_absent = refreshed.has_absent
             if tried:
                 memory.give_back()
         except StartupError as error:
@@ -168,6 +175,7 @@ class ModelWatcher:
             log.exception("reload failed", cause=cause)
         finally:
             self._served.progress.end()
+            self._plan_look(has_absent=has_absent)
         is_news = tried or problem != self._problem or set(before) != set(self._served.models or ())
         self._problem = problem
         if cause == ASKED or is_news:
@@ -204,12 +212,15 @@ class ModelWatcher:
         for model in gone:
             log.info("model unloaded", model=model.name, version=model.version)
 
-    def _run(self, watched: Path | None) -> None:
-        idle_seconds = None if watched is None else RESCAN_SECONDS
+    def _plan_look(self, *, has_absent: bool) -> None:
+        """Plan the next look at the repository, soon if versions have to be gone for a while."""
+        seconds = RETIRE_SECONDS if has_absent else self._rescan_seconds
+        self._look_time = None if seconds is None else time.monotonic() + seconds
+
+    def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                tasks = self._wait(DRAIN_SECONDS if self._draining else idle_seconds)
-                self._do(tasks)
+                self._do(self._wait())
                 # One change may follow the other without a pause.
                 self._note_released()
             # Without this thread no version would ever be loaded again.
@@ -217,21 +228,25 @@ class ModelWatcher:
                 _try_to_log("reloading failed", reason=shown(repr(error)), exc_info=True)
         self._refuse_all()
 
-    def _wait(self, seconds: float | None) -> list[Task]:
-        """Return all that has been asked for, the first within some time.
+    def _wait(self) -> list[Task]:
+        """Return all that has been asked for, or else a look at the repository once one is due.
 
-        Without any the repository is to be looked at anyway, unless unloaded versions still run;
-        at the end there are none.
+        There is nothing in it when it is time to see what unloaded versions still run, and at the
+        end.
         """
+        now = time.monotonic()
+        pauses = [] if self._look_time is None else [max(0.0, self._look_time - now)]
+        pauses += [DRAIN_SECONDS] if self._draining else []
         requests: list[Task] = []
         try:
-            following = self._requests.get(timeout=seconds)
+            following = self._requests.get(timeout=min(pauses, default=None))
             # Those that came meanwhile are answered by one look at the disk.
             while following is not None:
                 requests.append(following)
                 following = self._requests.get_nowait()
         except queue.Empty:
-            if not requests and not self._draining:
+            is_due = self._look_time is not None and time.monotonic() >= self._look_time
+            if not requests and is_due:
                 requests.append(Request(RESCAN))
         return requests
 

@@ -28,8 +28,9 @@ class Catalog:
         """List the models; raises NotReady."""
         models = self.served.require()
         names = sorted({*models.by_name, *models.errors})
+        default = models.default if models.default in models.by_name else ""
         return classifier_pb2.ListModelsResponse(
-            models=[_describe(models, name) for name in names], default_model=models.default or ""
+            models=[_describe(models, name) for name in names], default_model=default
         )
 
     def get_network(self, request: classifier_pb2.GetNetworkRequest) -> bytes:

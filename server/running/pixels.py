@@ -16,9 +16,12 @@ from modelfile.input_range import FINITE, PIXELS, InputRange
 from server.errors import InvalidField
 from server.models.model import Batch
 from server.running.request import Request
+from server.running.scales import explain_scale
 
-ONE = np.uint32(0x3F800000)
-"""1.0 as bits: the floats in [0, 1] are those whose bits, as an integer, are at most these."""
+MAX_BITS = np.float32(PIXELS.max_accepted).view(np.uint32)
+"""The largest accepted pixel as bits: the floats from 0 to it are those whose bits, as an integer,
+are at most these.
+"""
 
 FLOAT, LARGEST_BYTE = np.dtype("<f4"), 255
 
@@ -136,17 +139,17 @@ def copy(images: Images, batch: Batch) -> None:
 
 
 def are_valid(batch: Batch, input_range: InputRange) -> bool:
-    """Whether all numbers are in a range, in one pass where that is possible.
+    """Whether all numbers are in a range but for rounding, in one pass where that is possible.
 
-    Then some that are count as outside, and have to be checked again: -0.0 in [0, 1], and finite
-    ones whose sum overflows.
+    Then finite ones whose sum overflows count as outside, and have to be checked again.
     """
-    if input_range is PIXELS:
-        return bool(np.maximum.reduce(np.frombuffer(batch, np.uint32)) <= ONE)
+    if input_range is PIXELS and np.maximum.reduce(np.frombuffer(batch, np.uint32)) <= MAX_BITS:
+        return True
     if input_range is FINITE:
         # Infinity or NaN, once in a sum, stay in it.
         return math.isfinite(np.einsum("i->", batch.reshape(-1)))
-    return input_range.holds(batch)
+    # In [0, 1] among others when there are negative numbers, which rounding makes, such as -0.0.
+    return input_range.accepts(batch)
 
 
 def ink_of(batch: Batch, are_pixels: bool) -> Batch:
@@ -187,20 +190,18 @@ def find_bad_pixel(part: Part, input_range: InputRange) -> InvalidField | None:
     if request.is_bytes:
         return None
     # A NaN makes both comparisons false, an infinity one of them.
-    bad = np.argwhere(~((batch >= input_range.low) & (batch <= input_range.high)))
-    if not len(bad):
+    is_bad = ~((batch >= input_range.min_accepted) & (batch <= input_range.max_accepted))
+    image, pixel = divmod(int(is_bad.argmax()), batch.shape[1])
+    if not is_bad[image, pixel]:
         return None
-    image, pixel = bad[0]
     value = float(batch[image, pixel])
-    if input_range != PIXELS:
-        remedy = "prepare them as for training"
-    elif 1 < value <= 255:
-        remedy = "divide by 255 or send them as bytes"
-    else:
-        remedy = "0 is black, 1 is white"
+    shown = f"{value:g}"
+    if input_range.low <= float(shown) <= input_range.high:
+        # Its digits that matter are further behind.
+        shown = str(batch[image, pixel])
     return InvalidField(
-        "pixel_range" if np.isfinite(value) else "not_finite",
-        f"{request.field}: image {image}, pixel {pixel} is {value:g}; every pixel must be a "
-        f"{input_range.describe('number')} ({remedy})",
+        "pixel_range" if math.isfinite(value) else "not_finite",
+        f"{request.field}: image {image}, pixel {pixel} is {shown}; every pixel must be a "
+        f"{input_range.describe('number')} ({explain_scale(batch, image, pixel, input_range)})",
         request.field,
     )

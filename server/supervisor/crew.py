@@ -27,8 +27,8 @@ END_SECONDS = 5.0
 class Crew:
     """All workers; the parent passes on their messages and exits, and the time.
 
-    `start` starts a worker for a slot, which must not load some files nor serve some models, or
-    raises OSError.
+    `start` starts a worker for a slot, which must not load some files nor serve some models, and
+    which is told the default model of those before it, if any has served; or raises OSError.
     `on_served` is called once, as soon as calls are answered, with the name of the default model.
     `on_metrics` gets a worker's answer to a question, None if there will be none.
     """
@@ -37,7 +37,7 @@ class Crew:
         self,
         settings: Settings,
         workers: Iterable[Child],
-        start: Callable[[int, Sequence[list[Any]], Sequence[str]], Child],
+        start: Callable[[int, Sequence[list[Any]], Sequence[str], str | None], Child],
         on_served: Callable[[str | None], None],
         on_metrics: Callable[[str, bytes | None], None],
     ) -> None:
@@ -261,7 +261,9 @@ class Crew:
     def _start(self, slot: Slot, now: float) -> Child | None:
         """Start a worker for a slot; None if that has failed and is tried again later."""
         try:
-            return self._start_worker(slot.number, self._crashed, sorted(self._unloaded))
+            unloaded = sorted(self._unloaded)
+            default = (self._default_model or "") if self._has_served else None
+            return self._start_worker(slot.number, self._crashed, unloaded, default)
         except OSError as error:
             self._put_off(slot, None, "failed", f"can't start a process: {error.strerror}", now)
             return None

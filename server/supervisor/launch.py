@@ -30,7 +30,7 @@ class Launched:
     http_address: str
     workers: tuple[Child, ...]
     http: Child | None
-    start_worker: Callable[[int, Sequence[list[Any]], Sequence[str]], Child]
+    start_worker: Callable[[int, Sequence[list[Any]], Sequence[str], str | None], Child]
     start_http: Callable[[], Child]
     resources: contextlib.ExitStack
 

@@ -92,12 +92,19 @@ def start_worker(
     number: int,
     crashed: Sequence[list[Any]] = (),
     unloaded: Sequence[str] = (),
+    default_model: str | None = None,
 ) -> Child:
     """Start a worker that does not load what has `crashed` others, nor the models that are
-    `unloaded`; raises OSError.
+    `unloaded`; `default_model` is that of workers before it, empty when they have none, and None
+    when there were none. Raises OSError.
     """
     return start(
-        WORKER, number, settings=asdict(settings), crashed=[*crashed], unloaded=[*unloaded]
+        WORKER,
+        number,
+        settings=asdict(settings),
+        crashed=[*crashed],
+        unloaded=[*unloaded],
+        default_model=default_model,
     )
 
 

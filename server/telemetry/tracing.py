@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable
 from functools import partial
 from typing import Final
+from urllib.parse import urlsplit
 
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
@@ -27,6 +28,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from opentelemetry.util.re import parse_env_headers
 
 from server.settings import otel
+from server.settings.addresses import is_local
 from server.telemetry.record import Record
 
 FLUSH_SECONDS: Final = 2.0
@@ -59,7 +61,13 @@ class Tracing:
         variable has headers that can't be sent.
         """
         otel.check_headers(partial(parse_env_headers, liberal=True))
-        self._exporter = OTLPSpanExporter(endpoint, insecure=endpoint.startswith("http:"))
+        # A proxy would look for this machine's collector on its own.
+        options = (("grpc.enable_http_proxy", 0),) if is_local(urlsplit(endpoint).netloc) else None
+        self._exporter = OTLPSpanExporter(
+            endpoint,
+            insecure=endpoint.startswith("http:"),
+            channel_options=options,  # type: ignore[arg-type]  # gRPC's are numbers, too
+        )
         # Calls are sampled before they get here.
         self._provider = TracerProvider(
             sampler=ALWAYS_ON, resource=_describe_server(server_version), shutdown_on_exit=False

@@ -3,6 +3,7 @@
 from exporter.study.evaluation import Confidence, Evaluation, Mistake
 from exporter.study.robustness import Distorted, OutOfDistribution, Robustness
 from exporter.training.calibration import Bin
+from exporter.training.mnist import Dataset
 
 EVALUATION = Evaluation(
     "test",
@@ -14,5 +15,6 @@ EVALUATION = Evaluation(
         (Distorted("clean", 220, 190, 191), Distorted("upside down", 220, 22, 176)),
         (OutOfDistribution("clouds", 50, 49, 5),),
     ),
+    Dataset("ab" * 32, "cd" * 32),
 )
 """Of 220 images 190 are right: 90 of 100, 100 of 100 and 0 of 20."""

@@ -148,7 +148,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_hostile_files_are_read_or_refused_in_one_line(tmp_path: Path, kind: str) -> None:
-    for suffix in ("", ".npz", ".npy", ".safetensors"):
+    for suffix in ("", ".npz", ".npy", ".safetensors", ".onnx"):
         path = tmp_path / f"file{suffix}"
         path.write_bytes(HOSTILE[kind])
         for read, errors in READERS.values():

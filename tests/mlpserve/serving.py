@@ -67,8 +67,10 @@ def start_serving(
     health: grpc.GenericRpcHandler | None = None,
     address: str = "127.0.0.1:0",
     max_message_bytes: int = 64 * 1024 * 1024,
+    credentials: grpc.ServerCredentials | None = None,
+    network: Callable[[grpc.ServicerContext], bytes] | None = None,
 ) -> Iterator[Serving]:
-    """Answer Predict with `answer` until the block ends."""
+    """Answer Predict with `answer`, and GetNetwork with `network`, until the block ends."""
     serving = Serving()
 
     def predict(request: classifier_pb2.PredictRequest, context: grpc.ServicerContext) -> Any:
@@ -80,13 +82,25 @@ def start_serving(
         request_deserializer=classifier_pb2.PredictRequest.FromString,
         response_serializer=serialize,
     )
-    classifier = grpc.method_handlers_generic_handler(SERVICE, {"Predict": method})
+    methods = {"Predict": method}
+    if network is not None:
+        methods["GetNetwork"] = grpc.unary_unary_rpc_method_handler(
+            lambda _request, context: network(context)
+        )
+    classifier = grpc.method_handlers_generic_handler(SERVICE, methods)
     server = grpc.server(
         futures.ThreadPoolExecutor(4),
         handlers=[classifier] if health is None else [classifier, health],
-        options=[("grpc.max_receive_message_length", max_message_bytes), ("grpc.so_reuseport", 0)],
+        options=[
+            ("grpc.max_receive_message_length", max_message_bytes),
+            ("grpc.max_send_message_length", -1),
+            ("grpc.so_reuseport", 0),
+        ],
     )
-    port = server.add_insecure_port(address)
+    if credentials is None:
+        port = server.add_insecure_port(address)
+    else:
+        port = server.add_secure_port(address, credentials)
     serving.address = f"127.0.0.1:{port}"
     server.start()
     try:

@@ -1,5 +1,9 @@
 """How a client reaches its server, and who may see its token."""
 
+import contextlib
+import re
+from datetime import timedelta
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +11,8 @@ import grpc
 import numpy as np
 import pytest
 
-from mlpserve import Client, InvalidRequest, Tls, Unauthenticated
-from mlpserve.connection import is_local
+from mlpserve import Client, InvalidRequest, Tls, Unauthenticated, wire
+from mlpserve.connection import MAX_SECONDS
 from mlpserve.v1 import classifier_pb2
 from tests.mlpserve.serving import classify, start_serving
 
@@ -49,34 +53,82 @@ def test_token_that_is_none(token: str) -> None:
     assert not token or token not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("address", "local"),
-    [
-        ("localhost:50051", True),
-        ("localhost", True),
-        ("127.0.0.1:50051", True),
-        ("127.8.9.10:1", True),
-        ("[::1]:50051", True),
-        ("::1", True),
-        ("ipv4:127.0.0.1:1,127.0.0.2:2", True),
-        ("ipv6:[::1]:50051", True),
-        ("dns:localhost:50051", True),
-        ("dns:///localhost:50051", True),
-        ("unix:/run/mlpserve.sock", True),
-        ("unix:///run/mlpserve.sock", True),
-        ("unix-abstract:mlpserve", True),
-        ("0.0.0.0:50051", False),
-        ("[::2]:50051", False),
-        ("ipv4:127.0.0.1:1,10.0.0.1:2", False),
-        ("dns:///localhost.example:50051", False),
-        ("dns://1.1.1.1/localhost:50051", False),
-        ("xds:///localhost", False),
-        ("xds:localhost", False),
-        ("", False),
-    ],
-)
-def test_what_is_on_this_machine(address: str, local: bool) -> None:
-    assert is_local(address) == local
+def test_clients_share_no_connection() -> None:
+    peers: list[str] = []
+
+    def answer(request: classifier_pb2.PredictRequest, context: grpc.ServicerContext) -> Any:
+        peers.append(context.peer())
+        return classify(request)
+
+    with start_serving(answer) as serving, contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(Client(serving.address)) for _ in range(8)]
+        for client in [*clients, *clients]:
+            client.predict(IMAGE)
+    assert len(set(peers)) == 8
+    assert peers[:8] == peers[8:]
+
+
+def test_clients_may_share_a_connection_when_told_to() -> None:
+    peers: set[str] = set()
+
+    def answer(request: classifier_pb2.PredictRequest, context: grpc.ServicerContext) -> Any:
+        peers.add(context.peer())
+        return classify(request)
+
+    options = {"grpc.use_local_subchannel_pool": 0}
+    with (
+        start_serving(answer) as serving,
+        Client(serving.address, options=options) as first,
+        Client(serving.address, options=options) as second,
+    ):
+        first.predict(IMAGE)
+        second.predict(IMAGE)
+    assert len(peers) == 1
+
+
+NO_TIMES = [
+    *(0, 0.0, -1, -1e-9, -np.inf, np.inf, np.nan, np.float32("nan"), 1e300, 10**400),
+    *(MAX_SECONDS + 1, Fraction(-1, 3)),
+]
+
+
+@pytest.mark.parametrize("seconds", NO_TIMES, ids=lambda seconds: f"{seconds!s:.9}")
+def test_times_that_no_call_can_take(seconds: float, client: Client) -> None:
+    words = r"^timeout_seconds is .*; give seconds above 0 and up to 31536000, which is a year$"
+    for take in (
+        lambda: Client("localhost:1", timeout_seconds=seconds),
+        lambda: client.predict(IMAGE, timeout_seconds=seconds),
+        lambda: client.list_models(timeout_seconds=seconds),
+        lambda: client.get_network(timeout_seconds=seconds),
+        lambda: client.is_ready(timeout_seconds=seconds),
+        lambda: client.wait_until_ready(seconds),
+    ):
+        with pytest.raises(ValueError, match=words):
+            take()
+
+
+@pytest.mark.parametrize("seconds", ["10", b"1", True, False, np.True_, [1], 1j, timedelta(1)])
+def test_times_that_are_no_numbers(seconds: Any, client: Client) -> None:
+    words = r"^timeout_seconds is .*; give seconds as a number, such as 10\.0$"
+    for take in (
+        lambda: Client("localhost:1", timeout_seconds=seconds),
+        lambda: client.predict(IMAGE, timeout_seconds=seconds),
+        lambda: client.wait_until_ready(seconds),
+    ):
+        with pytest.raises(TypeError, match=words):
+            take()
+
+
+@pytest.mark.parametrize("seconds", [30, 30.0, np.float32(30), np.int64(30), MAX_SECONDS])
+def test_times_that_calls_can_take(seconds: float, client: Client) -> None:
+    assert len(client.predict(IMAGE, timeout_seconds=seconds)) == 1
+    with Client(client.address, timeout_seconds=seconds) as patient:
+        assert len(patient.predict(IMAGE)) == 1
+
+
+def test_no_limit_is_no_time() -> None:
+    with pytest.raises(TypeError, match="timeout_seconds is None; give seconds as a number"):
+        Client("localhost:1", timeout_seconds=None)  # type: ignore[arg-type]
 
 
 def test_half_a_certificate_is_refused(tmp_path: Path) -> None:
@@ -115,5 +167,66 @@ def test_refusals_are_explained(
         start_serving(refuse) as serving,
         Client(serving.address) as client,
         pytest.raises(error, match=words),
+    ):
+        client.predict(IMAGE)
+
+
+def large_network(_context: grpc.ServicerContext) -> bytes:
+    """A network of 80 MB, as a server with a larger limit sends it."""
+    neurons, inputs = 20_000, 1_000
+    message = classifier_pb2.Layer(neurons=neurons, inputs=inputs, activation="relu")
+    content = b"".join(
+        [
+            message.SerializeToString(),
+            *wire.encode_tagged(classifier_pb2.Layer.WEIGHTS_FIELD_NUMBER, bytes(80_000_000)),
+            *wire.encode_tagged(classifier_pb2.Layer.BIASES_FIELD_NUMBER, bytes(80_000)),
+        ]
+    )
+    number = classifier_pb2.GetNetworkResponse.LAYERS_FIELD_NUMBER
+    return b"".join(wire.encode_tagged(number, content))
+
+
+def test_a_network_larger_than_a_message_says_how_to_get_it() -> None:
+    with start_serving(network=large_network) as serving:
+        with Client(serving.address) as client, pytest.raises(InvalidRequest) as caught:
+            client.get_network()
+        found = re.fullmatch(
+            r"the answer has (\d+) bytes, and this client takes at most 67108864; "
+            r"give Client options=\{'grpc\.max_receive_message_length': (\d+)\}",
+            str(caught.value),
+        )
+        assert found is not None
+        size, limit = map(int, found.groups())
+        assert limit == size > 80_000_000
+        # What it says helps.
+        with Client(serving.address, options={"grpc.max_receive_message_length": limit}) as client:
+            (layer,) = client.get_network(timeout_seconds=60).layers
+        assert layer.weights.shape == (20_000, 1_000)
+
+
+def test_advice_on_predictions_stays_with_them() -> None:
+    options = {"grpc.max_send_message_length": 500, "grpc.max_receive_message_length": 40}
+    with start_serving() as serving, Client(serving.address, options=options) as client:
+        words = (
+            r"^the request has 78\d bytes, and this client sends at most 500; send fewer images in "
+            r"one call, or uint8 instead of floats, or give Client options=\{'grpc\.max_send_"
+        )
+        with pytest.raises(InvalidRequest, match=words):
+            client.predict(np.zeros(784, np.uint8))
+    with (
+        start_serving() as serving,
+        Client(serving.address, options={"grpc.max_receive_message_length": 40}) as client,
+        pytest.raises(
+            InvalidRequest,
+            match=r"^the answer has \d+ bytes, and this client takes at most 40; send",
+        ),
+    ):
+        client.predict(IMAGE)
+    with (
+        start_serving(max_message_bytes=500) as serving,
+        Client(serving.address) as client,
+        pytest.raises(
+            InvalidRequest, match=r"the server takes at most 500; .*--max-message-bytes$"
+        ),
     ):
         client.predict(IMAGE)

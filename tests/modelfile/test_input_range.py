@@ -52,8 +52,52 @@ def test_bounds_that_make_no_range(bounds: tuple[float, float]) -> None:
 
 def test_bounds_are_float32_so_that_they_are_in_the_range() -> None:
     found = InputRange(-0.1, 0.7)
-    assert found.holds(np.array([-0.1, 0.7], np.float32))
-    assert not found.holds(np.nextafter(np.array([0.7], np.float32), np.float32(1)))
+    assert (found.low, found.high) == (float(np.float32(-0.1)), float(np.float32(0.7)))
+    assert found.accepts(np.array([-0.1, 0.7], np.float32))
+
+
+@pytest.mark.parametrize(
+    ("found", "margin"),
+    [
+        (PIXELS, 1e-6),
+        (InputRange(-1, 1), 1e-6),
+        (InputRange(0, 255), 255e-6),
+        (InputRange(-1e-3, 0), 1e-9),
+        (InputRange(1000, 1001), 1001e-6),
+        (InputRange(-1e30, 1), 1e24),
+    ],
+)
+def test_rounding_at_both_ends_is_accepted_and_no_more(found: InputRange, margin: float) -> None:
+    for bound, outwards in ((found.low, -1), (found.high, 1)):
+        for share in (0, 1e-3, 0.1, 0.5, 0.9):
+            number = np.array([bound + share * margin * outwards], np.float32)
+            assert found.accepts(number), number
+        for share in (1.5, 2, 1e3, 1e5):
+            number = np.array([bound + share * margin * outwards], np.float32)
+            assert not found.accepts(number), number
+
+
+@pytest.mark.parametrize(
+    "computed",
+    [
+        np.float32(0.1) + np.float32(0.7) + np.float32(0.2),
+        np.float32(255) * (np.float32(1) / np.float32(255)),
+        np.nextafter(np.float32(1), np.float32(2)),
+        np.float32(1) - np.float32(0.9) - np.float32(0.1),
+        1.0000001,
+        -1e-7,
+        -1e-45,
+    ],
+)
+def test_what_arithmetic_makes_of_pixels_is_accepted(computed: float) -> None:
+    assert PIXELS.accepts(np.array([0, computed, 1], np.float32))
+
+
+def test_no_rounding_makes_an_infinity_finite() -> None:
+    for found in (FINITE, InputRange(0, MAX_FLOAT32), InputRange(-MAX_FLOAT32, 0)):
+        assert found.accepts(np.array([found.low, found.high], np.float32))
+        assert not found.accepts(np.array([np.inf], np.float32))
+        assert not found.accepts(np.array([-np.inf], np.float32))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -61,15 +105,15 @@ def test_bounds_are_float32_so_that_they_are_in_the_range() -> None:
 def test_no_range_holds_what_is_not_finite(found: InputRange, bad: float) -> None:
     for place in range(20):
         numbers = np.full((4, 5), 0.5, np.float32)
-        assert found.holds(numbers)
+        assert found.accepts(numbers)
         numbers.flat[place] = bad
-        assert not found.holds(numbers)
+        assert not found.accepts(numbers)
 
 
 def test_a_signalling_nan_raises_no_warning() -> None:
     bits = np.zeros(100, np.uint32)
     bits[7] = 0x7FA00000
-    assert not FINITE.holds(bits.view(np.float32))
+    assert not FINITE.accepts(bits.view(np.float32))
 
 
 def test_words() -> None:
@@ -85,5 +129,5 @@ def test_shares_lie_in_the_range_and_are_the_pixels_themselves() -> None:
         numbers = found.at(shares)
         assert numbers.dtype == np.float32
         assert (numbers[0], numbers[-1]) == (found.low, found.high)
-        assert found.holds(numbers)
+        assert found.accepts(numbers)
     assert np.abs(FINITE.at(shares)).max() < 10

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from exporter.network.activations import ACTIVATIONS
 from modelfile import reference
+from modelfile.activations import ACTIVATIONS
 from modelfile.input_range import FINITE, MAX_FLOAT32, PIXELS, InputRange
 from modelfile.layout import OPERATORS
 from modelfile.metadata import (

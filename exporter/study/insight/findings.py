@@ -108,14 +108,15 @@ class PreferredInputs:
 
     `highest_real_z` is the highest that a real image gives each output, `real_correlation` the mean
     of what real images reach among themselves; `bright_noise` the share of images of uniform noise
-    with an output above 0.5, `noise_label` what most of them are taken for.
+    with an output above 0.5, None when outputs are no probabilities, `noise_label` what most of
+    them are taken for.
     """
 
     unpenalised: tuple[PreferredInput, ...]
     smooth: tuple[PreferredInput, ...]
     highest_real_z: Numbers
     real_correlation: float
-    bright_noise: float
+    bright_noise: float | None
     noise_label: str
 
 

@@ -23,6 +23,8 @@ from exporter.study.insight.findings import (
     PreferredInput,
     PreferredInputs,
 )
+from exporter.study.robustness import says_probabilities
+from exporter.training.calibration import BRIGHT
 from exporter.training.mnist import Labels
 
 N_MEASURED = 10_000
@@ -259,7 +261,9 @@ def _preferred_inputs(
         smooth=describe(smooth),
         highest_real_z=_numbers(np.max(highest, axis=1)),
         real_correlation=_number((real[:half] @ real[half:].T).max(axis=1).mean()),
-        bright_noise=_number(np.mean(on_noise.max(axis=1) > 0.5)),
+        bright_noise=(
+            _number(np.mean(on_noise.max(axis=1) > BRIGHT)) if says_probabilities(network) else None
+        ),
         noise_label=network.labels[int(taken_for.argmax())],
     )
 

@@ -191,6 +191,9 @@ def _preferred(findings: Findings) -> str:
             "What the network has learned is to tell digits from each other, not what a digit "
             "looks like."
         )
+    if inputs.bright_noise is None:
+        parts.append(f"Most images of uniform noise are labelled {inputs.noise_label}.")
+        return " ".join(parts)
     if inputs.bright_noise > 0.5:
         parts.append("Nor has it learned to recognise images of no class.")
     parts.append(

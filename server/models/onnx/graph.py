@@ -13,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from modelfile.activations import SELU_ALPHA, SELU_SCALE
 from modelfile.layout import INPUT, OPERATORS, output_names
 from server.errors import Fault
 from server.models.onnx.protobuf import Budget, Message, ProtobufError, read
@@ -37,9 +38,9 @@ MAX_METADATA_BYTES = 4 << 20
 
 ATTRIBUTES: Mapping[str, Mapping[str, tuple[float, ...]]] = {
     "Softmax": {"axis": (1, -1)},
-    "Selu": {"alpha": (), "gamma": ()},
+    "Selu": {"alpha": (float(np.float32(SELU_ALPHA)),), "gamma": (float(np.float32(SELU_SCALE)),)},
 }
-"""The attributes of activations' operators with the values that they may have, none for any."""
+"""The attributes of activations' operators with the values that they may have."""
 
 _GEMM: Mapping[str, tuple[float, ...]] = {
     "transB": (1,),
@@ -248,9 +249,7 @@ def _check_node(
     given: dict[str, float] = {}
     for attribute in node.messages(_NODE_ATTRIBUTES, f"{node.what}: attribute"):
         name, value = _read_attribute(attribute)
-        allowed = attributes.get(name)
-        is_allowed = allowed is not None and (value in allowed if allowed else math.isfinite(value))
-        if name in given or not is_allowed:
+        if name in given or value not in attributes.get(name, ()):
             raise Fault(
                 f"has as {node.what} {actual} with {name} {value:g}, which the exporter never "
                 "writes; export it again",

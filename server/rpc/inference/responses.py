@@ -42,6 +42,9 @@ SIZE_BYTES = 4
 OUTPUT_BYTES = 10 * HEAD_BYTES
 """What stands in a response around an output's name and values at most."""
 
+LABEL_NAMES = "label_names"
+"""The parameter of the labels that says what they stand for."""
+
 _INFERRED = protocol.ModelInferResponse
 _OUTPUT = _INFERRED.InferOutputTensor
 _CONTENTS = protocol.InferTensorContents
@@ -93,6 +96,7 @@ class Wanted:
             model.name,
             model.version,
             model.layer_sizes,
+            model.label_names,
             self,
             len(answer.labels),
             tuple(map(len, contents)),
@@ -141,7 +145,9 @@ class Wanted:
             else:
                 return write_one_by_one(self.write, model, labels, layers, identifiers)
         sizes = tuple([content.shape[1] for content in values])
-        blank, places = _blank(model.name, model.version, model.layer_sizes, self, sizes)
+        blank, places = _blank(
+            model.name, model.version, model.layer_sizes, model.label_names, self, sizes
+        )
         responses = fill(blank, zip(places, values, strict=True), len(labels))
         return list(map(operator.add, responses, identifiers))
 
@@ -152,6 +158,7 @@ class Wanted:
             fixed += len(output.name) + OUTPUT_BYTES
             if output.name == LABELS:
                 of_image += INTEGER_BYTES if self.is_raw else label_bytes(model)
+                fixed += OUTPUT_BYTES + len(model.label_names)
                 continue
             bytes_of_one = FLOAT_BYTES
             if output.class_count:
@@ -167,6 +174,7 @@ def _heads(
     name: str,
     version: int,
     layer_sizes: tuple[int, ...],
+    names: bytes,
     wanted: Wanted,
     n_images: int,
     sizes: tuple[int, ...],
@@ -177,7 +185,7 @@ def _heads(
         response.parameters[FINAL].bool_param = True
     heads = []
     before = response.SerializeToString()
-    described = [_describe(output, layer_sizes, n_images) for output in wanted.outputs]
+    described = [_describe(output, layer_sizes, names, n_images) for output in wanted.outputs]
     if wanted.is_raw:
         for content in described:
             before += b"".join(wire.encode_tagged(_INFERRED.OUTPUTS_FIELD_NUMBER, content))
@@ -201,10 +209,12 @@ def _heads(
     return tuple(heads)
 
 
-def _describe(output: Output, layer_sizes: Sequence[int], n_images: int) -> bytes:
-    """Return a serialized InferOutputTensor without values."""
+def _describe(output: Output, layer_sizes: Sequence[int], names: bytes, n_images: int) -> bytes:
+    """Return a serialized InferOutputTensor without values; labels have `names` as a parameter."""
     if output.name == LABELS:
         described = _OUTPUT(name=output.name, datatype=INTEGERS, shape=[n_images])
+        if names:
+            described.parameters[LABEL_NAMES].string_param = names.decode()
     else:
         described = _OUTPUT(
             name=output.name,
@@ -216,10 +226,15 @@ def _describe(output: Output, layer_sizes: Sequence[int], n_images: int) -> byte
 
 @functools.lru_cache
 def _blank(
-    name: str, version: int, layer_sizes: tuple[int, ...], wanted: Wanted, sizes: tuple[int, ...]
+    name: str,
+    version: int,
+    layer_sizes: tuple[int, ...],
+    names: bytes,
+    wanted: Wanted,
+    sizes: tuple[int, ...],
 ) -> tuple[npt.NDArray[np.uint8], tuple[int, ...]]:
     """Return the response for one image without its values and id, and the places of the values."""
-    heads = _heads(name, version, layer_sizes, wanted, 1, sizes)
+    heads = _heads(name, version, layer_sizes, names, wanted, 1, sizes)
     blank, places = b"", []
     for head, size in zip(heads, sizes, strict=True):
         blank += head

@@ -75,6 +75,7 @@ def test_figures_as_tables_json_and_pictures(weights: Path, data: Path, tmp_path
     assert result.stderr == ""
     right = share_right(weights, *mnist.load(data, "test"))
     assert f"Accuracy on the test images: {right:.2%} (standard error " in result.stdout
+    assert f"Data: not MNIST, {N_TEST} images (SHA-256 " in result.stdout
     for title in ("Classes", "Confusion", "Calibration", "Surest wrong answers", "distorted"):
         assert title in result.stdout
     found = records.decode(json.loads(file.read_text()))
@@ -127,6 +128,28 @@ def test_a_network_of_another_size(tmp_path: Path, data: Path) -> None:
     assert "labels from 0 to 9, but the network's 9 outputs" in line
 
 
+@pytest.mark.parametrize("activation", ["identity", "relu", "tanh"])
+def test_outputs_that_are_no_probabilities_are_not_compared_with_a_half(
+    tmp_path: Path, data: Path, activation: str
+) -> None:
+    weights, card, figures = tmp_path / "w.npz", tmp_path / "w.md", tmp_path / "w.json"
+    network.save(weights, random_network((784, 10), (activation,), scale=9))
+    result = run("evaluate", "--weights", weights, "--data", data, "--record", "--json", figures)
+    assert result.exit_code == 0, result.output
+    assert run("card", "--weights", weights, "--output", card).exit_code == 0
+    inspected = run("inspect", weights).stdout
+    for text in (result.stdout, card.read_text(), inspected):
+        assert "0.5 for" not in text
+        assert "above 0.5" not in text
+        assert "alibration" not in text.split("## Measure it again")[0]
+    assert "distorted" in result.stdout
+    assert "Data: not MNIST" in result.stdout
+    assert "not MNIST, 100 images" in " ".join(card.read_text().split())
+    record = json.loads(figures.read_text())
+    assert record["confidence"] is None
+    assert record["robustness"]["strangers"] == []
+
+
 def test_images_that_are_not_square(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     write_idx(tmp_path / "t10k-images-idx3-ubyte", random.integers(0, 256, (20, 2, 3)))
@@ -152,6 +175,7 @@ def test_record_goes_into_the_weights_file_and_its_exports(
     right = share_right(weights, *mnist.load(data, "test"))
     assert after.provenance["test_accuracy"] == right
     assert after.provenance["test_images"] == N_TEST
+    assert after.provenance["test_dataset"] == "not MNIST", "a few of its images"
     assert {**before.provenance, **after.provenance} == after.provenance
     assert before.examples is not None
     np.testing.assert_array_equal(after.examples, before.examples)
@@ -164,10 +188,14 @@ def test_record_goes_into_the_weights_file_and_its_exports(
         entry.key: entry.value for entry in onnx.load(exported.stdout.strip()).metadata_props
     }
     assert json.loads(metadata["evaluation"]) == after.evaluation
-    for shown in (weights, tmp_path / "models" / "digits"):
+    for shown in (weights, tmp_path / "models" / "some"):
         lines = dict(line.split(maxsplit=1) for line in run("inspect", shown).stdout.splitlines())
         assert lines["test_accuracy"] == str(right)
         assert lines["evaluation"].startswith(f"Accuracy on the test images: {right:.2%}")
+        assert measured.data is not None
+        assert f"not MNIST, {N_TEST} images (SHA-256 {measured.data.images_sha256}, " in " ".join(
+            line for line in run("inspect", shown).stdout.splitlines() if "measured on" in line
+        )
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exporter.export import graph
-from exporter.network.activations import ACTIVATIONS
 from exporter.network.network import Batch, Network, NetworkError
 from harness.networks import networks, random_batch, random_network
+from modelfile.activations import ACTIVATIONS
 
 
 def run(model: onnx.ModelProto, batch: Batch) -> list[Batch]:
@@ -121,12 +121,14 @@ def test_metadata() -> None:
         "layer_activations": '["tanh", "softmax"]',
         "parameters": "47",
         "weights_sha256": digest.hexdigest(),
+        "golden_precision": "float64",
     }
     pixels = floats(golden[0]).reshape(8, 6)
     assert pixels.min() >= 0
     assert pixels.max() <= 1
     assert len(np.unique(pixels)) == 48, "drawn at random"
-    np.testing.assert_array_equal(floats(golden[1]).reshape(8, 2), network.forward(pixels)[-1])
+    answers = floats(golden[1]).reshape(8, 2)
+    np.testing.assert_allclose(answers, network.forward(pixels)[-1], rtol=1e-6)
 
 
 def test_evaluation_travels_in_the_metadata() -> None:
@@ -181,7 +183,8 @@ def test_description() -> None:
     assert len(metadata.golden_pixels) == 8
     assert found.evaluation is None
     assert found.weights_match
-    assert found.golden_difference <= 1e-6
+    assert found.golden.difference <= 1e-6
+    assert not found.fault
 
 
 def test_description_of_changed_weights() -> None:
@@ -191,7 +194,8 @@ def test_description_of_changed_weights() -> None:
     biases.CopyFrom(onnx.numpy_helper.from_array(changed, "b2"))
     found = graph.describe(Path("model.onnx"), model)
     assert not found.weights_match
-    assert 0.1 < found.golden_difference < 0.26
+    assert 0.1 < found.golden.difference < 0.26
+    assert found.fault.startswith("fails its golden examples: the largest difference is 0.")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,11 @@ from tests.exporter.classifiers import images_and_digits
 
 PAGE = ROOT / "docs" / "importing.md"
 COMMAND = ".venv/bin/python -m exporter "
+ONNX = {
+    "exported": "torch_plain_dynamo",
+    "flowers": "sklearn_standard",
+    "bytes": "keras_flatten",
+}
 
 
 def blocks() -> list[tuple[str, str]]:
@@ -32,6 +38,16 @@ def evaluate(model: str, batch: Array) -> Array:
     return np.asarray(activations)
 
 
+def autoencoder() -> dict[str, Array]:
+    encoder = random_network((6, 5, 5, 3), ("relu", "relu", "softmax"))
+    names = ("encoder.0", "encoder.2", "head")
+    return {
+        f"{name}.{word}": array
+        for name, layer in zip(names, encoder.layers, strict=True)
+        for word, array in (("weight", layer.weights), ("bias", layer.biases))
+    }
+
+
 def test_every_block_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     # What the page's reader brings along: arrays, a state dict, Keras's arrays, and images.
@@ -42,8 +58,15 @@ def test_every_block_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     save_file(
         {**state_dict, "2.weight": second.weights, "2.bias": second.biases}, "network.safetensors"
     )
+    decoder = {
+        "decoder.0.weight": np.ones((6, 5), np.float32),
+        "decoder.0.bias": random_batch(1, 6)[0],
+    }
+    save_file(autoencoder() | decoder, "autoencoder.safetensors")
     np.savez("keras.npz", first.weights.T, first.biases, second.weights.T, second.biases)
     np.save("images.npy", random_batch(3, 6).reshape(3, 2, 3))
+    for name, made in ONNX.items():
+        shutil.copy(Path(__file__).parent / "data" / f"{made}.onnx", f"{name}.onnx")
     variables: dict[str, object] = dict(names)
     ran = []
     for language, text in blocks():
@@ -63,6 +86,10 @@ def test_every_block_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         np.testing.assert_allclose(evaluate(model, batch), wanted, atol=1e-6, rtol=0)
     keras = network.load(Path("checkpoints/keras.npz")).network
     np.testing.assert_array_equal(keras.forward(batch)[-1], wanted)
+    assert evaluate("exported", random_batch(2, 4)).shape == (2, 3)
+    flowers = variables["flowers"]
+    assert isinstance(flowers, network.Network)
+    assert flowers.labels == ("setosa", "versicolor", "virginica")
     images, _ = images_and_digits()
     np.testing.assert_allclose(
         evaluate("digits8x8", images),
@@ -84,7 +111,7 @@ def test_every_origin_has_a_section_that_links_reach() -> None:
     text = PAGE.read_text()
     headings = [heading.lower() for heading in re.findall(r"^## (.+)$", text, re.MULTILINE)]
     anchors = {re.sub(r"[^a-z0-9-]", "", heading.replace(" ", "-")) for heading in headings}
-    assert {"numpy-arrays", "pytorch", "scikit-learn", "keras"} <= anchors
+    assert {"numpy-arrays", "pytorch", "scikit-learn", "keras", "onnx"} <= anchors
     links = re.findall(r"\]\(#([^)]+)\)", text)
     assert links
     assert set(links) <= anchors

@@ -304,7 +304,7 @@ def test_files_that_are_something_else() -> None:
     keras = archive("config.json", "model.weights.h5")
     assert "net.keras: is a Keras file" in written("net.keras", keras)
     assert "w.npy holds one array" in written("w.npy", array.getvalue())
-    assert "m.onnx is ONNX, exported already" in written("m.onnx", b"\x08\x08\x12\x07")
+    assert "m.onnx: not a whole ONNX file" in written("m.onnx", b"\x08\x08\x12\x07")
     assert "t.zip: is no file that can be imported" in written("t.zip", archive("a.txt"))
     assert "t.txt is no file that can be imported" in written("t.txt", b"1,2,3\n")
     header = json.dumps({"x": 1}).encode()

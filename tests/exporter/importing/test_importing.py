@@ -120,9 +120,10 @@ def test_names_without_numbers_are_ordered_by_their_shapes() -> None:
         arrays |= {f"{name}.weight": layer.weights, f"{name}.bias": layer.biases}
     notes: list[str] = []
     assert_same(imported(dict(sorted(arrays.items())), tell=notes.append), network)
-    assert notes == ["ordered by their shapes: stem.weight, body.weight, head.weight"]
-    square = {f"{name}.weight": np.eye(4) for name in ("stem", "body")}
-    assert "fit in more than one order; number their names" in refusal(square)
+    assert notes == ["ordered by their names and shapes: stem.weight, body.weight, head.weight"]
+    square = {f"{name}.weight": np.eye(4) for name in ("lift", "rest")}
+    told = "lift, rest fit in more than one order, such as lift, rest and rest, lift; to import"
+    assert told in refusal(square)
     # Numbers settle it for layers of one family, wherever the others go.
     network = random_relu(7, 4, 4, 4, 3)
     arrays = {}
@@ -170,19 +171,19 @@ def test_biases_with_two_dimensions_are_flattened() -> None:
 
 
 def test_conversions_are_told_with_the_largest_rounding() -> None:
-    arrays: list[Array] = [np.array([[1, -128], [3, 4]], np.int8), np.array([0.0, 0.1])]
+    arrays: list[Array] = [np.array([[1, -128], [3, 4]], np.int32), np.array([0.0, 0.1])]
     notes: list[str] = []
     found = importing.from_arrays(
         arrays, output="identity", orientation="out-in", tell=notes.append
     )
     rounding = abs(0.1 - float(np.float32(0.1)))
     assert notes == [
-        f"converted from float64, int8 to float32: largest rounding {rounding:.2g}, in array 1"
+        f"converted from float64, int32 to float32: largest rounding {rounding:.2g}, in array 1"
     ]
     np.testing.assert_array_equal(found.layers[0].weights, arrays[0])
     notes.clear()
     importing.from_arrays([arrays[0]], output="identity", orientation="out-in", tell=notes.append)
-    assert notes[-1] == "converted from int8 to float32: exactly"
+    assert notes[-1] == "converted from int32 to float32: exactly"
 
 
 @pytest.mark.parametrize("shape", [(), (7,), (1, 7)])
@@ -267,17 +268,22 @@ def test_shapes_that_do_not_chain_name_both() -> None:
     def weights(*shapes: tuple[int, int]) -> dict[str, Array]:
         return {f"W{index}": np.ones(shape) for index, shape in enumerate(shapes, start=1)}
 
+    remedy = (
+        "; to import some layers alone, name them from input to output with layers, on the command "
+        "line such as --layers W1,W2"
+    )
     assert refusal(weights((5, 7), (3, 4))) == (
         "layers: read as out-in, W2 (3, 4) takes 4 inputs, but W1 (5, 7) has 5 neurons; "
-        "wanted each layer to take what the one before it gives"
+        f"wanted each layer to take what the one before it gives{remedy}"
     )
     # The orientation that comes farthest is the one to talk about.
     assert refusal(weights((7, 5), (5, 4), (3, 2))) == (
         "layers: read as in-out, W3 (3, 2) takes 3 inputs, but W2 (5, 4) has 4 neurons; "
-        "wanted each layer to take what the one before it gives"
+        f"wanted each layer to take what the one before it gives{remedy}"
     )
     wrong_order = refusal({**weights((3, 5), (5, 7)), "b1": np.ones(3), "b2": np.ones(5)})
-    assert wrong_order.endswith("; they fit in the order W2, W1")
+    assert "; they fit in the order W2, W1, which their names contradict; to" in wrong_order
+    assert wrong_order.endswith(" --layers W2,W1")
     assert refusal(weights((5, 7), (3, 5)), orientation="in-out") == (
         "layers: read as in-out, W2 (3, 5) takes 3 inputs, but W1 (5, 7) has 7 neurons; "
         "they fit as out-in"

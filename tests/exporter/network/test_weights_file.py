@@ -24,7 +24,10 @@ def arrays() -> Arrays:
     """The required content of the file of a network 4-3-2."""
     random = np.random.default_rng(0)
     shapes = {"W1": (3, 4), "b1": (3,), "W2": (2, 3), "b2": (2,)}
-    return {key: random.standard_normal(shape).astype(np.float32) for key, shape in shapes.items()}
+    content: Arrays = {
+        key: random.standard_normal(shape).astype(np.float32) for key, shape in shapes.items()
+    }
+    return {**content, "activations": np.array(["tanh", "softmax"])}
 
 
 def load(folder: Path, content: Arrays) -> network.Saved:
@@ -142,8 +145,9 @@ def test_failed_save_leaves_the_old_file(tmp_path: Path) -> None:
 
 def test_defaults_of_a_bare_file(tmp_path: Path) -> None:
     saved = load(tmp_path, arrays())
-    assert [layer.activation for layer in saved.network.layers] == ["sigmoid", "sigmoid"]
+    assert [layer.activation for layer in saved.network.layers] == ["tanh", "softmax"]
     assert saved.network.labels == ("0", "1")
+    assert saved.notes == ()
     assert saved.provenance == {}
     assert saved.examples is None
     assert saved.evaluation is None
@@ -171,12 +175,12 @@ GOOD = arrays()
     [
         (
             {"W1": None},
-            "W1 is missing; found W2, b1, b2, wanted W1, b1, W2, b2 and so on without a gap",
+            "W1 is missing; found W2, activations, b1, b2, wanted W1, b1, W2, b2 and so on",
         ),
-        ({"b2": None}, "b2 is missing; found W1, W2, b1"),
+        ({"b2": None}, "b2 is missing; found W1, W2, activations, b1"),
         (
             {"W2": None, "b2": None, "W3": GOOD["W2"], "b3": GOOD["b2"]},
-            "W2 is missing; found W1, W3, b1, b3",
+            "W2 is missing; found W1, W3, activations, b1, b3",
         ),
         ({"W9999": GOOD["W2"]}, "W3 is missing"),
         ({"w3": GOOD["W2"]}, "w3 is an unknown key; known are W1, b1, W2, b2, ..., activations"),
@@ -199,10 +203,29 @@ GOOD = arrays()
         ),
         ({"b1": np.float32(0)}, "b1 has shape (), wanted (n_out,)"),
         (
-            {"W1": GOOD["W1"].astype(np.float64)},
-            "W1 holds float64, wanted float32; convert it with astype",
+            {"W1": GOOD["W1"].astype(np.complex64)},
+            "W1 holds complex64, wanted float32; convert it with astype",
         ),
-        ({"b2": GOOD["b2"].astype(np.float16)}, "b2 holds float16, wanted float32"),
+        ({"b2": np.array(["1", "2"])}, "b2 holds <U1, wanted float32; convert it with astype"),
+        ({"b2": np.array([True, False])}, "b2 holds bool, wanted float32; convert it with"),
+        (
+            {"b2": np.array([1, -127], np.int8)},
+            "b2 holds int8, wanted float32; multiply what is quantised by its scale",
+        ),
+        (
+            {"b2": np.array([2**24 + 1, 0])},
+            "b2 holds int64 up to 16777217, which float32 can't tell apart; scale them down",
+        ),
+        (
+            {"W1": np.full((3, 4), 1e39)},
+            "W1 holds 1e+39 at [0, 0], wanted numbers up to 3.402823e+38, the largest float32",
+        ),
+        ({"W1": np.full((3, 4), np.inf)}, "W1 holds inf at [0, 0], wanted finite numbers"),
+        (
+            {"activations": None},
+            "activations is missing, and with others the same weights are another network; name "
+            "one for each of the 2 layers: export --activations relu,softmax, or, in the file, ",
+        ),
         ({"b1": replaced(GOOD["b1"], np.nan)}, "b1 holds nan at [1], wanted finite numbers"),
         ({"W2": replaced(GOOD["W2"], -np.inf)}, "W2 holds -inf at [1, 0], wanted finite numbers"),
         ({"W1": np.array([{}, {}])}, "W1 can't be read: Object arrays cannot be loaded"),
@@ -215,8 +238,18 @@ GOOD = arrays()
             "activations has 'swish', wanted one of sigmoid, relu",
         ),
         ({"labels": ["a", "b", "c"]}, "labels is <U1 (3,), wanted text (2,), one for each output"),
-        ({"labels": [1, 2]}, "labels is int64 (2,), wanted text (2,)"),
+        ({"labels": [[1, 2]]}, "labels is int64 (1, 2), wanted text (2,)"),
         ({"labels": ["a", ""]}, "labels has an empty text"),
+        ({"labels": ["a", "\ufeff "]}, "labels has an empty text"),
+        ({"labels": ["a", "a"]}, "labels: number 1, 'a', is that of number 0 too; give each"),
+        ({"labels": ["a", " a\t"]}, "labels: number 1, 'a', is that of number 0 too"),
+        ({"labels": [3.0, 3]}, "labels: number 1, '3', is that of number 0 too"),
+        ({"labels": [3.0, np.nan]}, "labels holds nan, wanted texts or finite numbers"),
+        ({"labels": [1j, 2]}, "labels holds 1j, wanted texts or numbers"),
+        ({"labels": [b"a", b"\xff"]}, "labels holds b'\\xff', which is not UTF-8"),
+        ({"labels": ["a", "b\x1b[31m"]}, "labels: number 1, 'b\\x1b[31m', holds control char"),
+        ({"labels": ["a", "b\u202ec"]}, "labels: number 1, 'b\\u202ec', holds control char"),
+        ({"labels": ["a", "b" * 300]}, "labels: number 1, 'bbbbbbbbbbbbbbbbbbbb', has more than"),
         ({"provenance": "{"}, "provenance is not JSON"),
         ({"provenance": "[1]"}, "provenance is not a JSON object"),
         ({"provenance": '{"a": {}}'}, "provenance is not a JSON object of texts and numbers"),
@@ -232,7 +265,7 @@ GOOD = arrays()
         ({"input_range": [True, False]}, "input_range is bool (2,), wanted low and high"),
         ({"examples": np.zeros((2, 5), np.float32)}, "examples has shape (2, 5), wanted (E, 4)"),
         ({"examples": np.zeros((0, 4), np.float32)}, "examples has shape (0, 4), wanted (E, 4)"),
-        ({"examples": np.zeros((2, 4))}, "examples holds float64, wanted float32"),
+        ({"examples": np.zeros((2, 4), np.uint8)}, "examples holds uint8, wanted float32"),
         (
             {"examples": np.full((1, 4), 255, np.float32)},
             "examples has numbers from 255 to 255, wanted numbers in [0, 1]; if the network takes "
@@ -248,6 +281,70 @@ def test_wrong_content_is_explained(tmp_path: Path, change: Arrays, message: str
     content = {key: value for key, value in {**GOOD, **change}.items() if value is not None}
     with pytest.raises(network.WeightsError, match=re.escape(f"{tmp_path}/weights.npz: {message}")):
         load(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    ("values", "note"),
+    [
+        (GOOD["W2"].astype(np.float64), "W2: float64 became float32, without a change"),
+        (GOOD["W2"].astype(np.float64) * 1.1, "W2: float64 was rounded to float32, by up to "),
+        (GOOD["W2"].astype(np.float16), "W2: float16 became float32, without a change"),
+        (GOOD["W2"].astype(np.longdouble), "W2: float"),
+        (GOOD["W2"].astype(">f8"), "W2: >f8 became float32, without a change"),
+        (np.array([[1, -2, 0], [3, 2**24, -7]]), "W2: int64 became float32, without a change"),
+        (np.ones((2, 3), np.uint16), "W2: uint16 became float32, without a change"),
+        (np.full((2, 3), 1e-300), "W2: float64 was rounded to float32, by up to 1e-300"),
+    ],
+)
+def test_other_numbers_become_float32(tmp_path: Path, values: np.ndarray, note: str) -> None:
+    saved = load(tmp_path, {**GOOD, "W2": values})
+    (found,) = saved.notes
+    assert found.startswith(note)
+    np.testing.assert_array_equal(saved.network.layers[1].weights, values.astype(np.float32))
+    examples = np.linspace(0, 1, 8).reshape(2, 4)
+    found_examples = load(tmp_path, {**GOOD, "examples": examples}).examples
+    np.testing.assert_array_equal(found_examples, examples.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [b"a", b"3"],
+        np.array(["\ufeffa", "3 "]),
+        np.array([" a", "3\r\n"]),
+        np.array(["a\x00", "3"], "S4"),
+    ],
+)
+def test_labels_are_texts_without_what_surrounds_them(tmp_path: Path, labels: Any) -> None:
+    assert load(tmp_path, {**GOOD, "labels": labels}).network.labels == ("a", "3")
+
+
+@pytest.mark.parametrize("labels", [[3, 8], [3.0, 8.0], np.array([3, 8], np.uint8), ["3", "8"]])
+def test_labels_that_are_numbers(tmp_path: Path, labels: Any) -> None:
+    assert load(tmp_path, {**GOOD, "labels": labels}).network.labels == ("3", "8")
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        (["relu", "softmax"], ["relu", "relu", "softmax"]),
+        (["relu", "tanh", "softmax"], ["relu", "tanh", "softmax"]),
+        (["relu"], None),
+        (["relu"] * 4, None),
+        (["swish", "softmax"], None),
+    ],
+)
+def test_activations_that_are_given(
+    tmp_path: Path, given: list[str], wanted: list[str] | None
+) -> None:
+    path = tmp_path / "weights.npz"
+    network.save(path, random_network((5, 4, 3, 2)))
+    if wanted is None:
+        with pytest.raises(network.WeightsError, match="activations "):
+            network.load(path, activations=given)
+    else:
+        layers = network.load(path, activations=given).network.layers
+        assert [layer.activation for layer in layers] == wanted
 
 
 @pytest.mark.parametrize("content", [b"", b"not an npz", b"\x93NUMPY\x01\x00", b"\x80\x04N."])

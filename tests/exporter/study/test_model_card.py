@@ -104,7 +104,14 @@ def test_figures_stand_in_the_card() -> None:
     assert "| clouds | 50 | 98.00% | 10.00% |" in card
     assert "Its file doesn't say." in card
     assert "it got 30 of 220 images wrong" in card
-    assert "MNIST" not in card
+    assert "| measured on | not MNIST, 220 images (SHA-256 abab" in card
+    assert "MNIST's digits" not in card
+
+
+def test_the_training_files_are_known_by_their_checksums() -> None:
+    claim = {"dataset": "MNIST", "images_sha256": "ab" * 32, "labels_sha256": "cd" * 32}
+    card = model_card.write("some", replace(saved(EVALUATION), provenance=claim), "pictures")
+    assert "| dataset | not MNIST |" in card
 
 
 def test_what_was_not_measured_is_not_spoken_of() -> None:

@@ -51,6 +51,24 @@ def test_activations_that_overflowed() -> None:
         records.encode(infinite)
 
 
+def test_what_was_measured_is_told_by_checksums() -> None:
+    """And its name follows from them, whatever a file says."""
+    written = records.encode(EVALUATION)
+    checksums = {"images_sha256": "ab" * 32, "labels_sha256": "cd" * 32}
+    assert written["data"] == {"name": "not MNIST", **checksums}
+    written["data"]["name"] = "MNIST"
+    found = records.decode(written)
+    assert found.data == EVALUATION.data
+    assert found.data is not None
+    assert found.data.name == "not MNIST"
+
+
+def test_records_that_did_not_say_what_was_measured() -> None:
+    written = records.encode(EVALUATION)
+    del written["data"]
+    assert records.decode(written) == records.decode(records.encode(replace(EVALUATION, data=None)))
+
+
 Change = Callable[[dict[str, Any]], object]
 
 

@@ -20,12 +20,6 @@ CHECKSUMS = {name.removesuffix(".gz"): mnist.CHECKSUMS[name.removesuffix(".gz")]
 HALF = len(FILES[IMAGES]) // 2
 
 
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.setenv(name, "127.0.0.1")
-
-
 def fetch(folder: Path, *mirrors: Mirror) -> str:
     """Fetch the two files and return what the terminal showed."""
     console = Console(file=io.StringIO(), width=100)
@@ -65,6 +59,19 @@ def test_broken_download_is_resumed(tmp_path: Path) -> None:
     with serve(Mirror(FILES, break_after=[HALF])) as mirror:
         fetch(tmp_path, mirror)
     assert mirror.requests == [(IMAGES, ""), (IMAGES, f"bytes={HALF}-"), (LABELS, "")]
+    assert content(tmp_path) == FILES
+
+
+def test_a_mirror_on_this_machine_is_asked_without_a_proxy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        # Nobody listens there.
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "a.example")
+    with serve(Mirror(FILES)) as mirror:
+        fetch(tmp_path, mirror)
     assert content(tmp_path) == FILES
 
 

@@ -123,3 +123,24 @@ def test_missing_split_says_how_to_fetch_it() -> None:
         mnist.MnistError, match=r"has no train-images-idx3-ubyte\.gz; .* exporter fetch"
     ):
         mnist.load(DATA, "train")
+
+
+def test_only_its_own_files_are_called_mnist(tmp_path: Path) -> None:
+    """Whatever the folder's name and the packing; one other byte and they are not."""
+    for path in DATA.glob("*.gz"):
+        (tmp_path / path.stem).write_bytes(gzip.decompress(path.read_bytes()))
+    assert mnist.identify(tmp_path, "test") == mnist.identify(DATA, "test")
+    assert mnist.identify(DATA, "test").name == "MNIST"
+    for name in ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):
+        right = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(right[:-1] + bytes([right[-1] ^ 1]))
+        changed = mnist.identify(tmp_path, "test")
+        assert changed.name == "not MNIST"
+        assert changed != mnist.identify(DATA, "test")
+        (tmp_path / name).write_bytes(right)
+    train = [mnist.CHECKSUMS[f"train-{kind}"] for kind in (mnist.IMAGES, mnist.LABELS)]
+    assert mnist.Dataset(*train).name == "MNIST"
+    # Images of one split with labels of the other.
+    assert mnist.Dataset(train[0], mnist.identify(DATA, "test").labels_sha256).name == "not MNIST"
+    with pytest.raises(mnist.MnistError, match="download MNIST with"):
+        mnist.identify(DATA, "train")

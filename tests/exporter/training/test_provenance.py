@@ -10,8 +10,10 @@ from exporter import network
 from exporter.study import evaluation, records
 from exporter.training import provenance as origin
 from exporter.training import training
+from exporter.training.mnist import Dataset
 from tests.exporter.training.training_process import OPTIONS, stripes
 
+STRIPES = Dataset("12" * 32, "34" * 32)
 SHORT = replace(OPTIONS, epochs=30)
 
 
@@ -21,8 +23,10 @@ def trained() -> training.Trained:
 
 
 def test_provenance_tells_the_training(trained: training.Trained) -> None:
-    provenance = origin.describe(trained, SHORT, "stripes", 240)
-    assert provenance["dataset"] == "stripes"
+    provenance = origin.describe(trained, SHORT, STRIPES, 240)
+    assert provenance["dataset"] == "not MNIST"
+    assert provenance["images_sha256"] == STRIPES.images_sha256
+    assert provenance["labels_sha256"] == STRIPES.labels_sha256
     assert "first 240 training images" in str(provenance["protocol"])
     assert "last 60" in str(provenance["protocol"])
     assert str(provenance["recipe"]).startswith("muon; tanh while training; cross-entropy;")
@@ -35,7 +39,7 @@ def test_provenance_tells_the_training(trained: training.Trained) -> None:
 
 def test_recipe_tells_what_was_left_out(trained: training.Trained) -> None:
     options = replace(SHORT, loss="squared-error", augment=False)
-    recipe = str(origin.describe(trained, options, "stripes", 240)["recipe"])
+    recipe = str(origin.describe(trained, options, STRIPES, 240)["recipe"])
     assert "squared-error" in recipe
     assert "binary" not in recipe
     assert "augmentation" not in recipe
@@ -68,7 +72,7 @@ def test_examples_of_what_was_answered_wrong_are_left_out(trained: training.Trai
 def test_a_test_is_recorded_and_the_rest_stays(trained: training.Trained, tmp_path: Path) -> None:
     path = tmp_path / "stripes.npz"
     images, labels = stripes()
-    provenance = origin.describe(trained, SHORT, "stripes", 240)
+    provenance = origin.describe(trained, SHORT, STRIPES, 240)
     examples = origin.choose_examples(trained.network, images, labels)
     network.save(path, trained.network, examples=examples, provenance=provenance)
     measured = evaluation.measure(trained.network, images, labels, "test")

@@ -11,6 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 from exporter.export import graph
 from exporter.network.network import Batch
 from harness.networks import random_network
+from modelfile.input_range import PIXELS, InputRange
+from modelfile.metadata import Metadata
 from server.errors import LOAD_REASONS, ModelError
 from server.models.model import load_model
 
@@ -38,6 +40,14 @@ def written(folder: Path, changed: onnx.ModelProto | bytes) -> Path:
     path = folder / "model.onnx"
     path.write_bytes(changed if isinstance(changed, bytes) else changed.SerializeToString())
     return path
+
+
+def described(pixels: Batch, answers: Batch, input_range: InputRange = PIXELS) -> Metadata:
+    """Return the metadata of the network with golden images and answers."""
+    activations = tuple(layer.activation for layer in NETWORK.layers)
+    return Metadata(
+        NETWORK.labels, SIZES, activations, "", pixels, answers, input_range=input_range
+    )
 
 
 def set_metadata(changed: onnx.ModelProto, key: str, value: str) -> None:

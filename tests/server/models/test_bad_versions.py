@@ -73,7 +73,10 @@ def test_version_that_vanishes(own: Own) -> None:
     shutil.rmtree(own.folder / "2")
     wait_for(lambda: own.states() == {1: True})
     own.check(1)
-    shutil.rmtree(own.folder)
+    # Something else is there that can't be served: rather than nothing, what was there stays.
+    (own.folder / "3").mkdir()
+    (own.folder / "3" / "model.onnx").write_bytes(b"no model")
+    shutil.rmtree(own.folder / "1")
     wait_for(lambda: "is gone" in own.describe().versions[0].error)
     own.check(1)
     said = [line["message"] for line in own.server.log if "repository" in line["event"]]
@@ -81,6 +84,9 @@ def test_version_that_vanishes(own: Own) -> None:
     own.publish(1)
     wait_for(lambda: own.describe().versions[0].error == "")
     own.check(1)
+    shutil.rmtree(own.folder)
+    assert own.wait_for("model retired")["message"] == f"{own.folder} holds no version any more"
+    wait_for(lambda: own.states() == {})
 
 
 def test_what_is_bad_at_the_start_is_passed_over_and_tried_again_when_asked(

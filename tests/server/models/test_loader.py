@@ -12,14 +12,14 @@ import pytest
 
 from modelfile.layout import MAX_VERSION
 from server.errors import Fault, ModelError, NotLoaded, StartupError
-from server.models import loader as loader_module
 from server.models import model as model_module
+from server.models.disk import folder as folder_module
+from server.models.disk.listing import list_models
 from server.models.journal import Journal
 from server.models.loader import Loader
 from server.models.model import Model, load_model
 from server.models.passes import Refreshed
 from server.models.policy import read_policies
-from server.models.repository import list_models
 from tests.server.versions import publish
 
 POLICIES = read_policies("latest 1", "", "", "")
@@ -280,7 +280,7 @@ def test_a_version_that_vanishes_while_it_is_looked_at_is_none(
         publish(tmp_path, version)
     listing = list_models(tmp_path)
     shutil.rmtree(tmp_path / "small" / "2")
-    monkeypatch.setattr(loader_module, "list_models", lambda _repository: listing)
+    monkeypatch.setattr(folder_module, "list_models", lambda _repository: listing)
     load = Fake()
     refreshed = loader_of(tmp_path, load).first()
     assert (numbers(refreshed), load.tried, refreshed.problems) == ([1], [1], [])
@@ -354,8 +354,10 @@ def test_the_default_stays_when_other_models_appear(tmp_path: Path) -> None:
     models = loader.refresh(first, retry=False).models
     assert (models.default, sorted(models.by_name)) == ("only", ["digits", "only"])
     shutil.rmtree(tmp_path / "only")
-    after = loader.refresh(models, retry=False)
-    assert (after.models.default, len(after.problems)) == ("only", 1)
+    after = loader.refresh(models, retry=True)
+    assert (after.models.default, {*after.models.by_name}) == ("only", {"digits"})
+    with pytest.raises(NotLoaded, match="named, and the default 'only' is not loaded; name one of"):
+        after.models.find("", 0)
 
 
 def names(refreshed: Refreshed) -> dict[str, list[int]]:

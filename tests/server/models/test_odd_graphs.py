@@ -69,7 +69,7 @@ def test_what_is_refused_never_reaches_the_runtime(
 
 
 ODD_METADATA = {
-    "lone surrogate": ("labels", '["a", "b", "\\ud800"]', "is not UTF-8"),
+    "lone surrogate": ("labels", '["a", "b", "\\ud800"]', "is not Unicode"),
     "control characters": ("labels", '["a", "b", "c\\u0000"]', "holds control characters"),
     "line": ("labels", '["a", "b", "c\\n"]', "holds control characters"),
     "long label": ("labels", f'["a", "b", "{"c" * 300}"]', "more than 256 characters"),

@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.export import graph
-from exporter.network.activations import ACTIVATIONS
 from exporter.network.network import Batch, Network
 from harness.networks import networks
+from modelfile.activations import ACTIVATIONS
 from modelfile.input_range import FINITE, PIXELS, InputRange
 from server.models.model import load_model
 from server.models.onnx.graph import Layer
 from server.models.onnx.overflow import LARGEST, may_overflow
 from server.models.self_check import Runner, check, warm_up
-from tests.server.models.odd_models import NETWORK, SIZES, WHOLE, refusal, right, written
+from tests.server.models.odd_models import NETWORK, SIZES, WHOLE, described, refusal, right, written
 
 
 def layers_of(network: Network) -> list[Layer]:
@@ -59,10 +59,10 @@ def test_checks_run_what_callers_may_send() -> None:
     wanted = InputRange(-40, -30)
     pixels = wanted.at(np.random.default_rng(3).random((2, 4), np.float32))
     with Runner(session, SIZES, 60) as runner:
-        check(runner, pixels, right(pixels)[0], wanted)
+        check(runner, NETWORK.layers, described(pixels, right(pixels)[0], wanted))
         warm_up(runner, wanted)
     batch = np.concatenate(seen)
-    assert wanted.holds(batch)
+    assert wanted.accepts(batch)
     assert (batch.min(), batch.max()) == (-40, -30)
 
 

@@ -15,14 +15,17 @@ import numpy as np
 import pytest
 
 from exporter.network.network import Batch
+from modelfile.check import BATCH_SIZES
 from server.errors import Fault, ModelError
-from server.models import model, runtime, self_check
+from server.models import model, runtime
 from server.models.model import load_model
 from server.models.self_check import Runner, check
 from tests.server.models.odd_models import (
     IMAGES,
+    NETWORK,
     SIZES,
     WHOLE,
+    described,
     right,
     set_metadata,
     written,
@@ -67,15 +70,15 @@ WRONG: dict[str, tuple[Callable[[Batch], list[Batch]], str]] = {
 def test_answers_that_depend_on_the_batch_are_found(wrong: str, golden: int) -> None:
     answer, reason = WRONG[wrong]
     pixels = np.random.default_rng(3).random((golden, 4), np.float32)
-    expected = right(pixels)[0]
+    metadata = described(pixels, right(pixels)[0])
     with Runner(session_of(right), SIZES, 60) as runner:
-        assert check(runner, pixels, expected) == 0
+        assert check(runner, NETWORK.layers, metadata) == 0
     with (
         np.errstate(divide="ignore", invalid="ignore"),
         Runner(session_of(answer), SIZES, 60) as runner,
         pytest.raises(Fault) as caught,
     ):
-        check(runner, pixels, expected)
+        check(runner, NETWORK.layers, metadata)
     assert caught.value.reason in ((reason,) if reason else ("answers", "golden_examples"))
 
 
@@ -118,7 +121,7 @@ def test_the_real_model_is_checked_in_every_size(
 
     monkeypatch.setattr(Runner, "run", run)
     load_model(written(tmp_path, WHOLE), "small", 1)
-    assert {1, *self_check.BATCH_SIZES, 8} <= {*sizes}
+    assert {1, *BATCH_SIZES, 8} <= {*sizes}
 
 
 @pytest.fixture

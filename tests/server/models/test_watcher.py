@@ -424,6 +424,37 @@ def test_the_watch_goes_on_after_errors(tmp_path: Path, monkeypatch: pytest.Monk
     ended(asked)
 
 
+def test_what_is_gone_is_looked_at_again_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent() -> Refreshed:
+        return Refreshed(NOTHING, has_absent=True)
+
+    def watch(_folder: Path, *, stop_event: threading.Event, **_named: object) -> Iterator[object]:
+        yield {"changed"}
+        stop_event.wait(WAIT_SECONDS)
+
+    monkeypatch.setattr(watchfiles, "watch", watch)
+    # Too late for this test.
+    monkeypatch.setattr(watcher, "RESCAN_SECONDS", 10 * WAIT_SECONDS)
+    monkeypatch.setattr(watcher, "RETIRE_SECONDS", 0.01)
+    loader = Scripted([absent, absent, nothing])
+    asked = watching(loader, Served())
+    asked.first()
+    asked.start(tmp_path)
+    wait_for(lambda: len(loader.refreshes) == 3)
+    assert loader.refreshes == [False] * 3
+    # Unloaded versions that still run don't put it off.
+    loader.steps = [lambda: Refreshed(serving(1), (), 1), second, absent, nothing]
+    for _ in range(2):
+        assert asked.ask(WAIT_SECONDS) == ""
+        run = list(asked._served.require())
+    asked.wake(watcher.FILES_CHANGED)
+    wait_for(lambda: len(loader.refreshes) == 7)
+    assert run
+    ended(asked)
+
+
 def test_a_stop_while_the_repository_can_not_be_watched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

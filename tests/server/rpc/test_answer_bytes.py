@@ -1,5 +1,6 @@
 """The bytes of an answer are known before the model runs, closely, in every form."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
@@ -14,7 +15,7 @@ from mlpserve.inference.open_inference_pb2 import ModelInferRequest
 from mlpserve.v1.classifier_pb2 import PredictRequest, PredictResponse
 from modelfile.input_range import PIXELS
 from server.errors import TooLarge
-from server.models.model import Batch, Model
+from server.models.model import MAX_NAMES_BYTES, Batch, Model
 from server.rpc import classifier
 from server.rpc.inference import requests
 from server.running.request import Request
@@ -38,6 +39,11 @@ class Shape:
     @property
     def labels(self) -> tuple[str, ...]:
         return tuple(f"klasse é {index}" for index in range(self.layer_sizes[-1]))
+
+    @property
+    def label_names(self) -> bytes:
+        names = json.dumps(self.labels, ensure_ascii=False).encode()
+        return names if len(names) <= MAX_NAMES_BYTES else b""
 
     @property
     def n_hidden(self) -> int:

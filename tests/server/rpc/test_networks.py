@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from exporter.export import graph, publishing
-from exporter.network.activations import ACTIVATIONS
 from exporter.network.network import Network
 from harness.networks import random_network
 from harness.server_process import ServerProcess, start_server
-from mlpserve import Client, MlpserveError, ModelNotFound
+from mlpserve import Client, InvalidRequest, MlpserveError, ModelNotFound
+from modelfile.activations import ACTIVATIONS
 
 NAMES = tuple(sorted(ACTIVATIONS))
 MIXED = random_network((9, *range(2, 2 + len(NAMES))), NAMES, seed=4)
@@ -64,3 +64,16 @@ def test_weights_that_are_not_those_promised(serving: tuple[ServerProcess, Clien
         client.get_network(model="changed")
     failed = server.wait_for("call failed")
     assert "its metadata says 0000" in str(failed["exception"])
+
+
+def test_a_network_larger_than_the_servers_messages(repository: Path) -> None:
+    words = (
+        r"^the answer has \d+ bytes, more than max_message_bytes, 50000; raise the server's "
+        r"--max-message-bytes, and where the answer is larger than this client takes, give Client "
+    )
+    with (
+        start_server(repository, "--max-message-bytes", "50000") as server,
+        Client(server.grpc_address) as client,
+        pytest.raises(InvalidRequest, match=words),
+    ):
+        client.get_network()

@@ -44,7 +44,7 @@ def test_a_number_is_in_the_range_or_named(wanted: InputRange, number: float) ->
     batch = wanted.at(np.full((3, 5), 0.5, np.float32))
     assert are_valid(batch, wanted)
     batch[1, 3] = number
-    is_in = bool(wanted.low <= batch[1, 3] <= wanted.high)
+    is_in = bool(wanted.min_accepted <= batch[1, 3] <= wanted.max_accepted)
     # The quick check may be too strict, and never too lax.
     assert is_in or not are_valid(batch, wanted)
     found = find_bad_pixel(part(batch), wanted)
@@ -58,10 +58,22 @@ def test_a_number_is_in_the_range_or_named(wanted: InputRange, number: float) ->
 def test_most_batches_need_one_check() -> None:
     random = np.random.default_rng(1)
     for wanted in RANGES:
-        assert are_valid(wanted.at(random.random((600, 7), np.float32)), wanted)
+        images = wanted.at(random.random((600, 7), np.float32))
+        assert are_valid(images, wanted)
+        if wanted is not FINITE:
+            images[500, 3], images[501, 3] = wanted.min_accepted, wanted.max_accepted
+            assert are_valid(images, wanted)
     large = np.full((2, 5), 1e38, np.float32)
     assert not are_valid(large, FINITE)
     assert find_bad_pixel(part(large), FINITE) is None
+
+
+def test_the_first_bad_pixel_is_named_with_the_digits_that_matter() -> None:
+    batch = np.zeros((70, 9), np.float32)
+    batch[2, 8] = batch[69, 0] = np.float32(1.000002)
+    found = find_bad_pixel(part(batch), PIXELS)
+    assert found is not None
+    assert found.message.startswith("pixels: image 2, pixel 8 is 1.000002; every pixel must be")
 
 
 def test_activations_that_are_not_finite_cost_their_own_part() -> None:

@@ -124,7 +124,7 @@ def test_bad_pixels_are_found_in_the_calls_that_have_them(
         messages.append(predict_message(slice(begin, begin + size), shift))
         begin += size
     # In place of the last pixel of each call in turn.
-    for bad, remedy in ((np.nan, "not_finite"), (-1e-30, "pixel_range"), (3e38, "pixel_range")):
+    for bad, remedy in ((np.nan, "not_finite"), (-1e-5, "pixel_range"), (3e38, "pixel_range")):
         for place in range(len(sizes)):
             changed = list(messages)
             changed[place] = changed[place][:-4] + np.float32(bad).tobytes()

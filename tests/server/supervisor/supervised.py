@@ -105,6 +105,7 @@ class World:
         self.start_error: Exception | None = None
         self.crashed: list[list[Any]] = []
         self.unloaded: list[str] = []
+        self.default_model: str | None = None
         self.on_clock: Callable[[], None] = lambda: None
         launched = Launched(
             Settings(workers=workers, **settings),
@@ -125,11 +126,16 @@ class World:
         return self.now
 
     def _start(
-        self, number: int, crashed: Sequence[list[Any]] = (), unloaded: Sequence[str] = ()
+        self,
+        number: int,
+        crashed: Sequence[list[Any]] = (),
+        unloaded: Sequence[str] = (),
+        default_model: str | None = None,
     ) -> Child:
         if self.start_error is not None:
             raise self.start_error
         self.crashed, self.unloaded = [*crashed], [*unloaded]
+        self.default_model = default_model
         self.workers.append(Fake(number, 100 + len(self.workers)))
         return self.workers[-1].child
 

@@ -240,6 +240,19 @@ def test_new_workers_are_told_what_is_unloaded(make: MakeWorld) -> None:
     assert replace() == ["b"]
 
 
+def test_new_workers_are_told_the_default_model_of_the_others(make: MakeWorld) -> None:
+    world = make(1)
+    world.workers[0].exit(-9)
+    world.turn(60)
+    assert len(world.workers) == 2
+    assert world.default_model is None
+    world.workers[-1].ready()
+    world.turn()
+    world.workers[-1].exit(-9)
+    world.turn(60)
+    assert world.default_model == "digits"
+
+
 def test_what_has_crashed_is_tried_again_when_it_is_loaded(make: MakeWorld) -> None:
     world = serving(make, 1)
     files = [["a", 1, [1, 2]], ["b", 1, [3, 4]]]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import grpc
 import httpx
+import numpy as np
 import pytest
 
 from exporter.network.network import Batch
@@ -27,6 +28,7 @@ from harness.server_process import (
     start_server,
 )
 from harness.waiting import wait_for
+from mlpserve import Client
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.errors import StartupError
 from server.supervisor.ports import claim
@@ -69,6 +71,16 @@ def test_every_worker_gets_traffic(pair: ServerProcess) -> None:
     assert set(counts) == {"0", "1"}
     assert min(counts.values()) > 0
     assert sum(counts.values()) == before + 60
+
+
+def test_clients_of_one_process_reach_every_worker(pair: ServerProcess) -> None:
+    before = by_worker(pair, **STARTED)
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(Client(pair.grpc_address)) for _ in range(32)]
+        for client in clients:
+            assert len(client.predict(np.zeros(784, np.uint8))) == 1
+    counts = by_worker(pair, **STARTED)
+    assert [counts[worker] > before.get(worker, 0) for worker in ("0", "1")] == [True, True]
 
 
 def test_the_parent_holds_neither_the_model_nor_grpc(pair: ServerProcess) -> None:

@@ -21,6 +21,7 @@ from mlpserve.v1.classifier_pb2 import ListModelsRequest, PredictRequest
 from server.errors import StartupError
 from server.settings.settings import Settings
 from server.telemetry.recording import make_recording
+from tests.mlpserve.proxy import start_proxy
 from tests.server.faults import SLOW, Runs
 from tests.server.telemetry.collector import SERVER, SOON, Collector, attributes, collecting
 
@@ -243,6 +244,22 @@ def test_a_collector_that_is_down_costs_nothing(repository: Path) -> None:
             assert len(lines) < 10
     # It ended in order nevertheless.
     assert server.process.returncode == 0
+
+
+def test_a_collector_on_this_machine_is_reached_without_a_proxy(
+    repository: Path, collector: Collector
+) -> None:
+    with start_proxy(collector.url.removeprefix("http://")) as proxy:
+        variables = {**SOON, "grpc_proxy": proxy.url, "no_proxy": "a.example"}
+        arguments = ("--otlp-endpoint", collector.url, "--trace-sample-rate", "0")
+        with (
+            start_server(repository, *arguments, **variables) as server,
+            grpc.insecure_channel(server.grpc_address) as channel,
+        ):
+            trace_id, _, metadata = new_trace()
+            predict_method(channel)(ONE, metadata=metadata, timeout=60)
+            collector.of_trace(trace_id)
+        assert proxy.targets == []
 
 
 def test_the_packages_are_needed_for_traces_alone(

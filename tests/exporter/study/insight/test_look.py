@@ -217,6 +217,16 @@ def test_sentences_follow_the_numbers_too() -> None:
     )
 
 
+def test_outputs_that_are_no_probabilities_are_not_compared_with_a_half() -> None:
+    found = documented()
+    preferred = dataclasses.replace(found.preferred, bright_noise=None)
+    text = page.render(dataclasses.replace(found, preferred=preferred), "x")
+    assert "an output above 0.5" not in " ".join(text.split())
+    assert "Most images of uniform noise are labelled 8." in " ".join(text.split())
+    changed = dataclasses.replace(found, preferred=preferred)
+    assert from_json(Findings, json.loads(findings.to_json(changed))) == changed
+
+
 def test_a_page_without_loops_or_another_network() -> None:
     bare = dataclasses.replace(documented(), loops=(), beside=None)
     text = page.render(bare, "x")

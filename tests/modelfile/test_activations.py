@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from exporter.network.activations import ACTIVATIONS
+from modelfile.activations import ACTIVATIONS
 
 EXTREMES = np.array(
     [[-3e38, -1e4, -104, -88.8, -1, -1e-30, 0, 1e-30, 1, 88.8, 104, 1e4, 3e38]], np.float32
