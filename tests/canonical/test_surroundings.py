@@ -70,9 +70,15 @@ def test_an_answer_is_the_same_to_the_bit_alone_and_in_a_batch(
         assert np.array_equal(alone.scales[0], together.scales[index])
         assert np.array_equal(alone.shifts[0], together.shifts[index])
         assert alone.inverted[0] == together.inverted[index]
-    assert_same(canonicalize(mixed[::-1]), Canonical(*(
-        part[::-1] for part in (together.batch, together.inverted, together.scales, together.shifts)
-    )))
+    assert_same(
+        canonicalize(mixed[::-1]),
+        Canonical(
+            *(
+                part[::-1]
+                for part in (together.batch, together.inverted, together.scales, together.shifts)
+            )
+        ),
+    )
     assert np.isfinite(together.batch).all()
     assert together.batch.min() >= 0
     assert together.batch.max() <= 1

@@ -226,12 +226,12 @@ def test_what_is_for_pixels_alone(serving: ServerProcess, connection: grpc.Chann
                 connection, PredictRequest(model="iris", pixels=floats, canonicalize=True)
             ),
             "canonicalize",
-            "canonicalize: it is for pixels in [0, 1], and iris takes finite numbers; ask without",
+            "images of a known layout, and iris takes finite numbers; ask without it",
         ),
         (
             lambda: infer(connection, "flowers", rows, canonicalize=True),
             "canonicalize",
-            "canonicalize: it is for pixels in [0, 1], and flowers takes numbers in [0, 10]; ask",
+            "images of a known layout, and flowers takes numbers in [0, 10]; ask without it",
         ),
     ]
     before = counted(serving, "not_pixels")
