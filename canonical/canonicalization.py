@@ -44,17 +44,17 @@ class Canonical:
 def canonicalize(batch: Batch, layout: ImageLayout | None = MNIST) -> Canonical:
     """Normalise square images (N, P) in [0, 1], each for itself; the argument stays as it is.
 
-    Ink of the other polarity than the layout's is inverted. Lines, frames, specks and neighbours are
-    taken off, and the background and its noise subtracted. The ink is cropped, stretched to full contrast, scaled until it is as large as the
-    layout's, and moved until its centre is where the layout's is, as far as all of it stays inside.
-    Ink that is flatter than the layout's is stretched to the same height. An image without ink
-    keeps its scale and its place, and is only inverted. Without a layout all stay as they are.
+    Ink of the other polarity than the layout's is inverted. Lines, frames, specks and neighbours
+    are taken off, and the background and its noise subtracted. The ink is cropped, stretched to
+    full contrast, scaled until it is as large as the layout's, and moved until its centre is where
+    the layout's is, as far as all of it stays inside. Ink that is flatter than the layout's is
+    stretched to the same height. An image without ink keeps its scale and its place, and is only
+    inverted. Without a layout all stay as they are.
     Raises NotSquare when P is no square number.
     """
     side = side_of(batch)
     if layout is None:
         return leave(batch)
-    images = batch.reshape(len(batch), side, side)
     images = batch.reshape(len(batch), side, side)
     if len(batch) <= CHUNK:
         return normalise(images, find_plain(images), layout)
