@@ -26,7 +26,8 @@ from harness.load import print_table
 def main(data: Path, split: mnist.Split, images: int) -> None:
     """Print the share of the first MNIST images that the shipped network reads right, by kind."""
     shipped = network.load(WEIGHTS).network
-    batch, labels = (part[:images] for part in mnist.load(data, split))
+    batch, labels = mnist.load(data, split)
+    batch, labels = batch[:images], labels[:images]
 
     def share_right(shown: Batch) -> float:
         return evaluation.accuracy(shipped, shown, labels).overall

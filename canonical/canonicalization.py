@@ -44,17 +44,16 @@ class Canonical:
 def canonicalize(batch: Batch, layout: ImageLayout | None = MNIST) -> Canonical:
     """Normalise square images (N, P) in [0, 1], each for itself; the argument stays as it is.
 
-    Ink of the other polarity than the layout's is inverted. The background and its noise are
-    subtracted. The ink is cropped, stretched to full contrast, scaled until it is as large as the
-    layout's, and moved until its centre is where the layout's is, as far as all of it stays inside.
-    Ink that is flatter than the layout's is stretched to the same height. An image without ink
-    keeps its scale and its place, and is only inverted. Without a layout all stay as they are.
-    Raises NotSquare when P is no square number.
+    Ink of the other polarity than the layout's is inverted. Lines, frames, specks and neighbours
+    are taken off, and the background and its noise subtracted. The ink is cropped, stretched to
+    full contrast, scaled until it is as large as the layout's, and moved until its centre is where
+    the layout's is, as far as all of it stays inside. Ink that is flatter than the layout's is
+    stretched to the same height. An image without ink keeps its scale and its place, and is only
+    inverted. Without a layout all stay as they are. Raises NotSquare when P is no square number.
     """
     side = side_of(batch)
     if layout is None:
         return leave(batch)
-    images = batch.reshape(len(batch), side, side)
     images = batch.reshape(len(batch), side, side)
     if len(batch) <= CHUNK:
         return normalise(images, find_plain(images), layout)
@@ -65,7 +64,7 @@ def canonicalize(batch: Batch, layout: ImageLayout | None = MNIST) -> Canonical:
         np.empty((len(batch), 2), np.float32),
     )
     # Images that need cleaning come last, together: a few of them in each chunk would cost more.
-    dirty = []
+    dirty: list[int] = []
     for start in range(0, len(batch), CHUNK):
         chunk = slice(start, start + CHUNK)
         plain, is_dark = find_plain(images[chunk])
@@ -75,7 +74,7 @@ def canonicalize(batch: Batch, layout: ImageLayout | None = MNIST) -> Canonical:
         places = start + np.flatnonzero(plain)
         seen = (plain[plain], is_dark[plain])
         done.write(places, normalise(images[places], seen, layout))
-        dirty.extend(start + np.flatnonzero(~plain))
+        dirty.extend((start + np.flatnonzero(~plain)).tolist())
     for start in range(0, len(dirty), CHUNK):
         places = np.array(dirty[start : start + CHUNK])
         no = np.zeros(len(places), np.bool_)

@@ -24,8 +24,9 @@ DARKEST = np.float32(0.25)
 def clean(images: Batch) -> tuple[Batch, Flags]:
     """Return images (N, side, side) as light ink on black, and which ones had dark ink (N,).
 
-    Takes off lines, frames and specks, then the background. Before, images are stretched to the full
-    range, so that faint ink on grey is treated as black on white; it comes out as faint as it was.
+    Takes off lines, frames and specks, then the background. Before, images are stretched to the
+    full range, so that faint ink on grey is treated as black on white; it comes out as faint as it
+    was.
     """
     lowest = images.min(axis=(1, 2), keepdims=True)
     stretch = np.maximum(images.max(axis=(1, 2), keepdims=True) - lowest, MIN_CONTRAST)

@@ -87,14 +87,14 @@ def find_lines(images: Batch, paper: Batch, to_edges: bool = True) -> tuple[Flag
 def open_profiles(profiles: Batch) -> Batch:
     """Return profiles (N, length) without what rises in them and is no thicker than lines are.
 
-    The least of each window, and of these the most. At the ends profiles are continued by their
-    mirror images.
+    The least of each window, and of these the most. Beyond the ends is what lies at the other side
+    of a line there.
     """
     length = profiles.shape[1]
     width = max(2, round(MAX_THICKNESS * length) + 1)
-    wide = np.concatenate(
-        [profiles[:, width:0:-1], profiles, profiles[:, -2 : -2 - width : -1]], axis=1
-    )
+    first = np.repeat(profiles[:, width - 1 : width], width, axis=1)
+    last = np.repeat(profiles[:, -width : length - width + 1], width, axis=1)
+    wide = np.concatenate([first, profiles, last], axis=1)
     least = wide[:, : -width + 1].copy()
     for start in range(1, width):
         np.minimum(least, wide[:, start : start + least.shape[1]], out=least)

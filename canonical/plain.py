@@ -43,7 +43,9 @@ def find_plain(images: Batch) -> tuple[Flags, Flags]:
 
     distances = flat - level[:, np.newaxis]
     np.abs(distances, out=distances)
-    is_plain &= count_alone(distances > (SPECK_STEP * contrast)[:, np.newaxis]) < MIN_SHARE * side**2
+    is_plain &= (
+        count_alone(distances > (SPECK_STEP * contrast)[:, np.newaxis]) < MIN_SHARE * side**2
+    )
     step = LINE_STEP * contrast
     is_plain &= ~has_frame(distances.reshape(images.shape), step)
     np.minimum(distances, step[:, np.newaxis], out=distances)

@@ -68,7 +68,8 @@ def find_speckled(images: Batch, step: Batch) -> npt.NDArray[np.bool_]:
         alike = windows[image, row, column] > limits[:, np.newaxis, np.newaxis]
         n_lonely += np.bincount(image[alike.sum(axis=(1, 2)) == 1], minlength=n_images)
     least = MIN_SHARE * side**2
-    return (n_lonely >= least) | (n_alone >= 3 * least)
+    found: npt.NDArray[np.bool_] = (n_lonely >= least) | (n_alone >= 3 * least)
+    return found
 
 
 def surround(images: Batch, width: int = 1) -> Batch:

@@ -38,7 +38,7 @@ class GoldenCheck:
 
     def __str__(self) -> str:
         """Return the figures, in words that follow "the largest difference is"."""
-        times = float(np.maximum(self.answers, self.found))
+        times = self.found if self.answers <= 1 else self.answers
         figure = f"{times:.2g}" if times < _MANY else f"{times:,.0f}"
         return f"{self.difference:.2g}, {figure} times what rounding may explain"
 

@@ -160,10 +160,7 @@ def read(path: Path) -> onnx.ModelProto:
 
 def metadata_of(path: Path, model: onnx.ModelProto) -> Metadata:
     """Return what the model from `path` says of itself; raises ModelError when it can't be used."""
-    try:
-        return decode(_entries(model))
-    except MetadataError as error:
-        raise ModelError(f"{path} {error}; export it again") from error
+    return _read_metadata(path, model)[0]
 
 
 def describe(path: Path, model: onnx.ModelProto) -> Description:
@@ -171,7 +168,7 @@ def describe(path: Path, model: onnx.ModelProto) -> Description:
 
     Raises ModelError when it wasn't exported by this program or its metadata can't be used.
     """
-    metadata, entries = metadata_of(path, model), _entries(model)
+    metadata, entries = _read_metadata(path, model)
     try:
         # Named W1, b1, W2, b2, ... and stored in this order.
         arrays = [numpy_helper.to_array(initializer) for initializer in model.graph.initializer]
@@ -202,8 +199,18 @@ def describe(path: Path, model: onnx.ModelProto) -> Description:
         raise ModelError(f"{path} is damaged ({reason}); export it again") from error
 
 
-def _entries(model: onnx.ModelProto) -> dict[str, bytes]:
-    return {entry.key: entry.value.encode() for entry in model.metadata_props}
+def _read_metadata(path: Path, model: onnx.ModelProto) -> tuple[Metadata, dict[str, bytes]]:
+    """Return the metadata and its entries; raises ModelError."""
+    try:
+        entries = {entry.key: entry.value.encode() for entry in model.metadata_props}
+        return decode(entries), entries
+    except MetadataError as error:
+        raise ModelError(f"{path} {error}; export it again") from error
+    except (AttributeError, UnicodeError) as error:
+        # Of what is no Unicode protobuf makes bytes.
+        raise ModelError(
+            f"{path} is damaged (metadata that is not Unicode); export it again"
+        ) from error
 
 
 def _floats(name: str, columns: int) -> onnx.ValueInfoProto:

@@ -1,5 +1,6 @@
 """In which order layers stand and which way round their weights are, as names and shapes tell."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
@@ -10,7 +11,7 @@ from exporter.network.weights_file import WeightsError
 ORIENTATIONS: tuple[Orientation, ...] = ("out-in", "in-out")
 
 MAX_LAYERS = 500
-MAX_STEPS = 100_000
+MAX_STEPS = 10_000
 """Beginnings of orders that are tried, which takes well under a second."""
 
 MAX_NAMES = 12
@@ -174,6 +175,10 @@ def _chains(
         layer.biases is not None and layer.biases.size != n_out
         for layer, (_, n_out) in zip(layers, sizes, strict=True)
     ):
+        return
+    # What layers take, others give, except at the two ends.
+    taken, given = (Counter(side) for side in zip(*sizes, strict=True))
+    if (taken - given).total() > 1:
         return
     waits: list[set[int]] = [set() for _ in layers]
     for first, second in relations:

@@ -98,8 +98,14 @@ def _by_name(named: Mapping[str, Array]) -> tuple[tuple[SourceLayer, ...], dict[
             others[name] = f"belongs to the same layer as {role[its.stem]}; {WANTED}"
         else:
             role[its.stem] = name
-    alone = {name: stem for stem, name in biases.items() if stem not in weights}
-    others |= {name: _lonely(stem, others) for name, stem in alone.items()}
+    beside = _beside(read_names, list(others))
+    for stem, name in biases.items():
+        if stem not in weights:
+            others[name] = (
+                f"stands beside {beside[stem]}, which is no layer's weights"
+                if stem in beside
+                else f"biases without weights; {WANTED}"
+            )
     are_heads = names.is_attention(list(weights))
     layers = []
     for stem, name in weights.items():
@@ -141,15 +147,17 @@ def _habit(layers: Sequence[SourceLayer]) -> Orientation | None:
     weights = [layer.weights_name for layer in layers]
     if all(names.IN_OUT.intersection(re.findall("[a-z]+", name.lower())) for name in weights):
         return "in-out"
-    return "out-in" if all(name.endswith(("weight", ".w")) for name in weights) else None
+    return "out-in" if all(f".{name}".endswith(".weight") for name in weights) else None
 
 
-def _lonely(stem: names.Stem, others: Mapping[str, str]) -> str:
-    """Say what biases without weights are, which may be those of a normalisation."""
-    beside = [other for other in others if names.read(other).stem[: len(stem)] == stem]
-    if stem and beside:
-        return f"stands beside {beside[0]}, which is no layer's weights"
-    return f"biases without weights; {WANTED}"
+def _beside(named: Mapping[str, names.Name], others: Sequence[str]) -> dict[names.Stem, str]:
+    """Return what stands beside biases without weights, such as those of a normalisation."""
+    beside: dict[names.Stem, str] = {}
+    for other in others:
+        stem = named[other].stem
+        for end in range(1, len(stem) + 1):
+            beside.setdefault(stem[:end], other)
+    return beside
 
 
 def _no_part(name: str, array: Array) -> str:

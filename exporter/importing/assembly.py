@@ -7,7 +7,7 @@ import numpy as np
 
 from exporter.importing.arrangement import arrange
 from exporter.importing.source import Array, Choices, Source, SourceLayer
-from exporter.network.arrays import WeightsError, to_names
+from exporter.network.arrays import MIN_INTEGER_BYTES, WeightsError, to_names
 from exporter.network.network import Batch, Layer, Network
 from modelfile.activations import ACTIVATIONS
 from modelfile.image_layout import ImageLayout
@@ -18,9 +18,6 @@ HIDDEN = tuple(name for name in ALL if name != "softmax")
 OUTPUTS = ("softmax", "sigmoid", "identity")
 
 MAX_FLOAT32 = float(np.finfo(np.float32).max)
-
-MIN_INTEGER_BYTES = 4
-"""Integers of fewer bytes are not what NumPy makes of Python's, but quantised."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,5 +1,6 @@
 """Weights that are kept in parts, put together as PyTorch does in evaluation mode."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -48,61 +49,55 @@ WEIGHT_NORM = "weight_norm: g * v / |v|"
 SPECTRAL_NORM = "spectral_norm: W / (u . W v)"
 
 FORMS = (
-    Form(("{}_g", "{}_v"), weight_norm, WEIGHT_NORM),
-    Form(
-        ("parametrizations.{}.original0", "parametrizations.{}.original1"), weight_norm, WEIGHT_NORM
-    ),
-    Form(("{}_orig", "{}_mask"), pruned, "pruning: the original where the mask is 1"),
-    Form(("{}_orig", "{}_u", "{}_v"), spectral_norm, SPECTRAL_NORM),
-    Form(
-        tuple(f"parametrizations.{{}}.{part}" for part in ("original", "0._u", "0._v")),
-        spectral_norm,
-        SPECTRAL_NORM,
-    ),
+    Form(("_g", "_v"), weight_norm, WEIGHT_NORM),
+    Form((".original0", ".original1"), weight_norm, WEIGHT_NORM),
+    Form(("_orig", "_mask"), pruned, "pruning: the original where the mask is 1"),
+    Form(("_orig", "_u", "_v"), spectral_norm, SPECTRAL_NORM),
+    Form((".original", ".0._u", ".0._v"), spectral_norm, SPECTRAL_NORM),
 )
 """torch.nn.utils.weight_norm, prune and spectral_norm, and their successors in parametrizations.
 
 Sources: the `compute_weight` and `forward` of these modules of PyTorch.
 """
 
-PARAMETERS = ("weight", "bias")
+_PART = re.compile(
+    r"(?P<prefix>(.*[./])?)((?P<parameter>weight|bias)(?P<ending>_[a-z]+)"
+    r"|parametrizations\.(?P<successor>weight|bias)(?P<path>\..+))"
+)
 
 
 def resolve(named: Mapping[str, Array]) -> tuple[dict[str, Array], tuple[str, ...]]:
     """Return the arrays with each parameter in place of its parts, and notes on what was computed.
 
-    Parts that make no whole stay as they are. Raises WeightsError when parts don't fit together.
+    Parts that make no whole stay as they are, also those of parameters that have more of them, as
+    one that is both pruned and normalised. Raises WeightsError when parts don't fit together.
     """
-    found = dict(named)
-    notes: dict[str, list[str]] = {}
+    targets: dict[str, str] = {}
+    parts: dict[str, dict[str, str]] = {}
     for name in named:
-        for form in FORMS:
-            for parameter in PARAMETERS:
-                endings = [ending.format(parameter) for ending in form.endings]
-                prefix = name.removesuffix(endings[0])
-                if prefix == name or (prefix and not prefix.endswith((".", "/"))):
-                    continue
-                parts = [prefix + ending for ending in endings]
-                target = prefix + parameter
-                if target in found or not all(part in found for part in parts):
-                    continue
-                if _others(found, prefix, parameter, parts):
-                    continue
-                # In its place, since the order of names may tell the layers'.
-                whole = _compute(form, target, [found[part] for part in parts])
-                found = {
-                    target if key == parts[0] else key: whole if key == parts[0] else array
-                    for key, array in found.items()
-                    if key not in parts[1:]
-                }
-                notes.setdefault(form.note, []).append(target)
-    return found, tuple(f"{', '.join(names)} by {note}" for note, names in notes.items())
-
-
-def _others(named: Mapping[str, Array], prefix: str, parameter: str, parts: list[str]) -> bool:
-    """Whether a parameter has more parts than these, as one that is both pruned and normalised."""
-    beginnings = (f"{prefix}{parameter}_", f"{prefix}parametrizations.{parameter}.")
-    return any(name.startswith(beginnings) and name not in parts for name in named)
+        if match := _PART.fullmatch(name):
+            target = match["prefix"] + (match["parameter"] or match["successor"])
+            targets[name] = target
+            parts.setdefault(target, {})[match["ending"] or match["path"]] = name
+    forms = {
+        target: form
+        for target, its in parts.items()
+        for form in FORMS
+        if {*its} == {*form.endings} and target not in named
+    }
+    found: dict[str, Array] = {}
+    notes: dict[str, list[str]] = {}
+    for name, array in named.items():
+        target = targets.get(name, "")
+        if target not in forms:
+            found[name] = array
+        elif target not in found:
+            # Where its first part stands, since the order of names may tell the layers'.
+            form = forms[target]
+            its = parts[target]
+            found[target] = _compute(form, target, [named[its[end]] for end in form.endings])
+            notes.setdefault(form.note, []).append(target)
+    return found, tuple(f"{', '.join(names)} computed by {note}" for note, names in notes.items())
 
 
 def _compute(form: Form, name: str, parts: list[Array]) -> Array:

@@ -12,6 +12,9 @@ from modelfile.input_range import MAX_FLOAT32
 
 Array = npt.NDArray[np.generic]
 
+MIN_INTEGER_BYTES = 4
+"""Shorter integers are not what NumPy makes of Python's, but quantised."""
+
 MARKS = "\ufeff\x00"
 """What files may begin and texts of a fixed length may end with: a byte-order mark, NULs."""
 
@@ -24,11 +27,10 @@ def to_float32(key: str, values: Array) -> tuple[Batch, str]:
     """Return values as float32, and what that changed, empty when nothing.
 
     Floats are rounded, integers taken where they stay what they are. Raises WeightsError for what
-    is not finite in float32, for integers of one byte, which are quantised weights without their
-    scales, and for anything else.
+    is not finite in float32, for integers of 8 and 16 bits, and for anything else.
     """
     kind = values.dtype.kind
-    if kind not in "fiu" or (kind != "f" and values.dtype.itemsize == 1):
+    if kind not in "fiu" or (kind != "f" and values.dtype.itemsize < MIN_INTEGER_BYTES):
         scaled = "; multiply what is quantised by its scale" if kind in "iu" else ""
         raise WeightsError(
             f"{key} holds {values.dtype}, wanted float32{scaled}; convert it with "

@@ -15,6 +15,7 @@ from exporter.importing.assembly import Imported, assemble
 from exporter.importing.onnx import checking, numbers, outputs, reading, walking
 from exporter.importing.onnx.values import shown
 from exporter.importing.source import Choices, Source
+from exporter.network.network import NetworkError
 from exporter.network.weights_file import WeightsError
 from modelfile.metadata import FORMAT, Metadata, MetadataError, decode
 
@@ -23,12 +24,9 @@ SUFFIX = ".onnx"
 
 def load(path: Path, content: bytes, choices: Choices) -> Imported:
     """Return the network of an .onnx file; raises WeightsError, or NetworkError for its labels."""
-    if choices.orientation is not None:
-        raise WeightsError("orientation: an ONNX file says it itself; leave it out")
     try:
-        model = reading.read(path, content)
-        found = outputs.choose(model, walking.walk(model))
-    except WeightsError:
+        return _load(path, content, choices)
+    except (WeightsError, NetworkError):
         raise
     except READ_ERRORS as error:
         # Attributes and shapes may be whatever the file's writer liked.
@@ -36,6 +34,14 @@ def load(path: Path, content: bytes, choices: Choices) -> Imported:
         raise WeightsError(
             f"is no graph that can be read ({type(error).__name__}: {reason}); export it again"
         ) from error
+
+
+def _load(path: Path, content: bytes, choices: Choices) -> Imported:
+    for field in ("orientation", "layers"):
+        if getattr(choices, field) is not None:
+            raise WeightsError(f"{field}: an ONNX file tells that itself; leave it out")
+    model = reading.read(path, content)
+    found = outputs.choose(model, walking.walk(model))
     own = _own(model)
     input_range = None if own is None else own.input_range
     choices, told = numbers.complete(found, input_range, choices)
@@ -59,7 +65,8 @@ def load(path: Path, content: bytes, choices: Choices) -> Imported:
 
 def _own(model: onnx.ModelProto) -> Metadata | None:
     """Return what a model says of itself that this program exported, None for others."""
-    entries = {entry.key: entry.value.encode() for entry in model.metadata_props}
+    # What is no Unicode is read as bytes, whatever the type says.
+    entries = {str(entry.key): str(entry.value).encode() for entry in model.metadata_props}
     if entries.get("format") != FORMAT.encode():
         return None
     try:

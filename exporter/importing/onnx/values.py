@@ -125,7 +125,9 @@ Value = Constant | Flow | Derived
 
 def shown(name: str) -> str:
     """Return a name of a file as it can be printed anywhere."""
-    cut = name if len(name) <= MAX_SHOWN else name[:MAX_SHOWN] + "..."
+    # What is no Unicode is read as bytes, whatever the type says.
+    text = str(name)
+    cut = text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "..."
     return "".join(letter if letter.isprintable() else "?" for letter in cut)
 
 

@@ -111,9 +111,9 @@ def _over(ink: Batch, drawn: Batch) -> Batch:
     return darker
 
 
-def _paper(make: Callable[[Batch], Batch], paper: float = 0.9, colour: float = 0.1) -> Callable[
-    [Batch], Batch
-]:
+def _paper(
+    make: Callable[[Batch], Batch], paper: float = 0.9, colour: float = 0.1
+) -> Callable[[Batch], Batch]:
     return lambda ink: on_paper(make(ink), paper, colour)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 from modelfile.layout import FILE, MAX_VERSION
@@ -115,7 +116,8 @@ def _look(folder: Path, found: _Found) -> None:
     if numbers or too_large:
         found.versions[name] = sorted(numbers)
     if len(found.misses) < MAX_MISSES:
-        found.misses += near_misses.in_model(folder, entries, numbers, others)
+        misses = near_misses.in_model(folder, entries, numbers, others)
+        found.misses += islice(misses, MAX_MISSES)
 
 
 def _find_versions(folder: Path, names: Sequence[str]) -> tuple[list[int], list[str]]:

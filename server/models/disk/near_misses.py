@@ -11,7 +11,7 @@ from server.texts import fault_of, shown
 
 SUFFIX = ".onnx"
 
-MAX_ENTRIES = 1000
+MAX_ENTRIES = 100
 """Entries of a folder that are looked at."""
 
 NUMBER = re.compile("[1-9][0-9]*")

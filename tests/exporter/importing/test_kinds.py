@@ -219,7 +219,7 @@ def test_weights_in_parts_are_computed_as_pytorch_does(
     assert_answers(arrays, expected)
     notes: list[str] = []
     importing.from_arrays(arrays, activation="relu", output="identity", tell=notes.append)
-    assert notes[0].startswith(f"fc1.weight, fc3.weight by {note}")
+    assert notes[0].startswith(f"fc1.weight, fc3.weight computed by {note}")
     # A layer's own state dict has no prefix.
     alone, only = make("x", 9, 7, form)
     bare = {name.removeprefix("x."): array for name, array in alone.items()}
@@ -553,9 +553,16 @@ def test_layers_that_are_named_are_taken_in_that_order() -> None:
 
 
 def test_many_layers_take_no_time() -> None:
+    junk = {f"{index}.bias": np.ones(2) for index in range(5000)}
+    junk |= {f"{index}.weight_g": np.ones(2) for index in range(5000)}
+    assert "and 9987 more" in refusal(junk)
     deep = chain(" ".join(f"fc{index}" for index in range(300)), *[2] * 301)
     assert len(importing.from_arrays(deep, activation="relu", output="identity").layers) == 300
     wide = {f"{index:x}".replace("1", "z") + "q.weight": values(3, 2) for index in range(10, 90)}
     assert "--layers" in refusal(wide)
+    letters = " ".join(f"{first}{second}" for first in "abcde" for second in "pqrst")
+    dead = chain(letters, *[4] * 26) | linear("x", 5, 5)
+    assert "might fit in too many orders; to import some layers" in refusal(dead)
+    assert "wanted each layer to take" in refusal(dead | linear("y", 6, 9) | linear("z", 6, 9))
     many = chain(" ".join(f"fc{index}" for index in range(501)), *[2] * 502)
     assert "layers: 501, wanted up to 500" in refusal(many)

@@ -537,6 +537,7 @@ def test_choices_that_contradict_the_file_are_refused(tmp_path: Path) -> None:
         chain(PLAIN), tmp_path, activation="tanh"
     )
     assert refusal(chain(PLAIN), tmp_path, orientation="in-out").startswith("orientation: ")
+    assert refusal(chain(PLAIN), tmp_path, layers=["W1"]).startswith("layers: an ONNX file tells")
 
 
 def test_what_is_read_wrongly_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -212,6 +212,7 @@ GOOD = arrays()
             {"b2": np.array([1, -127], np.int8)},
             "b2 holds int8, wanted float32; multiply what is quantised by its scale",
         ),
+        ({"b2": np.array([1, 2], np.uint16)}, "b2 holds uint16, wanted float32; multiply what"),
         (
             {"b2": np.array([2**24 + 1, 0])},
             "b2 holds int64 up to 16777217, which float32 can't tell apart; scale them down",
@@ -292,7 +293,7 @@ def test_wrong_content_is_explained(tmp_path: Path, change: Arrays, message: str
         (GOOD["W2"].astype(np.longdouble), "W2: float"),
         (GOOD["W2"].astype(">f8"), "W2: >f8 became float32, without a change"),
         (np.array([[1, -2, 0], [3, 2**24, -7]]), "W2: int64 became float32, without a change"),
-        (np.ones((2, 3), np.uint16), "W2: uint16 became float32, without a change"),
+        (np.ones((2, 3), np.uint32), "W2: uint32 became float32, without a change"),
         (np.full((2, 3), 1e-300), "W2: float64 was rounded to float32, by up to 1e-300"),
     ],
 )

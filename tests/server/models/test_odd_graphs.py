@@ -71,6 +71,9 @@ def test_what_is_refused_never_reaches_the_runtime(
 ODD_METADATA = {
     "lone surrogate": ("labels", '["a", "b", "\\ud800"]', "is not Unicode"),
     "control characters": ("labels", '["a", "b", "c\\u0000"]', "holds control characters"),
+    "other direction": ("labels", '["a", "b", "c\\u202e"]', "holds control characters"),
+    "twice the same": ("labels", '["a", "b", "a "]', "number 2, 'a ', is that of number 0 too"),
+    "nothing to see": ("labels", '["a", "b", " "]', "number 2 is empty"),
     "line": ("labels", '["a", "b", "c\\n"]', "holds control characters"),
     "long label": ("labels", f'["a", "b", "{"c" * 300}"]', "more than 256 characters"),
     "many labels": ("labels", f"[{'0, ' * 99_999}0]", "100000 labels for 3 outputs"),
