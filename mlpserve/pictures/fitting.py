@@ -36,7 +36,7 @@ class Arrangement:
 def arrange(levels: Levels, layout: ImageLayout) -> Arrangement:
     """Find the image's place on levels (rows, columns), which are 0 where there is no ink."""
     spans = [ends(levels.max(axis=axis)) for axis in (1, 0)]
-    length = max(min(layout.longest_side, 1) * layout.rows - SOFT_PIXELS, 1)
+    length = max(layout.longest_side * layout.rows - SOFT_PIXELS, 1)
     scale = max(high - low for low, high in spans) / length
     starts = [0.0, 0.0]
     for axis, (low, high) in enumerate(spans):
@@ -44,8 +44,9 @@ def arrange(levels: Levels, layout: ImageLayout) -> Arrangement:
         middle = mass_centre(levels, axis) if layout.centring == "mass" else (low + high) / 2
         # The layout counts from the middle of the first pixel.
         start = middle - (layout.centre[axis] * size + 0.5) * scale
-        # All of the ink stays inside.
-        starts[axis] = min(max(start, high - size * scale), low)
+        # All of the ink stays inside, where it fits.
+        slack = high - size * scale
+        starts[axis] = min(max(start, slack), low) if slack < low else start
     return Arrangement(starts[0], starts[1], scale)
 
 

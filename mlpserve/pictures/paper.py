@@ -12,6 +12,9 @@ from mlpserve.pictures.tones import Tones
 WIDEST_STROKE = 0.4
 """Paper is what is left of a picture when strokes of up to this share of its sides are filled."""
 
+LONGEST_CUT = 0.9
+"""A stroke that an edge cuts is shorter than this share of the edge."""
+
 DARKEST_PAPER = 0.08
 """Below it, light is no longer divided by."""
 
@@ -48,9 +51,25 @@ def find_ink(tones: Tones) -> Levels:
 def close(levels: Levels, window: int) -> Levels:
     """Return a picture whose dark strokes are filled, if narrower than the window."""
     pad = window
-    padded = np.pad(levels, pad, mode="edge")
+    padded = np.pad(surround(levels), pad - 1, mode="edge")
     closed = ndimage.minimum_filter(ndimage.maximum_filter(padded, window), window)
     return np.asarray(closed[pad:-pad, pad:-pad])
+
+
+def surround(levels: Levels) -> Levels:
+    """Return a picture with a border of one pixel: its edges, without the strokes that they cut.
+
+    What is dark along a whole edge, or up to a corner, is dark beyond it too.
+    """
+    bordered = np.pad(levels, 1, mode="edge")
+    for rows in (bordered, bordered.T):
+        for outer, inner in ((0, 1), (-1, -2)):
+            edge = rows[inner, 1:-1]
+            window = round(LONGEST_CUT * len(edge)) | 1
+            wide = np.pad(edge, window, mode="edge")
+            closed = ndimage.minimum_filter1d(ndimage.maximum_filter1d(wide, window), window)
+            rows[outer, 1:-1] = closed[window:-window]
+    return bordered
 
 
 def smooth(levels: Levels) -> Levels:

@@ -29,6 +29,12 @@ and few enough to be quick."""
 SHEET_STARTS = 0.15
 """A sheet may differ less from the desk than from its own ink, as a share of full ink."""
 
+MAX_BESIDE = 0.08
+"""Of a clean image's ink, this share may lie beside the digit: grey at its edges."""
+
+PAPER_SHARE = 0.2
+"""At least this share of an image is paper."""
+
 CLEAN = 0.02
 """A clean image has black or white paper, and hardly any ink but the digit's: as shares."""
 
@@ -51,7 +57,7 @@ def read_picture(
 
     The paper and whatever is no digit, such as lines, frames, shadows, specks and neighbours, are
     taken away; the ink is brought to full contrast and to a width of strokes that models know, and
-    laid out. A clean picture of the model's size whose ink is in its place keeps its pixels.
+    laid out. A clean picture whose ink is in its place is only resized, if need be.
 
     Parameters
     ----------
@@ -111,10 +117,10 @@ def lay_out(colours: Colours, layout: ImageLayout, invert: Invert) -> Levels:
     reach = 2 * max(1, len(levels) // 100) + 1
     around = ndimage.maximum_filter(digit, reach) & ~others
     only = np.where(around, levels, 0).astype(np.float32)
-    if colours.shape[:2] == (layout.rows, layout.columns) and sheet is None:
-        levels = to_grey(colours)
-        same = 1 - levels if tones.dark_ink else levels
-        if is_clean(same, resize(only, same.shape)) and is_arranged(only, layout):
+    shape = layout.rows, layout.columns
+    if colours.shape[0] * shape[1] == colours.shape[1] * shape[0] and sheet is None:
+        same = squeeze(colours, shape, Invert.YES if tones.dark_ink else Invert.NO)
+        if is_clean(same, resize(only, shape)) and is_arranged(only, layout):
             return same
     return fit(normalise(only, digit), layout)
 
@@ -143,9 +149,9 @@ def is_clean(image: Levels, digit: Levels) -> bool:
     """Tell whether an image has full contrast, and no more on it than the digit."""
     beside = image[digit < CLEAN]
     return bool(
-        np.median(image) <= CLEAN
+        np.quantile(image, PAPER_SHARE) <= CLEAN
         and image.max() > 1 - 10 * CLEAN
-        and beside.sum() <= CLEAN * image.sum()
+        and beside.sum() <= MAX_BESIDE * image.sum()
     )
 
 
