@@ -64,7 +64,8 @@ KINDS = (
 
 
 def test_hard_pictures(server: ServerProcess, digits: tuple[Batch, Labels], tmp_path: Path) -> None:
-    files, wanted = [], []
+    files: list[Path] = []
+    wanted: list[int] = []
     for kind in KINDS:
         for number in (0, 1, 2):
             files.append(tmp_path / f"{len(files)}")
