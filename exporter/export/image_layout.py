@@ -30,7 +30,7 @@ MAX_SPREAD = 0.15
 the side, are not laid out at all. MNIST's longest sides have 0.01.
 """
 
-FEW = 0.025
+FEW = 0.05
 """The share of images that are flatter than `flattest`, which takes `MANY` images to measure."""
 MANY = 200
 
