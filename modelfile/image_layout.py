@@ -70,7 +70,7 @@ class ImageLayout:
                 )
 
 
-MNIST = ImageLayout(28, 28, "light", 0.7321, "mass", (0.5, 0.5), 0.8)
+MNIST = ImageLayout(28, 28, "light", 0.7321, "mass", (0.5, 0.5), 0.85)
 """MNIST's digits, which are 20 of 28 pixels high or wide, and whose centre of mass is at row and
 column 14 (http://yann.lecun.com/exdb/mnist). Measured with their soft edges they are 20.5.
 """

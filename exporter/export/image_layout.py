@@ -3,8 +3,10 @@
 import math
 
 import numpy as np
+import numpy.typing as npt
 
 from canonical import ink
+from canonical.background import outline
 from canonical.ink import Ink
 from exporter.network.network import Batch
 from exporter.network.weights_file import Saved
@@ -28,7 +30,7 @@ MAX_SPREAD = 0.15
 the side, are not laid out at all. MNIST's longest sides have 0.01.
 """
 
-FEW = 0.025
+FEW = 0.05
 """The share of images that are flatter than `flattest`, which takes `MANY` images to measure."""
 MANY = 200
 
@@ -45,7 +47,9 @@ def measure(images: Batch, input_range: InputRange = PIXELS) -> ImageLayout | No
         return None
     width = np.float32(input_range.high - input_range.low)
     pixels = (images[:MAX_IMAGES] - np.float32(input_range.low)) / width
-    drawn = ink.find(np.clip(pixels, 0, 1).astype(np.float32).reshape(-1, side, side))
+    squares = np.clip(pixels, 0, 1).astype(np.float32).reshape(-1, side, side)
+    # Each counts as plain: what lies around the ink of training images belongs to them.
+    drawn = ink.find(squares, (np.ones(len(squares), np.bool_), _have_dark_ink(squares)))
     found = drawn.found
     if np.count_nonzero(found) < max(MIN_IMAGES, IN_COMMON * len(found)):
         return None
@@ -66,6 +70,13 @@ def of_weights(saved: Saved) -> ImageLayout | None:
     if saved.image_layout is not None or saved.examples is None:
         return saved.image_layout
     return measure(saved.examples, saved.network.input_range)
+
+
+def _have_dark_ink(squares: Batch) -> npt.NDArray[np.bool_]:
+    """Tell of which images (N, side, side) the outline is nearer to the brightest pixel."""
+    edges = np.median(outline(squares), axis=1)
+    dark: npt.NDArray[np.bool_] = 2 * edges > squares.max(axis=(1, 2)) + squares.min(axis=(1, 2))
+    return dark
 
 
 def _measure(drawn: Ink, side: int, is_dark: bool) -> ImageLayout | None:
