@@ -6,8 +6,8 @@ from scipy import ndimage
 from mlpserve.pictures.arrays import Levels, Mask
 
 THINNEST, WIDEST = 0.1, 0.17
-"""The width of strokes as a share of the digit's longest side: about 12 and 92% of MNIST's training images
-are thinner.
+"""The width of strokes as a share of the digit's longest side: about 12 and 92% of MNIST's training
+images are thinner.
 """
 
 HOLE_SHARE = 0.0085
