@@ -76,7 +76,7 @@ class Less:
 
 
 FEWER_IMAGES = Less(
-    "send fewer images in one call, or uint8 instead of floats, or ",
+    "send fewer images in one call, or floats as uint8, or ",
     "send fewer images in one call, or ask for no hidden activations, or ",
 )
 

@@ -23,7 +23,7 @@ def show(evaluation: Evaluation, console: Console) -> None:
         else:
             console.print(f"{table.title}: too wide for this terminal; see --json and --pictures")
     if evaluation.data:
-        console.print(f"Data: {describe_data(evaluation)}.", highlight=False, soft_wrap=True)
+        console.print(f"Data: {describe_data(evaluation)}.", highlight=False)
     console.print(summary(evaluation), highlight=False)
 
 

@@ -209,7 +209,7 @@ def test_advice_on_predictions_stays_with_them() -> None:
     with start_serving() as serving, Client(serving.address, options=options) as client:
         words = (
             r"^the request has 78\d bytes, and this client sends at most 500; send fewer images in "
-            r"one call, or uint8 instead of floats, or give Client options=\{'grpc\.max_send_"
+            r"one call, or floats as uint8, or give Client options=\{'grpc\.max_send_"
         )
         with pytest.raises(InvalidRequest, match=words):
             client.predict(np.zeros(784, np.uint8))

@@ -67,13 +67,15 @@ def test_its_robustness_is_that_measured_now(digits: tuple[Batch, Labels]) -> No
     rows = recorded().robustness
     assert rows is not None
     for now, then in zip(
-        robustness.distorted(SHIPPED.network, *digits), rows.distorted, strict=True
+        robustness.distorted(SHIPPED.network, *digits, SHIPPED.image_layout),
+        rows.distorted,
+        strict=True,
     ):
         assert (now.distortion, now.images) == (then.distortion, then.images), AGAIN
         assert abs(now.correct - then.correct) <= 5, f"{now.distortion}: {AGAIN}"
         assert abs(now.canonical_correct - then.canonical_correct) <= 5, f"{now}: {AGAIN}"
     for kind, before in zip(
-        robustness.out_of_distribution(SHIPPED.network, *digits),
+        robustness.out_of_distribution(SHIPPED.network, *digits, SHIPPED.image_layout),
         rows.out_of_distribution,
         strict=True,
     ):
