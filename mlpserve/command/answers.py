@@ -49,7 +49,7 @@ def show(picture: Picture, prediction: Prediction, index: int, console: Console)
         runner_up = others[0]
         name = printable(prediction.label_names[runner_up])
         answer.append(f", then {name} with {activations[runner_up]:.3f}")
-    answer.append(f"  ({prediction.model}, version {prediction.version})", "dim")
+    answer.append(f"  ({printable(prediction.model)}, version {prediction.version})", "dim")
     console.print(answer)
     console.print(draw(picture.image, console))
     if (done := prediction.canonicalization) is not None:

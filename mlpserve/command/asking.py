@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlpserve.client import DEFAULT_ADDRESS, Client
+from mlpserve.command.files import printable
 from mlpserve.errors import InvalidRequest, MlpserveError, Unavailable
 from mlpserve.prediction import Prediction
 
@@ -28,18 +29,31 @@ class Answer:
     outcome: Prediction | str
 
 
-def ask(client: Client, pictures: Sequence[Picture], **options: Any) -> Iterator[Answer]:
-    """Ask about pictures in one call; if the server refuses it, about each alone."""
-    # As bytes, which models of other numbers than pixels refuse.
+def ask(
+    client: Client,
+    pictures: Sequence[Picture],
+    numbers: tuple[float, float] | None = None,
+    **options: Any,
+) -> Iterator[Answer]:
+    """Ask about pictures in one call; if the server refuses it, about each alone.
+
+    `numbers` are those that the model takes for black and white; None: it takes pixels.
+    """
     images = np.stack([picture.image.reshape(-1) for picture in pictures])
-    levels = np.rint(255 * images).astype(np.uint8)
+    if numbers is None:
+        sent: npt.NDArray[Any] = np.rint(255 * images).astype(np.uint8)
+    else:
+        black, white = numbers
+        sent = black + (white - black) * images
     try:
-        yield Answer(pictures, client.predict(levels, **options))
+        yield Answer(pictures, client.predict(sent, **options))
     except InvalidRequest as error:
         if len(pictures) == 1:
             yield Answer(pictures, explain(error))
             return
-        answers = [answer for picture in pictures for answer in ask(client, [picture], **options)]
+        answers = [
+            answer for picture in pictures for answer in ask(client, [picture], numbers, **options)
+        ]
         reasons = {answer.outcome for answer in answers if isinstance(answer.outcome, str)}
         if len(reasons) == 1 and all(isinstance(answer.outcome, str) for answer in answers):
             # It is not the pictures: say it once.
@@ -50,10 +64,11 @@ def ask(client: Client, pictures: Sequence[Picture], **options: Any) -> Iterator
 
 
 def explain(error: Exception) -> str:
-    """Return what went wrong, and what may help."""
+    """Return what went wrong, and what may help, as a terminal may show it."""
+    reason = printable(str(error))
     if not isinstance(error, Unavailable):
-        return str(error)
+        return reason
     return (
-        f"{error}. Is a server running there? `make run` in mlpserve's repository starts one "
+        f"{reason}. Is a server running there? `make run` in mlpserve's repository starts one "
         f"at {DEFAULT_ADDRESS}; --address names another, --tls or --ca one that speaks TLS"
     )

@@ -1,5 +1,6 @@
 """Which images a model expects: how many rows and columns, and how they are laid out."""
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +14,14 @@ class NoImages(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The rows and columns of a model's images, and their layout, if that is known."""
+    """The rows and columns of a model's images, and their layout, if that is known.
+
+    `numbers` are what stands for black and white, None for pixels.
+    """
 
     shape: tuple[int, int]
     layout: ImageLayout | None
+    numbers: tuple[float, float] | None = None
 
 
 def find_expected(models: Sequence[Model], name: str, version: int, side: int | None) -> Expected:
@@ -42,7 +47,20 @@ def find_expected(models: Sequence[Model], name: str, version: int, side: int | 
             f"{shape[0]} x {shape[1]} = {shape[0] * shape[1]}. "
             + ("Leave --side out" if side is not None else "Send it arrays, with mlpserve.Client")
         )
-    return Expected(shape, layout)
+    return Expected(shape, layout, _read_range(model, found))
+
+
+def _read_range(model: Model, version: ModelVersion) -> tuple[float, float] | None:
+    if version.input_range in ("", "[0, 1]"):
+        return None
+    try:
+        low, high = json.loads(version.input_range)
+        return float(low), float(high)
+    except (ValueError, TypeError) as error:
+        raise NoImages(
+            f"{model.name}, version {version.version}, takes {version.input_range} numbers, of "
+            "which none is black or white. Send it arrays, with mlpserve.Client"
+        ) from error
 
 
 def _find_model(models: Sequence[Model], name: str) -> Model:

@@ -74,11 +74,16 @@ def predict(
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 
     read = _Reader(client, model, version, side, Invert(invert))
-    options = {"model": model, "version": version, "canonicalize": canonicalize}
+    options = {
+        "model": model,
+        "version": version,
+        "hidden_activations": hidden,
+        "canonicalize": canonicalize,
+    }
     n_answers = 0
     for names in _chunks(pictures):
         chunk = list(read(names))
-        answers = ask(client, chunk, hidden_activations=hidden, **options) if chunk else ()
+        answers = ask(client, chunk, read.numbers, **options) if chunk else ()
         for answer in answers:
             if not isinstance(answer.outcome, str):
                 _print(answer.pictures, answer.outcome, console, as_json=as_json)
@@ -113,7 +118,12 @@ class _Reader:
                     image = read_picture(file, wanted.shape, wanted.layout, self.invert)
                 yield Picture(printable(name), image)
             except PictureError as error:
-                _complain(printable(name), str(error))
+                _complain(printable(name), printable(str(error)))
+
+    @property
+    def numbers(self) -> tuple[float, float] | None:
+        """What stands for black and white, None for pixels."""
+        return self.expected and self.expected.numbers
 
     def ask(self) -> Expected:
         """Ask the server, and end the command when it doesn't know."""
@@ -122,7 +132,7 @@ class _Reader:
         except MlpserveError as error:
             raise click.ClickException(explain(error)) from error
         except NoImages as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(printable(str(error))) from error
 
 
 def _print(

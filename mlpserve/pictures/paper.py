@@ -21,6 +21,8 @@ DARKEST_PAPER = 0.08
 MIN_CONTRAST = 0.05
 """What stands out less from the paper is no ink."""
 
+NO_INK = "the picture shows no ink: nothing in it stands out from its paper (try --invert)"
+
 INK_STARTS = 0.42
 """The share of full ink from which on a pixel is ink."""
 
@@ -102,9 +104,7 @@ def stretch(ink: Levels) -> Levels:
     top = max(top, 0.5 * float(ink.max()))
     floor = float(np.median(ink[ink < 0.5 * top])) if top > 0 else 0.0
     if top - floor < MIN_CONTRAST:
-        raise PictureError(
-            "the picture shows no ink: nothing in it stands out from its paper (try --invert)"
-        )
+        raise PictureError(NO_INK)
     strong = ink[ink > floor + 0.5 * (top - floor)]
     full = float(np.percentile(strong, 60))
     return np.asarray(((ink - floor) / (full - floor)).clip(0, 1), np.float32)

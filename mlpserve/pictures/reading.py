@@ -15,7 +15,7 @@ from mlpserve.pictures.decoding import decode
 from mlpserve.pictures.errors import PictureError
 from mlpserve.pictures.fitting import fit, is_arranged
 from mlpserve.pictures.lines import find_lines
-from mlpserve.pictures.paper import INK_STARTS, find_ink
+from mlpserve.pictures.paper import INK_STARTS, MIN_CONTRAST, NO_INK, find_ink
 from mlpserve.pictures.resizing import enlarge, resize, shrink
 from mlpserve.pictures.sheets import extend, find_sheet
 from mlpserve.pictures.specks import despeckle
@@ -25,6 +25,9 @@ from mlpserve.pictures.tones import LUMINANCE, Tones, find_tones
 MIN_SIDE, MAX_SIDE = 112, 400
 """Pixels along a picture's longest side while it is looked at: enough for strokes to have a shape,
 and few enough to be quick."""
+
+SMALL_SIDE = 14
+"""Digits fill images of fewer rows or columns: paper can't be told from ink, nor pieces apart."""
 
 SHEET_STARTS = 0.15
 """A sheet may differ less from the desk than from its own ink, as a share of full ink."""
@@ -106,6 +109,9 @@ def squeeze(colours: Colours, shape: tuple[int, int], invert: Invert) -> Levels:
 
 def lay_out(colours: Colours, layout: ImageLayout, invert: Invert) -> Levels:
     """Return an image of light ink on black, laid out."""
+    shape = layout.rows, layout.columns
+    if colours.shape[:2] == shape and min(shape) < SMALL_SIDE:
+        return stretch(to_grey(colours), invert)
     picture = enlarge(despeckle(shrink(colours, MAX_SIDE)), MIN_SIDE)
     tones, levels = separate(picture, invert)
     sheet = find_sheet(levels > INK_STARTS)
@@ -117,12 +123,22 @@ def lay_out(colours: Colours, layout: ImageLayout, invert: Invert) -> Levels:
     reach = 2 * max(1, len(levels) // 100) + 1
     around = ndimage.maximum_filter(digit, reach) & ~others
     only = np.where(around, levels, 0).astype(np.float32)
-    shape = layout.rows, layout.columns
     if colours.shape[0] * shape[1] == colours.shape[1] * shape[0] and sheet is None:
         same = squeeze(colours, shape, Invert.YES if tones.dark_ink else Invert.NO)
         if is_clean(same, resize(only, shape)) and is_arranged(only, layout):
             return same
     return fit(normalise(only, digit), layout)
+
+
+def stretch(levels: Levels, invert: Invert) -> Levels:
+    """Return a small image of light ink on black and full contrast, its ink where it was."""
+    low, high = float(levels.min()), float(levels.max())
+    if high - low < MIN_CONTRAST:
+        raise PictureError(NO_INK)
+    levels = (levels - low) / (high - low)
+    outline = np.concatenate([levels[0], levels[-1], levels[1:-1, 0], levels[1:-1, -1]])
+    is_dark = np.median(outline) > 0.5 if invert is Invert.AUTO else invert is Invert.YES
+    return np.asarray(1 - levels if is_dark else levels, np.float32)
 
 
 def separate(picture: Colours, invert: Invert) -> tuple[Tones, Levels]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import httpx
 
 RULES = Path(__file__).resolve().parents[2] / "prometheus" / "rules"
 START_SECONDS = 30.0
@@ -59,10 +60,23 @@ def prometheus(config: Path) -> Iterator[str]:
             [program, *options, "--web.listen-address=127.0.0.1:0"], stdout=written, stderr=written
         )
     try:
-        yield _address(process, log)
+        address = _address(process, log)
+        _wait_until_ready(address, process, log)
+        yield address
     finally:
         process.terminate()
         process.wait()
+
+
+def _wait_until_ready(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Wait until it answers questions: it listens before it has opened its storage."""
+    end = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < end:
+        with contextlib.suppress(httpx.TransportError):
+            if httpx.get(f"http://{address}/-/ready", timeout=START_SECONDS).is_success:
+                return
+        time.sleep(0.05)
+    raise click.ClickException(f"prometheus is not ready: {log.read_text()[-500:]}")
 
 
 def _address(process: "subprocess.Popen[bytes]", log: Path) -> str:

@@ -60,6 +60,21 @@ def test_what_takes_no_such_images(name: str, version: int, side: int | None, me
         find_expected(models, name, version, side)
 
 
+@pytest.mark.parametrize(
+    ("told", "numbers"), [("", None), ("[0, 1]", None), ("[0, 16]", (0, 16)), ("[-1, 1]", (-1, 1))]
+)
+def test_numbers_of_another_range(told: str, numbers: tuple[float, float] | None) -> None:
+    version = ModelVersion(1, True, "", (64, 10), (), "", told, LAYOUT)
+    found = find_expected([Model("wide", (version,), {}, 1, True)], "", 0, None)
+    assert found.numbers == numbers
+
+
+def test_numbers_without_black_and_white() -> None:
+    version = ModelVersion(1, True, "", (64, 10), (), "", "finite")
+    with pytest.raises(NoImages, match="takes finite numbers, of which none is black or white"):
+        find_expected([Model("columns", (version,), {}, 1, True)], "", 0, None)
+
+
 def test_no_default() -> None:
     with pytest.raises(NoImages, match="no default model; choose one with --model: small"):
         find_expected(MODELS[1:], "", 0, None)

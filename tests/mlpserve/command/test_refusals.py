@@ -110,3 +110,20 @@ def test_nothing_on_standard_input(three: list[Path]) -> None:
         result = run("-", three[0], "--address", serving.address, input=b"")
     assert result.stderr == "Error: -: is empty\n"
     assert result.stdout.startswith(f"{three[0]}: 0")
+
+
+def test_what_servers_say_can_not_steer_the_terminal(three: list[Path]) -> None:
+    def rename(request: Request, _: Context) -> classifier_pb2.PredictResponse:
+        answer = classify(request)
+        answer.model = "m\x1b[2J"
+        answer.label_names[:] = [f"\x1b]0;{name}\u202e" for name in answer.label_names]
+        return answer
+
+    def refuse(_: Request, context: Context) -> classifier_pb2.PredictResponse:
+        context.abort(grpc.StatusCode.INVALID_ARGUMENT, "no\x1b[31m, \x9b2J")
+
+    for answer in (rename, refuse):
+        with start_serving(answer) as serving:
+            result = run(*three, "--address", serving.address)
+        assert "\N{REPLACEMENT CHARACTER}" in result.stdout + result.stderr
+        assert not {"\x1b", "\x9b", "\u202e"} & {*result.stdout, *result.stderr}

@@ -14,7 +14,7 @@ from harness.pictures.kinds import KINDS, draw
 from mlpserve.models import ImageLayout
 from mlpserve.pictures import read_picture
 
-N_IMAGES = 12
+N_IMAGES = 10
 MIN_SHARE = 0.9
 
 MNIST = ImageLayout(28, 28, "light", 20.5 / 28, "mass", (0.5, 0.5))

@@ -255,3 +255,34 @@ def test_what_pillow_raises_of_its_own_is_told_as_damage() -> None:
     content[4] = 9
     with pytest.raises(PictureError, match=r"the picture is damaged: Unknown BLP compression 9"):
         read_picture(io.BytesIO(bytes(content)), (28, 28), MNIST)
+
+
+TINY = ImageLayout(8, 8, "light", 1.09, "box", (0.44, 0.44))
+
+
+@pytest.mark.parametrize(
+    ("change", "dark"),
+    [
+        (lambda levels: levels, False),
+        (lambda levels: 255 - levels, True),
+        (lambda levels: 60 + levels // 3, False),
+        (lambda levels: 200 - levels // 4, True),
+    ],
+)
+def test_small_images_keep_their_pixels(change: Any, dark: bool) -> None:
+    """A two whose foot fills the last rows of an image that is eight pixels wide."""
+    two = np.zeros((8, 8), np.uint8)
+    two[0, 2:5], two[1:5, 5], two[5, 3:5], two[6, 2:8], two[7, 2:8] = 255, 255, 160, 200, 255
+    file = io.BytesIO()
+    Image.fromarray(change(two)).save(file, "PNG")
+    for invert in (Invert.AUTO, Invert.YES if dark else Invert.NO):
+        file.seek(0)
+        image = read_picture(file, (8, 8), TINY, invert)
+        np.testing.assert_allclose(image, two / 255, atol=0.02)
+
+
+def test_small_images_without_ink_are_refused() -> None:
+    file = io.BytesIO()
+    Image.new("L", (8, 8), 90).save(file, "PNG")
+    with pytest.raises(PictureError, match="no ink"):
+        read_picture(file, (8, 8), TINY)

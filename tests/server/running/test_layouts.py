@@ -1,5 +1,6 @@
 """Networks of other images than MNIST's in canonical mode: scikit-learn's 8 x 8 digits."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,6 +8,8 @@ from pathlib import Path
 import grpc
 import numpy as np
 import pytest
+from click.testing import CliRunner
+from PIL import Image
 
 import mlpserve
 from exporter import importing, network
@@ -14,6 +17,7 @@ from exporter.export import graph, publishing
 from exporter.network.network import Batch
 from harness.networks import random_network
 from harness.server_process import ServerProcess, start_server
+from mlpserve.command.commands import mlpserve as mlpserve_command
 from mlpserve.inference import open_inference_pb2 as protocol
 from modelfile.image_layout import ImageLayout
 from modelfile.input_range import InputRange
@@ -82,6 +86,23 @@ def test_numbers_of_another_range_are_read_as_well(small: tuple[Small, ServerPro
     assert plain > 0.85
     assert read(small, images, "wide", True) > plain - 0.01
     assert read(small, 16 - images, "wide", True) > plain - 0.01
+
+
+@pytest.mark.parametrize("model", ["pixels", "wide", "wide-unknown"])
+def test_pictures_are_read_for_any_model(
+    small: tuple[Small, ServerProcess], tmp_path: Path, model: str
+) -> None:
+    plain = read(small, small[0].images, "wide", False)
+    files = []
+    for number, image in enumerate(small[0].images[:100]):
+        files.append(str(tmp_path / f"{number}.png"))
+        levels = np.rint(image.reshape(8, 8) * (255 / 16)).astype(np.uint8)
+        Image.fromarray(levels).save(files[-1])
+    command = ["predict", *files, "--json", "--model", model, "--address", small[1].grpc_address]
+    result = CliRunner().invoke(mlpserve_command, command)
+    assert result.exit_code == 0, result.output
+    labels = [json.loads(line)["label"] for line in result.stdout.splitlines()]
+    assert np.mean(np.array(labels) == small[0].labels[:100]) > plain - 0.05
 
 
 def test_without_a_layout_nothing_changes(small: tuple[Small, ServerProcess]) -> None:
