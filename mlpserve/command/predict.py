@@ -123,7 +123,7 @@ class _Reader:
     @property
     def numbers(self) -> tuple[float, float] | None:
         """What stands for black and white, None for pixels."""
-        return self.expected and self.expected.numbers
+        return None if self.expected is None else self.expected.numbers
 
     def ask(self) -> Expected:
         """Ask the server, and end the command when it doesn't know."""
