@@ -258,7 +258,7 @@ def test_a_picture_is_no_flower(serving: ServerProcess, tmp_path: Path) -> None:
     arguments = ["predict", "--address", serving.grpc_address, "--side", "2"]
     result = CliRunner().invoke(mlpserve_command, [*arguments, str(tmp_path / "p.png")])
     assert result.exit_code == 1
-    assert "bytes stand for pixels in [0, 1], and iris takes finite numbers" in result.stderr
+    assert "iris, version 1, takes finite numbers, of which none is black or white" in result.stderr
 
 
 def test_numbers_that_overflow_cost_their_own_call(

@@ -1,4 +1,4 @@
-"""Of each kind of picture the shipped network reads at least nine of ten digits right."""
+"""Of each kind of picture the shipped network reads nearly all digits right."""
 
 import io
 
@@ -14,8 +14,13 @@ from harness.pictures.kinds import KINDS, draw
 from mlpserve.models import ImageLayout
 from mlpserve.pictures import read_picture
 
-N_IMAGES = 10
-MIN_SHARE = 0.9
+N_IMAGES = 5
+MIN_SHARE = 0.8
+"""Of so few images one may be read wrong."""
+
+N_GROUPS = 12
+MIN_MEAN = 0.95
+"""Of all pictures of a group of kinds; `python -m benchmarks.pictures` measures with more."""
 
 MNIST = ImageLayout(28, 28, "light", 20.5 / 28, "mass", (0.5, 0.5))
 NETWORK = weights_file.load(WEIGHTS).network
@@ -39,12 +44,17 @@ def read_all(kind: str, images: Batch) -> Batch:
     return np.stack(read)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_digits_are_read_right(kind: str, clean: tuple[Batch, Labels]) -> None:
+@pytest.mark.parametrize("first", range(N_GROUPS))
+def test_digits_are_read_right(first: int, clean: tuple[Batch, Labels]) -> None:
     images, labels = clean
-    batch = read_all(kind, images)
-    assert share_right(batch, labels) >= MIN_SHARE
-    assert share_right(canonicalize(batch).batch, labels) >= MIN_SHARE
+    group = list(KINDS)[first::N_GROUPS]
+    shares = {}
+    for kind in group:
+        batch = read_all(kind, images)
+        shares[kind, "plain"] = share_right(batch, labels)
+        shares[kind, "canonical"] = share_right(canonicalize(batch).batch, labels)
+    assert min(shares.values()) >= MIN_SHARE, shares
+    assert np.mean(list(shares.values())) >= MIN_MEAN, shares
 
 
 @pytest.mark.parametrize("kind", ["28x28, light on black", "28x28, dark on white"])
