@@ -13,7 +13,7 @@ from mlpserve.pictures.opacity import reveal
 from mlpserve.pictures.paper import close, find_ink, measure_noise
 from mlpserve.pictures.sheets import extend, find_sheet
 from mlpserve.pictures.specks import despeckle
-from mlpserve.pictures.strokes import measure_width, normalise
+from mlpserve.pictures.strokes import measure_depths, measure_width, normalise
 from mlpserve.pictures.tones import find_tones
 
 SIDE = 200
@@ -168,9 +168,21 @@ def test_specks_go_and_thin_strokes_stay() -> None:
 def test_strokes_get_the_width_of_those_of_training_images(width: int) -> None:
     ink = bar(50, 90, 150, 90 + width) | bar(50, 90, 50 + width, 150)
     levels = normalise(ink.astype(np.float32), ink)
-    assert 9 <= measure_width(levels > 0.5) <= 31
+    assert 9 <= measure_width(measure_depths(levels > 0.5)) <= 31
     if 12 <= width <= 18:
         np.testing.assert_array_equal(levels, ink)
+
+
+def test_thick_strokes_of_chalk_are_thinned_and_stay() -> None:
+    """Chalk leaves no place that is far from a hole, but its strokes have a width all the same."""
+    ink = bar(40, 40, 160, 100) | bar(40, 40, 100, 160)
+    holes = np.zeros_like(ink)
+    holes[::3, ::3] = True
+    chalk = ink & ~holes
+    levels = normalise(chalk.astype(np.float32), chalk)
+    whole = normalise(ink.astype(np.float32), ink)
+    assert 0 < np.count_nonzero(levels) < 0.9 * np.count_nonzero(chalk)
+    assert np.count_nonzero(levels) == pytest.approx(8 / 9 * np.count_nonzero(whole), rel=0.15)
 
 
 @pytest.mark.parametrize("centring", ["mass", "box"])
