@@ -9,8 +9,6 @@ from rich.progress import track
 from canonical import canonicalize
 from exporter import network
 from exporter.commands.common import WEIGHTS, clear_errors, data_option
-from exporter.network.network import Batch
-from exporter.study import evaluation
 from exporter.study.distortions import DISTORTIONS, SURROUNDINGS
 from exporter.training import mnist
 from harness.load import print_table
@@ -29,15 +27,13 @@ def main(data: Path, split: mnist.Split, images: int) -> None:
     batch, labels = mnist.load(data, split)
     batch, labels = batch[:images], labels[:images]
 
-    def share_right(shown: Batch) -> float:
-        return evaluation.accuracy(shipped, shown, labels).overall
-
-    clean = share_right(batch)
+    clean = shipped.accuracy(batch, labels)
     rows = []
     kinds = DISTORTIONS | SURROUNDINGS
     for name in track(kinds, "Kinds", console=Console(stderr=True)):
         shown = kinds[name](batch)
-        plain, canonical = share_right(shown), share_right(canonicalize(shown).batch)
+        plain = shipped.accuracy(shown, labels)
+        canonical = shipped.accuracy(canonicalize(shown).batch, labels)
         rows.append((name, f"{plain:.2%}", f"{canonical:.2%}", f"{canonical / clean:.3f}"))
     print_table(("kind", "plain", "canonical", "of clean"), rows)
 

@@ -5,11 +5,14 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import click
 import httpx
+
+Seen = TypeVar("Seen")
 
 RULES = Path(__file__).resolve().parents[2] / "prometheus" / "rules"
 START_SECONDS = 30.0
@@ -60,30 +63,29 @@ def prometheus(config: Path) -> Iterator[str]:
             [program, *options, "--web.listen-address=127.0.0.1:0"], stdout=written, stderr=written
         )
     try:
-        address = _address(process, log)
-        _wait_until_ready(address, process, log)
+        address = _wait(process, log, lambda: _LISTENS.search(log.read_text()), "listen")[1]
+        # It listens before it has opened its storage, and answers no question till then.
+        _wait(process, log, lambda: _is_ready(address), "become ready")
         yield address
     finally:
         process.terminate()
         process.wait()
 
 
-def _wait_until_ready(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Wait until it answers questions: it listens before it has opened its storage."""
-    end = time.monotonic() + START_SECONDS
-    while process.poll() is None and time.monotonic() < end:
-        with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"http://{address}/-/ready", timeout=START_SECONDS).is_success:
-                return
-        time.sleep(0.05)
-    raise click.ClickException(f"prometheus is not ready: {log.read_text()[-500:]}")
+def _is_ready(address: str) -> bool:
+    try:
+        return httpx.get(f"http://{address}/-/ready", timeout=START_SECONDS).is_success
+    except httpx.TransportError:
+        return False
 
 
-def _address(process: "subprocess.Popen[bytes]", log: Path) -> str:
-    """Wait until it says where it listens."""
+def _wait(
+    process: "subprocess.Popen[bytes]", log: Path, look: Callable[[], Seen | None], what: str
+) -> Seen:
+    """Return what is seen as soon as it is something."""
     end = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < end:
-        if found := _LISTENS.search(log.read_text()):
-            return found[1]
+        if seen := look():
+            return seen
         time.sleep(0.05)
-    raise click.ClickException(f"prometheus does not listen: {log.read_text()[-500:]}")
+    raise click.ClickException(f"prometheus does not {what}: {log.read_text()[-500:]}")

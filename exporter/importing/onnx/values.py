@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 import onnx
@@ -143,8 +143,6 @@ def refuse(node: onnx.NodeProto, reason: str) -> NoReturn:
     raise NoLayerError(f"{describe(node)} {reason}")
 
 
-def follow(flow: Flow, node: onnx.NodeProto, **changes: object) -> Flow:
+def follow(flow: Flow, node: onnx.NodeProto, **changes: Any) -> Flow:
     """Return the tensor that a node makes of another."""
-    moved = {"name": node.output[0], "before": flow, "depth": flow.depth + 1, **changes}
-    changed: Flow = replace(flow, **moved)  # type: ignore[arg-type]
-    return changed
+    return replace(flow, name=node.output[0], before=flow, depth=flow.depth + 1, **changes)

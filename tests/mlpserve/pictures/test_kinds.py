@@ -26,10 +26,6 @@ MNIST = ImageLayout(28, 28, "light", 20.5 / 28, "mass", (0.5, 0.5))
 NETWORK = weights_file.load(WEIGHTS).network
 
 
-def share_right(batch: Batch, labels: Labels) -> float:
-    return float(np.mean(NETWORK.forward(batch)[-1].argmax(axis=1) == labels))
-
-
 @pytest.fixture(scope="module")
 def clean(digits: tuple[Batch, Labels]) -> tuple[Batch, Labels]:
     """Digits that the network reads right as arrays, of all classes."""
@@ -51,8 +47,8 @@ def test_digits_are_read_right(first: int, clean: tuple[Batch, Labels]) -> None:
     shares = {}
     for kind in group:
         batch = read_all(kind, images)
-        shares[kind, "plain"] = share_right(batch, labels)
-        shares[kind, "canonical"] = share_right(canonicalize(batch).batch, labels)
+        shares[kind, "plain"] = NETWORK.accuracy(batch, labels)
+        shares[kind, "canonical"] = NETWORK.accuracy(canonicalize(batch).batch, labels)
     assert min(shares.values()) >= MIN_SHARE, shares
     assert np.mean(list(shares.values())) >= MIN_MEAN, shares
 
@@ -60,5 +56,8 @@ def test_digits_are_read_right(first: int, clean: tuple[Batch, Labels]) -> None:
 @pytest.mark.parametrize("kind", ["28x28, light on black", "28x28, dark on white"])
 def test_what_is_clean_keeps_its_answer(kind: str, digits: tuple[Batch, Labels]) -> None:
     images, labels = digits[0][:300], digits[1][:300]
-    before, after = share_right(images, labels), share_right(read_all(kind, images), labels)
+    before, after = (
+        NETWORK.accuracy(images, labels),
+        NETWORK.accuracy(read_all(kind, images), labels),
+    )
     assert after >= before - 0.005
