@@ -3,7 +3,7 @@
 from importlib import metadata
 
 from mlpserve.client import Client
-from mlpserve.connection import Tls
+from mlpserve.connection.credentials import Tls
 from mlpserve.errors import (
     DeadlineExceeded,
     InvalidRequest,

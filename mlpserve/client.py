@@ -1,37 +1,31 @@
 """The client: a connection of its own, calls from any thread."""
 
 import time
-import warnings
 from typing import Self
 
 import grpc
 import numpy.typing as npt
 
-from mlpserve import codec
-from mlpserve.address import DEFAULT_ADDRESS, check_address
-from mlpserve.connection import (
-    SERVICE,
-    Options,
-    Tls,
-    channel_options,
-    check_seconds,
-    open_channel,
-    token_metadata,
-)
+from mlpserve.connection.address import DEFAULT_ADDRESS
+from mlpserve.connection.channels import open_channel
+from mlpserve.connection.credentials import Tls
+from mlpserve.connection.options import SERVICE, Options
+from mlpserve.connection.seconds import check_seconds
+from mlpserve.connection.settings import Settings
 from mlpserve.errors import (
     FEWER_IMAGES,
     DeadlineExceeded,
-    InvalidRequest,
     Less,
     ModelNotFound,
-    ScaleWarning,
     Unavailable,
     from_rpc_error,
 )
-from mlpserve.images import as_batch, doubt_scale
+from mlpserve.images import as_batch, warn_of_scale
 from mlpserve.models import Model, Network
 from mlpserve.prediction import Prediction
-from mlpserve.v1 import classifier_pb2
+from mlpserve.protocol.catalog import decode_models, decode_network, encode_network_request
+from mlpserve.protocol.health import decode_health_response, encode_health_request
+from mlpserve.protocol.predict import ResponseReader, encode_head, encode_request
 
 _HEALTH_CHECK = "/grpc.health.v1.Health/Check"
 _READINESS_PAUSE_SECONDS = 0.05
@@ -56,8 +50,8 @@ class Client:
         How long a call may take, with its retries, unless the call itself says otherwise; more than
         0, up to a year.
     options
-        gRPC channel options by name, in addition to `connection.CHANNEL_OPTIONS` or instead of
-        them.
+        gRPC channel options by name, in addition to `connection.options.CHANNEL_OPTIONS` or instead
+        of them.
     tls
         Whom to trust and how to identify over TLS; None for an unencrypted connection.
     token
@@ -85,21 +79,25 @@ class Client:
         token: str | None = None,
         plaintext_token: bool = False,
     ) -> None:
-        self.address = check_address(address)
-        self.timeout_seconds = check_seconds("timeout_seconds", timeout_seconds)
-        self._metadata = (
-            None
-            if token is None
-            else token_metadata(token, address, is_safe=tls is not None or plaintext_token)
+        self._settings = Settings.check(
+            address, timeout_seconds, options, tls, token, plaintext_token
         )
-        is_readable = token is not None and tls is None
-        self._channel = open_channel(
-            address, tls, channel_options(address, options or {}, is_readable)
-        )
+        self._reader = ResponseReader()
+        self._channel = open_channel(self._settings)
         self._predict = self._method(f"/{SERVICE}/Predict")
         self._check = self._method(_HEALTH_CHECK)
         self._list_models = self._method(f"/{SERVICE}/ListModels")
         self._get_network = self._method(f"/{SERVICE}/GetNetwork")
+
+    @property
+    def address(self) -> str:
+        """Where the server is."""
+        return self._settings.address
+
+    @property
+    def timeout_seconds(self) -> float:
+        """How long a call may take unless it says otherwise."""
+        return self._settings.timeout_seconds
 
     def predict(
         self,
@@ -157,19 +155,12 @@ class Client:
             When all images are nearly black: uint8 of 0 and 1, or floats divided by 255 twice.
         """
         batch = as_batch(images)
-        if (doubt := doubt_scale(batch)) is not None:
-            warnings.warn(doubt, ScaleWarning, stacklevel=2)
-        request = codec.encode_request(
-            batch.pixels, model, version, hidden_activations, canonicalize, label
-        )
+        warn_of_scale(batch)
+        head = encode_head(model, version, label, hidden_activations, canonicalize)
+        request = encode_request(head, batch.pixels)
         response = self._call(self._predict, request, timeout_seconds, FEWER_IMAGES)
-        prediction = codec.decode_response(response)
-        if not batch.may_hold(len(prediction)):
-            raise InvalidRequest(
-                f"images has shape {batch.shape}, and {prediction.model} {prediction.version} "
-                f"finds {len(prediction)} images in it: its images have "
-                f"{batch.pixels.size // len(prediction)} pixels"
-            )
+        prediction = self._reader.read(response)
+        batch.check(prediction)
         return prediction
 
     def list_models(self, *, timeout_seconds: float | None = None) -> tuple[Model, ...]:
@@ -178,7 +169,7 @@ class Client:
 
         Raises MlpserveError.
         """
-        return codec.decode_models(self._call(self._list_models, b"", timeout_seconds))
+        return decode_models(self._call(self._list_models, b"", timeout_seconds))
 
     def get_network(
         self,
@@ -193,9 +184,9 @@ class Client:
         Raises ModelNotFound, InvalidRequest when it is larger than a message, or whatever else
         MlpserveError stands for.
         """
-        request = classifier_pb2.GetNetworkRequest(model=model, version=version, label=label)
-        response = self._call(self._get_network, request.SerializeToString(), timeout_seconds)
-        return codec.decode_network(response)
+        request = encode_network_request(model, version, label)
+        response = self._call(self._get_network, request, timeout_seconds)
+        return decode_network(response)
 
     def is_ready(self, *, timeout_seconds: float | None = None) -> bool:
         """Return whether the server can be reached and says that its models are loaded.
@@ -203,12 +194,10 @@ class Client:
         Raises MlpserveError when it can be reached but knows nothing of health checks.
         """
         try:
-            response = self._call(
-                self._check, codec.encode_health_request(SERVICE), timeout_seconds
-            )
+            response = self._call(self._check, encode_health_request(SERVICE), timeout_seconds)
         except (Unavailable, DeadlineExceeded, ModelNotFound):
             return False
-        return codec.decode_health_response(response)
+        return decode_health_response(response)
 
     def wait_until_ready(self, timeout_seconds: float) -> None:
         """Return as soon as the server is ready; raises DeadlineExceeded when it does not become
@@ -234,13 +223,13 @@ class Client:
         less: Less = _NO_LESS,
     ) -> bytes:
         """Return the response to a request; raises MlpserveError."""
-        timeout = self.timeout_seconds
-        if timeout_seconds is not None:
-            timeout = check_seconds("timeout_seconds", timeout_seconds)
+        settings = self._settings
         try:
-            return method(request, timeout=timeout, metadata=self._metadata)
+            return method(
+                request, timeout=settings.seconds(timeout_seconds), metadata=settings.metadata
+            )
         except grpc.RpcError as error:
-            raise from_rpc_error(error, self.address, less) from error
+            raise from_rpc_error(error, settings.address, less) from error
 
     def close(self) -> None:
         """Close the connection; calls in progress end with MlpserveError."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import grpc
 
-from mlpserve import wire
+from mlpserve.protocol import wire
 
 _DETAILS_KEY = "grpc-status-details-bin"
 _BAD_REQUEST = "google.rpc.BadRequest"

@@ -1,10 +1,14 @@
 """Whatever array a caller has, as the flat pixels that the wire carries."""
 
+import warnings
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+from mlpserve.errors import InvalidRequest, ScaleWarning
+from mlpserve.prediction import Prediction
 
 MIN_SIDE = 8
 """Fewer numbers in a row are hardly an image's: they are features, which may be tiny."""
@@ -41,6 +45,17 @@ class Batch:
         allowed = {1: (1,), 2: (1, self.shape[0]), 3: (self.shape[0],)}
         return n_images in allowed[len(self.shape)]
 
+    def check(self, prediction: Prediction) -> None:
+        """Raise InvalidRequest when the model found another number of images."""
+        n_images = len(prediction.labels)
+        if n_images == 1 or self.may_hold(n_images):
+            return
+        raise InvalidRequest(
+            f"images has shape {self.shape}, and {prediction.model} {prediction.version} "
+            f"finds {n_images} images in it: its images have "
+            f"{self.pixels.size // n_images} pixels"
+        )
+
 
 def as_batch(images: npt.ArrayLike) -> Batch:
     """Return the images as flat pixels, row-major.
@@ -71,6 +86,14 @@ def as_batch(images: npt.ArrayLike) -> Batch:
     if array.size == 0:
         raise ValueError(f"images has shape {array.shape}: the batch is empty; send one or more")
     return Batch(_as_pixels(array).reshape(-1), array.shape)
+
+
+def warn_of_scale(batch: Batch) -> None:
+    """Issue a ScaleWarning, at the line that called the caller, for pixels that hardly mean what
+    they say.
+    """
+    if (doubt := doubt_scale(batch)) is not None:
+        warnings.warn(doubt, ScaleWarning, stacklevel=3)
 
 
 def doubt_scale(batch: Batch) -> str | None:

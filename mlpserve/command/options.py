@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
-from mlpserve.address import DEFAULT_ADDRESS, check_address, is_local
 from mlpserve.client import Client
-from mlpserve.connection import Tls, check_seconds
+from mlpserve.connection.address import DEFAULT_ADDRESS, check_address, is_local
+from mlpserve.connection.credentials import Tls
+from mlpserve.connection.seconds import check_seconds
 from mlpserve.errors import ScaleWarning
 
 

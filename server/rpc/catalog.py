@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mlpserve import wire
+from mlpserve.protocol import wire
 from mlpserve.v1 import classifier_pb2
 from modelfile.image_layout import ImageLayout
 from server.models.onnx.graph import Layer

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from canonical import Canonical
-from mlpserve import wire
+from mlpserve.protocol import wire
 from mlpserve.v1 import classifier_pb2
 from server.errors import InvalidField
 from server.models.model import Batch, Model

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Collection, Sequence
 
-from mlpserve import wire
+from mlpserve.protocol import wire
 from server.errors import InvalidField, TakesLong
 
 MAX_FIELDS = 4096

@@ -1,7 +1,7 @@
 """Reads fields of protobuf messages on disk, strictly and with a bound on their number.
 
 The format is described at https://protobuf.dev/programming-guides/encoding. Messages that arrive
-are read by `mlpserve.wire`, which takes all that protobuf does; here, less is enough.
+are read by `mlpserve.protocol.wire`, which takes all that protobuf does; here, less is enough.
 """
 
 from dataclasses import dataclass, field

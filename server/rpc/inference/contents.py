@@ -3,8 +3,8 @@
 import math
 from dataclasses import dataclass
 
-from mlpserve import packed, wire
 from mlpserve.inference import open_inference_pb2 as protocol
+from mlpserve.protocol import packed, wire
 from modelfile.layout import INPUT
 from server.errors import InvalidField, TakesLong
 from server.rpc import reading

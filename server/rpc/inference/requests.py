@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from google.protobuf.message import DecodeError
 
-from mlpserve import wire
 from mlpserve.inference import open_inference_pb2 as protocol
+from mlpserve.protocol import wire
 from modelfile.layout import INPUT, MAX_VERSION, OUTPUT
 from server.errors import InvalidField
 from server.models.model import LABELS

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mlpserve import wire
 from mlpserve.inference import open_inference_pb2 as protocol
+from mlpserve.protocol import wire
 from modelfile.layout import HIDDEN, MAX_VERSION, OUTPUT
 from server.models.model import LABELS, Batch, Model
 from server.rpc.inference import FLOATS, INTEGERS, TEXTS

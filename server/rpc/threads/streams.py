@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import grpc
 
-from mlpserve import wire
 from mlpserve.inference import open_inference_pb2 as protocol
+from mlpserve.protocol import wire
 from mlpserve.v1 import classifier_pb2
 from server.rpc import classifier
 from server.rpc.admission import too_large

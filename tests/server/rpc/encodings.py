@@ -4,7 +4,7 @@ import struct
 from collections.abc import Sequence
 from random import Random
 
-from mlpserve import wire
+from mlpserve.protocol import wire
 
 ODD_INTEGERS = (0, 1, 2, 127, 128, 255, 256, 2**31, 2**32 - 1, 2**32, 2**63, 2**64 - 1)
 ODD_NUMBERS = (0, 1, 8, 9, 15, 16, 2047, 2**29 - 1, 2**29)

@@ -12,8 +12,8 @@ from exporter.training.mnist import Labels
 from harness.calls import ask, error_info, predict, violation
 from harness.scrape import value
 from harness.server_process import ServerProcess
-from mlpserve import wire
 from mlpserve.inference import open_inference_pb2 as protocol
+from mlpserve.protocol import wire
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from tests.server.rpc.infer_calls import Contents, Infer, Tensor, infer, raw_request, typed_request
 

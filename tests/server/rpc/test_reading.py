@@ -10,8 +10,8 @@ from google.protobuf.message import DecodeError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlpserve import wire
 from mlpserve.inference.open_inference_pb2 import InferTensorContents, ModelInferRequest
+from mlpserve.protocol import wire
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.errors import InvalidField, TakesLong
 from server.models.policy import LABEL

@@ -21,7 +21,7 @@ from mlpserve.v1.classifier_pb2 import ListModelsRequest, PredictRequest
 from server.errors import StartupError
 from server.settings.settings import Settings
 from server.telemetry.recording import make_recording
-from tests.mlpserve.proxy import start_proxy
+from tests.mlpserve.connection.proxy import start_proxy
 from tests.server.faults import SLOW, Runs
 from tests.server.telemetry.collector import SERVER, SOON, Collector, attributes, collecting
 

@@ -8,8 +8,8 @@ from google.protobuf.message import DecodeError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlpserve import packed, wire
 from mlpserve.inference.open_inference_pb2 import InferTensorContents
+from mlpserve.protocol import packed, wire
 from mlpserve.v1 import classifier_pb2
 
 FLOATS = st.lists(st.floats(width=32), max_size=50)

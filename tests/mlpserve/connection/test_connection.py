@@ -11,8 +11,9 @@ import grpc
 import numpy as np
 import pytest
 
-from mlpserve import Client, InvalidRequest, Tls, Unauthenticated, wire
-from mlpserve.connection import MAX_SECONDS
+from mlpserve import Client, InvalidRequest, Tls, Unauthenticated
+from mlpserve.connection.seconds import MAX_SECONDS
+from mlpserve.protocol import wire
 from mlpserve.v1 import classifier_pb2
 from tests.mlpserve.serving import classify, start_serving
 

@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from mlpserve import packed
+from mlpserve.protocol import packed
 
 VARINT, FIXED64, LENGTH_DELIMITED, START_GROUP, END_GROUP, FIXED32 = range(6)
 _FIXED_SIZES = {FIXED64: 8, FIXED32: 4}
@@ -87,6 +87,23 @@ def encode_varints(values: Sequence[int]) -> bytes:
     return b"".join(map(encode_varint, values))
 
 
+def read_varint(view: bytes | memoryview, position: int) -> tuple[int, int]:
+    """Return the number at the position and the position after it."""
+    try:
+        value = view[position]
+        if value < 0x80:
+            return value, position + 1
+        value &= 0x7F
+        for place in range(1, packed.MAX_VARINT_BYTES):
+            group = view[position + place]
+            value |= (group & 0x7F) << 7 * place
+            if group < 0x80:
+                return value & _MASK64, position + place + 1
+    except IndexError:
+        pass
+    raise WireError(f"the number at byte {position} does not end")
+
+
 def read_fields(
     message: bytes | memoryview,
     limits: Limits | None = None,
@@ -116,7 +133,7 @@ def read_fields(
             raise WireError(f"field number 0 at byte {start}")
         if wire_type == VARINT:
             content = position
-            value, position = _read_varint(view, position)
+            value, position = read_varint(view, position)
             fields.append((number, VARINT, value))
         elif wire_type == START_GROUP:
             position, skipped = _skip_group(
@@ -147,7 +164,7 @@ def _read_tag(view: memoryview, position: int) -> tuple[int, int]:
     tag = view[position]
     if tag < 0x80:
         return tag, position + 1
-    tag, end = _read_varint(view, position)
+    tag, end = read_varint(view, position)
     if tag > _MAX_TAG or end - position > _MAX_TAG_BYTES:
         raise WireError(f"the field number at byte {position} is too large")
     return tag, end
@@ -158,7 +175,7 @@ def _read_extent(view: memoryview, position: int, tag: int) -> tuple[int, int]:
     number, wire_type = tag >> 3, tag & 7
     begin = position
     if wire_type == LENGTH_DELIMITED:
-        size, begin = _read_varint(view, position)
+        size, begin = read_varint(view, position)
         if begin - position > _MAX_SIZE_BYTES:
             raise WireError(f"field {number} has a size of more than {_MAX_SIZE_BYTES} bytes")
     elif wire_type in _FIXED_SIZES:
@@ -187,7 +204,7 @@ def _skip_group(
         tag, position = _read_tag(view, position)
         number, wire_type = tag >> 3, tag & 7
         if wire_type == VARINT:
-            _, position = _read_varint(view, position)
+            _, position = read_varint(view, position)
         elif wire_type == START_GROUP:
             opened.append(number)
         elif wire_type != END_GROUP:
@@ -310,20 +327,3 @@ def read_integers(fields: Iterable[Field], number: int) -> npt.NDArray[np.int64]
 def joined(chunks: Sequence[memoryview]) -> memoryview:
     """Return the chunks of a packed field as one; the only chunk is not copied."""
     return chunks[0] if len(chunks) == 1 else memoryview(b"".join(chunks))
-
-
-def _read_varint(view: memoryview, position: int) -> tuple[int, int]:
-    """Return the number at the position and the position after it."""
-    try:
-        value = view[position]
-        if value < 0x80:
-            return value, position + 1
-        value &= 0x7F
-        for place in range(1, packed.MAX_VARINT_BYTES):
-            group = view[position + place]
-            value |= (group & 0x7F) << 7 * place
-            if group < 0x80:
-                return value & _MASK64, position + place + 1
-    except IndexError:
-        pass
-    raise WireError(f"the number at byte {position} does not end")

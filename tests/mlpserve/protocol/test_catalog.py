@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from mlpserve import InvalidResponse, codec
+from mlpserve import InvalidResponse
+from mlpserve.protocol import catalog
 from mlpserve.v1 import classifier_pb2
 
 Network = classifier_pb2.GetNetworkResponse
@@ -18,7 +19,7 @@ def test_models() -> None:
         name="small", versions=[loaded, failed], default_version=3, labels={"stable": 3}
     )
     response = classifier_pb2.ListModelsResponse(models=[model], default_model="small")
-    (found,) = codec.decode_models(response.SerializeToString())
+    (found,) = catalog.decode_models(response.SerializeToString())
     assert (found.name, found.default_version, found.is_default) == ("small", 3, True)
     assert found.labels == {"stable": 3}
     assert [(one.version, one.is_loaded, one.error) for one in found.versions] == [
@@ -31,7 +32,7 @@ def test_models() -> None:
 def test_network() -> None:
     layer = Layer(inputs=3, neurons=2, weights=[1, 2, 3, 4, 5, 6], biases=[7, 8], activation="relu")
     response = Network(model="small", version=3, layers=[layer], label_names=["a", "b"])
-    found = codec.decode_network(response.SerializeToString())
+    found = catalog.decode_network(response.SerializeToString())
     assert (found.model, found.version, found.label_names) == ("small", 3, ("a", "b"))
     np.testing.assert_array_equal(found.layers[0].weights, [[1, 2, 3], [4, 5, 6]])
     np.testing.assert_array_equal(found.layers[0].biases, [7, 8])
@@ -49,11 +50,11 @@ def test_network() -> None:
 )
 def test_network_that_contradicts_itself(layer: Layer) -> None:
     with pytest.raises(InvalidResponse, match="no valid GetNetworkResponse"):
-        codec.decode_network(Network(layers=[layer]).SerializeToString())
+        catalog.decode_network(Network(layers=[layer]).SerializeToString())
 
 
 def test_answers_that_are_none() -> None:
     with pytest.raises(InvalidResponse, match="no valid ListModelsResponse"):
-        codec.decode_models(b"\xff\xff")
+        catalog.decode_models(b"\xff\xff")
     with pytest.raises(InvalidResponse, match="no valid GetNetworkResponse"):
-        codec.decode_network(b"\xff\xff")
+        catalog.decode_network(b"\xff\xff")

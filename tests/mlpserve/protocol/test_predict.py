@@ -1,14 +1,14 @@
-"""Requests and responses agree with the generated classes, which are the reference."""
+"""Requests and responses of Predict agree with the generated classes, which are the reference."""
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-from grpc_health.v1 import health_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mlpserve import InvalidResponse, codec
+from mlpserve import InvalidResponse
+from mlpserve.protocol import predict
 from mlpserve.v1 import classifier_pb2
 
 Layer = classifier_pb2.LayerActivations
@@ -23,7 +23,7 @@ BYTE_PIXELS = hnp.arrays(np.uint8, SIZES)
 def test_float_request(
     pixels: npt.NDArray[np.float32], model: str, version: int, hidden: bool
 ) -> None:
-    encoded = codec.encode_request(pixels, model, version, hidden)
+    encoded = predict.encode_request(predict.encode_head(model, version, "", hidden), pixels)
     request = classifier_pb2.PredictRequest.FromString(encoded)
     assert (request.model, request.version, request.hidden_activations) == (model, version, hidden)
     assert np.array(request.pixels, dtype=np.float32).tobytes() == pixels.tobytes()
@@ -31,7 +31,7 @@ def test_float_request(
 
 
 def test_request_to_put_images_right() -> None:
-    encoded = codec.encode_request(np.zeros(4, np.float32), "", 0, canonicalize=True)
+    encoded = predict.encode_head(canonicalize=True)
     assert classifier_pb2.PredictRequest.FromString(encoded).canonicalize
 
 
@@ -40,19 +40,19 @@ def test_canonicalization_is_read_and_must_fit() -> None:
         inverted=[True, False], scales=[1, 2, 3, 4], shifts=[0, -1, 0.5, 0]
     )
     response = Response(labels=[0, 0], label_names=["a"], activations=[1, 1], canonicalization=done)
-    found = codec.decode_response(response.SerializeToString()).canonicalization
+    found = predict.decode_response(response.SerializeToString()).canonicalization
     assert found is not None
     assert found.inverted.tolist() == [True, False]
     assert found.scales.tolist() == [[1, 2], [3, 4]]
     assert found.shifts.tolist() == [[0, -1], [0.5, 0]]
     del response.canonicalization.inverted[1:]
     with pytest.raises(InvalidResponse, match="inverted has 1 answers, not 2"):
-        codec.decode_response(response.SerializeToString())
+        predict.decode_response(response.SerializeToString())
 
 
 @given(BYTE_PIXELS)
 def test_byte_request(pixels: npt.NDArray[np.uint8]) -> None:
-    encoded = codec.encode_request(pixels, "digits", 1, False)
+    encoded = predict.encode_request(predict.encode_head("digits", 1), pixels)
     assert encoded == classifier_pb2.PredictRequest(
         model="digits", version=1, pixels_u8=pixels.tobytes()
     ).SerializeToString(deterministic=True)
@@ -60,7 +60,7 @@ def test_byte_request(pixels: npt.NDArray[np.uint8]) -> None:
 
 def test_pixels_apart_in_memory_are_sent_in_order() -> None:
     pixels = np.arange(10, dtype=np.float32)[::-2]
-    request = classifier_pb2.PredictRequest.FromString(codec.encode_request(pixels, "", 0, False))
+    request = classifier_pb2.PredictRequest.FromString(predict.encode_request(b"", pixels))
     assert list(request.pixels) == [9, 7, 5, 3, 1]
 
 
@@ -86,7 +86,7 @@ def responses(draw: st.DrawFn) -> Response:
 
 @given(responses())
 def test_response(response: Response) -> None:
-    prediction = codec.decode_response(response.SerializeToString())
+    prediction = predict.decode_response(response.SerializeToString())
     assert (prediction.model, prediction.version) == (response.model, response.version)
     assert prediction.label_names == tuple(response.label_names)
     assert prediction.labels.dtype == np.int64
@@ -103,7 +103,7 @@ def test_response(response: Response) -> None:
 
 def test_arrays_belong_to_the_caller() -> None:
     message = Response(labels=[0], label_names=["a"], activations=[0.5]).SerializeToString()
-    activations = codec.decode_response(message).activations
+    activations = predict.decode_response(message).activations
     assert activations.flags.aligned
     activations[0, 0] = 1
 
@@ -132,7 +132,7 @@ def test_arrays_belong_to_the_caller() -> None:
 )
 def test_response_that_contradicts_itself(response: Response) -> None:
     with pytest.raises(InvalidResponse, match="no valid PredictResponse"):
-        codec.decode_response(response.SerializeToString())
+        predict.decode_response(response.SerializeToString())
 
 
 @given(responses(), st.data())
@@ -140,23 +140,8 @@ def test_response_that_is_cut_off(response: Response, data: st.DataObject) -> No
     message = response.SerializeToString(deterministic=True)
     cut = data.draw(st.integers(0, len(message) - 1))
     try:
-        prediction = codec.decode_response(message[:cut])
+        prediction = predict.decode_response(message[:cut])
     except InvalidResponse:
         return
     # Only whole hidden layers at the end can be missing without a trace.
     assert len(prediction.hidden_layers) < len(response.hidden_layers)
-
-
-def test_health() -> None:
-    request = health_pb2.HealthCheckRequest.FromString(codec.encode_health_request("a.b.C"))
-    assert request.service == "a.b.C"
-    status = health_pb2.HealthCheckResponse
-    answers = {
-        name: codec.decode_health_response(status(status=name).SerializeToString())
-        for name in dict(status.ServingStatus.items())
-    }
-    assert answers.pop("SERVING") is True
-    assert len(answers) == 3
-    assert not any(answers.values())
-    with pytest.raises(InvalidResponse, match="no valid HealthCheckResponse"):
-        codec.decode_health_response(b"\xff")

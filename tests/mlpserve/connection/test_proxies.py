@@ -13,7 +13,7 @@ import pytest
 from harness import certificate
 from harness.server_process import ROOT, environment
 from mlpserve import Client, Tls, Unavailable
-from tests.mlpserve.proxy import Proxy, start_proxy
+from tests.mlpserve.connection.proxy import Proxy, start_proxy
 from tests.mlpserve.serving import Serving, start_serving
 
 IMAGE = np.zeros(784, np.uint8)

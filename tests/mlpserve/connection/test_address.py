@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mlpserve import Client
-from mlpserve.address import check_address, is_local, needs_no_proxy
+from mlpserve.connection.address import check_address, is_local, needs_no_proxy
 
 ADDRESSES = [
     *("localhost:50051", "127.0.0.1:1", "0.0.0.0:65535", "classifier:50051", "my_service:80"),

@@ -1,0 +1,1 @@
+"""Between arrays and the messages of the protocol, without work per number."""

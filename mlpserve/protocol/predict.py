@@ -1,0 +1,201 @@
+"""Between arrays and the messages of Predict, without work per number."""
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mlpserve.errors import InvalidResponse
+from mlpserve.images import Pixels
+from mlpserve.prediction import Canonicalization, Prediction
+from mlpserve.protocol import wire
+from mlpserve.protocol.tables import as_table
+from mlpserve.v1 import classifier_pb2
+
+_PIXELS = classifier_pb2.PredictRequest.PIXELS_FIELD_NUMBER
+_PIXELS_U8 = classifier_pb2.PredictRequest.PIXELS_U8_FIELD_NUMBER
+_RESPONSE = classifier_pb2.PredictResponse
+_ASKED_FOR = {_RESPONSE.HIDDEN_LAYERS_FIELD_NUMBER, _RESPONSE.CANONICALIZATION_FIELD_NUMBER}
+_WIRE_FLOATS = np.dtype("<f4")
+_LABELS_TAG = wire.encode_tag(_RESPONSE.LABELS_FIELD_NUMBER, 0)[:-1]
+_ACTIVATIONS_TAG = wire.encode_tag(_RESPONSE.ACTIVATIONS_FIELD_NUMBER, 0)[:-1]
+_ONE_BYTE = 0x80
+"""Integers below it have one byte on the wire."""
+
+
+@functools.lru_cache(maxsize=256)
+def encode_head(
+    model: str = "",
+    version: int = 0,
+    label: str = "",
+    hidden_activations: bool = False,
+    canonicalize: bool = False,
+) -> bytes:
+    """Return a serialized PredictRequest without pixels, equal for calls that ask for the same."""
+    return classifier_pb2.PredictRequest(
+        model=model,
+        version=version,
+        hidden_activations=hidden_activations,
+        canonicalize=canonicalize,
+        label=label,
+    ).SerializeToString()
+
+
+def encode_request(head: bytes, pixels: Pixels) -> bytes:
+    """Return a serialized PredictRequest; uint8 pixels travel as `pixels_u8`, float32 as `pixels`.
+
+    The pixels (n,) are copied once, from the array into the message.
+    """
+    if pixels.dtype == np.uint8:
+        tag = wire.encode_tag(_PIXELS_U8, pixels.size)
+        content = np.ascontiguousarray(pixels).data
+    else:
+        tag = wire.encode_tag(_PIXELS, pixels.nbytes)
+        content = np.ascontiguousarray(pixels, _WIRE_FLOATS).data
+    return b"".join((head, tag, content))
+
+
+class ResponseReader:
+    """Reads the answers to a client's calls; may be used from any thread.
+
+    Nearly all answers differ in labels and activations alone, and what stands around these, the
+    model and the names of its classes, is compared with the last answer's instead of read again.
+    """
+
+    def __init__(self) -> None:
+        self._frame: _Frame | None = None
+
+    def read(self, message: bytes) -> Prediction:
+        """Return what a serialized PredictResponse says; raises as `decode_response` does."""
+        frame = self._frame
+        if frame is not None and (prediction := frame.read(message)) is not None:
+            return prediction
+        prediction = decode_response(message)
+        if len(prediction.label_names) <= _ONE_BYTE:
+            self._frame = _Frame.around(prediction)
+        return prediction
+
+
+def decode_response(message: bytes) -> Prediction:
+    """Return what a serialized PredictResponse says.
+
+    Raises InvalidResponse when it is no such message or when its parts contradict each other.
+    """
+    response = _RESPONSE
+    try:
+        fields = wire.read_fields(message)
+        labels = wire.read_integers(fields, response.LABELS_FIELD_NUMBER)
+        label_names = wire.read_texts(fields, response.LABEL_NAMES_FIELD_NUMBER)
+        activations = wire.read_floats(fields, response.ACTIVATIONS_FIELD_NUMBER)
+        n_images, n_classes = len(labels), len(label_names)
+        if not n_images or labels.min() < 0 or labels.max() >= n_classes:
+            raise wire.WireError(f"it has {n_classes} classes and the labels {labels.tolist()}")
+        return Prediction(
+            labels=labels,
+            activations=as_table("activations", activations, n_images, n_classes),
+            label_names=label_names,
+            model=wire.read_text(fields, response.MODEL_FIELD_NUMBER),
+            version=wire.read_integer(fields, response.VERSION_FIELD_NUMBER),
+            **_decode_asked_for(fields, n_images),
+        )
+    except wire.WireError as error:
+        raise InvalidResponse(f"the answer is no valid PredictResponse: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """What stands in an answer before its labels, and between them and its activations, with the
+    tags of both.
+    """
+
+    before: bytes
+    between: bytes
+    model: str
+    version: int
+    label_names: tuple[str, ...]
+
+    @classmethod
+    def around(cls, prediction: Prediction) -> "_Frame":
+        """Return what a server writes around the labels and activations of a prediction."""
+        model, version, names = prediction.model, prediction.version, prediction.label_names
+        return cls(
+            _RESPONSE(model=model, version=version).SerializeToString() + _LABELS_TAG,
+            _RESPONSE(label_names=names).SerializeToString() + _ACTIVATIONS_TAG,
+            model,
+            version,
+            names,
+        )
+
+    def read(self, message: bytes) -> Prediction | None:
+        """Return what an answer with this frame says, None when it is another one or a wrong one.
+
+        Its labels have one byte each, since there are at most 128 classes.
+        """
+        if not message.startswith(self.before):
+            return None
+        n_classes = len(self.label_names)
+        try:
+            n_images, begin = wire.read_varint(message, len(self.before))
+            end = begin + n_images
+            if not n_images or not message.startswith(self.between, end):
+                return None
+            n_bytes, start = wire.read_varint(message, end + len(self.between))
+            rest = start + n_bytes
+            if n_bytes != 4 * n_images * n_classes or rest > len(message):
+                return None
+            labels = np.frombuffer(message, np.uint8, n_images, begin)
+            if np.maximum.reduce(labels) >= n_classes:
+                return None
+            asked_for = {}
+            if rest < len(message):
+                fields = wire.read_fields(memoryview(message)[rest:])
+                if any(number not in _ASKED_FOR for number, _, _ in fields):
+                    return None
+                asked_for = _decode_asked_for(fields, n_images)
+        except wire.WireError:
+            return None
+        # In the message the numbers are rarely aligned, which slows NumPy down.
+        numbers = np.frombuffer(message, _WIRE_FLOATS, n_images * n_classes, start)
+        return Prediction(
+            labels.astype(np.int64),
+            numbers.astype(np.float32).reshape(n_images, n_classes),
+            self.label_names,
+            self.model,
+            self.version,
+            **asked_for,
+        )
+
+
+def _decode_asked_for(fields: list[wire.Field], n_images: int) -> dict[str, Any]:
+    """Return what an answer says only when the request asked for it."""
+    layers = wire.read_contents(fields, _RESPONSE.HIDDEN_LAYERS_FIELD_NUMBER)
+    done = wire.read_contents(fields, _RESPONSE.CANONICALIZATION_FIELD_NUMBER)
+    return {
+        "hidden_layers": tuple(_decode_layer(layer, n_images) for layer in layers),
+        "canonicalization": _decode_canonicalization(done[-1], n_images) if done else None,
+    }
+
+
+def _decode_layer(message: memoryview, n_images: int) -> npt.NDArray[np.float32]:
+    layer = classifier_pb2.LayerActivations
+    fields = wire.read_fields(message)
+    activations = wire.read_floats(fields, layer.ACTIVATIONS_FIELD_NUMBER)
+    neurons = wire.read_integer(fields, layer.NEURONS_FIELD_NUMBER)
+    return as_table("a hidden layer", activations, n_images, neurons)
+
+
+def _decode_canonicalization(message: memoryview, n_images: int) -> Canonicalization:
+    done = classifier_pb2.Canonicalization
+    fields = wire.read_fields(message)
+    inverted = wire.read_integers(fields, done.INVERTED_FIELD_NUMBER)
+    if len(inverted) != n_images:
+        raise wire.WireError(f"inverted has {len(inverted)} answers, not {n_images}")
+    scales = wire.read_floats(fields, done.SCALES_FIELD_NUMBER)
+    shifts = wire.read_floats(fields, done.SHIFTS_FIELD_NUMBER)
+    return Canonicalization(
+        inverted=inverted.astype(bool),
+        scales=as_table("scales", scales, n_images, 2),
+        shifts=as_table("shifts", shifts, n_images, 2),
+    )
