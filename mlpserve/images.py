@@ -2,7 +2,7 @@
 
 import sys
 import warnings
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -51,10 +51,7 @@ def as_pixels(images: npt.ArrayLike) -> Pixels:
     ValueError
         When there are no images, or the shape is another one.
     """
-    try:
-        array = np.asarray(images)
-    except ValueError as error:
-        raise ValueError(f"images differ in shape; make them equally large ({error})") from error
+    array = images if type(images) is np.ndarray else _as_array(images)
     if not 1 <= array.ndim <= _MAX_DIMENSIONS:
         raise ValueError(
             f"images has shape {array.shape}; wanted is (P,), (rows, columns), (N, P) or "
@@ -62,6 +59,8 @@ def as_pixels(images: npt.ArrayLike) -> Pixels:
         )
     if not array.size:
         raise ValueError(f"images has shape {array.shape}: the batch is empty; send one or more")
+    if array.dtype.char in "fB" and array.dtype.isnative:
+        return array
     return _convert(array)
 
 
@@ -84,20 +83,17 @@ def warn_of_scale(pixels: Pixels) -> None:
     """Issue a ScaleWarning, at the line that called the caller, for pixels that hardly mean what
     they say.
     """
-    if (doubt := doubt_scale(pixels)) is not None:
+    if not _begin_bright(pixels) and (doubt := _doubt_scale(pixels)) is not None:
         warnings.warn(doubt, ScaleWarning, stacklevel=3)
 
 
-def doubt_scale(pixels: Pixels) -> str | None:
+def _doubt_scale(pixels: Pixels) -> str | None:
     """Return why the pixels hardly mean what they say, the same words each time; None if nothing
     speaks against them.
 
-    One look at the first of them settles it for nearly all batches. A blank image raises no doubt,
-    nor does a dim one among others.
+    A blank image raises no doubt, nor does a dim one among others.
     """
-    is_bytes = pixels.dtype == np.uint8
-    if _is_bright((pixels if pixels.size <= _FIRST else pixels.flat[:_FIRST]).tobytes(), is_bytes):
-        return None
+    is_bytes = pixels.dtype.char == "B"
     # Divisions in float32 may round it up.
     level = 1 if is_bytes else 1.000001 / 255
     brightest = pixels.max()
@@ -110,13 +106,16 @@ def doubt_scale(pixels: Pixels) -> str | None:
     return _ONES if is_bytes else _DIVIDED_TWICE
 
 
-def _is_bright(content: bytes, is_bytes: bool) -> bool:
-    """Return whether bytes above 1, or floats from 0.5 to 2, are seen at once among some.
+def _begin_bright(pixels: Pixels) -> bool:
+    """Return whether bytes above 1, or floats from 0.5 to 2, are seen at once among the first
+    pixels, as is the case for nearly all batches.
 
     Searching bytes costs a tenth of what NumPy takes, whose code has left the caches since the
     last call.
     """
-    if is_bytes:
+    few = pixels.size <= _FIRST
+    content = (pixels if few else pixels[: 1 + _FIRST * len(pixels) // pixels.size]).tobytes()
+    if pixels.dtype.char == "B":
         return bool(content.lstrip(b"\0\1"))
     place = content.find(_HALF_TO_TWO)
     while place >= 0 and place % 4 != _HIGH_PLACE:
@@ -124,10 +123,15 @@ def _is_bright(content: bytes, is_bytes: bool) -> bool:
     return place >= 0
 
 
+def _as_array(images: npt.ArrayLike) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(images)
+    except ValueError as error:
+        raise ValueError(f"images differ in shape; make them equally large ({error})") from error
+
+
 def _convert(array: npt.NDArray[np.generic]) -> Pixels:
     """Return the array as float32 or uint8 in the same shape."""
-    if array.dtype.char in "fB" and array.dtype.isnative:
-        return cast(Pixels, array)
     if array.dtype == np.bool_:
         return array.astype(np.uint8) * np.uint8(255)
     if not np.issubdtype(array.dtype, np.floating):

@@ -20,11 +20,14 @@ _PIXELS_U8 = classifier_pb2.PredictRequest.PIXELS_U8_FIELD_NUMBER
 _RESPONSE = classifier_pb2.PredictResponse
 _ASKED_FOR = {_RESPONSE.HIDDEN_LAYERS_FIELD_NUMBER, _RESPONSE.CANONICALIZATION_FIELD_NUMBER}
 _WIRE_FLOATS = np.dtype("<f4")
+_WIRE_INTEGERS = np.dtype("<i8")
 _LABELS_TAG = wire.encode_tag(_RESPONSE.LABELS_FIELD_NUMBER, 0)[:-1]
 _ACTIVATIONS_TAG = wire.encode_tag(_RESPONSE.ACTIVATIONS_FIELD_NUMBER, 0)[:-1]
 _SMALL_BYTES = 1 << 16
 _ONE_BYTE = 0x80
 """Integers below it have one byte on the wire."""
+_INTEGER_BYTES = 8
+_INTEGERS = [number.to_bytes(_INTEGER_BYTES, "little") for number in range(_ONE_BYTE)]
 
 
 @functools.lru_cache(maxsize=256)
@@ -117,6 +120,8 @@ class _Frame:
     model: str
     version: int
     label_names: tuple[str, ...]
+    labels: bytes
+    """All that there are."""
 
     @classmethod
     def around(cls, prediction: Prediction) -> "_Frame":
@@ -128,6 +133,7 @@ class _Frame:
             model,
             version,
             names,
+            bytes(range(len(names))),
         )
 
     def read(self, message: bytes) -> Prediction | None:
@@ -147,9 +153,6 @@ class _Frame:
             rest = start + n_bytes
             if n_bytes != 4 * n_images * n_classes or rest > len(message):
                 return None
-            content = message[begin:end]
-            if max(content) >= n_classes:
-                return None
             asked_for = {}
             if rest < len(message):
                 fields = wire.read_fields(memoryview(message)[rest:])
@@ -158,22 +161,24 @@ class _Frame:
                 asked_for = _decode_asked_for(fields, n_images)
         except wire.WireError:
             return None
+        # In memory of their own the numbers are aligned, and the caller may write to them.
+        if n_images == 1:
+            label = message[begin]
+            if label >= n_classes:
+                return None
+            memory = bytearray(_INTEGERS[label] + message[start:rest])
+            labels = np.ndarray((1,), _WIRE_INTEGERS, memory)
+            activations = np.ndarray((1, n_classes), _WIRE_FLOATS, memory, _INTEGER_BYTES)
+        else:
+            content = message[begin:end]
+            if content.translate(None, self.labels):
+                return None
+            labels = np.frombuffer(content, np.uint8).astype(np.int64)
+            memory = bytearray(message[start:rest])
+            activations = np.ndarray((n_images, n_classes), _WIRE_FLOATS, memory)
         return Prediction(
-            _as_integers(content),
-            # As an array of its own the numbers are aligned, and the caller may write to them.
-            np.ndarray((n_images, n_classes), _WIRE_FLOATS, bytearray(message[start:rest])),
-            self.label_names,
-            self.model,
-            self.version,
-            **asked_for,
+            labels, activations, self.label_names, self.model, self.version, **asked_for
         )
-
-
-def _as_integers(content: bytes) -> npt.NDArray[np.int64]:
-    """Return integers of one byte each."""
-    if len(content) == 1:
-        return np.array((content[0],), np.int64)
-    return np.frombuffer(content, np.uint8).astype(np.int64)
 
 
 def _decode_asked_for(fields: list[wire.Field], n_images: int) -> dict[str, Any]:
