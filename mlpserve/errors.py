@@ -1,5 +1,6 @@
 """What can go wrong with a call, as small named classes with the server's own words."""
 
+import contextlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from mlpserve.protocol import wire
 _DETAILS_KEY = "grpc-status-details-bin"
 _BAD_REQUEST = "google.rpc.BadRequest"
 _ERROR_INFO = "google.rpc.ErrorInfo"
+_RETRY_INFO = "google.rpc.RetryInfo"
+_CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
 _SIZE_REASONS = {"MESSAGE_BYTES", "ANSWER_BYTES"}
 _ASK_FOR_LESS = "ask for less in one call, or "
 _TOO_LARGE = re.compile(
@@ -40,7 +43,14 @@ class DeadlineExceeded(MlpserveError):
 
 
 class Overloaded(MlpserveError):
-    """The server has as many calls as it takes; trying again later may help."""
+    """The server has as many calls as it takes; trying again later may help.
+
+    `retry_after_seconds` is how long the server asks to wait, None if it does not say.
+    """
+
+    def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class ScaleWarning(UserWarning):
@@ -68,6 +78,10 @@ class InvalidRequest(MlpserveError):
         self.violations = violations
 
 
+class TooLarge(InvalidRequest):
+    """The request, or what would answer it, is larger than client or server take at once."""
+
+
 @dataclass(frozen=True, slots=True)
 class Less:
     """How a caller makes a call's request and its answer smaller, each with a final "or "."""
@@ -84,10 +98,29 @@ FEWER_IMAGES = Less(
 
 def from_rpc_error(error: grpc.RpcError, address: str, less: Less) -> MlpserveError:
     """Return the error to raise from one that gRPC raised in a call to the address."""
-    code, details = error.code(), error.details() or "no details"
+    metadata: Any = error.trailing_metadata() or ()
+    status = next((value for key, value in metadata if key == _DETAILS_KEY), b"")
+    return _from_status(error.code(), error.details(), status, address, less)
+
+
+def from_status(status: bytes, address: str, less: Less) -> MlpserveError:
+    """Return the error that a google.rpc.Status stands for, which a call to the address brought."""
+    try:
+        fields = wire.read_fields(status)
+        code, message = wire.read_integer(fields, 1), wire.read_text(fields, 2)
+    except wire.WireError as error:
+        return InvalidResponse(f"the answer is no valid google.rpc.Status: {error}")
+    return _from_status(_CODES.get(code, grpc.StatusCode.UNKNOWN), message, status, address, less)
+
+
+def _from_status(
+    code: grpc.StatusCode, message: str | None, status: bytes, address: str, less: Less
+) -> MlpserveError:
+    """Return the error for a code and its message; `status`, a google.rpc.Status, has details."""
+    details = message or "no details"
     match code:
         case grpc.StatusCode.INVALID_ARGUMENT:
-            return InvalidRequest(details, _read_violations(error))
+            return InvalidRequest(details, _read_violations(status))
         case grpc.StatusCode.NOT_FOUND:
             return ModelNotFound(details)
         case grpc.StatusCode.UNAUTHENTICATED:
@@ -98,18 +131,18 @@ def from_rpc_error(error: grpc.RpcError, address: str, less: Less) -> MlpserveEr
             return DeadlineExceeded(f"{address} did not answer in time: {details}")
         case grpc.StatusCode.RESOURCE_EXHAUSTED:
             # gRPC has one code for two things, and waiting mends only one of them.
-            if (explained := _explain_size(error, details, less)) is not None:
-                return InvalidRequest(explained)
-            return Overloaded(f"{address} is overloaded: {details}")
+            if (explained := _explain_size(status, details, less)) is not None:
+                return TooLarge(explained)
+            return Overloaded(f"{address} is overloaded: {details}", _read_retry_seconds(status))
         case _:
             return MlpserveError(f"{address} answered {code.name}: {details}")
 
 
-def _explain_size(error: grpc.RpcError, details: str, less: Less) -> str | None:
+def _explain_size(status: bytes, details: str, less: Less) -> str | None:
     """Return which message is too large and what to do about it; None when none is."""
     if found := _TOO_LARGE.search(details):
         return _explain_limit(found, less)
-    reasons = {wire.read_text(fields, 1) for fields in _details(error, _ERROR_INFO)}
+    reasons = {wire.read_text(fields, 1) for fields in _details(status, _ERROR_INFO)}
     if "ANSWER_BYTES" in reasons and not less.answer:
         return (
             f"{details.replace(_ASK_FOR_LESS, '')}, and where the answer is larger than this "
@@ -134,11 +167,11 @@ def _explain_limit(found: re.Match[str], less: Less) -> str:
     return f"the {what} has {size} bytes, and {whose} {verb} at most {limit}; {smaller}{remedy}"
 
 
-def _read_violations(error: grpc.RpcError) -> tuple[Violation, ...]:
+def _read_violations(status: bytes) -> tuple[Violation, ...]:
     """Return what google.rpc.BadRequest says in a status."""
     violations: list[Violation] = []
     try:
-        for fields in _details(error, _BAD_REQUEST):
+        for fields in _details(status, _BAD_REQUEST):
             for content in wire.read_contents(fields, 1):
                 violation = wire.read_fields(content)
                 violations.append(
@@ -150,14 +183,22 @@ def _read_violations(error: grpc.RpcError) -> tuple[Violation, ...]:
     return tuple(violations)
 
 
-def _details(error: grpc.RpcError, name: str) -> Sequence[Sequence[wire.Field]]:
-    """Return the fields of each message of a type that google.rpc.Status carries in the trailing
-    metadata; none if that can't be read.
+def _read_retry_seconds(status: bytes) -> float | None:
+    """Return how long google.rpc.RetryInfo in a status asks to wait, None if it does not."""
+    with contextlib.suppress(wire.WireError):
+        for fields in _details(status, _RETRY_INFO):
+            for content in wire.read_contents(fields, 1):
+                duration = wire.read_fields(content)
+                return wire.read_integer(duration, 1) + wire.read_integer(duration, 2) / 1e9
+    return None
+
+
+def _details(status: bytes, name: str) -> Sequence[Sequence[wire.Field]]:
+    """Return the fields of each message of a type that a google.rpc.Status carries; none if that
+    can't be read.
 
     The field numbers are those of google/rpc/status.proto and error_details.proto.
     """
-    metadata: Any = error.trailing_metadata() or ()
-    status = next((value for key, value in metadata if key == _DETAILS_KEY), b"")
     try:
         details = map(wire.read_fields, wire.read_contents(wire.read_fields(status), 3))
         return [
