@@ -96,6 +96,21 @@ FEWER_IMAGES = Less(
 )
 
 
+def placed(error: MlpserveError, place: str) -> MlpserveError:
+    """Return the same error, whose message begins with what it is about."""
+    message = f"{place}: {error}"
+    placed: MlpserveError
+    match error:
+        case InvalidRequest():
+            placed = type(error)(message, error.violations)
+        case Overloaded():
+            placed = Overloaded(message, error.retry_after_seconds)
+        case _:
+            placed = type(error)(message)
+    placed.__cause__ = error.__cause__
+    return placed
+
+
 def from_rpc_error(error: grpc.RpcError, address: str, less: Less) -> MlpserveError:
     """Return the error to raise from one that gRPC raised in a call to the address."""
     metadata: Any = error.trailing_metadata() or ()
