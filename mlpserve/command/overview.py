@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from mlpserve.command.looks import Look, total, totals
+from mlpserve.metrics.looks import Look, total, totals
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999}
 STAGES = ("decode", "queue", "run", "encode")

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mlpserve.command.exposition import Labels, Samples
+from mlpserve.metrics.exposition import Labels, Samples
 
 _WORKER = "worker"
 _START = "process_start_time_seconds"
