@@ -13,8 +13,8 @@ from harness.server_process import ROOT
 ARROWS = {
     "modelfile, mlpserve": "",
     "canonical, exporter.errors": "modelfile",
-    "mlpserve.pictures, mlpserve.metrics": "mlpserve",
-    "mlpserve.command": "mlpserve.pictures, mlpserve.metrics",
+    "mlpserve.pictures, mlpserve.metrics, mlpserve.terminal": "mlpserve",
+    "mlpserve.command": "mlpserve.pictures, mlpserve.metrics, mlpserve.terminal",
     "mlpserve.cli": "mlpserve.command",
     "mlpserve.__main__": "mlpserve.cli",
     "exporter.files, exporter.runtime": "exporter.errors",

@@ -1,13 +1,14 @@
 """Draws a look at a server as tables for a terminal."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from mlpserve.metrics.looks import Look, total, totals
+from mlpserve.terminal.durations import format_duration
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999}
 STAGES = ("decode", "queue", "run", "encode")
@@ -62,7 +63,7 @@ def _draw_methods(look: Look) -> Table:
             f"{calls:.0f}",
             f"{look.rate(_STARTED, **selector):.1f}",
             f"{errors:.1f}",
-            *map(_time, quantiles),
+            *map(format_duration, quantiles),
             f"{in_progress:.0f}",
         )
     if not table.row_count:
@@ -86,7 +87,9 @@ def _draw_lines(look: Look) -> Table:
     table.add_row("rejected", _counts(rejected))
     table.add_row("images", f"{look.rate('mlpserve_images_total'):.1f}/s, {runs}")
     table.add_row("queue", f"{queued:.0f} of {limit:.0f} images")
-    table.add_row("stages", "   ".join(f"{stage} {_time(mean)}" for stage, mean in stages))
+    table.add_row(
+        "stages", "   ".join(f"{stage} {format_duration(mean)}" for stage, mean in stages)
+    )
     table.add_row("restarts", _counts(restarts))
     return table
 
@@ -149,15 +152,6 @@ def _counts(counts: dict[str, float]) -> str:
     """Return what has been counted, the most first."""
     often: Iterable[str] = sorted(counts, key=lambda name: (-counts[name], name))
     return "   ".join(f"{name} {counts[name]:.0f}" for name in often if counts[name]) or "none"
-
-
-def _time(seconds: float) -> str:
-    """Return a duration with three digits and its unit."""
-    if math.isnan(seconds):
-        return "-"
-    units: Sequence[tuple[float, str]] = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"))
-    unit, name = next((unit for unit in units if seconds >= unit[0]), units[-1])
-    return f"{seconds / unit:.3g} {name}"
 
 
 def _format(form: str, value: float) -> str:
