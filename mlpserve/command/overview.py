@@ -7,11 +7,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from mlpserve.metrics.exposition import STAGES
 from mlpserve.metrics.looks import Look, total, totals
 from mlpserve.terminal.durations import format_duration
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999}
-STAGES = ("decode", "queue", "run", "encode")
 MAX_LABELS = 12
 """Labels whose share is shown, the most frequent ones."""
 
