@@ -51,6 +51,7 @@ def _describe_window(window: Window) -> dict[str, Any]:
         "sent": window.sent,
         "unsent": window.unsent,
         "answered": window.answered,
+        "failed": window.failed,
         "intended": encode(window.intended),
         "service": encode(window.service),
     }

@@ -48,8 +48,12 @@ class Plan:
         Images of a call and their weights, which need not add up to 1: ((1, 9.0), (64, 1.0)).
     timeout_seconds
         How long a call may take from when it is sent.
+    processes, connections
+        How many send, and how many connections they have together, at least one each.
     max_in_flight
         Calls that may wait for an answer at once, of all processes together.
+    check
+        Whether to compare each answer's labels with what the server says of each image alone.
     model, version, label
         Empty, 0 and empty for the server's default and the newest.
     """
@@ -79,24 +83,26 @@ class Window:
     """One second of a run, the `second`-th from 0.
 
     `sent`, `unsent` and the histograms are of the calls that should have been sent in it, whenever
-    their answers came; `answered` counts the calls that ended in it, whatever their status. The
-    histograms have two significant digits and hold the calls that were answered OK.
+    their answers came; `answered` and `failed` count the calls that ended in it, with OK and
+    otherwise. The histograms have two significant digits and hold the calls that were answered OK.
     """
 
     second: int
     sent: int
     unsent: int
     answered: int
+    failed: int
     intended: HdrHistogram
     service: HdrHistogram
 
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """A time in which calls waited and none was answered."""
+    """A time in which `calls` waited, or should have been sent, and none was answered."""
 
     begin_seconds: float
     end_seconds: float
+    calls: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +154,12 @@ class Result:
         Processes that ended before their work did; what they had not yet told is missing.
     is_interrupted
         Whether somebody ended the run early.
+    cpu_seconds
+        CPU time of all sending processes.
     busy
-        The share of one core that the busiest process used, in [0, 1].
+        How many cores the busiest of them used; one can't use much more than one.
+    unmeasured
+        Calls of the warm-up and for `check`, which servers count and this result does not.
     """
 
     plan: Plan
@@ -170,4 +180,6 @@ class Result:
     stages: tuple[Stage, ...] = ()
     lost_processes: int = 0
     is_interrupted: bool = False
+    cpu_seconds: float = 0.0
     busy: float = 0.0
+    unmeasured: int = 0
