@@ -134,11 +134,12 @@ def _draw_stages(result: Result) -> RenderableType:
         _add_stage(table, handling, "  server")
     for name, stage in stages.items():
         _add_stage(table, stage, f"    {name}")
-    if handling is None or handling.count == result.sent:
+    made = result.sent + result.unmeasured
+    if handling is None or handling.count == made:
         return table
     note = (
-        f"The server counted {handling.count:,} of these calls, this run sent {result.sent:,}: "
-        "others called too, or calls were under way when its metrics were read."
+        f"The server counted {handling.count:,} such calls, the tool made {made:,}: "
+        "others called too, or some were under way when the metrics were read."
     )
     return Group(table, Text(note, "dim"))
 

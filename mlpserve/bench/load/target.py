@@ -75,9 +75,7 @@ class Target:
         try:
             answer = inference.ModelInferResponse.FromString(response)
         except DecodeError as error:
-            raise InvalidResponse(
-                f"the answer is no valid ModelInferResponse: {error}"
-            ) from error
+            raise InvalidResponse(f"the answer is no valid ModelInferResponse: {error}") from error
         for output, content in zip(answer.outputs, answer.raw_output_contents, strict=False):
             if output.name == _LABELS and output.datatype == "INT64" and len(content) % 8 == 0:
                 return np.frombuffer(content, "<i8").astype(np.int64)
@@ -109,9 +107,7 @@ def _find_tensor(plan: Plan, settings: Settings, channel: grpc.Channel) -> Targe
     request = inference.ModelMetadataRequest(
         name=plan.model, version=str(plan.version) if plan.version else ""
     )
-    response = _call(
-        settings, channel, f"{_INFERENCE}/ModelMetadata", request.SerializeToString()
-    )
+    response = _call(settings, channel, f"{_INFERENCE}/ModelMetadata", request.SerializeToString())
     try:
         metadata = inference.ModelMetadataResponse.FromString(response)
     except DecodeError as error:

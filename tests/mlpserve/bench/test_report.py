@@ -73,12 +73,14 @@ def test_the_server_s_part_and_what_is_left_add_up() -> None:
     assert row(text, "server") == ["10,000", "300 us", "290 us", "600 us"]
     # 25 us were read from a bucket that ends at 50 us.
     assert row(text, "decode") == ["10,000", "11 us", "< 50 us", "60 us"]
-    assert "others called too" not in text
+    assert "others called" not in text
 
 
 def test_other_callers_are_told() -> None:
-    text = report(make_result(lognormal(), stages=(dataclasses.replace(STAGES[0], count=10_007),)))
-    assert "The server counted 10,007 of these calls, this run sent 10,000" in text
+    counted = (dataclasses.replace(STAGES[0], count=10_507),)
+    text = report(make_result(lognormal(), stages=counted, unmeasured=500))
+    assert "The server counted 10,507 such calls, the tool made 10,500: others called" in text
+    assert "others called" not in report(make_result(lognormal(), stages=counted, unmeasured=507))
 
 
 def test_without_the_server_s_metrics_there_is_no_such_table() -> None:
