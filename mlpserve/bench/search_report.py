@@ -31,7 +31,8 @@ def describe_search(found: Found, p99_seconds: float) -> str:
     if found.rate is None:
         text = f"No rate holds with a p99 from intended of at most {bound}."
     else:
-        text = f"{format_rate(found.rate)} calls/s hold: all calls OK, p99 from intended at most {bound}."
+        rate = format_rate(found.rate)
+        text = f"{rate} calls/s hold: all calls OK, p99 from intended at most {bound}."
     if found.failing_rate is not None and found.limit is not None:
         text += f" {format_rate(found.failing_rate)} calls/s don't: {_EXPLANATIONS[found.limit]}."
     elif found.rate is not None:
