@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from mlpserve.bench.result import Plan, Protocol
 from mlpserve.connection.options import SERVICE
 from mlpserve.connection.settings import Settings
-from mlpserve.errors import InvalidResponse, MlpserveError, ModelNotFound, from_rpc_error
+from mlpserve.errors import InvalidResponse, Less, MlpserveError, ModelNotFound, from_rpc_error
 from mlpserve.inference import open_inference_pb2 as inference
 from mlpserve.models import Model
 from mlpserve.protocol.catalog import decode_models
@@ -75,9 +75,7 @@ class Target:
         try:
             answer = inference.ModelInferResponse.FromString(response)
         except DecodeError as error:
-            raise InvalidResponse(
-                f"the answer is no valid ModelInferResponse: {error}"
-            ) from error
+            raise InvalidResponse(f"the answer is no valid ModelInferResponse: {error}") from error
         for output, content in zip(answer.outputs, answer.raw_output_contents, strict=False):
             if output.name == _LABELS and output.datatype == "INT64" and len(content) % 8 == 0:
                 return np.frombuffer(content, "<i8").astype(np.int64)
@@ -109,9 +107,7 @@ def _find_tensor(plan: Plan, settings: Settings, channel: grpc.Channel) -> Targe
     request = inference.ModelMetadataRequest(
         name=plan.model, version=str(plan.version) if plan.version else ""
     )
-    response = _call(
-        settings, channel, f"{_INFERENCE}/ModelMetadata", request.SerializeToString()
-    )
+    response = _call(settings, channel, f"{_INFERENCE}/ModelMetadata", request.SerializeToString())
     try:
         metadata = inference.ModelMetadataResponse.FromString(response)
     except DecodeError as error:
@@ -145,14 +141,14 @@ def _find_size(models: tuple[Model, ...], plan: Plan) -> int:
                     return version.layer_sizes[0]
     names = ", ".join(repr(model.name) for model in models) or "none"
     asked = f"model {plan.model!r}" if plan.model else "a default model"
-    version = f" with version {plan.version}" if plan.version else ""
-    raise ModelNotFound(f"the server has not loaded {asked}{version}; its models: {names}")
+    if plan.version:
+        asked += f" with version {plan.version}"
+    raise ModelNotFound(f"the server has not loaded {asked}; its models: {names}")
 
 
 def _call(settings: Settings, channel: grpc.Channel, path: str, message: bytes) -> bytes:
+    method: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(path)
     try:
-        return channel.unary_unary(path)(
-            message, timeout=settings.timeout_seconds, metadata=settings.metadata
-        )
+        return method(message, timeout=settings.timeout_seconds, metadata=settings.metadata)
     except grpc.RpcError as error:
-        raise from_rpc_error(error, settings.address) from error
+        raise from_rpc_error(error, settings.address, Less()) from error
