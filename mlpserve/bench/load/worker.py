@@ -94,7 +94,7 @@ def work(pipe: Connection, job: Job) -> None:
     try:
         _work(pipe, job)
     except grpc.RpcError as error:
-        pipe.send(Failed(str(from_rpc_error(error, job.settings.address, Less())))
+        pipe.send(Failed(str(from_rpc_error(error, job.settings.address, Less()))))
     except (EOFError, BrokenPipeError):
         # The parent is gone.
         return
