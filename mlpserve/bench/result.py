@@ -109,6 +109,9 @@ class Stall:
 class Stage:
     """Where the server spent a call's time, by its own /metrics, between the start and the end of
     the run: how many times, and how long on average and at two quantiles (None: unknown).
+
+    Quantiles are read from buckets: one below `first_bound_seconds`, the end of the first, is a
+    guess.
     """
 
     name: str
@@ -116,6 +119,7 @@ class Stage:
     mean_seconds: float
     p50_seconds: float | None = None
     p99_seconds: float | None = None
+    first_bound_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
