@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlpserve.client import DEFAULT_ADDRESS, Client
-from mlpserve.command.files import printable
+from mlpserve.command.predict.files import printable
 from mlpserve.errors import InvalidRequest, MlpserveError, Unavailable
 from mlpserve.prediction import Prediction
 

@@ -10,11 +10,11 @@ import click
 from rich.console import Console
 
 from mlpserve.client import Client
-from mlpserve.command.answers import describe, show
-from mlpserve.command.asking import Picture, ask, explain
-from mlpserve.command.expected import Expected, NoImages, find_expected
-from mlpserve.command.files import open_picture, printable
 from mlpserve.command.options import with_client
+from mlpserve.command.predict.answers import describe, show
+from mlpserve.command.predict.asking import Picture, ask, explain
+from mlpserve.command.predict.expected import Expected, NoImages, find_expected
+from mlpserve.command.predict.files import open_picture, printable
 from mlpserve.errors import MlpserveError
 from mlpserve.pictures import Invert, PictureError, read_picture
 from mlpserve.prediction import Prediction

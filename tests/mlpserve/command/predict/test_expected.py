@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mlpserve.command.expected import NoImages, find_expected
+from mlpserve.command.predict.expected import NoImages, find_expected
 from mlpserve.models import ImageLayout, Model, ModelVersion
 from tests.mlpserve.command.test_cli import run
 from tests.mlpserve.serving import Serving, read_batch

@@ -6,9 +6,9 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
-from mlpserve.command.asking import Picture
-from mlpserve.command.drawing import draw
-from mlpserve.command.files import printable
+from mlpserve.command.predict.asking import Picture
+from mlpserve.command.predict.drawing import draw
+from mlpserve.command.predict.files import printable
 from mlpserve.prediction import Prediction
 
 
