@@ -1,74 +1,90 @@
-"""Asks a server about pictures, so that no picture costs another its answer."""
+"""Asks a server about images, several calls at once, so that no image costs another its answer."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from mlpserve.client import DEFAULT_ADDRESS, Client
-from mlpserve.command.predict.files import printable
-from mlpserve.errors import InvalidRequest, MlpserveError, Unavailable
+from mlpserve.client import Client
+from mlpserve.command.messages import explain
+from mlpserve.command.predict.rows import Answer, Failure, Outcome, Part
+from mlpserve.errors import InvalidRequest, MlpserveError, Overloaded, Unavailable
 from mlpserve.prediction import Prediction
 
+N_IN_FLIGHT = 4
+"""Calls at once: while some are answered, the next images are read."""
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Picture:
-    """A picture file and the image (rows, columns) made of it."""
+PAUSES_SECONDS = (0.1, 0.2, 0.4, 0.8, 1.6)
+"""Between calls with the same images while a server has too much to do, or restarts."""
 
-    name: str
-    image: npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Answer:
-    """Some pictures, and what the server predicts of them, or why it does not."""
-
-    pictures: Sequence[Picture]
-    outcome: Prediction | str
+Outcomes = Sequence[Outcome]
+"""What became of a part, its images in order."""
 
 
-def ask(
-    client: Client,
-    pictures: Sequence[Picture],
-    numbers: tuple[float, float] | None = None,
-    **options: Any,
-) -> Iterator[Answer]:
-    """Ask about pictures in one call; if the server refuses it, about each alone.
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Asks about parts, with the options of `Client.predict`."""
 
-    `numbers` are those that the model takes for black and white; None: it takes pixels.
-    """
-    images = np.stack([picture.image.reshape(-1) for picture in pictures])
-    if numbers is None:
-        sent: npt.NDArray[Any] = np.rint(255 * images).astype(np.uint8)
-    else:
-        black, white = numbers
-        sent = black + (white - black) * images
-    try:
-        yield Answer(pictures, client.predict(sent, **options))
-    except InvalidRequest as error:
-        if len(pictures) == 1:
-            yield Answer(pictures, explain(error))
-            return
-        answers = [
-            answer for picture in pictures for answer in ask(client, [picture], numbers, **options)
-        ]
-        reasons = {answer.outcome for answer in answers if isinstance(answer.outcome, str)}
-        if len(reasons) == 1 and all(isinstance(answer.outcome, str) for answer in answers):
-            # It is not the pictures: say it once.
-            answers = [Answer(pictures, reasons.pop())]
-        yield from answers
-    except (MlpserveError, ValueError) as error:
-        yield Answer(pictures, explain(error))
+    client: Client
+    options: dict[str, Any]
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+    def ask_all(self, parts: Iterable[Part | Failure]) -> Iterator[Outcomes]:
+        """Yield what becomes of each part, in order; failures pass through.
+
+        At most `N_IN_FLIGHT` parts are asked about at once, and no more are in memory.
+        """
+        waiting: deque[Future[Outcomes] | Failure] = deque()
+        pool = ThreadPoolExecutor(N_IN_FLIGHT)
+        try:
+            for part in parts:
+                waiting.append(
+                    part if isinstance(part, Failure) else pool.submit(self.ask, part)
+                )
+                while waiting and (len(waiting) >= N_IN_FLIGHT or _is_done(waiting[0])):
+                    yield _outcomes(waiting.popleft())
+            while waiting:
+                yield _outcomes(waiting.popleft())
+        finally:
+            self.stopped.set()
+            # Who closes the client ends the calls.
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def ask(self, part: Part) -> Outcomes:
+        """Ask about a part in one call; if the server refuses it, about its halves."""
+        try:
+            prediction = self._predict(part)
+        except InvalidRequest as error:
+            if len(part.names) == 1:
+                return [Failure(part.names, explain(error), was_sent=True)]
+            first, second = part.halves()
+            outcomes = [*self.ask(first), *self.ask(second)]
+            failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+            first_one = failures[0] if len(failures) == len(outcomes) else None
+            if first_one and all(failure.reason == first_one.reason for failure in failures):
+                # It is not the images: say it once.
+                return [replace(first_one, names=part.names)]
+            return outcomes
+        except (MlpserveError, ValueError) as error:
+            return [Failure(part.names, explain(error), was_sent=True, is_theirs=False)]
+        return [Answer(part.names, prediction, part.drawings)]
+
+    def _predict(self, part: Part) -> Prediction:
+        """Ask in one call, and once more while the server can't answer at the moment."""
+        for pause_seconds in PAUSES_SECONDS:
+            try:
+                return self.client.predict(part.images, **self.options)
+            except (Overloaded, Unavailable):
+                if self.stopped.wait(pause_seconds):
+                    raise
+        return self.client.predict(part.images, **self.options)
 
 
-def explain(error: Exception) -> str:
-    """Return what went wrong, and what may help, as a terminal may show it."""
-    reason = printable(str(error))
-    if not isinstance(error, Unavailable):
-        return reason
-    return (
-        f"{reason}. Is a server running there? `make run` in mlpserve's repository starts one "
-        f"at {DEFAULT_ADDRESS}; --address names another, --tls or --ca one that speaks TLS"
-    )
+def _is_done(waiting: "Future[Outcomes] | Failure") -> bool:
+    return isinstance(waiting, Failure) or waiting.done()
+
+
+def _outcomes(waiting: "Future[Outcomes] | Failure") -> Outcomes:
+    return [waiting] if isinstance(waiting, Failure) else waiting.result()
