@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from mlpserve.command.arrays import idx, npy
 from mlpserve.command.arrays.header import GZIP_MAGIC, ArrayError, Header, describe
-from mlpserve.images import as_batch
+from mlpserve.images import as_pixels
 
 _CHECKED_BYTES = 2**20
 _NPZ_MAGIC = b"PK\x03\x04"
@@ -134,7 +134,7 @@ def _open(path: Path, header: Header) -> BinaryIO:
 
 def _check_type(header: Header) -> None:
     try:
-        as_batch(np.empty((1, 1), header.dtype))
+        as_pixels(np.empty((1, 1), header.dtype))
     except TypeError as error:
         raise ArrayError(str(error)) from error
 

@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -19,6 +19,9 @@ N_IN_FLIGHT = 4
 PAUSES_SECONDS = (0.1, 0.2, 0.4, 0.8, 1.6)
 """Between calls with the same images while a server has too much to do, or restarts."""
 
+MANY = 64
+"""If the server refuses each of so many images, one reason is told, not all."""
+
 Outcomes = Sequence[Outcome]
 """What became of a part, its images in order."""
 
@@ -31,7 +34,7 @@ class Asker:
     options: dict[str, Any]
     stopped: threading.Event = field(default_factory=threading.Event)
 
-    def ask_all(self, parts: Iterable[Part | Failure]) -> Iterator[Outcomes]:
+    def ask_all(self, parts: Iterable[Part | Failure]) -> Generator[Outcomes]:
         """Yield what becomes of each part, in order; failures pass through.
 
         At most `N_IN_FLIGHT` parts are asked about at once, and no more are in memory.
@@ -40,9 +43,7 @@ class Asker:
         pool = ThreadPoolExecutor(N_IN_FLIGHT)
         try:
             for part in parts:
-                waiting.append(
-                    part if isinstance(part, Failure) else pool.submit(self.ask, part)
-                )
+                waiting.append(part if isinstance(part, Failure) else pool.submit(self.ask, part))
                 while waiting and (len(waiting) >= N_IN_FLIGHT or _is_done(waiting[0])):
                     yield _outcomes(waiting.popleft())
             while waiting:
@@ -53,19 +54,28 @@ class Asker:
             pool.shutdown(wait=False, cancel_futures=True)
 
     def ask(self, part: Part) -> Outcomes:
-        """Ask about a part in one call; if the server refuses it, about its halves."""
+        """Ask about a part in one call; if the server refuses it, about smaller ones."""
+        outcomes = self._ask(part)
+        first = outcomes[0]
+        if len(outcomes) < MANY or not isinstance(first, Failure) or _has_answer(outcomes):
+            return outcomes
+        n_images = len(part.names)
+        reason = f"none of these {n_images} images gets an answer; of the first: {first.reason}"
+        return [replace(first, names=part.names, reason=reason)]
+
+    def _ask(self, part: Part) -> Outcomes:
+        """Ask about a part, or its halves, until the images that are refused stand alone."""
         try:
             prediction = self._predict(part)
         except InvalidRequest as error:
             if len(part.names) == 1:
                 return [Failure(part.names, explain(error), was_sent=True)]
             first, second = part.halves()
-            outcomes = [*self.ask(first), *self.ask(second)]
-            failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
-            first_one = failures[0] if len(failures) == len(outcomes) else None
-            if first_one and all(failure.reason == first_one.reason for failure in failures):
+            outcomes = [*self._ask(first), *self._ask(second)]
+            reasons = {outcome.reason for outcome in outcomes if isinstance(outcome, Failure)}
+            if len(reasons) == 1 and not _has_answer(outcomes):
                 # It is not the images: say it once.
-                return [replace(first_one, names=part.names)]
+                return [replace(outcomes[0], names=part.names)]
             return outcomes
         except (MlpserveError, ValueError) as error:
             return [Failure(part.names, explain(error), was_sent=True, is_theirs=False)]
@@ -80,6 +90,10 @@ class Asker:
                 if self.stopped.wait(pause_seconds):
                     raise
         return self.client.predict(part.images, **self.options)
+
+
+def _has_answer(outcomes: Outcomes) -> bool:
+    return any(isinstance(outcome, Answer) for outcome in outcomes)
 
 
 def _is_done(waiting: "Future[Outcomes] | Failure") -> bool:

@@ -1,29 +1,51 @@
-"""The command mlpserve predict: classifies picture files, and draws what the network saw."""
+"""The command mlpserve predict: classifies pictures and arrays of images."""
 
 import io
-import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 
 import click
-from rich.console import Console
 
 from mlpserve.client import Client
 from mlpserve.command.options import with_client
-from mlpserve.command.predict.answers import describe, show
-from mlpserve.command.predict.asking import Picture, ask, explain
-from mlpserve.command.predict.expected import Expected, NoImages, find_expected
-from mlpserve.command.predict.files import open_picture, printable
-from mlpserve.errors import MlpserveError
-from mlpserve.pictures import Invert, PictureError, read_picture
-from mlpserve.prediction import Prediction
+from mlpserve.command.predict.asking import Asker
+from mlpserve.command.predict.choices import Format, check_output, choose_format
+from mlpserve.command.predict.files import STDIN
+from mlpserve.command.predict.inputs import Array, check, count_images, look_at
+from mlpserve.command.predict.interrupts import Interrupts
+from mlpserve.command.predict.outputs.file import OutputFile
+from mlpserve.command.predict.outputs.lines import CsvOutput, JsonOutput
+from mlpserve.command.predict.outputs.npy import NpyOutput
+from mlpserve.command.predict.outputs.results import Output, Results, explain_output
+from mlpserve.command.predict.outputs.text import TextOutput
+from mlpserve.command.predict.parts import Reader
+from mlpserve.command.predict.running import run
+from mlpserve.command.predict.target import Target
+from mlpserve.pictures import Invert
 
-_PICTURES_PER_CALL = 64
+_HELP = """Print the label of each IMAGE, its activation, and what the network saw.
+
+IMAGE is one of these:
+
+\b
+  - a picture file of any size and colour, or - for standard input
+  - a folder: its pictures and those of its subfolders, by name, without
+    hidden ones and what links to folders lead to
+  - an .npy file of floats, uint8 or bool: (N, pixels), (N, rows, columns)
+    or one image
+  - an IDX file of images, such as MNIST's, gzipped or not
+
+Of pictures, paper, lines and shadows are taken away, and the ink is laid out as the model's
+training images were. For a model whose layout isn't known, pictures are only made grey and
+resized. Arrays are sent as they are.
+
+Any number of images takes little memory. One that can't be read or is refused is named on
+standard error, has a row that says so, and makes the exit code 1. Ctrl-C leaves whole rows.
+"""
 
 
-@click.command()
-@click.argument("pictures", metavar="IMAGE...", nargs=-1, required=True)
+@click.command(help=_HELP)
+@click.argument("inputs", metavar="IMAGE...", nargs=-1, required=True)
 @click.option("--model", default="", help="The model's name. Default: the server's.")
 @click.option(
     "--version",
@@ -38,118 +60,99 @@ _PICTURES_PER_CALL = 64
     show_default=True,
     help="Have the server crop, scale and centre the ink, too.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object per image, one a line.")
+@click.option(
+    "--format",
+    "chosen",
+    type=click.Choice([form.value for form in Format]),
+    help="How results are written. Default: as --output ends, or text.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help="File for the results, replaced once all are there; FILE.part until then.",
+    metavar="FILE",
+)
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="As --format json, without a line for images that have no answer.",
+)
 @click.option(
     "--invert",
     type=click.Choice([choice.value for choice in Invert]),
     default=Invert.AUTO.value,
     show_default=True,
-    help="Whether the ink is dark; auto decides by what stands out from the paper.",
+    help="Whether the ink of pictures is dark; auto decides by what stands out from the paper.",
 )
 @click.option(
-    "--side", type=click.IntRange(min=1), help="Rows and columns of images. Default: the model's."
+    "--side",
+    type=click.IntRange(min=1),
+    help="Rows and columns of pictures' images. Default: the model's.",
 )
 @with_client
 def predict(
     client: Client,
     *,
-    pictures: tuple[str, ...],
+    inputs: tuple[str, ...],
     model: str,
     version: int,
     hidden: bool,
     canonicalize: bool,
+    chosen: str | None,
+    output: Path | None,
     as_json: bool,
     invert: str,
     side: int | None,
 ) -> None:
-    """Print the label of each IMAGE, its activation, and what the network saw.
-
-    IMAGE is a picture file of any size and colour, or - for standard input. Its paper, lines and
-    shadows are taken away, and its ink is laid out as the model's training images were. For a
-    model whose layout isn't known, pictures are only made grey and resized.
-    """
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # Names may hold letters that the terminal can't show.
-        sys.stdout.reconfigure(errors="backslashreplace")
-    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
-
-    read = _Reader(client, model, version, side, Invert(invert))
+    """Classify images, and write what becomes of each."""
+    form = choose_format(chosen, output, as_json=as_json, has_hidden=hidden)
+    if output is not None:
+        check_output(output, form, inputs)
+    if inputs.count(STDIN) > 1:
+        raise click.UsageError(f"{STDIN} stands for standard input, which can be read only once")
+    entries = [look_at(name) for name in inputs]
+    if (side is not None or invert != Invert.AUTO) and all(
+        isinstance(entry, Array) for entry in entries
+    ):
+        raise click.UsageError("--side and --invert are for pictures; leave them out for arrays")
+    target = Target(client, model, version, side)
+    entries = check(entries, target)
     options = {
         "model": model,
         "version": version,
         "hidden_activations": hidden,
         "canonicalize": canonicalize,
     }
-    n_answers = 0
-    for names in _chunks(pictures):
-        chunk = list(read(names))
-        answers = ask(client, chunk, read.numbers, **options) if chunk else ()
-        for answer in answers:
-            if not isinstance(answer.outcome, str):
-                _print(answer.pictures, answer.outcome, console, as_json=as_json)
-                n_answers += len(answer.pictures)
-            elif not n_answers and len(answer.pictures) == len(chunk):
-                # Nothing suggests that others would fare better.
-                raise click.ClickException(answer.outcome)
-            else:
-                for picture in answer.pictures:
-                    _complain(picture.name, answer.outcome)
-    if n_answers < len(pictures):
-        sys.exit(1)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names may hold letters that the terminal can't show.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    interrupts = Interrupts()
+    with interrupts.catch():
+        written = _make_output(form, target, is_file=output is not None, has_failures=not as_json)
+        parts = Reader(target, Invert(invert)).read(entries)
+        run(
+            Asker(client, options).ask_all(parts),
+            Results(written, _create(output), interrupts),
+            lambda: count_images(entries, target),
+            has_one_input=len(inputs) == 1,
+        )
 
 
-@dataclass(slots=True)
-class _Reader:
-    """Reads pictures for a model, whose images it asks for at the first that can be opened."""
-
-    client: Client
-    model: str
-    version: int
-    side: int | None
-    invert: Invert
-    expected: Expected | None = None
-
-    def __call__(self, names: Iterable[str]) -> Iterator[Picture]:
-        """Yield the pictures that can be read, and say on standard error why others can't."""
-        for name in names:
-            try:
-                with open_picture(name) as file:
-                    wanted = self.expected = self.expected or self.ask()
-                    image = read_picture(file, wanted.shape, wanted.layout, self.invert)
-                yield Picture(printable(name), image)
-            except PictureError as error:
-                _complain(printable(name), printable(str(error)))
-
-    @property
-    def numbers(self) -> tuple[float, float] | None:
-        """What stands for black and white, None for pixels."""
-        return None if self.expected is None else self.expected.numbers
-
-    def ask(self) -> Expected:
-        """Ask the server, and end the command when it doesn't know."""
-        try:
-            return find_expected(self.client.list_models(), self.model, self.version, self.side)
-        except MlpserveError as error:
-            raise click.ClickException(explain(error)) from error
-        except NoImages as error:
-            raise click.ClickException(printable(str(error))) from error
+def _make_output(form: Format, target: Target, *, is_file: bool, has_failures: bool) -> Output:
+    match form:
+        case Format.TEXT:
+            return TextOutput.for_file() if is_file else TextOutput.for_stream(sys.stdout)
+        case Format.JSON:
+            return JsonOutput(has_failures)
+        case Format.CSV:
+            return CsvOutput(target.label_names)
+        case Format.NPY:
+            return NpyOutput(target.label_names)
 
 
-def _print(
-    pictures: Sequence[Picture], prediction: Prediction, console: Console, *, as_json: bool
-) -> None:
-    for index, picture in enumerate(pictures):
-        if as_json:
-            click.echo(json.dumps(describe(picture, prediction, index)))
-        else:
-            show(picture, prediction, index, console)
-
-
-def _chunks(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Split the names, so that the first answers of many appear soon."""
-    for start in range(0, len(names), _PICTURES_PER_CALL):
-        yield names[start : start + _PICTURES_PER_CALL]
-
-
-def _complain(name: str, reason: str) -> None:
-    click.echo(f"Error: {name}: {reason}", err=True)
+def _create(output: Path | None) -> OutputFile | None:
+    try:
+        return None if output is None else OutputFile.create(output)
+    except OSError as error:
+        raise click.ClickException(explain_output(output, error)) from error

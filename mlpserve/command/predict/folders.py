@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-ENDINGS = frozenset(
-    ".apng .avif .bmp .dib .gif .j2k .jfif .jp2 .jpe .jpeg .jpg .jpx .pbm .pcx .pfm .pgm .png "
-    ".pnm .ppm .qoi .tga .tif .tiff .webp".split()
+ENDINGS = (
+    *(".apng", ".avif", ".bmp", ".dib", ".gif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg"),
+    *(".jpx", ".pbm", ".pcx", ".pfm", ".pgm", ".png", ".pnm", ".ppm", ".qoi", ".tga", ".tif"),
+    *(".tiff", ".webp"),
 )
 """How names of pictures end, in capitals or not."""
 
@@ -62,7 +63,7 @@ def _list(folder: str, passed_over: Counter[str], max_names: int) -> Iterator[tu
             )
             found = heapq.nsmallest(max_names, wanted)
         for name, is_folder in found:
-            yield os.path.join(folder, name), is_folder
+            yield str(Path(folder, name)), is_folder
         if len(found) < max_names:
             return
         last = found[-1][0]

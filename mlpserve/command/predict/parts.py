@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,13 @@ import numpy.typing as npt
 
 from mlpserve.command.arrays.header import ArrayError
 from mlpserve.command.arrays.reading import check_gzip, count_images, read_blocks
-from mlpserve.command.messages import complain, printable, warn
+from mlpserve.command.messages import printable, warn
 from mlpserve.command.predict.files import open_picture
 from mlpserve.command.predict.folders import describe, find_pictures
 from mlpserve.command.predict.inputs import Array, Folder, Input, Picture, Unreadable
 from mlpserve.command.predict.rows import Drawing, Failure, Name, Part
 from mlpserve.command.predict.target import Target
-from mlpserve.images import as_batch, doubt_scale
+from mlpserve.images import as_pixels, doubt_scale
 from mlpserve.pictures import Invert, PictureError, read_picture
 
 MAX_PICTURES = 64
@@ -73,7 +73,7 @@ class Reader:
                 case Array():
                     yield from self._read_array(entry)
                 case Unreadable(path, reason):
-                    yield Failure([Name(printable(path))], reason)
+                    yield Failure([Name(printable(path))], reason, was_told=True)
 
     def _read_picture(self, path: str, *, is_drawn: bool) -> _Read | Failure:
         name = Name(printable(path))
@@ -106,11 +106,7 @@ class Reader:
     def _read_array(self, array: Array) -> Iterator[Part | Failure]:
         """Yield the images of an array; what can't be read of it has its rows too."""
         header, path, title = array.header, Path(array.path), printable(array.path)
-        try:
-            n_images = count_images(header, self.target.n_pixels)
-        except ArrayError as error:
-            yield Failure([Name(title)], str(error))
-            return
+        n_images = count_images(header, self.target.n_pixels)
         is_doubted = not self.target.takes_pixels
         n_read = 0
         try:
@@ -119,7 +115,7 @@ class Reader:
             n_bytes = header.n_bytes // n_images
             n_block = max(1, min(MAX_IMAGES, MAX_BYTES // n_bytes))
             for block in read_blocks(path, header, n_images, n_block):
-                if not is_doubted and (doubt := doubt_scale(as_batch(block))):
+                if not is_doubted and (doubt := doubt_scale(as_pixels(block))):
                     is_doubted = True
                     warn(title, doubt)
                 names = _number(title, n_read, n_read + len(block))

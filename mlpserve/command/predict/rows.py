@@ -17,11 +17,11 @@ class Name(NamedTuple):
     """What an image is called: its file, and its place in there if that holds an array."""
 
     file: str
-    index: int | None = None
+    place: int | None = None
 
     def __str__(self) -> str:
         """Return the file's name, with the place if there is one, as digits.npy[3]."""
-        return self.file if self.index is None else f"{self.file}[{self.index}]"
+        return self.file if self.place is None else f"{self.file}[{self.place}]"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,19 +58,23 @@ class Answer:
 class Failure:
     """Why some images have no answer.
 
-    `was_sent`: the server was asked for them; `is_theirs`: it is the images that it refused.
+    `was_told`: standard error has it already. `was_sent`: the server was asked about them.
+    `is_theirs`: the reason lies in the images.
     """
 
     names: Sequence[Name]
     reason: str
+    was_told: bool = False
     was_sent: bool = False
     is_theirs: bool = True
 
     @property
-    def title(self) -> str:
-        """Which images these are, when they stand side by side in one file."""
+    def titles(self) -> Sequence[str]:
+        """What the images are called on standard error: those of an array all in one."""
         first, last = self.names[0], self.names[-1]
-        return str(first) if first == last else f"{first} to [{last.index}]"
+        if first.place is None or first == last:
+            return list(map(str, self.names))
+        return [f"{first} to [{last.place}]"]
 
 
 Outcome = Answer | Failure

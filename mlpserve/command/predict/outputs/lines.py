@@ -98,7 +98,7 @@ def _describe(name: Name, prediction: Prediction, index: int) -> dict[str, Any]:
 
 
 def _describe_name(name: Name) -> dict[str, Any]:
-    place = {} if name.index is None else {"index": name.index}
+    place = {} if name.place is None else {"index": name.place}
     return {"image": name.file, **place}
 
 

@@ -1,5 +1,6 @@
 """Answers for NumPy: a table of labels and activations, whose file grows row by row."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,7 @@ class NpyOutput:
     its header, which is written anew when N is known.
     """
 
-    n_classes: int
+    label_names: Sequence[str]
 
     def header(self, n_rows: int = 0) -> bytes:
         """Return the header of so many rows; its length is the same for any number of them."""
@@ -53,7 +54,7 @@ class NpyOutput:
 
     @property
     def _dtype(self) -> np.dtype[Any]:
-        return np.dtype([("label", "<i4"), ("activations", "<f4", (self.n_classes,))])
+        return np.dtype([("label", "<i4"), ("activations", "<f4", (len(self.label_names),))])
 
     def _make(self, n_rows: int) -> npt.NDArray[Any]:
         return np.empty(n_rows, self._dtype)

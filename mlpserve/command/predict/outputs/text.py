@@ -1,8 +1,9 @@
 """Answers for people: a line for each image, and a drawing of pictures given by name."""
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TextIO
+from typing import Any, TextIO
 
 import numpy as np
 from rich.console import Console
@@ -11,6 +12,8 @@ from rich.text import Text
 from mlpserve.command.messages import printable
 from mlpserve.command.predict.outputs.drawing import draw
 from mlpserve.command.predict.rows import Answer, Failure, Name
+
+_PLAIN: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False, "soft_wrap": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +27,14 @@ class TextOutput:
     has_failures: bool
 
     @classmethod
-    def on(cls, stream: TextIO, *, has_failures: bool) -> "TextOutput":
-        """Return one for a stream, in colours where it can show them."""
-        console = Console(file=stream, highlight=False, markup=False, emoji=False, soft_wrap=True)
-        return cls(console, has_failures)
+    def for_stream(cls, stream: TextIO) -> "TextOutput":
+        """Return one in the colours that a stream can show."""
+        return cls(Console(file=stream, **_PLAIN), has_failures=False)
+
+    @classmethod
+    def for_file(cls) -> "TextOutput":
+        """Return one without colours, with a line for each image."""
+        return cls(Console(file=io.StringIO(), color_system=None, **_PLAIN), has_failures=True)
 
     def answer(self, answer: Answer) -> str:
         """Return the lines of an answer."""
