@@ -20,14 +20,13 @@ from mlpserve.errors import (
     Unavailable,
     from_rpc_error,
 )
-from mlpserve.images import as_batch, warn_of_scale
+from mlpserve.images import as_pixels, check_count, warn_of_scale
 from mlpserve.models import Model, Network
 from mlpserve.prediction import Prediction
 from mlpserve.protocol.catalog import decode_models, decode_network, encode_network_request
-from mlpserve.protocol.health import decode_health_response, encode_health_request
+from mlpserve.protocol.health import CHECK, decode_health_response, encode_health_request
 from mlpserve.protocol.predict import ResponseReader, encode_head, encode_request
 
-_HEALTH_CHECK = "/grpc.health.v1.Health/Check"
 _READINESS_PAUSE_SECONDS = 0.05
 _NO_LESS = Less()
 
@@ -85,7 +84,7 @@ class Client:
         self._reader = ResponseReader()
         self._channel = open_channel(self._settings)
         self._predict = self._method(f"/{SERVICE}/Predict")
-        self._check = self._method(_HEALTH_CHECK)
+        self._check = self._method(CHECK)
         self._list_models = self._method(f"/{SERVICE}/ListModels")
         self._get_network = self._method(f"/{SERVICE}/GetNetwork")
 
@@ -154,13 +153,13 @@ class Client:
         ScaleWarning
             When all images are nearly black: uint8 of 0 and 1, or floats divided by 255 twice.
         """
-        batch = as_batch(images)
-        warn_of_scale(batch)
+        pixels = as_pixels(images)
+        warn_of_scale(pixels)
         head = encode_head(model, version, label, hidden_activations, canonicalize)
-        request = encode_request(head, batch.pixels)
+        request = encode_request(head, pixels)
         response = self._call(self._predict, request, timeout_seconds, FEWER_IMAGES)
         prediction = self._reader.read(response)
-        batch.check(prediction)
+        check_count(pixels, prediction)
         return prediction
 
     def list_models(self, *, timeout_seconds: float | None = None) -> tuple[Model, ...]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import grpc
 
@@ -155,8 +156,8 @@ def _details(error: grpc.RpcError, name: str) -> Sequence[Sequence[wire.Field]]:
 
     The field numbers are those of google/rpc/status.proto and error_details.proto.
     """
-    metadata = error.trailing_metadata() or ()
-    status = next((entry.value for entry in metadata if entry.key == _DETAILS_KEY), b"")
+    metadata: Any = error.trailing_metadata() or ()
+    status = next((value for key, value in metadata if key == _DETAILS_KEY), b"")
     try:
         details = map(wire.read_fields, wire.read_contents(wire.read_fields(status), 3))
         return [

@@ -38,6 +38,7 @@ def from_json(text: str) -> Result:
             "plan": _read_plan(fields["plan"]),
             "windows": tuple(map(_read_window, fields["windows"])),
             "stalls": tuple(Stall(**stall) for stall in fields["stalls"]),
+            "lost_processes": tuple(fields["lost_processes"]),
             "stages": tuple(Stage(**stage) for stage in fields["stages"]),
         }
         return Result(**fields)

@@ -60,5 +60,5 @@ def decode(text: str) -> HdrHistogram:
     """Return the histogram of a text; raises ValueError when it is none."""
     try:
         return HdrHistogram.decode(text.encode("ascii"))
-    except Exception as error:  # noqa: BLE001, what the library raises is not one family
+    except Exception as error:
         raise ValueError(f"not an encoded HdrHistogram: {text:.40}") from error

@@ -98,7 +98,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """A time in which `calls` waited, or should have been sent, and none was answered."""
+    """A time in which calls waited, `calls` of them at its end, and none was answered."""
 
     begin_seconds: float
     end_seconds: float
@@ -151,7 +151,8 @@ class Result:
     stalls
         The longest times without an answer, in their order.
     lost_processes
-        Processes that ended before their work did; what they had not yet told is missing.
+        How processes ended that did so before their work: "by SIGKILL". What they had not yet told,
+        and what they had in flight, is missing.
     is_interrupted
         Whether somebody ended the run early.
     cpu_seconds
@@ -178,7 +179,7 @@ class Result:
     windows: tuple[Window, ...]
     stalls: tuple[Stall, ...] = ()
     stages: tuple[Stage, ...] = ()
-    lost_processes: int = 0
+    lost_processes: tuple[str, ...] = ()
     is_interrupted: bool = False
     cpu_seconds: float = 0.0
     busy: float = 0.0

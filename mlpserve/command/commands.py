@@ -3,7 +3,7 @@
 import click
 
 from mlpserve import __version__
-from mlpserve.command.predict import predict
+from mlpserve.command.predict.command import predict
 from mlpserve.command.top import top
 
 

@@ -1,6 +1,7 @@
 """Makes gRPC channels."""
 
 import grpc
+import grpc.aio
 
 from mlpserve.connection.settings import Settings
 
@@ -12,5 +13,14 @@ def open_channel(settings: Settings) -> grpc.Channel:
     if settings.tls is None:
         return grpc.insecure_channel(settings.address, options=settings.options)
     return grpc.secure_channel(
+        settings.address, settings.tls.credentials(), options=settings.options
+    )
+
+
+def open_aio_channel(settings: Settings) -> grpc.aio.Channel:
+    """Return a channel of the running event loop, as `open_channel` does for threads."""
+    if settings.tls is None:
+        return grpc.aio.insecure_channel(settings.address, options=settings.options)
+    return grpc.aio.secure_channel(
         settings.address, settings.tls.credentials(), options=settings.options
     )

@@ -3,6 +3,8 @@
 from mlpserve.errors import InvalidResponse
 from mlpserve.protocol import wire
 
+CHECK = "/grpc.health.v1.Health/Check"
+
 _HEALTH_SERVICE_FIELD = 1
 _HEALTH_STATUS_FIELD = 1
 _HEALTH_SERVING = 1

@@ -1,6 +1,7 @@
 """Between arrays and the messages of Predict, without work per number."""
 
 import functools
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ _ASKED_FOR = {_RESPONSE.HIDDEN_LAYERS_FIELD_NUMBER, _RESPONSE.CANONICALIZATION_F
 _WIRE_FLOATS = np.dtype("<f4")
 _LABELS_TAG = wire.encode_tag(_RESPONSE.LABELS_FIELD_NUMBER, 0)[:-1]
 _ACTIVATIONS_TAG = wire.encode_tag(_RESPONSE.ACTIVATIONS_FIELD_NUMBER, 0)[:-1]
+_SMALL_BYTES = 1 << 16
 _ONE_BYTE = 0x80
 """Integers below it have one byte on the wire."""
 
@@ -46,15 +48,15 @@ def encode_head(
 def encode_request(head: bytes, pixels: Pixels) -> bytes:
     """Return a serialized PredictRequest; uint8 pixels travel as `pixels_u8`, float32 as `pixels`.
 
-    The pixels (n,) are copied once, from the array into the message.
+    The pixels, of any shape, are written row-major.
     """
-    if pixels.dtype == np.uint8:
-        tag = wire.encode_tag(_PIXELS_U8, pixels.size)
-        content = np.ascontiguousarray(pixels).data
-    else:
-        tag = wire.encode_tag(_PIXELS, pixels.nbytes)
-        content = np.ascontiguousarray(pixels, _WIRE_FLOATS).data
-    return b"".join((head, tag, content))
+    number = _PIXELS_U8 if pixels.dtype.char == "B" else _PIXELS
+    tag = wire.encode_tag(number, pixels.nbytes)
+    if pixels.nbytes <= _SMALL_BYTES and sys.byteorder == "little":
+        return b"".join((head, tag, pixels.tobytes()))
+    # Copied once, from the array into the message.
+    kind = np.uint8 if number == _PIXELS_U8 else _WIRE_FLOATS
+    return b"".join((head, tag, np.ascontiguousarray(pixels, kind).data))
 
 
 class ResponseReader:
@@ -145,8 +147,8 @@ class _Frame:
             rest = start + n_bytes
             if n_bytes != 4 * n_images * n_classes or rest > len(message):
                 return None
-            labels = np.frombuffer(message, np.uint8, n_images, begin)
-            if np.maximum.reduce(labels) >= n_classes:
+            content = message[begin:end]
+            if max(content) >= n_classes:
                 return None
             asked_for = {}
             if rest < len(message):
@@ -156,16 +158,22 @@ class _Frame:
                 asked_for = _decode_asked_for(fields, n_images)
         except wire.WireError:
             return None
-        # In the message the numbers are rarely aligned, which slows NumPy down.
-        numbers = np.frombuffer(message, _WIRE_FLOATS, n_images * n_classes, start)
         return Prediction(
-            labels.astype(np.int64),
-            numbers.astype(np.float32).reshape(n_images, n_classes),
+            _as_integers(content),
+            # As an array of its own the numbers are aligned, and the caller may write to them.
+            np.ndarray((n_images, n_classes), _WIRE_FLOATS, bytearray(message[start:rest])),
             self.label_names,
             self.model,
             self.version,
             **asked_for,
         )
+
+
+def _as_integers(content: bytes) -> npt.NDArray[np.int64]:
+    """Return integers of one byte each."""
+    if len(content) == 1:
+        return np.array((content[0],), np.int64)
+    return np.frombuffer(content, np.uint8).astype(np.int64)
 
 
 def _decode_asked_for(fields: list[wire.Field], n_images: int) -> dict[str, Any]:

@@ -1,12 +1,20 @@
-"""Whatever array a caller has becomes flat pixels, or is refused with the remedy."""
+"""Whatever array a caller has becomes pixels, or is refused with the remedy."""
 
+import contextlib
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from mlpserve.images import as_batch
+from mlpserve import InvalidRequest, Prediction
+from mlpserve.images import as_pixels, check_count
+
+
+def answer(n_images: int) -> Prediction:
+    zeros = np.zeros((n_images, 1), np.float32)
+    return Prediction(np.zeros(n_images, np.int64), zeros, ("a",), "digits", 1)
+
 
 RANDOM = np.random.default_rng(1)
 
@@ -15,47 +23,42 @@ RANDOM = np.random.default_rng(1)
 @pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, np.longdouble])
 def test_floats(shape: tuple[int, ...], kind: npt.DTypeLike) -> None:
     images = RANDOM.random(shape).astype(kind)
-    batch = as_batch(images)
-    assert batch.shape == shape
-    assert batch.pixels.dtype == np.float32
-    assert batch.pixels.tolist() == images.astype(np.float32).ravel().tolist()
+    pixels = as_pixels(images)
+    assert pixels.shape == shape
+    assert pixels.dtype == np.float32
+    assert pixels.tolist() == images.astype(np.float32).tolist()
 
 
 @pytest.mark.parametrize("shape", [(6,), (2, 3), (4, 6), (4, 2, 3)])
 def test_bytes(shape: tuple[int, ...]) -> None:
     images = RANDOM.integers(0, 256, shape, dtype=np.uint8)
-    batch = as_batch(images)
-    assert batch.pixels.dtype == np.uint8
-    assert batch.pixels.tolist() == images.ravel().tolist()
+    pixels = as_pixels(images)
+    assert pixels.dtype == np.uint8
+    assert pixels.tolist() == images.tolist()
 
 
 def test_bool_is_black_and_white() -> None:
-    batch = as_batch([[True, False], [False, True]])
-    assert batch.pixels.dtype == np.uint8
-    assert batch.pixels.tolist() == [255, 0, 0, 255]
+    pixels = as_pixels([[True, False], [False, True]])
+    assert pixels.dtype == np.uint8
+    assert pixels.tolist() == [[255, 0], [0, 255]]
 
 
 def test_nested_lists_of_floats() -> None:
-    assert as_batch([[0.0, 0.5], [1.0, 0.25]]).pixels.tolist() == [0, 0.5, 1, 0.25]
-
-
-def test_transposed_arrays_are_sent_row_by_row() -> None:
-    images = RANDOM.random((3, 2)).astype(np.float32).T
-    assert as_batch(images).pixels.tolist() == [number for row in images for number in row]
+    assert as_pixels([[0.0, 0.5], [1.0, 0.25]]).tolist() == [[0, 0.5], [1, 0.25]]
 
 
 def test_byte_order_of_another_machine() -> None:
-    assert as_batch(np.array([0.25, 0.5], dtype=">f4")).pixels.tolist() == [0.25, 0.5]
+    assert as_pixels(np.array([0.25, 0.5], dtype=">f4")).tolist() == [0.25, 0.5]
 
 
 def test_float32_and_uint8_are_not_copied() -> None:
     for images in (np.zeros((2, 6), np.float32), np.zeros((2, 6), np.uint8)):
-        assert np.shares_memory(as_batch(images).pixels, images)
+        assert np.shares_memory(as_pixels(images), images)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, -0.1, 1.5, 255.0, 256.0, 1e300])
 def test_what_the_server_locates_is_sent(value: float) -> None:
-    sent = as_batch(np.array([0.0, value])).pixels
+    sent = as_pixels(np.array([0.0, value]))
     with np.errstate(over="ignore"):
         np.testing.assert_array_equal(sent, np.array([0, value]).astype(np.float32))
 
@@ -68,24 +71,24 @@ def test_other_types(images: Any) -> None:
     with pytest.raises(
         TypeError, match=r"has the type .*dtype=np.uint8.*dtype=bool.*dtype=np.float32"
     ):
-        as_batch(images)
+        as_pixels(images)
 
 
 @pytest.mark.parametrize("shape", [(0,), (0, 784), (0, 28, 28), (3, 0)])
 def test_empty_batch(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="the batch is empty"):
-        as_batch(np.zeros(shape, np.float32))
+        as_pixels(np.zeros(shape, np.float32))
 
 
 @pytest.mark.parametrize("shape", [(), (2, 1, 28, 28)])
 def test_other_numbers_of_dimensions(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"wanted is \(P,\), \(rows, columns\).*reshape\(N, -1\)"):
-        as_batch(np.zeros(shape, np.float32))
+        as_pixels(np.zeros(shape, np.float32))
 
 
 def test_images_of_different_sizes() -> None:
     with pytest.raises(ValueError, match="images differ in shape"):
-        as_batch([[0.0, 1.0], [0.0]])
+        as_pixels([[0.0, 1.0], [0.0]])
 
 
 @pytest.mark.parametrize(
@@ -93,5 +96,9 @@ def test_images_of_different_sizes() -> None:
     [((784,), {1}), ((28, 28), {1, 28}), ((5, 784), {1, 5}), ((5, 28, 28), {5})],
 )
 def test_how_many_images_a_shape_can_stand_for(shape: tuple[int, ...], counts: set[int]) -> None:
-    batch = as_batch(np.zeros(shape, np.uint8))
-    assert {count for count in range(1000) if batch.may_hold(count)} == counts
+    found = set()
+    for count in range(1, 1000):
+        with contextlib.suppress(InvalidRequest):
+            check_count(np.zeros(shape, np.uint8), answer(count))
+            found.add(count)
+    assert found == counts

@@ -1,6 +1,9 @@
 """Requests that are ready to be sent: written once, ahead of time, and sent many times."""
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import grpc
 import numpy as np
@@ -14,6 +17,9 @@ from mlpserve.errors import InvalidRequest
 MAX_BYTES = 64 * 1024 * 1024
 MAX_REQUESTS = 1024
 """What the ready requests of a process may fill, and how many it has at most of each size."""
+
+_ORDER = 65_536
+"""Calls after which a process's requests come in the same order again."""
 
 _IMAGES_PER_QUESTION = 100
 
@@ -30,20 +36,12 @@ class Request:
     labels: Labels | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
-    """Requests, and how often each is sent beside the others."""
-
-    requests: tuple[Request, ...]
-    weights: npt.NDArray[np.float64]
-
-
 def random_images(n_inputs: int, seed: int) -> npt.NDArray[np.uint8]:
     """Return images (N, n_inputs) of random levels, for whoever has none."""
     return np.random.default_rng(seed).integers(0, 256, (256, n_inputs), np.uint8)
 
 
-def as_form(images: npt.NDArray[np.generic], form: Form, n_inputs: int) -> Images:
+def as_form(images: npt.NDArray[Any], form: Form, n_inputs: int) -> Images:
     """Return images (N, ...) as they are sent: (N, n_inputs) float32, or uint8.
 
     Levels from 0 to 255 become numbers in [0, 1] and the other way round. Raises InvalidRequest
@@ -58,7 +56,7 @@ def as_form(images: npt.NDArray[np.generic], form: Form, n_inputs: int) -> Image
             "of the model's size"
         )
     if flat.dtype == np.uint8:
-        return flat if form is Form.BYTES else (flat / 255).astype(np.float32)
+        return flat if form is Form.BYTES else (flat / np.float32(255)).astype(np.float32)
     if flat.dtype.kind not in "fiub":
         raise InvalidRequest(f"images: they are of type {flat.dtype}; give floats or uint8")
     if form is Form.FLOATS:
@@ -83,25 +81,23 @@ def ask_labels(
     return np.concatenate(labels), len(labels)
 
 
-def make_pool(plan: Plan, target: Target, images: Images, labels: Labels | None) -> Pool:
-    """Write requests of each size in the plan's batch.
+def make_requests(
+    plan: Plan, target: Target, images: Images, labels: Labels | None, process: int
+) -> Iterator[Request]:
+    """Return the requests of a process without end, of each size as often as the plan's batch says.
 
-    Their images follow each other from a random one on, over and over.
+    They are written now and come again and again; threads may take them at once. The images in each
+    follow each other from a random one on.
     """
-    random = np.random.default_rng(plan.seed)
+    random = np.random.default_rng((plan.seed, process))
     budget = MAX_BYTES // len(plan.batch)
-    requests, weights = [], []
+    requests, shares = [], []
     for n_images, weight in plan.batch:
-        image_bytes = max(1, n_images * images[0].nbytes)
-        count = max(1, min(MAX_REQUESTS, budget // image_bytes))
+        count = max(1, min(MAX_REQUESTS, budget // (n_images * images[0].nbytes)))
         for first in random.integers(0, len(images), count):
             chosen = (first + np.arange(n_images)) % len(images)
-            requests.append(
-                Request(
-                    target.encode(images[chosen]),
-                    n_images,
-                    None if labels is None else labels[chosen],
-                )
-            )
-            weights.append(weight / count)
-    return Pool(tuple(requests), np.array(weights))
+            expected = None if labels is None else labels[chosen]
+            requests.append(Request(target.encode(images[chosen]), n_images, expected))
+            shares.append(weight / count)
+    order = random.choice(len(requests), _ORDER, p=np.array(shares) / sum(shares))
+    return itertools.cycle([requests[index] for index in order])

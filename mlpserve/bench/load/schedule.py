@@ -1,4 +1,4 @@
-"""When the calls of an open loop should be sent, and which request each of a process's calls is."""
+"""When the calls of an open loop should be sent."""
 
 import math
 from collections.abc import Iterator
@@ -9,8 +9,6 @@ from mlpserve.bench.result import Arrivals, Plan
 
 NANOSECONDS = 1_000_000_000
 _BLOCK = 4096
-_POISSON, _ORDER = range(2)
-"""Streams of random numbers that have nothing to do with each other."""
 
 
 def arrivals(plan: Plan, process: int, seconds: float) -> Iterator[int]:
@@ -25,18 +23,8 @@ def arrivals(plan: Plan, process: int, seconds: float) -> Iterator[int]:
     if plan.arrivals is Arrivals.CONSTANT:
         yield from _constant(plan.rate, process, plan.processes, seconds)
     else:
-        random = np.random.default_rng((plan.seed, process, _POISSON))
+        random = np.random.default_rng((plan.seed, process))
         yield from _poisson(plan.rate / plan.processes, random, seconds)
-
-
-def request_order(
-    plan: Plan, process: int, weights: np.typing.NDArray[np.float64]
-) -> Iterator[int]:
-    """Yield the index of each call's request without end, as often as its weight says."""
-    random = np.random.default_rng((plan.seed, process, _ORDER))
-    shares = weights / weights.sum()
-    while True:
-        yield from random.choice(len(shares), _BLOCK, p=shares).tolist()
 
 
 def _constant(rate: float, process: int, processes: int, seconds: float) -> Iterator[int]:

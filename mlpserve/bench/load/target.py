@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from mlpserve.bench.result import Plan, Protocol
 from mlpserve.connection.options import SERVICE
 from mlpserve.connection.settings import Settings
-from mlpserve.errors import InvalidResponse, MlpserveError, ModelNotFound, from_rpc_error
+from mlpserve.errors import InvalidResponse, Less, MlpserveError, ModelNotFound, from_rpc_error
 from mlpserve.inference import open_inference_pb2 as inference
 from mlpserve.models import Model
 from mlpserve.protocol.catalog import decode_models
@@ -141,14 +141,14 @@ def _find_size(models: tuple[Model, ...], plan: Plan) -> int:
                     return version.layer_sizes[0]
     names = ", ".join(repr(model.name) for model in models) or "none"
     asked = f"model {plan.model!r}" if plan.model else "a default model"
-    version = f" with version {plan.version}" if plan.version else ""
-    raise ModelNotFound(f"the server has not loaded {asked}{version}; its models: {names}")
+    if plan.version:
+        asked += f" with version {plan.version}"
+    raise ModelNotFound(f"the server has not loaded {asked}; its models: {names}")
 
 
 def _call(settings: Settings, channel: grpc.Channel, path: str, message: bytes) -> bytes:
+    method: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(path)
     try:
-        return channel.unary_unary(path)(
-            message, timeout=settings.timeout_seconds, metadata=settings.metadata
-        )
+        return method(message, timeout=settings.timeout_seconds, metadata=settings.metadata)
     except grpc.RpcError as error:
-        raise from_rpc_error(error, settings.address) from error
+        raise from_rpc_error(error, settings.address, Less()) from error

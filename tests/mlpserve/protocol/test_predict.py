@@ -1,5 +1,8 @@
 """Requests and responses of Predict agree with the generated classes, which are the reference."""
 
+import contextlib
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -7,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mlpserve import InvalidResponse
+from mlpserve import InvalidResponse, Prediction
 from mlpserve.protocol import predict
 from mlpserve.v1 import classifier_pb2
 
@@ -58,10 +61,14 @@ def test_byte_request(pixels: npt.NDArray[np.uint8]) -> None:
     ).SerializeToString(deterministic=True)
 
 
-def test_pixels_apart_in_memory_are_sent_in_order() -> None:
-    pixels = np.arange(10, dtype=np.float32)[::-2]
+@pytest.mark.parametrize("n_rows", [5, 20_000])
+def test_pixels_apart_in_memory_are_sent_row_by_row(n_rows: int) -> None:
+    pixels = np.arange(8 * n_rows, dtype=np.float32).reshape(4, 2 * n_rows).T[::-2]
     request = classifier_pb2.PredictRequest.FromString(predict.encode_request(b"", pixels))
-    assert list(request.pixels) == [9, 7, 5, 3, 1]
+    assert list(request.pixels) == [pixel for row in pixels.tolist() for pixel in row]
+    levels = pixels.astype(np.uint8)[::-1]
+    request = classifier_pb2.PredictRequest.FromString(predict.encode_request(b"", levels))
+    assert list(request.pixels_u8) == [level for row in levels.tolist() for level in row]
 
 
 @st.composite
@@ -84,9 +91,25 @@ def responses(draw: st.DrawFn) -> Response:
     )
 
 
-@given(responses())
-def test_response(response: Response) -> None:
-    prediction = predict.decode_response(response.SerializeToString())
+def read_afresh(message: bytes) -> Prediction:
+    return predict.ResponseReader().read(message)
+
+
+def read_beside_the_last(message: bytes) -> Prediction:
+    reader = predict.ResponseReader()
+    with contextlib.suppress(InvalidResponse):
+        reader.read(message)
+    return reader.read(message)
+
+
+READ = pytest.mark.parametrize("read", [read_afresh, read_beside_the_last])
+Read = Callable[[bytes], Prediction]
+
+
+@READ
+@given(response=responses())
+def test_response(read: Read, response: Response) -> None:
+    prediction = read(response.SerializeToString())
     assert (prediction.model, prediction.version) == (response.model, response.version)
     assert prediction.label_names == tuple(response.label_names)
     assert prediction.labels.dtype == np.int64
@@ -101,9 +124,10 @@ def test_response(response: Response) -> None:
         assert found.ravel().tolist() == list(wanted.activations)
 
 
-def test_arrays_belong_to_the_caller() -> None:
+@READ
+def test_arrays_belong_to_the_caller(read: Read) -> None:
     message = Response(labels=[0], label_names=["a"], activations=[0.5]).SerializeToString()
-    activations = predict.decode_response(message).activations
+    activations = read(message).activations
     assert activations.flags.aligned
     activations[0, 0] = 1
 
@@ -131,17 +155,61 @@ def test_arrays_belong_to_the_caller() -> None:
     ],
 )
 def test_response_that_contradicts_itself(response: Response) -> None:
+    reader = predict.ResponseReader()
+    reader.read(Response(labels=[0], label_names=["a"], activations=[1]).SerializeToString())
     with pytest.raises(InvalidResponse, match="no valid PredictResponse"):
-        predict.decode_response(response.SerializeToString())
+        reader.read(response.SerializeToString())
 
 
-@given(responses(), st.data())
-def test_response_that_is_cut_off(response: Response, data: st.DataObject) -> None:
+@given(responses(), responses(), st.data())
+def test_response_that_is_cut_off(response: Response, last: Response, data: st.DataObject) -> None:
     message = response.SerializeToString(deterministic=True)
     cut = data.draw(st.integers(0, len(message) - 1))
+    reader = predict.ResponseReader()
+    reader.read(data.draw(st.sampled_from([last, response])).SerializeToString())
     try:
-        prediction = predict.decode_response(message[:cut])
+        prediction = reader.read(message[:cut])
     except InvalidResponse:
         return
     # Only whole hidden layers at the end can be missing without a trace.
     assert len(prediction.hidden_layers) < len(response.hidden_layers)
+
+
+def frame_of(response: Response) -> predict._Frame:
+    return predict._Frame.around(read_afresh(response.SerializeToString()))
+
+
+@given(responses(), responses())
+def test_only_what_lies_in_the_frame_is_read_by_it(response: Response, last: Response) -> None:
+    reader = predict.ResponseReader()
+    reader.read(last.SerializeToString())
+    prediction = reader.read(response.SerializeToString())
+    assert (prediction.model, prediction.version) == (response.model, response.version)
+    assert prediction.label_names == tuple(response.label_names)
+    assert prediction.labels.tolist() == list(response.labels)
+
+
+def test_fields_in_another_order_or_twice_are_merged_as_protobuf_does() -> None:
+    usual = Response(model="a", labels=[0], label_names=["a", "b"], activations=[1, 0])
+    message = usual.SerializeToString()
+    more = Response(labels=[1], activations=[0, 1], model="c").SerializeToString()
+    for changed in (message + more, more + message, message + message[:3]):
+        reader = predict.ResponseReader()
+        reader.read(message)
+        wanted = Response.FromString(changed)
+        prediction = reader.read(changed)
+        assert prediction.model == wanted.model
+        assert prediction.labels.tolist() == list(wanted.labels)
+        assert prediction.activations.ravel().tolist() == list(wanted.activations)
+
+
+def test_usual_answers_are_read_by_the_frame() -> None:
+    """Not for what it says, which is the same either way, but for what it costs."""
+    usual = Response(model="a", version=3, labels=[1, 0], label_names="ab", activations=range(4))
+    other = Response(model="a", version=3, labels=[0], label_names="ab", activations=[0, 1])
+    other.hidden_layers.add(neurons=1, activations=[0.5])
+    prediction = frame_of(usual).read(other.SerializeToString())
+    assert prediction is not None
+    assert prediction.hidden_layers[0].tolist() == [[0.5]]
+    other.version = 4
+    assert frame_of(usual).read(other.SerializeToString()) is None

@@ -24,16 +24,24 @@ class Expected:
     numbers: tuple[float, float] | None = None
 
 
-def find_expected(models: Sequence[Model], name: str, version: int, side: int | None) -> Expected:
-    """Return what a model expects, of those that a server lists.
+def find_version(models: Sequence[Model], name: str, number: int) -> tuple[Model, ModelVersion]:
+    """Return a model, and the version of it that is asked, of those that a server lists.
 
-    `name` may be empty for the server's default, `version` 0 for the newest; `side` overrides the
-    rows and columns. Raises NoImages when there is no such model, or it takes no square images.
+    `name` may be empty for the server's default, `number` 0 for the newest. Raises NoImages when
+    there is no such model or version.
     """
     model = _find_model(models, name)
-    found = _find_version(model, version)
-    n_inputs = found.layer_sizes[0]
-    layout = found.image_layout
+    return model, _find_version(model, number)
+
+
+def expect_pictures(model: Model, version: ModelVersion, side: int | None) -> Expected:
+    """Return the images that a model wants made of pictures; `side` overrides their rows and
+    columns.
+
+    Raises NoImages when it takes no square images.
+    """
+    n_inputs = version.layer_sizes[0]
+    layout = version.image_layout
     if side is not None:
         shape = (side, side)
     elif layout is not None:
@@ -43,11 +51,11 @@ def find_expected(models: Sequence[Model], name: str, version: int, side: int | 
     if shape[0] * shape[1] != n_inputs:
         made = f"--side {side} makes" if side is not None else "square images of as many are none:"
         raise NoImages(
-            f"{model.name}, version {found.version}, takes {n_inputs} numbers; {made} "
+            f"{model.name}, version {version.version}, takes {n_inputs} numbers; {made} "
             f"{shape[0]} x {shape[1]} = {shape[0] * shape[1]}. "
-            + ("Leave --side out" if side is not None else "Send it arrays, with mlpserve.Client")
+            + ("Leave --side out" if side is not None else "Send it arrays, as .npy files")
         )
-    return Expected(shape, layout, _read_range(model, found))
+    return Expected(shape, layout, _read_range(model, version))
 
 
 def _read_range(model: Model, version: ModelVersion) -> tuple[float, float] | None:
@@ -59,7 +67,7 @@ def _read_range(model: Model, version: ModelVersion) -> tuple[float, float] | No
     except (ValueError, TypeError) as error:
         raise NoImages(
             f"{model.name}, version {version.version}, takes {version.input_range} numbers, of "
-            "which none is black or white. Send it arrays, with mlpserve.Client"
+            "which none is black or white. Send it arrays, as .npy files"
         ) from error
 
 

@@ -1,12 +1,13 @@
 """The command asks once which images a model takes, and says when it takes none."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from mlpserve.command.expected import NoImages, find_expected
+from mlpserve.command.predict.expected import Expected, NoImages, expect_pictures, find_version
 from mlpserve.models import ImageLayout, Model, ModelVersion
 from tests.mlpserve.command.test_cli import run
 from tests.mlpserve.serving import Serving, read_batch
@@ -24,6 +25,11 @@ def model(
     ]
     broken = ModelVersion(len(sizes) + 1, False, "damaged", (), (), "")
     return Model(name, (*versions, broken), {}, len(sizes), default)
+
+
+def find_expected(models: Sequence[Model], name: str, version: int, side: int | None) -> Expected:
+    """The images wanted of pictures by a model among others."""
+    return expect_pictures(*find_version(models, name, version), side)
 
 
 MODELS = (model("digits", 784, 400, default=True), model("small", 64, layout=LAYOUT))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from mlpserve.command.drawing import draw
+from mlpserve.command.predict.outputs.drawing import draw
 
 IMAGE = np.array([[0, 1, 0.5], [0, 1, 0.5], [1, 0, 0]], dtype=np.float32)
 

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
-import click
-
+from mlpserve.command.arrays import idx, npy
+from mlpserve.command.arrays.header import GZIP_MAGIC
 from mlpserve.pictures import PictureError
 
 STDIN = "-"
@@ -27,6 +27,8 @@ def open_picture(name: str) -> BinaryIO:
         # Pillow moves back and forth in a file, which a pipe can't.
         content = sys.stdin.buffer.read(MAX_BYTES + 1)
         _check_size(len(content))
+        if content.startswith((npy.MAGIC, GZIP_MAGIC)) or idx.is_idx(content[:4]):
+            raise PictureError("holds an array; give the name of its file instead of -")
         return io.BytesIO(content)
     try:
         # A pipe that nobody writes to would be waited for.
@@ -52,11 +54,3 @@ def _check_size(n_bytes: int) -> None:
         raise PictureError(
             f"has more than {MAX_BYTES:,} bytes, which is no picture for a model; make it smaller"
         )
-
-
-def printable(name: str) -> str:
-    """Return a name without terminal control characters."""
-    shown = click.format_filename(name)
-    return "".join(
-        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in shown
-    )
