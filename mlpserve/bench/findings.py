@@ -37,11 +37,8 @@ def describe_findings(result: Result) -> Iterator[str]:
     """Yield each finding as a sentence or two: on the tool, on the server, on the figures."""
     if result.is_interrupted:
         yield f"The run was interrupted after {format_duration(result.seconds)}."
-    if result.lost_processes:
-        yield (
-            f"{_count(result.lost_processes, 'process', 'processes')} of the tool ended early; "
-            "calls are missing."
-        )
+    for reason in result.lost_processes:
+        yield f"A process of the tool ended early, {reason}: calls are missing."
     if is_tool_limit(result):
         yield _describe_lag(result)
     yield from _describe_answers(result)

@@ -135,11 +135,10 @@ def _draw_stages(result: Result) -> RenderableType:
         _add_stage(table, handling, "  server")
     for name, stage in stages.items():
         _add_stage(table, stage, f"    {name}")
-    made = result.sent + result.unmeasured
-    if handling is None or handling.count == made:
+    if handling is None or handling.count == result.sent:
         return table
     note = (
-        f"The server counted {handling.count:,} such calls, the tool made {made:,}: "
+        f"The server counted {handling.count:,} such calls, the tool sent {result.sent:,}: "
         "others called too, or some were under way when the metrics were read."
     )
     return Group(table, Text(note, "dim"))

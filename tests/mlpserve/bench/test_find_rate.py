@@ -117,7 +117,7 @@ def test_a_server_that_always_holds() -> None:
     [
         (Limit.ERRORS, run(0.001, errors=1)),
         (Limit.TOOL, run(0.001, lag_seconds=0.002)),
-        (Limit.TOOL, run(0.001, lost_processes=1)),
+        (Limit.TOOL, run(0.001, lost_processes=("gone",))),
         (Limit.LATENCY, run(0.001, unsent=1)),
         (Limit.LATENCY, run(0.0051)),
         (Limit.TOOL, run(0.0051, lag_seconds=0.002, errors=1)),
