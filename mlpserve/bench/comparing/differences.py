@@ -65,7 +65,11 @@ def compare(a: Result, b: Result, *, seed: int = 0) -> tuple[Difference, ...]:
     """
     rows_a, rows_b = _rows("A", a), _rows("B", b)
     random = np.random.default_rng(seed)
-    figures = partial(_figures, bounds=read_bounds(new_histogram(WINDOW_DIGITS)))
+    # Most buckets are empty.
+    used = np.flatnonzero(rows_a[:, 1:].any(0) | rows_b[:, 1:].any(0))
+    rows_a, rows_b = (rows[:, [0, *(1 + used)]] for rows in (rows_a, rows_b))
+    bounds = read_bounds(new_histogram(WINDOW_DIGITS))
+    figures = partial(_figures, begins=bounds[used], ends=bounds[used + 1])
     (seen_a,), (seen_b,) = (figures(rows.mean(0, keepdims=True)) for rows in (rows_a, rows_b))
     drawn_a, drawn_b = (resample(rows, figures, random) for rows in (rows_a, rows_b))
     fewest_calls = min(a.answered, b.answered)
@@ -126,10 +130,10 @@ def _row(window: Window) -> Sequence[int]:
     return [window.answered, *read_counts(window.intended).tolist()]
 
 
-def _figures(rows: Floats, bounds: Floats) -> Floats:
+def _figures(rows: Floats, begins: Floats, ends: Floats) -> Floats:
     """Return the rate and the quantiles of the means of rows (m, 1 + n_buckets): (m, 1 + n).
 
-    Durations lie evenly within a bucket. nan without calls.
+    `begins` and `ends` are those of the buckets, in seconds. Durations lie evenly within a bucket. nan without calls.
     """
     sums = np.cumsum(rows[:, 1:], axis=1)
     columns = [rows[:, 0]]
@@ -140,7 +144,7 @@ def _figures(rows: Floats, bounds: Floats) -> Floats:
         count = rows[every, 1 + bucket]
         with np.errstate(divide="ignore", invalid="ignore"):
             share = 1 - (sums[every, bucket] - rank) / count
-        columns.append(bounds[bucket] + share * (bounds[bucket + 1] - bounds[bucket]))
+        columns.append(begins[bucket] + share * (ends[bucket] - begins[bucket]))
     return np.stack(columns, axis=1)
 
 
