@@ -38,19 +38,16 @@ def describe_findings(result: Result) -> Iterator[str]:
     if result.is_interrupted:
         yield f"The run was interrupted after {format_duration(result.seconds)}."
     if result.lost_processes:
+        how = ", ".join(sorted(set(result.lost_processes)))
         yield (
-            f"{_count(result.lost_processes, 'process', 'processes')} of the tool ended early; "
-            "calls are missing."
+            f"{_count(len(result.lost_processes), 'process', 'processes')} of the tool ended early "
+            f"({how}); calls are missing."
         )
     if is_tool_limit(result):
         yield _describe_lag(result)
     if not result.answered:
         yield "No call was answered OK."
-    for stall in _stalls(result):
-        yield (
-            f"No answer arrived for {stall.end_seconds - stall.begin_seconds:.1f} s, "
-            f"from second {stall.begin_seconds:.1f} to {stall.end_seconds:.1f}."
-        )
+    yield from map(_describe_stall, _stalls(result))
     if result.unsent:
         yield (
             f"{_count(result.unsent, 'call')} could not be sent, since "
@@ -84,6 +81,14 @@ def _describe_lag(result: Result) -> str:
     return (
         f"The tool was the limit: it sent 1% of the calls {lag} late or more, which is part of "
         f"the latency from intended. {remedy[0].upper()}{remedy[1:]}."
+    )
+
+
+def _describe_stall(stall: Stall) -> str:
+    waiting = f"; {_count(stall.calls, 'call')} waited" if stall.calls else ""
+    return (
+        f"No answer arrived for {stall.end_seconds - stall.begin_seconds:.1f} s, "
+        f"from second {stall.begin_seconds:.1f} to {stall.end_seconds:.1f}{waiting}."
     )
 
 

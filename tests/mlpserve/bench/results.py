@@ -40,6 +40,7 @@ def make_result(
             len(late),
             0,
             len(late),
+            0,
             histogram(late, WINDOW_DIGITS),
             histogram(sent, WINDOW_DIGITS),
         )

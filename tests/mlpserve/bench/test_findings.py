@@ -70,7 +70,10 @@ def test_a_pause_that_is_shorter_than_ten_answers_take_is_no_stall() -> None:
     ("changes", "line"),
     [
         ({"is_interrupted": True}, "The run was interrupted after 10 s."),
-        ({"lost_processes": 2}, "2 processes of the tool ended early; calls are missing."),
+        (
+            {"lost_processes": ("by SIGKILL", "by SIGKILL")},
+            "2 processes of the tool ended early (by SIGKILL); calls are missing.",
+        ),
         (
             {"unsent": 1},
             "1 call could not be sent, since 10,000 others waited for answers: the server does "
