@@ -34,17 +34,18 @@ def failed_calls(result: Result) -> int:
 
 
 def describe_findings(result: Result) -> Iterator[str]:
-    """Yield each finding as a sentence or two, the gravest first."""
+    """Yield each finding as a sentence or two: on the tool, on the server, on the figures."""
     if result.is_interrupted:
         yield f"The run was interrupted after {format_duration(result.seconds)}."
-    if result.lost_processes:
-        how = ", ".join(sorted(set(result.lost_processes)))
-        yield (
-            f"{_count(len(result.lost_processes), 'process', 'processes')} of the tool ended early "
-            f"({how}); calls are missing."
-        )
+    for reason in result.lost_processes:
+        yield f"A process of the tool ended early, {reason}: calls are missing."
     if is_tool_limit(result):
         yield _describe_lag(result)
+    yield from _describe_answers(result)
+    yield from _describe_figures(result)
+
+
+def _describe_answers(result: Result) -> Iterator[str]:
     if not result.answered:
         yield "No call was answered OK."
     yield from map(_describe_stall, _stalls(result))
@@ -54,11 +55,14 @@ def describe_findings(result: Result) -> Iterator[str]:
             f"{result.plan.max_in_flight:,} others waited for answers: the server does not keep "
             "up. These calls are in no latency."
         )
+    if result.wrong_labels:
+        yield f"{_count(result.wrong_labels, 'image')} got another label than expected."
+
+
+def _describe_figures(result: Result) -> Iterator[str]:
     failed = failed_calls(result)
     if failed and result.answered:
         yield f"Latencies are of calls answered OK: {failed:,} others are not in them."
-    if result.wrong_labels:
-        yield f"{_count(result.wrong_labels, 'image')} got another label than expected."
     if 0 < result.answered < 1000 * MIN_CALLS_BEYOND:
         beyond = max(1, result.answered // 1000)
         slowest = "the slowest call" if beyond == 1 else f"the {beyond} slowest calls"

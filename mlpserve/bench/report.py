@@ -15,7 +15,7 @@ from mlpserve.bench.histogram import MICROSECONDS, quantile_seconds
 from mlpserve.bench.result import Plan, Result, Stage
 from mlpserve.bench.stages import HANDLING
 from mlpserve.terminal.durations import format_duration
-from mlpserve.terminal.tables import format_counts, plain_table
+from mlpserve.terminal.tables import format_counts, format_rate, plain_table
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
 
@@ -43,7 +43,7 @@ def describe_plan(plan: Plan) -> Iterator[str]:
     unit = "image" if [images for images, _ in plan.batch] == [1] else "images"
     yield f"{plan.protocol} at {plan.address}: {sizes} {unit} a call, as {plan.form}"
     load = (
-        f"open loop: {plan.rate:,g} calls/s, {plan.arrivals} arrivals"
+        f"open loop: {format_rate(plan.rate or 0)} calls/s, {plan.arrivals} arrivals"
         if plan.concurrency is None
         else f"closed loop: {plan.concurrency:,} callers that wait"
     )
@@ -71,7 +71,8 @@ def _draw_counts(result: Result) -> Table:
     seconds = result.seconds or math.inf
     table.add_row(
         "rate",
-        f"{result.answered / seconds:,.1f} calls/s, {result.images / seconds:,.1f} images/s",
+        f"{format_rate(result.answered / seconds)} calls/s, "
+        f"{format_rate(result.images / seconds)} images/s",
     )
     if result.wrong_labels is not None:
         wrong = result.wrong_labels
@@ -137,8 +138,8 @@ def _draw_stages(result: Result) -> RenderableType:
     if handling is None or handling.count == result.sent:
         return table
     note = (
-        f"The server counted {handling.count:,} of these calls, this run sent {result.sent:,}: "
-        "others called too, or calls were under way when its metrics were read."
+        f"The server counted {handling.count:,} such calls, the tool sent {result.sent:,}: "
+        "others called too, or some were under way when the metrics were read."
     )
     return Group(table, Text(note, "dim"))
 

@@ -18,3 +18,8 @@ def format_counts(counts: Mapping[str, float]) -> str:
     """Return what has been counted, the most first."""
     often: Iterable[str] = sorted(counts, key=lambda name: (-counts[name], name))
     return "   ".join(f"{name} {counts[name]:.0f}" for name in often if counts[name]) or "none"
+
+
+def format_rate(per_second: float) -> str:
+    """Return a rate with one decimal, if it is not whole."""
+    return f"{per_second:,.1f}".removesuffix(".0")

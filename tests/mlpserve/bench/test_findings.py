@@ -71,8 +71,8 @@ def test_a_pause_that_is_shorter_than_ten_answers_take_is_no_stall() -> None:
     [
         ({"is_interrupted": True}, "The run was interrupted after 10 s."),
         (
-            {"lost_processes": ("by SIGKILL", "by SIGKILL")},
-            "2 processes of the tool ended early (by SIGKILL); calls are missing.",
+            {"lost_processes": ("by SIGKILL",)},
+            "A process of the tool ended early, by SIGKILL: calls are missing.",
         ),
         (
             {"unsent": 1},
