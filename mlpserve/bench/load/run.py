@@ -104,7 +104,7 @@ def _prepare(
         ready = as_form(images(target.n_inputs), plan.form, target.n_inputs)
         # What the server refuses it says here, once.
         largest = max(n_images for n_images, _ in plan.batch)
-        ask(target, settings, channel, target.encode(np.resize(ready, (largest, target.n_inputs))))
+        ask(target, settings, channel, target.encode(ready[np.arange(largest) % len(ready)]))
         labels, n_asked = None, 1
         if plan.check:
             labels, n_calls = ask_labels(target, settings, channel, ready)

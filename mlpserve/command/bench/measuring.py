@@ -88,10 +88,9 @@ class Measurer:
     def _add_stages(self, result: Result, before: list[Samples | str]) -> Measurement:
         if self.metrics is None or not before:
             return Measurement(result)
-        first, last = before[0], scrape(self.metrics, _METRICS_SECONDS)
-        for page in (first, last):
-            if isinstance(page, str):
-                return Measurement(result, page)
-        assert not isinstance(first, str) and not isinstance(last, str)
-        stages = measure_stages(first, last, result.plan.protocol)
-        return Measurement(dataclasses.replace(result, stages=stages))
+        pages = before[0], scrape(self.metrics, _METRICS_SECONDS)
+        match pages:
+            case (dict() as first, dict() as last):
+                stages = measure_stages(first, last, result.plan.protocol)
+                return Measurement(dataclasses.replace(result, stages=stages))
+        return Measurement(result, next(page for page in pages if isinstance(page, str)))

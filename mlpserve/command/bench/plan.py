@@ -57,9 +57,7 @@ def _check_size(digits: str) -> int:
 
 def choose_processes(rate: float | None, concurrency: int | None) -> int:
     """Return how many processes are to send so much: one, or more up to as many as cores."""
-    wanted = (
-        (concurrency or 1) / CALLERS_PER_PROCESS if rate is None else rate / RATE_PER_PROCESS
-    )
+    wanted = (concurrency or 1) / CALLERS_PER_PROCESS if rate is None else rate / RATE_PER_PROCESS
     return max(1, min(math.ceil(wanted), count_cores()))
 
 
