@@ -48,11 +48,7 @@ def describe_findings(result: Result) -> Iterator[str]:
 def _describe_answers(result: Result) -> Iterator[str]:
     if not result.answered:
         yield "No call was answered OK."
-    for stall in _stalls(result):
-        yield (
-            f"No answer arrived for {stall.end_seconds - stall.begin_seconds:.1f} s, "
-            f"from second {stall.begin_seconds:.1f} to {stall.end_seconds:.1f}."
-        )
+    yield from map(_describe_stall, _stalls(result))
     if result.unsent:
         yield (
             f"{_count(result.unsent, 'call')} could not be sent, since "
@@ -89,6 +85,14 @@ def _describe_lag(result: Result) -> str:
     return (
         f"The tool was the limit: it sent 1% of the calls {lag} late or more, which is part of "
         f"the latency from intended. {remedy[0].upper()}{remedy[1:]}."
+    )
+
+
+def _describe_stall(stall: Stall) -> str:
+    waiting = f"; {_count(stall.calls, 'call')} waited" if stall.calls else ""
+    return (
+        f"No answer arrived for {stall.end_seconds - stall.begin_seconds:.1f} s, "
+        f"from second {stall.begin_seconds:.1f} to {stall.end_seconds:.1f}{waiting}."
     )
 
 

@@ -56,6 +56,8 @@ class Plan:
         Whether to compare each answer's labels with what the server says of each image alone.
     model, version, label
         Empty, 0 and empty for the server's default and the newest.
+    images
+        What the images are, for people.
     """
 
     address: str
@@ -76,6 +78,7 @@ class Plan:
     model: str = ""
     version: int = 0
     label: str = ""
+    images: str = "random levels"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

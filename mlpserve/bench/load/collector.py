@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from hdrh.histogram import HdrHistogram
 
-from mlpserve.bench.histogram import WINDOW_DIGITS, new_histogram, quantile_seconds, record
+from mlpserve.bench.histogram import WINDOW_DIGITS, new_histogram, record
 from mlpserve.bench.load.recorder import (
     CODE,
     ENDED,
@@ -99,7 +99,6 @@ class Collector:
         self._flush()
         plan = self._plan
         seconds = self._last_end / NANOSECONDS
-        median = quantile_seconds(self._service, 0.5) or 0.0
         return Result(
             plan=plan,
             started_at=started_at,
@@ -126,7 +125,7 @@ class Collector:
                 )
                 for number, second in enumerate(self._seconds)
             ),
-            stalls=tuple(find_stalls(self._sent, self._ends, seconds, median)),
+            stalls=tuple(find_stalls(self._sent, self._ends, seconds)),
             **others,  # type: ignore[arg-type]
         )
 

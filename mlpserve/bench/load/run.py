@@ -48,7 +48,7 @@ class Progress:
 def run(
     plan: Plan,
     settings: Settings,
-    images: npt.NDArray[Any] | None = None,
+    images: Callable[[int], npt.NDArray[Any]] = random_images,
     *,
     on_begin: Callable[[], None] = lambda: None,
     watch: Callable[[Progress], None] = lambda _: None,
@@ -61,7 +61,8 @@ def run(
     settings
         How the server is reached, see `load_settings`.
     images
-        What is sent: a batch (N, ...) of uint8 levels or floats; None for random levels.
+        Returns what is sent, a batch (N, ...) of uint8 levels or floats, for a model of so many
+        numbers an image.
     on_begin
         Called after the warm-up, before the first call is due.
     watch
@@ -95,20 +96,19 @@ def load_settings(settings: Settings) -> Settings:
 
 
 def _prepare(
-    plan: Plan, settings: Settings, images: npt.NDArray[Any] | None
+    plan: Plan, settings: Settings, images: Callable[[int], npt.NDArray[Any]]
 ) -> tuple[list[Job], int]:
     """Return what each process is to do, and how many predictions were asked for to know it."""
     with open_channel(settings) as channel:
         target = find_target(plan, settings, channel)
-        if images is None:
-            images = random_images(target.n_inputs, plan.seed)
-        ready = as_form(images, plan.form, target.n_inputs)
+        ready = as_form(images(target.n_inputs), plan.form, target.n_inputs)
+        # What the server refuses it says here, once.
+        largest = max(n_images for n_images, _ in plan.batch)
+        ask(target, settings, channel, target.encode(ready[np.arange(largest) % len(ready)]))
         labels, n_asked = None, 1
         if plan.check:
-            labels, n_asked = ask_labels(target, settings, channel, ready)
-        else:
-            # What the server refuses it says here, once.
-            ask(target, settings, channel, target.encode(ready[:1]))
+            labels, n_calls = ask_labels(target, settings, channel, ready)
+            n_asked += n_calls
     jobs = [
         Job(plan, settings, target, ready, labels, process) for process in range(plan.processes)
     ]

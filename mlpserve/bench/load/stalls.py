@@ -12,10 +12,7 @@ BIN_SECONDS = 0.01
 
 MIN_SECONDS = 0.1
 MAX_STALLS = 5
-"""The shortest stall that is told, and how many are."""
-
-_TIMES_MEDIAN = 5.0
-"""How many times as long as half of the calls take there is no answer in a stall."""
+"""The shortest stall that is kept, and how many are."""
 
 
 class Timeline:
@@ -44,11 +41,9 @@ class Timeline:
         return counts
 
 
-def find_stalls(
-    sent: Timeline, ended: Timeline, seconds: float, median_seconds: float
-) -> Sequence[Stall]:
+def find_stalls(sent: Timeline, ended: Timeline, seconds: float) -> Sequence[Stall]:
     """Return the longest stalls of a run in their order, from when its calls were sent and when
-    they ended; half of them took up to `median_seconds`.
+    they ended.
     """
     size = int(seconds / BIN_SECONDS) + 1
     n_sent, n_ended = sent.counts(size), ended.counts(size)
@@ -56,7 +51,6 @@ def find_stalls(
     # A bin in which nothing ended, while something waited from its begin on.
     is_still = (n_ended == 0) & (np.concatenate(([0], waiting[:-1])) > 0)
     edges = np.flatnonzero(np.diff(np.concatenate(([False], is_still, [False]))))
-    shortest = max(MIN_SECONDS, _TIMES_MEDIAN * median_seconds)
     stalls = [
         Stall(
             float(begin * BIN_SECONDS),
@@ -64,7 +58,7 @@ def find_stalls(
             int(waiting[end - 1]),
         )
         for begin, end in zip(edges[::2], edges[1::2], strict=True)
-        if (end - begin) * BIN_SECONDS >= shortest
+        if (end - begin) * BIN_SECONDS >= MIN_SECONDS
     ]
     longest = sorted(stalls, key=lambda stall: stall.begin_seconds - stall.end_seconds)
     return sorted(longest[:MAX_STALLS], key=lambda stall: stall.begin_seconds)
