@@ -133,7 +133,8 @@ def _row(window: Window) -> Sequence[int]:
 def _figures(rows: Floats, begins: Floats, ends: Floats) -> Floats:
     """Return the rate and the quantiles of the means of rows (m, 1 + n_buckets): (m, 1 + n).
 
-    `begins` and `ends` are those of the buckets, in seconds. Durations lie evenly within a bucket. nan without calls.
+    `begins` and `ends` are those of the buckets, in seconds, and durations lie evenly within a
+    bucket. nan without calls.
     """
     sums = np.cumsum(rows[:, 1:], axis=1)
     columns = [rows[:, 0]]
