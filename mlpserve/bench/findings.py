@@ -16,7 +16,9 @@ MIN_CALLS_BEYOND = 10
 """Calls beyond a quantile that it takes to trust it."""
 
 MIN_STALL_SECONDS, MIN_STALL_MEDIANS = 0.1, 10
-"""A time without an answer is named from this length on, and so many times the median latency."""
+"""A time without an answer is named from this length on, and so many times the median latency of the
+best second: the one of all is long when half of the calls met the stall.
+"""
 
 MAX_STALLS = 5
 """Times without an answer that are named, the longest ones."""
@@ -98,7 +100,8 @@ def _describe_stall(stall: Stall) -> str:
 
 def _stalls(result: Result) -> list[Stall]:
     """Return the longest stalls worth a name, in the order of their time."""
-    median = quantile_seconds(result.service, 0.5) or 0.0
+    medians = [quantile_seconds(window.service, 0.5) for window in result.windows]
+    median = min((one for one in medians if one is not None), default=0.0)
     shortest = max(MIN_STALL_SECONDS, MIN_STALL_MEDIANS * median)
     lengths = {stall: stall.end_seconds - stall.begin_seconds for stall in result.stalls}
     named = [stall for stall in lengths if lengths[stall] >= shortest]

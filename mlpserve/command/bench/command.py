@@ -200,7 +200,7 @@ def bench(
     hgrm_file: Path | None,
     **options: Any,
 ) -> None:
-    """See `_HELP`."""
+    """Load a server and print what came of each call; `_HELP` says more."""
     reach.check(address)
     if rate is not None and concurrency is not None:
         raise click.UsageError("--rate and --concurrency contradict each other; give one of them")
