@@ -13,6 +13,7 @@ from mlpserve.prediction import Prediction
 MIN_SIDE = 8
 """Fewer numbers in a row are hardly an image's: they are features, which may be tiny."""
 
+_PACKAGE = f"{__name__.partition('.')[0]}."
 _FIRST = 1024
 _MIN_SHARE = 0.01
 """Of the pixels of a digit some hundredths are bright; of a blank image's, all or next to none."""
@@ -34,7 +35,7 @@ _HIGH_PLACE = 3 if sys.byteorder == "little" else 0
 _HALF_TO_TWO = 0x3F
 
 
-def as_pixels(images: npt.ArrayLike) -> Pixels:
+def as_pixels(images: object) -> Pixels:
     """Return the images as pixels in the same shape.
 
     Parameters
@@ -80,19 +81,42 @@ def check_count(pixels: Pixels, prediction: Prediction) -> None:
 
 
 def warn_of_scale(pixels: Pixels) -> None:
-    """Issue a ScaleWarning, at the line that called the caller, for pixels that hardly mean what
-    they say.
-    """
-    if not _begin_bright(pixels) and (doubt := _doubt_scale(pixels)) is not None:
-        warnings.warn(doubt, ScaleWarning, stacklevel=3)
+    """Issue a ScaleWarning for pixels that hardly mean what they say."""
+    if (doubt := doubt_scale(pixels)) is not None:
+        warn_of(doubt)
 
 
-def _doubt_scale(pixels: Pixels) -> str | None:
+def warn_of(doubt: str) -> None:
+    """Issue a ScaleWarning at the line that called this package."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals["__name__"].startswith(_PACKAGE):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(doubt, ScaleWarning, stacklevel=level)
+
+
+def doubt_scale(pixels: Pixels) -> str | None:
     """Return why the pixels hardly mean what they say, the same words each time; None if nothing
     speaks against them.
 
-    A blank image raises no doubt, nor does a dim one among others.
+    One look at the first of them settles it for nearly all batches. A blank image raises no doubt,
+    nor does a dim one among others.
     """
+    # Searching bytes costs a tenth of what NumPy takes, whose code has left the caches since the
+    # last call.
+    few = pixels.size <= _FIRST
+    content = (pixels if few else pixels[: 1 + _FIRST * len(pixels) // pixels.size]).tobytes()
+    if pixels.dtype.char == "B":
+        is_bright = bool(content.lstrip(b"\0\1"))
+    else:
+        place = content.find(_HALF_TO_TWO)
+        while place >= 0 and place % 4 != _HIGH_PLACE:
+            place = content.find(_HALF_TO_TWO, place + 1)
+        is_bright = place >= 0
+    return None if is_bright else _doubt_dark(pixels)
+
+
+def _doubt_dark(pixels: Pixels) -> str | None:
+    """Return it of pixels none of which is seen at once to be bright."""
     is_bytes = pixels.dtype.char == "B"
     # Divisions in float32 may round it up.
     level = 1 if is_bytes else 1.000001 / 255
@@ -106,24 +130,7 @@ def _doubt_scale(pixels: Pixels) -> str | None:
     return _ONES if is_bytes else _DIVIDED_TWICE
 
 
-def _begin_bright(pixels: Pixels) -> bool:
-    """Return whether bytes above 1, or floats from 0.5 to 2, are seen at once among the first
-    pixels, as is the case for nearly all batches.
-
-    Searching bytes costs a tenth of what NumPy takes, whose code has left the caches since the
-    last call.
-    """
-    few = pixels.size <= _FIRST
-    content = (pixels if few else pixels[: 1 + _FIRST * len(pixels) // pixels.size]).tobytes()
-    if pixels.dtype.char == "B":
-        return bool(content.lstrip(b"\0\1"))
-    place = content.find(_HALF_TO_TWO)
-    while place >= 0 and place % 4 != _HIGH_PLACE:
-        place = content.find(_HALF_TO_TWO, place + 1)
-    return place >= 0
-
-
-def _as_array(images: npt.ArrayLike) -> npt.NDArray[Any]:
+def _as_array(images: object) -> npt.NDArray[Any]:
     try:
         return np.asarray(images)
     except ValueError as error:

@@ -15,7 +15,7 @@ from exporter.training import mnist
 from harness.server_process import ROOT
 from mlpserve import Client, ScaleWarning
 from mlpserve.command.commands import mlpserve
-from mlpserve.images import as_pixels, warn_of_scale
+from mlpserve.images import as_pixels, doubt_scale
 from tests.mlpserve.serving import Serving
 
 Images = npt.NDArray[np.generic]
@@ -25,14 +25,6 @@ Images = npt.NDArray[np.generic]
 def digits() -> npt.NDArray[np.float32]:
     """2,000 of MNIST's test images (N, 784)."""
     return mnist.load(ROOT / "tests" / "data", "test")[0][:2_000]
-
-
-def doubt(images: npt.ArrayLike) -> str | None:
-    """What a warning says about the images."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        warn_of_scale(as_pixels(images))
-    return str(caught[0].message) if caught else None
 
 
 WRONG: dict[str, tuple[Callable[[npt.NDArray[np.float32]], Images], str]] = {
@@ -53,12 +45,12 @@ def test_scales_that_are_doubted(name: str, digits: npt.NDArray[np.float32]) -> 
     change, words = WRONG[name]
     changed = change(digits)
     for images in (changed, changed.reshape(-1, 28, 28), *changed[:300]):
-        said = doubt(images)
-        assert said is not None
-        assert said.startswith(words)
+        doubt = doubt_scale(as_pixels(images))
+        assert doubt is not None
+        assert doubt.startswith(words)
     # Blank images at the beginning prove nothing.
     padded = np.concatenate([np.zeros_like(changed[:5]), changed])
-    assert doubt(padded) == said
+    assert doubt_scale(as_pixels(padded)) == doubt
 
 
 RIGHT: dict[str, Callable[[npt.NDArray[np.float32]], Images]] = {
@@ -78,7 +70,7 @@ RIGHT: dict[str, Callable[[npt.NDArray[np.float32]], Images]] = {
 def test_scales_that_are_not(name: str, digits: npt.NDArray[np.float32]) -> None:
     changed = RIGHT[name](digits)
     for images in (changed, *changed[:300]):
-        assert doubt(images) is None
+        assert doubt_scale(as_pixels(images)) is None
 
 
 def one_pixel(kind: npt.DTypeLike, value: float) -> Images:
@@ -104,16 +96,16 @@ def one_pixel(kind: npt.DTypeLike, value: float) -> Images:
     ids=lambda images: f"{images.shape} {images.dtype} {images.max():.3g}",
 )
 def test_blank_images_and_features_are_not_doubted(images: Images) -> None:
-    assert doubt(images) is None
+    assert doubt_scale(as_pixels(images)) is None
 
 
 def test_a_dim_image_among_others_is_not_doubted(digits: npt.NDArray[np.float32]) -> None:
     images = digits[:100] / 255
     images[99] = digits[0]
-    assert doubt(images) is None
+    assert doubt_scale(as_pixels(images)) is None
     levels = (digits[:100] > 0.5).astype(np.uint8)
     levels[99, 3] = 2
-    assert doubt(levels) is None
+    assert doubt_scale(as_pixels(levels)) is None
 
 
 def test_the_warning_names_the_callers_line_once(
