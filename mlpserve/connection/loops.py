@@ -60,7 +60,9 @@ class LoopChannel:
         task = asyncio.current_task()
         if not self._is_closed or (task is not None and task.cancelling()):
             return None
-        return MlpserveError(f"{self._settings.address} did not answer before the client was closed")
+        return MlpserveError(
+            f"{self._settings.address} did not answer before the client was closed"
+        )
 
     async def close(self) -> None:
         """Close the channel; calls in progress are cancelled. RuntimeError in another loop."""
