@@ -7,7 +7,7 @@ import grpc
 import numpy.typing as npt
 
 from mlpserve.connection.address import DEFAULT_ADDRESS
-from mlpserve.connection.channels import open_channel
+from mlpserve.connection.channels import Channels, UnaryCall
 from mlpserve.connection.credentials import Tls
 from mlpserve.connection.options import SERVICE, Options
 from mlpserve.connection.seconds import check_seconds
@@ -77,16 +77,31 @@ class Client:
         tls: Tls | None = None,
         token: str | None = None,
         plaintext_token: bool = False,
+        connections: int = 1,
+        retries: int = 3,
+        hedge_after_seconds: float | None = None,
+        wait_for_ready: bool = False,
+        compression: str | None = None,
     ) -> None:
         self._settings = Settings.check(
-            address, timeout_seconds, options, tls, token, plaintext_token
+            address,
+            timeout_seconds,
+            options,
+            tls,
+            token,
+            plaintext_token,
+            connections=connections,
+            retries=retries,
+            hedge_after_seconds=hedge_after_seconds,
+            wait_for_ready=wait_for_ready,
+            compression=compression,
         )
         self._reader = ResponseReader()
-        self._channel = open_channel(self._settings)
-        self._predict = self._method(f"/{SERVICE}/Predict")
-        self._check = self._method(CHECK)
-        self._list_models = self._method(f"/{SERVICE}/ListModels")
-        self._get_network = self._method(f"/{SERVICE}/GetNetwork")
+        self._channels = Channels(self._settings)
+        self._predict = self._channels.unary_unary(f"/{SERVICE}/Predict")
+        self._check = self._channels.unary_unary(CHECK, may_wait=False)
+        self._list_models = self._channels.unary_unary(f"/{SERVICE}/ListModels")
+        self._get_network = self._channels.unary_unary(f"/{SERVICE}/GetNetwork")
 
     @property
     def address(self) -> str:
@@ -210,13 +225,9 @@ class Client:
             time.sleep(min(_READINESS_PAUSE_SECONDS, max(0.0, end - time.monotonic())))
         raise DeadlineExceeded(f"{self.address} did not become ready in {timeout_seconds:g} s")
 
-    def _method(self, path: str) -> "grpc.UnaryUnaryMultiCallable[bytes, bytes]":
-        # Without serializers gRPC takes and gives bytes.
-        return self._channel.unary_unary(path)
-
     def _call(
         self,
-        method: "grpc.UnaryUnaryMultiCallable[bytes, bytes]",
+        method: UnaryCall,
         request: bytes,
         timeout_seconds: float | None,
         less: Less = _NO_LESS,
@@ -232,7 +243,7 @@ class Client:
 
     def close(self) -> None:
         """Close the connection; calls in progress end with MlpserveError."""
-        self._channel.close()
+        self._channels.close()
 
     def __enter__(self) -> Self:
         """Return the client itself."""

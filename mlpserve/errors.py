@@ -49,6 +49,12 @@ class Overloaded(MlpserveError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class ForkedProcess(MlpserveError):
+    """gRPC can't work in this process, which was forked while its parent used gRPC; the message
+    says why and what to do.
+    """
+
+
 class ScaleWarning(UserWarning):
     """Images can be sent, but their pixels hardly mean what they say: nearly black, all of them."""
 

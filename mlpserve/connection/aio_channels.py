@@ -1,0 +1,108 @@
+"""The channels of a client for asyncio: calls go round over them, and end with a fork."""
+
+import functools
+from collections.abc import AsyncIterable, Awaitable, Iterable
+from typing import Any, Protocol
+
+import grpc.aio
+
+from mlpserve.connection.forks import PROCESS, REMEDY
+from mlpserve.connection.hedging import HedgeBudget, call_hedged_aio
+from mlpserve.connection.opening import open_each, take_turns
+from mlpserve.connection.settings import Metadata, Settings
+from mlpserve.errors import ForkedProcess
+
+
+class AioUnaryCall(Protocol):
+    """Sends a request and returns its response, to be awaited; raises as `UnaryCall` does."""
+
+    def __call__(
+        self, request: bytes, *, timeout: float, metadata: Metadata | None
+    ) -> Awaitable[bytes]:
+        """`timeout` is in seconds."""
+        ...
+
+
+class AioStreamCall(Protocol):
+    """Sends requests and returns the responses as they come; raises as `UnaryCall` does."""
+
+    def __call__(
+        self,
+        requests: AsyncIterable[bytes] | Iterable[bytes],
+        *,
+        timeout: float | None,
+        metadata: Metadata | None,
+    ) -> Any:
+        """`timeout` is in seconds."""
+        ...
+
+
+class AioChannels:
+    """As `Channels`, of the event loop that runs with the first call; a fork leaves it behind."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises as `Channels` does."""
+        self._settings = settings
+        self._budget = HedgeBudget()
+        self._generation = PROCESS.open(self, is_aio=True)
+        self._channels = open_each(settings, grpc.aio.insecure_channel, grpc.aio.secure_channel)
+
+    def unary_unary(self, path: str, *, may_wait: bool = True) -> AioUnaryCall:
+        """Return a method, as `Channels.unary_unary` does."""
+        take = take_turns([channel.unary_unary(path) for channel in self._channels])
+        waits = (may_wait and self._settings.wait_for_ready) or None
+        after_seconds = self._settings.hedge_after_seconds
+
+        def call(request: bytes, *, timeout: float, metadata: Metadata | None) -> Awaitable[bytes]:
+            self._check()
+            method, _ = take()
+            answer: Awaitable[bytes] = method(
+                request, timeout=timeout, metadata=metadata, wait_for_ready=waits
+            )
+            return answer
+
+        if after_seconds is None:
+            return call
+
+        def hedged(
+            request: bytes, *, timeout: float, metadata: Metadata | None
+        ) -> Awaitable[bytes]:
+            self._check()
+
+            def start(method: Any, seconds: float) -> Any:
+                return method(request, timeout=seconds, metadata=metadata, wait_for_ready=waits)
+
+            first, second = (functools.partial(start, method) for method in take())
+            return call_hedged_aio(first, second, after_seconds, timeout, self._budget)
+
+        return hedged
+
+    def stream_stream(self, path: str) -> AioStreamCall:
+        """Return a method of streams, which are not hedged."""
+        take = take_turns([channel.stream_stream(path) for channel in self._channels])
+        waits = self._settings.wait_for_ready or None
+
+        def call(
+            requests: AsyncIterable[bytes] | Iterable[bytes],
+            *,
+            timeout: float | None,
+            metadata: Metadata | None,
+        ) -> Any:
+            self._check()
+            method, _ = take()
+            return method(requests, timeout=timeout, metadata=metadata, wait_for_ready=waits)
+
+        return call
+
+    async def close(self) -> None:
+        """Close the channels; calls in progress are cancelled."""
+        if self._generation == PROCESS.generation:
+            for channel in self._channels:
+                await channel.close()
+
+    def _check(self) -> None:
+        if self._generation != PROCESS.generation:
+            raise ForkedProcess(
+                "this client belongs to the process that this one was forked from, whose threads "
+                f"it lacks; {REMEDY}"
+            )
