@@ -8,7 +8,7 @@ import grpc.aio
 import numpy.typing as npt
 
 from mlpserve.connection.address import DEFAULT_ADDRESS
-from mlpserve.connection.aio_channels import AioChannels, AioUnaryCall
+from mlpserve.connection.aio_channels import AioChannels, AioUnaryMethod
 from mlpserve.connection.credentials import Tls
 from mlpserve.connection.options import SERVICE, Options
 from mlpserve.connection.seconds import check_seconds
@@ -71,11 +71,11 @@ class Client:
             compression=compression,
         )
         self._reader = ResponseReader()
-        self._channels = AioChannels(self._settings)
-        self._predict = self._channels.unary_unary(f"/{SERVICE}/Predict")
-        self._check = self._channels.unary_unary(CHECK, may_wait=False)
-        self._list_models = self._channels.unary_unary(f"/{SERVICE}/ListModels")
-        self._get_network = self._channels.unary_unary(f"/{SERVICE}/GetNetwork")
+        self._channel = AioChannels(self._settings)
+        self._predict = self._method(f"/{SERVICE}/Predict")
+        self._check = self._channel.unary_unary(CHECK, may_wait=False)
+        self._list_models = self._method(f"/{SERVICE}/ListModels")
+        self._get_network = self._method(f"/{SERVICE}/GetNetwork")
 
     @property
     def address(self) -> str:
@@ -144,9 +144,12 @@ class Client:
                 f"{self.address} did not become ready in {timeout_seconds:g} s"
             ) from None
 
+    def _method(self, path: str) -> AioUnaryMethod:
+        return self._channel.unary_unary(path)
+
     async def _call(
         self,
-        method: AioUnaryCall,
+        method: AioUnaryMethod,
         request: bytes,
         timeout_seconds: float | None,
         less: Less = _NO_LESS,
@@ -162,7 +165,7 @@ class Client:
 
     async def close(self) -> None:
         """Close the connection; calls in progress end with MlpserveError or are cancelled."""
-        await self._channels.close()
+        await self._channel.close()
 
     async def __aenter__(self) -> Self:
         """Return the client itself."""

@@ -7,7 +7,7 @@ import grpc
 import numpy.typing as npt
 
 from mlpserve.connection.address import DEFAULT_ADDRESS
-from mlpserve.connection.channels import Channels, UnaryCall
+from mlpserve.connection.channels import Channels, UnaryMethod
 from mlpserve.connection.credentials import Tls
 from mlpserve.connection.options import SERVICE, Options
 from mlpserve.connection.seconds import check_seconds
@@ -97,11 +97,11 @@ class Client:
             compression=compression,
         )
         self._reader = ResponseReader()
-        self._channels = Channels(self._settings)
-        self._predict = self._channels.unary_unary(f"/{SERVICE}/Predict")
-        self._check = self._channels.unary_unary(CHECK, may_wait=False)
-        self._list_models = self._channels.unary_unary(f"/{SERVICE}/ListModels")
-        self._get_network = self._channels.unary_unary(f"/{SERVICE}/GetNetwork")
+        self._channel = Channels(self._settings)
+        self._predict = self._method(f"/{SERVICE}/Predict")
+        self._check = self._channel.unary_unary(CHECK, may_wait=False)
+        self._list_models = self._method(f"/{SERVICE}/ListModels")
+        self._get_network = self._method(f"/{SERVICE}/GetNetwork")
 
     @property
     def address(self) -> str:
@@ -225,9 +225,12 @@ class Client:
             time.sleep(min(_READINESS_PAUSE_SECONDS, max(0.0, end - time.monotonic())))
         raise DeadlineExceeded(f"{self.address} did not become ready in {timeout_seconds:g} s")
 
+    def _method(self, path: str) -> UnaryMethod:
+        return self._channel.unary_unary(path)
+
     def _call(
         self,
-        method: UnaryCall,
+        method: UnaryMethod,
         request: bytes,
         timeout_seconds: float | None,
         less: Less = _NO_LESS,
@@ -243,7 +246,7 @@ class Client:
 
     def close(self) -> None:
         """Close the connection; calls in progress end with MlpserveError."""
-        self._channels.close()
+        self._channel.close()
 
     def __enter__(self) -> Self:
         """Return the client itself."""

@@ -1,8 +1,8 @@
 """The channels of a client for asyncio: calls go round over them, and end with a fork."""
 
-import functools
-from collections.abc import AsyncIterable, Awaitable, Iterable
-from typing import Any, Protocol
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import grpc.aio
 
@@ -12,29 +12,8 @@ from mlpserve.connection.opening import open_each, take_turns
 from mlpserve.connection.settings import Metadata, Settings
 from mlpserve.errors import ForkedProcess
 
-
-class AioUnaryCall(Protocol):
-    """Sends a request and returns its response, to be awaited; raises as `UnaryCall` does."""
-
-    def __call__(
-        self, request: bytes, *, timeout: float, metadata: Metadata | None
-    ) -> Awaitable[bytes]:
-        """`timeout` is in seconds."""
-        ...
-
-
-class AioStreamCall(Protocol):
-    """Sends requests and returns the responses as they come; raises as `UnaryCall` does."""
-
-    def __call__(
-        self,
-        requests: AsyncIterable[bytes] | Iterable[bytes],
-        *,
-        timeout: float | None,
-        metadata: Metadata | None,
-    ) -> Any:
-        """`timeout` is in seconds."""
-        ...
+AioUnaryMethod = Callable[..., Awaitable[bytes]]
+AioStreamMethod = Callable[..., Any]
 
 
 class AioChannels:
@@ -47,47 +26,47 @@ class AioChannels:
         self._generation = PROCESS.open(self, is_aio=True)
         self._channels = open_each(settings, grpc.aio.insecure_channel, grpc.aio.secure_channel)
 
-    def unary_unary(self, path: str, *, may_wait: bool = True) -> AioUnaryCall:
-        """Return a method, as `Channels.unary_unary` does."""
+    def unary_unary(self, path: str, *, may_wait: bool = True) -> AioUnaryMethod:
+        """Return a method, which is called as gRPC's are: see `Channels.unary_unary`. What it
+        returns is to be awaited, and can be cancelled.
+        """
         take = take_turns([channel.unary_unary(path) for channel in self._channels])
         waits = (may_wait and self._settings.wait_for_ready) or None
-        after_seconds = self._settings.hedge_after_seconds
+        hedge_after_seconds = self._settings.hedge_after_seconds
 
-        def call(request: bytes, *, timeout: float, metadata: Metadata | None) -> Awaitable[bytes]:
+        def call(request: bytes, *, timeout: float, metadata: Metadata | None) -> Any:
             self._check()
             method, _ = take()
-            answer: Awaitable[bytes] = method(
-                request, timeout=timeout, metadata=metadata, wait_for_ready=waits
-            )
-            return answer
+            return method(request, timeout=timeout, metadata=metadata, wait_for_ready=waits)
 
-        if after_seconds is None:
+        if hedge_after_seconds is None:
             return call
 
-        def hedged(
-            request: bytes, *, timeout: float, metadata: Metadata | None
-        ) -> Awaitable[bytes]:
+        def hedged(request: bytes, *, timeout: float, metadata: Metadata | None) -> Any:
             self._check()
-
-            def start(method: Any, seconds: float) -> Any:
-                return method(request, timeout=seconds, metadata=metadata, wait_for_ready=waits)
-
-            first, second = (functools.partial(start, method) for method in take())
-            return call_hedged_aio(first, second, after_seconds, timeout, self._budget)
+            method, another = take()
+            return asyncio.ensure_future(
+                call_hedged_aio(
+                    lambda seconds: method(
+                        request, timeout=seconds, metadata=metadata, wait_for_ready=waits
+                    ),
+                    lambda seconds: another(
+                        request, timeout=seconds, metadata=metadata, wait_for_ready=waits
+                    ),
+                    hedge_after_seconds,
+                    timeout,
+                    self._budget,
+                )
+            )
 
         return hedged
 
-    def stream_stream(self, path: str) -> AioStreamCall:
+    def stream_stream(self, path: str) -> AioStreamMethod:
         """Return a method of streams, which are not hedged."""
         take = take_turns([channel.stream_stream(path) for channel in self._channels])
         waits = self._settings.wait_for_ready or None
 
-        def call(
-            requests: AsyncIterable[bytes] | Iterable[bytes],
-            *,
-            timeout: float | None,
-            metadata: Metadata | None,
-        ) -> Any:
+        def call(requests: Any, *, timeout: float | None, metadata: Metadata | None) -> Any:
             self._check()
             method, _ = take()
             return method(requests, timeout=timeout, metadata=metadata, wait_for_ready=waits)

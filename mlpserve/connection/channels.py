@@ -1,8 +1,7 @@
 """The channels of a client for threads: calls go round over them, and a fork gets its own."""
 
-import functools
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Any
 
 import grpc
 
@@ -10,27 +9,6 @@ from mlpserve.connection.forks import PROCESS
 from mlpserve.connection.hedging import HedgeBudget, call_hedged
 from mlpserve.connection.opening import open_each, take_turns
 from mlpserve.connection.settings import Metadata, Settings
-
-
-class UnaryCall(Protocol):
-    """Sends a request and returns its response.
-
-    Raises grpc.RpcError, ForkedProcess, and ValueError when the client is closed.
-    """
-
-    def __call__(self, request: bytes, *, timeout: float, metadata: Metadata | None) -> bytes:
-        """`timeout` is in seconds."""
-        ...
-
-
-class StreamCall(Protocol):
-    """Sends requests and returns the responses as they come; raises as `UnaryCall` does."""
-
-    def __call__(
-        self, requests: Iterable[bytes], *, timeout: float | None, metadata: Metadata | None
-    ) -> Any:
-        """`timeout` is in seconds."""
-        ...
 
 
 class Channels:
@@ -49,72 +27,17 @@ class Channels:
         self._generation = PROCESS.open(self, is_aio=False)
         self._channels = self._open()
 
-    def unary_unary(self, path: str, *, may_wait: bool = True) -> UnaryCall:
+    def unary_unary(self, path: str, *, may_wait: bool = True) -> "UnaryMethod":
         """Return a method; `may_wait` is whether it waits for the server if calls are to do so."""
+        waits = may_wait and self._settings.wait_for_ready
+        hedge_after_seconds = self._settings.hedge_after_seconds
         turns = _Turns(self, lambda channel: channel.unary_unary(path))
-        waits = (may_wait and self._settings.wait_for_ready) or None
-        after_seconds = self._settings.hedge_after_seconds
+        return UnaryMethod(turns, waits, hedge_after_seconds, self._budget)
 
-        def call(request: bytes, *, timeout: float, metadata: Metadata | None) -> bytes:
-            calls = PROCESS.calls
-            calls.append(None)
-            try:
-                method, _ = turns.take()
-                answer: bytes = method(
-                    request, timeout=timeout, metadata=metadata, wait_for_ready=waits
-                )
-                return answer
-            finally:
-                calls.pop()
-
-        if after_seconds is None:
-            return call
-
-        def hedged(request: bytes, *, timeout: float, metadata: Metadata | None) -> bytes:
-            calls = PROCESS.calls
-
-            def start(method: Any, seconds: float) -> Any:
-                attempt = method.future(
-                    request, timeout=seconds, metadata=metadata, wait_for_ready=waits
-                )
-                # An attempt that has lost ends later than its call.
-                calls.append(None)
-                attempt.add_done_callback(lambda _: calls.pop())
-                return attempt
-
-            calls.append(None)
-            try:
-                first, second = (functools.partial(start, method) for method in turns.take())
-                answer: bytes = call_hedged(first, second, after_seconds, timeout, self._budget)
-                return answer
-            finally:
-                calls.pop()
-
-        return hedged
-
-    def stream_stream(self, path: str) -> StreamCall:
-        """Return a method of streams, which are not hedged and hold a fork up."""
+    def stream_stream(self, path: str) -> "StreamMethod":
+        """Return a method of streams, which are not hedged and hold up a fork."""
         turns = _Turns(self, lambda channel: channel.stream_stream(path))
-        waits = self._settings.wait_for_ready or None
-
-        def call(
-            requests: Iterable[bytes], *, timeout: float | None, metadata: Metadata | None
-        ) -> Any:
-            calls = PROCESS.calls
-            calls.append(None)
-            has_ended = True
-            try:
-                method, _ = turns.take()
-                stream = method(
-                    iter(requests), timeout=timeout, metadata=metadata, wait_for_ready=waits
-                )
-                has_ended = not stream.add_callback(calls.pop)
-                return stream
-            finally:
-                if has_ended:
-                    calls.pop()
-
-        return call
+        return StreamMethod(turns, self._settings.wait_for_ready)
 
     def current(self) -> tuple[int, tuple[grpc.Channel, ...]]:
         """Return the channels of this process with its generation.
@@ -139,6 +62,95 @@ class Channels:
 
     def _open(self) -> tuple[grpc.Channel, ...]:
         return open_each(self._settings, grpc.insecure_channel, grpc.secure_channel)
+
+
+class UnaryMethod:
+    """A method that is called as gRPC's are: it takes a request and returns its response.
+
+    Calls raise grpc.RpcError, ForkedProcess, and ValueError when the client is closed.
+    """
+
+    __slots__ = ("_budget", "_hedge_after_seconds", "_turns", "_waits")
+
+    def __init__(
+        self,
+        turns: "_Turns",
+        waits: bool,
+        hedge_after_seconds: float | None,
+        budget: HedgeBudget,
+    ) -> None:
+        self._turns, self._waits = turns, waits or None
+        self._hedge_after_seconds, self._budget = hedge_after_seconds, budget
+
+    def __call__(self, request: bytes, *, timeout: float, metadata: Metadata | None) -> bytes:
+        """Return the response; `timeout` is in seconds."""
+        calls = PROCESS.calls
+        calls.append(None)
+        try:
+            method, another = self._turns.take()
+            answer: bytes
+            if self._hedge_after_seconds is None:
+                answer = method(
+                    request, timeout=timeout, metadata=metadata, wait_for_ready=self._waits
+                )
+            else:
+                answer = call_hedged(
+                    lambda seconds: self._begin(method, request, seconds, metadata),
+                    lambda seconds: self._begin(another, request, seconds, metadata),
+                    self._hedge_after_seconds,
+                    timeout,
+                    self._budget,
+                )
+            return answer
+        finally:
+            calls.pop()
+
+    def future(self, request: bytes, *, timeout: float, metadata: Metadata | None) -> Any:
+        """Begin a call, which is not hedged, and return gRPC's future of it."""
+        calls = PROCESS.calls
+        calls.append(None)
+        try:
+            method, _ = self._turns.take()
+            return self._begin(method, request, timeout, metadata)
+        finally:
+            calls.pop()
+
+    def _begin(self, method: Any, request: bytes, timeout: float, metadata: Metadata | None) -> Any:
+        call = method.future(
+            request, timeout=timeout, metadata=metadata, wait_for_ready=self._waits
+        )
+        # Until it ends, which may be later than whoever waits for it.
+        calls = PROCESS.calls
+        calls.append(None)
+        call.add_done_callback(lambda _: calls.pop())
+        return call
+
+
+class StreamMethod:
+    """As `UnaryMethod`, of streams: it takes requests and returns the responses as they come."""
+
+    __slots__ = ("_turns", "_waits")
+
+    def __init__(self, turns: "_Turns", waits: bool) -> None:
+        self._turns, self._waits = turns, waits or None
+
+    def __call__(
+        self, requests: Iterable[bytes], *, timeout: float | None, metadata: Metadata | None
+    ) -> Any:
+        """Return gRPC's iterator; `timeout` is in seconds."""
+        calls = PROCESS.calls
+        calls.append(None)
+        has_ended = True
+        try:
+            method, _ = self._turns.take()
+            stream = method(
+                iter(requests), timeout=timeout, metadata=metadata, wait_for_ready=self._waits
+            )
+            has_ended = not stream.add_callback(calls.pop)
+            return stream
+        finally:
+            if has_ended:
+                calls.pop()
 
 
 class _Turns:

@@ -1,5 +1,5 @@
-"""A program that forks while it has clients: `python -m ... ADDRESS SCENARIO` prints, as JSON lines,
-what parent and children got.
+"""A program that forks while it has clients: `python -m MODULE ADDRESS SCENARIO` prints what parent
+and children got as JSON lines.
 
 The server's answers name the connection that they went over as their model.
 """
@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from mlpserve import Client, aio
+from mlpserve import Client, MlpserveError, aio
 
 IMAGE = np.zeros(784, np.uint8)
 N_FORKS = 5
@@ -32,7 +32,7 @@ def ask(client: Client) -> str:
     """Return the connection that answered, or what went wrong."""
     try:
         return client.predict(IMAGE).model
-    except Exception as error:
+    except (MlpserveError, ValueError) as error:
         return f"{type(error).__name__}: {error}"
 
 
@@ -40,14 +40,19 @@ def ask_new() -> str:
     try:
         with Client(ADDRESS) as client:
             return ask(client)
-    except Exception as error:
+    except (MlpserveError, ValueError) as error:
         return f"{type(error).__name__}: {error}"
+
+
+def ask_closed(client: Client) -> str:
+    client.close()
+    return ask(client)
 
 
 async def ask_aio(client: aio.Client) -> str:
     try:
         return (await client.predict(IMAGE)).model
-    except Exception as error:
+    except (MlpserveError, ValueError) as error:
         return f"{type(error).__name__}: {error}"
 
 
@@ -55,7 +60,7 @@ async def ask_new_aio() -> str:
     try:
         async with aio.Client(ADDRESS) as client:
             return await ask_aio(client)
-    except Exception as error:
+    except (MlpserveError, ValueError) as error:
         return f"{type(error).__name__}: {error}"
 
 
@@ -76,7 +81,7 @@ def inherited() -> None:
         for leave in (sys.exit, os._exit):
             fork(lambda: say(child=[ask(client), ask(client), ask_new()]), leave=leave)
         fork(client.close)
-        fork(lambda: say(closed=[client.close(), ask(client)][1]))
+        fork(lambda: say(closed=ask_closed(client)))
         say(before=before, after=[ask(client), ask(client)])
 
 
@@ -93,7 +98,12 @@ def grandchild() -> None:
     """A child forks, too."""
     with Client(ADDRESS) as client:
         before = ask(client)
-        fork(lambda: (say(child=[ask(client)]), fork(lambda: say(child=[ask(client)])))[0])
+
+        def child() -> None:
+            say(child=[ask(client)])
+            fork(lambda: say(child=[ask(client)]))
+
+        fork(child)
         say(before=[before], after=[ask(client)])
 
 
@@ -116,7 +126,7 @@ def pool() -> None:
 def busy() -> None:
     """Threads call all the time."""
     done = threading.Event()
-    errors = []
+    errors: list[str] = []
 
     def call() -> None:
         while not done.is_set():

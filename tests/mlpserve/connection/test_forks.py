@@ -93,7 +93,7 @@ def test_children_have_connections_of_their_own(
 
 
 @pytest.mark.parametrize("value", ["0", "false"])
-def test_where_gRPC_has_forks_switched_off(server: Serving, value: str) -> None:
+def test_where_grpc_has_forks_switched_off(server: Serving, value: str) -> None:
     lines = run(server, "inherited", GRPC_ENABLE_FORK_SUPPORT=value)
     assert set(gather(lines, "status")) == {0}
     children = [answer for answers in gather(lines, "child") for answer in answers]
