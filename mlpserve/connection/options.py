@@ -26,8 +26,9 @@ _RETRY_POLICY = {
 }
 # Of a thousand tokens each failure takes one and each success gives one; below half of them nothing
 # is tried again. So a server that is gone gets few calls more than without retries, while a burst
-# of calls that a restarting one drops is tried again.
-_RETRY_THROTTLING = {"maxTokens": 1000, "tokenRatio": 1}
+# of calls that a restarting one drops is tried again. (gRPC takes a ratio without a point for
+# thousandths.)
+_RETRY_THROTTLING = {"maxTokens": 1000, "tokenRatio": 1.0}
 
 CHANNEL_OPTIONS: Options = {
     "grpc.max_send_message_length": MAX_MESSAGE_BYTES,

@@ -59,6 +59,8 @@ class Settings:
             hedge_after_seconds = check_seconds("hedge_after_seconds", hedge_after_seconds)
             n_channels = max(2, n_channels)
         retries = _check_count("retries", retries, 0, MAX_RETRIES)
+        if not (compression is None or isinstance(compression, str)):
+            raise TypeError(f"compression is {compression!r:.100}; give 'gzip', or None for none")
         if compression not in _COMPRESSIONS:
             raise ValueError(f"compression is {compression!r:.100}; give 'gzip', or None for none")
         return cls(
