@@ -10,8 +10,10 @@ from typing import Any
 
 import grpc
 
+from mlpserve.protocol import wire
 from mlpserve.protocol.details import KEY, NO_DETAILS, Details, read_details
 
+_CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
 _SIZE_REASONS = ("MESSAGE_BYTES", "ANSWER_BYTES")
 # What gRPC says of a message, with numbers that are worth repeating.
 _SIZES = re.compile(
@@ -80,6 +82,10 @@ class InvalidRequest(MlpserveError):
         self.violations = violations
 
 
+class TooLarge(InvalidRequest):
+    """The request, or what would answer it, is larger than client or server take at once."""
+
+
 @dataclass(frozen=True, slots=True)
 class Less:
     """How a caller makes a call's request and its answer smaller, each with a final "or "."""
@@ -94,9 +100,43 @@ FEWER_IMAGES = Less(
 )
 
 
+def placed(error: MlpserveError, place: str) -> MlpserveError:
+    """Return the same error, whose message begins with what it is about."""
+    message = f"{place}: {error}"
+    placed: MlpserveError
+    match error:
+        case InvalidRequest():
+            placed = type(error)(message, error.violations)
+        case Overloaded():
+            placed = Overloaded(message, error.retry_after_seconds)
+        case _:
+            placed = type(error)(message)
+    placed.__cause__ = error.__cause__
+    return placed
+
+
 def from_rpc_error(error: grpc.RpcError, address: str, less: Less) -> MlpserveError:
     """Return the error to raise from one that gRPC raised in a call to the address."""
-    code, words, details = error.code(), error.details() or "no details", _details_of(error)
+    metadata: Any = error.trailing_metadata() or ()
+    details = next((read_details(value) for key, value in metadata if key == KEY), NO_DETAILS)
+    return _from_status(error.code(), error.details(), details, address, less)
+
+
+def from_status(status: bytes, address: str, less: Less) -> MlpserveError:
+    """Return the error that a google.rpc.Status stands for, which a call to the address brought."""
+    try:
+        fields = wire.read_fields(status)
+        code, message = wire.read_integer(fields, 1), wire.read_text(fields, 2)
+    except wire.WireError as error:
+        return InvalidResponse(f"the answer is no valid google.rpc.Status: {error}")
+    kind = _CODES.get(code, grpc.StatusCode.UNKNOWN)
+    return _from_status(kind, message, read_details(status), address, less)
+
+
+def _from_status(
+    code: grpc.StatusCode, message: str | None, details: Details, address: str, less: Less
+) -> MlpserveError:
+    words = message or "no details"
     match code:
         case grpc.StatusCode.INVALID_ARGUMENT:
             return InvalidRequest(words, tuple(Violation(*each) for each in details.violations))
@@ -114,11 +154,6 @@ def from_rpc_error(error: grpc.RpcError, address: str, less: Less) -> MlpserveEr
             return MlpserveError(f"{address} answered {code.name}: {words}")
 
 
-def _details_of(error: grpc.RpcError) -> Details:
-    metadata: Any = error.trailing_metadata() or ()
-    return next((read_details(value) for key, value in metadata if key == KEY), NO_DETAILS)
-
-
 def _exhausted(address: str, words: str, details: Details, less: Less) -> MlpserveError:
     """Return whether a call has too many bytes, or the server too many calls: gRPC has one code for
     both, and waiting mends only the second.
@@ -127,12 +162,12 @@ def _exhausted(address: str, words: str, details: Details, less: Less) -> Mlpser
     with neither gRPC itself has refused a message.
     """
     if details.reason in _SIZE_REASONS:
-        return InvalidRequest(_explain_refusal(details, less) or words)
+        return TooLarge(_explain_refusal(details, less) or words)
     if details.reason or details.retry_after_seconds is not None:
         return Overloaded(f"{address} is overloaded: {words}", details.retry_after_seconds)
     if found := _SIZES.search(words):
-        return InvalidRequest(_explain_limit(found, less))
-    return InvalidRequest(f"the request or its answer is too large for {address}: {words}")
+        return TooLarge(_explain_limit(found, less))
+    return TooLarge(f"the request or its answer is too large for {address}: {words}")
 
 
 def _explain_refusal(details: Details, less: Less) -> str:

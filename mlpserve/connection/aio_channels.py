@@ -8,8 +8,8 @@ import grpc.aio
 
 from mlpserve.connection.forks import PROCESS, REMEDY
 from mlpserve.connection.hedging import HedgeBudget, call_hedged_aio
-from mlpserve.connection.opening import open_each, take_turns
 from mlpserve.connection.settings import Metadata, Settings
+from mlpserve.connection.turns import take_turns
 from mlpserve.errors import ForkedProcess
 
 AioUnaryMethod = Callable[..., Awaitable[bytes]]
@@ -24,7 +24,7 @@ class AioChannels:
         self._settings = settings
         self._budget = HedgeBudget()
         self._generation = PROCESS.open(self, is_aio=True)
-        self._channels = open_each(settings, grpc.aio.insecure_channel, grpc.aio.secure_channel)
+        self._channels = [_open_channel(settings) for _ in range(settings.n_channels)]
 
     def unary_unary(self, path: str, *, may_wait: bool = True) -> AioUnaryMethod:
         """Return a method, which is called as gRPC's are: see `Channels.unary_unary`. What it
@@ -85,3 +85,10 @@ class AioChannels:
                 "this client belongs to the process that this one was forked from, whose threads "
                 f"it lacks; {REMEDY}"
             )
+
+
+def _open_channel(settings: Settings) -> grpc.aio.Channel:
+    address, options, compression = settings.address, settings.options, settings.compression
+    if settings.tls is None:
+        return grpc.aio.insecure_channel(address, options, compression)
+    return grpc.aio.secure_channel(address, settings.tls.credentials(), options, compression)

@@ -7,8 +7,18 @@ import grpc
 
 from mlpserve.connection.forks import PROCESS
 from mlpserve.connection.hedging import HedgeBudget, call_hedged
-from mlpserve.connection.opening import open_each, take_turns
 from mlpserve.connection.settings import Metadata, Settings
+from mlpserve.connection.turns import take_turns
+
+
+def open_channel(settings: Settings) -> grpc.Channel:
+    """Return a channel of gRPC's, which connects with the first call; raises OSError when a file of
+    its TLS settings can't be read.
+    """
+    address, options, compression = settings.address, settings.options, settings.compression
+    if settings.tls is None:
+        return grpc.insecure_channel(address, options, compression)
+    return grpc.secure_channel(address, settings.tls.credentials(), options, compression)
 
 
 class Channels:
@@ -61,7 +71,7 @@ class Channels:
                 channel.close()
 
     def _open(self) -> tuple[grpc.Channel, ...]:
-        return open_each(self._settings, grpc.insecure_channel, grpc.secure_channel)
+        return tuple(open_channel(self._settings) for _ in range(self._settings.n_channels))
 
 
 class UnaryMethod:
