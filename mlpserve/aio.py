@@ -42,8 +42,8 @@ class Client:
     """Calls a server over a connection of its own, from tasks of one event loop.
 
     Parameters, methods, answers and errors are those of `mlpserve.Client`. A task that is cancelled
-    while it awaits a call cancels the call. In a forked process calls raise ForkedProcess. The connection is made by the first call, and belongs
-    to the event loop that runs then.
+    while it awaits a call cancels the call. The connection is made by the first call, and belongs
+    to the event loop that runs then; in a forked process calls raise ForkedProcess.
     """
 
     def __init__(
