@@ -66,7 +66,9 @@ class AioChannels:
         take = take_turns([channel.stream_stream(path) for channel in self._channels])
         waits = self._settings.wait_for_ready or None
 
-        def call(requests: Any, *, timeout: float | None, metadata: Metadata | None) -> Any:
+        def call(
+            requests: Any = None, *, metadata: Metadata | None, timeout: float | None = None
+        ) -> Any:
             self._check()
             method, _ = take()
             return method(requests, timeout=timeout, metadata=metadata, wait_for_ready=waits)

@@ -145,7 +145,7 @@ class StreamMethod:
         self._turns, self._waits = turns, waits or None
 
     def __call__(
-        self, requests: Iterable[bytes], *, timeout: float | None, metadata: Metadata | None
+        self, requests: Iterable[bytes], *, metadata: Metadata | None, timeout: float | None = None
     ) -> Any:
         """Return gRPC's iterator; `timeout` is in seconds."""
         calls = PROCESS.calls

@@ -81,8 +81,8 @@ def test_calls_end_when_the_client_is_closed(options: dict[str, Any]) -> None:
         for thread in threads:
             thread.join(PATIENCE_SECONDS)
             assert not thread.is_alive()
-    # A call in progress fails, the next one is told why; what isn't documented counts nowhere.
-    assert ends.pop("failed", 0) <= N_THREADS
+    # Calls in progress may fail, later ones are told why; what isn't documented counts nowhere.
+    del ends["failed"]
     assert sum(ends.values()) == N_THREADS
     assert all("closed" in words for words in ends)
     client.close()
