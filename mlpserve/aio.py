@@ -5,11 +5,10 @@ from collections.abc import AsyncGenerator
 from typing import Self
 
 import grpc
-import grpc.aio
 
 from mlpserve.connection.address import DEFAULT_ADDRESS
-from mlpserve.connection.aio_channels import AioChannels, AioUnaryMethod
 from mlpserve.connection.credentials import Tls
+from mlpserve.connection.loops import LoopChannel, LoopMethod
 from mlpserve.connection.options import SERVICE, Options
 from mlpserve.connection.seconds import check_seconds
 from mlpserve.connection.settings import Settings
@@ -39,11 +38,12 @@ __all__ = ["DEFAULT_ADDRESS", "Client"]
 
 
 class Client:
-    """Calls a server over a connection of its own, from tasks of one event loop.
+    """Calls a server over a connection of its own, from the tasks of one event loop.
 
     Parameters, methods, answers and errors are those of `mlpserve.Client`. A task that is cancelled
-    while it awaits a call cancels the call. The connection is made by the first call, and belongs
-    to the event loop that runs then; in a forked process calls raise ForkedProcess.
+    while it awaits a call cancels the call. A client may be made where no event loop runs: its
+    first call connects, and from then on it belongs to the loop that runs then, until that loop is
+    closed. In another one its methods raise RuntimeError, in a forked process ForkedProcess.
     """
 
     def __init__(
@@ -75,12 +75,12 @@ class Client:
             compression=compression,
         )
         self._reader = ResponseReader()
-        self._channel = AioChannels(self._settings)
-        self._predict = self._method(f"/{SERVICE}/Predict")
+        self._channel = LoopChannel(self._settings)
+        self._predict = self._channel.unary_unary(f"/{SERVICE}/Predict")
         self._caller = Caller(self._predict, self._settings, self._reader)
         self._check = self._channel.unary_unary(CHECK, may_wait=False)
-        self._list_models = self._method(f"/{SERVICE}/ListModels")
-        self._get_network = self._method(f"/{SERVICE}/GetNetwork")
+        self._list_models = self._channel.unary_unary(f"/{SERVICE}/ListModels")
+        self._get_network = self._channel.unary_unary(f"/{SERVICE}/GetNetwork")
 
     @property
     def address(self) -> str:
@@ -170,27 +170,28 @@ class Client:
                 f"{self.address} did not become ready in {timeout_seconds:g} s"
             ) from None
 
-    def _method(self, path: str) -> AioUnaryMethod:
-        return self._channel.unary_unary(path)
-
     async def _call(
         self,
-        method: AioUnaryMethod,
+        method: LoopMethod,
         request: bytes,
         timeout_seconds: float | None,
         less: Less = _NO_LESS,
     ) -> bytes:
         """Return the response to a request; raises MlpserveError."""
         settings = self._settings
+        seconds = settings.seconds(timeout_seconds)
         try:
-            return await method(
-                request, timeout=settings.seconds(timeout_seconds), metadata=settings.metadata
-            )
+            response: bytes = await method(request, timeout=seconds, metadata=settings.metadata)
         except grpc.RpcError as error:
             raise from_rpc_error(error, settings.address, less) from error
+        except asyncio.CancelledError as error:
+            if (explained := method.explain_cancelled()) is not None:
+                raise explained from error
+            raise
+        return response
 
     async def close(self) -> None:
-        """Close the connection; calls in progress end with MlpserveError or are cancelled."""
+        """Close the connection; calls in progress end with MlpserveError."""
         await self._channel.close()
 
     async def __aenter__(self) -> Self:

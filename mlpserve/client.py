@@ -285,10 +285,12 @@ class Client:
     ) -> bytes:
         """Return the response to a request; raises MlpserveError."""
         settings = self._settings
+        if timeout_seconds is None:
+            timeout_seconds = settings.timeout_seconds
+        else:
+            timeout_seconds = check_seconds("timeout_seconds", timeout_seconds)
         try:
-            return method(
-                request, timeout=settings.seconds(timeout_seconds), metadata=settings.metadata
-            )
+            return method(request, timeout=timeout_seconds, metadata=settings.metadata)
         except grpc.RpcError as error:
             raise from_rpc_error(error, settings.address, less) from error
 
