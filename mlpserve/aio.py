@@ -43,7 +43,7 @@ class Client:
     Parameters, methods, answers and errors are those of `mlpserve.Client`. A task that is cancelled
     while it awaits a call cancels the call. A client may be made where no event loop runs: its
     first call connects, and from then on it belongs to the loop that runs then, until that loop is
-    closed. In another one its methods raise RuntimeError.
+    closed. In another one its methods raise RuntimeError, in a forked process ForkedProcess.
     """
 
     def __init__(
@@ -55,15 +55,30 @@ class Client:
         tls: Tls | None = None,
         token: str | None = None,
         plaintext_token: bool = False,
+        connections: int = 1,
+        retries: int = 3,
+        hedge_after_seconds: float | None = None,
+        wait_for_ready: bool = False,
+        compression: str | None = None,
     ) -> None:
         self._settings = Settings.check(
-            address, timeout_seconds, options, tls, token, plaintext_token
+            address,
+            timeout_seconds,
+            options,
+            tls,
+            token,
+            plaintext_token,
+            connections=connections,
+            retries=retries,
+            hedge_after_seconds=hedge_after_seconds,
+            wait_for_ready=wait_for_ready,
+            compression=compression,
         )
         self._reader = ResponseReader()
         self._channel = LoopChannel(self._settings)
         self._predict = self._channel.unary_unary(f"/{SERVICE}/Predict")
         self._caller = Caller(self._predict, self._settings, self._reader)
-        self._check = self._channel.unary_unary(CHECK)
+        self._check = self._channel.unary_unary(CHECK, may_wait=False)
         self._list_models = self._channel.unary_unary(f"/{SERVICE}/ListModels")
         self._get_network = self._channel.unary_unary(f"/{SERVICE}/GetNetwork")
 

@@ -1,13 +1,13 @@
-"""The channel of a client for asyncio: it is opened by the first call, for the event loop that runs
-then.
+"""The channels of a client for asyncio: they are opened by the first call, for the event loop that
+runs then.
 """
 
 import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from mlpserve.connection.channels import open_aio_channel
-from mlpserve.connection.settings import Metadata, Settings
+from mlpserve.connection.aio_channels import AioChannels
+from mlpserve.connection.settings import Settings
 from mlpserve.errors import MlpserveError
 
 _OTHER_LOOP = (
@@ -23,7 +23,7 @@ class LoopChannel:
     """
 
     def __init__(
-        self, settings: Settings, open_channel: Callable[[Settings], Any] = open_aio_channel
+        self, settings: Settings, open_channel: Callable[[Settings], Any] = AioChannels
     ) -> None:
         """Raises OSError when a file of the TLS settings can't be read."""
         if settings.tls is not None:
@@ -34,8 +34,12 @@ class LoopChannel:
         self._is_closed = False
 
     def unary_unary(self, path: str, **options: Any) -> "LoopMethod":
-        """Return a method of this path; the options are the channel's."""
-        return LoopMethod(self, path, options)
+        """Return a method of this path; the options are those of `AioChannels.unary_unary`."""
+        return LoopMethod(self, lambda channel: channel.unary_unary(path, **options))
+
+    def stream_stream(self, path: str) -> "LoopMethod":
+        """Return a method of streams."""
+        return LoopMethod(self, lambda channel: channel.stream_stream(path))
 
     def current(self) -> Any:
         """Return the channel of the running event loop.
@@ -78,21 +82,20 @@ class LoopChannel:
 class LoopMethod:
     """A method of a channel that is opened by the first call."""
 
-    __slots__ = ("_channel", "_method", "_opened", "_options", "_path")
+    __slots__ = ("_channel", "_make", "_method", "_opened")
 
-    def __init__(self, channel: LoopChannel, path: str, options: dict[str, Any]) -> None:
-        self._channel, self._path, self._options = channel, path, options
+    def __init__(self, channel: LoopChannel, make: Callable[[Any], Any]) -> None:
+        self._channel, self._make = channel, make
         self._opened: Any = None
         self._method: Any = None
 
-    def __call__(self, request: bytes, *, timeout: float, metadata: Metadata | None) -> Any:
+    def __call__(self, *request: Any, **options: Any) -> Any:
         """Begin a call, which is to be awaited and can be cancelled; raises as `current` does."""
         channel = self._channel.current()
         if channel is not self._opened:
-            # Without serializers gRPC takes and gives bytes.
-            self._method = channel.unary_unary(self._path, **self._options)
+            self._method = self._make(channel)
             self._opened = channel
-        return self._method(request, timeout=timeout, metadata=metadata)
+        return self._method(*request, **options)
 
     def explain_cancelled(self) -> MlpserveError | None:
         """Return why a call ended with CancelledError, as `LoopChannel.explain_cancelled` does."""
