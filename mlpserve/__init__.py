@@ -12,12 +12,14 @@ from mlpserve.errors import (
     ModelNotFound,
     Overloaded,
     ScaleWarning,
+    TooLarge,
     Unauthenticated,
     Unavailable,
     Violation,
 )
 from mlpserve.models import ImageLayout, Layer, Model, ModelVersion, Network
 from mlpserve.prediction import Canonicalization, Prediction
+from mlpserve.streams.answer import Answer
 
 try:
     __version__ = metadata.version("mlpserve")
@@ -26,6 +28,7 @@ except metadata.PackageNotFoundError:
     __version__ = "0+repository"
 
 __all__ = [
+    "Answer",
     "Canonicalization",
     "Client",
     "DeadlineExceeded",
@@ -42,6 +45,7 @@ __all__ = [
     "Prediction",
     "ScaleWarning",
     "Tls",
+    "TooLarge",
     "Unauthenticated",
     "Unavailable",
     "Violation",

@@ -156,7 +156,8 @@ def _from_status(
 def _explain_size(status: bytes, details: str, less: Less) -> str | None:
     """Return which message is too large and what to do about it; None when none is."""
     if found := _TOO_LARGE.search(details):
-        return _explain_limit(found, less)
+        side, did, size, limit = found.groups()
+        return _explain_limit(side, did, size, limit, less)
     reasons = {wire.read_text(fields, 1) for fields in _details(status, _ERROR_INFO)}
     if "ANSWER_BYTES" in reasons and not less.answer:
         return (
@@ -167,9 +168,13 @@ def _explain_size(status: bytes, details: str, less: Less) -> str | None:
     return details if is_size else None
 
 
-def _explain_limit(found: re.Match[str], less: Less) -> str:
+def refuse_to_send(size: int, limit: int, less: Less) -> TooLarge:
+    """Return the error for a request that this client doesn't send."""
+    return TooLarge(_explain_limit("CLIENT", "Sent", str(size), str(limit), less))
+
+
+def _explain_limit(side: str, did: str, size: str, limit: str, less: Less) -> str:
     """Return what to do about a message that gRPC itself refuses on one side."""
-    side, did, size, limit = found.groups()
     is_client, is_received = side == "CLIENT", did == "Received"
     what, smaller = (
         ("answer", less.answer) if is_client == is_received else ("request", less.request)

@@ -48,7 +48,7 @@ class _Item:
         return self.n_rows * self.row_numbers
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Piece:
     """Rows of an item, converted."""
 
@@ -75,6 +75,15 @@ class Part:
     pieces: list[_Piece] = field(default_factory=list)
     n_bytes: int = 0
     n_images: int = 0
+    n_kept: int = 0
+
+    def keep(self) -> None:
+        """Make its numbers its own, since whoever gave the arrays may fill them anew."""
+        for piece in self.pieces[self.n_kept :]:
+            piece.pixels = piece.pixels.copy()
+            if piece.end - piece.begin == piece.item.n_rows:
+                piece.item.images = piece.pixels
+        self.n_kept = len(self.pieces)
 
     @property
     def is_counted(self) -> bool:
@@ -147,7 +156,11 @@ class Cutter:
                 return self._close()
             if self._open.n_bytes >= self._max_bytes or self._open.n_images >= self._max_images:
                 return self._close()
-        return self._close() if is_end and self._open.pieces else None
+        if is_end and self._open.pieces:
+            return self._close()
+        if self._are_items:
+            self._open.keep()
+        return None
 
     def count(self, part: Part) -> int:
         """Return how many images a part holds, now that their size is known; raises InvalidRequest

@@ -101,7 +101,7 @@ def test_what_fits_into_a_part_is_not_cut() -> None:
     batches = [numbered(begin, 6) for begin in (0, 6, 12)]
     parts = cut(batches, max_images=10)
     assert [part.n_images for part in parts] == [6, 6, 6]
-    assert all(part.pixels is batch for part, batch in zip(parts, batches, strict=True))
+    assert all(len(part.pieces) == 1 for part in parts)
 
 
 class Watched:
@@ -136,6 +136,22 @@ def test_an_image_that_is_larger_than_a_part_is_one() -> None:
 def test_floats_and_bytes_share_no_part() -> None:
     parts = cut([numbered(0, 2), numbered(2, 2).astype(np.uint8), numbered(4, 1)])
     assert [part.pixels.dtype.char for part in parts] == ["f", "B", "f"]
+
+
+def test_an_iterable_may_fill_its_array_anew() -> None:
+    cutter, array = Cutter(), np.empty(P, np.float32)
+    for number in range(5):
+        array[:] = number
+        cutter.add(array)
+        assert cutter.next_part() is None
+    array[:] = 9
+    part = cutter.next_part(is_end=True)
+    assert part is not None
+    assert numbers_of(part.pixels) == [0, 1, 2, 3, 4]
+    assert cutter.halve(part)
+    part = cutter.next_part()
+    assert part is not None
+    assert numbers_of(part.pixels) == [0, 1]
 
 
 def test_halving_takes_back_what_was_cut() -> None:
