@@ -1,23 +1,22 @@
-"""What can go wrong with a call, as small named classes with the server's own words."""
+"""What can go wrong with a call, as small named classes with the server's own words.
 
-import contextlib
+Which class it is depends on the status code and on google.rpc.ErrorInfo, which a server sends with
+each refusal, and never on words. What gRPC itself refuses has no such details.
+"""
+
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
 
 from mlpserve.protocol import wire
+from mlpserve.protocol.details import KEY, NO_DETAILS, Details, read_details
 
-_DETAILS_KEY = "grpc-status-details-bin"
-_BAD_REQUEST = "google.rpc.BadRequest"
-_ERROR_INFO = "google.rpc.ErrorInfo"
-_RETRY_INFO = "google.rpc.RetryInfo"
 _CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
-_SIZE_REASONS = {"MESSAGE_BYTES", "ANSWER_BYTES"}
-_ASK_FOR_LESS = "ask for less in one call, or "
-_TOO_LARGE = re.compile(
+_SIZE_REASONS = ("MESSAGE_BYTES", "ANSWER_BYTES")
+# What gRPC says of a message, with numbers that are worth repeating.
+_SIZES = re.compile(
     r"(CLIENT|SERVER): (Sent|Received) message larger than max \((\d+) vs\. (\d+)\)"
 )
 
@@ -43,9 +42,8 @@ class DeadlineExceeded(MlpserveError):
 
 
 class Overloaded(MlpserveError):
-    """The server has as many calls as it takes; trying again later may help.
-
-    `retry_after_seconds` is how long the server asks to wait, None if it does not say.
+    """The server has as many calls as it takes; trying again in `retry_after_seconds` may help,
+    which is None when the server doesn't say.
     """
 
     def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
@@ -111,11 +109,16 @@ def placed(error: MlpserveError, place: str) -> MlpserveError:
     return placed
 
 
+def refuse_to_send(size: int, limit: int, less: Less) -> TooLarge:
+    """Return the error for a request that this client doesn't send."""
+    return TooLarge(_explain_limit("CLIENT", "Sent", str(size), str(limit), less))
+
+
 def from_rpc_error(error: grpc.RpcError, address: str, less: Less) -> MlpserveError:
     """Return the error to raise from one that gRPC raised in a call to the address."""
     metadata: Any = error.trailing_metadata() or ()
-    status = next((value for key, value in metadata if key == _DETAILS_KEY), b"")
-    return _from_status(error.code(), error.details(), status, address, less)
+    details = next((read_details(value) for key, value in metadata if key == KEY), NO_DETAILS)
+    return _from_status(error.code(), error.details(), details, address, less)
 
 
 def from_status(status: bytes, address: str, less: Less) -> MlpserveError:
@@ -125,52 +128,66 @@ def from_status(status: bytes, address: str, less: Less) -> MlpserveError:
         code, message = wire.read_integer(fields, 1), wire.read_text(fields, 2)
     except wire.WireError as error:
         return InvalidResponse(f"the answer is no valid google.rpc.Status: {error}")
-    return _from_status(_CODES.get(code, grpc.StatusCode.UNKNOWN), message, status, address, less)
+    kind = _CODES.get(code, grpc.StatusCode.UNKNOWN)
+    return _from_status(kind, message, read_details(status), address, less)
 
 
 def _from_status(
-    code: grpc.StatusCode, message: str | None, status: bytes, address: str, less: Less
+    code: grpc.StatusCode, message: str | None, details: Details, address: str, less: Less
 ) -> MlpserveError:
-    """Return the error for a code and its message; `status`, a google.rpc.Status, has details."""
-    details = message or "no details"
+    words = message or "no details"
     match code:
         case grpc.StatusCode.INVALID_ARGUMENT:
-            return InvalidRequest(details, _read_violations(status))
+            return InvalidRequest(words, tuple(Violation(*each) for each in details.violations))
         case grpc.StatusCode.NOT_FOUND:
-            return ModelNotFound(details)
+            return ModelNotFound(words)
         case grpc.StatusCode.UNAUTHENTICATED:
-            return Unauthenticated(f"{address} refuses the call: {details}; give the client token=")
+            return Unauthenticated(f"{address} refuses the call: {words}; give the client token=")
         case grpc.StatusCode.UNAVAILABLE:
-            return Unavailable(f"{address} is unavailable: {details}")
+            return Unavailable(f"{address} is unavailable: {words}")
         case grpc.StatusCode.DEADLINE_EXCEEDED:
-            return DeadlineExceeded(f"{address} did not answer in time: {details}")
+            return DeadlineExceeded(f"{address} did not answer in time: {words}")
         case grpc.StatusCode.RESOURCE_EXHAUSTED:
-            # gRPC has one code for two things, and waiting mends only one of them.
-            if (explained := _explain_size(status, details, less)) is not None:
-                return TooLarge(explained)
-            return Overloaded(f"{address} is overloaded: {details}", _read_retry_seconds(status))
+            return _exhausted(address, words, details, less)
         case _:
-            return MlpserveError(f"{address} answered {code.name}: {details}")
+            return MlpserveError(f"{address} answered {code.name}: {words}")
 
 
-def _explain_size(status: bytes, details: str, less: Less) -> str | None:
-    """Return which message is too large and what to do about it; None when none is."""
-    if found := _TOO_LARGE.search(details):
+def _exhausted(address: str, words: str, details: Details, less: Less) -> MlpserveError:
+    """Return whether a call has too many bytes, or the server too many calls: gRPC has one code for
+    both, and waiting mends only the second.
+
+    A server that has too many calls says why or when to come back, older ones the second alone;
+    with neither gRPC itself has refused a message.
+    """
+    if details.reason in _SIZE_REASONS:
+        return TooLarge(_explain_refusal(details, less) or words)
+    if details.reason or details.retry_after_seconds is not None:
+        return Overloaded(f"{address} is overloaded: {words}", details.retry_after_seconds)
+    if found := _SIZES.search(words):
         side, did, size, limit = found.groups()
-        return _explain_limit(side, did, size, limit, less)
-    reasons = {wire.read_text(fields, 1) for fields in _details(status, _ERROR_INFO)}
-    if "ANSWER_BYTES" in reasons and not less.answer:
-        return (
-            f"{details.replace(_ASK_FOR_LESS, '')}, and where the answer is larger than this "
-            "client takes, give Client options={'grpc.max_receive_message_length': BYTES}"
+        return TooLarge(_explain_limit(side, did, size, limit, less))
+    return TooLarge(f"the request or its answer is too large for {address}: {words}")
+
+
+def _explain_refusal(details: Details, less: Less) -> str:
+    """Return what to do about a message that the server refuses or does not send; empty when it
+    doesn't say how large it is.
+    """
+    size, limit = details.metadata.get("bytes"), details.metadata.get("max_bytes")
+    if not size or not limit:
+        return ""
+    remedy = "raise the server's --max-message-bytes"
+    if details.reason == "MESSAGE_BYTES":
+        remedy = f"takes at most {limit}; {less.request}{remedy}"
+        return f"the request has {size} bytes, and the server {remedy}"
+    if not less.answer:
+        remedy += (
+            ", and where the answer is larger than this client takes, give Client "
+            "options={'grpc.max_receive_message_length': BYTES}"
         )
-    is_size = reasons & _SIZE_REASONS or "larger than max_message_bytes" in details
-    return details if is_size else None
-
-
-def refuse_to_send(size: int, limit: int, less: Less) -> TooLarge:
-    """Return the error for a request that this client doesn't send."""
-    return TooLarge(_explain_limit("CLIENT", "Sent", str(size), str(limit), less))
+    remedy = f"sends at most {limit}; {less.answer}{remedy}"
+    return f"the answer has up to {size} bytes, and the server {remedy}"
 
 
 def _explain_limit(side: str, did: str, size: str, limit: str, less: Less) -> str:
@@ -185,47 +202,3 @@ def _explain_limit(side: str, did: str, size: str, limit: str, less: Less) -> st
         whose = "this client"
         remedy = f"give Client options={{'grpc.max_{direction}_message_length': {size}}}"
     return f"the {what} has {size} bytes, and {whose} {verb} at most {limit}; {smaller}{remedy}"
-
-
-def _read_violations(status: bytes) -> tuple[Violation, ...]:
-    """Return what google.rpc.BadRequest says in a status."""
-    violations: list[Violation] = []
-    try:
-        for fields in _details(status, _BAD_REQUEST):
-            for content in wire.read_contents(fields, 1):
-                violation = wire.read_fields(content)
-                violations.append(
-                    Violation(*(wire.read_text(violation, number) for number in (1, 2, 3)))
-                )
-    except wire.WireError:
-        # The message alone still says what is wrong.
-        return ()
-    return tuple(violations)
-
-
-def _read_retry_seconds(status: bytes) -> float | None:
-    """Return how long google.rpc.RetryInfo in a status asks to wait, None if it does not."""
-    with contextlib.suppress(wire.WireError):
-        for fields in _details(status, _RETRY_INFO):
-            for content in wire.read_contents(fields, 1):
-                duration = wire.read_fields(content)
-                return wire.read_integer(duration, 1) + wire.read_integer(duration, 2) / 1e9
-    return None
-
-
-def _details(status: bytes, name: str) -> Sequence[Sequence[wire.Field]]:
-    """Return the fields of each message of a type that a google.rpc.Status carries; none if that
-    can't be read.
-
-    The field numbers are those of google/rpc/status.proto and error_details.proto.
-    """
-    try:
-        details = map(wire.read_fields, wire.read_contents(wire.read_fields(status), 3))
-        return [
-            wire.read_fields(content)
-            for detail in details
-            if wire.read_text(detail, 1).endswith(f"/{name}")
-            for content in wire.read_contents(detail, 2)
-        ]
-    except wire.WireError:
-        return ()

@@ -224,6 +224,10 @@ def test_a_call_that_fails_ends_the_stream(
         calls.append(context)
         for _ in range(n_answers):
             yield respond(next(requests))
+        status = status_pb2.Status(code=int(code.value[0]), message="so it is")
+        if code == grpc.StatusCode.RESOURCE_EXHAUSTED:
+            status.details.add().Pack(error_details_pb2.RetryInfo())
+        context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
         context.abort(code, "so it is")
 
     with start_serving(stream=stream) as serving:
