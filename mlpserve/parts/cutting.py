@@ -157,7 +157,8 @@ class Cutter:
             rows = self._rows_that_fit(item)
             if not rows or not self._take(item, rows):
                 return self._close()
-            if self._open.n_bytes >= self._max_bytes or self._open.n_images >= self._max_images:
+            another = self._open.n_bytes + item.row_numbers * item.number_bytes
+            if another > self._max_bytes or self._open.n_images >= self._max_images:
                 return self._close()
         if is_end and self._open.pieces:
             return self._close()
