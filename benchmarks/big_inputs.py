@@ -103,6 +103,17 @@ def main(repository: str, n_images: int, rounds: int) -> None:
     few, batches = floats[: n_images // 10], np.array_split(floats, n_images // 64)
     command = server_command(ADDRESS, "--repository", str(repository))
     with started(command, ADDRESS), Client(ADDRESS) as client:
+        # First, while no memory is left over from other runs.
+        client.predict(few[0])
+        memory = {
+            "predict_parts, a generator of all images": client.predict_parts(iter(floats)),
+            "predict_parts, an array of float64": client.predict_parts(floats.astype(float)),
+            "predict_stream, images": client.predict_stream(few),
+        }
+        print_table(
+            ["what is read", "MiB more, at most"],
+            [[name, f"{growth_mib(parts):.0f}"] for name, parts in memory.items()],
+        )
         for name, images in (("float32", floats), ("uint8", levels)):
             runs: dict[str, Run] = {
                 f"{kib}/{ahead}": partial(in_parts, client, images, kib, ahead)
@@ -135,15 +146,6 @@ def main(repository: str, n_images: int, rounds: int) -> None:
         print_table(
             ["of one caller", "images a second"],
             [[name, f"{figure:,.0f}"] for name, figure in found.items()],
-        )
-        memory = {
-            "predict_parts, a generator of all images": client.predict_parts(iter(floats)),
-            "predict_parts, an array": client.predict_parts(floats),
-            "predict_stream, images": client.predict_stream(few),
-        }
-        print_table(
-            ["what is read", "MiB more, at most"],
-            [[name, f"{growth_mib(parts):.0f}"] for name, parts in memory.items()],
         )
 
 

@@ -6,6 +6,7 @@ from typing import Self
 
 import grpc
 import grpc.aio
+import numpy as np
 import numpy.typing as npt
 
 from mlpserve.connection.address import DEFAULT_ADDRESS
@@ -26,7 +27,7 @@ from mlpserve.images import as_pixels, check_count, warn_of_scale
 from mlpserve.models import Model, Network
 from mlpserve.parts import tasks as parts
 from mlpserve.parts.caller import Caller
-from mlpserve.parts.inputs import AsyncImages, is_large
+from mlpserve.parts.inputs import FEW_BYTES, AsyncImages, is_large
 from mlpserve.parts.steps import Asked
 from mlpserve.prediction import Prediction
 from mlpserve.protocol.catalog import decode_models, decode_network, encode_network_request
@@ -96,7 +97,9 @@ class Client:
         progress: bool | None = None,
     ) -> Prediction:
         """Classify one image or a batch, as `mlpserve.Client.predict` does."""
-        if is_large(images) or hasattr(images, "__aiter__"):
+        if (type(images) is not np.ndarray or images.nbytes > FEW_BYTES) and (
+            is_large(images) or hasattr(images, "__aiter__")
+        ):
             asked = Asked(model, version, label, hidden_activations, canonicalize)
             seconds = self._caller.seconds(timeout_seconds)
             return await parts.predict_all(self._caller, images, asked, seconds, progress)

@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterable
 from typing import Self
 
 import grpc
+import numpy as np
 import numpy.typing as npt
 
 from mlpserve.connection.address import DEFAULT_ADDRESS
@@ -25,7 +26,7 @@ from mlpserve.images import as_pixels, check_count, warn_of_scale
 from mlpserve.models import Model, Network
 from mlpserve.parts import threads as parts
 from mlpserve.parts.caller import Caller
-from mlpserve.parts.inputs import Images, is_large
+from mlpserve.parts.inputs import FEW_BYTES, Images, is_large
 from mlpserve.parts.steps import Asked
 from mlpserve.prediction import Prediction
 from mlpserve.protocol.catalog import decode_models, decode_network, encode_network_request
@@ -174,7 +175,7 @@ class Client:
         ScaleWarning
             When all images are nearly black: uint8 of 0 and 1, or floats divided by 255 twice.
         """
-        if is_large(images):
+        if (type(images) is not np.ndarray or images.nbytes > FEW_BYTES) and is_large(images):
             asked = Asked(model, version, label, hidden_activations, canonicalize)
             seconds = self._caller.seconds(timeout_seconds)
             return parts.predict_all(self._caller, images, asked, seconds, progress)

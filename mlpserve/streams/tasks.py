@@ -21,7 +21,7 @@ async def predict_stream(
     """Yield an answer for each item, which gets `timeout_seconds` from when it is waited for."""
     flight = Flight(caller.settings, caller.reader, head)
     items = aiter(images) if hasattr(images, "__aiter__") else iter(images)
-    call: Any = caller.method(metadata=caller.settings.metadata)
+    call: Any = caller.method(None, timeout=None, metadata=caller.settings.metadata)
     changed = asyncio.Event()
     call.add_done_callback(lambda _: changed.set())
     responses = aiter(call)

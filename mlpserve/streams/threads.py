@@ -19,7 +19,7 @@ def predict_stream(
     """Yield an answer for each item, which gets `timeout_seconds` from when it is waited for."""
     flight = Flight(caller.settings, caller.reader, head)
     producer = _Producer(flight, iter(images))
-    call: Any = caller.method(producer.requests(), metadata=caller.settings.metadata)
+    call: Any = caller.method(producer.requests(), timeout=None, metadata=caller.settings.metadata)
     if not call.add_callback(producer.end):
         producer.end()
     watchdog = Watchdog(timeout_seconds, call.cancel)
