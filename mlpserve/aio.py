@@ -17,11 +17,14 @@ from mlpserve.errors import (
     FEWER_IMAGES,
     DeadlineExceeded,
     Less,
+    MlpserveError,
     ModelNotFound,
     Unavailable,
     from_rpc_error,
 )
-from mlpserve.images import as_pixels, check_count, warn_of_scale
+from mlpserve.images import Pixels, as_pixels, check_count, warn_of_scale
+from mlpserve.joining.request_ids import add_request_ids, check_request_id
+from mlpserve.joining.tasks import Tasks
 from mlpserve.models import Model, Network
 from mlpserve.prediction import Prediction
 from mlpserve.protocol.catalog import decode_models, decode_network, encode_network_request
@@ -51,6 +54,7 @@ class Client:
         tls: Tls | None = None,
         token: str | None = None,
         plaintext_token: bool = False,
+        coalesce: bool = False,
     ) -> None:
         self._settings = Settings.check(
             address, timeout_seconds, options, tls, token, plaintext_token
@@ -61,6 +65,9 @@ class Client:
         self._check = self._method(CHECK)
         self._list_models = self._method(f"/{SERVICE}/ListModels")
         self._get_network = self._method(f"/{SERVICE}/GetNetwork")
+        self._joined: Tasks | None = None
+        if coalesce:
+            self._joined = Tasks(self._ask, self._predict, self._reader.read, self._settings)
 
     @property
     def address(self) -> str:
@@ -82,16 +89,22 @@ class Client:
         hidden_activations: bool = False,
         canonicalize: bool = False,
         timeout_seconds: float | None = None,
+        request_id: str | None = None,
     ) -> Prediction:
         """Classify one image or a batch, as `mlpserve.Client.predict` does."""
         pixels = as_pixels(images)
         warn_of_scale(pixels)
         head = encode_head(model, version, label, hidden_activations, canonicalize)
-        request = encode_request(head, pixels)
-        response = await self._call(self._predict, request, timeout_seconds, FEWER_IMAGES)
-        prediction = self._reader.read(response)
-        check_count(pixels, prediction)
-        return prediction
+        if request_id is not None:
+            check_request_id(request_id)
+        try:
+            if self._joined is not None:
+                return await self._joined.predict(head, pixels, timeout_seconds, request_id)
+            request = encode_request(head, pixels)
+            return await self._ask(request, pixels, timeout_seconds, request_id)
+        except MlpserveError as error:
+            error.request_id = request_id
+            raise
 
     async def list_models(self, *, timeout_seconds: float | None = None) -> tuple[Model, ...]:
         """Return the server's models, as `mlpserve.Client.list_models` does."""
@@ -133,18 +146,32 @@ class Client:
         # Without serializers gRPC takes and gives bytes.
         return self._channel.unary_unary(path)
 
+    async def _ask(
+        self, request: bytes, pixels: Pixels, timeout_seconds: float | None, request_id: str | None
+    ) -> Prediction:
+        """Return the answer to a request of Predict for some pixels; raises MlpserveError."""
+        less = FEWER_IMAGES
+        response = await self._call(self._predict, request, timeout_seconds, less, request_id)
+        prediction = self._reader.read(response)
+        check_count(pixels, prediction)
+        return prediction
+
     async def _call(
         self,
         method: "grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]",
         request: bytes,
         timeout_seconds: float | None,
         less: Less = _NO_LESS,
+        request_id: str | None = None,
     ) -> bytes:
         """Return the response to a request; raises MlpserveError."""
         settings = self._settings
+        metadata = settings.metadata
+        if request_id is not None:
+            metadata = add_request_ids(metadata, [request_id])
         try:
             return await method(
-                request, timeout=settings.seconds(timeout_seconds), metadata=settings.metadata
+                request, timeout=settings.seconds(timeout_seconds), metadata=metadata
             )
         except grpc.RpcError as error:
             raise from_rpc_error(error, settings.address, less) from error

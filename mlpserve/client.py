@@ -16,11 +16,14 @@ from mlpserve.errors import (
     FEWER_IMAGES,
     DeadlineExceeded,
     Less,
+    MlpserveError,
     ModelNotFound,
     Unavailable,
     from_rpc_error,
 )
-from mlpserve.images import as_pixels, check_count, warn_of_scale
+from mlpserve.images import Pixels, as_pixels, check_count, warn_of_scale
+from mlpserve.joining.request_ids import add_request_ids, check_request_id
+from mlpserve.joining.threads import Threads
 from mlpserve.models import Model, Network
 from mlpserve.prediction import Prediction
 from mlpserve.protocol.catalog import decode_models, decode_network, encode_network_request
@@ -58,6 +61,9 @@ class Client:
     plaintext_token
         Whether the token may be sent without TLS to another machine; through a proxy it is not,
         so that the connection is a direct one.
+    coalesce
+        Whether calls of `predict` for one image that are made at the same time, from several
+        threads, travel as one request. Each keeps its own answer, errors, time and id.
 
     Raises
     ------
@@ -77,6 +83,7 @@ class Client:
         tls: Tls | None = None,
         token: str | None = None,
         plaintext_token: bool = False,
+        coalesce: bool = False,
     ) -> None:
         self._settings = Settings.check(
             address, timeout_seconds, options, tls, token, plaintext_token
@@ -87,6 +94,11 @@ class Client:
         self._check = self._method(CHECK)
         self._list_models = self._method(f"/{SERVICE}/ListModels")
         self._get_network = self._method(f"/{SERVICE}/GetNetwork")
+        self._joined: Threads | None = None
+        if coalesce:
+            self._joined = Threads(
+                self._ask, self._predict.future, self._reader.read, self._settings
+            )
 
     @property
     def address(self) -> str:
@@ -108,6 +120,7 @@ class Client:
         hidden_activations: bool = False,
         canonicalize: bool = False,
         timeout_seconds: float | None = None,
+        request_id: str | None = None,
     ) -> Prediction:
         """Classify one image or a batch.
 
@@ -133,12 +146,15 @@ class Client:
             and centred as the images that the network was trained on. For square images.
         timeout_seconds
             How long this call may take; None for the client's own limit.
+        request_id
+            What the call is called in the server's log: up to 128 printable ASCII characters.
+            Errors have it too.
 
         Raises
         ------
         TypeError, ValueError
-            When the images can't be sent, or `timeout_seconds` is no such time, with the remedy;
-            nothing was sent. ValueError also after `close`.
+            When the images can't be sent, or `timeout_seconds` is no such time, or `request_id` no
+            such id, with the remedy; nothing was sent. ValueError also after `close`.
         InvalidRequest
             When the server refuses the images, or reads another number of images in them.
         Unauthenticated
@@ -156,11 +172,15 @@ class Client:
         pixels = as_pixels(images)
         warn_of_scale(pixels)
         head = encode_head(model, version, label, hidden_activations, canonicalize)
-        request = encode_request(head, pixels)
-        response = self._call(self._predict, request, timeout_seconds, FEWER_IMAGES)
-        prediction = self._reader.read(response)
-        check_count(pixels, prediction)
-        return prediction
+        if request_id is not None:
+            check_request_id(request_id)
+        try:
+            if self._joined is not None:
+                return self._joined.predict(head, pixels, timeout_seconds, request_id)
+            return self._ask(encode_request(head, pixels), pixels, timeout_seconds, request_id)
+        except MlpserveError as error:
+            error.request_id = request_id
+            raise
 
     def list_models(self, *, timeout_seconds: float | None = None) -> tuple[Model, ...]:
         """Return the server's models by name: their versions, those that failed to load too, and
@@ -214,19 +234,30 @@ class Client:
         # Without serializers gRPC takes and gives bytes.
         return self._channel.unary_unary(path)
 
+    def _ask(
+        self, request: bytes, pixels: Pixels, timeout_seconds: float | None, request_id: str | None
+    ) -> Prediction:
+        """Return the answer to a request of Predict for some pixels; raises MlpserveError."""
+        response = self._call(self._predict, request, timeout_seconds, FEWER_IMAGES, request_id)
+        prediction = self._reader.read(response)
+        check_count(pixels, prediction)
+        return prediction
+
     def _call(
         self,
         method: "grpc.UnaryUnaryMultiCallable[bytes, bytes]",
         request: bytes,
         timeout_seconds: float | None,
         less: Less = _NO_LESS,
+        request_id: str | None = None,
     ) -> bytes:
         """Return the response to a request; raises MlpserveError."""
         settings = self._settings
+        metadata = settings.metadata
+        if request_id is not None:
+            metadata = add_request_ids(metadata, [request_id])
         try:
-            return method(
-                request, timeout=settings.seconds(timeout_seconds), metadata=settings.metadata
-            )
+            return method(request, timeout=settings.seconds(timeout_seconds), metadata=metadata)
         except grpc.RpcError as error:
             raise from_rpc_error(error, settings.address, less) from error
 

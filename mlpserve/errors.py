@@ -20,7 +20,11 @@ _TOO_LARGE = re.compile(
 
 
 class MlpserveError(Exception):
-    """A call failed; the subclass says why, `__cause__` holds what gRPC raised."""
+    """A call failed; the subclass says why, `__cause__` holds what gRPC raised, and `request_id` is
+    the id that the caller gave the call, if any.
+    """
+
+    request_id: str | None = None
 
 
 class ModelNotFound(MlpserveError):
@@ -148,6 +152,18 @@ def _read_violations(error: grpc.RpcError) -> tuple[Violation, ...]:
         # The message alone still says what is wrong.
         return ()
     return tuple(violations)
+
+
+def read_error_info(error: grpc.RpcError) -> dict[str, str]:
+    """Return what google.rpc.ErrorInfo tells programs in a status; nothing if none is readable."""
+    try:
+        return {
+            wire.read_text(entry, 1): wire.read_text(entry, 2)
+            for fields in _details(error, _ERROR_INFO)
+            for entry in map(wire.read_fields, wire.read_contents(fields, 3))
+        }
+    except wire.WireError:
+        return {}
 
 
 def _details(error: grpc.RpcError, name: str) -> Sequence[Sequence[wire.Field]]:
