@@ -30,9 +30,10 @@ class Closed(Exception):
 
 
 def receive(
-    queues: Queues[W], group: Group[W], answer: Prediction | Exception, address: str, now: float
+    queues: Queues[W], group: Group[W], answer: Prediction | Exception, address: str
 ) -> Group[W] | None:
-    """Give an answer, or why there is none, to a group; returns the group that is to be sent now.
+    """Give an answer, or why there is none, to a group; returns the group that is to be sent now,
+    if some of its calls are to travel together once more.
 
     Invalid images fail alone: calls that the server refuses by name are sent on their own, where
     they get their own error, and the others together once more. Where nobody says which are meant,
@@ -42,11 +43,11 @@ def receive(
     outcome: Outcome = answer
     retried: list[Member[W]] = []
     if isinstance(answer, Prediction):
-        n_images = len(answer)
-        if n_images % n_members:
+        group.share, rest = divmod(len(answer), n_members)
+        if rest:
             # The pixels of one call are no whole number of images.
             outcome = ALONE
-        elif n_images > n_members:
+        elif group.share > 1:
             # Batches have been joined already, by their caller.
             queues.limit(group.key, 1)
     elif not isinstance(answer, grpc.RpcError):
@@ -56,12 +57,13 @@ def receive(
         error = from_rpc_error(answer, address, FEWER_IMAGES)
         if isinstance(error, InvalidRequest):
             if _is_size(answer, error):
-                return queues.split(group, now)
+                queues.split(group)
+                return None
             outcome = ALONE
             refused = find_refused(answer, n_members)
             if refused and group.rounds < MAX_ROUNDS:
                 retried = [member for member in group.members if member.place not in refused]
-    return queues.settle(group, outcome, retried, now)
+    return queues.settle(group, outcome, retried)
 
 
 def _is_size(answer: grpc.RpcError, error: InvalidRequest) -> bool:
@@ -79,7 +81,7 @@ def take(member: Member[W], address: str) -> Prediction:
     outcome = member.outcome
     assert member.group is not None
     if isinstance(outcome, Prediction):
-        share = len(outcome) // len(member.group.members)
+        share = member.group.share
         prediction = _cut(outcome, member.place * share, (member.place + 1) * share)
         check_count(member.pixels, prediction)
         return prediction
@@ -95,19 +97,17 @@ def too_late(address: str) -> DeadlineExceeded:
 
 def _cut(prediction: Prediction, begin: int, end: int) -> Prediction:
     """Return the answers to some of the images, as arrays of their own."""
-    done = prediction.canonicalization
+    part = slice(begin, end)
+    layers, done = prediction.hidden_layers, prediction.canonicalization
     return Prediction(
-        prediction.labels[begin:end].copy(),
-        prediction.activations[begin:end].copy(),
+        prediction.labels[part].copy(),
+        prediction.activations[part].copy(),
         prediction.label_names,
         prediction.model,
         prediction.version,
-        tuple([layer[begin:end].copy() for layer in prediction.hidden_layers]),
-        None
-        if done is None
-        else Canonicalization(
-            done.inverted[begin:end].copy(),
-            done.scales[begin:end].copy(),
-            done.shifts[begin:end].copy(),
+        tuple([layer[part].copy() for layer in layers]) if layers else (),
+        done
+        and Canonicalization(
+            done.inverted[part].copy(), done.scales[part].copy(), done.shifts[part].copy()
         ),
     )

@@ -4,6 +4,7 @@ A flight is what is in progress for a kind of call: the first call on its own, t
 meanwhile as one group. Nothing waits while nothing of its kind is in flight.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -17,6 +18,11 @@ MAX_GROUP_BYTES = 1 << 20
 
 MAX_MEMBER_BYTES = 1 << 16
 """Larger calls go on their own: joining would save them little, and make them wait."""
+
+MAX_FLIGHTS = 2
+"""How many requests of a kind are in flight at once: while the server answers one, the next is
+written.
+"""
 
 MAX_LIMITS = 256
 MAX_ROUNDS = 3
@@ -65,13 +71,15 @@ class Member(Generic[W]):
 class Group(Generic[W]):
     """Calls that travel as one request, of which `remaining` still have a caller who waits.
 
-    `call` is the driver's, once the group `is_sent`.
+    `share` is how many images of the answer each of them has. `call` is the driver's, once the
+    group `is_sent`.
     """
 
     key: Key
     members: list[Member[W]]
     remaining: int
     rounds: int = 1
+    share: int = 0
     call: Any = None
     is_sent: bool = False
     following: "Group[W] | None" = None
@@ -89,19 +97,23 @@ class Group(Generic[W]):
 
 @dataclass(slots=True, eq=False)
 class _Kind(Generic[W]):
-    """The calls with one key: a member on its own or a group in flight, and those that wait."""
+    """The calls with one key: what is in flight, members on their own and groups, and those that
+    wait.
+    """
 
-    flight: Member[W] | Group[W]
+    flights: dict[Member[W] | Group[W], None] = field(default_factory=dict)
     waiting: dict[Member[W], None] = field(default_factory=dict)
 
 
 class Queues(Generic[W]):
     """The calls of a client by their keys; for one thread at a time.
 
-    `arrive` and `leave` may be repeated when something has interrupted them.
+    So many of a kind are in flight at most. `arrive` and `leave` may be repeated when something has
+    interrupted them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_flights: int = MAX_FLIGHTS) -> None:
+        self._max_flights = max_flights
         self._kinds: dict[Key, _Kind[W]] = {}
         self._limits: dict[Key, int] = {}
 
@@ -119,51 +131,69 @@ class Queues(Generic[W]):
         )
 
     def arrive(self, member: Member[W]) -> bool:
-        """Return whether a call is to be sent at once, since none of its kind is in flight."""
+        """Return whether a call is to be sent at once; otherwise it waits for one in flight."""
         kind = self._kinds.get(member.key)
         if kind is None:
-            self._kinds[member.key] = _Kind(member)
-            return True
-        if kind.flight is not member:
+            kind = self._kinds[member.key] = _Kind()
+        if len(kind.flights) < self._max_flights:
+            kind.flights[member] = None
+        elif member not in kind.flights:
             kind.waiting[member] = None
-        return kind.flight is member
+        return member in kind.flights
 
     def leave(self, member: Member[W], now: float) -> Group[W] | None:
         """Let a call end, answered or not; returns a group that is to be sent now.
 
         The caller then cancels the call's own group if it `is_abandoned`.
         """
-        kind = self._kinds.get(member.key)
-        if kind is not None and kind.flight is member:
-            return self._finish(kind, member, now)
         if member.group is None:
-            if kind is not None:
-                kind.waiting.pop(member, None)
-        elif member.outcome is None:
+            kind = self._kinds.get(member.key)
+            if kind is not None and member in kind.waiting:
+                del kind.waiting[member]
+                return None
+            return self.finish(member, now)
+        if member.outcome is None:
             # Its answer is for nobody.
             member.outcome = ALONE
             member.group.remaining -= 1
-        return member.following
+        return None
+
+    def finish(self, flight: Member[W] | Group[W], now: float) -> Group[W] | None:
+        """End a flight; returns the group that is to be sent now, if any calls wait."""
+        kind = self._kinds.get(flight.key)
+        if kind is None or flight not in kind.flights:
+            return flight.following
+        if flight.following is None:
+            flight.following = self._form_next(kind, flight.key, now)
+        group = flight.following
+        if group is not None:
+            for member in group.members:
+                kind.waiting.pop(member, None)
+            kind.flights[group] = None
+        del kind.flights[flight]
+        if not kind.flights:
+            # Who waits no longer by now, ends by its own clock.
+            self._kinds.pop(flight.key, None)
+        return group
 
     def settle(
-        self, group: Group[W], outcome: Outcome, retried: list[Member[W]], now: float
+        self, group: Group[W], outcome: Outcome, retried: list[Member[W]]
     ) -> Group[W] | None:
-        """End a group with what became of all of its calls but of those that are to travel together
-        once more; returns the group that is to be sent now.
-
-        The caller then wakes the members that have an outcome.
+        """Tell a group what became of all of its calls but of those that are to travel together
+        once more; returns them, as the group that is to be sent now. If there are none, the caller
+        goes on with `finish`.
         """
         kept = {member for member in retried if member.outcome is None}
         for member in group.members:
             if member.outcome is None and member not in kept:
                 member.outcome = outcome
         kind = self._kinds.get(group.key)
-        if kind is None or kind.flight is not group:
+        if not kept or kind is None or group not in kind.flights:
             return None
-        if not kept:
-            return self._finish(kind, group, now)
-        again = [member for member in group.members if member in kept]
-        kind.flight = rest = _form(group.key, again, group.rounds + 1)
+        rest = _form(group.key, [member for member in group.members if member in kept])
+        rest.rounds = group.rounds + 1
+        kind.flights[rest] = None
+        del kind.flights[group]
         return rest
 
     def limit(self, key: Key, members: int) -> None:
@@ -175,43 +205,48 @@ class Queues(Generic[W]):
             del self._limits[next(iter(self._limits))]
         self._limits[key] = members
 
-    def split(self, group: Group[W], now: float) -> Group[W] | None:
-        """Have the calls of a group that is too large travel in smaller ones; returns the first."""
+    def split(self, group: Group[W]) -> None:
+        """Have the calls of a group that is too large wait for smaller ones, before all others."""
         self.limit(group.key, max(1, len(group.members) // 2))
-        kind = self._kinds.get(group.key)
-        if kind is None or kind.flight is not group:
-            return None
         back = [member for member in group.members if member.outcome is None]
         for member in back:
             member.group = None
-        kind.waiting = dict.fromkeys(back) | kind.waiting
-        return self._finish(kind, group, now)
+        if (kind := self._kinds.get(group.key)) is not None:
+            kind.waiting = dict.fromkeys(back) | kind.waiting
 
     def disband(self, group: Group[W]) -> list[Member[W]]:
-        """End a group and the whole queue behind it; returns their members, without an outcome."""
-        kind = self._kinds.pop(group.key, None)
-        waiting = [] if kind is None else list(kind.waiting)
-        return [member for member in (*group.members, *waiting) if member.outcome is None]
+        """End a group and the queue behind it; returns their members, which have no outcome."""
+        kind = self._kinds.get(group.key)
+        members = list(group.members)
+        if kind is not None and group in kind.flights:
+            members += kind.waiting
+            kind.waiting.clear()
+            del kind.flights[group]
+            if not kind.flights:
+                del self._kinds[group.key]
+        return [member for member in members if member.outcome is None]
 
-    def _finish(self, kind: _Kind[W], flight: Member[W] | Group[W], now: float) -> Group[W] | None:
-        """End a flight; returns the next one, if any call waits for it."""
-        if flight.following is None:
-            flight.following = self._form_next(kind, flight.key, now)
-        group = flight.following
-        if group is None:
-            # Who waits no longer by now, ends by its own clock.
-            self._kinds.pop(flight.key, None)
-            return None
-        for member in group.members:
-            kind.waiting.pop(member, None)
-        kind.flight = group
-        return group
+    def pending(self) -> Iterator[Member[W]]:
+        """Yield the calls that wait, or have no outcome while their group is in flight."""
+        for kind in self._kinds.values():
+            yield from kind.waiting
+            for flight in kind.flights:
+                if isinstance(flight, Group):
+                    yield from (member for member in flight.members if member.outcome is None)
 
     def _form_next(self, kind: _Kind[W], key: Key, now: float) -> Group[W] | None:
-        """Return those that wait and have time left, in their order, as far as they fit a group."""
+        """Return those that wait and have time left, in their order, as far as they fit a group.
+
+        All callers of a kind are spread evenly over the groups in flight.
+        """
         members: list[Member[W]] = []
         size = characters = 0
-        limit = min(MAX_MEMBERS, self._limits.get(key, MAX_MEMBERS))
+        callers = len(kind.waiting) + sum(
+            len(flight.members) for flight in kind.flights if isinstance(flight, Group)
+        )
+        limit = min(
+            -(-callers // self._max_flights), MAX_MEMBERS, self._limits.get(key, MAX_MEMBERS)
+        )
         for member in kind.waiting:
             if member.deadline <= now:
                 continue
@@ -227,8 +262,8 @@ class Queues(Generic[W]):
         return _form(key, members) if members else None
 
 
-def _form(key: Key, members: list[Member[W]], rounds: int = 1) -> Group[W]:
-    group = Group(key, members, len(members), rounds)
+def _form(key: Key, members: list[Member[W]]) -> Group[W]:
+    group = Group(key, members, len(members))
     for place, member in enumerate(members):
         member.group, member.place = group, place
     return group

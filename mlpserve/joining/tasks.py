@@ -31,6 +31,8 @@ class Tasks:
     def __init__(self, ask: Ask, begin: Callable[..., Any], read: Read, settings: Settings) -> None:
         self._ask, self._begin, self._read, self._settings = ask, begin, read, settings
         self._queues = Queues["asyncio.Future[None] | None"]()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._alarm: asyncio.TimerHandle | None = None
         # The event loop itself keeps only weak references.
         self._senders: set[asyncio.Task[None]] = set()
 
@@ -45,13 +47,17 @@ class Tasks:
             request = encode_joined(head, kind, (content,))
             return await self._ask(request, pixels, timeout_seconds, request_id)
         seconds = self._settings.seconds(timeout_seconds)
-        loop = asyncio.get_running_loop()
+        # Asking for it takes a system call.
+        loop = self._loop = self._loop or asyncio.get_running_loop()
         member: _Member = Member(key, pixels, content, loop.time() + seconds, request_id, None)
         try:
             if self._queues.arrive(member):
                 request = encode_joined(head, kind, (content,))
                 return await self._ask(request, pixels, seconds, request_id)
-            await self._wait(loop, member, seconds)
+            member.wake = loop.create_future()
+            if self._alarm is None or member.deadline < self._alarm.when():
+                self._set_alarm(loop, member.deadline)
+            await member.wake
             if member.outcome is None:
                 raise too_late(self._settings.address)
             if member.outcome is not ALONE:
@@ -64,27 +70,43 @@ class Tasks:
         request = encode_joined(head, kind, (content,))
         return await self._ask(request, pixels, seconds, request_id)
 
-    async def _wait(self, loop: asyncio.AbstractEventLoop, member: _Member, seconds: float) -> None:
-        """Return as soon as a call has an outcome, or no time left."""
-        member.wake = future = loop.create_future()
-        timer = loop.call_later(seconds, _wake, member)
-        try:
-            await future
-        finally:
-            timer.cancel()
-
     def _leave(self, loop: asyncio.AbstractEventLoop, member: _Member) -> None:
         """End a call, answered or not, and send the group that waited for its end."""
-        following = self._queues.leave(member, loop.time())
-        if following is not None:
-            sender = loop.create_task(self._send(loop, following))
-            self._senders.add(sender)
-            sender.add_done_callback(self._senders.discard)
-        if (group := member.group) is not None:
-            # Otherwise both would keep each other in memory.
-            member.group = None
+        group = member.group
+        if group is None or member.outcome is None:
+            following = self._queues.leave(member, loop.time())
+            if following is not None:
+                sender = loop.create_task(self._send(loop, following))
+                self._senders.add(sender)
+                sender.add_done_callback(self._senders.discard)
+            elif self._alarm is not None and not self._queues:
+                self._alarm.cancel()
+                self._alarm = None
+            if group is None:
+                return
             if group.is_abandoned and group.call is not None:
                 group.call.cancel()
+        # Otherwise both would keep each other in memory.
+        member.group = None
+
+    def _set_alarm(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+        """Have calls looked after whose time is over, at a time by the loop's clock."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = loop.call_at(seconds, self._end_late, loop)
+
+    def _end_late(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Wake the callers whose time is over. One timer for each of them would cost a fifth of a
+        call.
+        """
+        self._alarm = None
+        now = loop.time()
+        for member in self._queues.pending():
+            if member.deadline <= now:
+                _wake(member)
+        later = [member.deadline for member in self._queues.pending() if member.deadline > now]
+        if later:
+            self._set_alarm(loop, min(later))
 
     async def _send(self, loop: asyncio.AbstractEventLoop, group: _Group | None) -> None:
         """Send a group, and those that wait for its end, one after the other."""
@@ -97,10 +119,14 @@ class Tasks:
                     if member.wake is not None:
                         member.wake.cancel()
                 raise
-            following = receive(self._queues, group, answer, self._settings.address, loop.time())
+            following = receive(self._queues, group, answer, self._settings.address)
             for member in group.members:
                 if member.outcome is not None:
                     _wake(member)
+            if following is None:
+                # Those who are woken now may call again at once, and travel together as well.
+                await asyncio.sleep(0)
+                following = self._queues.finish(group, loop.time())
             group = following
 
     async def _exchange(

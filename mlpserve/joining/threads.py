@@ -112,9 +112,9 @@ class Threads:
         """Wake the callers of a group; returns the group to be sent now."""
         with self._lock:
             waiting = [member for member in group.members if member.outcome is None]
-            following = receive(
-                self._queues, group, answer, self._settings.address, time.monotonic()
-            )
+            following = receive(self._queues, group, answer, self._settings.address)
+            if following is None:
+                following = self._queues.finish(group, time.monotonic())
         for member in waiting:
             if member.outcome is not None:
                 member.wake.release()
