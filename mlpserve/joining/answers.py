@@ -81,9 +81,10 @@ def take(member: Member[W], address: str) -> Prediction:
     outcome = member.outcome
     assert member.group is not None
     if isinstance(outcome, Prediction):
-        share = member.group.share
-        prediction = _cut(outcome, member.place * share, (member.place + 1) * share)
-        check_count(member.pixels, prediction)
+        share, place = member.group.share, member.place
+        prediction = _cut(outcome, slice(place * share, (place + 1) * share))
+        if share > 1:
+            check_count(member.pixels, prediction)
         return prediction
     if isinstance(outcome, grpc.RpcError):
         raise from_rpc_error(outcome, address, FEWER_IMAGES) from outcome
@@ -95,9 +96,8 @@ def too_late(address: str) -> DeadlineExceeded:
     return DeadlineExceeded(f"{address} did not answer in time: Deadline Exceeded")
 
 
-def _cut(prediction: Prediction, begin: int, end: int) -> Prediction:
+def _cut(prediction: Prediction, part: slice) -> Prediction:
     """Return the answers to some of the images, as arrays of their own."""
-    part = slice(begin, end)
     layers, done = prediction.hidden_layers, prediction.canonicalization
     return Prediction(
         prediction.labels[part].copy(),

@@ -63,7 +63,10 @@ class Tasks:
             if member.outcome is not ALONE:
                 return take(member, self._settings.address)
         finally:
-            self._leave(loop, member)
+            if member.outcome is None or member.group is None:
+                self._leave(loop, member)
+            # Otherwise both would keep each other in memory.
+            member.group = None
         seconds = member.deadline - loop.time()
         if seconds <= 0:
             raise too_late(self._settings.address)
@@ -72,22 +75,17 @@ class Tasks:
 
     def _leave(self, loop: asyncio.AbstractEventLoop, member: _Member) -> None:
         """End a call, answered or not, and send the group that waited for its end."""
+        following = self._queues.leave(member, loop.time())
+        if following is not None:
+            sender = loop.create_task(self._send(loop, following))
+            self._senders.add(sender)
+            sender.add_done_callback(self._senders.discard)
+        elif self._alarm is not None and not self._queues:
+            self._alarm.cancel()
+            self._alarm = None
         group = member.group
-        if group is None or member.outcome is None:
-            following = self._queues.leave(member, loop.time())
-            if following is not None:
-                sender = loop.create_task(self._send(loop, following))
-                self._senders.add(sender)
-                sender.add_done_callback(self._senders.discard)
-            elif self._alarm is not None and not self._queues:
-                self._alarm.cancel()
-                self._alarm = None
-            if group is None:
-                return
-            if group.is_abandoned and group.call is not None:
-                group.call.cancel()
-        # Otherwise both would keep each other in memory.
-        member.group = None
+        if group is not None and group.is_abandoned and group.call is not None:
+            group.call.cancel()
 
     def _set_alarm(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
         """Have calls looked after whose time is over, at a time by the loop's clock."""
