@@ -72,13 +72,7 @@ def status_of(error: Exception) -> Status:
 def _status_of(error: Exception) -> Status:
     match error:
         case InvalidField():
-            violation = error_details_pb2.BadRequest.FieldViolation(
-                field=shorten(error.field, FIELD_BYTES),
-                description=shorten(error.message, MESSAGE_BYTES),
-                reason=error.reason.upper(),
-            )
-            detail = error_details_pb2.BadRequest(field_violations=[violation])
-            return _status(grpc.StatusCode.INVALID_ARGUMENT, error.message, detail)
+            return _invalid_field(error)
         case NotLoaded():
             return _status(
                 grpc.StatusCode.NOT_FOUND, error.message, _error_info(error, error.known)
@@ -103,6 +97,18 @@ def _status_of(error: Exception) -> Status:
             return _status(grpc.StatusCode.CANCELLED, error.message)
         case _:
             return _status(grpc.StatusCode.INTERNAL, INTERNAL_MESSAGE)
+
+
+def _invalid_field(error: InvalidField) -> Status:
+    violation = error_details_pb2.BadRequest.FieldViolation(
+        field=shorten(error.field, FIELD_BYTES),
+        description=shorten(error.message, MESSAGE_BYTES),
+        reason=error.reason.upper(),
+    )
+    details: list[Message] = [error_details_pb2.BadRequest(field_violations=[violation])]
+    if error.refused:
+        details.append(_error_info(error, error.refused))
+    return _status(grpc.StatusCode.INVALID_ARGUMENT, error.message, *details)
 
 
 @functools.lru_cache
