@@ -82,7 +82,7 @@ class InvalidField(RequestError):
     """
 
     field: str
-    refused: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, str] | None = None
 
 
 @dataclass(eq=False)

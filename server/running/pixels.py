@@ -205,5 +205,5 @@ def find_bad_pixel(part: Part, input_range: InputRange) -> InvalidField | None:
         f"{request.field}: image {image}, pixel {pixel} is {shown}; every pixel must be a "
         f"{input_range.describe('number')} ({explain_scale(batch, image, pixel, input_range)})",
         request.field,
-        list_refused(is_bad.any(axis=1)),
+        list_refused(np.logical_or.reduce(is_bad, axis=1)),
     )
