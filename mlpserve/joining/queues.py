@@ -161,20 +161,20 @@ class Queues(Generic[W]):
     def finish(self, flight: Member[W] | Group[W], now: float) -> Group[W] | None:
         """End a flight; returns the group that is to be sent now, if any calls wait."""
         kind = self._kinds.get(flight.key)
-        if kind is None or flight not in kind.flights:
+        if kind is None:
             return flight.following
-        if flight.following is None:
-            flight.following = self._form_next(kind, flight.key, now)
-        group = flight.following
-        if group is not None:
-            for member in group.members:
-                kind.waiting.pop(member, None)
-            kind.flights[group] = None
-        del kind.flights[flight]
+        if flight in kind.flights:
+            if flight.following is None:
+                flight.following = self._form_next(kind, flight.key, now)
+            if flight.following is not None:
+                for member in flight.following.members:
+                    kind.waiting.pop(member, None)
+                kind.flights[flight.following] = None
+            del kind.flights[flight]
         if not kind.flights:
             # Who waits no longer by now, ends by its own clock.
             self._kinds.pop(flight.key, None)
-        return group
+        return flight.following
 
     def settle(
         self, group: Group[W], outcome: Outcome, retried: list[Member[W]]

@@ -80,12 +80,16 @@ class Tasks:
             sender = loop.create_task(self._send(loop, following))
             self._senders.add(sender)
             sender.add_done_callback(self._senders.discard)
-        elif self._alarm is not None and not self._queues:
-            self._alarm.cancel()
-            self._alarm = None
+        self._rest()
         group = member.group
         if group is not None and group.is_abandoned and group.call is not None:
             group.call.cancel()
+
+    def _rest(self) -> None:
+        """Look after nobody's time while nothing is in flight."""
+        if self._alarm is not None and not self._queues:
+            self._alarm.cancel()
+            self._alarm = None
 
     def _set_alarm(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
         """Have calls looked after whose time is over, at a time by the loop's clock."""
@@ -126,6 +130,7 @@ class Tasks:
                 await asyncio.sleep(0)
                 following = self._queues.finish(group, loop.time())
             group = following
+        self._rest()
 
     async def _exchange(
         self, loop: asyncio.AbstractEventLoop, group: _Group

@@ -73,8 +73,7 @@ class Threads:
         """End a call, answered or not, and send the group that waited for its end."""
         with self._lock:
             following = self._queues.leave(member, time.monotonic())
-        if following is not None and not following.is_sent:
-            self._send(following)
+        self._send(following)
         if (group := member.group) is not None:
             # Otherwise both would keep each other in memory.
             member.group = None
@@ -82,8 +81,8 @@ class Threads:
                 group.call.cancel()
 
     def _send(self, group: _Group | None) -> None:
-        """Send a group, or those that follow when it can't be sent."""
-        while group is not None:
+        """Send a group that was not sent yet, or those that follow when it can't be sent."""
+        while group is not None and not group.is_sent:
             try:
                 request, metadata = write(group, self._settings)
                 seconds = group.deadline - time.monotonic()

@@ -1,6 +1,8 @@
 """An interrupt, which Python raises between any two lines of its main thread, costs nobody else."""
 
+import functools
 import itertools
+import linecache
 import sys
 import threading
 from collections.abc import Callable
@@ -12,7 +14,6 @@ import numpy as np
 from harness.waiting import PATIENCE_SECONDS, wait_for
 from mlpserve import Prediction
 from mlpserve.connection.settings import Settings
-from mlpserve.images import Pixels
 from mlpserve.joining import answers, queues, threads
 from mlpserve.joining.queues import MAX_FLIGHTS
 from mlpserve.joining.threads import Threads
@@ -49,7 +50,7 @@ class Calls:
     def __init__(self) -> None:
         self.in_flight = 0
         self.answered: list[Prediction] = []
-        self.during: dict[int, Callable[[], None]] = {}
+        self.during: Callable[[], None] | None = None
         self.go = threading.Event()
         self.joined = Threads(
             self._ask,
@@ -59,14 +60,12 @@ class Calls:
         )
         self.others: list[threading.Thread] = []
 
-    def _ask(
-        self, request: bytes, pixels: Pixels, seconds: float | None, request_id: str | None
-    ) -> Prediction:
+    def _ask(self, *_: object) -> Prediction:
         self.in_flight += 1
         if threading.current_thread() is not threading.main_thread():
             assert self.go.wait(PATIENCE_SECONDS)
-        elif (act := self.during.pop(0, None)) is not None:
-            act()
+        elif self.during is not None:
+            self.during()
         return predicted(1)
 
     def call(self) -> Prediction:
@@ -82,17 +81,23 @@ class Calls:
         self.others[-1].start()
 
     def waiting(self) -> int:
-        return len(list(self.joined._queues.pending()))
+        with self.joined._lock:
+            return len(list(self.joined._queues.pending()))
+
+    def are_waiting(self, wanted: int) -> bool:
+        """Return whether so many calls wait."""
+        return self.waiting() == wanted
 
     def begin_waiting(self, number: int) -> None:
         """Make calls in other threads that wait."""
         for _ in range(number):
-            before = self.waiting()
+            wanted = self.waiting() + 1
             self.begin()
-            wait_for(lambda before=before: self.waiting() == before + 1)  # type: ignore[misc]
+            wait_for(functools.partial(self.are_waiting, wanted))
 
     def check(self) -> None:
         """Fail unless all others have their answers, and calls go on."""
+        self.during = None
         self.go.set()
         for thread in self.others:
             thread.join(PATIENCE_SECONDS)
@@ -107,9 +112,13 @@ def interrupted(act: Callable[[], Any], at_line: int) -> bool:
     lines = itertools.count()
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
-        if frame.f_code.co_filename not in FILES:
+        # The test itself looks who is pending.
+        if frame.f_code.co_filename not in FILES or frame.f_code.co_name == "pending":
             return None
-        if event == "line" and next(lines) == at_line:
+        line = linecache.getline(frame.f_code.co_filename, frame.f_lineno)
+        # Python looks for interrupts when something is called, so never on the edge of a block.
+        is_edge = line.strip().startswith(("with ", "try:"))
+        if event == "line" and not is_edge and next(lines) == at_line:
             sys.settrace(None)
             raise KeyboardInterrupt
         return trace
@@ -125,40 +134,42 @@ def interrupted(act: Callable[[], Any], at_line: int) -> bool:
     return False
 
 
+def in_flight(calls: Calls, number: int) -> None:
+    """Make calls in other threads that are in flight."""
+    for _ in range(number):
+        calls.begin()
+    wait_for(lambda: calls.in_flight == number)
+
+
 def test_in_a_lone_call_behind_which_others_wait() -> None:
-    for at_line in itertools.count():
+    def has_line(at_line: int) -> bool:
         calls = Calls()
-        for _ in range(MAX_FLIGHTS - 1):
-            calls.begin()
-        wait_for(lambda calls=calls: calls.in_flight == MAX_FLIGHTS - 1)  # type: ignore[misc]
-        calls.during[0] = lambda calls=calls: calls.begin_waiting(3)  # type: ignore[misc]
-        is_over = not interrupted(calls.call, at_line)
+        in_flight(calls, MAX_FLIGHTS - 1)
+        calls.during = lambda: calls.begin_waiting(3)
+        was_interrupted = interrupted(calls.call, at_line)
         calls.check()
-        if is_over:
-            break
-    assert at_line > 20
+        return was_interrupted
+
+    assert sum(1 for _ in itertools.takewhile(has_line, itertools.count())) > 40
 
 
 def test_in_a_call_that_waits_with_others() -> None:
-    for at_line in itertools.count():
-        calls = Calls()
-        for _ in range(MAX_FLIGHTS):
-            calls.begin()
-        wait_for(lambda calls=calls: calls.in_flight == MAX_FLIGHTS)  # type: ignore[misc]
+    def has_line(at_line: int) -> bool:
+        calls, over = Calls(), threading.Event()
+        in_flight(calls, MAX_FLIGHTS)
         calls.begin_waiting(3)
-        # The others end once the call waits, or is interrupted before.
-        over = threading.Event()
 
-        def let_go(calls: Calls = calls, over: threading.Event = over) -> None:
+        def let_go() -> None:
+            # The lone calls end once this one waits, or was interrupted before.
             wait_for(lambda: calls.waiting() == 4 or over.is_set())
             calls.go.set()
 
         helper = threading.Thread(target=let_go)
         helper.start()
-        is_over = not interrupted(calls.call, at_line)
+        was_interrupted = interrupted(calls.call, at_line)
         over.set()
         helper.join()
         calls.check()
-        if is_over:
-            break
-    assert at_line > 10
+        return was_interrupted
+
+    assert sum(1 for _ in itertools.takewhile(has_line, itertools.count())) > 30
