@@ -41,8 +41,8 @@ class LoopChannel:
     def current(self) -> AioChannels:
         """Return the channels of the running event loop.
 
-        Raises ValueError after `close`, RuntimeError when the client belongs to another loop or none
-        runs, and ForkedProcess.
+        Raises ValueError after `close`, RuntimeError when the client belongs to another loop or
+        none runs, and ForkedProcess.
         """
         loop = asyncio.get_running_loop()
         if self._is_closed:
