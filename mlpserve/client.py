@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlpserve.connection.address import DEFAULT_ADDRESS
-from mlpserve.connection.channels import open_channel
+from mlpserve.connection.channels import Channels, UnaryMethod
 from mlpserve.connection.credentials import Tls
 from mlpserve.connection.options import SERVICE, Options
 from mlpserve.connection.seconds import check_seconds
@@ -42,17 +42,18 @@ __all__ = ["DEFAULT_ADDRESS", "Client"]
 
 
 class Client:
-    """Calls a server over a connection of its own; its methods may be called from any thread.
+    """Calls a server over connections of its own; its methods may be called from any thread.
 
-    Calls that fail because the server is unavailable or stops are tried up to four times, within
-    the time that the call may take.
+    In a forked process it connects anew, and raises ForkedProcess where gRPC can't work there.
 
     Parameters
     ----------
     address
-        HOST:PORT, or another target of gRPC, such as dns:///classifier:50051; no URL. unix:PATH is
-        a socket on this machine. To addresses on this machine goes no proxy, whatever grpc_proxy,
-        https_proxy or http_proxy say; others go through it, unless no_proxy names them.
+        HOST:PORT, or another target of gRPC, such as dns:///classifier:50051; no URL. Calls go
+        round over all addresses of another machine's name, and over a list such as
+        ipv4:10.0.0.1:50051,10.0.0.2:50051. unix:PATH is a socket on this machine. To addresses on
+        this machine goes no proxy, whatever grpc_proxy, https_proxy or http_proxy say; others go
+        through it, unless no_proxy names them.
     timeout_seconds
         How long a call may take, with its retries, unless the call itself says otherwise; more than
         0, up to a year.
@@ -66,12 +67,29 @@ class Client:
     plaintext_token
         Whether the token may be sent without TLS to another machine; through a proxy it is not,
         so that the connection is a direct one.
+    connections
+        Connections that calls go round over, to each address if there are several, up to 256. A
+        server shares its connections out to its workers, so one connection uses one of them; and it
+        answers at most 128 calls of a connection at once.
+    retries
+        How often a call is tried again that fails because the server is unavailable or stops, after
+        pauses that grow from 0.05 s at most to 1 s, within the time that the call may take; up to
+        4, and 0 for never. While more than half of the calls fail, none is tried again.
+    hedge_after_seconds
+        After this time without an answer a call is made a second time, over another connection, and
+        the first good answer counts; None for never. The second calls are a tenth of all at most,
+        and ten more. Not for calls that travel in parts.
+    wait_for_ready
+        Whether a call to a server that can't be reached waits for it, as long as the call may take,
+        instead of failing when its retries have; except for `is_ready`.
+    compression
+        "gzip" to send requests compressed, for slow networks; None for as they are.
 
     Raises
     ------
     TypeError, ValueError
-        When no server can be at the address, no call can take so long, or if the token is malformed
-        or would be sent unencrypted.
+        When no server can be at the address, no call can take so long, a number is out of its
+        range, or if the token is malformed or would be sent unencrypted.
     OSError
         When a file of `tls` can't be read.
     """
@@ -85,18 +103,32 @@ class Client:
         tls: Tls | None = None,
         token: str | None = None,
         plaintext_token: bool = False,
+        connections: int = 1,
+        retries: int = 3,
+        hedge_after_seconds: float | None = None,
+        wait_for_ready: bool = False,
+        compression: str | None = None,
     ) -> None:
         self._settings = Settings.check(
-            address, timeout_seconds, options, tls, token, plaintext_token
+            address,
+            timeout_seconds,
+            options,
+            tls,
+            token,
+            plaintext_token,
+            connections=connections,
+            retries=retries,
+            hedge_after_seconds=hedge_after_seconds,
+            wait_for_ready=wait_for_ready,
+            compression=compression,
         )
         self._reader = ResponseReader()
-        self._channel = open_channel(self._settings)
+        self._channel = Channels(self._settings)
         self._predict = self._method(f"/{SERVICE}/Predict")
         self._caller = Caller(self._predict, self._settings, self._reader)
-        self._stream = Caller(
-            self._channel.stream_stream(f"/{SERVICE}/PredictStream"), self._settings, self._reader
-        )
-        self._check = self._method(CHECK)
+        stream = self._channel.stream_stream(f"/{SERVICE}/PredictStream")
+        self._stream = Caller(stream, self._settings, self._reader)
+        self._check = self._channel.unary_unary(CHECK, may_wait=False)
         self._list_models = self._method(f"/{SERVICE}/ListModels")
         self._get_network = self._method(f"/{SERVICE}/GetNetwork")
 
@@ -124,10 +156,9 @@ class Client:
     ) -> Prediction:
         """Classify one image, a batch, or any number of images.
 
-        More than 4 MiB of pixels or 4,096 images, and iterables of images and batches, are sent in
-        parts of 1 MiB, four in flight: one part after the other is read, converted and sent. All
-        are answered by the version that answers the first. An error names the images that it is
-        about, and ends the others.
+        Above 4 MiB of pixels or 4,096 images, and from an iterable, they are read and sent in parts
+        of 1 MiB, four in flight, all to the version that answers the first. The error of a part
+        names its images, and ends the others.
 
         Parameters
         ----------
@@ -151,10 +182,10 @@ class Client:
             and centred as the images that the network was trained on. For square images.
         timeout_seconds
             How long this call may take, with all its parts; None for the client's own limit, which
-            parts have each. Until then parts that the server is too busy for are sent again.
+            each part has to itself. Parts that the server is too busy for are sent again meanwhile.
         progress
-            Whether to show a progress bar for parts on standard error, which needs rich; None for
-            one in a terminal, after two seconds, if rich is installed.
+            Whether parts show a progress bar, which needs rich; None for one in a terminal, after
+            two seconds, if rich is there.
 
         Raises
         ------
@@ -177,8 +208,7 @@ class Client:
         """
         if (type(images) is not np.ndarray or images.nbytes > FEW_BYTES) and is_large(images):
             asked = Asked(model, version, label, hidden_activations, canonicalize)
-            seconds = self._caller.seconds(timeout_seconds)
-            return parts.predict_all(self._caller, images, asked, seconds, progress)
+            return parts.predict_all(self._caller, images, asked, timeout_seconds, progress)
         pixels = as_pixels(images)
         warn_of_scale(pixels)
         head = encode_head(model, version, label, hidden_activations, canonicalize)
@@ -201,13 +231,11 @@ class Client:
     ) -> Generator[Prediction, None, None]:
         """Classify any number of images, and yield the predictions of some at a time, in order.
 
-        Images, parameters and errors are those of `predict` for what it sends in parts: for images
-        or predictions that don't fit into memory. Calls in flight are cancelled when the generator
-        is closed.
+        As `predict` does in parts, for more than fits into memory. Closing the generator cancels
+        the calls in flight.
         """
         asked = Asked(model, version, label, hidden_activations, canonicalize)
-        seconds = self._caller.seconds(timeout_seconds)
-        return parts.predict_parts(self._caller, images, asked, seconds)
+        return parts.predict_parts(self._caller, images, asked, timeout_seconds)
 
     def predict_stream(
         self,
@@ -222,24 +250,14 @@ class Client:
     ) -> Generator[Answer, None, None]:
         """Classify items over one call, and yield an `Answer` for each, in order.
 
-        An item is what `predict` takes in one call: one image or a batch. One that can't be sent or
-        is refused gets an answer with its `error`, and the stream goes on. Items are asked for by
-        another thread, as answers are read: at most 64 or 4 MiB of them wait for theirs.
+        An item is what goes in one call of `predict`, whose parameters these are; one that can't be
+        sent or is refused has an answer with its `error`, and the stream goes on. Another thread
+        asks for the items: at most 64 of them, or 4 MiB, wait for their answers. Each answer may
+        take `timeout_seconds`, the stream as long as it likes.
 
-        When the iterable raises, its error follows the answers to the items before. What ends the
-        stream raises MlpserveError, as `predict` does: Overloaded when the server has as many
-        streams as it takes, Unavailable when it goes away. Nothing is sent again. Closing the
-        generator ends the stream, and closes the iterable if it is a generator.
-
-        Parameters
-        ----------
-        images
-            The items, of any number.
-        model, version, label, hidden_activations, canonicalize
-            As for `predict`; each item is answered by the version that is served then.
-        timeout_seconds
-            How long to wait for each answer; None for the client's own limit. The stream itself has
-            no limit.
+        What ends the stream raises MlpserveError, and nothing is sent again; what the iterable
+        raises follows the answers to the items before. Closing the generator ends the call, and the
+        iterable if that is a generator, too.
         """
         head = encode_head(model, version, label, hidden_activations, canonicalize)
         seconds = self._settings.seconds(timeout_seconds)
@@ -293,13 +311,12 @@ class Client:
             time.sleep(min(_READINESS_PAUSE_SECONDS, max(0.0, end - time.monotonic())))
         raise DeadlineExceeded(f"{self.address} did not become ready in {timeout_seconds:g} s")
 
-    def _method(self, path: str) -> "grpc.UnaryUnaryMultiCallable[bytes, bytes]":
-        # Without serializers gRPC takes and gives bytes.
+    def _method(self, path: str) -> UnaryMethod:
         return self._channel.unary_unary(path)
 
     def _call(
         self,
-        method: "grpc.UnaryUnaryMultiCallable[bytes, bytes]",
+        method: UnaryMethod,
         request: bytes,
         timeout_seconds: float | None,
         less: Less = _NO_LESS,
