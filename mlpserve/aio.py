@@ -86,9 +86,8 @@ class Client:
         self._channel = LoopChannel(self._settings)
         self._predict = self._channel.unary_unary(f"/{SERVICE}/Predict")
         self._caller = Caller(self._predict, self._settings, self._reader)
-        self._stream = Caller(
-            self._channel.stream_stream(f"/{SERVICE}/PredictStream"), self._settings, self._reader
-        )
+        stream = self._channel.stream_stream(f"/{SERVICE}/PredictStream")
+        self._stream = Caller(stream, self._settings, self._reader)
         self._check = self._channel.unary_unary(CHECK, may_wait=False)
         self._list_models = self._channel.unary_unary(f"/{SERVICE}/ListModels")
         self._get_network = self._channel.unary_unary(f"/{SERVICE}/GetNetwork")
@@ -124,8 +123,7 @@ class Client:
             is_large(images) or hasattr(images, "__aiter__")
         ):
             asked = Asked(model, version, label, hidden_activations, canonicalize)
-            seconds = self._caller.seconds(timeout_seconds)
-            return await parts.predict_all(self._caller, images, asked, seconds, progress)
+            return await parts.predict_all(self._caller, images, asked, timeout_seconds, progress)
         pixels = as_pixels(images)
         warn_of_scale(pixels)
         head = encode_head(model, version, label, hidden_activations, canonicalize)
@@ -153,8 +151,7 @@ class Client:
     ) -> AsyncGenerator[Prediction, None]:
         """Yield predictions part by part, as `mlpserve.Client.predict_parts` does."""
         asked = Asked(model, version, label, hidden_activations, canonicalize)
-        seconds = self._caller.seconds(timeout_seconds)
-        return parts.predict_parts(self._caller, images, asked, seconds)
+        return parts.predict_parts(self._caller, images, asked, timeout_seconds)
 
     def predict_stream(
         self,

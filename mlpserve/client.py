@@ -133,9 +133,8 @@ class Client:
         self._channel = Channels(self._settings)
         self._predict = self._method(f"/{SERVICE}/Predict")
         self._caller = Caller(self._predict, self._settings, self._reader)
-        self._stream = Caller(
-            self._channel.stream_stream(f"/{SERVICE}/PredictStream"), self._settings, self._reader
-        )
+        stream = self._channel.stream_stream(f"/{SERVICE}/PredictStream")
+        self._stream = Caller(stream, self._settings, self._reader)
         self._check = self._channel.unary_unary(CHECK, may_wait=False)
         self._list_models = self._method(f"/{SERVICE}/ListModels")
         self._get_network = self._method(f"/{SERVICE}/GetNetwork")
@@ -170,10 +169,9 @@ class Client:
     ) -> Prediction:
         """Classify one image, a batch, or any number of images.
 
-        More than 4 MiB of pixels or 4,096 images, and iterables of images and batches, are sent in
-        parts of 1 MiB, four in flight: one part after the other is read, converted and sent. All
-        are answered by the version that answers the first. An error names the images that it is
-        about, and ends the others.
+        Above 4 MiB of pixels or 4,096 images, and from an iterable, they are read and sent in parts
+        of 1 MiB, four in flight, all to the version that answers the first. The error of a part
+        names its images, and ends the others.
 
         Parameters
         ----------
@@ -197,10 +195,10 @@ class Client:
             and centred as the images that the network was trained on. For square images.
         timeout_seconds
             How long this call may take, with all its parts; None for the client's own limit, which
-            parts have each. Until then parts that the server is too busy for are sent again.
+            each part has to itself. Parts that the server is too busy for are sent again meanwhile.
         progress
-            Whether to show a progress bar for parts on standard error, which needs rich; None for
-            one in a terminal, after two seconds, if rich is installed.
+            Whether parts show a progress bar, which needs rich; None for one in a terminal, after
+            two seconds, if rich is there.
         request_id
             What the call is called in the server's log: up to 128 printable ASCII characters.
             Errors have it too.
@@ -226,8 +224,7 @@ class Client:
         """
         if (type(images) is not np.ndarray or images.nbytes > FEW_BYTES) and is_large(images):
             asked = Asked(model, version, label, hidden_activations, canonicalize)
-            seconds = self._caller.seconds(timeout_seconds)
-            return parts.predict_all(self._caller, images, asked, seconds, progress)
+            return parts.predict_all(self._caller, images, asked, timeout_seconds, progress)
         pixels = as_pixels(images)
         warn_of_scale(pixels)
         head = encode_head(model, version, label, hidden_activations, canonicalize)
@@ -254,13 +251,11 @@ class Client:
     ) -> Generator[Prediction, None, None]:
         """Classify any number of images, and yield the predictions of some at a time, in order.
 
-        Images, parameters and errors are those of `predict` for what it sends in parts: for images
-        or predictions that don't fit into memory. Calls in flight are cancelled when the generator
-        is closed.
+        As `predict` does in parts, for more than fits into memory. Closing the generator cancels
+        the calls in flight.
         """
         asked = Asked(model, version, label, hidden_activations, canonicalize)
-        seconds = self._caller.seconds(timeout_seconds)
-        return parts.predict_parts(self._caller, images, asked, seconds)
+        return parts.predict_parts(self._caller, images, asked, timeout_seconds)
 
     def predict_stream(
         self,
@@ -275,24 +270,14 @@ class Client:
     ) -> Generator[Answer, None, None]:
         """Classify items over one call, and yield an `Answer` for each, in order.
 
-        An item is what `predict` takes in one call: one image or a batch. One that can't be sent or
-        is refused gets an answer with its `error`, and the stream goes on. Items are asked for by
-        another thread, as answers are read: at most 64 or 4 MiB of them wait for theirs.
+        An item is what goes in one call of `predict`, whose parameters these are; one that can't be
+        sent or is refused has an answer with its `error`, and the stream goes on. Another thread
+        asks for the items: at most 64 of them, or 4 MiB, wait for their answers. Each answer may
+        take `timeout_seconds`, the stream as long as it likes.
 
-        When the iterable raises, its error follows the answers to the items before. What ends the
-        stream raises MlpserveError, as `predict` does: Overloaded when the server has as many
-        streams as it takes, Unavailable when it goes away. Nothing is sent again. Closing the
-        generator ends the stream, and closes the iterable if it is a generator.
-
-        Parameters
-        ----------
-        images
-            The items, of any number.
-        model, version, label, hidden_activations, canonicalize
-            As for `predict`; each item is answered by the version that is served then.
-        timeout_seconds
-            How long to wait for each answer; None for the client's own limit. The stream itself has
-            no limit.
+        What ends the stream raises MlpserveError, and nothing is sent again; what the iterable
+        raises follows the answers to the items before. Closing the generator ends the call, and the
+        iterable if that is a generator, too.
         """
         head = encode_head(model, version, label, hidden_activations, canonicalize)
         seconds = self._settings.seconds(timeout_seconds)
