@@ -13,6 +13,9 @@ from mlpserve.parts.cutting import MAX_PART_IMAGES, is_sliceable, number_bytes
 Images: TypeAlias = npt.ArrayLike | Iterable[npt.ArrayLike]
 """An array of images, or any number of arrays, one after the other."""
 
+FEW_BYTES = MAX_PART_IMAGES
+"""An array of so many bytes is not large, whatever its shape is: images have a byte or more."""
+
 _MIN_DIMENSIONS = 2
 """Fewer are one image."""
 

@@ -2,6 +2,7 @@
 
 import functools
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +61,21 @@ def encode_request(head: bytes, pixels: Pixels) -> bytes:
     # Copied once, from the array into the message.
     kind = np.uint8 if number == _PIXELS_U8 else _WIRE_FLOATS
     return b"".join((head, tag, np.ascontiguousarray(pixels, kind).data))
+
+
+def encode_joined(head: bytes, kind: str, contents: Sequence[bytes]) -> bytes:
+    """Return a serialized PredictRequest for the pixels of several, as `encode_pixels` returns
+    them; `kind` is the type of their pixels, B or f.
+    """
+    number = _PIXELS_U8 if kind == "B" else _PIXELS
+    return b"".join((head, wire.encode_tag(number, sum(map(len, contents))), *contents))
+
+
+def encode_pixels(pixels: Pixels) -> bytes:
+    """Return pixels as they travel, row-major."""
+    if sys.byteorder == "little" or pixels.dtype.char == "B":
+        return pixels.tobytes()
+    return pixels.astype(_WIRE_FLOATS).tobytes()
 
 
 class ResponseReader:
