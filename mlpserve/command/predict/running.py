@@ -15,7 +15,7 @@ from mlpserve.command.predict.progress import show_progress
 from mlpserve.command.predict.rows import Failure
 
 MAX_LOST = 10
-"""After so many calls in a row without any answer, the next ones would hardly fare better."""
+"""After so many calls in a row that failed, whatever the images, the next ones would too."""
 
 INTERRUPTED = 130
 """The exit code that shells give to what Ctrl-C ended."""
@@ -87,13 +87,11 @@ class Judge:
         failure = failures[0]
         if not failure.was_sent:
             return
-        self.n_lost += 1
         if not self.has_answers and len(failures) == 1 and self._is_general(failure):
             raise click.ClickException(failure.reason)
+        self.n_lost += not failure.is_theirs
         if self.n_lost == MAX_LOST:
-            raise click.ClickException(
-                f"{failure.titles[0]}: {failure.reason} (the last {MAX_LOST} calls brought no answer)"
-            )
+            raise click.ClickException(f"the last {MAX_LOST} calls failed; {failure.reason}")
 
     def _is_general(self, failure: Failure) -> bool:
         """Whether a failure of the first images says something of the others."""

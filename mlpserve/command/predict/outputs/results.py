@@ -32,8 +32,8 @@ class Results:
         if tuple(prediction.label_names) == tuple(self.output.label_names):
             return outcome
         reason = (
-            f"{printable(prediction.model)}, version {prediction.version}, answers, whose classes "
-            "are others than the first rows'; give --version, or --format json"
+            f"the answer is by {printable(prediction.model)}, version {prediction.version}, whose "
+            "classes differ from the first rows'; give --version, or --format json"
         )
         return Failure(outcome.names, reason)
 
