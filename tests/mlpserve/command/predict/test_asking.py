@@ -50,15 +50,15 @@ def test_a_server_with_too_much_to_do_is_asked_again(
     lock = threading.Lock()
 
     def answer(request: Request, context: Context) -> object:
-        key = hash(request.pixels_u8) ^ int(read_batch(request)[:, 700].sum() * 1000)
+        number = round(255 * float(read_batch(request)[0, 700]))
         with lock:
-            is_first = key not in asked
-            asked.add(key)
+            is_first = number not in asked
+            asked.add(number)
         if is_first:
             context.abort(code, "not now")
         return classify(request)
 
-    # Each call has other pixels than the others.
+    # The calls say which they are.
     array = np.load(images)
     array.reshape(-1, 784)[::MAX_IMAGES, 700] = np.arange(20)
     save_npy(images, array)
