@@ -21,7 +21,7 @@ def explain(error: Exception) -> str:
         return reason
     return (
         f"{reason}. Is a server running there? `make run` in mlpserve's repository starts one "
-        f"at {DEFAULT_ADDRESS}; --address names another, --tls or --ca one that speaks TLS"
+        f"at {DEFAULT_ADDRESS}; give the address of another, --tls or --ca for one that speaks TLS"
     )
 
 

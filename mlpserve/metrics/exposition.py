@@ -14,6 +14,9 @@ DEFAULT_ADDRESS = "localhost:8080"
 KNOWN_BY = "mlpserve_workers"
 """A metric that every mlpserve server has, and no other."""
 
+STAGES = ("decode", "queue", "run", "encode")
+"""Where a call's time goes, in order: the label `stage` of mlpserve_stage_seconds."""
+
 _SAMPLE = re.compile(r"([a-zA-Z_:][\w:]*)(?:\{(.*)\})?[ \t]+(\S+)")
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 _ESCAPED = re.compile(r"\\(.)")

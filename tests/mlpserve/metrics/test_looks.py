@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from mlpserve.command.exposition import Labels, Samples, parse
-from mlpserve.command.looks import Watch, quantile, total, totals
+from mlpserve.metrics.exposition import Labels, Samples, parse
+from mlpserve.metrics.looks import Watch, quantile, total, totals
 
 
 def page(**workers: tuple[float, float]) -> Samples:

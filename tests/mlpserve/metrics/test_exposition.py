@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from harness.http_server import serving
-from mlpserve.command.exposition import PageError, fetch, parse
+from mlpserve.metrics.exposition import PageError, fetch, parse
 from tests.mlpserve.serving import Serving
 
 

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mlpserve.command.exposition import Labels, Samples
+from mlpserve.metrics.exposition import Labels, Samples
 
 _WORKER = "worker"
 _START = "process_start_time_seconds"
@@ -39,8 +39,12 @@ class Look:
 
     def quantile(self, share: float, name: str, **labels: str) -> float:
         """Return a quantile of what a histogram has seen since the look before; nan of nothing."""
+        return quantile(self.buckets(name, **labels), share)
+
+    def buckets(self, name: str, **labels: str) -> dict[float, float]:
+        """Return a histogram's counts up to each of its bounds since the look before."""
         buckets = totals(self.increases, f"{name}_bucket", "le", **labels)
-        return quantile({float(bound): count for bound, count in buckets.items()}, share)
+        return {float(bound): count for bound, count in buckets.items()}
 
 
 @dataclass(slots=True)
