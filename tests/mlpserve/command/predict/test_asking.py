@@ -28,17 +28,38 @@ def images(tmp_path: Path) -> Path:
 
 
 def test_calls_are_in_progress_together_and_answers_in_order(images: Path) -> None:
+    array = make_images((1 + 5 * N_IN_FLIGHT) * MAX_IMAGES)
+    array[0, 1, 0] = 255
+    save_npy(images, array)
     together = threading.Barrier(N_IN_FLIGHT, timeout=60)
 
     def answer(request: Request, _: Context) -> object:
-        # Nobody is answered until the others are there.
-        together.wait()
+        # But for the first, nobody is answered until others are there.
+        if not read_batch(request)[0, 28]:
+            together.wait()
         return classify(request)
 
     with start_serving(answer) as serving:
         rows, _ = predict(images, "--address", serving.address)
-    assert [row["index"] for row in rows] == list(range(20 * MAX_IMAGES))
+    assert [row["index"] for row in rows] == list(range(len(array)))
     assert all(row["label"] == row["index"] % 10 for row in rows)
+
+
+def test_the_version_that_answers_first_is_asked_for_all(images: Path) -> None:
+    versions = iter(range(7, 1000))
+
+    def answer(request: Request, _: Context) -> object:
+        response = classify(request)
+        if not request.version:
+            # A new one for each call that names none.
+            response.version = next(versions)
+        return response
+
+    with start_serving(answer) as serving:
+        rows, _ = predict(images, "--address", serving.address)
+        asked = [(request.model, request.version) for request in serving.requests]
+    assert asked == [("", 0)] + [("pixels", 7)] * 19
+    assert {row["version"] for row in rows} == {7}
 
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.ABORTED])

@@ -16,8 +16,8 @@ import pytest
 
 from harness.server_process import ROOT
 from harness.waiting import wait_for
-from mlpserve.command.predict import progress
 from mlpserve.command.predict.parts import MAX_IMAGES
+from mlpserve.parts import progress
 from mlpserve.v1 import classifier_pb2
 from tests.mlpserve.command.arrays.files import save_npy
 from tests.mlpserve.serving import classify, read_batch, start_serving
@@ -79,8 +79,8 @@ class Gate:
 
 # As if each run took long.
 AT_ONCE = """
-import mlpserve.command.predict.progress
-mlpserve.command.predict.progress.DELAY_SECONDS = 0
+import mlpserve.parts.progress
+mlpserve.parts.progress.PATIENCE_SECONDS = 0
 from mlpserve.cli import main
 main()
 """
@@ -166,9 +166,9 @@ def test_no_bar_among_answers(images: Path) -> None:
 
 
 def test_no_bar_for_what_is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "DELAY_SECONDS", 1000.0)
+    monkeypatch.setattr(progress, "PATIENCE_SECONDS", 1000.0)
     with open_terminal() as terminal, os.fdopen(terminal.theirs, "w", closefd=False) as stream:
         monkeypatch.setattr(sys, "stderr", stream)
-        with progress.show_progress(lambda: 3, is_wanted=True) as advance:
-            advance(3)
+        with progress.Progress(lambda: 3, None) as bar:
+            bar.advance(3)
     assert terminal.shown == ""
