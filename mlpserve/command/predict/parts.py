@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from mlpserve.command.arrays.header import ArrayError
 from mlpserve.command.arrays.reading import check_gzip, count_images, read_blocks
-from mlpserve.command.messages import printable, warn
+from mlpserve.command.messages import explain_file, printable, warn
 from mlpserve.command.predict.files import open_picture
 from mlpserve.command.predict.folders import describe, find_pictures
 from mlpserve.command.predict.inputs import Array, Folder, Input, Picture, Unreadable
@@ -89,8 +89,8 @@ class Reader:
         for found in find_pictures(folder, passed_over):
             is_empty = False
             if isinstance(found, OSError):
-                path = printable(found.filename or folder)
-                yield Failure([Name(path)], (found.strerror or str(found)).lower())
+                name = Name(printable(found.filename or folder))
+                yield Failure([name], explain_file(found))
             else:
                 yield self._read_picture(found, is_drawn=False)
         title, endings = printable(folder), printable(describe(passed_over))
@@ -122,7 +122,8 @@ class Reader:
                 n_read += len(pixels)
                 yield Part(names, pixels)
         except (ArrayError, OSError) as error:
-            reason = printable(str(error))
+            is_file = isinstance(error, OSError)
+            reason = explain_file(error) if is_file else printable(str(error))
             if not n_read:
                 yield Failure([Name(title)], reason)
                 return

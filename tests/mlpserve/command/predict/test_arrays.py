@@ -1,6 +1,7 @@
 """Arrays of images go to the server as they are, in parts, and each image has its row."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -242,4 +243,40 @@ def test_a_gzipped_file_is_checked_before_anything_of_it_is_sent(
     (row,) = rows
     assert "is damaged or truncated gzip" in row["error"]
     assert errors == f"Error: {path}: {row['error']}\n"
+    assert not serving.requests
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_a_file_that_is_cut_meanwhile_has_all_its_rows(tmp_path: Path, is_gone: bool) -> None:
+    path = save_npy(tmp_path / "images.npy", make_images(3 * MAX_IMAGES + 5))
+    other = save_npy(tmp_path / "other.npy", make_images(2))
+
+    def answer(request: Request, _: Context) -> object:
+        # The first call is alone.
+        if is_gone:
+            other.unlink(missing_ok=True)
+        else:
+            os.truncate(path, 128 + 784 * MAX_IMAGES)
+        return classify(request)
+
+    with start_serving(answer) as serving:
+        rows, errors = predict(path, other, "--address", serving.address, status=1)
+    failed = [row for row in rows if "error" in row]
+    if is_gone:
+        assert failed == [{"image": str(other), "error": "no such file or directory"}]
+        assert errors == f"Error: {other}: no such file or directory\n"
+    else:
+        assert [row["index"] for row in failed] == list(range(MAX_IMAGES, 3 * MAX_IMAGES + 5))
+        assert {row["error"] for row in failed} == {"was cut while it was read"}
+        assert len(errors.splitlines()) == 3
+
+
+def test_a_model_that_takes_no_pictures_says_so_first(tmp_path: Path, serving: Serving) -> None:
+    array = save_npy(tmp_path / "array.npy", IMAGES)
+    picture = tmp_path / "4.png"
+    Image.fromarray(IMAGES[4]).save(picture)
+    for last in (picture, tmp_path):
+        result = run(array, last, "--side", "20", "--address", serving.address)
+        assert result.exit_code == 1
+        assert "takes 784 numbers; --side 20 makes 20 x 20 = 400" in result.stderr
     assert not serving.requests
