@@ -19,8 +19,8 @@ class Progress:
     Parameters
     ----------
     n_images
-        How many there are, None if that isn't known. A function that counts them is called once
-        there is a bar, on a thread of its own.
+        How many there are, None if that isn't known. A function that counts them is called when
+        there is a bar; where it comes later, on another thread.
     is_wanted
         True for a bar from the beginning on, False for none. None for one after two seconds, when
         standard error is a terminal, and rich, which draws it, is installed.

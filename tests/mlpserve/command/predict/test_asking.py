@@ -1,6 +1,7 @@
 """Several calls are in progress, and what goes wrong with one is mended if waiting mends it."""
 
 import threading
+from collections import Counter
 from pathlib import Path
 
 import grpc
@@ -15,7 +16,7 @@ from mlpserve.v1 import classifier_pb2
 from tests.mlpserve.command.arrays.files import save_npy
 from tests.mlpserve.command.predict.test_arrays import make_images, predict
 from tests.mlpserve.command.test_cli import run
-from tests.mlpserve.serving import classify, read_batch, start_serving
+from tests.mlpserve.serving import Answer, classify, read_batch, start_serving
 
 Request = classifier_pb2.PredictRequest
 Context = grpc.ServicerContext
@@ -62,35 +63,54 @@ def test_the_version_that_answers_first_is_asked_for_all(images: Path) -> None:
     assert {row["version"] for row in rows} == {7}
 
 
-@pytest.mark.parametrize("code", [grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.ABORTED])
-def test_a_server_with_too_much_to_do_is_asked_again(
-    images: Path, monkeypatch: pytest.MonkeyPatch, code: grpc.StatusCode
-) -> None:
-    monkeypatch.setattr(asking, "PAUSES_SECONDS", (0.001,))
-    asked: set[int] = set()
+BUSY = grpc.StatusCode.RESOURCE_EXHAUSTED, 1
+# gRPC tries four times by itself.
+RESTARTING = grpc.StatusCode.UNAVAILABLE, 5
+BROKEN = grpc.StatusCode.ABORTED, 1
+
+
+def refuse_first(code: grpc.StatusCode, n_refusals: int) -> Answer:
+    """An answer that refuses each call so many times."""
+    asked: Counter[int] = Counter()
     lock = threading.Lock()
 
     def answer(request: Request, context: Context) -> object:
         number = round(255 * float(read_batch(request)[0, 700]))
         with lock:
-            is_first = number not in asked
-            asked.add(number)
-        if is_first:
+            asked[number] += 1
+        if asked[number] <= n_refusals:
             context.abort(code, "not now")
         return classify(request)
 
-    # The calls say which they are.
+    return answer
+
+
+@pytest.fixture
+def numbered(images: Path) -> Path:
+    """Images whose calls say which they are."""
     array = np.load(images)
     array.reshape(-1, 784)[::MAX_IMAGES, 700] = np.arange(20)
-    save_npy(images, array)
-    with start_serving(answer) as serving:
-        if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-            rows, errors = predict(images, "--address", serving.address)
-            assert (len(rows), errors) == (20 * MAX_IMAGES, "")
-        else:
-            result = run(images, "--address", serving.address)
-            assert result.exit_code == 1
-            assert "ABORTED: not now" in result.stderr
+    return save_npy(images, array)
+
+
+@pytest.mark.parametrize(("code", "n_refusals"), [BUSY, RESTARTING])
+def test_a_server_that_can_not_answer_at_the_moment_is_asked_again(
+    numbered: Path, monkeypatch: pytest.MonkeyPatch, code: grpc.StatusCode, n_refusals: int
+) -> None:
+    monkeypatch.setattr(asking, "PAUSES_SECONDS", (0.001, 0.001))
+    with start_serving(refuse_first(code, n_refusals)) as serving:
+        rows, errors = predict(numbered, "--address", serving.address)
+    assert [row["index"] for row in rows] == list(range(20 * MAX_IMAGES))
+    assert errors == ""
+
+
+def test_other_errors_are_not_mended_by_waiting(numbered: Path) -> None:
+    with start_serving(refuse_first(*BROKEN)) as serving:
+        result = run(numbered, "--address", serving.address)
+        assert len(serving.requests) == 1
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert line.endswith("answered ABORTED: not now")
 
 
 def test_a_server_that_is_lost_ends_the_command(images: Path, tmp_path: Path) -> None:

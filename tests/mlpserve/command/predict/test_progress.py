@@ -1,13 +1,9 @@
 """What takes a while shows in a terminal how far it is, and nowhere else."""
 
 import os
-import pty
-import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
@@ -17,9 +13,9 @@ import pytest
 from harness.server_process import ROOT
 from harness.waiting import wait_for
 from mlpserve.command.predict.parts import MAX_IMAGES
-from mlpserve.parts import progress
 from mlpserve.v1 import classifier_pb2
 from tests.mlpserve.command.arrays.files import save_npy
+from tests.mlpserve.pseudo_terminal import open_terminal, plain
 from tests.mlpserve.serving import classify, read_batch, start_serving
 
 N_IMAGES = 3 * MAX_IMAGES
@@ -31,38 +27,6 @@ def images(tmp_path: Path) -> Path:
     images = np.zeros((N_IMAGES, 784), np.uint8)
     images[2 * MAX_IMAGES :, 0] = 255
     return save_npy(tmp_path / "images.npy", images)
-
-
-class Terminal:
-    """What a process shows on a terminal, read as it comes."""
-
-    def __init__(self) -> None:
-        self.ours, self.theirs = pty.openpty()
-        self.shown = ""
-        self._thread = threading.Thread(target=self._read)
-        self._thread.start()
-
-    def _read(self) -> None:
-        # Without a reader on the other side there is an error instead of an end.
-        try:
-            while content := os.read(self.ours, 4096):
-                self.shown += content.decode()
-        except OSError:
-            pass
-
-    def close(self) -> None:
-        os.close(self.theirs)
-        self._thread.join()
-        os.close(self.ours)
-
-
-@contextmanager
-def open_terminal() -> Iterator[Terminal]:
-    terminal = Terminal()
-    try:
-        yield terminal
-    finally:
-        terminal.close()
 
 
 class Gate:
@@ -112,11 +76,6 @@ def test_a_bar_in_a_terminal(images: Path, tmp_path: Path) -> None:
     assert len(np.load(tmp_path / "r.npy")) == N_IMAGES
 
 
-def plain(shown: str) -> str:
-    """What a terminal shows, without its control sequences."""
-    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown)
-
-
 def test_errors_appear_above_the_bar(images: Path, tmp_path: Path) -> None:
     gate = Gate()
     bad = tmp_path / "bad.png"
@@ -163,12 +122,3 @@ def test_no_bar_among_answers(images: Path) -> None:
     lines = terminal.shown.splitlines()
     assert lines[0].startswith("image,index")
     assert len(lines) == N_IMAGES + 1
-
-
-def test_no_bar_for_what_is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "PATIENCE_SECONDS", 1000.0)
-    with open_terminal() as terminal, os.fdopen(terminal.theirs, "w", closefd=False) as stream:
-        monkeypatch.setattr(sys, "stderr", stream)
-        with progress.Progress(lambda: 3, None) as bar:
-            bar.advance(3)
-    assert terminal.shown == ""
