@@ -1,11 +1,11 @@
 """The client for asyncio: the calls of `mlpserve.Client`, to be awaited."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from typing import Self
 
 import grpc
 import grpc.aio
-import numpy.typing as npt
 
 from mlpserve.connection.address import DEFAULT_ADDRESS
 from mlpserve.connection.channels import open_aio_channel
@@ -23,6 +23,10 @@ from mlpserve.errors import (
 )
 from mlpserve.images import as_pixels, check_count, warn_of_scale
 from mlpserve.models import Model, Network
+from mlpserve.parts import tasks
+from mlpserve.parts.caller import Caller
+from mlpserve.parts.inputs import AsyncImages, is_large
+from mlpserve.parts.steps import Asked
 from mlpserve.prediction import Prediction
 from mlpserve.protocol.catalog import decode_models, decode_network, encode_network_request
 from mlpserve.protocol.health import CHECK, decode_health_response, encode_health_request
@@ -58,6 +62,7 @@ class Client:
         self._reader = ResponseReader()
         self._channel = open_aio_channel(self._settings)
         self._predict = self._method(f"/{SERVICE}/Predict")
+        self._caller = Caller(self._predict, self._settings, self._reader)
         self._check = self._method(CHECK)
         self._list_models = self._method(f"/{SERVICE}/ListModels")
         self._get_network = self._method(f"/{SERVICE}/GetNetwork")
@@ -74,7 +79,7 @@ class Client:
 
     async def predict(
         self,
-        images: npt.ArrayLike,
+        images: AsyncImages,
         *,
         model: str = "",
         version: int = 0,
@@ -82,8 +87,13 @@ class Client:
         hidden_activations: bool = False,
         canonicalize: bool = False,
         timeout_seconds: float | None = None,
+        progress: bool | None = None,
     ) -> Prediction:
         """Classify one image or a batch, as `mlpserve.Client.predict` does."""
+        if is_large(images) or hasattr(images, "__aiter__"):
+            asked = Asked(model, version, label, hidden_activations, canonicalize)
+            seconds = self._caller.seconds(timeout_seconds)
+            return await tasks.predict_all(self._caller, images, asked, seconds, progress)
         pixels = as_pixels(images)
         warn_of_scale(pixels)
         head = encode_head(model, version, label, hidden_activations, canonicalize)
@@ -92,6 +102,22 @@ class Client:
         prediction = self._reader.read(response)
         check_count(pixels, prediction)
         return prediction
+
+    def predict_parts(
+        self,
+        images: AsyncImages,
+        *,
+        model: str = "",
+        version: int = 0,
+        label: str = "",
+        hidden_activations: bool = False,
+        canonicalize: bool = False,
+        timeout_seconds: float | None = None,
+    ) -> AsyncGenerator[Prediction, None]:
+        """Yield predictions part by part, as `mlpserve.Client.predict_parts` does."""
+        asked = Asked(model, version, label, hidden_activations, canonicalize)
+        seconds = self._caller.seconds(timeout_seconds)
+        return tasks.predict_parts(self._caller, images, asked, seconds)
 
     async def list_models(self, *, timeout_seconds: float | None = None) -> tuple[Model, ...]:
         """Return the server's models, as `mlpserve.Client.list_models` does."""

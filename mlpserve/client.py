@@ -1,10 +1,10 @@
 """The client: a connection of its own, calls from any thread."""
 
 import time
+from collections.abc import Generator
 from typing import Self
 
 import grpc
-import numpy.typing as npt
 
 from mlpserve.connection.address import DEFAULT_ADDRESS
 from mlpserve.connection.channels import open_channel
@@ -22,6 +22,10 @@ from mlpserve.errors import (
 )
 from mlpserve.images import as_pixels, check_count, warn_of_scale
 from mlpserve.models import Model, Network
+from mlpserve.parts import threads
+from mlpserve.parts.caller import Caller
+from mlpserve.parts.inputs import Images, is_large
+from mlpserve.parts.steps import Asked
 from mlpserve.prediction import Prediction
 from mlpserve.protocol.catalog import decode_models, decode_network, encode_network_request
 from mlpserve.protocol.health import CHECK, decode_health_response, encode_health_request
@@ -84,6 +88,7 @@ class Client:
         self._reader = ResponseReader()
         self._channel = open_channel(self._settings)
         self._predict = self._method(f"/{SERVICE}/Predict")
+        self._caller = Caller(self._predict, self._settings, self._reader)
         self._check = self._method(CHECK)
         self._list_models = self._method(f"/{SERVICE}/ListModels")
         self._get_network = self._method(f"/{SERVICE}/GetNetwork")
@@ -100,7 +105,7 @@ class Client:
 
     def predict(
         self,
-        images: npt.ArrayLike,
+        images: Images,
         *,
         model: str = "",
         version: int = 0,
@@ -108,6 +113,7 @@ class Client:
         hidden_activations: bool = False,
         canonicalize: bool = False,
         timeout_seconds: float | None = None,
+        progress: bool | None = None,
     ) -> Prediction:
         """Classify one image or a batch.
 
@@ -153,6 +159,10 @@ class Client:
         ScaleWarning
             When all images are nearly black: uint8 of 0 and 1, or floats divided by 255 twice.
         """
+        if is_large(images):
+            asked = Asked(model, version, label, hidden_activations, canonicalize)
+            seconds = self._caller.seconds(timeout_seconds)
+            return threads.predict_all(self._caller, images, asked, seconds, progress)
         pixels = as_pixels(images)
         warn_of_scale(pixels)
         head = encode_head(model, version, label, hidden_activations, canonicalize)
@@ -161,6 +171,27 @@ class Client:
         prediction = self._reader.read(response)
         check_count(pixels, prediction)
         return prediction
+
+    def predict_parts(
+        self,
+        images: Images,
+        *,
+        model: str = "",
+        version: int = 0,
+        label: str = "",
+        hidden_activations: bool = False,
+        canonicalize: bool = False,
+        timeout_seconds: float | None = None,
+    ) -> Generator[Prediction, None, None]:
+        """Classify any number of images, and yield the predictions of some at a time, in order.
+
+        Images, parameters and errors are those of `predict` for what it sends in parts: for images
+        or predictions that don't fit into memory. Calls in flight are cancelled when the generator
+        is closed.
+        """
+        asked = Asked(model, version, label, hidden_activations, canonicalize)
+        seconds = self._caller.seconds(timeout_seconds)
+        return threads.predict_parts(self._caller, images, asked, seconds)
 
     def list_models(self, *, timeout_seconds: float | None = None) -> tuple[Model, ...]:
         """Return the server's models by name: their versions, those that failed to load too, and

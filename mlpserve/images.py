@@ -13,6 +13,7 @@ from mlpserve.prediction import Prediction
 MIN_SIDE = 8
 """Fewer numbers in a row are hardly an image's: they are features, which may be tiny."""
 
+_PACKAGE = f"{__name__.partition('.')[0]}."
 _FIRST = 1024
 _MIN_SHARE = 0.01
 """Of the pixels of a digit some hundredths are bright; of a blank image's, all or next to none."""
@@ -34,7 +35,7 @@ _HIGH_PLACE = 3 if sys.byteorder == "little" else 0
 _HALF_TO_TWO = 0x3F
 
 
-def as_pixels(images: npt.ArrayLike) -> Pixels:
+def as_pixels(images: object) -> Pixels:
     """Return the images as pixels in the same shape.
 
     Parameters
@@ -81,11 +82,17 @@ def check_count(pixels: Pixels, prediction: Prediction) -> None:
 
 
 def warn_of_scale(pixels: Pixels) -> None:
-    """Issue a ScaleWarning, at the line that called the caller, for pixels that hardly mean what
-    they say.
-    """
+    """Issue a ScaleWarning for pixels that hardly mean what they say."""
     if (doubt := doubt_scale(pixels)) is not None:
-        warnings.warn(doubt, ScaleWarning, stacklevel=3)
+        warn_of(doubt)
+
+
+def warn_of(doubt: str) -> None:
+    """Issue a ScaleWarning at the line that called this package."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals["__name__"].startswith(_PACKAGE):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(doubt, ScaleWarning, stacklevel=level)
 
 
 def doubt_scale(pixels: Pixels) -> str | None:

@@ -133,7 +133,6 @@ def ask(answer: Answer, n_images: int = 5, timeout_seconds: float | None = None)
     [
         (grpc.StatusCode.INVALID_ARGUMENT, mlpserve.InvalidRequest),
         (grpc.StatusCode.NOT_FOUND, mlpserve.ModelNotFound),
-        (grpc.StatusCode.RESOURCE_EXHAUSTED, mlpserve.Overloaded),
         (grpc.StatusCode.DEADLINE_EXCEEDED, mlpserve.DeadlineExceeded),
         (grpc.StatusCode.UNAVAILABLE, mlpserve.Unavailable),
         (grpc.StatusCode.INTERNAL, mlpserve.MlpserveError),

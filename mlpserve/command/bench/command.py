@@ -15,6 +15,7 @@ from mlpserve.bench.findings import failed_calls
 from mlpserve.bench.hgrm import format_hgrm
 from mlpserve.bench.report import draw_result
 from mlpserve.bench.result import Arrivals, Form, Plan, Protocol, Result
+from mlpserve.command.bench.compare import WithCompare
 from mlpserve.command.bench.images import ImageSource
 from mlpserve.command.bench.measuring import Measurer
 from mlpserve.command.bench.plan import CONNECTIONS, metrics_address, parse_batch
@@ -55,7 +56,7 @@ def _choice(kind: type[StrEnum]) -> click.Choice[str]:
     return click.Choice([member.value for member in kind])
 
 
-@click.command(help=_HELP)
+@click.command(cls=WithCompare, help=_HELP)
 @click.argument("address")
 @click.option(
     "--rate",
