@@ -16,8 +16,8 @@ MIN_CALLS_BEYOND = 10
 """Calls beyond a quantile that it takes to trust it."""
 
 MIN_STALL_SECONDS, MIN_STALL_MEDIANS = 0.1, 10
-"""A time without an answer is named from this length on, and so many times the median latency of the
-best second: the one of all is long when half of the calls met the stall.
+"""A time without an answer is named from this length on, and so many times the median latency of
+the best second: that of all is long when half of the calls met the stall.
 """
 
 MAX_STALLS = 5
