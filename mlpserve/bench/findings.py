@@ -17,7 +17,7 @@ MIN_CALLS_BEYOND = 10
 
 MIN_STALL_SECONDS, MIN_STALL_MEDIANS = 0.1, 10
 """A time without an answer is named from this length on, and so many times the median latency of
-the best second: that of all is long when half of the calls met the stall.
+the best second: that of the whole run is long when half of the calls met the stall.
 """
 
 MAX_STALLS = 5

@@ -74,6 +74,15 @@ def _draw_counts(result: Result) -> Table:
         f"{format_rate(result.answered / seconds)} calls/s, "
         f"{format_rate(result.images / seconds)} images/s",
     )
+    if result.sent and result.cpu_seconds:
+        cost = format_duration(result.cpu_seconds / result.sent)
+        processes = result.plan.processes
+        table.add_row(
+            "the tool",
+            f"{cost} of CPU a call; "
+            + ("its process" if processes == 1 else f"the busiest of {processes} processes")
+            + f" used {result.busy:.0%} of a core",
+        )
     if result.wrong_labels is not None:
         wrong = result.wrong_labels
         table.add_row("labels", f"{result.images - wrong:,} of {result.images:,} as expected")

@@ -12,7 +12,7 @@ def _find_bench() -> click.Command:
     try:
         from mlpserve.command.bench.command import bench
     except ModuleNotFoundError as missing:
-        if missing.name not in ("hdrh", "pyhdrh"):
+        if (missing.name or "").partition(".")[0] not in ("hdrh", "pyhdrh"):
             raise
         return explain_extra("bench", "hdrhistogram")
     return bench

@@ -1,4 +1,4 @@
-"""`mlpserve bench` tells of a server's pause what callers see, and counts what the server counts."""
+"""`mlpserve bench` shows a pause as callers see it, and counts what the server counts."""
 
 import os
 import signal

@@ -28,9 +28,9 @@ REFUSALS = [
     (errors.Overloaded("queue_full", ""), mlpserve.Overloaded),
     (errors.Overloaded("too_many_calls", "", 2.5), mlpserve.Overloaded),
     (errors.Overloaded("unread_answers", ""), mlpserve.Overloaded),
-    (errors.TooLarge("message_bytes", "", 9, 8), mlpserve.InvalidRequest),
-    (errors.TooLarge("message_bytes", ""), mlpserve.InvalidRequest),
-    (errors.TooLarge("answer_bytes", "", 9, 8), mlpserve.InvalidRequest),
+    (errors.TooLarge("message_bytes", "", 9, 8), mlpserve.TooLarge),
+    (errors.TooLarge("message_bytes", ""), mlpserve.TooLarge),
+    (errors.TooLarge("answer_bytes", "", 9, 8), mlpserve.TooLarge),
     (errors.Unauthenticated("no_token", ""), mlpserve.Unauthenticated),
     (errors.Unauthenticated("unknown_token", ""), mlpserve.Unauthenticated),
     (errors.Expired("deadline", ""), mlpserve.DeadlineExceeded),
@@ -110,7 +110,7 @@ def test_an_older_server_says_when_to_come_back_and_no_more(words: str) -> None:
 @pytest.mark.parametrize("words", WORDS)
 def test_without_details_grpc_itself_refuses_a_message(words: str) -> None:
     found = refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, words, None)
-    assert type(found) is mlpserve.InvalidRequest
+    assert type(found) is mlpserve.TooLarge
 
 
 def test_all_that_details_say() -> None:

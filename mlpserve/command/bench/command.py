@@ -18,7 +18,7 @@ from mlpserve.bench.result import Arrivals, Form, Plan, Protocol, Result
 from mlpserve.command.bench.compare import WithCompare
 from mlpserve.command.bench.images import ImageSource
 from mlpserve.command.bench.measuring import Measurer
-from mlpserve.command.bench.plan import CONNECTIONS, metrics_address, parse_batch
+from mlpserve.command.bench.plan import CONNECTIONS, check_number, metrics_address, parse_batch
 from mlpserve.command.bench.searching import search
 from mlpserve.command.bench.showing import count_interrupts
 from mlpserve.command.options import Reach, check_time, with_reach
@@ -61,6 +61,7 @@ def _choice(kind: type[StrEnum]) -> click.Choice[str]:
 @click.option(
     "--rate",
     type=click.FloatRange(MIN_RATE, MAX_RATE),
+    callback=check_number,
     help=f"Calls a second; with --find-rate the first rate tried.  [default: {DEFAULT_RATE:g}]",
 )
 @click.option(
@@ -86,6 +87,7 @@ def _choice(kind: type[StrEnum]) -> click.Choice[str]:
 @click.option(
     "--warmup-seconds",
     type=click.FloatRange(0, 3600),
+    callback=check_number,
     default=1.0,
     show_default=True,
     help="How long the same is sent before, unmeasured.",

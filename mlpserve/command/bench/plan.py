@@ -22,6 +22,15 @@ CONNECTIONS = 4
 _PART = re.compile(r"(\d+)(?:-(\d+))?(?::(\d+(?:\.\d*)?|\.\d+))?")
 
 
+def check_number(
+    _context: click.Context, _parameter: click.Parameter, number: float | None
+) -> float | None:
+    """Return the number unless it is nan, which lies in every range."""
+    if number is not None and math.isnan(number):
+        raise click.BadParameter("nan is not in the range: it is no number")
+    return number
+
+
 def parse_batch(
     _context: click.Context, _parameter: click.Parameter, text: str
 ) -> tuple[tuple[int, float], ...]:
