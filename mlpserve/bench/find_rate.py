@@ -69,14 +69,16 @@ def limit_of(result: Result, p99_seconds: float) -> Limit | None:
     """Return what is wrong with a run; None if it holds.
 
     It holds when all calls were answered OK, 99% of them within `p99_seconds` of when they should
-    have been sent. When the tool itself was late, nothing is known of the server.
+    have been sent, however late the tool sent them. When it does not and the tool was late, it is
+    the tool's fault, as far as is known.
     """
+    p99 = quantile_seconds(result.intended, 0.99)
+    is_all_ok = not (failed_calls(result) or result.unsent or result.lost_processes)
+    if is_all_ok and p99 is not None and p99 <= p99_seconds:
+        return None
     if is_tool_limit(result) or result.lost_processes:
         return Limit.TOOL
-    p99 = quantile_seconds(result.intended, 0.99)
-    if failed_calls(result) or p99 is None:
-        return Limit.ERRORS
-    return Limit.LATENCY if result.unsent or p99 > p99_seconds else None
+    return Limit.ERRORS if failed_calls(result) or p99 is None else Limit.LATENCY
 
 
 def find_rate(

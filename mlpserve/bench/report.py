@@ -68,7 +68,7 @@ def _draw_counts(result: Result) -> Table:
     table.add_row("statuses", format_counts(result.codes))
     for code, message in result.messages.items():
         table.add_row("", Text(f"{code}: {message}", "red", overflow="ellipsis", no_wrap=True))
-    seconds = result.seconds or math.inf
+    seconds = result.load_seconds or math.inf
     table.add_row(
         "rate",
         f"{format_rate(result.answered / seconds)} calls/s, "

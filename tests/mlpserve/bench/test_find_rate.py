@@ -116,11 +116,11 @@ def test_a_server_that_always_holds() -> None:
     ("limit", "broken"),
     [
         (Limit.ERRORS, run(0.001, errors=1)),
-        (Limit.TOOL, run(0.001, lag_seconds=0.002)),
+        (Limit.TOOL, run(0.0051, lag_seconds=0.002)),
+        (Limit.TOOL, run(0.001, lag_seconds=0.002, errors=1)),
         (Limit.TOOL, run(0.001, lost_processes=("gone",))),
         (Limit.LATENCY, run(0.001, unsent=1)),
         (Limit.LATENCY, run(0.0051)),
-        (Limit.TOOL, run(0.0051, lag_seconds=0.002, errors=1)),
         (Limit.ERRORS, make_result(np.empty((1, 0)))),
     ],
 )
@@ -130,6 +130,10 @@ def test_what_stopped_it_is_told(limit: Limit, broken: Result) -> None:
     assert found.limit is limit
     assert found.rate is not None
     assert found.rate < 777 <= found.rate * (1 + PRECISION) + 1
+
+
+def test_a_rate_holds_that_a_late_tool_did_not_spoil() -> None:
+    assert limit_of(run(0.0049, lag_seconds=0.003), BOUND_SECONDS) is None
 
 
 def test_it_ends_when_somebody_wants_it_to() -> None:

@@ -110,12 +110,16 @@ def test_too_few_seconds_are_refused(seconds: int) -> None:
 
 
 def test_seconds_that_are_not_whole_are_left_out() -> None:
-    half = dataclasses.replace(A, seconds=9.9)
+    half = dataclasses.replace(A, seconds=9.9, is_interrupted=True)
     with pytest.raises(TooShort, match="A has 9 whole seconds"):
         compare(half, B)
     # After the last call was due, the answers to the others still came.
     longer = dataclasses.replace(A, plan=dataclasses.replace(A.plan, seconds=19.5))
     assert by_name(compare(longer, B))[RATE].a == 1000
+    # The last call was due, and answered, a little before the end.
+    ten = dataclasses.replace(A.plan, seconds=10.0)
+    early = dataclasses.replace(A, seconds=9.999, windows=A.windows[:10], plan=ten)
+    assert by_name(compare(early, B))[RATE].a == 1000
 
 
 def test_no_answers_are_refused() -> None:
