@@ -16,9 +16,6 @@ CALLERS_PER_PROCESS = 32
 third of what it sends when nothing else keeps its core busy.
 """
 
-CONNECTIONS = 4
-"""Connections unless somebody says otherwise: a server's workers share its port by connection."""
-
 _PART = re.compile(r"(\d+)(?:-(\d+))?(?::(\d+(?:\.\d*)?|\.\d+))?")
 
 

@@ -19,7 +19,9 @@ from harness.server_process import ROOT
 from harness.waiting import PATIENCE_SECONDS, wait_for
 from mlpserve.bench.encoding import from_json
 from mlpserve.bench.find_rate import find_rate
+from mlpserve.command.bench.measuring import describe_workers
 from mlpserve.command.commands import mlpserve
+from mlpserve.metrics.exposition import Samples, parse
 from mlpserve.v1 import classifier_pb2
 from tests.mlpserve.serving import N_PIXELS, Serving, classify, start_serving
 
@@ -185,6 +187,20 @@ def test_the_other_protocol_is_not_there(serving: Serving) -> None:
     result = bench(serving.address, *QUICK, "--protocol", "infer")
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: ")
+
+
+@pytest.mark.parametrize(("loaded", "words"), [(0, ""), (1, "1 of the server's 2"), (2, "")])
+def test_workers_without_calls_are_named(loaded: int, words: str) -> None:
+    def page(calls: int) -> Samples:
+        lines = [
+            f'grpc_server_handled_total{{worker="{worker}"}} {calls if worker < loaded else 5}'
+            for worker in range(2)
+        ]
+        return parse("\n".join(["mlpserve_workers 2", *lines]))
+
+    note = describe_workers(page(5), page(9), 1)
+    assert note.startswith(words)
+    assert bool(note) == bool(words)
 
 
 def test_metrics_that_are_not_there(serving: Serving) -> None:
