@@ -117,7 +117,11 @@ def test_a_server_that_always_holds() -> None:
     [
         (Limit.ERRORS, run(0.001, errors=1)),
         (Limit.TOOL, run(0.0051, lag_seconds=0.002)),
-        (Limit.TOOL, run(0.001, lag_seconds=0.002, errors=1)),
+        (Limit.TOOL, run(1.0, lag_seconds=0.002, busy=0.95)),
+        (Limit.TOOL, run(0.001, lag_seconds=0.002, busy=0.95, errors=1)),
+        (Limit.ERRORS, run(0.001, lag_seconds=0.002, errors=1)),
+        # Without the lag it would not have held either.
+        (Limit.LATENCY, run(1.0, lag_seconds=0.002)),
         (Limit.TOOL, run(0.001, lost_processes=("gone",))),
         (Limit.LATENCY, run(0.001, unsent=1)),
         (Limit.LATENCY, run(0.0051)),
@@ -133,7 +137,7 @@ def test_what_stopped_it_is_told(limit: Limit, broken: Result) -> None:
 
 
 def test_a_rate_holds_that_a_late_tool_did_not_spoil() -> None:
-    assert limit_of(run(0.0049, lag_seconds=0.003), BOUND_SECONDS) is None
+    assert limit_of(run(0.0049, lag_seconds=0.003, busy=0.95), BOUND_SECONDS) is None
 
 
 def test_it_ends_when_somebody_wants_it_to() -> None:
