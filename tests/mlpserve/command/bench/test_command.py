@@ -192,11 +192,12 @@ def test_the_other_protocol_is_not_there(serving: Serving) -> None:
 @pytest.mark.parametrize(("loaded", "words"), [(0, ""), (1, "1 of the server's 2"), (2, "")])
 def test_workers_without_calls_are_named(loaded: int, words: str) -> None:
     def page(calls: int) -> Samples:
-        lines = [
-            f'grpc_server_handled_total{{worker="{worker}"}} {calls if worker < loaded else 5}'
-            for worker in range(2)
-        ]
-        return parse("\n".join(["mlpserve_workers 2", *lines]))
+        lines = ["mlpserve_workers 2"]
+        for worker in range(2):
+            label = f'{{worker="{worker}"}}'
+            lines.append(f"process_start_time_seconds{label} 1")
+            lines.append(f"grpc_server_handled_total{label} {calls if worker < loaded else 5}")
+        return parse("\n".join(lines))
 
     note = describe_workers(page(5), page(9), 1)
     assert note.startswith(words)
