@@ -154,7 +154,7 @@ def test_each_run_is_told_of() -> None:
     assert tuple(told) == found.trials
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.booleans(), min_size=MAX_PROBES, max_size=MAX_PROBES), st.integers(1, 100_000))
 def test_whatever_happens_it_ends_and_is_consistent(outcomes: list[bool], start: int) -> None:
     good, bad = run(0.001), run(0.1)
