@@ -6,6 +6,7 @@ from mlpserve.client import Client
 from mlpserve.connection.credentials import Tls
 from mlpserve.errors import (
     DeadlineExceeded,
+    ForkedProcess,
     InvalidRequest,
     InvalidResponse,
     MlpserveError,
@@ -30,6 +31,7 @@ __all__ = [
     "Canonicalization",
     "Client",
     "DeadlineExceeded",
+    "ForkedProcess",
     "ImageLayout",
     "InvalidRequest",
     "InvalidResponse",

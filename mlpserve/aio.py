@@ -8,7 +8,7 @@ import grpc
 import grpc.aio
 
 from mlpserve.connection.address import DEFAULT_ADDRESS
-from mlpserve.connection.channels import open_aio_channel
+from mlpserve.connection.aio_channels import AioChannels, AioUnaryMethod
 from mlpserve.connection.credentials import Tls
 from mlpserve.connection.options import SERVICE, Options
 from mlpserve.connection.seconds import check_seconds
@@ -43,7 +43,7 @@ class Client:
 
     Parameters, methods, answers and errors are those of `mlpserve.Client`. A task that is cancelled
     while it awaits a call cancels the call. The connection is made by the first call, and belongs
-    to the event loop that runs then.
+    to the event loop that runs then; in a forked process calls raise ForkedProcess.
     """
 
     def __init__(
@@ -55,15 +55,30 @@ class Client:
         tls: Tls | None = None,
         token: str | None = None,
         plaintext_token: bool = False,
+        connections: int = 1,
+        retries: int = 3,
+        hedge_after_seconds: float | None = None,
+        wait_for_ready: bool = False,
+        compression: str | None = None,
     ) -> None:
         self._settings = Settings.check(
-            address, timeout_seconds, options, tls, token, plaintext_token
+            address,
+            timeout_seconds,
+            options,
+            tls,
+            token,
+            plaintext_token,
+            connections=connections,
+            retries=retries,
+            hedge_after_seconds=hedge_after_seconds,
+            wait_for_ready=wait_for_ready,
+            compression=compression,
         )
         self._reader = ResponseReader()
-        self._channel = open_aio_channel(self._settings)
+        self._channel = AioChannels(self._settings)
         self._predict = self._method(f"/{SERVICE}/Predict")
         self._caller = Caller(self._predict, self._settings, self._reader)
-        self._check = self._method(CHECK)
+        self._check = self._channel.unary_unary(CHECK, may_wait=False)
         self._list_models = self._method(f"/{SERVICE}/ListModels")
         self._get_network = self._method(f"/{SERVICE}/GetNetwork")
 
@@ -155,13 +170,12 @@ class Client:
                 f"{self.address} did not become ready in {timeout_seconds:g} s"
             ) from None
 
-    def _method(self, path: str) -> "grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]":
-        # Without serializers gRPC takes and gives bytes.
+    def _method(self, path: str) -> AioUnaryMethod:
         return self._channel.unary_unary(path)
 
     async def _call(
         self,
-        method: "grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]",
+        method: AioUnaryMethod,
         request: bytes,
         timeout_seconds: float | None,
         less: Less = _NO_LESS,

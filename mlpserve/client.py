@@ -7,7 +7,7 @@ from typing import Self
 import grpc
 
 from mlpserve.connection.address import DEFAULT_ADDRESS
-from mlpserve.connection.channels import open_channel
+from mlpserve.connection.channels import Channels, UnaryMethod
 from mlpserve.connection.credentials import Tls
 from mlpserve.connection.options import SERVICE, Options
 from mlpserve.connection.seconds import check_seconds
@@ -38,16 +38,16 @@ __all__ = ["DEFAULT_ADDRESS", "Client"]
 
 
 class Client:
-    """Calls a server over a connection of its own; its methods may be called from any thread.
+    """Calls a server over connections of its own; its methods may be called from any thread.
 
-    Calls that fail because the server is unavailable or stops are tried up to four times, within
-    the time that the call may take.
+    In a forked process it connects anew, and raises ForkedProcess where gRPC can't work there.
 
     Parameters
     ----------
     address
-        HOST:PORT, or another target of gRPC, such as dns:///classifier:50051; no URL. unix:PATH is
-        a socket on this machine. To addresses on this machine goes no proxy, whatever grpc_proxy,
+        HOST:PORT, or another target of gRPC, such as dns:///classifier:50051; no URL. Calls go
+        round over all addresses of another machine's name, and over a list such as
+        ipv4:10.0.0.1:50051,10.0.0.2:50051. unix:PATH is a socket on this machine. To addresses on this machine goes no proxy, whatever grpc_proxy,
         https_proxy or http_proxy say; others go through it, unless no_proxy names them.
     timeout_seconds
         How long a call may take, with its retries, unless the call itself says otherwise; more than
@@ -62,12 +62,29 @@ class Client:
     plaintext_token
         Whether the token may be sent without TLS to another machine; through a proxy it is not,
         so that the connection is a direct one.
+    connections
+        Connections that calls go round over, to each address if there are several, up to 256. A
+        server shares its connections out to its workers, so one connection uses one of them; and it
+        answers at most 128 calls of a connection at once.
+    retries
+        How often a call is tried again that fails because the server is unavailable or stops, after
+        pauses that grow from 0.05 s at most to 1 s, within the time that the call may take; up to
+        4, and 0 for never. While more than half of the calls fail, none is tried again.
+    hedge_after_seconds
+        After this time without an answer a call is made a second time, over another connection, and
+        the first good answer counts; None for never. The second calls are a tenth of all at most,
+        and ten more. Not for calls that travel in parts.
+    wait_for_ready
+        Whether a call to a server that can't be reached waits for it, as long as the call may take,
+        instead of failing when its retries have; except for `is_ready`.
+    compression
+        "gzip" to send requests compressed, for slow networks; None for as they are.
 
     Raises
     ------
     TypeError, ValueError
-        When no server can be at the address, no call can take so long, or if the token is malformed
-        or would be sent unencrypted.
+        When no server can be at the address, no call can take so long, a number is out of its
+        range, or if the token is malformed or would be sent unencrypted.
     OSError
         When a file of `tls` can't be read.
     """
@@ -81,15 +98,30 @@ class Client:
         tls: Tls | None = None,
         token: str | None = None,
         plaintext_token: bool = False,
+        connections: int = 1,
+        retries: int = 3,
+        hedge_after_seconds: float | None = None,
+        wait_for_ready: bool = False,
+        compression: str | None = None,
     ) -> None:
         self._settings = Settings.check(
-            address, timeout_seconds, options, tls, token, plaintext_token
+            address,
+            timeout_seconds,
+            options,
+            tls,
+            token,
+            plaintext_token,
+            connections=connections,
+            retries=retries,
+            hedge_after_seconds=hedge_after_seconds,
+            wait_for_ready=wait_for_ready,
+            compression=compression,
         )
         self._reader = ResponseReader()
-        self._channel = open_channel(self._settings)
+        self._channel = Channels(self._settings)
         self._predict = self._method(f"/{SERVICE}/Predict")
         self._caller = Caller(self._predict, self._settings, self._reader)
-        self._check = self._method(CHECK)
+        self._check = self._channel.unary_unary(CHECK, may_wait=False)
         self._list_models = self._method(f"/{SERVICE}/ListModels")
         self._get_network = self._method(f"/{SERVICE}/GetNetwork")
 
@@ -241,13 +273,12 @@ class Client:
             time.sleep(min(_READINESS_PAUSE_SECONDS, max(0.0, end - time.monotonic())))
         raise DeadlineExceeded(f"{self.address} did not become ready in {timeout_seconds:g} s")
 
-    def _method(self, path: str) -> "grpc.UnaryUnaryMultiCallable[bytes, bytes]":
-        # Without serializers gRPC takes and gives bytes.
+    def _method(self, path: str) -> UnaryMethod:
         return self._channel.unary_unary(path)
 
     def _call(
         self,
-        method: "grpc.UnaryUnaryMultiCallable[bytes, bytes]",
+        method: UnaryMethod,
         request: bytes,
         timeout_seconds: float | None,
         less: Less = _NO_LESS,

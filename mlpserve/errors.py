@@ -51,6 +51,12 @@ class Overloaded(MlpserveError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class ForkedProcess(MlpserveError):
+    """gRPC can't work in this process, which was forked while its parent used gRPC; the message
+    says why and what to do.
+    """
+
+
 class ScaleWarning(UserWarning):
     """Images can be sent, but their pixels hardly mean what they say: nearly black, all of them."""
 
@@ -137,7 +143,9 @@ def _from_status(
         case grpc.StatusCode.NOT_FOUND:
             return ModelNotFound(words)
         case grpc.StatusCode.UNAUTHENTICATED:
-            return Unauthenticated(f"{address} refuses the call: {words}; give the client token=")
+            is_unknown = details.reason == "UNKNOWN_TOKEN"
+            remedy = "give the client another token=" if is_unknown else "give the client token="
+            return Unauthenticated(f"{address} refuses the call: {words}; {remedy}")
         case grpc.StatusCode.UNAVAILABLE:
             return Unavailable(f"{address} is unavailable: {words}")
         case grpc.StatusCode.DEADLINE_EXCEEDED:

@@ -78,15 +78,16 @@ def _describe_figures(result: Result) -> Iterator[str]:
 
 def _describe_lag(result: Result) -> str:
     lag = format_duration(quantile_seconds(result.lag, 0.99) or 0.0)
-    processes = _count(result.plan.processes, "process", "processes")
-    remedy = (
-        f"the busiest of its {processes} used {result.busy:.0%} of a core; give more --processes"
+    busiest = "its process" if result.plan.processes == 1 else "the busiest of its processes"
+    used = f"{busiest} used {result.busy:.0%} of a core"
+    reason = (
+        f"{used}: give more --processes"
         if result.busy >= FULL_CORE
-        else f"its {processes} had time left, so something else kept the machine's cores busy"
+        else f"{used} on the whole: other programs kept it waiting, or answers came all at once"
     )
     return (
         f"The tool was the limit: it sent 1% of the calls {lag} late or more, which is part of "
-        f"the latency from intended. {remedy[0].upper()}{remedy[1:]}."
+        f"the latency from intended. {reason[0].upper()}{reason[1:]}."
     )
 
 

@@ -113,6 +113,17 @@ def test_without_details_grpc_itself_refuses_a_message(words: str) -> None:
     assert type(found) is mlpserve.TooLarge
 
 
+@pytest.mark.parametrize(
+    ("reason", "remedy"),
+    [("no_token", "give the client token="), ("unknown_token", "give the client another token=")],
+)
+def test_what_to_do_about_a_token(reason: str, remedy: str) -> None:
+    status = status_of(errors.Unauthenticated(reason, ""))
+    ((_, content),) = status.trailing_metadata
+    assert isinstance(content, bytes)
+    assert str(refusal(status.code, "", content)).endswith(remedy)
+
+
 def test_all_that_details_say() -> None:
     info = error_details_pb2.ErrorInfo(reason="R", domain="d", metadata={"a": "1", "b": "2"})
     retry = error_details_pb2.RetryInfo(

@@ -36,12 +36,13 @@ def test_a_busy_tool_asks_for_processes_and_an_idle_one_for_quiet() -> None:
     late = make_result(lognormal(), lag_seconds=0.02).lag
     assert findings(lag=late, busy=0.97) == [
         "The tool was the limit: it sent 1% of the calls 20 ms late or more, which is part of the "
-        "latency from intended. The busiest of its 1 process used 97% of a core; give more "
-        "--processes."
+        "latency from intended. Its process used 97% of a core: give more --processes."
     ]
-    (line,) = findings(lag=late, busy=0.3)
+    two = dataclasses.replace(PLAN, processes=2)
+    (line,) = findings(lag=late, busy=0.3, plan=two)
     assert line.endswith(
-        "Its 1 process had time left, so something else kept the machine's cores busy."
+        "The busiest of its processes used 30% of a core on the whole: other programs kept it "
+        "waiting, or answers came all at once."
     )
 
 
