@@ -42,9 +42,7 @@ def alone(repository: Path) -> Iterator[ServerProcess]:
 
 
 def settings(plan: Plan) -> Settings:
-    return load_settings(
-        Settings.check(plan.address, plan.timeout_seconds, None, None, None, False)
-    )
+    return load_settings(plan.address, plan.timeout_seconds)
 
 
 @dataclass(slots=True)
