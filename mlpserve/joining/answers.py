@@ -6,8 +6,8 @@ from mlpserve.errors import (
     FEWER_IMAGES,
     DeadlineExceeded,
     InvalidRequest,
-    MlpserveError,
     from_rpc_error,
+    unanswered,
 )
 from mlpserve.images import check_count
 from mlpserve.joining.queues import (
@@ -88,7 +88,7 @@ def take(member: Member[W], address: str) -> Prediction:
         return prediction
     if isinstance(outcome, grpc.RpcError):
         raise from_rpc_error(outcome, address, FEWER_IMAGES) from outcome
-    raise MlpserveError(f"{address} answered CANCELLED: Channel closed!")
+    raise unanswered(address)
 
 
 def too_late(address: str) -> DeadlineExceeded:

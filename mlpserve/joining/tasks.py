@@ -6,10 +6,10 @@ that of others.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import grpc.aio
 
+from mlpserve.connection.loops import LoopMethod
 from mlpserve.connection.settings import Settings
 from mlpserve.images import Pixels
 from mlpserve.joining.answers import Closed, receive, take, too_late
@@ -28,7 +28,7 @@ class Tasks:
     reads an answer.
     """
 
-    def __init__(self, ask: Ask, begin: Callable[..., Any], read: Read, settings: Settings) -> None:
+    def __init__(self, ask: Ask, begin: LoopMethod, read: Read, settings: Settings) -> None:
         self._ask, self._begin, self._read, self._settings = ask, begin, read, settings
         self._queues = Queues["asyncio.Future[None] | None"]()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -147,9 +147,11 @@ class Tasks:
             return Closed()
         except asyncio.CancelledError:
             task = asyncio.current_task()
-            if not group.is_abandoned or (task is not None and task.cancelling()):
+            if task is not None and task.cancelling():
                 raise
-            return Closed()
+            if group.is_abandoned or self._begin.explain_cancelled() is not None:
+                return Closed()
+            raise
         except Exception as error:  # noqa: BLE001  # whatever it is, its callers wait for it
             return error
 
