@@ -5,13 +5,12 @@ from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from typing import Self
 
 import grpc
-import grpc.aio
 import numpy as np
 import numpy.typing as npt
 
 from mlpserve.connection.address import DEFAULT_ADDRESS
-from mlpserve.connection.aio_channels import AioChannels, AioUnaryMethod
 from mlpserve.connection.credentials import Tls
+from mlpserve.connection.loops import LoopChannel, LoopMethod
 from mlpserve.connection.options import SERVICE, Options
 from mlpserve.connection.seconds import check_seconds
 from mlpserve.connection.settings import Settings
@@ -19,11 +18,14 @@ from mlpserve.errors import (
     FEWER_IMAGES,
     DeadlineExceeded,
     Less,
+    MlpserveError,
     ModelNotFound,
     Unavailable,
     from_rpc_error,
 )
-from mlpserve.images import as_pixels, check_count, warn_of_scale
+from mlpserve.images import Pixels, as_pixels, check_count, warn_of_scale
+from mlpserve.joining.request_ids import add_request_ids, check_request_id
+from mlpserve.joining.tasks import Tasks
 from mlpserve.models import Model, Network
 from mlpserve.parts import tasks as parts
 from mlpserve.parts.caller import Caller
@@ -43,11 +45,12 @@ __all__ = ["DEFAULT_ADDRESS", "Client"]
 
 
 class Client:
-    """Calls a server over a connection of its own, from tasks of one event loop.
+    """Calls a server over a connection of its own, from the tasks of one event loop.
 
     Parameters, methods, answers and errors are those of `mlpserve.Client`. A task that is cancelled
-    while it awaits a call cancels the call. The connection is made by the first call, and belongs
-    to the event loop that runs then; in a forked process calls raise ForkedProcess.
+    while it awaits a call cancels the call. A client may be made where no event loop runs: its
+    first call connects, and from then on it belongs to the loop that runs then, until that loop is
+    closed. In another one its methods raise RuntimeError, in a forked process ForkedProcess.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class Client:
         hedge_after_seconds: float | None = None,
         wait_for_ready: bool = False,
         compression: str | None = None,
+        coalesce: bool = False,
     ) -> None:
         self._settings = Settings.check(
             address,
@@ -79,14 +83,17 @@ class Client:
             compression=compression,
         )
         self._reader = ResponseReader()
-        self._channel = AioChannels(self._settings)
-        self._predict = self._method(f"/{SERVICE}/Predict")
+        self._channel = LoopChannel(self._settings)
+        self._predict = self._channel.unary_unary(f"/{SERVICE}/Predict")
         self._caller = Caller(self._predict, self._settings, self._reader)
         stream = self._channel.stream_stream(f"/{SERVICE}/PredictStream")
         self._stream = Caller(stream, self._settings, self._reader)
         self._check = self._channel.unary_unary(CHECK, may_wait=False)
-        self._list_models = self._method(f"/{SERVICE}/ListModels")
-        self._get_network = self._method(f"/{SERVICE}/GetNetwork")
+        self._list_models = self._channel.unary_unary(f"/{SERVICE}/ListModels")
+        self._get_network = self._channel.unary_unary(f"/{SERVICE}/GetNetwork")
+        self._joined: Tasks | None = None
+        if coalesce:
+            self._joined = Tasks(self._ask, self._predict, self._reader.read, self._settings)
 
     @property
     def address(self) -> str:
@@ -109,6 +116,7 @@ class Client:
         canonicalize: bool = False,
         timeout_seconds: float | None = None,
         progress: bool | None = None,
+        request_id: str | None = None,
     ) -> Prediction:
         """Classify one image or a batch, as `mlpserve.Client.predict` does."""
         if (type(images) is not np.ndarray or images.nbytes > FEW_BYTES) and (
@@ -119,11 +127,16 @@ class Client:
         pixels = as_pixels(images)
         warn_of_scale(pixels)
         head = encode_head(model, version, label, hidden_activations, canonicalize)
-        request = encode_request(head, pixels)
-        response = await self._call(self._predict, request, timeout_seconds, FEWER_IMAGES)
-        prediction = self._reader.read(response)
-        check_count(pixels, prediction)
-        return prediction
+        if request_id is not None:
+            check_request_id(request_id)
+        try:
+            if self._joined is not None:
+                return await self._joined.predict(head, pixels, timeout_seconds, request_id)
+            request = encode_request(head, pixels)
+            return await self._ask(request, pixels, timeout_seconds, request_id)
+        except MlpserveError as error:
+            error.request_id = request_id
+            raise
 
     def predict_parts(
         self,
@@ -196,27 +209,42 @@ class Client:
                 f"{self.address} did not become ready in {timeout_seconds:g} s"
             ) from None
 
-    def _method(self, path: str) -> AioUnaryMethod:
-        return self._channel.unary_unary(path)
+    async def _ask(
+        self, request: bytes, pixels: Pixels, timeout_seconds: float | None, request_id: str | None
+    ) -> Prediction:
+        """Return the answer to a request of Predict for some pixels; raises MlpserveError."""
+        less = FEWER_IMAGES
+        response = await self._call(self._predict, request, timeout_seconds, less, request_id)
+        prediction = self._reader.read(response)
+        check_count(pixels, prediction)
+        return prediction
 
     async def _call(
         self,
-        method: AioUnaryMethod,
+        method: LoopMethod,
         request: bytes,
         timeout_seconds: float | None,
         less: Less = _NO_LESS,
+        request_id: str | None = None,
     ) -> bytes:
         """Return the response to a request; raises MlpserveError."""
         settings = self._settings
+        seconds = settings.seconds(timeout_seconds)
+        metadata = settings.metadata
+        if request_id is not None:
+            metadata = add_request_ids(metadata, [request_id])
         try:
-            return await method(
-                request, timeout=settings.seconds(timeout_seconds), metadata=settings.metadata
-            )
+            response: bytes = await method(request, timeout=seconds, metadata=metadata)
         except grpc.RpcError as error:
             raise from_rpc_error(error, settings.address, less) from error
+        except asyncio.CancelledError as error:
+            if (explained := method.explain_cancelled()) is not None:
+                raise explained from error
+            raise
+        return response
 
     async def close(self) -> None:
-        """Close the connection; calls in progress end with MlpserveError or are cancelled."""
+        """Close the connection; calls in progress end with MlpserveError."""
         await self._channel.close()
 
     async def __aenter__(self) -> Self:

@@ -1,4 +1,7 @@
-"""The client: a connection of its own, calls from any thread."""
+"""The client: connections of its own, calls from any thread.
+
+One file, since more than half of it tells callers what they can give and get.
+"""
 
 import time
 from collections.abc import Generator, Iterable
@@ -18,11 +21,14 @@ from mlpserve.errors import (
     FEWER_IMAGES,
     DeadlineExceeded,
     Less,
+    MlpserveError,
     ModelNotFound,
     Unavailable,
     from_rpc_error,
 )
-from mlpserve.images import as_pixels, check_count, warn_of_scale
+from mlpserve.images import Pixels, as_pixels, check_count, warn_of_scale
+from mlpserve.joining.request_ids import add_request_ids, check_request_id
+from mlpserve.joining.threads import Threads
 from mlpserve.models import Model, Network
 from mlpserve.parts import threads as parts
 from mlpserve.parts.caller import Caller
@@ -84,6 +90,9 @@ class Client:
         instead of failing when its retries have; except for `is_ready`.
     compression
         "gzip" to send requests compressed, for slow networks; None for as they are.
+    coalesce
+        Whether calls of `predict` for one image that are made at the same time, from several
+        threads, travel as one request. Each keeps its own answer, errors, time and id.
 
     Raises
     ------
@@ -108,6 +117,7 @@ class Client:
         hedge_after_seconds: float | None = None,
         wait_for_ready: bool = False,
         compression: str | None = None,
+        coalesce: bool = False,
     ) -> None:
         self._settings = Settings.check(
             address,
@@ -131,6 +141,11 @@ class Client:
         self._check = self._channel.unary_unary(CHECK, may_wait=False)
         self._list_models = self._method(f"/{SERVICE}/ListModels")
         self._get_network = self._method(f"/{SERVICE}/GetNetwork")
+        self._joined: Threads | None = None
+        if coalesce:
+            self._joined = Threads(
+                self._ask, self._predict.future, self._reader.read, self._settings
+            )
 
     @property
     def address(self) -> str:
@@ -153,6 +168,7 @@ class Client:
         canonicalize: bool = False,
         timeout_seconds: float | None = None,
         progress: bool | None = None,
+        request_id: str | None = None,
     ) -> Prediction:
         """Classify one image, a batch, or any number of images.
 
@@ -186,12 +202,15 @@ class Client:
         progress
             Whether parts show a progress bar, which needs rich; None for one in a terminal, after
             two seconds, if rich is there.
+        request_id
+            What the call is called in the server's log: up to 128 printable ASCII characters.
+            Errors have it too.
 
         Raises
         ------
         TypeError, ValueError
-            When the images can't be sent, or `timeout_seconds` is no such time, with the remedy;
-            nothing was sent. ValueError also after `close`.
+            When the images can't be sent, or `timeout_seconds` is no such time, or `request_id` no
+            such id, with the remedy; nothing was sent. ValueError also after `close`.
         InvalidRequest
             When the server refuses the images, or reads another number of images in them.
         Unauthenticated
@@ -212,11 +231,15 @@ class Client:
         pixels = as_pixels(images)
         warn_of_scale(pixels)
         head = encode_head(model, version, label, hidden_activations, canonicalize)
-        request = encode_request(head, pixels)
-        response = self._call(self._predict, request, timeout_seconds, FEWER_IMAGES)
-        prediction = self._reader.read(response)
-        check_count(pixels, prediction)
-        return prediction
+        if request_id is not None:
+            check_request_id(request_id)
+        try:
+            if self._joined is not None:
+                return self._joined.predict(head, pixels, timeout_seconds, request_id)
+            return self._ask(encode_request(head, pixels), pixels, timeout_seconds, request_id)
+        except MlpserveError as error:
+            error.request_id = request_id
+            raise
 
     def predict_parts(
         self,
@@ -314,19 +337,34 @@ class Client:
     def _method(self, path: str) -> UnaryMethod:
         return self._channel.unary_unary(path)
 
+    def _ask(
+        self, request: bytes, pixels: Pixels, timeout_seconds: float | None, request_id: str | None
+    ) -> Prediction:
+        """Return the answer to a request of Predict for some pixels; raises MlpserveError."""
+        response = self._call(self._predict, request, timeout_seconds, FEWER_IMAGES, request_id)
+        prediction = self._reader.read(response)
+        check_count(pixels, prediction)
+        return prediction
+
     def _call(
         self,
         method: UnaryMethod,
         request: bytes,
         timeout_seconds: float | None,
         less: Less = _NO_LESS,
+        request_id: str | None = None,
     ) -> bytes:
         """Return the response to a request; raises MlpserveError."""
         settings = self._settings
+        if timeout_seconds is None:
+            timeout_seconds = settings.timeout_seconds
+        else:
+            timeout_seconds = check_seconds("timeout_seconds", timeout_seconds)
+        metadata = settings.metadata
+        if request_id is not None:
+            metadata = add_request_ids(metadata, [request_id])
         try:
-            return method(
-                request, timeout=settings.seconds(timeout_seconds), metadata=settings.metadata
-            )
+            return method(request, timeout=timeout_seconds, metadata=metadata)
         except grpc.RpcError as error:
             raise from_rpc_error(error, settings.address, less) from error
 

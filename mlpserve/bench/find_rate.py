@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from mlpserve.bench.findings import failed_calls, is_tool_limit
+from mlpserve.bench.findings import FULL_CORE, failed_calls, is_tool_limit
 from mlpserve.bench.histogram import quantile_seconds
 from mlpserve.bench.result import Result
 
@@ -69,14 +69,24 @@ def limit_of(result: Result, p99_seconds: float) -> Limit | None:
     """Return what is wrong with a run; None if it holds.
 
     It holds when all calls were answered OK, 99% of them within `p99_seconds` of when they should
-    have been sent. When the tool itself was late, nothing is known of the server.
+    have been sent, however late the tool sent them. When it does not, it is the tool's fault if it
+    was late and had no time left, or would have held without its lag.
     """
-    if is_tool_limit(result) or result.lost_processes:
-        return Limit.TOOL
     p99 = quantile_seconds(result.intended, 0.99)
-    if failed_calls(result) or p99 is None:
+    is_whole = not (failed_calls(result) or result.unsent or result.lost_processes)
+    if is_whole and p99 is not None and p99 <= p99_seconds:
+        return None
+    return _blame(result, p99, p99_seconds)
+
+
+def _blame(result: Result, p99: float | None, p99_seconds: float) -> Limit:
+    is_late = is_tool_limit(result)
+    if result.lost_processes or (is_late and result.busy >= FULL_CORE):
+        return Limit.TOOL
+    if p99 is None or failed_calls(result):
         return Limit.ERRORS
-    return Limit.LATENCY if result.unsent or p99 > p99_seconds else None
+    lag = quantile_seconds(result.lag, 0.99) or 0.0
+    return Limit.TOOL if is_late and p99 - lag <= p99_seconds else Limit.LATENCY
 
 
 def find_rate(

@@ -92,4 +92,8 @@ async def _wait(call: Any, caller: Caller) -> Prediction | MlpserveError:
         response = await call
     except grpc.RpcError as error:
         return caller.explain(error)
+    except asyncio.CancelledError as error:
+        if (explained := caller.method.explain_cancelled()) is not None:
+            raise explained from error
+        raise
     return caller.read(response)
