@@ -227,7 +227,8 @@ class Client:
         """
         if (type(images) is not np.ndarray or images.nbytes > FEW_BYTES) and is_large(images):
             asked = Asked(model, version, label, hidden_activations, canonicalize)
-            return parts.predict_all(self._caller, images, asked, timeout_seconds, progress)
+            caller = self._caller.named(request_id)
+            return parts.predict_all(caller, images, asked, timeout_seconds, progress)
         pixels = as_pixels(images)
         warn_of_scale(pixels)
         head = encode_head(model, version, label, hidden_activations, canonicalize)
