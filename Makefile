@@ -66,7 +66,7 @@ lock: .venv/ready ## Compile requirements/*.txt from pyproject.toml.
 	$(COMPILE) --group exporter -o requirements/exporter.txt
 	$(COMPILE) --group server --group tracing -o requirements/tracing.txt
 	$(COMPILE) pyproject.toml -o requirements/client.txt
-	$(COMPILE) pyproject.toml --extra cli --group dev -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra cli --extra bench --group dev -o requirements/dev.txt
 	$(COMPILE) requirements/proto.in -o requirements/proto.txt
 	$(COMPILE) requirements/tritonclient.in -o requirements/tritonclient.txt
 	$(COMPILE) requirements/deploy.in -o requirements/deploy.txt

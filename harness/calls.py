@@ -122,7 +122,21 @@ def violation(error: grpc.RpcError) -> error_details_pb2.BadRequest.FieldViolati
 
 def error_info(error: grpc.RpcError) -> error_details_pb2.ErrorInfo:
     """Return the only ErrorInfo of an error."""
-    detail = error_details_pb2.ErrorInfo()
-    (packed,) = status(error).details
-    assert packed.Unpack(detail)
-    return detail
+    (info,) = details_of(error, error_details_pb2.ErrorInfo)
+    return info
+
+
+def retry_seconds(error: grpc.RpcError) -> float | None:
+    """Return when an error says that a retry may help; None when it doesn't."""
+    found = details_of(error, error_details_pb2.RetryInfo)
+    return found[0].retry_delay.ToTimedelta().total_seconds() if found else None
+
+
+def details_of(error: grpc.RpcError, kind: type[Response]) -> list[Response]:
+    """Return the details of a kind that came with an error."""
+    found = []
+    for packed in status(error).details:
+        detail = kind()
+        if packed.Unpack(detail):
+            found.append(detail)
+    return found

@@ -6,18 +6,21 @@ from mlpserve.client import Client
 from mlpserve.connection.credentials import Tls
 from mlpserve.errors import (
     DeadlineExceeded,
+    ForkedProcess,
     InvalidRequest,
     InvalidResponse,
     MlpserveError,
     ModelNotFound,
     Overloaded,
     ScaleWarning,
+    TooLarge,
     Unauthenticated,
     Unavailable,
     Violation,
 )
 from mlpserve.models import ImageLayout, Layer, Model, ModelVersion, Network
 from mlpserve.prediction import Canonicalization, Prediction
+from mlpserve.streams.answer import Answer
 
 try:
     __version__ = metadata.version("mlpserve")
@@ -26,9 +29,11 @@ except metadata.PackageNotFoundError:
     __version__ = "0+repository"
 
 __all__ = [
+    "Answer",
     "Canonicalization",
     "Client",
     "DeadlineExceeded",
+    "ForkedProcess",
     "ImageLayout",
     "InvalidRequest",
     "InvalidResponse",
@@ -42,6 +47,7 @@ __all__ = [
     "Prediction",
     "ScaleWarning",
     "Tls",
+    "TooLarge",
     "Unauthenticated",
     "Unavailable",
     "Violation",

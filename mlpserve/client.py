@@ -1,13 +1,15 @@
 """The client: a connection of its own, calls from any thread."""
 
 import time
+from collections.abc import Generator, Iterable
 from typing import Self
 
 import grpc
+import numpy as np
 import numpy.typing as npt
 
 from mlpserve.connection.address import DEFAULT_ADDRESS
-from mlpserve.connection.channels import open_channel
+from mlpserve.connection.channels import Channels, UnaryMethod
 from mlpserve.connection.credentials import Tls
 from mlpserve.connection.options import SERVICE, Options
 from mlpserve.connection.seconds import check_seconds
@@ -25,10 +27,16 @@ from mlpserve.images import Pixels, as_pixels, check_count, warn_of_scale
 from mlpserve.joining.request_ids import add_request_ids, check_request_id
 from mlpserve.joining.threads import Threads
 from mlpserve.models import Model, Network
+from mlpserve.parts import threads as parts
+from mlpserve.parts.caller import Caller
+from mlpserve.parts.inputs import FEW_BYTES, Images, is_large
+from mlpserve.parts.steps import Asked
 from mlpserve.prediction import Prediction
 from mlpserve.protocol.catalog import decode_models, decode_network, encode_network_request
 from mlpserve.protocol.health import CHECK, decode_health_response, encode_health_request
 from mlpserve.protocol.predict import ResponseReader, encode_head, encode_request
+from mlpserve.streams import threads as streams
+from mlpserve.streams.answer import Answer
 
 _READINESS_PAUSE_SECONDS = 0.05
 _NO_LESS = Less()
@@ -37,17 +45,18 @@ __all__ = ["DEFAULT_ADDRESS", "Client"]
 
 
 class Client:
-    """Calls a server over a connection of its own; its methods may be called from any thread.
+    """Calls a server over connections of its own; its methods may be called from any thread.
 
-    Calls that fail because the server is unavailable or stops are tried up to four times, within
-    the time that the call may take.
+    In a forked process it connects anew, and raises ForkedProcess where gRPC can't work there.
 
     Parameters
     ----------
     address
-        HOST:PORT, or another target of gRPC, such as dns:///classifier:50051; no URL. unix:PATH is
-        a socket on this machine. To addresses on this machine goes no proxy, whatever grpc_proxy,
-        https_proxy or http_proxy say; others go through it, unless no_proxy names them.
+        HOST:PORT, or another target of gRPC, such as dns:///classifier:50051; no URL. Calls go
+        round over all addresses of another machine's name, and over a list such as
+        ipv4:10.0.0.1:50051,10.0.0.2:50051. unix:PATH is a socket on this machine. To addresses on
+        this machine goes no proxy, whatever grpc_proxy, https_proxy or http_proxy say; others go
+        through it, unless no_proxy names them.
     timeout_seconds
         How long a call may take, with its retries, unless the call itself says otherwise; more than
         0, up to a year.
@@ -61,6 +70,23 @@ class Client:
     plaintext_token
         Whether the token may be sent without TLS to another machine; through a proxy it is not,
         so that the connection is a direct one.
+    connections
+        Connections that calls go round over, to each address if there are several, up to 256. A
+        server shares its connections out to its workers, so one connection uses one of them; and it
+        answers at most 128 calls of a connection at once.
+    retries
+        How often a call is tried again that fails because the server is unavailable or stops, after
+        pauses that grow from 0.05 s at most to 1 s, within the time that the call may take; up to
+        4, and 0 for never. While more than half of the calls fail, none is tried again.
+    hedge_after_seconds
+        After this time without an answer a call is made a second time, over another connection, and
+        the first good answer counts; None for never. The second calls are a tenth of all at most,
+        and ten more. Not for calls that travel in parts.
+    wait_for_ready
+        Whether a call to a server that can't be reached waits for it, as long as the call may take,
+        instead of failing when its retries have; except for `is_ready`.
+    compression
+        "gzip" to send requests compressed, for slow networks; None for as they are.
     coalesce
         Whether calls of `predict` for one image that are made at the same time, from several
         threads, travel as one request. Each keeps its own answer, errors, time and id.
@@ -68,8 +94,8 @@ class Client:
     Raises
     ------
     TypeError, ValueError
-        When no server can be at the address, no call can take so long, or if the token is malformed
-        or would be sent unencrypted.
+        When no server can be at the address, no call can take so long, a number is out of its
+        range, or if the token is malformed or would be sent unencrypted.
     OSError
         When a file of `tls` can't be read.
     """
@@ -83,15 +109,33 @@ class Client:
         tls: Tls | None = None,
         token: str | None = None,
         plaintext_token: bool = False,
+        connections: int = 1,
+        retries: int = 3,
+        hedge_after_seconds: float | None = None,
+        wait_for_ready: bool = False,
+        compression: str | None = None,
         coalesce: bool = False,
     ) -> None:
         self._settings = Settings.check(
-            address, timeout_seconds, options, tls, token, plaintext_token
+            address,
+            timeout_seconds,
+            options,
+            tls,
+            token,
+            plaintext_token,
+            connections=connections,
+            retries=retries,
+            hedge_after_seconds=hedge_after_seconds,
+            wait_for_ready=wait_for_ready,
+            compression=compression,
         )
         self._reader = ResponseReader()
-        self._channel = open_channel(self._settings)
+        self._channel = Channels(self._settings)
         self._predict = self._method(f"/{SERVICE}/Predict")
-        self._check = self._method(CHECK)
+        self._caller = Caller(self._predict, self._settings, self._reader)
+        stream = self._channel.stream_stream(f"/{SERVICE}/PredictStream")
+        self._stream = Caller(stream, self._settings, self._reader)
+        self._check = self._channel.unary_unary(CHECK, may_wait=False)
         self._list_models = self._method(f"/{SERVICE}/ListModels")
         self._get_network = self._method(f"/{SERVICE}/GetNetwork")
         self._joined: Threads | None = None
@@ -112,7 +156,7 @@ class Client:
 
     def predict(
         self,
-        images: npt.ArrayLike,
+        images: Images,
         *,
         model: str = "",
         version: int = 0,
@@ -120,9 +164,14 @@ class Client:
         hidden_activations: bool = False,
         canonicalize: bool = False,
         timeout_seconds: float | None = None,
+        progress: bool | None = None,
         request_id: str | None = None,
     ) -> Prediction:
-        """Classify one image or a batch.
+        """Classify one image, a batch, or any number of images.
+
+        Above 4 MiB of pixels or 4,096 images, and from an iterable, they are read and sent in parts
+        of 1 MiB, four in flight, all to the version that answers the first. The error of a part
+        names its images, and ends the others.
 
         Parameters
         ----------
@@ -132,7 +181,7 @@ class Client:
             two-dimensional array is one image when it holds P pixels in all, otherwise a batch.
             Floats in [0, 1], 0 for black background and 1 for white ink; or uint8 from 0 to 255,
             which is a quarter of the bytes; or bool. A model of other numbers, see `input_range`
-            in `list_models`, takes these as floats.
+            in `list_models`, takes these as floats. Or an iterable of such images and batches.
         model
             The model's name; empty for the server's default model.
         version
@@ -145,7 +194,11 @@ class Client:
             Whether the server is to normalise the images first: light ink on black, cropped, scaled
             and centred as the images that the network was trained on. For square images.
         timeout_seconds
-            How long this call may take; None for the client's own limit.
+            How long this call may take, with all its parts; None for the client's own limit, which
+            each part has to itself. Parts that the server is too busy for are sent again meanwhile.
+        progress
+            Whether parts show a progress bar, which needs rich; None for one in a terminal, after
+            two seconds, if rich is there.
         request_id
             What the call is called in the server's log: up to 128 printable ASCII characters.
             Errors have it too.
@@ -169,6 +222,9 @@ class Client:
         ScaleWarning
             When all images are nearly black: uint8 of 0 and 1, or floats divided by 255 twice.
         """
+        if (type(images) is not np.ndarray or images.nbytes > FEW_BYTES) and is_large(images):
+            asked = Asked(model, version, label, hidden_activations, canonicalize)
+            return parts.predict_all(self._caller, images, asked, timeout_seconds, progress)
         pixels = as_pixels(images)
         warn_of_scale(pixels)
         head = encode_head(model, version, label, hidden_activations, canonicalize)
@@ -181,6 +237,51 @@ class Client:
         except MlpserveError as error:
             error.request_id = request_id
             raise
+
+    def predict_parts(
+        self,
+        images: Images,
+        *,
+        model: str = "",
+        version: int = 0,
+        label: str = "",
+        hidden_activations: bool = False,
+        canonicalize: bool = False,
+        timeout_seconds: float | None = None,
+    ) -> Generator[Prediction, None, None]:
+        """Classify any number of images, and yield the predictions of some at a time, in order.
+
+        As `predict` does in parts, for more than fits into memory. Closing the generator cancels
+        the calls in flight.
+        """
+        asked = Asked(model, version, label, hidden_activations, canonicalize)
+        return parts.predict_parts(self._caller, images, asked, timeout_seconds)
+
+    def predict_stream(
+        self,
+        images: Iterable[npt.ArrayLike],
+        *,
+        model: str = "",
+        version: int = 0,
+        label: str = "",
+        hidden_activations: bool = False,
+        canonicalize: bool = False,
+        timeout_seconds: float | None = None,
+    ) -> Generator[Answer, None, None]:
+        """Classify items over one call, and yield an `Answer` for each, in order.
+
+        An item is what goes in one call of `predict`, whose parameters these are; one that can't be
+        sent or is refused has an answer with its `error`, and the stream goes on. Another thread
+        asks for the items: at most 64 of them, or 4 MiB, wait for their answers. Each answer may
+        take `timeout_seconds`, the stream as long as it likes.
+
+        What ends the stream raises MlpserveError, and nothing is sent again; what the iterable
+        raises follows the answers to the items before. Closing the generator ends the call, and the
+        iterable if that is a generator, too.
+        """
+        head = encode_head(model, version, label, hidden_activations, canonicalize)
+        seconds = self._settings.seconds(timeout_seconds)
+        return streams.predict_stream(self._stream, images, head, seconds)
 
     def list_models(self, *, timeout_seconds: float | None = None) -> tuple[Model, ...]:
         """Return the server's models by name: their versions, those that failed to load too, and
@@ -230,8 +331,7 @@ class Client:
             time.sleep(min(_READINESS_PAUSE_SECONDS, max(0.0, end - time.monotonic())))
         raise DeadlineExceeded(f"{self.address} did not become ready in {timeout_seconds:g} s")
 
-    def _method(self, path: str) -> "grpc.UnaryUnaryMultiCallable[bytes, bytes]":
-        # Without serializers gRPC takes and gives bytes.
+    def _method(self, path: str) -> UnaryMethod:
         return self._channel.unary_unary(path)
 
     def _ask(
@@ -245,7 +345,7 @@ class Client:
 
     def _call(
         self,
-        method: "grpc.UnaryUnaryMultiCallable[bytes, bytes]",
+        method: UnaryMethod,
         request: bytes,
         timeout_seconds: float | None,
         less: Less = _NO_LESS,
@@ -253,11 +353,15 @@ class Client:
     ) -> bytes:
         """Return the response to a request; raises MlpserveError."""
         settings = self._settings
+        if timeout_seconds is None:
+            timeout_seconds = settings.timeout_seconds
+        else:
+            timeout_seconds = check_seconds("timeout_seconds", timeout_seconds)
         metadata = settings.metadata
         if request_id is not None:
             metadata = add_request_ids(metadata, [request_id])
         try:
-            return method(request, timeout=settings.seconds(timeout_seconds), metadata=metadata)
+            return method(request, timeout=timeout_seconds, metadata=metadata)
         except grpc.RpcError as error:
             raise from_rpc_error(error, settings.address, less) from error
 

@@ -1,20 +1,22 @@
-"""What can go wrong with a call, as small named classes with the server's own words."""
+"""What can go wrong with a call, as small named classes with the server's own words.
+
+Which class it is depends on the status code and on google.rpc.ErrorInfo, which a server sends with
+each refusal, and never on words. What gRPC itself refuses has no such details.
+"""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
 
 from mlpserve.protocol import wire
+from mlpserve.protocol.details import KEY, NO_DETAILS, Details, read_details
 
-_DETAILS_KEY = "grpc-status-details-bin"
-_BAD_REQUEST = "google.rpc.BadRequest"
-_ERROR_INFO = "google.rpc.ErrorInfo"
-_SIZE_REASONS = {"MESSAGE_BYTES", "ANSWER_BYTES"}
-_ASK_FOR_LESS = "ask for less in one call, or "
-_TOO_LARGE = re.compile(
+_CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
+_SIZE_REASONS = ("MESSAGE_BYTES", "ANSWER_BYTES")
+# What gRPC says of a message, with numbers that are worth repeating.
+_SIZES = re.compile(
     r"(CLIENT|SERVER): (Sent|Received) message larger than max \((\d+) vs\. (\d+)\)"
 )
 
@@ -44,7 +46,19 @@ class DeadlineExceeded(MlpserveError):
 
 
 class Overloaded(MlpserveError):
-    """The server has as many calls as it takes; trying again later may help."""
+    """The server has as many calls as it takes; trying again in `retry_after_seconds` may help,
+    which is None when the server doesn't say.
+    """
+
+    def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ForkedProcess(MlpserveError):
+    """gRPC can't work in this process, which was forked while its parent used gRPC; the message
+    says why and what to do.
+    """
 
 
 class ScaleWarning(UserWarning):
@@ -72,6 +86,10 @@ class InvalidRequest(MlpserveError):
         self.violations = violations
 
 
+class TooLarge(InvalidRequest):
+    """The request, or what would answer it, is larger than client or server take at once."""
+
+
 @dataclass(frozen=True, slots=True)
 class Less:
     """How a caller makes a call's request and its answer smaller, each with a final "or "."""
@@ -86,46 +104,110 @@ FEWER_IMAGES = Less(
 )
 
 
+def placed(error: MlpserveError, place: str) -> MlpserveError:
+    """Return the same error, whose message begins with what it is about."""
+    message = f"{place}: {error}"
+    placed: MlpserveError
+    match error:
+        case InvalidRequest():
+            placed = type(error)(message, error.violations)
+        case Overloaded():
+            placed = Overloaded(message, error.retry_after_seconds)
+        case _:
+            placed = type(error)(message)
+    placed.__cause__ = error.__cause__
+    return placed
+
+
+def refuse_to_send(size: int, limit: int, less: Less) -> TooLarge:
+    """Return the error for a request that this client doesn't send."""
+    return TooLarge(_explain_limit("CLIENT", "Sent", str(size), str(limit), less))
+
+
 def from_rpc_error(error: grpc.RpcError, address: str, less: Less) -> MlpserveError:
     """Return the error to raise from one that gRPC raised in a call to the address."""
-    code, details = error.code(), error.details() or "no details"
+    return _from_status(error.code(), error.details(), details_of(error), address, less)
+
+
+def details_of(error: grpc.RpcError) -> Details:
+    """Return what a server tells programs of an error that gRPC raised."""
+    metadata: Any = error.trailing_metadata() or ()
+    return next((read_details(value) for key, value in metadata if key == KEY), NO_DETAILS)
+
+
+def from_status(status: bytes, address: str, less: Less) -> MlpserveError:
+    """Return the error that a google.rpc.Status stands for, which a call to the address brought."""
+    try:
+        fields = wire.read_fields(status)
+        code, message = wire.read_integer(fields, 1), wire.read_text(fields, 2)
+    except wire.WireError as error:
+        return InvalidResponse(f"the answer is no valid google.rpc.Status: {error}")
+    kind = _CODES.get(code, grpc.StatusCode.UNKNOWN)
+    return _from_status(kind, message, read_details(status), address, less)
+
+
+def _from_status(
+    code: grpc.StatusCode, message: str | None, details: Details, address: str, less: Less
+) -> MlpserveError:
+    words = message or "no details"
     match code:
         case grpc.StatusCode.INVALID_ARGUMENT:
-            return InvalidRequest(details, _read_violations(error))
+            return InvalidRequest(words, tuple(Violation(*each) for each in details.violations))
         case grpc.StatusCode.NOT_FOUND:
-            return ModelNotFound(details)
+            return ModelNotFound(words)
         case grpc.StatusCode.UNAUTHENTICATED:
-            return Unauthenticated(f"{address} refuses the call: {details}; give the client token=")
+            is_unknown = details.reason == "UNKNOWN_TOKEN"
+            remedy = "give the client another token=" if is_unknown else "give the client token="
+            return Unauthenticated(f"{address} refuses the call: {words}; {remedy}")
         case grpc.StatusCode.UNAVAILABLE:
-            return Unavailable(f"{address} is unavailable: {details}")
+            return Unavailable(f"{address} is unavailable: {words}")
         case grpc.StatusCode.DEADLINE_EXCEEDED:
-            return DeadlineExceeded(f"{address} did not answer in time: {details}")
+            return DeadlineExceeded(f"{address} did not answer in time: {words}")
         case grpc.StatusCode.RESOURCE_EXHAUSTED:
-            # gRPC has one code for two things, and waiting mends only one of them.
-            if (explained := _explain_size(error, details, less)) is not None:
-                return InvalidRequest(explained)
-            return Overloaded(f"{address} is overloaded: {details}")
+            return _exhausted(address, words, details, less)
         case _:
-            return MlpserveError(f"{address} answered {code.name}: {details}")
+            return MlpserveError(f"{address} answered {code.name}: {words}")
 
 
-def _explain_size(error: grpc.RpcError, details: str, less: Less) -> str | None:
-    """Return which message is too large and what to do about it; None when none is."""
-    if found := _TOO_LARGE.search(details):
-        return _explain_limit(found, less)
-    reasons = {wire.read_text(fields, 1) for fields in _details(error, _ERROR_INFO)}
-    if "ANSWER_BYTES" in reasons and not less.answer:
-        return (
-            f"{details.replace(_ASK_FOR_LESS, '')}, and where the answer is larger than this "
-            "client takes, give Client options={'grpc.max_receive_message_length': BYTES}"
+def _exhausted(address: str, words: str, details: Details, less: Less) -> MlpserveError:
+    """Return whether a call has too many bytes, or the server too many calls: gRPC has one code for
+    both, and waiting mends only the second.
+
+    A server that has too many calls says why or when to come back, older ones the second alone;
+    with neither gRPC itself has refused a message.
+    """
+    if details.reason in _SIZE_REASONS:
+        return TooLarge(_explain_refusal(details, less) or words)
+    if details.reason or details.retry_after_seconds is not None:
+        return Overloaded(f"{address} is overloaded: {words}", details.retry_after_seconds)
+    if found := _SIZES.search(words):
+        side, did, size, limit = found.groups()
+        return TooLarge(_explain_limit(side, did, size, limit, less))
+    return TooLarge(f"the request or its answer is too large for {address}: {words}")
+
+
+def _explain_refusal(details: Details, less: Less) -> str:
+    """Return what to do about a message that the server refuses or does not send; empty when it
+    doesn't say how large it is.
+    """
+    size, limit = details.metadata.get("bytes"), details.metadata.get("max_bytes")
+    if not size or not limit:
+        return ""
+    remedy = "raise the server's --max-message-bytes"
+    if details.reason == "MESSAGE_BYTES":
+        remedy = f"takes at most {limit}; {less.request}{remedy}"
+        return f"the request has {size} bytes, and the server {remedy}"
+    if not less.answer:
+        remedy += (
+            ", and where the answer is larger than this client takes, give Client "
+            "options={'grpc.max_receive_message_length': BYTES}"
         )
-    is_size = reasons & _SIZE_REASONS or "larger than max_message_bytes" in details
-    return details if is_size else None
+    remedy = f"sends at most {limit}; {less.answer}{remedy}"
+    return f"the answer has up to {size} bytes, and the server {remedy}"
 
 
-def _explain_limit(found: re.Match[str], less: Less) -> str:
+def _explain_limit(side: str, did: str, size: str, limit: str, less: Less) -> str:
     """Return what to do about a message that gRPC itself refuses on one side."""
-    side, did, size, limit = found.groups()
     is_client, is_received = side == "CLIENT", did == "Received"
     what, smaller = (
         ("answer", less.answer) if is_client == is_received else ("request", less.request)
@@ -136,51 +218,3 @@ def _explain_limit(found: re.Match[str], less: Less) -> str:
         whose = "this client"
         remedy = f"give Client options={{'grpc.max_{direction}_message_length': {size}}}"
     return f"the {what} has {size} bytes, and {whose} {verb} at most {limit}; {smaller}{remedy}"
-
-
-def _read_violations(error: grpc.RpcError) -> tuple[Violation, ...]:
-    """Return what google.rpc.BadRequest says in a status."""
-    violations: list[Violation] = []
-    try:
-        for fields in _details(error, _BAD_REQUEST):
-            for content in wire.read_contents(fields, 1):
-                violation = wire.read_fields(content)
-                violations.append(
-                    Violation(*(wire.read_text(violation, number) for number in (1, 2, 3)))
-                )
-    except wire.WireError:
-        # The message alone still says what is wrong.
-        return ()
-    return tuple(violations)
-
-
-def read_error_info(error: grpc.RpcError) -> dict[str, str]:
-    """Return what google.rpc.ErrorInfo tells programs in a status; nothing if none is readable."""
-    try:
-        return {
-            wire.read_text(entry, 1): wire.read_text(entry, 2)
-            for fields in _details(error, _ERROR_INFO)
-            for entry in map(wire.read_fields, wire.read_contents(fields, 3))
-        }
-    except wire.WireError:
-        return {}
-
-
-def _details(error: grpc.RpcError, name: str) -> Sequence[Sequence[wire.Field]]:
-    """Return the fields of each message of a type that google.rpc.Status carries in the trailing
-    metadata; none if that can't be read.
-
-    The field numbers are those of google/rpc/status.proto and error_details.proto.
-    """
-    metadata: Any = error.trailing_metadata() or ()
-    status = next((value for key, value in metadata if key == _DETAILS_KEY), b"")
-    try:
-        details = map(wire.read_fields, wire.read_contents(wire.read_fields(status), 3))
-        return [
-            wire.read_fields(content)
-            for detail in details
-            if wire.read_text(detail, 1).endswith(f"/{name}")
-            for content in wire.read_contents(detail, 2)
-        ]
-    except wire.WireError:
-        return ()

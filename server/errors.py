@@ -111,7 +111,12 @@ class Overloaded(RequestError):
 
 @dataclass(eq=False)
 class TooLarge(RequestError):
-    """The message is larger than the server accepts; a retry would not help."""
+    """The message, or what would answer it, is larger than the server takes or sends: `size` bytes,
+    where there may be `limit`; both 0 when bytes are not what there is too much of.
+    """
+
+    size: int = 0
+    limit: int = 0
 
 
 @dataclass(eq=False)

@@ -13,8 +13,9 @@ from harness.server_process import ROOT
 ARROWS = {
     "modelfile, mlpserve": "",
     "canonical, exporter.errors": "modelfile",
-    "mlpserve.pictures": "mlpserve",
-    "mlpserve.command": "mlpserve.pictures",
+    "mlpserve.pictures, mlpserve.metrics, mlpserve.terminal": "mlpserve",
+    "mlpserve.bench": "mlpserve.metrics, mlpserve.terminal",
+    "mlpserve.command": "mlpserve.pictures, mlpserve.bench",
     "mlpserve.cli": "mlpserve.command",
     "mlpserve.__main__": "mlpserve.cli",
     "exporter.files, exporter.runtime": "exporter.errors",

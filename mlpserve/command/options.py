@@ -3,6 +3,7 @@
 import functools
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +32,18 @@ def check_time(
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
-_OPTIONS = (
-    click.option(
-        "--address", default=DEFAULT_ADDRESS, show_default=True, help="HOST:PORT of the server."
-    ),
-    click.option(
-        "--timeout-seconds",
-        type=float,
-        callback=check_time(),
-        default=10.0,
-        show_default=True,
-        help="How long a call may take, retries included.",
-    ),
+_ADDRESS = click.option(
+    "--address", default=DEFAULT_ADDRESS, show_default=True, help="HOST:PORT of the server."
+)
+_TIMEOUT = click.option(
+    "--timeout-seconds",
+    type=float,
+    callback=check_time(),
+    default=10.0,
+    show_default=True,
+    help="How long a call may take, retries included.",
+)
+_SECURITY = (
     click.option(
         "--tls", is_flag=True, help="Use TLS; trust the authorities that gRPC ships with."
     ),
@@ -53,14 +54,35 @@ _OPTIONS = (
 )
 
 
-def with_client(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command these options, and call it with a client instead of their values."""
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How a server is reached, as the options say."""
+
+    tls: Tls | None
+    token: str | None
+
+    def check(self, address: str) -> None:
+        """End the command when there can be no server at the address, or the token would be sent
+        there unencrypted.
+        """
+        try:
+            check_address(address)
+        except ValueError as error:
+            raise click.ClickException(str(error)) from error
+        if self.token is not None and self.tls is None and not is_local(address):
+            raise click.UsageError(
+                f"the token would be sent to {address} unencrypted; give --tls or --ca"
+            )
+
+
+def with_reach(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of TLS and tokens, and call it with a `Reach` instead of their
+    values.
+    """
 
     @functools.wraps(command)
-    def connected(
+    def reached(
         *,
-        address: str,
-        timeout_seconds: float,
         tls: bool,
         ca: Path | None,
         certificate: Path | None,
@@ -72,20 +94,24 @@ def with_client(command: Callable[..., None]) -> Callable[..., None]:
             raise click.UsageError("--certificate and --key go together; give both or neither")
         is_safe = tls or ca is not None or certificate is not None
         token = None if token_file is None else _read_token(token_file)
-        try:
-            check_address(address)
-        except ValueError as error:
-            raise click.ClickException(str(error)) from error
-        if token is not None and not is_safe and not is_local(address):
-            raise click.UsageError(
-                f"the token would be sent to {address} unencrypted; give --tls or --ca"
-            )
+        command(reach=Reach(Tls(ca, certificate, key) if is_safe else None, token), **others)
+
+    for option in reversed(_SECURITY):
+        option(reached)
+    return reached
+
+
+def with_client(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options with which it reaches its server, and call it with a client
+    instead of their values.
+    """
+
+    @functools.wraps(command)
+    def connected(*, address: str, timeout_seconds: float, reach: Reach, **others: Any) -> None:
+        reach.check(address)
         try:
             client = Client(
-                address,
-                timeout_seconds=timeout_seconds,
-                tls=Tls(ca, certificate, key) if is_safe else None,
-                token=token,
+                address, timeout_seconds=timeout_seconds, tls=reach.tls, token=reach.token
             )
         except (ValueError, OSError) as error:
             raise click.ClickException(str(error)) from error
@@ -94,9 +120,7 @@ def with_client(command: Callable[..., None]) -> Callable[..., None]:
             warnings.simplefilter("ignore", ScaleWarning)
             command(client, **others)
 
-    for option in reversed(_OPTIONS):
-        option(connected)
-    return connected
+    return _ADDRESS(_TIMEOUT(with_reach(connected)))
 
 
 def _read_token(file: Path) -> str:

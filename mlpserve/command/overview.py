@@ -1,16 +1,17 @@
 """Draws a look at a server as tables for a terminal."""
 
 import math
-from collections.abc import Iterable, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from mlpserve.command.looks import Look, total, totals
+from mlpserve.metrics.exposition import STAGES
+from mlpserve.metrics.looks import Look, total, totals
+from mlpserve.terminal.durations import format_duration
+from mlpserve.terminal.tables import format_counts, plain_table
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999}
-STAGES = ("decode", "queue", "run", "encode")
 MAX_LABELS = 12
 """Labels whose share is shown, the most frequent ones."""
 
@@ -47,7 +48,7 @@ def _draw_head(address: str, look: Look) -> Text:
 
 def _draw_methods(look: Look) -> Table:
     """Draw the methods that have been called since the first look or are being called."""
-    table = _table("method", "calls", "calls/s", "errors/s", *QUANTILES, "in progress")
+    table = plain_table("method", "calls", "calls/s", "errors/s", *QUANTILES, "in progress")
     methods = {dict(labels)["grpc_method"] for labels in look.page.get(_STARTED, ())}
     for method in sorted(methods):
         selector = {"grpc_method": method}
@@ -62,7 +63,7 @@ def _draw_methods(look: Look) -> Table:
             f"{calls:.0f}",
             f"{look.rate(_STARTED, **selector):.1f}",
             f"{errors:.1f}",
-            *map(_time, quantiles),
+            *map(format_duration, quantiles),
             f"{in_progress:.0f}",
         )
     if not table.row_count:
@@ -82,17 +83,19 @@ def _draw_lines(look: Look) -> Table:
     images = _format("{:.1f}", look.mean("mlpserve_run_images"))
     calls = _format("{:.1f}", look.mean("mlpserve_run_calls"))
     runs = f"{images} images of {calls} calls together"
-    table.add_row("codes", _counts(codes))
-    table.add_row("rejected", _counts(rejected))
+    table.add_row("codes", format_counts(codes))
+    table.add_row("rejected", format_counts(rejected))
     table.add_row("images", f"{look.rate('mlpserve_images_total'):.1f}/s, {runs}")
     table.add_row("queue", f"{queued:.0f} of {limit:.0f} images")
-    table.add_row("stages", "   ".join(f"{stage} {_time(mean)}" for stage, mean in stages))
-    table.add_row("restarts", _counts(restarts))
+    table.add_row(
+        "stages", "   ".join(f"{stage} {format_duration(mean)}" for stage, mean in stages)
+    )
+    table.add_row("restarts", format_counts(restarts))
     return table
 
 
 def _draw_workers(look: Look) -> Table:
-    table = _table("worker", "CPU", "memory", "files", "calls/s", "in progress", "queued", "")
+    table = plain_table("worker", "CPU", "memory", "files", "calls/s", "in progress", "queued", "")
     cpu = look.rates("process_cpu_seconds_total", "worker")
     memory = totals(look.page, "process_resident_memory_bytes", "worker")
     files = totals(look.page, "process_open_fds", "worker")
@@ -116,7 +119,7 @@ def _draw_workers(look: Look) -> Table:
 
 def _draw_models(look: Look) -> Table:
     """Draw each loaded version, with the shares of its labels since the look before."""
-    table = _table("model", "version", "images/s", "labels")
+    table = plain_table("model", "version", "images/s", "labels")
     table.columns[-1].justify, table.columns[-1].no_wrap = "left", False
     loaded = {
         (labels["model"], labels["version"])
@@ -135,29 +138,6 @@ def _draw_models(look: Look) -> Table:
 
 def _by_number(worker: str) -> tuple[bool, int, str]:
     return not worker.isdecimal(), len(worker), worker
-
-
-def _table(first: str, *others: str) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column(first, no_wrap=True)
-    for name in others:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
-
-
-def _counts(counts: dict[str, float]) -> str:
-    """Return what has been counted, the most first."""
-    often: Iterable[str] = sorted(counts, key=lambda name: (-counts[name], name))
-    return "   ".join(f"{name} {counts[name]:.0f}" for name in often if counts[name]) or "none"
-
-
-def _time(seconds: float) -> str:
-    """Return a duration with three digits and its unit."""
-    if math.isnan(seconds):
-        return "-"
-    units: Sequence[tuple[float, str]] = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"))
-    unit, name = next((unit for unit in units if seconds >= unit[0]), units[-1])
-    return f"{seconds / unit:.3g} {name}"
 
 
 def _format(form: str, value: float) -> str:

@@ -7,10 +7,10 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from mlpserve.command.exposition import DEFAULT_ADDRESS, PageError, fetch
-from mlpserve.command.looks import Watch
 from mlpserve.command.options import check_time
 from mlpserve.command.overview import draw
+from mlpserve.metrics.exposition import DEFAULT_ADDRESS, PageError, fetch
+from mlpserve.metrics.looks import Watch
 
 
 @click.command()

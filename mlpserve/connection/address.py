@@ -59,6 +59,17 @@ def needs_no_proxy(address: str) -> bool:
     return scheme in _UNIX or any(map(_means_this_machine, hosts))
 
 
+def may_have_several(address: str) -> bool:
+    """Return whether there may be several servers behind a gRPC target: it is a name of another
+    machine, or lists addresses.
+    """
+    scheme, hosts = _hosts(address)
+    if scheme in _IP:
+        return len(hosts) > 1
+    is_name = not (_is_ip(hosts[0], 4) or _is_ip(hosts[0], 6) or _means_this_machine(hosts[0]))
+    return scheme in ("", "dns") and is_name
+
+
 def _check(address: str) -> None:
     """Raise _Fault unless gRPC can be given the address."""
     scheme, rest = _split_scheme(address)

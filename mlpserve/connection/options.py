@@ -3,29 +3,36 @@
 import json
 from collections.abc import Mapping
 
-from mlpserve.connection.address import needs_no_proxy
+from mlpserve.connection.address import may_have_several, needs_no_proxy
 from mlpserve.v1 import classifier_pb2
 
 Options = Mapping[str, int | str]
 """gRPC channel options by name."""
 
 SERVICE = classifier_pb2.DESCRIPTOR.services_by_name["Classifier"].full_name
+HEALTH_SERVICE = "grpc.health.v1.Health"
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
+MAX_RETRIES = 4
+"""How often gRPC tries a call again at most: it takes no more than five attempts."""
+
 _RETRY_POLICY = {
-    "maxAttempts": 4,
     "initialBackoff": "0.05s",
     "maxBackoff": "1s",
     "backoffMultiplier": 2,
-    # A server that stops says CANCELLED to calls that it has not begun.
+    # A server that stops says CANCELLED to calls that it has not begun. RESOURCE_EXHAUSTED is left
+    # to callers: one that is overloaded needs fewer calls, and messages don't get smaller.
     "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
 }
-_SERVICE_CONFIG = {"methodConfig": [{"name": [{"service": SERVICE}], "retryPolicy": _RETRY_POLICY}]}
+# Of a thousand tokens each failure takes one and each success gives one; below half of them nothing
+# is tried again. So a server that is gone gets few calls more than without retries, while a burst
+# of calls that a restarting one drops is tried again. (gRPC takes a ratio without a point for
+# thousandths.)
+_RETRY_THROTTLING = {"maxTokens": 1000, "tokenRatio": 1.0}
 
 CHANNEL_OPTIONS: Options = {
     "grpc.max_send_message_length": MAX_MESSAGE_BYTES,
     "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
-    "grpc.service_config": json.dumps(_SERVICE_CONFIG),
     # gRPC gives up retrying a call whose message does not fit: the default holds 83 images.
     "grpc.per_rpc_retry_buffer_size": 2 * MAX_MESSAGE_BYTES,
     # Otherwise all clients of a process share one connection, which has one worker behind it.
@@ -36,6 +43,9 @@ CHANNEL_OPTIONS: Options = {
     # What a connection may take to be made. The default, 20 s, outlasts a call's time when a server
     # that stops accepts a connection and never greets it.
     "grpc.min_reconnect_backoff_ms": 3_000,
+    # A name is looked up again when a connection is lost, but not more often than this. The
+    # default, 30 s, is long when all of a name's servers have been replaced.
+    "grpc.dns_min_time_between_resolutions_ms": 5_000,
     # By default servers hang up on who pings more than once in 300 s, or without a call.
     "grpc.keepalive_time_ms": 330_000,
     "grpc.keepalive_timeout_ms": 20_000,
@@ -52,9 +62,11 @@ _NO_PROXY: Options = {
 _PROXIES = ("grpc.enable_http_proxy", "grpc.http_proxy", "grpc.address_http_proxy")
 
 
-def channel_options(address: str, options: Options, is_token_readable: bool) -> Options:
-    """Return `CHANNEL_OPTIONS` with a caller's own, and without a proxy for addresses on this
-    machine and for a token that is readable on its way.
+def channel_options(
+    address: str, options: Options, retries: int, is_token_readable: bool
+) -> Options:
+    """Return `CHANNEL_OPTIONS` with a caller's own, a service config, and without a proxy for
+    addresses on this machine and for a token that is readable on its way.
 
     Raises ValueError when the caller's options send such a token through a proxy.
     """
@@ -65,4 +77,20 @@ def channel_options(address: str, options: Options, is_token_readable: bool) -> 
             "or leave the option out"
         )
     is_direct = is_token_readable or (not asked and needs_no_proxy(address))
-    return {**CHANNEL_OPTIONS, **(_NO_PROXY if is_direct else {}), **options}
+    config = {"grpc.service_config": service_config(address, retries)}
+    return {**CHANNEL_OPTIONS, **config, **(_NO_PROXY if is_direct else {}), **options}
+
+
+def service_config(address: str, retries: int) -> str:
+    """Return gRPC's service config for calls to an address: that they are tried again, and go round
+    over its servers if there may be several.
+    """
+    config: dict[str, object] = {}
+    if retries:
+        names = [{"service": SERVICE}, {"service": HEALTH_SERVICE}]
+        policy = {"maxAttempts": 1 + retries, **_RETRY_POLICY}
+        config["methodConfig"] = [{"name": names, "retryPolicy": policy}]
+        config["retryThrottling"] = _RETRY_THROTTLING
+    if may_have_several(address):
+        config["loadBalancingConfig"] = [{"round_robin": {}}]
+    return json.dumps(config)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import grpc
 
-from mlpserve.errors import read_error_info
+from mlpserve.errors import details_of
 
 IMAGES, BATCH = "images", "batch"
 """What a server tells in `google.rpc.ErrorInfo`: the indices of the images that it refuses, such as
@@ -14,7 +14,7 @@ IMAGES, BATCH = "images", "batch"
 
 def find_refused(error: grpc.RpcError, n_members: int) -> frozenset[int]:
     """Return the places of the calls whose images the server refuses; none where it tells none."""
-    told = read_error_info(error)
+    told = details_of(error).metadata
     try:
         n_images = int(told[BATCH])
         share, rest = divmod(n_images, n_members)

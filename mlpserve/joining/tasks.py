@@ -142,7 +142,7 @@ class Tasks:
             if group.is_abandoned:
                 group.call.cancel()
             return self._read(await group.call)
-        except grpc.aio.UsageError:
+        except (grpc.aio.UsageError, ValueError):
             return Closed()
         except asyncio.CancelledError:
             task = asyncio.current_task()

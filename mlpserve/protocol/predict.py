@@ -12,7 +12,7 @@ import numpy.typing as npt
 from mlpserve.errors import InvalidResponse
 from mlpserve.images import Pixels
 from mlpserve.prediction import Canonicalization, Prediction
-from mlpserve.protocol import wire
+from mlpserve.protocol import packed, wire
 from mlpserve.protocol.tables import as_table
 from mlpserve.v1 import classifier_pb2
 
@@ -21,11 +21,14 @@ _PIXELS_U8 = classifier_pb2.PredictRequest.PIXELS_U8_FIELD_NUMBER
 _RESPONSE = classifier_pb2.PredictResponse
 _ASKED_FOR = {_RESPONSE.HIDDEN_LAYERS_FIELD_NUMBER, _RESPONSE.CANONICALIZATION_FIELD_NUMBER}
 _WIRE_FLOATS = np.dtype("<f4")
+_WIRE_INTEGERS = np.dtype("<i8")
 _LABELS_TAG = wire.encode_tag(_RESPONSE.LABELS_FIELD_NUMBER, 0)[:-1]
 _ACTIVATIONS_TAG = wire.encode_tag(_RESPONSE.ACTIVATIONS_FIELD_NUMBER, 0)[:-1]
 _SMALL_BYTES = 1 << 16
 _ONE_BYTE = 0x80
 """Integers below it have one byte on the wire."""
+_INTEGER_BYTES = 8
+_SEVEN_ZEROS = bytes(_INTEGER_BYTES - 1)
 
 
 @functools.lru_cache(maxsize=256)
@@ -91,8 +94,7 @@ class ResponseReader:
         if frame is not None and (prediction := frame.read(message)) is not None:
             return prediction
         prediction = decode_response(message)
-        if len(prediction.label_names) <= _ONE_BYTE:
-            self._frame = _Frame.around(prediction)
+        self._frame = _Frame.around(prediction)
         return prediction
 
 
@@ -133,38 +135,70 @@ class _Frame:
     model: str
     version: int
     label_names: tuple[str, ...]
+    small_labels: bytes
+    """All that have one byte on the wire."""
+    one_before: bytes
+    one_between: bytes
+    """The same of an answer to one image, with the sizes of what follows."""
+    one_size: int
+    """Of an answer to one image that has a small label and nothing that was asked for."""
 
     @classmethod
     def around(cls, prediction: Prediction) -> "_Frame":
         """Return what a server writes around the labels and activations of a prediction."""
         model, version, names = prediction.model, prediction.version, prediction.label_names
+        before = _RESPONSE(model=model, version=version).SerializeToString() + _LABELS_TAG
+        between = _RESPONSE(label_names=names).SerializeToString() + _ACTIVATIONS_TAG
+        n_bytes = 4 * len(names)
+        one_before, one_between = before + b"\1", between + wire.encode_varint(n_bytes)
         return cls(
-            _RESPONSE(model=model, version=version).SerializeToString() + _LABELS_TAG,
-            _RESPONSE(label_names=names).SerializeToString() + _ACTIVATIONS_TAG,
+            before,
+            between,
             model,
             version,
             names,
+            bytes(range(min(len(names), _ONE_BYTE))),
+            one_before,
+            one_between,
+            len(one_before) + 1 + len(one_between) + n_bytes,
         )
 
     def read(self, message: bytes) -> Prediction | None:
-        """Return what an answer with this frame says, None when it is another one or a wrong one.
+        """Return what an answer with this frame says, None when it has another or is wrong."""
+        place = len(self.one_before)
+        if (
+            len(message) == self.one_size
+            and message.startswith(self.one_before)
+            and message.startswith(self.one_between, place + 1)
+            and message[place] < len(self.small_labels)
+        ):
+            n_classes = len(self.label_names)
+            # In memory of their own the numbers are aligned, and the caller may write to them.
+            memory = bytearray(
+                message[place : place + 1] + _SEVEN_ZEROS + message[-4 * n_classes :]
+            )
+            return Prediction(
+                np.ndarray((1,), _WIRE_INTEGERS, memory),
+                np.ndarray((1, n_classes), _WIRE_FLOATS, memory, _INTEGER_BYTES),
+                self.label_names,
+                self.model,
+                self.version,
+            )
+        return self._read_any(message) if message.startswith(self.before) else None
 
-        Its labels have one byte each, since there are at most 128 classes.
-        """
-        if not message.startswith(self.before):
-            return None
+    def _read_any(self, message: bytes) -> Prediction | None:
+        """Return the same of any number of images, labels and activations asked for."""
         n_classes = len(self.label_names)
         try:
-            n_images, begin = wire.read_varint(message, len(self.before))
-            end = begin + n_images
-            if not n_images or not message.startswith(self.between, end):
+            n_bytes, begin = wire.read_varint(message, len(self.before))
+            end = begin + n_bytes
+            if not message.startswith(self.between, end):
                 return None
             n_bytes, start = wire.read_varint(message, end + len(self.between))
             rest = start + n_bytes
-            if n_bytes != 4 * n_images * n_classes or rest > len(message):
-                return None
-            content = message[begin:end]
-            if max(content) >= n_classes:
+            labels = self._read_labels(message[begin:end])
+            n_images = len(labels)
+            if not n_images or n_bytes != 4 * n_images * n_classes or rest > len(message):
                 return None
             asked_for = {}
             if rest < len(message):
@@ -172,11 +206,10 @@ class _Frame:
                 if any(number not in _ASKED_FOR for number, _, _ in fields):
                     return None
                 asked_for = _decode_asked_for(fields, n_images)
-        except wire.WireError:
+        except ValueError:
             return None
         return Prediction(
-            _as_integers(content),
-            # As an array of its own the numbers are aligned, and the caller may write to them.
+            labels,
             np.ndarray((n_images, n_classes), _WIRE_FLOATS, bytearray(message[start:rest])),
             self.label_names,
             self.model,
@@ -184,12 +217,12 @@ class _Frame:
             **asked_for,
         )
 
-
-def _as_integers(content: bytes) -> npt.NDArray[np.int64]:
-    """Return integers of one byte each."""
-    if len(content) == 1:
-        return np.array((content[0],), np.int64)
-    return np.frombuffer(content, np.uint8).astype(np.int64)
+    def _read_labels(self, content: bytes) -> npt.NDArray[np.int64]:
+        """Return the labels in packed varints, none when one is wrong; raises ValueError."""
+        if not content.translate(None, self.small_labels):
+            return np.frombuffer(content, np.uint8).astype(np.int64)
+        labels = packed.decode_varints(np.frombuffer(content, np.uint8))
+        return labels if 0 <= labels.min() <= labels.max() < len(self.label_names) else labels[:0]
 
 
 def _decode_asked_for(fields: list[wire.Field], n_images: int) -> dict[str, Any]:

@@ -64,7 +64,9 @@ class ClassifierServicer(object):
     def Predict(self, request, context):
         """Predict classifies a batch of images with one model.
 
-        Errors carry google.rpc details:
+        Errors carry google.rpc details, and programs tell them apart by these. ErrorInfo has the domain "mlpserve" and a
+        reason; what is wrong with a field has its reason in BadRequest instead. What gRPC refuses by itself, such as a
+        message beyond twice the server's limit, has no details.
         INVALID_ARGUMENT  BadRequest names the field, the value and the remedy: no pixels, both forms of pixels, a length
         that is no multiple of the image size, NaN, infinity, a pixel outside the model's range, bytes
         or canonicalization for a model of other numbers than pixels, numbers so large that activations
@@ -72,10 +74,13 @@ class ClassifierServicer(object):
         `images` whose numbers are refused, such as 3,17-20, or the first of them, and how many images
         the `batch` has.
         NOT_FOUND         ErrorInfo (reason MODEL_NOT_FOUND, VERSION_NOT_FOUND or LABEL_NOT_FOUND) lists what is loaded.
-        RESOURCE_EXHAUSTED RetryInfo says how long to wait: the server has as many calls or images as it takes.
-        With ErrorInfo (reason MESSAGE_BYTES or ANSWER_BYTES) the message, or what would answer it, is
-        too large instead.
-        DEADLINE_EXCEEDED the call's time was over before the model ran.
+        RESOURCE_EXHAUSTED RetryInfo says how long to wait: the server has as many calls or images as it takes, and the
+        ErrorInfo which (reason QUEUE_FULL, TOO_MANY_CALLS, SLOW_MESSAGE, UNREAD_ANSWERS and others).
+        Without RetryInfo (reason MESSAGE_BYTES or ANSWER_BYTES) the message, or what would answer it,
+        is too large instead: it has `bytes`, and may have `max_bytes`, in the ErrorInfo's metadata.
+        DEADLINE_EXCEEDED ErrorInfo (reason DEADLINE): the call's time was over before the model ran.
+        CANCELLED         ErrorInfo (reason CANCELLED): the caller left. Without, as UNAVAILABLE, the server stops: retry.
+        INTERNAL          ErrorInfo (reason INTERNAL): the server's log has the reason.
         UNAUTHENTICATED   ErrorInfo (reason NO_TOKEN or UNKNOWN_TOKEN): the server wants a token with each call, as the
         metadata `authorization: Bearer TOKEN`.
         """

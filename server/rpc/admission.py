@@ -61,6 +61,8 @@ def too_large(size: int, limit: int) -> TooLarge:
         "answer_bytes",
         f"the answer has {size} bytes, more than max_message_bytes, {limit}; ask for less in one "
         "call, or raise the server's --max-message-bytes",
+        size,
+        limit,
     )
 
 

@@ -29,6 +29,8 @@ def reader(kind: type[M]) -> Callable[[bytes], M]:
                 "message_bytes",
                 f"the message has {len(message)} bytes, and a {name} may have {MAX_MESSAGE_BYTES}; "
                 "send no other fields than it has",
+                len(message),
+                MAX_MESSAGE_BYTES,
             )
         try:
             return kind.FromString(message)

@@ -1,5 +1,7 @@
 """Errors as gRPC statuses with google.rpc details, so that programs can act on them.
 
+Each has an ErrorInfo, whose reason is one of `REASONS` in capitals; only what is wrong with a field
+has its reason in a BadRequest instead. What gRPC refuses by itself has neither.
 Whatever texts callers send, a status fits into the 8 KiB of trailers that clients accept: they
 would report RESOURCE_EXHAUSTED instead.
 """
@@ -66,7 +68,7 @@ def status_of(error: Exception) -> Status:
     except Exception:
         # The caller gets an answer in any case.
         log.exception("a status could not be made", error=type(error).__name__)
-        return _status(grpc.StatusCode.INTERNAL, INTERNAL_MESSAGE)
+        return _INTERNAL
 
 
 def _status_of(error: Exception) -> Status:
@@ -84,19 +86,20 @@ def _status_of(error: Exception) -> Status:
                 grpc.StatusCode.FAILED_PRECONDITION, error.message, _error_info(error, {})
             )
         case Overloaded():
-            return _overloaded(error.message, error.retry_seconds)
+            return _overloaded(error.reason, error.message, error.retry_seconds)
         case TooLarge():
+            sizes = {"bytes": str(error.size), "max_bytes": str(error.limit)} if error.limit else {}
             return _status(
-                grpc.StatusCode.RESOURCE_EXHAUSTED, error.message, _error_info(error, {})
+                grpc.StatusCode.RESOURCE_EXHAUSTED, error.message, _error_info(error, sizes)
             )
         case Unauthenticated():
             return _unauthenticated(error)
         case Expired():
-            return _status(grpc.StatusCode.DEADLINE_EXCEEDED, error.message)
+            return _status(grpc.StatusCode.DEADLINE_EXCEEDED, error.message, _error_info(error, {}))
         case Cancelled():
-            return _status(grpc.StatusCode.CANCELLED, error.message)
+            return _status(grpc.StatusCode.CANCELLED, error.message, _error_info(error, {}))
         case _:
-            return _status(grpc.StatusCode.INTERNAL, INTERNAL_MESSAGE)
+            return _INTERNAL
 
 
 def _invalid_field(error: InvalidField) -> Status:
@@ -112,12 +115,13 @@ def _invalid_field(error: InvalidField) -> Status:
 
 
 @functools.lru_cache
-def _overloaded(message: str, retry_seconds: float) -> Status:
+def _overloaded(reason: str, message: str, retry_seconds: float) -> Status:
     """Return the status, made once: under overload it has to be cheap."""
     delay = duration_pb2.Duration()
     delay.FromNanoseconds(round(retry_seconds * 1e9))
     retry = error_details_pb2.RetryInfo(retry_delay=delay)
-    return _status(grpc.StatusCode.RESOURCE_EXHAUSTED, message, retry)
+    info = _error_info(Overloaded(reason, message), {})
+    return _status(grpc.StatusCode.RESOURCE_EXHAUSTED, message, info, retry)
 
 
 @functools.lru_cache
@@ -141,3 +145,10 @@ def _status(code: grpc.StatusCode, message: str, *details: Message) -> Status:
     number: int = code.value[0]
     content = status_pb2.Status(code=number, message=message, details=packed).SerializeToString()
     return Status(code, message, ((DETAILS_KEY, content),))
+
+
+_INTERNAL = _status(
+    grpc.StatusCode.INTERNAL,
+    INTERNAL_MESSAGE,
+    _error_info(RequestError("internal", INTERNAL_MESSAGE), {}),
+)

@@ -203,6 +203,8 @@ class Batcher:
                         f"the message has {size} bytes, larger than max_message_bytes, "
                         f"{max_message_bytes}; send fewer images in one call, or as bytes, which "
                         "are a quarter of the floats, or raise the server's --max-message-bytes",
+                        size,
+                        max_message_bytes,
                     )
                 request, pixels, call.identifier = call.read(call.message, patient)
                 call.request, call.pixels = request, pixels

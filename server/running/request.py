@@ -166,6 +166,8 @@ class Request:
                 f"the answer for {n_images} images has up to {size} bytes, larger than "
                 f"max_message_bytes, {max_message_bytes}; send fewer images in one call, ask for "
                 "fewer outputs, or raise the server's --max-message-bytes",
+                size,
+                max_message_bytes,
             )
 
     def _check_no_pixels(self, model: Model) -> None:

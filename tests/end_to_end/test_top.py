@@ -25,8 +25,8 @@ from harness.server_process import ROOT, ServerProcess, start_server
 from harness.waiting import PATIENCE_SECONDS
 from mlpserve import Client
 from mlpserve.command.commands import mlpserve
-from mlpserve.command.exposition import parse
 from mlpserve.errors import InvalidRequest
+from mlpserve.metrics.exposition import parse
 
 IMAGES = 5
 GOOD, WRONG = 20, 3

@@ -9,11 +9,10 @@ from typing import Any
 
 import grpc
 import pytest
-from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from harness import http2
-from harness.calls import BLACK, PREDICT, STREAM, predict_method, raw_method, status
+from harness.calls import BLACK, PREDICT, STREAM, predict_method, raw_method, retry_seconds
 from harness.http2.attacks import ATTACKS, attacking
 from harness.scrape import value
 from harness.server_process import ServerProcess, mode, start_server
@@ -129,18 +128,13 @@ def test_each_call_of_a_burst_has_an_answer(
         ]
         codes = Counter(future.code() for future in futures)
         assert codes.keys() <= {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}
-        refused = [one for one in futures if one.code() is not grpc.StatusCode.OK]
-        assert all(has_retry(one) for one in refused)
+        refused: list[Any] = [one for one in futures if one.code() is not grpc.StatusCode.OK]
+        assert all(retry_seconds(one) for one in refused)
     wait_until_quiet(flooded)
     for code, count in before.items():
         status_code = grpc.StatusCode.OK if code == "OK" else grpc.StatusCode.RESOURCE_EXHAUSTED
         handled = value(flooded, name, grpc_method=method, grpc_code=code)
         assert handled - count == codes[status_code]
-
-
-def has_retry(error: Any) -> bool:
-    (detail,) = status(error).details
-    return bool(detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR))
 
 
 @ON_THE_LANE
@@ -153,7 +147,7 @@ def test_watches_are_bounded(flooded: ServerProcess) -> None:
         with pytest.raises(grpc.RpcError, match="100 calls of Watch are in progress on this") as it:
             next(refused)
         assert it.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-        assert has_retry(it.value)
+        assert retry_seconds(it.value)
         reason = {"reason": "too_many_watchers"}
         assert value(flooded, "mlpserve_rejected_requests_total", **reason) == 1
         mine = health_pb2_grpc.HealthStub(other).Watch(request)

@@ -68,7 +68,7 @@ def test_weights_that_are_not_those_promised(serving: tuple[ServerProcess, Clien
 
 def test_a_network_larger_than_the_servers_messages(repository: Path) -> None:
     words = (
-        r"^the answer has \d+ bytes, more than max_message_bytes, 50000; raise the server's "
+        r"^the answer has up to \d+ bytes, and the server sends at most 50000; raise the server's "
         r"--max-message-bytes, and where the answer is larger than this client takes, give Client "
     )
     with (

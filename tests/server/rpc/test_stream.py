@@ -12,7 +12,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 from exporter.network.network import Batch
 from exporter.training.mnist import Labels
-from harness.calls import BLACK, Idle, predict, status, stream_method
+from harness.calls import BLACK, Idle, predict, retry_seconds, stream_method
 from harness.scrape import value
 from harness.server_process import start_server
 from mlpserve.v1.classifier_pb2 import PredictRequest
@@ -92,8 +92,7 @@ def test_idle_streams_leave_room(repository: Path) -> None:
                 with pytest.raises(grpc.RpcError, match=f"{limit} streams are in pr") as caught:
                     next(call)
                 assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-                (packed,) = status(caught.value).details
-                assert packed.Is(error_details_pb2.RetryInfo.DESCRIPTOR)
+                assert retry_seconds(caught.value)
                 requests.finish()
             assert value(server, "grpc_server_handled_total", **labels) == more
             # Nobody else waits for them, and those that are open still work.

@@ -1,0 +1,1 @@
+"""Tells the differences between two results from chance."""

@@ -1,0 +1,1 @@
+"""Sends calls at their times, from processes of its own, and counts what comes of each."""

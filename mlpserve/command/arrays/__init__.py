@@ -1,0 +1,1 @@
+"""Reads arrays of images from files, a block at a time; needs NumPy alone."""

@@ -1,0 +1,41 @@
+"""What commands say when something is wrong, as a terminal may show it."""
+
+import click
+
+from mlpserve.connection.address import DEFAULT_ADDRESS
+from mlpserve.errors import Unavailable
+
+
+def printable(name: str) -> str:
+    """Return a name without terminal control characters."""
+    shown = click.format_filename(name)
+    return "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in shown
+    )
+
+
+def explain(error: Exception) -> str:
+    """Return what went wrong, and what may help."""
+    reason = printable(str(error))
+    if not isinstance(error, Unavailable):
+        return reason
+    return (
+        f"{reason}. Is a server running there? `make run` in mlpserve's repository starts one "
+        f"at {DEFAULT_ADDRESS}; give the address of another, --tls or --ca for one that speaks TLS"
+    )
+
+
+def explain_file(error: OSError | ValueError) -> str:
+    """Return why a file, or what has no name that files can have, can't be read or written."""
+    reason = getattr(error, "strerror", None) or str(error)
+    return printable(reason.lower())
+
+
+def complain(title: str, reason: str) -> None:
+    """Say on standard error what failed, and why."""
+    click.echo(f"Error: {title}: {reason}", err=True)
+
+
+def warn(title: str, doubt: str) -> None:
+    """Say on standard error what may be wrong."""
+    click.echo(f"Warning: {title}: {doubt}", err=True)

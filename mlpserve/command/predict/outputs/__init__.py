@@ -1,0 +1,1 @@
+"""Writes what became of images, in several formats."""

@@ -1,0 +1,109 @@
+"""How clients come through a fork, of which gRPC has three fears.
+
+It can't be forked while a thread is inside of it: parents crash and children hang, whatever
+GRPC_ENABLE_FORK_SUPPORT says. So a fork waits for the calls in progress, and new calls for the
+fork. A child must not use its parent's connections: clients open their own. And where gRPC can't
+work in a child at all, calls raise `ForkedProcess` instead of hanging.
+"""
+
+import os
+import time
+import weakref
+from collections import deque
+
+from mlpserve.errors import ForkedProcess
+
+FORK_WAIT_SECONDS = 2.0
+"""How long a fork waits for the calls in progress."""
+
+_POLL_SECONDS = 0.001
+# How gRPC spells false.
+_OFF = {"0", "f", "false", "n", "no"}
+REMEDY = (
+    "start processes by multiprocessing's 'spawn' or 'forkserver', or fork before the first Client"
+)
+"""What to do where gRPC can't work in a forked process."""
+
+
+class Process:
+    """What a fork must know of this process's gRPC.
+
+    `calls` has an entry for each call in progress, appended before `is_forking` is looked at; both
+    need no lock, which a fork might find taken. `generation` differs from that of what has been
+    opened before the last fork.
+    """
+
+    __slots__ = ("_fault", "_is_used", "_loops", "_next_fault", "calls", "generation", "is_forking")
+
+    def __init__(self) -> None:
+        self.calls: deque[None] = deque()
+        self.is_forking = False
+        self.generation = 0
+        self._is_used = False
+        self._loops: weakref.WeakSet[object] = weakref.WeakSet()
+        self._fault = self._next_fault = ""
+
+    def open(self, user: object, *, is_aio: bool) -> int:
+        """Note that somebody opens channels, and return the generation; raises ForkedProcess."""
+        if self._fault:
+            raise ForkedProcess(f"gRPC does not work in this forked process: {self._fault}")
+        self._is_used = True
+        if is_aio:
+            self._loops.add(user)
+        return self.generation
+
+    def wait_for_fork(self) -> None:
+        """Return when no fork is going on; this thread's call is among `calls` before and after."""
+        while self.is_forking:
+            self._step_aside()
+
+    def _step_aside(self) -> None:
+        self.calls.pop()
+        time.sleep(_POLL_SECONDS)
+        self.calls.append(None)
+
+    def before_fork(self) -> None:
+        """Wait for calls in progress, hold back others, and see whether a child can use gRPC."""
+        self.is_forking = True
+        end = time.monotonic() + FORK_WAIT_SECONDS
+        while self.calls and time.monotonic() < end:
+            time.sleep(_POLL_SECONDS)
+        self._next_fault = self._fault or self._find_fault()
+
+    def after_fork_in_parent(self) -> None:
+        """Let calls go on."""
+        self.is_forking = False
+
+    def after_fork_in_child(self) -> None:
+        """Have each client open channels of its own with its next call."""
+        # Not cleared: the thread that has forked may be within a call.
+        self.calls = deque()
+        self.generation += 1
+        self._fault = self._next_fault
+        self._loops = weakref.WeakSet()
+        self.is_forking = False
+
+    def _find_fault(self) -> str:
+        """Return why gRPC can't work in a child, with the remedy; empty when it can."""
+        if not self._is_used:
+            return ""
+        if self._loops:
+            return f"its parent had a mlpserve.aio.Client, whose threads it lacks; {REMEDY}"
+        if self.calls:
+            return (
+                f"its parent had calls in progress for more than {FORK_WAIT_SECONDS:g} s; {REMEDY}"
+            )
+        if os.environ.get("GRPC_ENABLE_FORK_SUPPORT", "").lower() in _OFF:
+            return f"GRPC_ENABLE_FORK_SUPPORT switches that off; unset it, or {REMEDY}"
+        return ""
+
+
+PROCESS = Process()
+"""This process. A fork copies all that there is, so this can't belong to a single client."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=PROCESS.before_fork,
+        after_in_parent=PROCESS.after_fork_in_parent,
+        after_in_child=PROCESS.after_fork_in_child,
+    )

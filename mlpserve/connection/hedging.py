@@ -1,0 +1,111 @@
+"""Second attempts at calls that are late, where the first good answer wins.
+
+gRPC's service config knows a hedgingPolicy, but the core that grpcio is made of ignores it.
+"""
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+
+HEDGE_SHARE, MAX_HEDGES = 0.1, 10.0
+"""Second attempts for each call, on average, and how many may be saved up for a burst."""
+
+# After these another connection, which may have another server behind it, can still do better.
+_HOPEFUL = (
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.CANCELLED,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+)
+
+Start = Callable[[float], Any]
+"""Begins an attempt that may take so many seconds."""
+
+
+class HedgeBudget:
+    """Bounds second attempts, so that a server that is slow with all calls gets few more of them.
+
+    May be used from any thread.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tokens = MAX_HEDGES
+
+    def earn(self) -> None:
+        """Count a call."""
+        with self._lock:
+            self._tokens = min(self._tokens + HEDGE_SHARE, MAX_HEDGES)
+
+    def spend(self) -> bool:
+        """Return whether a second attempt may be made, and count it."""
+        with self._lock:
+            may = self._tokens >= 1
+            self._tokens -= may
+            return may
+
+
+def call_hedged(
+    first: Start, second: Start, after_seconds: float, timeout_seconds: float, budget: HedgeBudget
+) -> Any:
+    """Return the first good answer of two attempts, of which the second begins when the first has
+    not ended after some time; raises grpc.RpcError. Attempts are gRPC's futures.
+    """
+    end = time.monotonic() + timeout_seconds
+    budget.earn()
+    ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    attempts = [first(timeout_seconds)]
+    try:
+        attempts[0].add_done_callback(ended.put)
+        try:
+            found = ended.get(timeout=after_seconds)
+        except queue.Empty:
+            if (remaining := end - time.monotonic()) > 0 and budget.spend():
+                attempts.append(second(remaining))
+                attempts[1].add_done_callback(ended.put)
+            found = ended.get()
+        if len(attempts) > 1 and found.code() in _HOPEFUL:
+            other = ended.get()
+            found = other if other.code() is grpc.StatusCode.OK else found
+        return found.result()
+    finally:
+        for attempt in attempts:
+            attempt.cancel()
+
+
+async def call_hedged_aio(
+    first: Start, second: Start, after_seconds: float, timeout_seconds: float, budget: HedgeBudget
+) -> Any:
+    """Return what `call_hedged` does. Attempts are gRPC's calls for asyncio; when the task is
+    cancelled, so are they.
+    """
+    end = time.monotonic() + timeout_seconds
+    budget.earn()
+    attempts = [asyncio.ensure_future(_outcome(first(timeout_seconds)))]
+    try:
+        ended, _ = await asyncio.wait(attempts, timeout=after_seconds)
+        if not ended and (remaining := end - time.monotonic()) > 0 and budget.spend():
+            attempts.append(asyncio.ensure_future(_outcome(second(remaining))))
+        ended, waiting = await asyncio.wait(attempts, return_when=asyncio.FIRST_COMPLETED)
+        outcomes = [attempt.result() for attempt in ended]
+        if waiting and all(error and error.code() in _HOPEFUL for _, error in outcomes):
+            outcomes.append(await waiting.pop())
+        for answer, error in outcomes:
+            if error is None:
+                return answer
+        raise outcomes[0][1]
+    finally:
+        for attempt in attempts:
+            attempt.cancel()
+
+
+async def _outcome(call: Any) -> tuple[Any, Any]:
+    """Return a call's answer, or its error, which is then nobody's to forget."""
+    try:
+        return await call, None
+    except grpc.RpcError as error:
+        return None, error

@@ -1,0 +1,1 @@
+"""Reads a server's page of metrics."""

@@ -1,0 +1,1 @@
+"""Sends what is too much for one call in parts, several in flight, answered in order."""

@@ -1,0 +1,53 @@
+"""What both clients call with: a method, how long and with what, and how answers are read."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+
+from mlpserve.connection.settings import Settings
+from mlpserve.errors import (
+    FEWER_IMAGES,
+    DeadlineExceeded,
+    InvalidResponse,
+    MlpserveError,
+    from_rpc_error,
+)
+from mlpserve.parts.steps import Seconds
+from mlpserve.prediction import Prediction
+from mlpserve.protocol.predict import ResponseReader
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Calls Predict of a server, `method`, and reads what it answers."""
+
+    method: Any
+    settings: Settings
+    reader: ResponseReader
+
+    def seconds(self, timeout_seconds: float | None) -> Seconds:
+        """Return how long parts may take: all of them `timeout_seconds`, if it is given, otherwise
+        each as long as any call of the client; raises TypeError and ValueError.
+        """
+        seconds = self.settings.seconds(timeout_seconds)
+        clock = time.monotonic
+        return Seconds(seconds, clock, None if timeout_seconds is None else clock() + seconds)
+
+    def read(self, response: bytes) -> Prediction | MlpserveError:
+        """Return what a response says, or why it says nothing."""
+        try:
+            return self.reader.read(response)
+        except InvalidResponse as error:
+            return error
+
+    def explain(self, error: grpc.RpcError) -> MlpserveError:
+        """Return the error for one that gRPC raised."""
+        explained = from_rpc_error(error, self.settings.address, FEWER_IMAGES)
+        explained.__cause__ = error
+        return explained
+
+    def late(self, seconds: float) -> DeadlineExceeded:
+        """Return the error for an answer that did not come within the seconds."""
+        return DeadlineExceeded(f"{self.settings.address} did not answer within {seconds:g} s")

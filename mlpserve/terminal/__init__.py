@@ -1,0 +1,1 @@
+"""What commands read from people and show them in a terminal."""

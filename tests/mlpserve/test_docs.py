@@ -1,0 +1,30 @@
+"""docs/clients.md: its programs run as they stand there, one after the other."""
+
+import re
+import subprocess
+import sys
+
+from harness.server_process import ROOT, environment
+from harness.waiting import PATIENCE_SECONDS
+from tests.mlpserve.serving import start_serving
+from tests.mlpserve.test_client import SERVING, Health
+
+PAGE = (ROOT / "docs/clients.md").read_text()
+ADDRESS = "localhost:50051"
+N_PREDICTIONS = 4
+"""Those that the page's programs print."""
+
+
+def test_the_programs_run() -> None:
+    programs = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    with start_serving(health=Health(SERVING).handler) as serving:
+        done = subprocess.run(
+            [sys.executable, "-c", "\n".join(programs).replace(ADDRESS, serving.address)],
+            cwd=ROOT,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+        )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("('0',)") == N_PREDICTIONS, done.stdout
