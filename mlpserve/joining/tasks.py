@@ -14,13 +14,13 @@ from mlpserve.connection.settings import Settings
 from mlpserve.images import Pixels
 from mlpserve.joining.answers import Closed, receive, take, too_late
 from mlpserve.joining.queues import ALONE, Group, Member, Queues
-from mlpserve.joining.requests import Read, write
+from mlpserve.joining.requests import Read, encode_alone, write
 from mlpserve.prediction import Prediction
-from mlpserve.protocol.predict import encode_joined, encode_pixels
+from mlpserve.protocol.predict import encode_pixels, encode_request
 
 Ask = Callable[[bytes, Pixels, float | None, str | None], Awaitable[Prediction]]
-_Member = Member["asyncio.Future[None] | None"]
-_Group = Group["asyncio.Future[None] | None"]
+_Member = Member["asyncio.Future[None]"]
+_Group = Group["asyncio.Future[None]"]
 
 
 class Tasks:
@@ -30,7 +30,7 @@ class Tasks:
 
     def __init__(self, ask: Ask, begin: LoopMethod, read: Read, settings: Settings) -> None:
         self._ask, self._begin, self._read, self._settings = ask, begin, read, settings
-        self._queues = Queues["asyncio.Future[None] | None"]()
+        self._queues = Queues["asyncio.Future[None]"]()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._alarm: asyncio.TimerHandle | None = None
         # The event loop itself keeps only weak references.
@@ -40,20 +40,20 @@ class Tasks:
         self, head: bytes, pixels: Pixels, timeout_seconds: float | None, request_id: str | None
     ) -> Prediction:
         """Return the answer to a call, which may travel with others; raises MlpserveError."""
-        kind = pixels.dtype.char
-        key = (head, kind, pixels.size)
-        content = encode_pixels(pixels)
+        key = (head, pixels.dtype.char, pixels.size)
         if not self._queues.is_joinable(key, pixels):
-            request = encode_joined(head, kind, (content,))
+            request = encode_request(head, pixels)
             return await self._ask(request, pixels, timeout_seconds, request_id)
         seconds = self._settings.seconds(timeout_seconds)
         # Asking for it takes a system call.
         loop = self._loop = self._loop or asyncio.get_running_loop()
-        member: _Member = Member(key, pixels, content, loop.time() + seconds, request_id, None)
+        member: _Member = Member(key, pixels, request_id)
         try:
             if self._queues.arrive(member):
-                request = encode_joined(head, kind, (content,))
-                return await self._ask(request, pixels, seconds, request_id)
+                request = encode_request(head, pixels)
+                return await self._ask(request, pixels, timeout_seconds, request_id)
+            member.content = encode_pixels(pixels)
+            member.deadline = loop.time() + seconds
             member.wake = loop.create_future()
             if self._alarm is None or member.deadline < self._alarm.when():
                 self._set_alarm(loop, member.deadline)
@@ -70,8 +70,7 @@ class Tasks:
         seconds = member.deadline - loop.time()
         if seconds <= 0:
             raise too_late(self._settings.address)
-        request = encode_joined(head, kind, (content,))
-        return await self._ask(request, pixels, seconds, request_id)
+        return await self._ask(encode_alone(member), pixels, seconds, request_id)
 
     def _leave(self, loop: asyncio.AbstractEventLoop, member: _Member) -> None:
         """End a call, answered or not, and send the group that waited for its end."""
