@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mlpserve.connection.aio_channels import AioChannels
+from mlpserve.connection.forks import PROCESS
 from mlpserve.connection.settings import Settings
 from mlpserve.errors import MlpserveError
 
@@ -31,6 +32,7 @@ class LoopChannel:
         self._settings, self._open = settings, open_channel
         self._channel: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._generation = PROCESS.generation
         self._is_closed = False
 
     def unary_unary(self, path: str, **options: Any) -> "LoopMethod":
@@ -44,8 +46,8 @@ class LoopChannel:
     def current(self) -> Any:
         """Return the channel of the running event loop.
 
-        Raises ValueError after `close`, and RuntimeError when the client belongs to another loop or
-        none runs.
+        Raises ValueError after `close`, RuntimeError when the client belongs to another loop or
+        none runs, and ForkedProcess when it belongs to a process that this one was forked from.
         """
         loop = asyncio.get_running_loop()
         if loop is self._loop and not self._is_closed:
@@ -53,8 +55,10 @@ class LoopChannel:
         if self._is_closed:
             raise ValueError(_CLOSED)
         if self._loop is not None and not self._loop.is_closed():
+            PROCESS.check(self._generation)
             raise RuntimeError(_OTHER_LOOP)
         self._channel, self._loop = self._open(self._settings), loop
+        self._generation = PROCESS.generation
         return self._channel
 
     def explain_cancelled(self) -> MlpserveError | None:

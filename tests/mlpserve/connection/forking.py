@@ -68,7 +68,11 @@ def fork(child: Callable[[], None], *, leave: Callable[[int], Any] = sys.exit) -
     """Run a function in a child, and wait for its end."""
     pid = os.fork()
     if not pid:
-        child()
+        try:
+            child()
+        except Exception as error:  # noqa: BLE001  # a thread's would leave the child running
+            say(child=[repr(error)])
+            os._exit(1)
         leave(0)
     _, status = os.waitpid(pid, 0)
     say(status=status)
