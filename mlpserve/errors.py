@@ -22,7 +22,11 @@ _SIZES = re.compile(
 
 
 class MlpserveError(Exception):
-    """A call failed; the subclass says why, `__cause__` holds what gRPC raised."""
+    """A call failed; the subclass says why, `__cause__` holds what gRPC raised, and `request_id` is
+    the id that the caller gave the call, if any.
+    """
+
+    request_id: str | None = None
 
 
 class ModelNotFound(MlpserveError):
@@ -100,6 +104,11 @@ FEWER_IMAGES = Less(
 )
 
 
+def unanswered(address: str) -> MlpserveError:
+    """Return the error of a call that its own client has ended."""
+    return MlpserveError(f"{address} did not answer before the client was closed")
+
+
 def placed(error: MlpserveError, place: str) -> MlpserveError:
     """Return the same error, whose message begins with what it is about."""
     message = f"{place}: {error}"
@@ -115,11 +124,20 @@ def placed(error: MlpserveError, place: str) -> MlpserveError:
     return placed
 
 
+def refuse_to_send(size: int, limit: int, less: Less) -> TooLarge:
+    """Return the error for a request that this client doesn't send."""
+    return TooLarge(_explain_limit("CLIENT", "Sent", str(size), str(limit), less))
+
+
 def from_rpc_error(error: grpc.RpcError, address: str, less: Less) -> MlpserveError:
     """Return the error to raise from one that gRPC raised in a call to the address."""
+    return _from_status(error.code(), error.details(), details_of(error), address, less)
+
+
+def details_of(error: grpc.RpcError) -> Details:
+    """Return what a server tells programs of an error that gRPC raised."""
     metadata: Any = error.trailing_metadata() or ()
-    details = next((read_details(value) for key, value in metadata if key == KEY), NO_DETAILS)
-    return _from_status(error.code(), error.details(), details, address, less)
+    return next((read_details(value) for key, value in metadata if key == KEY), NO_DETAILS)
 
 
 def from_status(status: bytes, address: str, less: Less) -> MlpserveError:
@@ -168,7 +186,8 @@ def _exhausted(address: str, words: str, details: Details, less: Less) -> Mlpser
     if details.reason or details.retry_after_seconds is not None:
         return Overloaded(f"{address} is overloaded: {words}", details.retry_after_seconds)
     if found := _SIZES.search(words):
-        return TooLarge(_explain_limit(found, less))
+        side, did, size, limit = found.groups()
+        return TooLarge(_explain_limit(side, did, size, limit, less))
     return TooLarge(f"the request or its answer is too large for {address}: {words}")
 
 
@@ -192,9 +211,8 @@ def _explain_refusal(details: Details, less: Less) -> str:
     return f"the answer has up to {size} bytes, and the server {remedy}"
 
 
-def _explain_limit(found: re.Match[str], less: Less) -> str:
+def _explain_limit(side: str, did: str, size: str, limit: str, less: Less) -> str:
     """Return what to do about a message that gRPC itself refuses on one side."""
-    side, did, size, limit = found.groups()
     is_client, is_received = side == "CLIENT", did == "Received"
     what, smaller = (
         ("answer", less.answer) if is_client == is_received else ("request", less.request)

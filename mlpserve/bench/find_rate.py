@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from mlpserve.bench.findings import failed_calls, is_tool_limit
+from mlpserve.bench.findings import FULL_CORE, failed_calls, is_tool_limit
 from mlpserve.bench.histogram import quantile_seconds
 from mlpserve.bench.result import Result
 
@@ -69,14 +69,24 @@ def limit_of(result: Result, p99_seconds: float) -> Limit | None:
     """Return what is wrong with a run; None if it holds.
 
     It holds when all calls were answered OK, 99% of them within `p99_seconds` of when they should
-    have been sent. When the tool itself was late, nothing is known of the server.
+    have been sent, however late the tool sent them. When it does not, it is the tool's fault if it
+    was late and had no time left, or would have held without its lag.
     """
-    if is_tool_limit(result) or result.lost_processes:
-        return Limit.TOOL
     p99 = quantile_seconds(result.intended, 0.99)
-    if failed_calls(result) or p99 is None:
+    is_whole = not (failed_calls(result) or result.unsent or result.lost_processes)
+    if is_whole and p99 is not None and p99 <= p99_seconds:
+        return None
+    return _blame(result, p99, p99_seconds)
+
+
+def _blame(result: Result, p99: float | None, p99_seconds: float) -> Limit:
+    is_late = is_tool_limit(result)
+    if result.lost_processes or (is_late and result.busy >= FULL_CORE):
+        return Limit.TOOL
+    if p99 is None or failed_calls(result):
         return Limit.ERRORS
-    return Limit.LATENCY if result.unsent or p99 > p99_seconds else None
+    lag = quantile_seconds(result.lag, 0.99) or 0.0
+    return Limit.TOOL if is_late and p99 - lag <= p99_seconds else Limit.LATENCY
 
 
 def find_rate(
@@ -84,18 +94,19 @@ def find_rate(
     p99_seconds: float,
     *,
     start_rate: float = 100.0,
+    min_rate: float = MIN_RATE,
     max_probes: int = MAX_PROBES,
     tell: Callable[[Trial], None] = lambda _trial: None,
 ) -> Found:
     """Run `probe` at rates in calls a second until the largest that holds is known within
     `PRECISION`, `max_probes` have been run or one was interrupted.
 
-    The rate is doubled from `start_rate` until it does not hold, then the way between is halved.
-    `tell` hears of each run as soon as it is over.
+    The rate is doubled from `start_rate` until it does not hold, then the way between is halved;
+    nothing below `min_rate` is tried. `tell` hears of each run as soon as it is over.
     """
-    votes = _Votes()
+    votes = _Votes(max(start_rate, min_rate), min_rate)
     trials: list[Trial] = []
-    while len(trials) < max_probes and (rate := votes.next_rate(start_rate)) is not None:
+    while len(trials) < max_probes and (rate := votes.next_rate()) is not None:
         result = probe(rate)
         if result.is_interrupted:
             break
@@ -107,7 +118,7 @@ def find_rate(
     limits = Counter(trial.limit for trial in trials if trial.rate == high and trial.limit)
     return Found(
         rate=low or None,
-        is_confirmed=votes.next_rate(start_rate) is None,
+        is_confirmed=votes.next_rate() is None,
         failing_rate=high if limits else None,
         limit=limits.most_common(1)[0][0] if limits else None,
         trials=tuple(trials),
@@ -118,6 +129,8 @@ def find_rate(
 class _Votes:
     """How many runs at each rate held, and how many did not."""
 
+    start_rate: float
+    min_rate: float
     held: Counter[float] = field(default_factory=Counter)
     failed: Counter[float] = field(default_factory=Counter)
 
@@ -133,15 +146,16 @@ class _Votes:
         holding = (rate for rate in self.held if rate < high and self._margin(rate) > 0)
         return max(holding, default=0.0), high
 
-    def next_rate(self, start_rate: float) -> float | None:
+    def next_rate(self) -> float | None:
         """Return at which rate to run next; None when there is nothing to learn."""
         low, high = self.bounds()
         disputed = [rate for rate in self.failed if low < rate < high]
         if disputed:
             return max(disputed)
         if not low:
-            rate = start_rate if high == math.inf else _round(high / 2)
-            return rate if rate >= MIN_RATE else None
+            if high <= self.min_rate:
+                return None if self._is_sure(high, FAIL_MARGIN) else high
+            return self.start_rate if high == math.inf else max(_round(high / 2), self.min_rate)
         if low < MAX_RATE and high > low * (1 + PRECISION):
             return min(_round(2 * low if high == math.inf else math.sqrt(low * high)), MAX_RATE)
         if not self._is_sure(low, HOLD_MARGIN):

@@ -15,9 +15,9 @@ FULL_CORE = 0.9
 MIN_CALLS_BEYOND = 10
 """Calls beyond a quantile that it takes to trust it."""
 
-MIN_STALL_SECONDS, MIN_STALL_MEDIANS = 0.1, 10
-"""A time without an answer is named from this length on, and so many times the median latency of the
-best second: the one of all is long when half of the calls met the stall.
+MIN_STALL_SECONDS, MIN_STALL_TIMES = 0.1, 10
+"""A time without an answer is named from this length on, and so many times what is usual: between
+two answers, or what half of the calls take in the best second, since a stall makes others longer.
 """
 
 MAX_STALLS = 5
@@ -78,15 +78,16 @@ def _describe_figures(result: Result) -> Iterator[str]:
 
 def _describe_lag(result: Result) -> str:
     lag = format_duration(quantile_seconds(result.lag, 0.99) or 0.0)
-    processes = _count(result.plan.processes, "process", "processes")
-    remedy = (
-        f"the busiest of its {processes} used {result.busy:.0%} of a core; give more --processes"
+    busiest = "its process" if result.plan.processes == 1 else "the busiest of its processes"
+    used = f"{busiest} used {result.busy:.0%} of a core"
+    reason = (
+        f"{used}: give more --processes"
         if result.busy >= FULL_CORE
-        else f"its {processes} had time left, so something else kept the machine's cores busy"
+        else f"{used} on the whole: other programs kept it waiting, or answers came all at once"
     )
     return (
         f"The tool was the limit: it sent 1% of the calls {lag} late or more, which is part of "
-        f"the latency from intended. {remedy[0].upper()}{remedy[1:]}."
+        f"the latency from intended. {reason[0].upper()}{reason[1:]}."
     )
 
 
@@ -101,8 +102,10 @@ def _describe_stall(stall: Stall) -> str:
 def _stalls(result: Result) -> list[Stall]:
     """Return the longest stalls worth a name, in the order of their time."""
     medians = [quantile_seconds(window.service, 0.5) for window in result.windows]
-    median = min((one for one in medians if one is not None), default=0.0)
-    shortest = max(MIN_STALL_SECONDS, MIN_STALL_MEDIANS * median)
+    usual = min((one for one in medians if one is not None), default=0.0)
+    if result.answered:
+        usual = min(usual, result.seconds / result.answered)
+    shortest = max(MIN_STALL_SECONDS, MIN_STALL_TIMES * usual)
     lengths = {stall: stall.end_seconds - stall.begin_seconds for stall in result.stalls}
     named = [stall for stall in lengths if lengths[stall] >= shortest]
     longest = sorted(named, key=lambda stall: -lengths[stall])[:MAX_STALLS]

@@ -19,6 +19,9 @@ from mlpserve.terminal.tables import format_counts, format_rate, plain_table
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999, "max": 1.0}
 
+MAX_SIZES = 4
+"""Sizes of calls that are listed one by one."""
+
 
 def draw_result(result: Result) -> RenderableType:
     """Return all that is worth reading of a result."""
@@ -35,18 +38,14 @@ def draw_result(result: Result) -> RenderableType:
 
 def describe_plan(plan: Plan) -> Iterator[str]:
     """Yield a line each for what was sent where, how often, and by whom."""
-    total = sum(weight for _, weight in plan.batch)
-    sizes = ", ".join(
-        f"{images}" + (f" ({weight / total:.0%})" if len(plan.batch) > 1 else "")
-        for images, weight in plan.batch
-    )
-    unit = "image" if [images for images, _ in plan.batch] == [1] else "images"
-    yield f"{plan.protocol} at {plan.address}: {sizes} {unit} a call, as {plan.form}"
-    load = (
-        f"open loop: {format_rate(plan.rate or 0)} calls/s, {plan.arrivals} arrivals"
-        if plan.concurrency is None
-        else f"closed loop: {plan.concurrency:,} callers that wait"
-    )
+    sizes = _describe_sizes(plan.batch)
+    yield f"{plan.protocol} at {plan.address}: {sizes} a call, as {plan.form}, of {plan.images}"
+    if plan.concurrency is None:
+        load = f"open loop: {format_rate(plan.rate or 0)} calls/s, {plan.arrivals} arrivals"
+    elif plan.concurrency == 1:
+        load = "closed loop: 1 caller that waits"
+    else:
+        load = f"closed loop: {plan.concurrency:,} callers that wait"
     warmup = format_duration(plan.warmup_seconds)
     yield f"{load}, for {format_duration(plan.seconds)} after {warmup} of warm-up"
     version = f", version {plan.version}" if plan.version else ""
@@ -55,6 +54,18 @@ def describe_plan(plan: Plan) -> Iterator[str]:
         f"processes {plan.processes}, connections {plan.connections}, "
         f"model {plan.model or 'by default'}{version}{label}"
     )
+
+
+def _describe_sizes(batch: tuple[tuple[int, float], ...]) -> str:
+    if len(batch) == 1:
+        ((images, _),) = batch
+        return f"{images:,} image{'' if images == 1 else 's'}"
+    total = sum(weight for _, weight in batch)
+    if len(batch) <= MAX_SIZES:
+        sizes = (f"{images:,} ({weight / total:.0%})" for images, weight in batch)
+        return f"{', '.join(sizes)} images"
+    mean = sum(images * weight for images, weight in batch) / total
+    return f"{batch[0][0]:,} to {batch[-1][0]:,} images ({format_rate(mean)} on average)"
 
 
 def _draw_plan(plan: Plan) -> Text:
@@ -68,12 +79,21 @@ def _draw_counts(result: Result) -> Table:
     table.add_row("statuses", format_counts(result.codes))
     for code, message in result.messages.items():
         table.add_row("", Text(f"{code}: {message}", "red", overflow="ellipsis", no_wrap=True))
-    seconds = result.seconds or math.inf
+    seconds = result.load_seconds or math.inf
     table.add_row(
         "rate",
         f"{format_rate(result.answered / seconds)} calls/s, "
         f"{format_rate(result.images / seconds)} images/s",
     )
+    if result.sent and result.cpu_seconds:
+        cost = format_duration(result.cpu_seconds / result.sent)
+        processes = result.plan.processes
+        table.add_row(
+            "the tool",
+            f"{cost} of CPU a call; "
+            + ("its process" if processes == 1 else f"the busiest of {processes} processes")
+            + f" used {result.busy:.0%} of a core",
+        )
     if result.wrong_labels is not None:
         wrong = result.wrong_labels
         table.add_row("labels", f"{result.images - wrong:,} of {result.images:,} as expected")

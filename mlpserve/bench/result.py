@@ -187,3 +187,8 @@ class Result:
     cpu_seconds: float = 0.0
     busy: float = 0.0
     unmeasured: int = 0
+
+    @property
+    def load_seconds(self) -> float:
+        """How long calls were due or awaited: the last is due a little before the plan's end."""
+        return self.seconds if self.is_interrupted else max(self.seconds, self.plan.seconds)

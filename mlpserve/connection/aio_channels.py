@@ -6,10 +6,11 @@ from typing import Any
 
 import grpc.aio
 
-from mlpserve.connection.forks import PROCESS
+from mlpserve.connection.forks import PROCESS, REMEDY
 from mlpserve.connection.hedging import HedgeBudget, call_hedged_aio
 from mlpserve.connection.settings import Metadata, Settings
 from mlpserve.connection.turns import take_turns
+from mlpserve.errors import ForkedProcess
 
 AioUnaryMethod = Callable[..., Awaitable[bytes]]
 AioStreamMethod = Callable[..., Any]
@@ -34,7 +35,7 @@ class AioChannels:
         hedge_after_seconds = self._settings.hedge_after_seconds
 
         def call(request: bytes, *, timeout: float, metadata: Metadata | None) -> Any:
-            PROCESS.check(self._generation)
+            self.check_process()
             method, _ = take()
             return method(request, timeout=timeout, metadata=metadata, wait_for_ready=waits)
 
@@ -42,7 +43,7 @@ class AioChannels:
             return call
 
         def hedged(request: bytes, *, timeout: float, metadata: Metadata | None) -> Any:
-            PROCESS.check(self._generation)
+            self.check_process()
             method, another = take()
             return asyncio.ensure_future(
                 call_hedged_aio(
@@ -68,7 +69,7 @@ class AioChannels:
         def call(
             requests: Any = None, *, metadata: Metadata | None, timeout: float | None = None
         ) -> Any:
-            PROCESS.check(self._generation)
+            self.check_process()
             method, _ = take()
             return method(requests, timeout=timeout, metadata=metadata, wait_for_ready=waits)
 
@@ -79,6 +80,14 @@ class AioChannels:
         if self._generation == PROCESS.generation:
             for channel in self._channels:
                 await channel.close()
+
+    def check_process(self) -> None:
+        """Raise ForkedProcess when this process was forked since the channels were opened."""
+        if self._generation != PROCESS.generation:
+            raise ForkedProcess(
+                "this client belongs to the process that this one was forked from, whose threads "
+                f"it lacks; {REMEDY}"
+            )
 
 
 def _open_channel(settings: Settings) -> grpc.aio.Channel:

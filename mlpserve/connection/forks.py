@@ -19,9 +19,10 @@ FORK_WAIT_SECONDS = 2.0
 _POLL_SECONDS = 0.001
 # How gRPC spells false.
 _OFF = {"0", "f", "false", "n", "no"}
-_REMEDY = (
+REMEDY = (
     "start processes by multiprocessing's 'spawn' or 'forkserver', or fork before the first Client"
 )
+"""What to do where gRPC can't work in a forked process."""
 
 
 class Process:
@@ -50,16 +51,6 @@ class Process:
         if is_aio:
             self._loops.add(user)
         return self.generation
-
-    def check(self, generation: int) -> None:
-        """Raise ForkedProcess when what was opened in a generation is a parent's, whose threads are
-        not in this process.
-        """
-        if generation != self.generation:
-            raise ForkedProcess(
-                "this client belongs to the process that this one was forked from, whose threads "
-                f"it lacks; {_REMEDY}"
-            )
 
     def wait_for_fork(self) -> None:
         """Return when no fork is going on; this thread's call is among `calls` before and after."""
@@ -97,13 +88,13 @@ class Process:
         if not self._is_used:
             return ""
         if self._loops:
-            return f"its parent had a mlpserve.aio.Client, whose threads it lacks; {_REMEDY}"
+            return f"its parent had a mlpserve.aio.Client, whose threads it lacks; {REMEDY}"
         if self.calls:
             return (
-                f"its parent had calls in progress for more than {FORK_WAIT_SECONDS:g} s; {_REMEDY}"
+                f"its parent had calls in progress for more than {FORK_WAIT_SECONDS:g} s; {REMEDY}"
             )
         if os.environ.get("GRPC_ENABLE_FORK_SUPPORT", "").lower() in _OFF:
-            return f"GRPC_ENABLE_FORK_SUPPORT switches that off; unset it, or {_REMEDY}"
+            return f"GRPC_ENABLE_FORK_SUPPORT switches that off; unset it, or {REMEDY}"
         return ""
 
 

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from mlpserve.connection.aio_channels import AioChannels
-from mlpserve.connection.forks import PROCESS
 from mlpserve.connection.settings import Settings
-from mlpserve.errors import MlpserveError
+from mlpserve.errors import MlpserveError, unanswered
 
 _OTHER_LOOP = (
     "this client belongs to another event loop, which is not closed: use it there, and make "
@@ -19,20 +18,16 @@ _CLOSED = "the client is closed; make another one"
 
 
 class LoopChannel:
-    """Opens a channel for the running event loop, and another one when that loop is closed and the
-    next one runs, so that a client may be made wherever there is no loop yet.
+    """Opens channels for the running event loop, and others when that loop is closed and the next
+    one runs, so that a client may be made wherever there is no loop yet.
     """
 
-    def __init__(
-        self, settings: Settings, open_channel: Callable[[Settings], Any] = AioChannels
-    ) -> None:
+    def __init__(self, settings: Settings) -> None:
         """Raises OSError when a file of the TLS settings can't be read."""
         if settings.tls is not None:
             settings.tls.credentials()
-        self._settings, self._open = settings, open_channel
-        self._channel: Any = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._generation = PROCESS.generation
+        self._settings = settings
+        self._opened: tuple[AioChannels, asyncio.AbstractEventLoop] | None = None
         self._is_closed = False
 
     def unary_unary(self, path: str, **options: Any) -> "LoopMethod":
@@ -43,23 +38,26 @@ class LoopChannel:
         """Return a method of streams."""
         return LoopMethod(self, lambda channel: channel.stream_stream(path))
 
-    def current(self) -> Any:
-        """Return the channel of the running event loop.
+    def current(self) -> AioChannels:
+        """Return the channels of the running event loop.
 
         Raises ValueError after `close`, RuntimeError when the client belongs to another loop or
-        none runs, and ForkedProcess when it belongs to a process that this one was forked from.
+        none runs, and ForkedProcess.
         """
         loop = asyncio.get_running_loop()
-        if loop is self._loop and not self._is_closed:
-            return self._channel
         if self._is_closed:
             raise ValueError(_CLOSED)
-        if self._loop is not None and not self._loop.is_closed():
-            PROCESS.check(self._generation)
-            raise RuntimeError(_OTHER_LOOP)
-        self._channel, self._loop = self._open(self._settings), loop
-        self._generation = PROCESS.generation
-        return self._channel
+        if self._opened is not None:
+            channels, owner = self._opened
+            if owner is loop:
+                return channels
+            if not owner.is_closed():
+                # A forked process has none of its parent's loops, whatever they say.
+                channels.check_process()
+                raise RuntimeError(_OTHER_LOOP)
+        channels = AioChannels(self._settings)
+        self._opened = channels, loop
+        return channels
 
     def explain_cancelled(self) -> MlpserveError | None:
         """Return the error for a call that ended with CancelledError because the client was closed;
@@ -68,19 +66,18 @@ class LoopChannel:
         task = asyncio.current_task()
         if not self._is_closed or (task is not None and task.cancelling()):
             return None
-        return MlpserveError(
-            f"{self._settings.address} did not answer before the client was closed"
-        )
+        return unanswered(self._settings.address)
 
     async def close(self) -> None:
         """Close the channel; calls in progress are cancelled. RuntimeError in another loop."""
         loop = asyncio.get_running_loop()
-        if self._loop not in (None, loop) and not self._loop.is_closed():
+        channels, owner = self._opened or (None, loop)
+        if owner is not loop and not owner.is_closed():
             raise RuntimeError(_OTHER_LOOP)
         self._is_closed = True
-        channel, self._channel = self._channel, None
-        if channel is not None and self._loop is loop:
-            await channel.close()
+        self._opened = None
+        if channels is not None and owner is loop:
+            await channels.close()
 
 
 class LoopMethod:

@@ -133,3 +133,19 @@ def test_a_file_that_holds_no_token(secured: Secured, tmp_path: Path) -> None:
         assert line.startswith("Error: ")
         assert "token" in line
         assert TOKEN not in line
+
+
+def test_a_load_with_all_that_it_asks_for(secured: Secured) -> None:
+    command = ["bench", secured.server.grpc_address, "--seconds", "0.2", "--metrics", "none"]
+    options = [*secured.trust, *secured.identity, "--token-file", secured.token]
+    result = CliRunner().invoke(mlpserve, [*command, *map(str, options)])
+    assert result.exit_code == 0, result.output
+    assert "20 sent, 20 answered OK" in result.stdout
+
+
+def test_a_load_without_a_token(secured: Secured) -> None:
+    command = ["bench", secured.server.grpc_address, "--metrics", "none"]
+    options = [*secured.trust, *secured.identity]
+    result = CliRunner().invoke(mlpserve, [*command, *map(str, options)])
+    assert result.exit_code == 1
+    assert "authorization" in result.stderr

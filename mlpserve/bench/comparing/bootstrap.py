@@ -4,8 +4,8 @@ Calls that follow each other are alike: they meet the same pause, or the same bu
 plain bootstrap over calls would take them for independent and call nearly everything a difference.
 So the seconds of a run are resampled instead, in blocks of seconds that follow each other, in a
 circle: D. N. Politis and J. P. Romano, "A circular block-resampling procedure for stationary data",
-1992. Percentile intervals of few blocks are too narrow, so they are widened as in T. C. Hesterberg,
-"What Teachers Should Know About the Bootstrap", The American Statistician 69 (2015), section 5.
+1992. Percentile intervals of few blocks are too narrow, so they are expanded: T. C. Hesterberg,
+"What Teachers Should Know About the Bootstrap", arXiv:1411.5279.
 """
 
 import math

@@ -110,7 +110,7 @@ def _rows(name: str, result: Result) -> Floats:
     """Return the calls answered OK in each whole second, and the calls that were due in it by
     bucket of their latency: (n, 1 + n_buckets).
     """
-    whole = math.floor(min(result.seconds, result.plan.seconds))
+    whole = math.floor(min(result.load_seconds, result.plan.seconds))
     windows = [window for window in result.windows if window.second < whole]
     if len(windows) < MIN_SECONDS:
         raise TooShort(

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from typing import cast
 
 from mlpserve.bench.load.worker import (
     Abandon,
@@ -22,12 +23,26 @@ from mlpserve.bench.load.worker import (
     work,
 )
 
+POLL_SECONDS = 0.1
+"""How often it is looked whether somebody asked for the end."""
+
 _JOIN_SECONDS = 10.0
 _SPAWN = multiprocessing.get_context("spawn")
 
 
 class LoadError(Exception):
     """The load could not be made; the message says why."""
+
+
+@dataclass(slots=True)
+class Interrupt:
+    """How often somebody asked for the end: once ends the sending, twice the waiting, too."""
+
+    count: int = 0
+
+
+class Interrupted(Exception):
+    """Somebody asked for the end before there was anything to tell."""
 
 
 @dataclass(slots=True)
@@ -67,8 +82,8 @@ class Workers:
         listening = {
             worker.pipe: number for number, worker in enumerate(self._workers) if not worker.is_over
         }
-        for pipe in wait(list(listening), timeout_seconds):
-            assert isinstance(pipe, Connection)
+        for ready in wait(list(listening), timeout_seconds):
+            pipe = cast(Connection, ready)
             number = listening[pipe]
             try:
                 told = pipe.recv()
@@ -88,7 +103,7 @@ class Workers:
         """Return how a process ended."""
         return self._workers[number].ended_by
 
-    def wait_until_ready(self, interrupt: "Interrupt") -> int:
+    def wait_until_ready(self, interrupt: Interrupt) -> int:
         """Return how many calls warmed them up, once all have; raises LoadError when one can't, and
         Interrupted.
         """
@@ -110,30 +125,22 @@ class Workers:
         return calls
 
 
-@dataclass(slots=True)
-class Interrupt:
-    """How often somebody asked for the end: once ends the sending, twice the waiting, too."""
-
-    count: int = 0
-
-
-class Interrupted(Exception):
-    """Somebody asked for the end before there was anything to tell."""
-
-
-POLL_SECONDS = 0.1
-
-
 @contextlib.contextmanager
 def start_workers(jobs: Sequence[Job]) -> Iterator[Workers]:
-    """Start a process for each job; at the end of the block none is left."""
+    """Start a process for each job; at the end of the block none is left.
+
+    Raises LoadError when one ends as soon as it is started.
+    """
     workers: list[Worker] = []
     try:
         with _interrupts_held():
             for job in jobs:
                 ours, theirs = _SPAWN.Pipe()
                 process = _SPAWN.Process(target=work, args=(theirs, job), daemon=True)
-                process.start()
+                try:
+                    process.start()
+                except BrokenPipeError as error:
+                    raise LoadError("a sending process ended as soon as it was started") from error
                 # Otherwise its end would not close the pipe.
                 theirs.close()
                 workers.append(Worker(process, ours))
@@ -144,6 +151,9 @@ def start_workers(jobs: Sequence[Job]) -> Iterator[Workers]:
                 worker.process.kill()
         for worker in workers:
             worker.process.join(_JOIN_SECONDS)
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
             worker.pipe.close()
 
 

@@ -21,6 +21,9 @@ MAX_REQUESTS = 1024
 _ORDER = 65_536
 """Calls after which a process's requests come in the same order again."""
 
+_STREAM = 1
+"""Tells these random numbers from those of arrivals."""
+
 _IMAGES_PER_QUESTION = 100
 
 
@@ -89,7 +92,7 @@ def make_requests(
     They are written now and come again and again; threads may take them at once. The images in each
     follow each other from a random one on.
     """
-    random = np.random.default_rng((plan.seed, process))
+    random = np.random.default_rng((plan.seed, process, _STREAM))
     budget = MAX_BYTES // len(plan.batch)
     requests, shares = [], []
     for n_images, weight in plan.batch:

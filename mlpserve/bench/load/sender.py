@@ -154,10 +154,11 @@ class Sender:
             self._recorder.explain(code, call.details() or "")  # type: ignore[attr-defined]
         elif request.labels is not None:
             wrong = self._count_wrong(request, call.result())
+        if then is not None:
+            # Before this one is counted, so that not all have ended while there is more to come.
+            then(code == 0)
         row = (intended, sent, ended, code, request.images, wrong)
         self._recorder.end(row, len(request.message))
-        if then is not None:
-            then(code == 0)
 
     def _count_wrong(self, request: Request, response: bytes) -> int:
         assert request.labels is not None

@@ -127,7 +127,7 @@ def _warm_up(line: Line, job: Job) -> int:
     for method in line.methods:
         method(
             next(line.requests).message,
-            timeout=line.timeout_seconds,
+            timeout=job.settings.timeout_seconds,
             metadata=line.metadata,
             wait_for_ready=True,
         )

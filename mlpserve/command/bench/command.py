@@ -18,7 +18,7 @@ from mlpserve.bench.result import Arrivals, Form, Plan, Protocol, Result
 from mlpserve.command.bench.compare import WithCompare
 from mlpserve.command.bench.images import ImageSource
 from mlpserve.command.bench.measuring import Measurer
-from mlpserve.command.bench.plan import CONNECTIONS, metrics_address, parse_batch
+from mlpserve.command.bench.plan import check_number, metrics_address, parse_batch
 from mlpserve.command.bench.searching import search
 from mlpserve.command.bench.showing import count_interrupts
 from mlpserve.command.options import Reach, check_time, with_reach
@@ -61,6 +61,7 @@ def _choice(kind: type[StrEnum]) -> click.Choice[str]:
 @click.option(
     "--rate",
     type=click.FloatRange(MIN_RATE, MAX_RATE),
+    callback=check_number,
     help=f"Calls a second; with --find-rate the first rate tried.  [default: {DEFAULT_RATE:g}]",
 )
 @click.option(
@@ -86,6 +87,7 @@ def _choice(kind: type[StrEnum]) -> click.Choice[str]:
 @click.option(
     "--warmup-seconds",
     type=click.FloatRange(0, 3600),
+    callback=check_number,
     default=1.0,
     show_default=True,
     help="How long the same is sent before, unmeasured.",
@@ -138,16 +140,18 @@ def _choice(kind: type[StrEnum]) -> click.Choice[str]:
 @click.option(
     "--connections",
     type=click.IntRange(1, 10_000),
-    default=CONNECTIONS,
+    default=1,
     show_default=True,
-    help="Connections of all processes: a server's workers share its port by connection.",
+    help="Connections of all processes, at least one each. A server's workers share its port by "
+    "connection, so many workers need many; each makes the tool a little later.",
 )
 @click.option(
     "--max-in-flight",
     type=click.IntRange(1, 1_000_000),
     default=10_000,
     show_default=True,
-    help="Calls that may wait for answers; beyond it calls are not sent, and counted.",
+    help="Calls that may wait for answers, of which each takes some 20 kB; beyond it calls are not "
+    "sent, and counted.",
 )
 @click.option(
     "--timeout-seconds",

@@ -14,16 +14,18 @@ from mlpserve.command.bench.plan import choose_processes
 from mlpserve.command.bench.showing import show_progress
 from mlpserve.command.messages import explain
 from mlpserve.command.options import Reach
-from mlpserve.connection.settings import Settings
 from mlpserve.errors import MlpserveError
-from mlpserve.metrics.exposition import Samples
+from mlpserve.metrics.exposition import KNOWN_BY, Samples
+from mlpserve.metrics.looks import Watch, total, totals
 
 _METRICS_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A result, and why it has no stages of the server, if it has none."""
+    """A result, and what else is to be said of the server: why there are no stages of it, or that
+    not all of its workers were loaded.
+    """
 
     result: Result
     note: str = ""
@@ -60,14 +62,7 @@ class Measurer:
 
         try:
             settings = load_settings(
-                Settings.check(
-                    plan.address,
-                    plan.timeout_seconds,
-                    None,
-                    self.reach.tls,
-                    self.reach.token,
-                    False,
-                )
+                plan.address, plan.timeout_seconds, self.reach.tls, self.reach.token
             )
             with show_progress(plan, self.interrupt) as watch:
                 result = run(
@@ -92,5 +87,22 @@ class Measurer:
         match pages:
             case (dict() as first, dict() as last):
                 stages = measure_stages(first, last, result.plan.protocol)
-                return Measurement(dataclasses.replace(result, stages=stages))
+                note = describe_workers(first, last, result.plan.connections)
+                return Measurement(dataclasses.replace(result, stages=stages), note)
         return Measurement(result, next(page for page in pages if isinstance(page, str)))
+
+
+def describe_workers(before: Samples, after: Samples, connections: int) -> str:
+    """Return a sentence if some of the server's workers got no call meanwhile, else nothing."""
+    watch = Watch()
+    watch.look(before, 0.0)
+    look = watch.look(after, 1.0)
+    calls = totals(look.counted, "grpc_server_handled_total", "worker")
+    n_loaded = sum(count > 0 for count in calls.values())
+    n_workers = round(total(after, KNOWN_BY))
+    if not 0 < n_loaded < n_workers:
+        return ""
+    return (
+        f"{n_loaded} of the server's {n_workers} workers got calls, since connections are spread "
+        f"over them and not calls; to load all, give more than --connections {connections}"
+    )

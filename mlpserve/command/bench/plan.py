@@ -16,10 +16,16 @@ CALLERS_PER_PROCESS = 32
 third of what it sends when nothing else keeps its core busy.
 """
 
-CONNECTIONS = 4
-"""Connections unless somebody says otherwise: a server's workers share its port by connection."""
-
 _PART = re.compile(r"(\d+)(?:-(\d+))?(?::(\d+(?:\.\d*)?|\.\d+))?")
+
+
+def check_number(
+    _context: click.Context, _parameter: click.Parameter, number: float | None
+) -> float | None:
+    """Return the number unless it is nan, which lies in every range."""
+    if number is not None and math.isnan(number):
+        raise click.BadParameter("nan is not in the range: it is no number")
+    return number
 
 
 def parse_batch(

@@ -2,12 +2,13 @@
 
 import dataclasses
 import io
+from typing import Any
 
 import numpy as np
 import pytest
 from rich.console import Console
 
-from mlpserve.bench.report import draw_result
+from mlpserve.bench.report import describe_plan, draw_result
 from mlpserve.bench.result import Result, Stage
 from tests.mlpserve.bench.results import PLAN, lognormal, make_result
 
@@ -54,6 +55,30 @@ def test_a_closed_loop_has_one_latency() -> None:
     assert "closed loop: 8 callers that wait" in text
     assert "from intended" not in text
     assert "lag" not in text
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({}, "predict at localhost:50051: 1 image a call, as bytes, of random levels"),
+        ({"batch": ((64, 2.0),)}, ": 64 images a call"),
+        ({"batch": ((1, 9.0), (64, 1.0))}, ": 1 (90%), 64 (10%) images a call"),
+        (
+            {"batch": tuple((size, 0.5) for size in range(1, 65))},
+            ": 1 to 64 images (32.5 on average) a call",
+        ),
+        ({}, "open loop: 1,000 calls/s, constant arrivals, for 10 s after 1 s of warm-up"),
+        ({"rate": None, "concurrency": 1}, "closed loop: 1 caller that waits, for 10 s"),
+        ({"rate": None, "concurrency": 2000}, "closed loop: 2,000 callers that wait, for 10 s"),
+        (
+            {"processes": 2, "connections": 4, "model": "digits", "version": 3},
+            "processes 2, connections 4, model digits, version 3",
+        ),
+        ({"label": "stable"}, "model by default, label stable"),
+    ],
+)
+def test_the_plan(change: dict[str, Any], line: str) -> None:
+    assert line in "\n".join(describe_plan(dataclasses.replace(PLAN, **change)))
 
 
 def test_statuses_and_labels() -> None:

@@ -56,27 +56,27 @@ def test_the_figures_are_those_of_the_report() -> None:
 
 
 def test_equal_servers_are_rarely_told_apart() -> None:
-    pairs = [(make_result(swinging(2 * i)), make_result(swinging(2 * i + 1))) for i in range(30)]
+    pairs = [(make_result(swinging(2 * i)), make_result(swinging(2 * i + 1))) for i in range(20)]
     beyond = [
         difference.name
         for a, b in pairs
         for difference in compare(a, b)
         if difference.is_beyond_chance
     ]
-    # Of 150 figures.
-    assert len(beyond) <= 12
+    # Of 100 figures.
+    assert len(beyond) <= 8
 
 
 def test_a_plain_bootstrap_over_calls_would_tell_them_apart() -> None:
     """So the blocks are what makes the difference above."""
     apart = 0
-    for i in range(30):
+    for i in range(20):
         medians = [np.median(swinging(seed)) for seed in (2 * i, 2 * i + 1)]
         # The standard error of a median of 6,000 independent calls with a deviation of 0.3.
         apart += (
             abs(np.log(medians[1] / medians[0])) > 1.96 * np.sqrt(2) * 1.2533 * 0.32 / 6000**0.5
         )
-    assert apart > 15
+    assert apart > 10
 
 
 def test_it_is_the_same_each_time_and_after_a_file() -> None:
@@ -110,12 +110,16 @@ def test_too_few_seconds_are_refused(seconds: int) -> None:
 
 
 def test_seconds_that_are_not_whole_are_left_out() -> None:
-    half = dataclasses.replace(A, seconds=9.9)
+    half = dataclasses.replace(A, seconds=9.9, is_interrupted=True)
     with pytest.raises(TooShort, match="A has 9 whole seconds"):
         compare(half, B)
     # After the last call was due, the answers to the others still came.
     longer = dataclasses.replace(A, plan=dataclasses.replace(A.plan, seconds=19.5))
     assert by_name(compare(longer, B))[RATE].a == 1000
+    # The last call was due, and answered, a little before the end.
+    ten = dataclasses.replace(A.plan, seconds=10.0)
+    early = dataclasses.replace(A, seconds=9.999, windows=A.windows[:10], plan=ten)
+    assert by_name(compare(early, B))[RATE].a == 1000
 
 
 def test_no_answers_are_refused() -> None:
