@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from mlpserve.connection.forks import PROCESS
 from mlpserve.connection.settings import Settings
 from mlpserve.images import Pixels
 from mlpserve.joining.answers import Closed, receive, take, too_late
@@ -30,6 +31,10 @@ class Threads:
 
     def __init__(self, ask: Ask, begin: Callable[..., Any], read: Read, settings: Settings) -> None:
         self._ask, self._begin, self._read, self._settings = ask, begin, read, settings
+        self._start()
+
+    def _start(self) -> None:
+        self._generation = PROCESS.generation
         self._queues = Queues[threading.Lock]()
         self._lock = threading.Lock()
 
@@ -37,6 +42,12 @@ class Threads:
         self, head: bytes, pixels: Pixels, timeout_seconds: float | None, request_id: str | None
     ) -> Prediction:
         """Return the answer to a call, which may travel with others; raises MlpserveError."""
+        if self._generation != PROCESS.generation:
+            # In a forked process there is nobody to end what its parent has in flight.
+            self._start()
+        if PROCESS.is_forking:
+            # Else what is in flight would never end, since each group brings the next one.
+            PROCESS.wait()
         key = (head, pixels.dtype.char, pixels.size)
         if not self._queues.is_joinable(key, pixels):
             return self._ask(encode_request(head, pixels), pixels, timeout_seconds, request_id)
