@@ -23,7 +23,6 @@ from mlpserve.bench.histogram import MICROSECONDS, quantile_seconds
 from mlpserve.bench.load.run import load_settings, run
 from mlpserve.bench.result import Plan, Result
 from mlpserve.bench.stages import measure_stages
-from mlpserve.connection.settings import Settings
 from mlpserve.metrics.exposition import Samples, fetch
 
 ADDRESS, METRICS = "127.0.0.1:50087", "127.0.0.1:50088"
@@ -110,9 +109,7 @@ def agreement_rows(name: str, plan: Plan, rounds: int) -> Iterator[tuple[str, ..
 def load(plan: Plan) -> tuple[Result, Samples, Samples]:
     """Run a plan; returns the server's metrics before and after, too."""
     before: list[Samples] = []
-    settings = load_settings(
-        Settings.check(plan.address, plan.timeout_seconds, None, None, None, False)
-    )
+    settings = load_settings(plan.address, plan.timeout_seconds)
     result = run(plan, settings, on_begin=lambda: before.append(fetch(METRICS, _SCRAPE_SECONDS)))
     if result.answered < result.sent:
         raise click.ClickException(f"not all calls were answered: {dict(result.codes)}")

@@ -20,6 +20,7 @@ from mlpserve.errors import (
 )
 from mlpserve.models import ImageLayout, Layer, Model, ModelVersion, Network
 from mlpserve.prediction import Canonicalization, Prediction
+from mlpserve.streams.answer import Answer
 
 try:
     __version__ = metadata.version("mlpserve")
@@ -28,6 +29,7 @@ except metadata.PackageNotFoundError:
     __version__ = "0+repository"
 
 __all__ = [
+    "Answer",
     "Canonicalization",
     "Client",
     "DeadlineExceeded",

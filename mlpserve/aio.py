@@ -1,15 +1,16 @@
 """The client for asyncio: the calls of `mlpserve.Client`, to be awaited."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from typing import Self
 
 import grpc
-import grpc.aio
+import numpy as np
+import numpy.typing as npt
 
 from mlpserve.connection.address import DEFAULT_ADDRESS
-from mlpserve.connection.aio_channels import AioChannels, AioUnaryMethod
 from mlpserve.connection.credentials import Tls
+from mlpserve.connection.loops import LoopChannel, LoopMethod
 from mlpserve.connection.options import SERVICE, Options
 from mlpserve.connection.seconds import check_seconds
 from mlpserve.connection.settings import Settings
@@ -23,14 +24,16 @@ from mlpserve.errors import (
 )
 from mlpserve.images import as_pixels, check_count, warn_of_scale
 from mlpserve.models import Model, Network
-from mlpserve.parts import tasks
+from mlpserve.parts import tasks as parts
 from mlpserve.parts.caller import Caller
-from mlpserve.parts.inputs import AsyncImages, is_large
+from mlpserve.parts.inputs import FEW_BYTES, AsyncImages, is_large
 from mlpserve.parts.steps import Asked
 from mlpserve.prediction import Prediction
 from mlpserve.protocol.catalog import decode_models, decode_network, encode_network_request
 from mlpserve.protocol.health import CHECK, decode_health_response, encode_health_request
 from mlpserve.protocol.predict import ResponseReader, encode_head, encode_request
+from mlpserve.streams import tasks as streams
+from mlpserve.streams.answer import Answer
 
 _READINESS_PAUSE_SECONDS = 0.05
 _NO_LESS = Less()
@@ -39,11 +42,12 @@ __all__ = ["DEFAULT_ADDRESS", "Client"]
 
 
 class Client:
-    """Calls a server over a connection of its own, from tasks of one event loop.
+    """Calls a server over a connection of its own, from the tasks of one event loop.
 
     Parameters, methods, answers and errors are those of `mlpserve.Client`. A task that is cancelled
-    while it awaits a call cancels the call. The connection is made by the first call, and belongs
-    to the event loop that runs then; in a forked process calls raise ForkedProcess.
+    while it awaits a call cancels the call. A client may be made where no event loop runs: its
+    first call connects, and from then on it belongs to the loop that runs then, until that loop is
+    closed. In another one its methods raise RuntimeError, in a forked process ForkedProcess.
     """
 
     def __init__(
@@ -75,12 +79,15 @@ class Client:
             compression=compression,
         )
         self._reader = ResponseReader()
-        self._channel = AioChannels(self._settings)
-        self._predict = self._method(f"/{SERVICE}/Predict")
+        self._channel = LoopChannel(self._settings)
+        self._predict = self._channel.unary_unary(f"/{SERVICE}/Predict")
         self._caller = Caller(self._predict, self._settings, self._reader)
+        self._stream = Caller(
+            self._channel.stream_stream(f"/{SERVICE}/PredictStream"), self._settings, self._reader
+        )
         self._check = self._channel.unary_unary(CHECK, may_wait=False)
-        self._list_models = self._method(f"/{SERVICE}/ListModels")
-        self._get_network = self._method(f"/{SERVICE}/GetNetwork")
+        self._list_models = self._channel.unary_unary(f"/{SERVICE}/ListModels")
+        self._get_network = self._channel.unary_unary(f"/{SERVICE}/GetNetwork")
 
     @property
     def address(self) -> str:
@@ -105,10 +112,12 @@ class Client:
         progress: bool | None = None,
     ) -> Prediction:
         """Classify one image or a batch, as `mlpserve.Client.predict` does."""
-        if is_large(images) or hasattr(images, "__aiter__"):
+        if (type(images) is not np.ndarray or images.nbytes > FEW_BYTES) and (
+            is_large(images) or hasattr(images, "__aiter__")
+        ):
             asked = Asked(model, version, label, hidden_activations, canonicalize)
             seconds = self._caller.seconds(timeout_seconds)
-            return await tasks.predict_all(self._caller, images, asked, seconds, progress)
+            return await parts.predict_all(self._caller, images, asked, seconds, progress)
         pixels = as_pixels(images)
         warn_of_scale(pixels)
         head = encode_head(model, version, label, hidden_activations, canonicalize)
@@ -132,7 +141,27 @@ class Client:
         """Yield predictions part by part, as `mlpserve.Client.predict_parts` does."""
         asked = Asked(model, version, label, hidden_activations, canonicalize)
         seconds = self._caller.seconds(timeout_seconds)
-        return tasks.predict_parts(self._caller, images, asked, seconds)
+        return parts.predict_parts(self._caller, images, asked, seconds)
+
+    def predict_stream(
+        self,
+        images: AsyncIterable[npt.ArrayLike] | Iterable[npt.ArrayLike],
+        *,
+        model: str = "",
+        version: int = 0,
+        label: str = "",
+        hidden_activations: bool = False,
+        canonicalize: bool = False,
+        timeout_seconds: float | None = None,
+    ) -> AsyncGenerator[Answer, None]:
+        """Yield an answer for each item, as `mlpserve.Client.predict_stream` does.
+
+        The iterable may be an asynchronous one. Close the generator, such as by
+        `contextlib.aclosing`, when you leave it early.
+        """
+        head = encode_head(model, version, label, hidden_activations, canonicalize)
+        seconds = self._settings.seconds(timeout_seconds)
+        return streams.predict_stream(self._stream, images, head, seconds)
 
     async def list_models(self, *, timeout_seconds: float | None = None) -> tuple[Model, ...]:
         """Return the server's models, as `mlpserve.Client.list_models` does."""
@@ -170,27 +199,28 @@ class Client:
                 f"{self.address} did not become ready in {timeout_seconds:g} s"
             ) from None
 
-    def _method(self, path: str) -> AioUnaryMethod:
-        return self._channel.unary_unary(path)
-
     async def _call(
         self,
-        method: AioUnaryMethod,
+        method: LoopMethod,
         request: bytes,
         timeout_seconds: float | None,
         less: Less = _NO_LESS,
     ) -> bytes:
         """Return the response to a request; raises MlpserveError."""
         settings = self._settings
+        seconds = settings.seconds(timeout_seconds)
         try:
-            return await method(
-                request, timeout=settings.seconds(timeout_seconds), metadata=settings.metadata
-            )
+            response: bytes = await method(request, timeout=seconds, metadata=settings.metadata)
         except grpc.RpcError as error:
             raise from_rpc_error(error, settings.address, less) from error
+        except asyncio.CancelledError as error:
+            if (explained := method.explain_cancelled()) is not None:
+                raise explained from error
+            raise
+        return response
 
     async def close(self) -> None:
-        """Close the connection; calls in progress end with MlpserveError or are cancelled."""
+        """Close the connection; calls in progress end with MlpserveError."""
         await self._channel.close()
 
     async def __aenter__(self) -> Self:

@@ -1,10 +1,12 @@
 """The client: a connection of its own, calls from any thread."""
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from typing import Self
 
 import grpc
+import numpy as np
+import numpy.typing as npt
 
 from mlpserve.connection.address import DEFAULT_ADDRESS
 from mlpserve.connection.channels import Channels, UnaryMethod
@@ -22,14 +24,16 @@ from mlpserve.errors import (
 )
 from mlpserve.images import as_pixels, check_count, warn_of_scale
 from mlpserve.models import Model, Network
-from mlpserve.parts import threads
+from mlpserve.parts import threads as parts
 from mlpserve.parts.caller import Caller
-from mlpserve.parts.inputs import Images, is_large
+from mlpserve.parts.inputs import FEW_BYTES, Images, is_large
 from mlpserve.parts.steps import Asked
 from mlpserve.prediction import Prediction
 from mlpserve.protocol.catalog import decode_models, decode_network, encode_network_request
 from mlpserve.protocol.health import CHECK, decode_health_response, encode_health_request
 from mlpserve.protocol.predict import ResponseReader, encode_head, encode_request
+from mlpserve.streams import threads as streams
+from mlpserve.streams.answer import Answer
 
 _READINESS_PAUSE_SECONDS = 0.05
 _NO_LESS = Less()
@@ -121,6 +125,9 @@ class Client:
         self._channel = Channels(self._settings)
         self._predict = self._method(f"/{SERVICE}/Predict")
         self._caller = Caller(self._predict, self._settings, self._reader)
+        self._stream = Caller(
+            self._channel.stream_stream(f"/{SERVICE}/PredictStream"), self._settings, self._reader
+        )
         self._check = self._channel.unary_unary(CHECK, may_wait=False)
         self._list_models = self._method(f"/{SERVICE}/ListModels")
         self._get_network = self._method(f"/{SERVICE}/GetNetwork")
@@ -147,7 +154,12 @@ class Client:
         timeout_seconds: float | None = None,
         progress: bool | None = None,
     ) -> Prediction:
-        """Classify one image or a batch.
+        """Classify one image, a batch, or any number of images.
+
+        More than 4 MiB of pixels or 4,096 images, and iterables of images and batches, are sent in
+        parts of 1 MiB, four in flight: one part after the other is read, converted and sent. All
+        are answered by the version that answers the first. An error names the images that it is
+        about, and ends the others.
 
         Parameters
         ----------
@@ -157,7 +169,7 @@ class Client:
             two-dimensional array is one image when it holds P pixels in all, otherwise a batch.
             Floats in [0, 1], 0 for black background and 1 for white ink; or uint8 from 0 to 255,
             which is a quarter of the bytes; or bool. A model of other numbers, see `input_range`
-            in `list_models`, takes these as floats.
+            in `list_models`, takes these as floats. Or an iterable of such images and batches.
         model
             The model's name; empty for the server's default model.
         version
@@ -170,7 +182,11 @@ class Client:
             Whether the server is to normalise the images first: light ink on black, cropped, scaled
             and centred as the images that the network was trained on. For square images.
         timeout_seconds
-            How long this call may take; None for the client's own limit.
+            How long this call may take, with all its parts; None for the client's own limit, which
+            parts have each. Until then parts that the server is too busy for are sent again.
+        progress
+            Whether to show a progress bar for parts on standard error, which needs rich; None for
+            one in a terminal, after two seconds, if rich is installed.
 
         Raises
         ------
@@ -191,10 +207,10 @@ class Client:
         ScaleWarning
             When all images are nearly black: uint8 of 0 and 1, or floats divided by 255 twice.
         """
-        if is_large(images):
+        if (type(images) is not np.ndarray or images.nbytes > FEW_BYTES) and is_large(images):
             asked = Asked(model, version, label, hidden_activations, canonicalize)
             seconds = self._caller.seconds(timeout_seconds)
-            return threads.predict_all(self._caller, images, asked, seconds, progress)
+            return parts.predict_all(self._caller, images, asked, seconds, progress)
         pixels = as_pixels(images)
         warn_of_scale(pixels)
         head = encode_head(model, version, label, hidden_activations, canonicalize)
@@ -223,7 +239,43 @@ class Client:
         """
         asked = Asked(model, version, label, hidden_activations, canonicalize)
         seconds = self._caller.seconds(timeout_seconds)
-        return threads.predict_parts(self._caller, images, asked, seconds)
+        return parts.predict_parts(self._caller, images, asked, seconds)
+
+    def predict_stream(
+        self,
+        images: Iterable[npt.ArrayLike],
+        *,
+        model: str = "",
+        version: int = 0,
+        label: str = "",
+        hidden_activations: bool = False,
+        canonicalize: bool = False,
+        timeout_seconds: float | None = None,
+    ) -> Generator[Answer, None, None]:
+        """Classify items over one call, and yield an `Answer` for each, in order.
+
+        An item is what `predict` takes in one call: one image or a batch. One that can't be sent or
+        is refused gets an answer with its `error`, and the stream goes on. Items are asked for by
+        another thread, as answers are read: at most 64 or 4 MiB of them wait for theirs.
+
+        When the iterable raises, its error follows the answers to the items before. What ends the
+        stream raises MlpserveError, as `predict` does: Overloaded when the server has as many
+        streams as it takes, Unavailable when it goes away. Nothing is sent again. Closing the
+        generator ends the stream, and closes the iterable if it is a generator.
+
+        Parameters
+        ----------
+        images
+            The items, of any number.
+        model, version, label, hidden_activations, canonicalize
+            As for `predict`; each item is answered by the version that is served then.
+        timeout_seconds
+            How long to wait for each answer; None for the client's own limit. The stream itself has
+            no limit.
+        """
+        head = encode_head(model, version, label, hidden_activations, canonicalize)
+        seconds = self._settings.seconds(timeout_seconds)
+        return streams.predict_stream(self._stream, images, head, seconds)
 
     def list_models(self, *, timeout_seconds: float | None = None) -> tuple[Model, ...]:
         """Return the server's models by name: their versions, those that failed to load too, and
@@ -285,10 +337,12 @@ class Client:
     ) -> bytes:
         """Return the response to a request; raises MlpserveError."""
         settings = self._settings
+        if timeout_seconds is None:
+            timeout_seconds = settings.timeout_seconds
+        else:
+            timeout_seconds = check_seconds("timeout_seconds", timeout_seconds)
         try:
-            return method(
-                request, timeout=settings.seconds(timeout_seconds), metadata=settings.metadata
-            )
+            return method(request, timeout=timeout_seconds, metadata=settings.metadata)
         except grpc.RpcError as error:
             raise from_rpc_error(error, settings.address, less) from error
 

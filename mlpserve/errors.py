@@ -115,6 +115,11 @@ def placed(error: MlpserveError, place: str) -> MlpserveError:
     return placed
 
 
+def refuse_to_send(size: int, limit: int, less: Less) -> TooLarge:
+    """Return the error for a request that this client doesn't send."""
+    return TooLarge(_explain_limit("CLIENT", "Sent", str(size), str(limit), less))
+
+
 def from_rpc_error(error: grpc.RpcError, address: str, less: Less) -> MlpserveError:
     """Return the error to raise from one that gRPC raised in a call to the address."""
     metadata: Any = error.trailing_metadata() or ()
@@ -168,7 +173,8 @@ def _exhausted(address: str, words: str, details: Details, less: Less) -> Mlpser
     if details.reason or details.retry_after_seconds is not None:
         return Overloaded(f"{address} is overloaded: {words}", details.retry_after_seconds)
     if found := _SIZES.search(words):
-        return TooLarge(_explain_limit(found, less))
+        side, did, size, limit = found.groups()
+        return TooLarge(_explain_limit(side, did, size, limit, less))
     return TooLarge(f"the request or its answer is too large for {address}: {words}")
 
 
@@ -192,9 +198,8 @@ def _explain_refusal(details: Details, less: Less) -> str:
     return f"the answer has up to {size} bytes, and the server {remedy}"
 
 
-def _explain_limit(found: re.Match[str], less: Less) -> str:
+def _explain_limit(side: str, did: str, size: str, limit: str, less: Less) -> str:
     """Return what to do about a message that gRPC itself refuses on one side."""
-    side, did, size, limit = found.groups()
     is_client, is_received = side == "CLIENT", did == "Received"
     what, smaller = (
         ("answer", less.answer) if is_client == is_received else ("request", less.request)

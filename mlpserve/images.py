@@ -2,7 +2,7 @@
 
 import sys
 import warnings
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -52,10 +52,7 @@ def as_pixels(images: object) -> Pixels:
     ValueError
         When there are no images, or the shape is another one.
     """
-    try:
-        array = np.asarray(images)
-    except ValueError as error:
-        raise ValueError(f"images differ in shape; make them equally large ({error})") from error
+    array = images if type(images) is np.ndarray else _as_array(images)
     if not 1 <= array.ndim <= _MAX_DIMENSIONS:
         raise ValueError(
             f"images has shape {array.shape}; wanted is (P,), (rows, columns), (N, P) or "
@@ -63,6 +60,8 @@ def as_pixels(images: object) -> Pixels:
         )
     if not array.size:
         raise ValueError(f"images has shape {array.shape}: the batch is empty; send one or more")
+    if array.dtype.char in "fB" and array.dtype.isnative:
+        return array
     return _convert(array)
 
 
@@ -102,9 +101,23 @@ def doubt_scale(pixels: Pixels) -> str | None:
     One look at the first of them settles it for nearly all batches. A blank image raises no doubt,
     nor does a dim one among others.
     """
-    is_bytes = pixels.dtype == np.uint8
-    if _is_bright((pixels if pixels.size <= _FIRST else pixels.flat[:_FIRST]).tobytes(), is_bytes):
-        return None
+    # Searching bytes costs a tenth of what NumPy takes, whose code has left the caches since the
+    # last call.
+    few = pixels.size <= _FIRST
+    content = (pixels if few else pixels[: 1 + _FIRST * len(pixels) // pixels.size]).tobytes()
+    if pixels.dtype.char == "B":
+        is_bright = bool(content.lstrip(b"\0\1"))
+    else:
+        place = content.find(_HALF_TO_TWO)
+        while place >= 0 and place % 4 != _HIGH_PLACE:
+            place = content.find(_HALF_TO_TWO, place + 1)
+        is_bright = place >= 0
+    return None if is_bright else _doubt_dark(pixels)
+
+
+def _doubt_dark(pixels: Pixels) -> str | None:
+    """Return it of pixels none of which is seen at once to be bright."""
+    is_bytes = pixels.dtype.char == "B"
     # Divisions in float32 may round it up.
     level = 1 if is_bytes else 1.000001 / 255
     brightest = pixels.max()
@@ -117,24 +130,15 @@ def doubt_scale(pixels: Pixels) -> str | None:
     return _ONES if is_bytes else _DIVIDED_TWICE
 
 
-def _is_bright(content: bytes, is_bytes: bool) -> bool:
-    """Return whether bytes above 1, or floats from 0.5 to 2, are seen at once among some.
-
-    Searching bytes costs a tenth of what NumPy takes, whose code has left the caches since the
-    last call.
-    """
-    if is_bytes:
-        return bool(content.lstrip(b"\0\1"))
-    place = content.find(_HALF_TO_TWO)
-    while place >= 0 and place % 4 != _HIGH_PLACE:
-        place = content.find(_HALF_TO_TWO, place + 1)
-    return place >= 0
+def _as_array(images: object) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(images)
+    except ValueError as error:
+        raise ValueError(f"images differ in shape; make them equally large ({error})") from error
 
 
 def _convert(array: npt.NDArray[np.generic]) -> Pixels:
     """Return the array as float32 or uint8 in the same shape."""
-    if array.dtype.char in "fB" and array.dtype.isnative:
-        return cast(Pixels, array)
     if array.dtype == np.bool_:
         return array.astype(np.uint8) * np.uint8(255)
     if not np.issubdtype(array.dtype, np.floating):

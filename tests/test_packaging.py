@@ -37,6 +37,13 @@ def test_wheel_holds_the_client_only(tmp_path: Path) -> None:
     assert {"mlpserve/v1/classifier_pb2.py", "mlpserve/py.typed"} <= set(names)
     required = re.findall(r"^Requires-Dist: ([\w-]+)[^;\n]*$", metadata, re.MULTILINE)
     assert sorted(required) == ["grpcio", "numpy", "protobuf"]
+    script = (
+        f"import sys; sys.path.insert(0, {str(wheel)!r}); from mlpserve import Client, aio; "
+        "print(aio.__file__); aio.Client('localhost:1')"
+    )
+    command = [sys.executable, "-I", "-W", "error", "-c", script]
+    found = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert found.stdout.strip() == f"{wheel}/mlpserve/aio.py"
 
 
 def test_setup_installs_the_client_for_scripts_anywhere(tmp_path: Path) -> None:

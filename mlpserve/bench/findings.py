@@ -15,9 +15,9 @@ FULL_CORE = 0.9
 MIN_CALLS_BEYOND = 10
 """Calls beyond a quantile that it takes to trust it."""
 
-MIN_STALL_SECONDS, MIN_STALL_MEDIANS = 0.1, 10
-"""A time without an answer is named from this length on, and so many times the median latency of
-the best second: that of the whole run is long when half of the calls met the stall.
+MIN_STALL_SECONDS, MIN_STALL_TIMES = 0.1, 10
+"""A time without an answer is named from this length on, and so many times what is usual: between
+two answers, or what half of the calls take in the best second, since a stall makes others longer.
 """
 
 MAX_STALLS = 5
@@ -102,8 +102,10 @@ def _describe_stall(stall: Stall) -> str:
 def _stalls(result: Result) -> list[Stall]:
     """Return the longest stalls worth a name, in the order of their time."""
     medians = [quantile_seconds(window.service, 0.5) for window in result.windows]
-    median = min((one for one in medians if one is not None), default=0.0)
-    shortest = max(MIN_STALL_SECONDS, MIN_STALL_MEDIANS * median)
+    usual = min((one for one in medians if one is not None), default=0.0)
+    if result.answered:
+        usual = min(usual, result.seconds / result.answered)
+    shortest = max(MIN_STALL_SECONDS, MIN_STALL_TIMES * usual)
     lengths = {stall: stall.end_seconds - stall.begin_seconds for stall in result.stalls}
     named = [stall for stall in lengths if lengths[stall] >= shortest]
     longest = sorted(named, key=lambda stall: -lengths[stall])[:MAX_STALLS]

@@ -35,7 +35,7 @@ class AioChannels:
         hedge_after_seconds = self._settings.hedge_after_seconds
 
         def call(request: bytes, *, timeout: float, metadata: Metadata | None) -> Any:
-            self._check()
+            self.check_process()
             method, _ = take()
             return method(request, timeout=timeout, metadata=metadata, wait_for_ready=waits)
 
@@ -43,7 +43,7 @@ class AioChannels:
             return call
 
         def hedged(request: bytes, *, timeout: float, metadata: Metadata | None) -> Any:
-            self._check()
+            self.check_process()
             method, another = take()
             return asyncio.ensure_future(
                 call_hedged_aio(
@@ -69,7 +69,7 @@ class AioChannels:
         def call(
             requests: Any = None, *, metadata: Metadata | None, timeout: float | None = None
         ) -> Any:
-            self._check()
+            self.check_process()
             method, _ = take()
             return method(requests, timeout=timeout, metadata=metadata, wait_for_ready=waits)
 
@@ -81,7 +81,8 @@ class AioChannels:
             for channel in self._channels:
                 await channel.close()
 
-    def _check(self) -> None:
+    def check_process(self) -> None:
+        """Raise ForkedProcess when this process was forked since the channels were opened."""
         if self._generation != PROCESS.generation:
             raise ForkedProcess(
                 "this client belongs to the process that this one was forked from, whose threads "

@@ -7,7 +7,13 @@ from typing import Any
 import grpc
 
 from mlpserve.connection.settings import Settings
-from mlpserve.errors import FEWER_IMAGES, InvalidResponse, MlpserveError, from_rpc_error
+from mlpserve.errors import (
+    FEWER_IMAGES,
+    DeadlineExceeded,
+    InvalidResponse,
+    MlpserveError,
+    from_rpc_error,
+)
 from mlpserve.parts.steps import Seconds
 from mlpserve.prediction import Prediction
 from mlpserve.protocol.predict import ResponseReader
@@ -41,3 +47,7 @@ class Caller:
         explained = from_rpc_error(error, self.settings.address, FEWER_IMAGES)
         explained.__cause__ = error
         return explained
+
+    def late(self, seconds: float) -> DeadlineExceeded:
+        """Return the error for an answer that did not come within the seconds."""
+        return DeadlineExceeded(f"{self.settings.address} did not answer within {seconds:g} s")

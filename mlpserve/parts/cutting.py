@@ -1,5 +1,6 @@
 """Cuts images of any number into parts of a size, and converts no more than a part at once."""
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -9,11 +10,23 @@ import numpy as np
 from mlpserve.errors import InvalidRequest
 from mlpserve.images import Pixels, as_pixels
 
-MAX_PART_BYTES = 1 << 20
-"""Pixels of a part, as they travel; see benchmarks/big_inputs.py."""
-
 MAX_PART_IMAGES = 4096
 """What a server takes in one call unless it is told otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large parts become, by their pixels as they travel, and how many may be in flight; see
+    benchmarks/big_inputs.py.
+    """
+
+    part_bytes: int = 1 << 20
+    part_images: int = MAX_PART_IMAGES
+    parts_ahead: int = 4
+    bytes_ahead: int = 8 << 20
+
+
+LIMITS = Limits()
 
 _TABLE, _MAX_DIMENSIONS = 2, 3
 
@@ -29,26 +42,21 @@ class _Item:
     images: Any
     shape: tuple[int, ...]
     number_bytes: int
+    n_rows: int
+    row_numbers: int
     begin: int = 0
 
-    @property
-    def n_rows(self) -> int:
-        return self.shape[0] if len(self.shape) > 1 else 1
-
-    @property
-    def row_numbers(self) -> int:
-        """How many numbers a row has."""
-        size = 1
-        for length in self.shape[1:] if len(self.shape) > 1 else self.shape:
-            size *= length
-        return size
+    @classmethod
+    def of(cls, index: int, images: Any, shape: tuple[int, ...]) -> "_Item":
+        n_rows = shape[0] if len(shape) > 1 else 1
+        return cls(index, images, shape, number_bytes(images), n_rows, math.prod(shape) // n_rows)
 
     @property
     def size(self) -> int:
         return self.n_rows * self.row_numbers
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Piece:
     """Rows of an item, converted."""
 
@@ -75,6 +83,15 @@ class Part:
     pieces: list[_Piece] = field(default_factory=list)
     n_bytes: int = 0
     n_images: int = 0
+    n_kept: int = 0
+
+    def keep(self) -> None:
+        """Make its numbers its own, since whoever gave the arrays may fill them anew."""
+        for piece in self.pieces[self.n_kept :]:
+            piece.pixels = piece.pixels.copy()
+            if piece.end - piece.begin == piece.item.n_rows:
+                piece.item.images = piece.pixels
+        self.n_kept = len(self.pieces)
 
     @property
     def is_counted(self) -> bool:
@@ -102,18 +119,13 @@ class Cutter:
     ----------
     are_items
         Whether the arrays are the items of an iterable, which errors then name.
-    max_bytes, max_images
+    limits
         How large parts become; an image that is larger is a part of its own.
     """
 
-    def __init__(
-        self,
-        *,
-        are_items: bool = True,
-        max_bytes: int = MAX_PART_BYTES,
-        max_images: int = MAX_PART_IMAGES,
-    ) -> None:
-        self._are_items, self._max_bytes, self._max_images = are_items, max_bytes, max_images
+    def __init__(self, *, are_items: bool = True, limits: Limits = LIMITS) -> None:
+        self._are_items = are_items
+        self._max_bytes, self._max_images = limits.part_bytes, limits.part_images
         self._items: deque[_Item] = deque()
         self._open = Part()
         self._n_items = 0
@@ -133,7 +145,7 @@ class Cutter:
                 as_pixels(array)
         except (TypeError, ValueError) as error:
             raise self._named(error, index) from error
-        self._items.append(_Item(index, array, shape, number_bytes(array)))
+        self._items.append(_Item.of(index, array, shape))
 
     def next_part(self, *, is_end: bool = False) -> Part | None:
         """Return the next part, None when it needs more arrays to be full; raises as `add`.
@@ -145,9 +157,14 @@ class Cutter:
             rows = self._rows_that_fit(item)
             if not rows or not self._take(item, rows):
                 return self._close()
-            if self._open.n_bytes >= self._max_bytes or self._open.n_images >= self._max_images:
+            another = self._open.n_bytes + item.row_numbers * item.number_bytes
+            if another > self._max_bytes or self._open.n_images >= self._max_images:
                 return self._close()
-        return self._close() if is_end and self._open.pieces else None
+        if is_end and self._open.pieces:
+            return self._close()
+        if self._are_items:
+            self._open.keep()
+        return None
 
     def count(self, part: Part) -> int:
         """Return how many images a part holds, now that their size is known; raises InvalidRequest
@@ -248,4 +265,6 @@ def is_sliceable(images: Any) -> bool:
 
 def number_bytes(array: Any) -> int:
     """Return how many bytes each number has when it travels."""
+    if isinstance(array, np.ndarray):
+        return 1 if array.dtype.char in "B?" else 4
     return 1 if str(getattr(array, "dtype", "")).endswith(("uint8", "bool")) else 4

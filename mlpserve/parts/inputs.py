@@ -4,6 +4,7 @@ import math
 from collections.abc import AsyncIterable, Iterable, Iterator
 from typing import Any, TypeAlias
 
+import numpy as np
 import numpy.typing as npt
 
 from mlpserve.images import as_pixels
@@ -11,6 +12,9 @@ from mlpserve.parts.cutting import MAX_PART_IMAGES, is_sliceable, number_bytes
 
 Images: TypeAlias = npt.ArrayLike | Iterable[npt.ArrayLike]
 """An array of images, or any number of arrays, one after the other."""
+
+FEW_BYTES = MAX_PART_IMAGES
+"""An array of so many bytes is not large, whatever its shape is: images have a byte or more."""
 
 _MIN_DIMENSIONS = 2
 """Fewer are one image."""
@@ -23,6 +27,8 @@ MAX_CALL_NUMBERS = 1 << 20
 
 def is_large(images: Any) -> bool:
     """Return whether images are sent in parts: a large array, or an iterable of arrays."""
+    if type(images) is np.ndarray and images.size <= MAX_PART_IMAGES:
+        return False
     if not is_sliceable(images):
         return _is_iterable(images)
     shape: tuple[int, ...] = images.shape

@@ -18,15 +18,10 @@ from mlpserve.errors import (
     placed,
 )
 from mlpserve.images import doubt_scale, warn_of
-from mlpserve.parts.cutting import Cutter, Part
+from mlpserve.parts.cutting import LIMITS, Cutter, Limits, Part
 from mlpserve.parts.window import Window
 from mlpserve.prediction import Prediction
 from mlpserve.protocol.predict import encode_head, encode_request
-
-MAX_PARTS_AHEAD = 4
-"""Parts in flight; see benchmarks/big_inputs.py."""
-
-MAX_BYTES_AHEAD = 8 << 20
 
 _MIN_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.05, 2.0
 
@@ -111,12 +106,7 @@ class Seconds:
 
 
 def predict_steps(
-    cutter: Cutter,
-    asked: Asked,
-    send: Send,
-    seconds: Seconds,
-    max_ahead: int = MAX_PARTS_AHEAD,
-    max_bytes_ahead: int = MAX_BYTES_AHEAD,
+    cutter: Cutter, asked: Asked, send: Send, seconds: Seconds, limits: Limits = LIMITS
 ) -> Steps:
     """Yield the steps that have a server answer all parts, with the predictions in their order.
 
@@ -124,7 +114,7 @@ def predict_steps(
     the model, and are of a size that the server takes. When the generator is closed or raises, the
     calls in flight are cancelled.
     """
-    run = _Run(cutter, send, seconds, Window(max_ahead, max_bytes_ahead))
+    run = _Run(cutter, send, seconds, Window(limits.parts_ahead, limits.bytes_ahead))
     try:
         first = yield from run.predict_first(asked)
         yield first

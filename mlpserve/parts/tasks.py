@@ -10,7 +10,7 @@ import grpc
 from mlpserve.errors import MlpserveError
 from mlpserve.parts.caller import Caller
 from mlpserve.parts.collecting import Collector
-from mlpserve.parts.cutting import Cutter
+from mlpserve.parts.cutting import LIMITS, Cutter, Limits
 from mlpserve.parts.inputs import count_images, items_of
 from mlpserve.parts.progress import Progress
 from mlpserve.parts.steps import END, Asked, Call, Pause, Pull, Seconds, Steps, Wait, predict_steps
@@ -32,7 +32,7 @@ async def predict_all(
 
 
 def predict_parts(
-    caller: Caller, images: Any, asked: Asked, seconds: Seconds
+    caller: Caller, images: Any, asked: Asked, seconds: Seconds, limits: Limits = LIMITS
 ) -> AsyncGenerator[Prediction, None]:
     """Yield the predictions of images, an array or an iterable, asynchronous or not, of arrays,
     part by part.
@@ -44,8 +44,8 @@ def predict_parts(
 
     is_async = hasattr(images, "__aiter__")
     items, are_items = (aiter(images), True) if is_async else items_of(images)
-    cutter = Cutter(are_items=are_items)
-    return _drive(predict_steps(cutter, asked, send, seconds), items, caller)
+    cutter = Cutter(are_items=are_items, limits=limits)
+    return _drive(predict_steps(cutter, asked, send, seconds, limits), items, caller)
 
 
 async def _drive(
@@ -85,4 +85,8 @@ async def _wait(call: Any, caller: Caller) -> Prediction | MlpserveError:
         response = await call
     except grpc.RpcError as error:
         return caller.explain(error)
+    except asyncio.CancelledError as error:
+        if (explained := caller.method.explain_cancelled()) is not None:
+            raise explained from error
+        raise
     return caller.read(response)

@@ -10,7 +10,7 @@ import grpc
 from mlpserve.errors import MlpserveError
 from mlpserve.parts.caller import Caller
 from mlpserve.parts.collecting import Collector
-from mlpserve.parts.cutting import Cutter
+from mlpserve.parts.cutting import LIMITS, Cutter, Limits
 from mlpserve.parts.inputs import count_images, items_of
 from mlpserve.parts.progress import Progress
 from mlpserve.parts.steps import END, Asked, Call, Pause, Pull, Seconds, Steps, Wait, predict_steps
@@ -34,7 +34,7 @@ def predict_all(
 
 
 def predict_parts(
-    caller: Caller, images: Any, asked: Asked, seconds: Seconds
+    caller: Caller, images: Any, asked: Asked, seconds: Seconds, limits: Limits = LIMITS
 ) -> Generator[Prediction, None, None]:
     """Yield the predictions of images, an array or an iterable of arrays, part by part."""
 
@@ -45,8 +45,8 @@ def predict_parts(
         return call
 
     items, are_items = items_of(images)
-    cutter = Cutter(are_items=are_items)
-    return _drive(predict_steps(cutter, asked, send, seconds), items, caller)
+    cutter = Cutter(are_items=are_items, limits=limits)
+    return _drive(predict_steps(cutter, asked, send, seconds, limits), items, caller)
 
 
 def _drive(steps: Steps, items: Iterator[Any], caller: Caller) -> Generator[Prediction, None, None]:

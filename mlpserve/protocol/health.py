@@ -1,5 +1,7 @@
 """The messages of grpc.health.v1."""
 
+import functools
+
 from mlpserve.errors import InvalidResponse
 from mlpserve.protocol import wire
 
@@ -10,6 +12,7 @@ _HEALTH_STATUS_FIELD = 1
 _HEALTH_SERVING = 1
 
 
+@functools.cache
 def encode_health_request(service: str) -> bytes:
     """Return a serialized grpc.health.v1.HealthCheckRequest."""
     return b"".join(wire.encode_tagged(_HEALTH_SERVICE_FIELD, service.encode()))

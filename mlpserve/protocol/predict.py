@@ -11,7 +11,7 @@ import numpy.typing as npt
 from mlpserve.errors import InvalidResponse
 from mlpserve.images import Pixels
 from mlpserve.prediction import Canonicalization, Prediction
-from mlpserve.protocol import wire
+from mlpserve.protocol import packed, wire
 from mlpserve.protocol.tables import as_table
 from mlpserve.v1 import classifier_pb2
 
@@ -20,11 +20,13 @@ _PIXELS_U8 = classifier_pb2.PredictRequest.PIXELS_U8_FIELD_NUMBER
 _RESPONSE = classifier_pb2.PredictResponse
 _ASKED_FOR = {_RESPONSE.HIDDEN_LAYERS_FIELD_NUMBER, _RESPONSE.CANONICALIZATION_FIELD_NUMBER}
 _WIRE_FLOATS = np.dtype("<f4")
+_WIRE_INTEGERS = np.dtype("<i8")
 _LABELS_TAG = wire.encode_tag(_RESPONSE.LABELS_FIELD_NUMBER, 0)[:-1]
 _ACTIVATIONS_TAG = wire.encode_tag(_RESPONSE.ACTIVATIONS_FIELD_NUMBER, 0)[:-1]
 _SMALL_BYTES = 1 << 16
 _ONE_BYTE = 0x80
 """Integers below it have one byte on the wire."""
+_INTEGER_BYTES = 8
 
 
 @functools.lru_cache(maxsize=256)
@@ -75,8 +77,7 @@ class ResponseReader:
         if frame is not None and (prediction := frame.read(message)) is not None:
             return prediction
         prediction = decode_response(message)
-        if len(prediction.label_names) <= _ONE_BYTE:
-            self._frame = _Frame.around(prediction)
+        self._frame = _Frame.around(prediction)
         return prediction
 
 
@@ -117,6 +118,8 @@ class _Frame:
     model: str
     version: int
     label_names: tuple[str, ...]
+    small_labels: bytes
+    """All that have one byte on the wire."""
 
     @classmethod
     def around(cls, prediction: Prediction) -> "_Frame":
@@ -128,52 +131,56 @@ class _Frame:
             model,
             version,
             names,
+            bytes(range(min(len(names), _ONE_BYTE))),
         )
 
     def read(self, message: bytes) -> Prediction | None:
-        """Return what an answer with this frame says, None when it is another one or a wrong one.
-
-        Its labels have one byte each, since there are at most 128 classes.
-        """
+        """Return what an answer with this frame says, None when it has another or is wrong."""
         if not message.startswith(self.before):
             return None
         n_classes = len(self.label_names)
         try:
-            n_images, begin = wire.read_varint(message, len(self.before))
-            end = begin + n_images
-            if not n_images or not message.startswith(self.between, end):
+            n_bytes, begin = wire.read_varint(message, len(self.before))
+            end = begin + n_bytes
+            if not message.startswith(self.between, end):
                 return None
             n_bytes, start = wire.read_varint(message, end + len(self.between))
             rest = start + n_bytes
-            if n_bytes != 4 * n_images * n_classes or rest > len(message):
+            n_images = n_bytes // (4 * n_classes)
+            if not n_images or n_bytes != 4 * n_images * n_classes or rest > len(message):
                 return None
-            content = message[begin:end]
-            if max(content) >= n_classes:
-                return None
+            # In memory of their own the numbers are aligned, and the caller may write to them.
+            if n_images == 1:
+                label, label_end = wire.read_varint(message, begin)
+                if label >= n_classes or label_end != end:
+                    return None
+                memory = bytearray(label.to_bytes(_INTEGER_BYTES, "little") + message[start:rest])
+                labels = np.ndarray((1,), _WIRE_INTEGERS, memory)
+                activations = np.ndarray((1, n_classes), _WIRE_FLOATS, memory, _INTEGER_BYTES)
+            else:
+                labels = self._read_labels(message[begin:end])
+                if len(labels) != n_images:
+                    return None
+                memory = bytearray(message[start:rest])
+                activations = np.ndarray((n_images, n_classes), _WIRE_FLOATS, memory)
             asked_for = {}
             if rest < len(message):
                 fields = wire.read_fields(memoryview(message)[rest:])
                 if any(number not in _ASKED_FOR for number, _, _ in fields):
                     return None
                 asked_for = _decode_asked_for(fields, n_images)
-        except wire.WireError:
+        except ValueError:
             return None
         return Prediction(
-            _as_integers(content),
-            # As an array of its own the numbers are aligned, and the caller may write to them.
-            np.ndarray((n_images, n_classes), _WIRE_FLOATS, bytearray(message[start:rest])),
-            self.label_names,
-            self.model,
-            self.version,
-            **asked_for,
+            labels, activations, self.label_names, self.model, self.version, **asked_for
         )
 
-
-def _as_integers(content: bytes) -> npt.NDArray[np.int64]:
-    """Return integers of one byte each."""
-    if len(content) == 1:
-        return np.array((content[0],), np.int64)
-    return np.frombuffer(content, np.uint8).astype(np.int64)
+    def _read_labels(self, content: bytes) -> npt.NDArray[np.int64]:
+        """Return the labels in packed varints, none when one is wrong; raises ValueError."""
+        if not content.translate(None, self.small_labels):
+            return np.frombuffer(content, np.uint8).astype(np.int64)
+        labels = packed.decode_varints(np.frombuffer(content, np.uint8))
+        return labels if 0 <= labels.min() <= labels.max() < len(self.label_names) else labels[:0]
 
 
 def _decode_asked_for(fields: list[wire.Field], n_images: int) -> dict[str, Any]:

@@ -19,6 +19,9 @@ N_CLASSES = len(LABEL_NAMES)
 HIDDEN = 3
 
 Answer = Callable[[classifier_pb2.PredictRequest, grpc.ServicerContext], Any]
+AnswerStream = Callable[
+    [Iterator[classifier_pb2.PredictRequest], grpc.ServicerContext], Iterator[Any]
+]
 
 
 def read_batch(request: classifier_pb2.PredictRequest) -> npt.NDArray[np.float32]:
@@ -45,6 +48,14 @@ def classify(
         activations=activations.ravel().tolist(),
         hidden_layers=layers if request.hidden_activations else [],
     )
+
+
+def classify_each(
+    requests: Iterator[classifier_pb2.PredictRequest], _: grpc.ServicerContext
+) -> Iterator[classifier_pb2.PredictStreamResponse]:
+    """Answer each request of a stream by itself."""
+    for request in requests:
+        yield classifier_pb2.PredictStreamResponse(response=classify(request))
 
 
 def list_models(_: bytes, __: grpc.ServicerContext) -> classifier_pb2.ListModelsResponse:
@@ -86,13 +97,26 @@ def start_serving(
     max_message_bytes: int = 64 * 1024 * 1024,
     credentials: grpc.ServerCredentials | None = None,
     network: Callable[[grpc.ServicerContext], bytes] | None = None,
+    stream: AnswerStream = classify_each,
 ) -> Iterator[Serving]:
-    """Answer Predict with `answer`, and GetNetwork with `network`, until the block ends."""
+    """Answer Predict with `answer`, PredictStream with `stream`, and GetNetwork with `network`,
+    until the block ends.
+    """
     serving = Serving()
 
     def predict(request: classifier_pb2.PredictRequest, context: grpc.ServicerContext) -> Any:
         serving.requests.append(request)
         return answer(request, context)
+
+    def predict_stream(
+        requests: Iterator[classifier_pb2.PredictRequest], context: grpc.ServicerContext
+    ) -> Iterator[Any]:
+        def arriving() -> Iterator[classifier_pb2.PredictRequest]:
+            for request in requests:
+                serving.requests.append(request)
+                yield request
+
+        return stream(arriving(), context)
 
     method = grpc.unary_unary_rpc_method_handler(
         predict,
@@ -100,7 +124,12 @@ def start_serving(
         response_serializer=serialize,
     )
     models: Any = grpc.unary_unary_rpc_method_handler(list_models, response_serializer=serialize)
-    methods = {"Predict": method, "ListModels": models}
+    each: Any = grpc.stream_stream_rpc_method_handler(
+        predict_stream,
+        request_deserializer=classifier_pb2.PredictRequest.FromString,
+        response_serializer=serialize,
+    )
+    methods = {"Predict": method, "PredictStream": each, "ListModels": models}
     if network is not None:
         methods["GetNetwork"] = grpc.unary_unary_rpc_method_handler(
             lambda _request, context: network(context)

@@ -92,7 +92,7 @@ def test_batch_beyond_the_usual_message_limit(client: Client) -> None:
     assert len(client.predict(images)) == 2_000
 
 
-def test_answer_beyond_the_usual_message_limit() -> None:
+def test_answer_beyond_the_usual_message_limit(connect: type[Client]) -> None:
     neurons = 2_000_000
 
     def answer(*_: object) -> classifier_pb2.PredictResponse:
@@ -101,7 +101,7 @@ def test_answer_beyond_the_usual_message_limit() -> None:
             labels=[0], label_names=["a"], activations=[1], hidden_layers=[layer]
         )
 
-    (hidden,) = ask(answer, 1).hidden_layers
+    (hidden,) = ask(connect, answer, 1).hidden_layers
     assert hidden.shape == (1, neurons)
 
 
@@ -121,11 +121,11 @@ def refuse(code: grpc.StatusCode, message: str, *details: Any) -> Any:
     return answer
 
 
-def ask(answer: Answer, n_images: int = 5, timeout_seconds: float | None = None) -> Prediction:
+def ask(connect: type[Client], answer: Answer, n_images: int = 5) -> Prediction:
     """Send black images to a server of this answer."""
     images = np.zeros((n_images, 784), np.float32)
-    with start_serving(answer) as serving, Client(serving.address) as client:
-        return client.predict(images, timeout_seconds=timeout_seconds)
+    with start_serving(answer) as serving, connect(serving.address) as client:
+        return client.predict(images)
 
 
 @pytest.mark.parametrize(
@@ -139,15 +139,15 @@ def ask(answer: Answer, n_images: int = 5, timeout_seconds: float | None = None)
         (grpc.StatusCode.UNIMPLEMENTED, mlpserve.MlpserveError),
     ],
 )
-def test_refusals(code: grpc.StatusCode, error: type[Exception]) -> None:
+def test_refusals(connect: type[Client], code: grpc.StatusCode, error: type[Exception]) -> None:
     answer = refuse(code, "words of the server")
     with pytest.raises(mlpserve.MlpserveError, match="words of the server") as caught:
-        ask(answer)
+        ask(connect, answer)
     assert type(caught.value) is error
     assert isinstance(caught.value.__cause__, grpc.RpcError)
 
 
-def test_violations() -> None:
+def test_violations(connect: type[Client]) -> None:
     Bad = error_details_pb2.BadRequest
     found = [
         Bad.FieldViolation(field="pixels", description="first", reason="PIXEL_RANGE"),
@@ -156,7 +156,7 @@ def test_violations() -> None:
     details = (error_details_pb2.ErrorInfo(reason="OTHER"), Bad(field_violations=found))
     answer = refuse(grpc.StatusCode.INVALID_ARGUMENT, "both are wrong", *details)
     with pytest.raises(mlpserve.InvalidRequest, match=r"^both are wrong$") as caught:
-        ask(answer)
+        ask(connect, answer)
     assert caught.value.violations == (
         Violation("pixels", "first", "PIXEL_RANGE"),
         Violation("version", "second", ""),
@@ -164,35 +164,37 @@ def test_violations() -> None:
 
 
 @pytest.mark.parametrize("content", [b"\xff", b"\x1a\x02\x0a\x05", b""])
-def test_details_that_nobody_can_read(content: bytes) -> None:
+def test_details_that_nobody_can_read(connect: type[Client], content: bytes) -> None:
     def answer(_: classifier_pb2.PredictRequest, context: grpc.ServicerContext) -> None:
         context.set_trailing_metadata((("grpc-status-details-bin", content),))
         context.abort(grpc.StatusCode.INVALID_ARGUMENT, "still said")
 
     with pytest.raises(mlpserve.InvalidRequest, match="still said") as caught:
-        ask(answer)
+        ask(connect, answer)
     assert caught.value.violations == ()
 
 
 @pytest.mark.parametrize(("server_bytes", "client_bytes"), [(10_000, 10**6), (10**6, 10_000)])
-def test_message_too_large_is_not_overload(server_bytes: int, client_bytes: int) -> None:
+def test_message_too_large_is_not_overload(
+    connect: type[Client], server_bytes: int, client_bytes: int
+) -> None:
     options = {"grpc.max_send_message_length": client_bytes}
     with (
         start_serving(max_message_bytes=server_bytes) as serving,
-        Client(serving.address, options=options) as client,
+        connect(serving.address, options=options) as client,
         pytest.raises(mlpserve.InvalidRequest, match="send fewer images"),
     ):
         client.predict(IMAGES)
     assert not serving.requests
 
 
-def test_answer_of_another_language() -> None:
+def test_answer_of_another_language(connect: type[Client]) -> None:
     with pytest.raises(mlpserve.InvalidResponse, match="no valid PredictResponse"):
-        ask(lambda *_: b"\xffhello")
+        ask(connect, lambda *_: b"\xffhello")
 
 
 @pytest.mark.parametrize("n_images", [1, 1_000])
-def test_unavailable_is_tried_four_times(n_images: int) -> None:
+def test_unavailable_is_tried_four_times(connect: type[Client], n_images: int) -> None:
     refusal = refuse(grpc.StatusCode.UNAVAILABLE, "not now")
     lengths: list[int] = []
 
@@ -201,12 +203,12 @@ def test_unavailable_is_tried_four_times(n_images: int) -> None:
         refusal(request, context)
 
     with pytest.raises(mlpserve.Unavailable, match="not now"):
-        ask(answer, n_images)
+        ask(connect, answer, n_images)
     assert lengths == [n_images * 784] * 4
 
 
 @pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED])
-def test_call_survives_a_short_absence(code: grpc.StatusCode) -> None:
+def test_call_survives_a_short_absence(connect: type[Client], code: grpc.StatusCode) -> None:
     refusal = refuse(code, "not now")
     calls: list[None] = []
 
@@ -214,19 +216,19 @@ def test_call_survives_a_short_absence(code: grpc.StatusCode) -> None:
         calls.append(None)
         return refusal(request, context) if len(calls) < 4 else classify(request)
 
-    assert len(ask(answer)) == 5
+    assert len(ask(connect, answer)) == 5
 
 
-def test_nobody_listens(silent_address: str) -> None:
+def test_nobody_listens(connect: type[Client], silent_address: str) -> None:
     with (
-        Client(silent_address) as client,
+        connect(silent_address) as client,
         pytest.raises(mlpserve.Unavailable, match=f"^{silent_address} is unavailable"),
     ):
         client.predict(IMAGES)
 
 
 @pytest.mark.parametrize("own_limit", [True, False])
-def test_deadline(own_limit: bool) -> None:
+def test_deadline(connect: type[Client], own_limit: bool) -> None:
     released = threading.Event()
 
     def answer(request: classifier_pb2.PredictRequest, context: grpc.ServicerContext) -> bytes:
@@ -235,23 +237,23 @@ def test_deadline(own_limit: bool) -> None:
 
     with start_serving(answer) as serving:
         with (
-            Client(serving.address, timeout_seconds=60 if own_limit else 0.1) as client,
+            connect(serving.address, timeout_seconds=60 if own_limit else 0.1) as client,
             pytest.raises(mlpserve.DeadlineExceeded, match="did not answer in time"),
         ):
             client.predict(IMAGES, timeout_seconds=0.1 if own_limit else None)
         released.set()
 
 
-def test_closed_client(serving: Serving) -> None:
-    client = Client(serving.address)
+def test_closed_client(connect: type[Client], serving: Serving) -> None:
+    client = connect(serving.address)
     client.close()
     with pytest.raises(ValueError, match="closed"):
         client.predict(IMAGES)
 
 
-def test_empty_address() -> None:
+def test_empty_address(connect: type[Client]) -> None:
     with pytest.raises(ValueError, match="HOST:PORT"):
-        Client("")
+        connect("")
 
 
 class Health:
@@ -281,15 +283,15 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
 @pytest.mark.parametrize(("status", "ready"), [(SERVING, True), (NOT_SERVING, False)])
-def test_is_ready(status: int, ready: bool) -> None:
+def test_is_ready(connect: type[Client], status: int, ready: bool) -> None:
     health = Health(status)
-    with start_serving(health=health.handler) as serving, Client(serving.address) as client:
+    with start_serving(health=health.handler) as serving, connect(serving.address) as client:
         assert client.is_ready() is ready
     assert health.services == {"mlpserve.v1.Classifier"}
 
 
-def test_is_not_ready_when_nobody_listens(silent_address: str) -> None:
-    with Client(silent_address) as client:
+def test_is_not_ready_when_nobody_listens(connect: type[Client], silent_address: str) -> None:
+    with connect(silent_address) as client:
         assert not client.is_ready()
 
 
@@ -298,9 +300,11 @@ def test_readiness_of_a_server_without_health(client: Client) -> None:
         client.is_ready()
 
 
-def test_wait_until_ready_waits_for_the_server_and_its_models(silent_address: str) -> None:
+def test_wait_until_ready_waits_for_the_server_and_its_models(
+    connect: type[Client], silent_address: str
+) -> None:
     health = Health(NOT_SERVING)
-    with Client(silent_address) as client, ThreadPoolExecutor(1) as pool:
+    with connect(silent_address) as client, ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(client.wait_until_ready, 60)
         with start_serving(health=health.handler, address=silent_address):
             assert health.asked.wait(60)
@@ -310,18 +314,20 @@ def test_wait_until_ready_waits_for_the_server_and_its_models(silent_address: st
 
 
 @pytest.mark.parametrize("listening", [True, False])
-def test_wait_until_ready_gives_up(listening: bool, silent_address: str) -> None:
+def test_wait_until_ready_gives_up(
+    connect: type[Client], listening: bool, silent_address: str
+) -> None:
     health = Health(NOT_SERVING)
     with start_serving(health=health.handler) as serving:
         address = serving.address if listening else silent_address
-        with Client(address) as client:
+        with connect(address) as client:
             begin = time.monotonic()
             with pytest.raises(mlpserve.DeadlineExceeded, match=r"not become ready in 0\.3 s"):
                 client.wait_until_ready(0.3)
             assert time.monotonic() - begin >= 0.3
 
 
-def test_options_can_be_changed() -> None:
+def test_options_can_be_changed(connect: type[Client]) -> None:
     agents: list[str] = []
 
     def answer(request: classifier_pb2.PredictRequest, context: grpc.ServicerContext) -> Any:
@@ -330,6 +336,6 @@ def test_options_can_be_changed() -> None:
         return classify(request)
 
     options = {"grpc.primary_user_agent": "mine"}
-    with start_serving(answer) as serving, Client(serving.address, options=options) as client:
+    with start_serving(answer) as serving, connect(serving.address, options=options) as client:
         client.predict(IMAGES)
     assert agents[0].startswith("mine ")

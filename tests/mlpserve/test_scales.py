@@ -1,5 +1,6 @@
 """Images that are nearly black by mistake raise one warning a place; blank and dim ones none."""
 
+import asyncio
 import re
 import warnings
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from PIL import Image
 
 from exporter.training import mnist
 from harness.server_process import ROOT
-from mlpserve import Client, ScaleWarning
+from mlpserve import Client, ScaleWarning, aio
 from mlpserve.command.commands import mlpserve
 from mlpserve.images import as_pixels, doubt_scale
 from tests.mlpserve.serving import Serving
@@ -108,18 +109,29 @@ def test_a_dim_image_among_others_is_not_doubted(digits: npt.NDArray[np.float32]
     assert doubt_scale(as_pixels(levels)) is None
 
 
+@pytest.mark.parametrize("is_aio", [False, True], ids=["threads", "asyncio"])
 def test_the_warning_names_the_callers_line_once(
-    client: Client, digits: npt.NDArray[np.float32]
+    is_aio: bool, serving: Serving, digits: npt.NDArray[np.float32]
 ) -> None:
     rows = (digits[:3] > 0.5).astype(np.uint8)
-    with warnings.catch_warnings(record=True) as caught:
+    images = (*rows, rows, *(digits[:3] / 255))
+
+    async def call() -> None:
+        async with aio.Client(serving.address) as client:
+            for row in images:
+                await client.predict(row)
+
+    with warnings.catch_warnings(record=True) as caught, Client(serving.address) as client:
         warnings.simplefilter("default")
-        for row in (*rows, rows, *(digits[:3] / 255)):
-            client.predict(row)
+        if is_aio:
+            asyncio.run(call())
+        else:
+            for row in images:
+                client.predict(row)
     assert [warning.category for warning in caught] == [ScaleWarning] * 2
     assert [Path(warning.filename).name for warning in caught] == [Path(__file__).name] * 2
     line = Path(__file__).read_text().splitlines()[caught[0].lineno - 1]
-    assert line.strip() == "client.predict(row)"
+    assert line.strip().removeprefix("await ") == "client.predict(row)"
     assert re.search(r"images\.astype\(bool\), or multiply them by 255$", str(caught[0].message))
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from mlpserve.bench.load.target import ask, find_target
 from mlpserve.bench.load.worker import Abandon, Begin, Failed, Finished, Job, Stop
 from mlpserve.bench.result import Plan, Result
 from mlpserve.connection.channels import open_channel
+from mlpserve.connection.credentials import Tls
 from mlpserve.connection.settings import Settings
 
 _START_NANOSECONDS = NANOSECONDS // 5
@@ -90,9 +91,11 @@ def run(
         return _Run(plan, workers, start, watch, interrupt).collect(started_at, unmeasured)
 
 
-def load_settings(settings: Settings) -> Settings:
-    """Return settings of a client for calls that are tried once."""
-    return replace(settings, options=tuple({**dict(settings.options), **_OPTIONS}.items()))
+def load_settings(
+    address: str, timeout_seconds: float, tls: Tls | None = None, token: str | None = None
+) -> Settings:
+    """Return how a server is reached with calls that are tried once; raises as `Client` does."""
+    return Settings.check(address, timeout_seconds, _OPTIONS, tls, token, False, retries=0)
 
 
 def _prepare(

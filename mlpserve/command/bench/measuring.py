@@ -14,7 +14,6 @@ from mlpserve.command.bench.plan import choose_processes
 from mlpserve.command.bench.showing import show_progress
 from mlpserve.command.messages import explain
 from mlpserve.command.options import Reach
-from mlpserve.connection.settings import Settings
 from mlpserve.errors import MlpserveError
 from mlpserve.metrics.exposition import KNOWN_BY, Samples
 from mlpserve.metrics.looks import Watch, total, totals
@@ -63,14 +62,7 @@ class Measurer:
 
         try:
             settings = load_settings(
-                Settings.check(
-                    plan.address,
-                    plan.timeout_seconds,
-                    None,
-                    self.reach.tls,
-                    self.reach.token,
-                    False,
-                )
+                plan.address, plan.timeout_seconds, self.reach.tls, self.reach.token
             )
             with show_progress(plan, self.interrupt) as watch:
                 result = run(

@@ -21,7 +21,7 @@ TOKEN = "0123456789abcdef"
 IMAGE = np.zeros(784, np.float32)
 
 
-def test_token_is_sent_with_each_call() -> None:
+def test_token_is_sent_with_each_call(connect: type[Client]) -> None:
     sent: list[Any] = []
 
     def answer(request: classifier_pb2.PredictRequest, context: grpc.ServicerContext) -> Any:
@@ -29,32 +29,32 @@ def test_token_is_sent_with_each_call() -> None:
         return classify(request)
 
     with start_serving(answer) as serving:
-        with Client(serving.address, token=TOKEN) as client:
+        with connect(serving.address, token=TOKEN) as client:
             client.predict(IMAGE)
             client.predict(IMAGE)
-        with Client(serving.address) as client:
+        with connect(serving.address) as client:
             client.predict(IMAGE)
     assert sent == [f"Bearer {TOKEN}"] * 2 + [None]
 
 
 @pytest.mark.parametrize("address", ["classifier:50051", "10.0.0.1:50051", "localhost.evil:1"])
-def test_token_is_not_sent_unencrypted_unless_allowed(address: str) -> None:
+def test_token_is_not_sent_unencrypted_unless_allowed(connect: type[Client], address: str) -> None:
     with pytest.raises(ValueError, match="unencrypted; give tls=, or plaintext") as caught:
-        Client(address, token=TOKEN)
+        connect(address, token=TOKEN)
     assert TOKEN not in str(caught.value)
-    Client(address, token=TOKEN, tls=Tls()).close()
-    Client(address, token=TOKEN, plaintext_token=True).close()
-    Client(address).close()
+    connect(address, token=TOKEN, tls=Tls()).close()
+    connect(address, token=TOKEN, plaintext_token=True).close()
+    connect(address).close()
 
 
 @pytest.mark.parametrize("token", ["", "two words", TOKEN + "\n", "ümlaut"])
-def test_token_that_is_none(token: str) -> None:
+def test_token_that_is_none(connect: type[Client], token: str) -> None:
     with pytest.raises(ValueError, match="token is not a bearer token") as caught:
-        Client("localhost:50051", token=token)
+        connect("localhost:50051", token=token)
     assert not token or token not in str(caught.value)
 
 
-def test_clients_share_no_connection() -> None:
+def test_clients_share_no_connection(connect: type[Client]) -> None:
     peers: list[str] = []
 
     def answer(request: classifier_pb2.PredictRequest, context: grpc.ServicerContext) -> Any:
@@ -62,14 +62,14 @@ def test_clients_share_no_connection() -> None:
         return classify(request)
 
     with start_serving(answer) as serving, contextlib.ExitStack() as stack:
-        clients = [stack.enter_context(Client(serving.address)) for _ in range(8)]
+        clients = [stack.enter_context(connect(serving.address)) for _ in range(8)]
         for client in [*clients, *clients]:
             client.predict(IMAGE)
     assert len(set(peers)) == 8
     assert peers[:8] == peers[8:]
 
 
-def test_clients_may_share_a_connection_when_told_to() -> None:
+def test_clients_may_share_a_connection_when_told_to(connect: type[Client]) -> None:
     peers: set[str] = set()
 
     def answer(request: classifier_pb2.PredictRequest, context: grpc.ServicerContext) -> Any:
@@ -79,8 +79,8 @@ def test_clients_may_share_a_connection_when_told_to() -> None:
     options = {"grpc.use_local_subchannel_pool": 0}
     with (
         start_serving(answer) as serving,
-        Client(serving.address, options=options) as first,
-        Client(serving.address, options=options) as second,
+        connect(serving.address, options=options) as first,
+        connect(serving.address, options=options) as second,
     ):
         first.predict(IMAGE)
         second.predict(IMAGE)
@@ -94,10 +94,10 @@ NO_TIMES = [
 
 
 @pytest.mark.parametrize("seconds", NO_TIMES, ids=lambda seconds: f"{seconds!s:.9}")
-def test_times_that_no_call_can_take(seconds: float, client: Client) -> None:
+def test_times_that_no_call_can_take(connect: type[Client], seconds: float, client: Client) -> None:
     words = r"^timeout_seconds is .*; give seconds above 0 and up to 31536000, which is a year$"
     for take in (
-        lambda: Client("localhost:1", timeout_seconds=seconds),
+        lambda: connect("localhost:1", timeout_seconds=seconds),
         lambda: client.predict(IMAGE, timeout_seconds=seconds),
         lambda: client.list_models(timeout_seconds=seconds),
         lambda: client.get_network(timeout_seconds=seconds),
@@ -109,10 +109,10 @@ def test_times_that_no_call_can_take(seconds: float, client: Client) -> None:
 
 
 @pytest.mark.parametrize("seconds", ["10", b"1", True, False, np.True_, [1], 1j, timedelta(1)])
-def test_times_that_are_no_numbers(seconds: Any, client: Client) -> None:
+def test_times_that_are_no_numbers(connect: type[Client], seconds: Any, client: Client) -> None:
     words = r"^timeout_seconds is .*; give seconds as a number, such as 10\.0$"
     for take in (
-        lambda: Client("localhost:1", timeout_seconds=seconds),
+        lambda: connect("localhost:1", timeout_seconds=seconds),
         lambda: client.predict(IMAGE, timeout_seconds=seconds),
         lambda: client.wait_until_ready(seconds),
     ):
@@ -121,24 +121,24 @@ def test_times_that_are_no_numbers(seconds: Any, client: Client) -> None:
 
 
 @pytest.mark.parametrize("seconds", [30, 30.0, np.float32(30), np.int64(30), MAX_SECONDS])
-def test_times_that_calls_can_take(seconds: float, client: Client) -> None:
+def test_times_that_calls_can_take(connect: type[Client], seconds: float, client: Client) -> None:
     assert len(client.predict(IMAGE, timeout_seconds=seconds)) == 1
-    with Client(client.address, timeout_seconds=seconds) as patient:
+    with connect(client.address, timeout_seconds=seconds) as patient:
         assert len(patient.predict(IMAGE)) == 1
 
 
-def test_no_limit_is_no_time() -> None:
+def test_no_limit_is_no_time(connect: type[Client]) -> None:
     with pytest.raises(TypeError, match="timeout_seconds is None; give seconds as a number"):
-        Client("localhost:1", timeout_seconds=None)  # type: ignore[arg-type]
+        connect("localhost:1", timeout_seconds=None)  # type: ignore[arg-type]
 
 
-def test_half_a_certificate_is_refused(tmp_path: Path) -> None:
+def test_half_a_certificate_is_refused(connect: type[Client], tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="tls has a key but no certificate; give both or neither"):
         Tls(key=b"key")
     with pytest.raises(ValueError, match="tls has a certificate but no key"):
         Tls(certificate=tmp_path)
     with pytest.raises(FileNotFoundError):
-        Client("localhost:50051", tls=Tls(ca=tmp_path / "none"))
+        connect("localhost:50051", tls=Tls(ca=tmp_path / "none"))
 
 
 @pytest.mark.parametrize(
@@ -159,14 +159,14 @@ def test_half_a_certificate_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_refusals_are_explained(
-    code: grpc.StatusCode, details: str, error: type[Exception], words: str
+    connect: type[Client], code: grpc.StatusCode, details: str, error: type[Exception], words: str
 ) -> None:
     def refuse(_request: classifier_pb2.PredictRequest, context: grpc.ServicerContext) -> Any:
         context.abort(code, details)
 
     with (
         start_serving(refuse) as serving,
-        Client(serving.address) as client,
+        connect(serving.address) as client,
         pytest.raises(error, match=words),
     ):
         client.predict(IMAGE)
@@ -187,9 +187,9 @@ def large_network(_context: grpc.ServicerContext) -> bytes:
     return b"".join(wire.encode_tagged(number, content))
 
 
-def test_a_network_larger_than_a_message_says_how_to_get_it() -> None:
+def test_a_network_larger_than_a_message_says_how_to_get_it(connect: type[Client]) -> None:
     with start_serving(network=large_network) as serving:
-        with Client(serving.address) as client, pytest.raises(InvalidRequest) as caught:
+        with connect(serving.address) as client, pytest.raises(InvalidRequest) as caught:
             client.get_network()
         found = re.fullmatch(
             r"the answer has (\d+) bytes, and this client takes at most 67108864; "
@@ -200,14 +200,14 @@ def test_a_network_larger_than_a_message_says_how_to_get_it() -> None:
         size, limit = map(int, found.groups())
         assert limit == size > 80_000_000
         # What it says helps.
-        with Client(serving.address, options={"grpc.max_receive_message_length": limit}) as client:
+        with connect(serving.address, options={"grpc.max_receive_message_length": limit}) as client:
             (layer,) = client.get_network(timeout_seconds=60).layers
         assert layer.weights.shape == (20_000, 1_000)
 
 
-def test_advice_on_predictions_stays_with_them() -> None:
+def test_advice_on_predictions_stays_with_them(connect: type[Client]) -> None:
     options = {"grpc.max_send_message_length": 500, "grpc.max_receive_message_length": 40}
-    with start_serving() as serving, Client(serving.address, options=options) as client:
+    with start_serving() as serving, connect(serving.address, options=options) as client:
         words = (
             r"^the request has 78\d bytes, and this client sends at most 500; send fewer images in "
             r"one call, or floats as uint8, or give Client options=\{'grpc\.max_send_"
@@ -216,7 +216,7 @@ def test_advice_on_predictions_stays_with_them() -> None:
             client.predict(np.zeros(784, np.uint8))
     with (
         start_serving() as serving,
-        Client(serving.address, options={"grpc.max_receive_message_length": 40}) as client,
+        connect(serving.address, options={"grpc.max_receive_message_length": 40}) as client,
         pytest.raises(
             InvalidRequest,
             match=r"^the answer has \d+ bytes, and this client takes at most 40; send",
@@ -225,7 +225,7 @@ def test_advice_on_predictions_stays_with_them() -> None:
         client.predict(IMAGE)
     with (
         start_serving(max_message_bytes=500) as serving,
-        Client(serving.address) as client,
+        connect(serving.address) as client,
         pytest.raises(
             InvalidRequest, match=r"the server takes at most 500; .*--max-message-bytes$"
         ),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mlpserve import InvalidRequest
 from mlpserve.images import Pixels
-from mlpserve.parts.cutting import Cutter, Part
+from mlpserve.parts.cutting import Cutter, Limits, Part
 
 SIDE = 3
 P = SIDE * SIDE
@@ -20,7 +20,7 @@ FLOAT_BYTES = 4
 
 def cut(items: Iterable[Any], image_pixels: int = P, **limits: Any) -> list[Part]:
     """All parts of some arrays."""
-    cutter = Cutter(**limits)
+    cutter = Cutter(limits=Limits(**limits))
     cutter.image_pixels = image_pixels
     parts = []
     for item in items:
@@ -78,7 +78,7 @@ def test_each_image_is_in_one_part_and_in_order(
         arrays = [
             array.reshape(1, *array.shape) if array.shape == (3, 3) else array for array in arrays
         ]
-    parts = cut(arrays, image_pixels, max_bytes=max_bytes, max_images=max_images)
+    parts = cut(arrays, image_pixels, part_bytes=max_bytes, part_images=max_images)
     n_images = sum(array.size for array in arrays) // P
     assert [n for part in parts for n in numbers_of(part.pixels)] == list(range(n_images))
     for part in parts:
@@ -89,19 +89,19 @@ def test_each_image_is_in_one_part_and_in_order(
 
 
 def test_parts_are_full() -> None:
-    parts = cut([numbered(0, 25)], max_bytes=10 * P * FLOAT_BYTES)
+    parts = cut([numbered(0, 25)], part_bytes=10 * P * FLOAT_BYTES)
     assert [len(part.pixels) for part in parts] == [10, 10, 5]
-    parts = cut(numbered(0, 25), max_bytes=10 * P * FLOAT_BYTES)
+    parts = cut(numbered(0, 25), part_bytes=10 * P * FLOAT_BYTES)
     assert [part.n_images for part in parts] == [10, 10, 5]
-    parts = cut([numbered(0, 25)], max_images=20)
+    parts = cut([numbered(0, 25)], part_images=20)
     assert [part.n_images for part in parts] == [20, 5]
 
 
 def test_what_fits_into_a_part_is_not_cut() -> None:
     batches = [numbered(begin, 6) for begin in (0, 6, 12)]
-    parts = cut(batches, max_images=10)
+    parts = cut(batches, part_images=10)
     assert [part.n_images for part in parts] == [6, 6, 6]
-    assert all(part.pixels is batch for part, batch in zip(parts, batches, strict=True))
+    assert all(len(part.pieces) == 1 for part in parts)
 
 
 class Watched:
@@ -119,7 +119,7 @@ class Watched:
 
 
 def test_no_more_is_read_than_the_part_that_is_cut() -> None:
-    cutter, file = Cutter(max_images=100), Watched()
+    cutter, file = Cutter(limits=Limits(part_images=100)), Watched()
     cutter.add(file)
     assert not file.read
     cutter.next_part()
@@ -129,7 +129,7 @@ def test_no_more_is_read_than_the_part_that_is_cut() -> None:
 
 
 def test_an_image_that_is_larger_than_a_part_is_one() -> None:
-    parts = cut([numbered(0, 3), numbered(3, 1)[0]], max_bytes=1)
+    parts = cut([numbered(0, 3), numbered(3, 1)[0]], part_bytes=1)
     assert [part.pixels.size for part in parts] == [P] * 4
 
 
@@ -138,8 +138,24 @@ def test_floats_and_bytes_share_no_part() -> None:
     assert [part.pixels.dtype.char for part in parts] == ["f", "B", "f"]
 
 
+def test_an_iterable_may_fill_its_array_anew() -> None:
+    cutter, array = Cutter(), np.empty(P, np.float32)
+    for number in range(5):
+        array[:] = number
+        cutter.add(array)
+        assert cutter.next_part() is None
+    array[:] = 9
+    part = cutter.next_part(is_end=True)
+    assert part is not None
+    assert numbers_of(part.pixels) == [0, 1, 2, 3, 4]
+    assert cutter.halve(part)
+    part = cutter.next_part()
+    assert part is not None
+    assert numbers_of(part.pixels) == [0, 1]
+
+
 def test_halving_takes_back_what_was_cut() -> None:
-    cutter = Cutter(max_images=8)
+    cutter = Cutter(limits=Limits(part_images=8))
     cutter.add(numbered(0, 9))
     sizes = []
     while True:
@@ -154,7 +170,7 @@ def test_halving_takes_back_what_was_cut() -> None:
 
 
 def test_a_table_may_be_one_image() -> None:
-    cutter = Cutter(max_images=8)
+    cutter = Cutter(limits=Limits(part_images=8))
     table = numbered(0, 10)
     cutter.add(table)
     part = cutter.next_part()

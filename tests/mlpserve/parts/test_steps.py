@@ -18,7 +18,7 @@ from mlpserve import (
     Violation,
 )
 from mlpserve.errors import TooLarge
-from mlpserve.parts.cutting import Cutter
+from mlpserve.parts.cutting import Cutter, Limits
 from mlpserve.parts.steps import END, Asked, Pause, Pull, Seconds, Wait, predict_steps
 from mlpserve.v1 import classifier_pb2
 
@@ -71,10 +71,9 @@ class Run:
             self.sent.append(Sent(classifier_pb2.PredictRequest.FromString(request), timeout))
             return self.sent[-1]
 
+        limits = Limits(part_images=PART, parts_ahead=self.max_ahead)
         seconds = Seconds(self.seconds, lambda: self.now, self.seconds if self.is_whole else None)
-        steps = predict_steps(
-            Cutter(max_images=PART), Asked(), send, seconds, self.max_ahead, 1 << 20
-        )
+        steps = predict_steps(Cutter(limits=limits), Asked(), send, seconds, limits)
         items, reply, n_answered = iter(self.items), None, 0
         try:
             while True:

@@ -211,5 +211,13 @@ def test_usual_answers_are_read_by_the_frame() -> None:
     prediction = frame_of(usual).read(other.SerializeToString())
     assert prediction is not None
     assert prediction.hidden_layers[0].tolist() == [[0.5]]
+    many = [str(label) for label in range(1000)]
+    for labels in ([999], [1], [1, 999, 200]):
+        large = Response(
+            labels=labels, label_names=many, activations=range(1000 * len(labels))
+        ).SerializeToString()
+        prediction = predict._Frame.around(read_afresh(large)).read(large)
+        assert prediction is not None
+        assert prediction.labels.tolist() == labels
     other.version = 4
     assert frame_of(usual).read(other.SerializeToString()) is None

@@ -20,7 +20,6 @@ from harness.waiting import PATIENCE_SECONDS
 from mlpserve.bench.load.processes import Interrupt, Interrupted, LoadError
 from mlpserve.bench.load.run import Progress, load_settings, run
 from mlpserve.bench.result import Form, Plan, Result
-from mlpserve.connection.settings import Settings
 from mlpserve.errors import InvalidRequest, MlpserveError, ModelNotFound, Unavailable
 from mlpserve.v1 import classifier_pb2
 from tests.mlpserve.serving import N_PIXELS, Answer, classify, start_serving
@@ -54,7 +53,7 @@ def load(address: str, on_begin: Callable[[], None] = lambda: None, **changes: A
     watch = changes.pop("watch", lambda _: None)
     interrupt = changes.pop("interrupt", None)
     plan = dataclasses.replace(PLAN, address=address, **changes)
-    settings = load_settings(Settings.check(address, PATIENCE_SECONDS, None, None, None, False))
+    settings = load_settings(address, PATIENCE_SECONDS)
     return run(plan, settings, images, on_begin=on_begin, watch=watch, interrupt=interrupt)
 
 
@@ -384,8 +383,7 @@ def test_a_model_that_is_not_there() -> None:
 
 
 def test_images_of_another_size() -> None:
-    plan = dataclasses.replace(PLAN)
     with start_serving() as serving:
-        settings = Settings.check(serving.address, PATIENCE_SECONDS, None, None, None, False)
+        settings = load_settings(serving.address, PATIENCE_SECONDS)
         with pytest.raises(InvalidRequest, match="each has 4 numbers and the model takes 784"):
-            run(plan, settings, lambda _: np.zeros((2, 2, 2), np.uint8))
+            run(PLAN, settings, lambda _: np.zeros((2, 2, 2), np.uint8))

@@ -1,0 +1,1 @@
+"""Callers whose cost is measured, each kind a process of its own."""

@@ -1,0 +1,1 @@
+"""PredictStream: one call for any number of requests, each of which gets an answer or an error."""
