@@ -40,8 +40,7 @@ Run = Callable[[], int]
 def in_parts(client: Client, images: npt.NDArray[Any], kib: int, ahead: int) -> int:
     """Have images answered in parts of a size, so many of them in flight."""
     limits = Limits(part_bytes=kib * KIB, parts_ahead=ahead, bytes_ahead=1 << 30)
-    caller = client._caller
-    parts = threads.predict_parts(caller, images, Asked(), caller.seconds(None), limits)
+    parts = threads.predict_parts(client._caller, images, Asked(), limits=limits)
     return sum(map(len, parts))
 
 

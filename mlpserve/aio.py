@@ -18,11 +18,14 @@ from mlpserve.errors import (
     FEWER_IMAGES,
     DeadlineExceeded,
     Less,
+    MlpserveError,
     ModelNotFound,
     Unavailable,
     from_rpc_error,
 )
-from mlpserve.images import as_pixels, check_count, warn_of_scale
+from mlpserve.images import Pixels, as_pixels, check_count, warn_of_scale
+from mlpserve.joining.request_ids import add_request_ids, check_request_id
+from mlpserve.joining.tasks import Tasks
 from mlpserve.models import Model, Network
 from mlpserve.parts import tasks as parts
 from mlpserve.parts.caller import Caller
@@ -64,6 +67,7 @@ class Client:
         hedge_after_seconds: float | None = None,
         wait_for_ready: bool = False,
         compression: str | None = None,
+        coalesce: bool = False,
     ) -> None:
         self._settings = Settings.check(
             address,
@@ -82,12 +86,14 @@ class Client:
         self._channel = LoopChannel(self._settings)
         self._predict = self._channel.unary_unary(f"/{SERVICE}/Predict")
         self._caller = Caller(self._predict, self._settings, self._reader)
-        self._stream = Caller(
-            self._channel.stream_stream(f"/{SERVICE}/PredictStream"), self._settings, self._reader
-        )
+        stream = self._channel.stream_stream(f"/{SERVICE}/PredictStream")
+        self._stream = Caller(stream, self._settings, self._reader)
         self._check = self._channel.unary_unary(CHECK, may_wait=False)
         self._list_models = self._channel.unary_unary(f"/{SERVICE}/ListModels")
         self._get_network = self._channel.unary_unary(f"/{SERVICE}/GetNetwork")
+        self._joined: Tasks | None = None
+        if coalesce:
+            self._joined = Tasks(self._ask, self._predict, self._reader.read, self._settings)
 
     @property
     def address(self) -> str:
@@ -110,22 +116,27 @@ class Client:
         canonicalize: bool = False,
         timeout_seconds: float | None = None,
         progress: bool | None = None,
+        request_id: str | None = None,
     ) -> Prediction:
         """Classify one image or a batch, as `mlpserve.Client.predict` does."""
         if (type(images) is not np.ndarray or images.nbytes > FEW_BYTES) and (
             is_large(images) or hasattr(images, "__aiter__")
         ):
             asked = Asked(model, version, label, hidden_activations, canonicalize)
-            seconds = self._caller.seconds(timeout_seconds)
-            return await parts.predict_all(self._caller, images, asked, seconds, progress)
+            return await parts.predict_all(self._caller, images, asked, timeout_seconds, progress)
         pixels = as_pixels(images)
         warn_of_scale(pixels)
         head = encode_head(model, version, label, hidden_activations, canonicalize)
-        request = encode_request(head, pixels)
-        response = await self._call(self._predict, request, timeout_seconds, FEWER_IMAGES)
-        prediction = self._reader.read(response)
-        check_count(pixels, prediction)
-        return prediction
+        if request_id is not None:
+            check_request_id(request_id)
+        try:
+            if self._joined is not None:
+                return await self._joined.predict(head, pixels, timeout_seconds, request_id)
+            request = encode_request(head, pixels)
+            return await self._ask(request, pixels, timeout_seconds, request_id)
+        except MlpserveError as error:
+            error.request_id = request_id
+            raise
 
     def predict_parts(
         self,
@@ -140,8 +151,7 @@ class Client:
     ) -> AsyncGenerator[Prediction, None]:
         """Yield predictions part by part, as `mlpserve.Client.predict_parts` does."""
         asked = Asked(model, version, label, hidden_activations, canonicalize)
-        seconds = self._caller.seconds(timeout_seconds)
-        return parts.predict_parts(self._caller, images, asked, seconds)
+        return parts.predict_parts(self._caller, images, asked, timeout_seconds)
 
     def predict_stream(
         self,
@@ -199,18 +209,32 @@ class Client:
                 f"{self.address} did not become ready in {timeout_seconds:g} s"
             ) from None
 
+    async def _ask(
+        self, request: bytes, pixels: Pixels, timeout_seconds: float | None, request_id: str | None
+    ) -> Prediction:
+        """Return the answer to a request of Predict for some pixels; raises MlpserveError."""
+        less = FEWER_IMAGES
+        response = await self._call(self._predict, request, timeout_seconds, less, request_id)
+        prediction = self._reader.read(response)
+        check_count(pixels, prediction)
+        return prediction
+
     async def _call(
         self,
         method: LoopMethod,
         request: bytes,
         timeout_seconds: float | None,
         less: Less = _NO_LESS,
+        request_id: str | None = None,
     ) -> bytes:
         """Return the response to a request; raises MlpserveError."""
         settings = self._settings
         seconds = settings.seconds(timeout_seconds)
+        metadata = settings.metadata
+        if request_id is not None:
+            metadata = add_request_ids(metadata, [request_id])
         try:
-            response: bytes = await method(request, timeout=seconds, metadata=settings.metadata)
+            response: bytes = await method(request, timeout=seconds, metadata=metadata)
         except grpc.RpcError as error:
             raise from_rpc_error(error, settings.address, less) from error
         except asyncio.CancelledError as error:

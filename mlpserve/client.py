@@ -1,4 +1,7 @@
-"""The client: a connection of its own, calls from any thread."""
+"""The client: connections of its own, calls from any thread.
+
+One file, since more than half of it tells callers what they can give and get.
+"""
 
 import time
 from collections.abc import Generator, Iterable
@@ -18,11 +21,14 @@ from mlpserve.errors import (
     FEWER_IMAGES,
     DeadlineExceeded,
     Less,
+    MlpserveError,
     ModelNotFound,
     Unavailable,
     from_rpc_error,
 )
-from mlpserve.images import as_pixels, check_count, warn_of_scale
+from mlpserve.images import Pixels, as_pixels, check_count, warn_of_scale
+from mlpserve.joining.request_ids import add_request_ids, check_request_id
+from mlpserve.joining.threads import Threads
 from mlpserve.models import Model, Network
 from mlpserve.parts import threads as parts
 from mlpserve.parts.caller import Caller
@@ -51,8 +57,9 @@ class Client:
     address
         HOST:PORT, or another target of gRPC, such as dns:///classifier:50051; no URL. Calls go
         round over all addresses of another machine's name, and over a list such as
-        ipv4:10.0.0.1:50051,10.0.0.2:50051. unix:PATH is a socket on this machine. To addresses on this machine goes no proxy, whatever grpc_proxy,
-        https_proxy or http_proxy say; others go through it, unless no_proxy names them.
+        ipv4:10.0.0.1:50051,10.0.0.2:50051. unix:PATH is a socket on this machine. To addresses on
+        this machine goes no proxy, whatever grpc_proxy, https_proxy or http_proxy say; others go
+        through it, unless no_proxy names them.
     timeout_seconds
         How long a call may take, with its retries, unless the call itself says otherwise; more than
         0, up to a year.
@@ -83,6 +90,9 @@ class Client:
         instead of failing when its retries have; except for `is_ready`.
     compression
         "gzip" to send requests compressed, for slow networks; None for as they are.
+    coalesce
+        Whether calls of `predict` for one image that are made at the same time, from several
+        threads, travel as one request. Each keeps its own answer, errors, time and id.
 
     Raises
     ------
@@ -107,6 +117,7 @@ class Client:
         hedge_after_seconds: float | None = None,
         wait_for_ready: bool = False,
         compression: str | None = None,
+        coalesce: bool = False,
     ) -> None:
         self._settings = Settings.check(
             address,
@@ -125,12 +136,16 @@ class Client:
         self._channel = Channels(self._settings)
         self._predict = self._method(f"/{SERVICE}/Predict")
         self._caller = Caller(self._predict, self._settings, self._reader)
-        self._stream = Caller(
-            self._channel.stream_stream(f"/{SERVICE}/PredictStream"), self._settings, self._reader
-        )
+        stream = self._channel.stream_stream(f"/{SERVICE}/PredictStream")
+        self._stream = Caller(stream, self._settings, self._reader)
         self._check = self._channel.unary_unary(CHECK, may_wait=False)
         self._list_models = self._method(f"/{SERVICE}/ListModels")
         self._get_network = self._method(f"/{SERVICE}/GetNetwork")
+        self._joined: Threads | None = None
+        if coalesce:
+            self._joined = Threads(
+                self._ask, self._predict.future, self._reader.read, self._settings
+            )
 
     @property
     def address(self) -> str:
@@ -153,13 +168,13 @@ class Client:
         canonicalize: bool = False,
         timeout_seconds: float | None = None,
         progress: bool | None = None,
+        request_id: str | None = None,
     ) -> Prediction:
         """Classify one image, a batch, or any number of images.
 
-        More than 4 MiB of pixels or 4,096 images, and iterables of images and batches, are sent in
-        parts of 1 MiB, four in flight: one part after the other is read, converted and sent. All
-        are answered by the version that answers the first. An error names the images that it is
-        about, and ends the others.
+        Above 4 MiB of pixels or 4,096 images, and from an iterable, they are read and sent in parts
+        of 1 MiB, four in flight, all to the version that answers the first. The error of a part
+        names its images, and ends the others.
 
         Parameters
         ----------
@@ -183,16 +198,19 @@ class Client:
             and centred as the images that the network was trained on. For square images.
         timeout_seconds
             How long this call may take, with all its parts; None for the client's own limit, which
-            parts have each. Until then parts that the server is too busy for are sent again.
+            each part has to itself. Parts that the server is too busy for are sent again meanwhile.
         progress
-            Whether to show a progress bar for parts on standard error, which needs rich; None for
-            one in a terminal, after two seconds, if rich is installed.
+            Whether parts show a progress bar, which needs rich; None for one in a terminal, after
+            two seconds, if rich is there.
+        request_id
+            What the call is called in the server's log: up to 128 printable ASCII characters.
+            Errors have it too.
 
         Raises
         ------
         TypeError, ValueError
-            When the images can't be sent, or `timeout_seconds` is no such time, with the remedy;
-            nothing was sent. ValueError also after `close`.
+            When the images can't be sent, or `timeout_seconds` is no such time, or `request_id` no
+            such id, with the remedy; nothing was sent. ValueError also after `close`.
         InvalidRequest
             When the server refuses the images, or reads another number of images in them.
         Unauthenticated
@@ -209,16 +227,19 @@ class Client:
         """
         if (type(images) is not np.ndarray or images.nbytes > FEW_BYTES) and is_large(images):
             asked = Asked(model, version, label, hidden_activations, canonicalize)
-            seconds = self._caller.seconds(timeout_seconds)
-            return parts.predict_all(self._caller, images, asked, seconds, progress)
+            return parts.predict_all(self._caller, images, asked, timeout_seconds, progress)
         pixels = as_pixels(images)
         warn_of_scale(pixels)
         head = encode_head(model, version, label, hidden_activations, canonicalize)
-        request = encode_request(head, pixels)
-        response = self._call(self._predict, request, timeout_seconds, FEWER_IMAGES)
-        prediction = self._reader.read(response)
-        check_count(pixels, prediction)
-        return prediction
+        if request_id is not None:
+            check_request_id(request_id)
+        try:
+            if self._joined is not None:
+                return self._joined.predict(head, pixels, timeout_seconds, request_id)
+            return self._ask(encode_request(head, pixels), pixels, timeout_seconds, request_id)
+        except MlpserveError as error:
+            error.request_id = request_id
+            raise
 
     def predict_parts(
         self,
@@ -233,13 +254,11 @@ class Client:
     ) -> Generator[Prediction, None, None]:
         """Classify any number of images, and yield the predictions of some at a time, in order.
 
-        Images, parameters and errors are those of `predict` for what it sends in parts: for images
-        or predictions that don't fit into memory. Calls in flight are cancelled when the generator
-        is closed.
+        As `predict` does in parts, for more than fits into memory. Closing the generator cancels
+        the calls in flight.
         """
         asked = Asked(model, version, label, hidden_activations, canonicalize)
-        seconds = self._caller.seconds(timeout_seconds)
-        return parts.predict_parts(self._caller, images, asked, seconds)
+        return parts.predict_parts(self._caller, images, asked, timeout_seconds)
 
     def predict_stream(
         self,
@@ -254,24 +273,14 @@ class Client:
     ) -> Generator[Answer, None, None]:
         """Classify items over one call, and yield an `Answer` for each, in order.
 
-        An item is what `predict` takes in one call: one image or a batch. One that can't be sent or
-        is refused gets an answer with its `error`, and the stream goes on. Items are asked for by
-        another thread, as answers are read: at most 64 or 4 MiB of them wait for theirs.
+        An item is what goes in one call of `predict`, whose parameters these are; one that can't be
+        sent or is refused has an answer with its `error`, and the stream goes on. Another thread
+        asks for the items: at most 64 of them, or 4 MiB, wait for their answers. Each answer may
+        take `timeout_seconds`, the stream as long as it likes.
 
-        When the iterable raises, its error follows the answers to the items before. What ends the
-        stream raises MlpserveError, as `predict` does: Overloaded when the server has as many
-        streams as it takes, Unavailable when it goes away. Nothing is sent again. Closing the
-        generator ends the stream, and closes the iterable if it is a generator.
-
-        Parameters
-        ----------
-        images
-            The items, of any number.
-        model, version, label, hidden_activations, canonicalize
-            As for `predict`; each item is answered by the version that is served then.
-        timeout_seconds
-            How long to wait for each answer; None for the client's own limit. The stream itself has
-            no limit.
+        What ends the stream raises MlpserveError, and nothing is sent again; what the iterable
+        raises follows the answers to the items before. Closing the generator ends the call, and the
+        iterable if that is a generator, too.
         """
         head = encode_head(model, version, label, hidden_activations, canonicalize)
         seconds = self._settings.seconds(timeout_seconds)
@@ -328,12 +337,22 @@ class Client:
     def _method(self, path: str) -> UnaryMethod:
         return self._channel.unary_unary(path)
 
+    def _ask(
+        self, request: bytes, pixels: Pixels, timeout_seconds: float | None, request_id: str | None
+    ) -> Prediction:
+        """Return the answer to a request of Predict for some pixels; raises MlpserveError."""
+        response = self._call(self._predict, request, timeout_seconds, FEWER_IMAGES, request_id)
+        prediction = self._reader.read(response)
+        check_count(pixels, prediction)
+        return prediction
+
     def _call(
         self,
         method: UnaryMethod,
         request: bytes,
         timeout_seconds: float | None,
         less: Less = _NO_LESS,
+        request_id: str | None = None,
     ) -> bytes:
         """Return the response to a request; raises MlpserveError."""
         settings = self._settings
@@ -341,8 +360,11 @@ class Client:
             timeout_seconds = settings.timeout_seconds
         else:
             timeout_seconds = check_seconds("timeout_seconds", timeout_seconds)
+        metadata = settings.metadata
+        if request_id is not None:
+            metadata = add_request_ids(metadata, [request_id])
         try:
-            return method(request, timeout=timeout_seconds, metadata=settings.metadata)
+            return method(request, timeout=timeout_seconds, metadata=metadata)
         except grpc.RpcError as error:
             raise from_rpc_error(error, settings.address, less) from error
 

@@ -22,7 +22,11 @@ _SIZES = re.compile(
 
 
 class MlpserveError(Exception):
-    """A call failed; the subclass says why, `__cause__` holds what gRPC raised."""
+    """A call failed; the subclass says why, `__cause__` holds what gRPC raised, and `request_id` is
+    the id that the caller gave the call, if any.
+    """
+
+    request_id: str | None = None
 
 
 class ModelNotFound(MlpserveError):
@@ -100,6 +104,11 @@ FEWER_IMAGES = Less(
 )
 
 
+def unanswered(address: str) -> MlpserveError:
+    """Return the error of a call that its own client has ended."""
+    return MlpserveError(f"{address} did not answer before the client was closed")
+
+
 def placed(error: MlpserveError, place: str) -> MlpserveError:
     """Return the same error, whose message begins with what it is about."""
     message = f"{place}: {error}"
@@ -122,9 +131,13 @@ def refuse_to_send(size: int, limit: int, less: Less) -> TooLarge:
 
 def from_rpc_error(error: grpc.RpcError, address: str, less: Less) -> MlpserveError:
     """Return the error to raise from one that gRPC raised in a call to the address."""
+    return _from_status(error.code(), error.details(), details_of(error), address, less)
+
+
+def details_of(error: grpc.RpcError) -> Details:
+    """Return what a server tells programs of an error that gRPC raised."""
     metadata: Any = error.trailing_metadata() or ()
-    details = next((read_details(value) for key, value in metadata if key == KEY), NO_DETAILS)
-    return _from_status(error.code(), error.details(), details, address, less)
+    return next((read_details(value) for key, value in metadata if key == KEY), NO_DETAILS)
 
 
 def from_status(status: bytes, address: str, less: Less) -> MlpserveError:

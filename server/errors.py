@@ -75,9 +75,14 @@ def reason_of(error: Exception) -> str:
 
 @dataclass(eq=False)
 class InvalidField(RequestError):
-    """A field of the request has an invalid value."""
+    """A field of the request has an invalid value.
+
+    Where some images of several are at fault, `refused` says which: `images`, their indices, such
+    as 3,17-20, and `batch`, how many images the request has.
+    """
 
     field: str
+    refused: dict[str, str] | None = None
 
 
 @dataclass(eq=False)

@@ -25,6 +25,12 @@ def explain(error: Exception) -> str:
     )
 
 
+def explain_file(error: OSError | ValueError) -> str:
+    """Return why a file, or what has no name that files can have, can't be read or written."""
+    reason = getattr(error, "strerror", None) or str(error)
+    return printable(reason.lower())
+
+
 def complain(title: str, reason: str) -> None:
     """Say on standard error what failed, and why."""
     click.echo(f"Error: {title}: {reason}", err=True)

@@ -1,7 +1,9 @@
 """A progress bar in the terminal, for whoever waits."""
 
+import contextlib
 import sys
-import time
+import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -10,10 +12,15 @@ PATIENCE_SECONDS = 2.0
 
 
 class Progress:
-    """Shows how many of `n_images`, if that is known, are answered.
+    """Shows how many images are answered, while a block lasts.
+
+    Standard output is left alone, and what the program writes to standard error appears above.
 
     Parameters
     ----------
+    n_images
+        How many there are, None if that isn't known. A function that counts them is called when
+        there is a bar; where it comes later, on another thread.
     is_wanted
         True for a bar from the beginning on, False for none. None for one after two seconds, when
         standard error is a terminal, and rich, which draws it, is installed.
@@ -24,26 +31,30 @@ class Progress:
         When a bar is wanted and rich is missing.
     """
 
-    def __init__(self, n_images: int | None, is_wanted: bool | None) -> None:
-        self._n_images, self._n_answered = n_images, 0
-        self._begin = time.monotonic()
+    def __init__(self, n_images: int | Callable[[], int] | None, is_wanted: bool | None) -> None:
+        self._count, self._n_answered = n_images, 0
+        self._lock = threading.Lock()
+        self._is_over = False
         self._bar: Any = None
         self._task: Any = None
-        self._may_come = is_wanted is None and sys.stderr is not None and sys.stderr.isatty()
+        self._timer: threading.Timer | None = None
         if is_wanted:
             self._show()
+        elif is_wanted is None and sys.stderr is not None and sys.stderr.isatty():
+            # Whoever waits for the first answer sees one too.
+            self._timer = threading.Timer(PATIENCE_SECONDS, self._show_if_possible)
+            self._timer.daemon = True
 
     def advance(self, n_images: int) -> None:
         """Count images that are answered."""
-        self._n_answered += n_images
-        if self._may_come and time.monotonic() - self._begin > PATIENCE_SECONDS:
-            self._may_come = False
-            try:
-                self._show()
-            except ImportError:
-                return
-        if self._bar is not None:
-            self._bar.update(self._task, completed=self._n_answered)
+        with self._lock:
+            self._n_answered += n_images
+            if self._bar is not None:
+                self._bar.update(self._task, completed=self._n_answered)
+
+    def _show_if_possible(self) -> None:
+        with contextlib.suppress(ImportError):
+            self._show()
 
     def _show(self) -> None:
         try:
@@ -52,7 +63,7 @@ class Progress:
             raise ImportError(
                 "a progress bar needs rich: pip install 'mlpserve[cli]', or give progress=False"
             ) from error
-        self._bar = progress.Progress(
+        bar = progress.Progress(
             progress.TextColumn("predict"),
             progress.BarColumn(),
             progress.MofNCompleteColumn(),
@@ -60,12 +71,23 @@ class Progress:
             progress.TimeElapsedColumn(),
             progress.TimeRemainingColumn(),
             console=console.Console(stderr=True),
+            redirect_stdout=False,
         )
-        self._task = self._bar.add_task("predict", total=self._n_images)
-        self._bar.start()
+        count = self._count
+        with self._lock:
+            if self._is_over:
+                return
+            total = None if callable(count) else count
+            self._bar = bar
+            self._task = bar.add_task("predict", total=total, completed=self._n_answered)
+            bar.start()
+        if callable(count):
+            bar.update(self._task, total=count())
 
     def __enter__(self) -> Self:
         """Return it."""
+        if self._timer is not None:
+            self._timer.start()
         return self
 
     def __exit__(
@@ -75,5 +97,9 @@ class Progress:
         traceback: TracebackType | None,
     ) -> None:
         """Stop drawing."""
-        if self._bar is not None:
-            self._bar.stop()
+        if self._timer is not None:
+            self._timer.cancel()
+        with self._lock:
+            self._is_over = True
+            if self._bar is not None:
+                self._bar.stop()

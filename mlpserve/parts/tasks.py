@@ -13,18 +13,20 @@ from mlpserve.parts.collecting import Collector
 from mlpserve.parts.cutting import LIMITS, Cutter, Limits
 from mlpserve.parts.inputs import count_images, items_of
 from mlpserve.parts.progress import Progress
-from mlpserve.parts.steps import END, Asked, Call, Pause, Pull, Seconds, Steps, Wait, predict_steps
+from mlpserve.parts.steps import END, Asked, Call, Pause, Pull, Steps, Wait, predict_steps
 from mlpserve.prediction import Prediction
 
 
 async def predict_all(
-    caller: Caller, images: Any, asked: Asked, seconds: Seconds, progress: bool | None
+    caller: Caller, images: Any, asked: Asked, timeout_seconds: float | None, progress: bool | None
 ) -> Prediction:
     """Return the prediction of all images; see `predict_parts`."""
     n_images = count_images(images)
     collector = Collector(n_images)
     with Progress(n_images, progress) as bar:
-        async with contextlib.aclosing(predict_parts(caller, images, asked, seconds)) as parts:
+        async with contextlib.aclosing(
+            predict_parts(caller, images, asked, timeout_seconds)
+        ) as parts:
             async for prediction in parts:
                 collector.add(prediction)
                 bar.advance(len(prediction))
@@ -32,7 +34,11 @@ async def predict_all(
 
 
 def predict_parts(
-    caller: Caller, images: Any, asked: Asked, seconds: Seconds, limits: Limits = LIMITS
+    caller: Caller,
+    images: Any,
+    asked: Asked,
+    timeout_seconds: float | None = None,
+    limits: Limits = LIMITS,
 ) -> AsyncGenerator[Prediction, None]:
     """Yield the predictions of images, an array or an iterable, asynchronous or not, of arrays,
     part by part.
@@ -42,6 +48,7 @@ def predict_parts(
         call: Call = caller.method(request, timeout=timeout, metadata=caller.settings.metadata)
         return call
 
+    seconds = caller.seconds(timeout_seconds)
     is_async = hasattr(images, "__aiter__")
     items, are_items = (aiter(images), True) if is_async else items_of(images)
     cutter = Cutter(are_items=are_items, limits=limits)

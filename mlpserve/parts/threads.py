@@ -13,19 +13,19 @@ from mlpserve.parts.collecting import Collector
 from mlpserve.parts.cutting import LIMITS, Cutter, Limits
 from mlpserve.parts.inputs import count_images, items_of
 from mlpserve.parts.progress import Progress
-from mlpserve.parts.steps import END, Asked, Call, Pause, Pull, Seconds, Steps, Wait, predict_steps
+from mlpserve.parts.steps import END, Asked, Call, Pause, Pull, Steps, Wait, predict_steps
 from mlpserve.prediction import Prediction
 
 
 def predict_all(
-    caller: Caller, images: Any, asked: Asked, seconds: Seconds, progress: bool | None
+    caller: Caller, images: Any, asked: Asked, timeout_seconds: float | None, progress: bool | None
 ) -> Prediction:
     """Return the prediction of all images; see `predict_parts`."""
     n_images = count_images(images)
     collector = Collector(n_images)
     with (
         Progress(n_images, progress) as bar,
-        contextlib.closing(predict_parts(caller, images, asked, seconds)) as parts,
+        contextlib.closing(predict_parts(caller, images, asked, timeout_seconds)) as parts,
     ):
         for prediction in parts:
             collector.add(prediction)
@@ -34,7 +34,11 @@ def predict_all(
 
 
 def predict_parts(
-    caller: Caller, images: Any, asked: Asked, seconds: Seconds, limits: Limits = LIMITS
+    caller: Caller,
+    images: Any,
+    asked: Asked,
+    timeout_seconds: float | None = None,
+    limits: Limits = LIMITS,
 ) -> Generator[Prediction, None, None]:
     """Yield the predictions of images, an array or an iterable of arrays, part by part."""
 
@@ -44,6 +48,7 @@ def predict_parts(
         )
         return call
 
+    seconds = caller.seconds(timeout_seconds)
     items, are_items = items_of(images)
     cutter = Cutter(are_items=are_items, limits=limits)
     return _drive(predict_steps(cutter, asked, send, seconds, limits), items, caller)

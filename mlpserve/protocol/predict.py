@@ -2,6 +2,7 @@
 
 import functools
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,7 @@ _SMALL_BYTES = 1 << 16
 _ONE_BYTE = 0x80
 """Integers below it have one byte on the wire."""
 _INTEGER_BYTES = 8
+_SEVEN_ZEROS = bytes(_INTEGER_BYTES - 1)
 
 
 @functools.lru_cache(maxsize=256)
@@ -59,6 +61,21 @@ def encode_request(head: bytes, pixels: Pixels) -> bytes:
     # Copied once, from the array into the message.
     kind = np.uint8 if number == _PIXELS_U8 else _WIRE_FLOATS
     return b"".join((head, tag, np.ascontiguousarray(pixels, kind).data))
+
+
+def encode_joined(head: bytes, kind: str, contents: Sequence[bytes]) -> bytes:
+    """Return a serialized PredictRequest for the pixels of several, as `encode_pixels` returns
+    them; `kind` is the type of their pixels, B or f.
+    """
+    number = _PIXELS_U8 if kind == "B" else _PIXELS
+    return b"".join((head, wire.encode_tag(number, sum(map(len, contents))), *contents))
+
+
+def encode_pixels(pixels: Pixels) -> bytes:
+    """Return pixels as they travel, row-major."""
+    if sys.byteorder == "little" or pixels.dtype.char == "B":
+        return pixels.tobytes()
+    return pixels.astype(_WIRE_FLOATS).tobytes()
 
 
 class ResponseReader:
@@ -120,24 +137,57 @@ class _Frame:
     label_names: tuple[str, ...]
     small_labels: bytes
     """All that have one byte on the wire."""
+    one_before: bytes
+    one_between: bytes
+    """The same of an answer to one image, with the sizes of what follows."""
+    one_size: int
+    """Of an answer to one image that has a small label and nothing that was asked for."""
 
     @classmethod
     def around(cls, prediction: Prediction) -> "_Frame":
         """Return what a server writes around the labels and activations of a prediction."""
         model, version, names = prediction.model, prediction.version, prediction.label_names
+        before = _RESPONSE(model=model, version=version).SerializeToString() + _LABELS_TAG
+        between = _RESPONSE(label_names=names).SerializeToString() + _ACTIVATIONS_TAG
+        n_bytes = 4 * len(names)
+        one_before, one_between = before + b"\1", between + wire.encode_varint(n_bytes)
         return cls(
-            _RESPONSE(model=model, version=version).SerializeToString() + _LABELS_TAG,
-            _RESPONSE(label_names=names).SerializeToString() + _ACTIVATIONS_TAG,
+            before,
+            between,
             model,
             version,
             names,
             bytes(range(min(len(names), _ONE_BYTE))),
+            one_before,
+            one_between,
+            len(one_before) + 1 + len(one_between) + n_bytes,
         )
 
     def read(self, message: bytes) -> Prediction | None:
         """Return what an answer with this frame says, None when it has another or is wrong."""
-        if not message.startswith(self.before):
-            return None
+        place = len(self.one_before)
+        if (
+            len(message) == self.one_size
+            and message.startswith(self.one_before)
+            and message.startswith(self.one_between, place + 1)
+            and message[place] < len(self.small_labels)
+        ):
+            n_classes = len(self.label_names)
+            # In memory of their own the numbers are aligned, and the caller may write to them.
+            memory = bytearray(
+                message[place : place + 1] + _SEVEN_ZEROS + message[-4 * n_classes :]
+            )
+            return Prediction(
+                np.ndarray((1,), _WIRE_INTEGERS, memory),
+                np.ndarray((1, n_classes), _WIRE_FLOATS, memory, _INTEGER_BYTES),
+                self.label_names,
+                self.model,
+                self.version,
+            )
+        return self._read_any(message) if message.startswith(self.before) else None
+
+    def _read_any(self, message: bytes) -> Prediction | None:
+        """Return the same of any number of images, labels and activations asked for."""
         n_classes = len(self.label_names)
         try:
             n_bytes, begin = wire.read_varint(message, len(self.before))
@@ -146,23 +196,10 @@ class _Frame:
                 return None
             n_bytes, start = wire.read_varint(message, end + len(self.between))
             rest = start + n_bytes
-            n_images = n_bytes // (4 * n_classes)
+            labels = self._read_labels(message[begin:end])
+            n_images = len(labels)
             if not n_images or n_bytes != 4 * n_images * n_classes or rest > len(message):
                 return None
-            # In memory of their own the numbers are aligned, and the caller may write to them.
-            if n_images == 1:
-                label, label_end = wire.read_varint(message, begin)
-                if label >= n_classes or label_end != end:
-                    return None
-                memory = bytearray(label.to_bytes(_INTEGER_BYTES, "little") + message[start:rest])
-                labels = np.ndarray((1,), _WIRE_INTEGERS, memory)
-                activations = np.ndarray((1, n_classes), _WIRE_FLOATS, memory, _INTEGER_BYTES)
-            else:
-                labels = self._read_labels(message[begin:end])
-                if len(labels) != n_images:
-                    return None
-                memory = bytearray(message[start:rest])
-                activations = np.ndarray((n_images, n_classes), _WIRE_FLOATS, memory)
             asked_for = {}
             if rest < len(message):
                 fields = wire.read_fields(memoryview(message)[rest:])
@@ -172,7 +209,12 @@ class _Frame:
         except ValueError:
             return None
         return Prediction(
-            labels, activations, self.label_names, self.model, self.version, **asked_for
+            labels,
+            np.ndarray((n_images, n_classes), _WIRE_FLOATS, bytearray(message[start:rest])),
+            self.label_names,
+            self.model,
+            self.version,
+            **asked_for,
         )
 
     def _read_labels(self, content: bytes) -> npt.NDArray[np.int64]:

@@ -70,7 +70,9 @@ class ClassifierServicer(object):
         INVALID_ARGUMENT  BadRequest names the field, the value and the remedy: no pixels, both forms of pixels, a length
         that is no multiple of the image size, NaN, infinity, a pixel outside the model's range, bytes
         or canonicalization for a model of other numbers than pixels, numbers so large that activations
-        overflow, or more images than the server takes in one call.
+        overflow, or more images than the server takes in one call. Of a batch ErrorInfo lists the
+        `images` whose numbers are refused, such as 3,17-20, or the first of them, and how many images
+        the `batch` has.
         NOT_FOUND         ErrorInfo (reason MODEL_NOT_FOUND, VERSION_NOT_FOUND or LABEL_NOT_FOUND) lists what is loaded.
         RESOURCE_EXHAUSTED RetryInfo says how long to wait: the server has as many calls or images as it takes, and the
         ErrorInfo which (reason QUEUE_FULL, TOO_MANY_CALLS, SLOW_MESSAGE, UNREAD_ANSWERS and others).

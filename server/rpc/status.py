@@ -74,13 +74,7 @@ def status_of(error: Exception) -> Status:
 def _status_of(error: Exception) -> Status:
     match error:
         case InvalidField():
-            violation = error_details_pb2.BadRequest.FieldViolation(
-                field=shorten(error.field, FIELD_BYTES),
-                description=shorten(error.message, MESSAGE_BYTES),
-                reason=error.reason.upper(),
-            )
-            detail = error_details_pb2.BadRequest(field_violations=[violation])
-            return _status(grpc.StatusCode.INVALID_ARGUMENT, error.message, detail)
+            return _invalid_field(error)
         case NotLoaded():
             return _status(
                 grpc.StatusCode.NOT_FOUND, error.message, _error_info(error, error.known)
@@ -106,6 +100,18 @@ def _status_of(error: Exception) -> Status:
             return _status(grpc.StatusCode.CANCELLED, error.message, _error_info(error, {}))
         case _:
             return _INTERNAL
+
+
+def _invalid_field(error: InvalidField) -> Status:
+    violation = error_details_pb2.BadRequest.FieldViolation(
+        field=shorten(error.field, FIELD_BYTES),
+        description=shorten(error.message, MESSAGE_BYTES),
+        reason=error.reason.upper(),
+    )
+    details: list[Message] = [error_details_pb2.BadRequest(field_violations=[violation])]
+    if error.refused:
+        details.append(_error_info(error, error.refused))
+    return _status(grpc.StatusCode.INVALID_ARGUMENT, error.message, *details)
 
 
 @functools.lru_cache

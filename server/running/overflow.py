@@ -9,6 +9,7 @@ import numpy.typing as npt
 from server.errors import InvalidField
 from server.models.model import Batch
 from server.running.pixels import Part
+from server.running.refusals import list_refused
 
 
 def refuse_overflows(
@@ -37,4 +38,5 @@ def _find_overflow(part: Part, is_finite: npt.NDArray[np.bool_]) -> InvalidField
         f"{field}: image {is_finite.argmin()} makes activations overflow float32; send numbers as "
         "large as those that the network was trained on",
         field,
+        list_refused(~is_finite),
     )

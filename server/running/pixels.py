@@ -15,6 +15,7 @@ from modelfile.image_layout import ImageLayout
 from modelfile.input_range import FINITE, PIXELS, InputRange
 from server.errors import InvalidField
 from server.models.model import Batch
+from server.running.refusals import list_refused
 from server.running.request import Request
 from server.running.scales import explain_scale
 
@@ -204,4 +205,5 @@ def find_bad_pixel(part: Part, input_range: InputRange) -> InvalidField | None:
         f"{request.field}: image {image}, pixel {pixel} is {shown}; every pixel must be a "
         f"{input_range.describe('number')} ({explain_scale(batch, image, pixel, input_range)})",
         request.field,
+        list_refused(np.logical_or.reduce(is_bad, axis=1)),
     )

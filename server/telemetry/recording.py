@@ -25,12 +25,18 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 REQUEST_ID = "x-request-id"
-"""Metadata that identifies a call in its log line; a caller's own is sent back in the trailer."""
+"""Metadata that identifies a call in its log line; a caller's own is sent back in the trailer,
+unless it is more than one.
+"""
 
 TRACE_RESPONSE = "traceresponse"
 """Trailing metadata of a traced call: its span, as in the draft of W3C Trace Context."""
 
 MAX_REQUEST_ID = 128
+MAX_REQUEST_IDS = 4096
+"""Characters of an id, and of all ids of a caller that sends those of several calls, joined by
+commas.
+"""
 
 ERROR_LINES = 20
 """Failed calls logged per second at most, so that many of them don't slow down the others."""
@@ -190,7 +196,8 @@ def _start_tracing(settings: Settings, server_version: str) -> "Tracing | None":
 def trailing(record: Record) -> tuple[tuple[str, str], ...]:
     """Return what the caller gets of the record, as trailing metadata."""
     pairs: tuple[tuple[str, str], ...] = ()
-    if record.request_id:
+    # Who joins several knows them, and they might not fit beside an error's details.
+    if record.request_id and len(record.request_id) <= MAX_REQUEST_ID:
         pairs = ((REQUEST_ID, record.request_id),)
     if record.span is not None:
         pairs += ((TRACE_RESPONSE, trace_context.write(record.span.get_span_context())),)
@@ -199,7 +206,9 @@ def trailing(record: Record) -> tuple[tuple[str, str], ...]:
 
 def _is_request_id(text: str) -> bool:
     # Some libraries pass on text that is not ASCII, which gRPC would not send back.
-    return 0 < len(text) <= MAX_REQUEST_ID and text.isascii() and text.isprintable()
+    if not (0 < len(text) <= MAX_REQUEST_IDS and text.isascii() and text.isprintable()):
+        return False
+    return len(text) <= MAX_REQUEST_ID or max(map(len, text.split(","))) <= MAX_REQUEST_ID
 
 
 def _write(record: Record, path: str, code: grpc.StatusCode, seconds: float) -> None:

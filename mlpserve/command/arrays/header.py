@@ -35,10 +35,12 @@ class Header:
         """Raise ArrayError when the values of a file have another number of bytes."""
         if n_bytes == self.n_bytes:
             return
-        what = "is truncated" if n_bytes < self.n_bytes else "holds more than one array"
+        what, found = "is truncated", f"{n_bytes:,} follow"
+        if n_bytes > self.n_bytes:
+            what, found = "is longer than its header says", "more follow"
         raise ArrayError(
-            f"{what}: its header says {describe(self.shape)} values of {self.dtype}, which are "
-            f"{self.n_bytes:,} bytes, and {n_bytes:,} follow; write or fetch it again"
+            f"{what}: {describe(self.shape)} values of {self.dtype} are {self.n_bytes:,} bytes, "
+            f"and {found}; write or fetch it again"
         )
 
 

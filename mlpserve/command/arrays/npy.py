@@ -37,6 +37,8 @@ def read_header(file: BinaryIO) -> Header:
             "holds Python objects, which only pickle could read, and pickle may run any code; save "
             "an array of floats, uint8 or bool"
         )
+    if dtype.subdtype is not None:
+        raise ArrayError(f"has values that are arrays themselves, {dtype}; save a plain array")
     if any(size < 0 for size in shape):
         raise ArrayError(f"is no valid .npy file: its shape is {shape}; save it again")
     return Header(shape, dtype, file.tell(), is_fortran=is_fortran and len(shape) > 1)

@@ -67,9 +67,9 @@ def count_images(header: Header, n_pixels: int) -> int:
         return 1
     if len(shape) in (2, 3) and math.prod(shape[1:]) == n_pixels:
         return shape[0]
-    found = f"images of {describe(shape[1:])} pixels" if len(shape) > 1 else f"{shape} values"
+    found = f"images of {describe(shape[1:])} pixels" if len(shape) > 1 else "no images"
     raise ArrayError(
-        f"has the shape {shape}: {found}, and the model takes {n_pixels} an image; wanted is "
+        f"has the shape {shape}: {found}, and those of the model have {n_pixels}; wanted is "
         f"(N, {n_pixels}) or (N, rows, columns)"
     )
 

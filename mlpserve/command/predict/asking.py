@@ -26,26 +26,33 @@ Outcomes = Sequence[Outcome]
 """What became of a part, its images in order."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asker:
-    """Asks about parts, with the options of `Client.predict`."""
+    """Asks about parts, with the options of `Client.predict`.
+
+    The version of the model that answers first is asked for all that follows.
+    """
 
     client: Client
     options: dict[str, Any]
-    stopped: threading.Event = field(default_factory=threading.Event)
+    is_pinned: bool = field(default=False, init=False)
+    stopped: threading.Event = field(default_factory=threading.Event, init=False)
 
     def ask_all(self, parts: Iterable[Part | Failure]) -> Generator[Outcomes]:
         """Yield what becomes of each part, in order; failures pass through.
 
-        At most `N_IN_FLIGHT` parts are asked about at once, and no more are in memory.
+        At most `N_IN_FLIGHT` parts are asked about at once, and no more are in memory; one until
+        there is an answer.
         """
         waiting: deque[Future[Outcomes] | Failure] = deque()
         pool = ThreadPoolExecutor(N_IN_FLIGHT)
         try:
             for part in parts:
                 waiting.append(part if isinstance(part, Failure) else pool.submit(self.ask, part))
-                while waiting and (len(waiting) >= N_IN_FLIGHT or _is_done(waiting[0])):
-                    yield _outcomes(waiting.popleft())
+                while waiting and (not self._has_room(len(waiting)) or _is_done(waiting[0])):
+                    outcomes = _outcomes(waiting.popleft())
+                    self._pin(outcomes)
+                    yield outcomes
             while waiting:
                 yield _outcomes(waiting.popleft())
         finally:
@@ -81,13 +88,24 @@ class Asker:
             return [Failure(part.names, explain(error), was_sent=True, is_theirs=False)]
         return [Answer(part.names, prediction, part.drawings)]
 
+    def _has_room(self, n_waiting: int) -> bool:
+        return n_waiting < (N_IN_FLIGHT if self.is_pinned else 1)
+
+    def _pin(self, outcomes: Outcomes) -> None:
+        for outcome in outcomes:
+            if isinstance(outcome, Answer) and not self.is_pinned:
+                first = outcome.prediction
+                self.options |= {"model": first.model, "version": first.version}
+                self.is_pinned = True
+
     def _predict(self, part: Part) -> Prediction:
         """Ask in one call, and once more while the server can't answer at the moment."""
         for pause_seconds in PAUSES_SECONDS:
             try:
                 return self.client.predict(part.images, **self.options)
-            except (Overloaded, Unavailable):
-                if self.stopped.wait(pause_seconds):
+            except (Overloaded, Unavailable) as error:
+                wanted_seconds = getattr(error, "retry_after_seconds", None) or 0.0
+                if self.stopped.wait(max(pause_seconds, wanted_seconds)):
                     raise
         return self.client.predict(part.images, **self.options)
 

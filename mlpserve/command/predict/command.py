@@ -123,6 +123,7 @@ def predict(
         "version": version,
         "hidden_activations": hidden,
         "canonicalize": canonicalize,
+        "progress": False,
     }
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Names may hold letters that the terminal can't show.

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from mlpserve.command.arrays import idx, npy
 from mlpserve.command.arrays.header import GZIP_MAGIC
+from mlpserve.command.messages import explain_file
 from mlpserve.pictures import PictureError
 
 STDIN = "-"
@@ -35,8 +36,7 @@ def open_picture(name: str) -> BinaryIO:
         _check_kind(Path(name).stat())
         return Path(name).open("rb")
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise PictureError(reason.lower()) from error
+        raise PictureError(explain_file(error)) from error
 
 
 def _check_kind(status: os.stat_result) -> None:

@@ -86,6 +86,7 @@ def _is_wanted(entry: "os.DirEntry[str]", passed_over: Counter[str]) -> bool:
     ending = Path(entry.name).suffix.lower()
     if ending in ENDINGS:
         return True
-    is_known = ending in passed_over or len(passed_over) < _MAX_ENDINGS
-    passed_over[(ending or "no ending") if is_known else _OTHERS] += 1
+    title = ending or "no ending"
+    is_told = title in passed_over or len(passed_over) < _MAX_ENDINGS
+    passed_over[title if is_told else _OTHERS] += 1
     return False

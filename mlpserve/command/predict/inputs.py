@@ -9,7 +9,7 @@ from pathlib import Path
 from mlpserve.command.arrays.header import ArrayError, Header
 from mlpserve.command.arrays.reading import count_images as count_in_array
 from mlpserve.command.arrays.reading import find_array
-from mlpserve.command.messages import complain, printable
+from mlpserve.command.messages import complain, explain_file, printable
 from mlpserve.command.predict.files import STDIN
 from mlpserve.command.predict.folders import find_pictures
 from mlpserve.command.predict.target import Target
@@ -61,16 +61,22 @@ def look_at(path: str) -> Input:
     except ArrayError as error:
         return Unreadable(path, printable(str(error)))
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        return Unreadable(path, reason.lower())
+        return Unreadable(path, explain_file(error))
     return Picture(path) if header is None else Array(path, header)
 
 
 def check(entries: Sequence[Input], target: Target) -> list[Input]:
-    """Return the inputs without arrays that a model can't take, and say what can't be read."""
+    """Return the inputs without arrays that a model can't take, and say what can't be read.
+
+    Where nothing is an array, this asks no server.
+    """
     checked = [
         _check_array(entry, target) if isinstance(entry, Array) else entry for entry in entries
     ]
+    kinds = set(map(type, checked))
+    if Array in kinds and kinds & {Picture, Folder}:
+        # Not only after the arrays it should turn out that the model takes no pictures.
+        _ = target.pictures
     for entry in checked:
         if isinstance(entry, Unreadable):
             complain(printable(entry.path), entry.reason)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from mlpserve.command.arrays.header import ArrayError
 from mlpserve.command.arrays.reading import check_gzip, count_images, read_blocks
-from mlpserve.command.messages import printable, warn
+from mlpserve.command.messages import explain_file, printable, warn
 from mlpserve.command.predict.files import open_picture
 from mlpserve.command.predict.folders import describe, find_pictures
 from mlpserve.command.predict.inputs import Array, Folder, Input, Picture, Unreadable
@@ -25,8 +25,6 @@ MAX_PICTURES = 64
 
 MAX_IMAGES, MAX_BYTES = 512, 2**21
 """Images of an array in a call, and their bytes."""
-
-_Image = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,8 +89,8 @@ class Reader:
         for found in find_pictures(folder, passed_over):
             is_empty = False
             if isinstance(found, OSError):
-                path = printable(found.filename or folder)
-                yield Failure([Name(path)], (found.strerror or str(found)).lower())
+                name = Name(printable(found.filename or folder))
+                yield Failure([name], explain_file(found))
             else:
                 yield self._read_picture(found, is_drawn=False)
         title, endings = printable(folder), printable(describe(passed_over))
@@ -104,27 +102,31 @@ class Reader:
             warn(title, f"passed over what doesn't end like a picture: {endings}")
 
     def _read_array(self, array: Array) -> Iterator[Part | Failure]:
-        """Yield the images of an array; what can't be read of it has its rows too."""
+        """Yield the images of an array, and those that can't be read when it ends too early."""
         header, path, title = array.header, Path(array.path), printable(array.path)
         n_images = count_images(header, self.target.n_pixels)
-        is_doubted = not self.target.takes_pixels
         n_read = 0
+        # Of other numbers than pixels there is no telling.
+        is_told = not self.target.takes_pixels
         try:
             if header.is_gzipped:
                 check_gzip(path, header)
             n_bytes = header.n_bytes // n_images
             n_block = max(1, min(MAX_IMAGES, MAX_BYTES // n_bytes))
             for block in read_blocks(path, header, n_images, n_block):
-                if not is_doubted and (doubt := doubt_scale(as_pixels(block))):
-                    is_doubted = True
+                pixels = as_pixels(block)
+                if not is_told and (doubt := doubt_scale(pixels)):
                     warn(title, doubt)
-                names = _number(title, n_read, n_read + len(block))
-                n_read += len(block)
-                yield Part(names, block)
+                    is_told = True
+                names = _number(title, n_read, n_read + len(pixels))
+                n_read += len(pixels)
+                yield Part(names, pixels)
         except (ArrayError, OSError) as error:
-            reason = printable(str(error))
+            is_file = isinstance(error, OSError)
+            reason = explain_file(error) if is_file else printable(str(error))
             if not n_read:
                 yield Failure([Name(title)], reason)
+                return
             while n_read < n_images:
                 end = min(n_read + MAX_IMAGES, n_images)
                 yield Failure(_number(title, n_read, end), reason)

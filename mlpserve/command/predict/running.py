@@ -11,11 +11,11 @@ import click
 from mlpserve.command.messages import complain, printable
 from mlpserve.command.predict.asking import MANY, Outcomes
 from mlpserve.command.predict.outputs.results import Results, explain_output
-from mlpserve.command.predict.progress import show_progress
 from mlpserve.command.predict.rows import Failure
+from mlpserve.parts.progress import Progress
 
 MAX_LOST = 10
-"""After so many calls in a row without any answer, the next ones would hardly fare better."""
+"""After so many calls in a row that failed, whatever the images, the next ones would too."""
 
 INTERRUPTED = 130
 """The exit code that shells give to what Ctrl-C ended."""
@@ -33,12 +33,13 @@ def run(
     `n_images` counts them, for the progress. Raises ClickException when it is no use to go on, or
     the results can't be written.
     """
-    is_wanted = results.file is not None or not sys.stdout.isatty()
+    # Answers that scroll by are progress enough.
+    are_shown = results.file is None and sys.stdout.isatty()
     judge = Judge(has_one_input)
     try:
         with (
             contextlib.closing(all_outcomes),
-            show_progress(n_images, is_wanted=is_wanted) as advance,
+            Progress(n_images, False if are_shown else None) as progress,
         ):
             for outcomes in all_outcomes:
                 judge.check(outcomes)
@@ -49,7 +50,7 @@ def run(
                         for title in () if admitted.was_told else admitted.titles:
                             complain(title, admitted.reason)
                     results.add(admitted)
-                    advance(len(admitted.names))
+                    progress.advance(len(admitted.names))
         results.finish()
     except KeyboardInterrupt:
         click.echo("Interrupted", err=True)
@@ -87,13 +88,11 @@ class Judge:
         failure = failures[0]
         if not failure.was_sent:
             return
-        self.n_lost += 1
         if not self.has_answers and len(failures) == 1 and self._is_general(failure):
             raise click.ClickException(failure.reason)
+        self.n_lost += not failure.is_theirs
         if self.n_lost == MAX_LOST:
-            raise click.ClickException(
-                f"{failure.titles[0]}: {failure.reason} (the last {MAX_LOST} calls brought no answer)"
-            )
+            raise click.ClickException(f"the last {MAX_LOST} calls failed; {failure.reason}")
 
     def _is_general(self, failure: Failure) -> bool:
         """Whether a failure of the first images says something of the others."""

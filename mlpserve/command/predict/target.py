@@ -30,17 +30,17 @@ class Target:
     version: int
     side: int | None
 
-    @cached_property
+    @property
     def n_pixels(self) -> int:
         """The numbers that one image has."""
         return self._found[1].layer_sizes[0]
 
-    @cached_property
+    @property
     def takes_pixels(self) -> bool:
         """Whether these numbers are pixels in [0, 1]."""
         return self._found[1].input_range in ("", "[0, 1]")
 
-    @cached_property
+    @property
     def label_names(self) -> tuple[str, ...]:
         """The names of the classes."""
         version = self._found[1]

@@ -3,13 +3,17 @@
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exporter.network.network import Batch
 from modelfile.input_range import FINITE, MAX_FLOAT32, PIXELS, InputRange
 from server.errors import InvalidField
 from server.running.overflow import refuse_overflows
 from server.running.pixels import are_valid, find_bad_pixel
+from server.running.refusals import MAX_CHARACTERS, list_refused
 from server.running.request import Request
 
 RANGES = [PIXELS, FINITE, InputRange(-1, 1), InputRange(3, 4), InputRange(-4, -3)]
@@ -76,6 +80,33 @@ def test_the_first_bad_pixel_is_named_with_the_digits_that_matter() -> None:
     assert found.message.startswith("pixels: image 2, pixel 8 is 1.000002; every pixel must be")
 
 
+@given(st.lists(st.booleans(), min_size=1, max_size=400).map(np.array))
+def test_programs_are_told_which_images_are_refused(are_refused: npt.NDArray[np.bool_]) -> None:
+    told = list_refused(are_refused)
+    if len(are_refused) == 1:
+        # It is the only one.
+        assert told == {}
+        return
+    assert int(told["batch"]) == len(are_refused)
+    assert len(told["images"]) <= MAX_CHARACTERS
+    listed = [
+        index
+        for span in filter(None, told["images"].split(","))
+        for index in range(int(span.split("-")[0]), int(span.split("-")[-1]) + 1)
+    ]
+    refused = np.flatnonzero(are_refused).tolist()
+    assert listed == refused[: len(listed)]
+    assert len(listed) == len(refused) or len(told["images"]) > MAX_CHARACTERS - 10
+
+
+def test_all_bad_images_are_listed() -> None:
+    batch = np.zeros((9, 4), np.float32)
+    batch[2, 3], batch[5, 0], batch[6, 1] = np.nan, 7, -1
+    found = find_bad_pixel(part(batch), PIXELS)
+    assert found is not None
+    assert found.refused == {"images": "2,5-6", "batch": "9"}
+
+
 def test_activations_that_are_not_finite_cost_their_own_part() -> None:
     activations = np.zeros((6, 2), np.float32)
     parts = [part(np.zeros((size, 1), np.float32)) for size in (1, 3, 2)]
@@ -87,6 +118,7 @@ def test_activations_that_are_not_finite_cost_their_own_part() -> None:
     assert second is not None
     assert (second.reason, second.field) == ("overflow", "pixels")
     assert "image 2 makes activations overflow float32; send" in second.message
+    assert second.refused == {"images": "2", "batch": "3"}
     activations[0] = np.inf
     errors = refuse_overflows(parts, activations, ())
     assert [error and error.reason for error in errors] == ["overflow", "overflow", None]

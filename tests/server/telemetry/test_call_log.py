@@ -137,7 +137,9 @@ def test_each_kind_of_method_has_lines(logging: ServerProcess, connected: grpc.C
 def test_a_call_without_a_usable_name_gets_one(
     logging: ServerProcess, connected: grpc.Channel
 ) -> None:
-    for metadata in ((), (("x-request-id", ""),), (("x-request-id", "x" * 129),)):
+    long = ",".join(["x" * 128] * 32)
+    for name in (None, "", "x" * 129, f"{'x' * 129},y", f"{long},y"):
+        metadata = () if name is None else (("x-request-id", name),)
         before = len(calls_of(logging))
         _, call = predict_method(connected).with_call(ONE, metadata=metadata, timeout=60)
         wait_for(lambda before=before: len(calls_of(logging)) > before)  # type: ignore[misc]
@@ -156,6 +158,15 @@ def test_a_call_without_a_usable_name_gets_one(
     longest = "x" * 128
     predict_method(connected)(ONE, **named(longest))
     assert line_of(logging, longest)["code"] == "OK"
+
+
+def test_the_names_of_joined_calls_are_logged_and_not_sent_back(
+    logging: ServerProcess, connected: grpc.Channel
+) -> None:
+    names = ",".join([f"{number:02}{'x' * 126}" for number in range(31)])
+    _, call = predict_method(connected).with_call(ONE, **named(names))
+    assert line_of(logging, names)["code"] == "OK"
+    assert name_told(call) is None
 
 
 BAD = {

@@ -4,7 +4,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mlpserve.command.messages import printable
+from mlpserve.command.messages import explain_file, printable
 from mlpserve.command.predict.interrupts import Interrupts
 from mlpserve.command.predict.outputs.file import OutputFile
 from mlpserve.command.predict.outputs.lines import CsvOutput, JsonOutput
@@ -32,8 +32,8 @@ class Results:
         if tuple(prediction.label_names) == tuple(self.output.label_names):
             return outcome
         reason = (
-            f"{printable(prediction.model)}, version {prediction.version}, answers, whose classes "
-            "are others than the first rows'; give --version, or --format json"
+            f"the answer is by {printable(prediction.model)}, version {prediction.version}, whose "
+            "classes differ from the first rows'; give --version, or --format json"
         )
         return Failure(outcome.names, reason)
 
@@ -76,4 +76,4 @@ class Results:
 def explain_output(path: Path | None, error: OSError) -> str:
     """Return that a file, standard output for None, can't be written, and why."""
     title = "standard output" if path is None else printable(str(path))
-    return f"{title} can't be written: {(error.strerror or str(error)).lower()}"
+    return f"{title} can't be written: {explain_file(error)}"

@@ -1,0 +1,1 @@
+"""Joins calls that are made at the same time into one request, and divides its answer."""
