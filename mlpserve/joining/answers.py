@@ -7,6 +7,7 @@ from mlpserve.errors import (
     DeadlineExceeded,
     InvalidRequest,
     MlpserveError,
+    TooLarge,
     from_rpc_error,
 )
 from mlpserve.images import check_count
@@ -56,7 +57,7 @@ def receive(
     elif n_members > 1:
         error = from_rpc_error(answer, address, FEWER_IMAGES)
         if isinstance(error, InvalidRequest):
-            if _is_size(answer, error):
+            if _is_size(error):
                 queues.split(group)
                 return None
             outcome = ALONE
@@ -66,11 +67,11 @@ def receive(
     return queues.settle(group, outcome, retried)
 
 
-def _is_size(answer: grpc.RpcError, error: InvalidRequest) -> bool:
+def _is_size(error: InvalidRequest) -> bool:
     """Return whether fewer images would be accepted."""
-    if answer.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
-        return True
-    return any(violation.reason == _BATCH_SIZE for violation in error.violations)
+    return isinstance(error, TooLarge) or any(
+        violation.reason == _BATCH_SIZE for violation in error.violations
+    )
 
 
 def take(member: Member[W], address: str) -> Prediction:
@@ -88,7 +89,7 @@ def take(member: Member[W], address: str) -> Prediction:
         return prediction
     if isinstance(outcome, grpc.RpcError):
         raise from_rpc_error(outcome, address, FEWER_IMAGES) from outcome
-    raise MlpserveError(f"{address} answered CANCELLED: Channel closed!")
+    raise MlpserveError(f"{address} did not answer before the client was closed")
 
 
 def too_late(address: str) -> DeadlineExceeded:

@@ -6,11 +6,11 @@ that of others.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol
 
 import grpc.aio
 
-from mlpserve.connection.settings import Settings
+from mlpserve.connection.settings import Metadata, Settings
 from mlpserve.images import Pixels
 from mlpserve.joining.answers import Closed, receive, take, too_late
 from mlpserve.joining.queues import ALONE, Group, Member, Queues
@@ -19,6 +19,18 @@ from mlpserve.prediction import Prediction
 from mlpserve.protocol.predict import encode_pixels, encode_request
 
 Ask = Callable[[bytes, Pixels, float | None, str | None], Awaitable[Prediction]]
+
+
+class Begin(Protocol):
+    """Begins a call, as a method of gRPC's."""
+
+    def __call__(self, request: bytes, *, timeout: float, metadata: Metadata | None) -> Any:
+        """Return the call; raises ValueError when the client is closed."""
+
+    def explain_cancelled(self) -> Exception | None:
+        """Return why a call was cancelled, if the client was closed."""
+
+
 _Member = Member["asyncio.Future[None]"]
 _Group = Group["asyncio.Future[None]"]
 
@@ -28,7 +40,7 @@ class Tasks:
     reads an answer.
     """
 
-    def __init__(self, ask: Ask, begin: Callable[..., Any], read: Read, settings: Settings) -> None:
+    def __init__(self, ask: Ask, begin: Begin, read: Read, settings: Settings) -> None:
         self._ask, self._begin, self._read, self._settings = ask, begin, read, settings
         self._queues = Queues["asyncio.Future[None]"]()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -41,12 +53,11 @@ class Tasks:
     ) -> Prediction:
         """Return the answer to a call, which may travel with others; raises MlpserveError."""
         key = (head, pixels.dtype.char, pixels.size)
-        if not self._queues.is_joinable(key, pixels):
+        loop = asyncio.get_running_loop()
+        if not self._belongs_to(loop) or not self._queues.is_joinable(key, pixels):
             request = encode_request(head, pixels)
             return await self._ask(request, pixels, timeout_seconds, request_id)
         seconds = self._settings.seconds(timeout_seconds)
-        # Asking for it takes a system call.
-        loop = self._loop = self._loop or asyncio.get_running_loop()
         member: _Member = Member(key, pixels, request_id)
         try:
             if self._queues.arrive(member):
@@ -71,6 +82,17 @@ class Tasks:
         if seconds <= 0:
             raise too_late(self._settings.address)
         return await self._ask(encode_alone(member), pixels, seconds, request_id)
+
+    def _belongs_to(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Return whether calls of this loop may wait for each other: it is the one that the client
+        belongs to, from its first call on or since another one was closed.
+        """
+        if self._loop is not loop:
+            if self._loop is not None and not self._loop.is_closed():
+                return False
+            self._loop, self._alarm = loop, None
+            self._queues = Queues()
+        return True
 
     def _leave(self, loop: asyncio.AbstractEventLoop, member: _Member) -> None:
         """End a call, answered or not, and send the group that waited for its end."""
@@ -115,7 +137,7 @@ class Tasks:
             try:
                 answer = await self._exchange(loop, group)
             except asyncio.CancelledError:
-                # Its channel was closed, or the event loop comes to its end.
+                # The event loop comes to its end.
                 for member in self._queues.disband(group):
                     if member.wake is not None:
                         member.wake.cancel()

@@ -76,6 +76,19 @@ class Network:
         return Prediction(labels, levels.astype(np.float32), ("a",) * BAD, "one", 1)
 
 
+class Begin:
+    """What stands for a method of gRPC's."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+
+    def __call__(self, request: bytes, **_: object) -> "Begun":
+        return Begun(self._network, body(request))
+
+    def explain_cancelled(self) -> None:
+        return None
+
+
 class Begun:
     """What stands for a call of gRPC's."""
 
@@ -124,7 +137,7 @@ async def ends(plan: list[Planned], network: Network) -> list[Any]:
 
     joined = Tasks(
         ask,
-        lambda request, **_: Begun(network, body(request)),
+        Begin(network),
         lambda answer: answer,  # type: ignore[arg-type, return-value]
         SETTINGS,
     )
