@@ -26,10 +26,10 @@ from harness.load import (
 from harness.server_process import ROOT
 
 ADDRESS = "127.0.0.1:50066"
-STUB, CLIENT, AIO_STUB, AIO_CLIENT, TRITON = CALLERS = (
-    *("stub", "Client", "aio stub", "aio.Client", "tritonclient"),
+STUB, ARRAYS, CLIENT, AIO_STUB, AIO_CLIENT, TRITON = CALLERS = (
+    *("stub", "stub, arrays", "Client", "aio stub", "aio.Client", "tritonclient"),
 )
-BESIDE = {CLIENT: STUB, AIO_STUB: STUB, AIO_CLIENT: AIO_STUB, TRITON: STUB}
+BESIDE = {ARRAYS: STUB, CLIENT: STUB, AIO_STUB: STUB, AIO_CLIENT: AIO_STUB, TRITON: STUB}
 """Whose cost that of each caller is divided by."""
 
 WARM_UP_ROUNDS = 2
@@ -129,7 +129,13 @@ def main(rounds: int, calls: int, repository: Path) -> None:
         stack.enter_context(started(server_command(ADDRESS, *models), ADDRESS))
         blocking = stack.enter_context(calling("blocking"))
         tasks = stack.enter_context(calling("tasks"))
-        callers = {STUB: blocking, CLIENT: blocking, AIO_STUB: tasks, AIO_CLIENT: tasks}
+        callers = {
+            STUB: blocking,
+            ARRAYS: blocking,
+            CLIENT: blocking,
+            AIO_STUB: tasks,
+            AIO_CLIENT: tasks,
+        }
         if (python := triton_python()) is not None:
             callers[TRITON] = stack.enter_context(calling("triton", python))
         found = measure(callers, rounds, calls)

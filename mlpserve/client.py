@@ -1,4 +1,7 @@
-"""The client: a connection of its own, calls from any thread."""
+"""The client: connections of its own, calls from any thread.
+
+One file, since more than half of it tells callers what they can give and get.
+"""
 
 import time
 from collections.abc import Generator, Iterable

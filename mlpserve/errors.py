@@ -104,6 +104,11 @@ FEWER_IMAGES = Less(
 )
 
 
+def unanswered(address: str) -> MlpserveError:
+    """Return the error of a call that its own client has ended."""
+    return MlpserveError(f"{address} did not answer before the client was closed")
+
+
 def placed(error: MlpserveError, place: str) -> MlpserveError:
     """Return the same error, whose message begins with what it is about."""
     message = f"{place}: {error}"

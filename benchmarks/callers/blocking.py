@@ -2,16 +2,18 @@
 
 import functools
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import grpc
+import numpy as np
 import numpy.typing as npt
 
 from benchmarks.callers.timed import Case, Repeat, inputs, repeat, serve
 from mlpserve import Client
 from mlpserve.v1 import classifier_pb2, classifier_pb2_grpc
 
-STUB, CLIENT = "stub", "Client"
+STUB, ARRAYS, CLIENT = "stub", "stub, arrays", "Client"
 
 
 def message_of(images: npt.NDArray[Any]) -> classifier_pb2.PredictRequest:
@@ -19,6 +21,14 @@ def message_of(images: npt.NDArray[Any]) -> classifier_pb2.PredictRequest:
     if images.dtype == "u1":
         return classifier_pb2.PredictRequest(pixels_u8=images.tobytes())
     return classifier_pb2.PredictRequest(pixels=images.ravel().tolist())
+
+
+def arrays_of(
+    call: Callable[[], classifier_pb2.PredictResponse],
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Return a call's labels and activations as callers want them."""
+    response = call()
+    return np.array(response.labels), np.array(response.activations, np.float32)
 
 
 def main(address: str) -> None:
@@ -29,6 +39,7 @@ def main(address: str) -> None:
         for size, kind, images in inputs():
             call = functools.partial(stub.Predict, message_of(images))
             cases[Case(STUB, size, kind)] = repeat(call)
+            cases[Case(ARRAYS, size, kind)] = repeat(functools.partial(arrays_of, call))
             cases[Case(CLIENT, size, kind)] = repeat(functools.partial(client.predict, images))
         serve(cases)
 

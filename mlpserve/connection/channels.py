@@ -98,22 +98,27 @@ class UnaryMethod:
         calls.append(None)
         try:
             method, another = self._turns.take()
-            answer: bytes
-            if self._hedge_after_seconds is None:
-                answer = method(
-                    request, timeout=timeout, metadata=metadata, wait_for_ready=self._waits
-                )
-            else:
-                answer = call_hedged(
-                    lambda seconds: self._begin(method, request, seconds, metadata),
-                    lambda seconds: self._begin(another, request, seconds, metadata),
-                    self._hedge_after_seconds,
-                    timeout,
-                    self._budget,
-                )
+            if self._hedge_after_seconds is not None:
+                return self._call_hedged(method, another, request, timeout, metadata)
+            answer: bytes = method(
+                request, timeout=timeout, metadata=metadata, wait_for_ready=self._waits
+            )
             return answer
         finally:
             calls.pop()
+
+    def _call_hedged(
+        self, method: Any, another: Any, request: bytes, timeout: float, metadata: Metadata | None
+    ) -> bytes:
+        assert self._hedge_after_seconds is not None
+        answer: bytes = call_hedged(
+            lambda seconds: self._begin(method, request, seconds, metadata),
+            lambda seconds: self._begin(another, request, seconds, metadata),
+            self._hedge_after_seconds,
+            timeout,
+            self._budget,
+        )
+        return answer
 
     def future(self, request: bytes, *, timeout: float, metadata: Metadata | None) -> Any:
         """Begin a call, which is not hedged, and return gRPC's future of it."""

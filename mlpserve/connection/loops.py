@@ -8,7 +8,7 @@ from typing import Any
 
 from mlpserve.connection.aio_channels import AioChannels
 from mlpserve.connection.settings import Settings
-from mlpserve.errors import MlpserveError
+from mlpserve.errors import MlpserveError, unanswered
 
 _OTHER_LOOP = (
     "this client belongs to another event loop, which is not closed: use it there, and make "
@@ -66,9 +66,7 @@ class LoopChannel:
         task = asyncio.current_task()
         if not self._is_closed or (task is not None and task.cancelling()):
             return None
-        return MlpserveError(
-            f"{self._settings.address} did not answer before the client was closed"
-        )
+        return unanswered(self._settings.address)
 
     async def close(self) -> None:
         """Close the channel; calls in progress are cancelled. RuntimeError in another loop."""

@@ -6,9 +6,9 @@ from mlpserve.errors import (
     FEWER_IMAGES,
     DeadlineExceeded,
     InvalidRequest,
-    MlpserveError,
     TooLarge,
     from_rpc_error,
+    unanswered,
 )
 from mlpserve.images import check_count
 from mlpserve.joining.queues import (
@@ -89,7 +89,7 @@ def take(member: Member[W], address: str) -> Prediction:
         return prediction
     if isinstance(outcome, grpc.RpcError):
         raise from_rpc_error(outcome, address, FEWER_IMAGES) from outcome
-    raise MlpserveError(f"{address} did not answer before the client was closed")
+    raise unanswered(address)
 
 
 def too_late(address: str) -> DeadlineExceeded:

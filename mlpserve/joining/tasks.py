@@ -6,11 +6,11 @@ that of others.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
 
 import grpc.aio
 
-from mlpserve.connection.settings import Metadata, Settings
+from mlpserve.connection.loops import LoopMethod
+from mlpserve.connection.settings import Settings
 from mlpserve.images import Pixels
 from mlpserve.joining.answers import Closed, receive, take, too_late
 from mlpserve.joining.queues import ALONE, Group, Member, Queues
@@ -19,16 +19,6 @@ from mlpserve.prediction import Prediction
 from mlpserve.protocol.predict import encode_pixels, encode_request
 
 Ask = Callable[[bytes, Pixels, float | None, str | None], Awaitable[Prediction]]
-
-
-class Begin(Protocol):
-    """Begins a call, as a method of gRPC's."""
-
-    def __call__(self, request: bytes, *, timeout: float, metadata: Metadata | None) -> Any:
-        """Return the call; raises ValueError when the client is closed."""
-
-    def explain_cancelled(self) -> Exception | None:
-        """Return why a call was cancelled, if the client was closed."""
 
 
 _Member = Member["asyncio.Future[None]"]
@@ -40,7 +30,7 @@ class Tasks:
     reads an answer.
     """
 
-    def __init__(self, ask: Ask, begin: Begin, read: Read, settings: Settings) -> None:
+    def __init__(self, ask: Ask, begin: LoopMethod, read: Read, settings: Settings) -> None:
         self._ask, self._begin, self._read, self._settings = ask, begin, read, settings
         self._queues = Queues["asyncio.Future[None]"]()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -136,20 +126,20 @@ class Tasks:
         while group is not None:
             try:
                 answer = await self._exchange(loop, group)
+                following = receive(self._queues, group, answer, self._settings.address)
+                for member in group.members:
+                    if member.outcome is not None:
+                        _wake(member)
+                if following is None:
+                    # Those who are woken now may call again at once, and travel together as well.
+                    await asyncio.sleep(0)
+                    following = self._queues.finish(group, loop.time())
             except asyncio.CancelledError:
                 # The event loop comes to its end.
                 for member in self._queues.disband(group):
                     if member.wake is not None:
                         member.wake.cancel()
                 raise
-            following = receive(self._queues, group, answer, self._settings.address)
-            for member in group.members:
-                if member.outcome is not None:
-                    _wake(member)
-            if following is None:
-                # Those who are woken now may call again at once, and travel together as well.
-                await asyncio.sleep(0)
-                following = self._queues.finish(group, loop.time())
             group = following
         self._rest()
 
@@ -168,9 +158,11 @@ class Tasks:
             return Closed()
         except asyncio.CancelledError:
             task = asyncio.current_task()
-            if not group.is_abandoned or (task is not None and task.cancelling()):
+            if task is not None and task.cancelling():
                 raise
-            return Closed()
+            if group.is_abandoned or self._begin.explain_cancelled() is not None:
+                return Closed()
+            raise
         except Exception as error:  # noqa: BLE001  # whatever it is, its callers wait for it
             return error
 

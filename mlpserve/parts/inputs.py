@@ -4,7 +4,6 @@ import math
 from collections.abc import AsyncIterable, Iterable, Iterator
 from typing import Any, TypeAlias
 
-import numpy as np
 import numpy.typing as npt
 
 from mlpserve.images import as_pixels
@@ -27,8 +26,6 @@ MAX_CALL_NUMBERS = 1 << 20
 
 def is_large(images: Any) -> bool:
     """Return whether images are sent in parts: a large array, or an iterable of arrays."""
-    if type(images) is np.ndarray and images.size <= MAX_PART_IMAGES:
-        return False
     if not is_sliceable(images):
         return _is_iterable(images)
     shape: tuple[int, ...] = images.shape

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import numpy as np
@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlpserve import InvalidRequest, Prediction, Unavailable
+from mlpserve.connection.loops import LoopMethod
 from mlpserve.connection.settings import Settings
 from mlpserve.errors import FEWER_IMAGES, from_rpc_error
 from mlpserve.joining.tasks import Tasks
@@ -137,7 +138,7 @@ async def ends(plan: list[Planned], network: Network) -> list[Any]:
 
     joined = Tasks(
         ask,
-        Begin(network),
+        cast(LoopMethod, Begin(network)),
         lambda answer: answer,  # type: ignore[arg-type, return-value]
         SETTINGS,
     )

@@ -203,6 +203,10 @@ def test_fields_in_another_order_or_twice_are_merged_as_protobuf_does() -> None:
         assert prediction.activations.ravel().tolist() == list(wanted.activations)
 
 
+def test_heads_are_encoded_once() -> None:
+    assert predict.encode_head("a", 1) is predict.encode_head("a", 1)
+
+
 def test_usual_answers_are_read_by_the_frame() -> None:
     """Not for what it says, which is the same either way, but for what it costs."""
     usual = Response(model="a", version=3, labels=[1, 0], label_names="ab", activations=range(4))
