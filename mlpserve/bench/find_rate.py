@@ -94,18 +94,19 @@ def find_rate(
     p99_seconds: float,
     *,
     start_rate: float = 100.0,
+    min_rate: float = MIN_RATE,
     max_probes: int = MAX_PROBES,
     tell: Callable[[Trial], None] = lambda _trial: None,
 ) -> Found:
     """Run `probe` at rates in calls a second until the largest that holds is known within
     `PRECISION`, `max_probes` have been run or one was interrupted.
 
-    The rate is doubled from `start_rate` until it does not hold, then the way between is halved.
-    `tell` hears of each run as soon as it is over.
+    The rate is doubled from `start_rate` until it does not hold, then the way between is halved;
+    nothing below `min_rate` is tried. `tell` hears of each run as soon as it is over.
     """
-    votes = _Votes()
+    votes = _Votes(max(start_rate, min_rate), min_rate)
     trials: list[Trial] = []
-    while len(trials) < max_probes and (rate := votes.next_rate(start_rate)) is not None:
+    while len(trials) < max_probes and (rate := votes.next_rate()) is not None:
         result = probe(rate)
         if result.is_interrupted:
             break
@@ -117,7 +118,7 @@ def find_rate(
     limits = Counter(trial.limit for trial in trials if trial.rate == high and trial.limit)
     return Found(
         rate=low or None,
-        is_confirmed=votes.next_rate(start_rate) is None,
+        is_confirmed=votes.next_rate() is None,
         failing_rate=high if limits else None,
         limit=limits.most_common(1)[0][0] if limits else None,
         trials=tuple(trials),
@@ -128,6 +129,8 @@ def find_rate(
 class _Votes:
     """How many runs at each rate held, and how many did not."""
 
+    start_rate: float
+    min_rate: float
     held: Counter[float] = field(default_factory=Counter)
     failed: Counter[float] = field(default_factory=Counter)
 
@@ -143,15 +146,16 @@ class _Votes:
         holding = (rate for rate in self.held if rate < high and self._margin(rate) > 0)
         return max(holding, default=0.0), high
 
-    def next_rate(self, start_rate: float) -> float | None:
+    def next_rate(self) -> float | None:
         """Return at which rate to run next; None when there is nothing to learn."""
         low, high = self.bounds()
         disputed = [rate for rate in self.failed if low < rate < high]
         if disputed:
             return max(disputed)
         if not low:
-            rate = start_rate if high == math.inf else _round(high / 2)
-            return rate if rate >= MIN_RATE else None
+            if high <= self.min_rate:
+                return None if self._is_sure(high, FAIL_MARGIN) else high
+            return self.start_rate if high == math.inf else max(_round(high / 2), self.min_rate)
         if low < MAX_RATE and high > low * (1 + PRECISION):
             return min(_round(2 * low if high == math.inf else math.sqrt(low * high)), MAX_RATE)
         if not self._is_sure(low, HOLD_MARGIN):

@@ -35,6 +35,8 @@ def describe_search(found: Found, p99_seconds: float) -> str:
         text = f"{rate} calls/s hold: all calls OK, p99 from intended at most {bound}."
     if found.failing_rate is not None and found.limit is not None:
         text += f" {format_rate(found.failing_rate)} calls/s don't: {_EXPLANATIONS[found.limit]}."
+        if found.rate is None and found.limit is Limit.LATENCY:
+            text += " It isn't the load, then: something else makes single calls slow."
     elif found.rate is not None:
         text += " No rate was found that does not."
     if not found.is_confirmed:

@@ -4,6 +4,7 @@ A flight is what is in progress for a kind of call: the first call on its own, t
 meanwhile as one group. Nothing waits while nothing of its kind is in flight.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -48,8 +49,8 @@ Outcome: TypeAlias = Prediction | Exception | Alone
 
 @dataclass(slots=True, eq=False)
 class Member(Generic[W]):
-    """One call: `content` are its pixels as they travel, `deadline` is by the driver's clock, and
-    `wake` is what its caller waits for once it is not `is_lone`.
+    """One call. What it needs only when it waits is set then: `content`, its pixels as they travel,
+    `deadline` by the driver's clock, and `wake`, what its caller waits for.
 
     `place` is its place in its group. `following` is the group that was to be sent when the call,
     being a flight, ended.
@@ -57,10 +58,10 @@ class Member(Generic[W]):
 
     key: Key
     pixels: Pixels
-    content: bytes
-    deadline: float
     request_id: str | None
-    wake: W
+    content: bytes = b""
+    deadline: float = math.inf
+    wake: W | None = None
     group: "Group[W] | None" = None
     place: int = 0
     outcome: Outcome | None = None
@@ -164,7 +165,7 @@ class Queues(Generic[W]):
         if kind is None:
             return flight.following
         if flight in kind.flights:
-            if flight.following is None:
+            if flight.following is None and kind.waiting:
                 flight.following = self._form_next(kind, flight.key, now)
             if flight.following is not None:
                 for member in flight.following.members:
@@ -248,7 +249,8 @@ class Queues(Generic[W]):
             -(-callers // self._max_flights), MAX_MEMBERS, self._limits.get(key, MAX_MEMBERS)
         )
         for member in kind.waiting:
-            if member.deadline <= now:
+            # An interrupted caller may not have come so far as to say what is to be sent.
+            if member.deadline <= now or not member.content:
                 continue
             size += len(member.content)
             characters += len(member.request_id) + 1 if member.request_id else 0

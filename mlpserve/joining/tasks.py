@@ -9,18 +9,21 @@ from collections.abc import Awaitable, Callable
 
 import grpc.aio
 
+from mlpserve.connection.forks import PROCESS
 from mlpserve.connection.loops import LoopMethod
 from mlpserve.connection.settings import Settings
 from mlpserve.images import Pixels
 from mlpserve.joining.answers import Closed, receive, take, too_late
 from mlpserve.joining.queues import ALONE, Group, Member, Queues
-from mlpserve.joining.requests import Read, write
+from mlpserve.joining.requests import Read, encode_alone, write
 from mlpserve.prediction import Prediction
-from mlpserve.protocol.predict import encode_joined, encode_pixels
+from mlpserve.protocol.predict import encode_pixels, encode_request
 
 Ask = Callable[[bytes, Pixels, float | None, str | None], Awaitable[Prediction]]
-_Member = Member["asyncio.Future[None] | None"]
-_Group = Group["asyncio.Future[None] | None"]
+
+
+_Member = Member["asyncio.Future[None]"]
+_Group = Group["asyncio.Future[None]"]
 
 
 class Tasks:
@@ -30,7 +33,11 @@ class Tasks:
 
     def __init__(self, ask: Ask, begin: LoopMethod, read: Read, settings: Settings) -> None:
         self._ask, self._begin, self._read, self._settings = ask, begin, read, settings
-        self._queues = Queues["asyncio.Future[None] | None"]()
+        self._start()
+
+    def _start(self) -> None:
+        self._generation = PROCESS.generation
+        self._queues = Queues["asyncio.Future[None]"]()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._alarm: asyncio.TimerHandle | None = None
         # The event loop itself keeps only weak references.
@@ -40,20 +47,22 @@ class Tasks:
         self, head: bytes, pixels: Pixels, timeout_seconds: float | None, request_id: str | None
     ) -> Prediction:
         """Return the answer to a call, which may travel with others; raises MlpserveError."""
-        kind = pixels.dtype.char
-        key = (head, kind, pixels.size)
-        content = encode_pixels(pixels)
-        if not self._queues.is_joinable(key, pixels):
-            request = encode_joined(head, kind, (content,))
+        if self._generation != PROCESS.generation:
+            # A forked process has none of its parent's tasks; its calls are told so.
+            self._start()
+        key = (head, pixels.dtype.char, pixels.size)
+        loop = asyncio.get_running_loop()
+        if not self._belongs_to(loop) or not self._queues.is_joinable(key, pixels):
+            request = encode_request(head, pixels)
             return await self._ask(request, pixels, timeout_seconds, request_id)
         seconds = self._settings.seconds(timeout_seconds)
-        # Asking for it takes a system call.
-        loop = self._loop = self._loop or asyncio.get_running_loop()
-        member: _Member = Member(key, pixels, content, loop.time() + seconds, request_id, None)
+        member: _Member = Member(key, pixels, request_id)
         try:
             if self._queues.arrive(member):
-                request = encode_joined(head, kind, (content,))
-                return await self._ask(request, pixels, seconds, request_id)
+                request = encode_request(head, pixels)
+                return await self._ask(request, pixels, timeout_seconds, request_id)
+            member.content = encode_pixels(pixels)
+            member.deadline = loop.time() + seconds
             member.wake = loop.create_future()
             if self._alarm is None or member.deadline < self._alarm.when():
                 self._set_alarm(loop, member.deadline)
@@ -70,8 +79,18 @@ class Tasks:
         seconds = member.deadline - loop.time()
         if seconds <= 0:
             raise too_late(self._settings.address)
-        request = encode_joined(head, kind, (content,))
-        return await self._ask(request, pixels, seconds, request_id)
+        return await self._ask(encode_alone(member), pixels, seconds, request_id)
+
+    def _belongs_to(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Return whether calls of this loop may wait for each other: it is the one that the client
+        belongs to, from its first call on or since another one was closed.
+        """
+        if self._loop is not loop:
+            if self._loop is not None and not self._loop.is_closed():
+                return False
+            self._loop, self._alarm = loop, None
+            self._queues = Queues()
+        return True
 
     def _leave(self, loop: asyncio.AbstractEventLoop, member: _Member) -> None:
         """End a call, answered or not, and send the group that waited for its end."""
@@ -115,20 +134,20 @@ class Tasks:
         while group is not None:
             try:
                 answer = await self._exchange(loop, group)
+                following = receive(self._queues, group, answer, self._settings.address)
+                for member in group.members:
+                    if member.outcome is not None:
+                        _wake(member)
+                if following is None:
+                    # Those who are woken now may call again at once, and travel together as well.
+                    await asyncio.sleep(0)
+                    following = self._queues.finish(group, loop.time())
             except asyncio.CancelledError:
-                # Its channel was closed, or the event loop comes to its end.
+                # The event loop comes to its end.
                 for member in self._queues.disband(group):
                     if member.wake is not None:
                         member.wake.cancel()
                 raise
-            following = receive(self._queues, group, answer, self._settings.address)
-            for member in group.members:
-                if member.outcome is not None:
-                    _wake(member)
-            if following is None:
-                # Those who are woken now may call again at once, and travel together as well.
-                await asyncio.sleep(0)
-                following = self._queues.finish(group, loop.time())
             group = following
         self._rest()
 

@@ -10,13 +10,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from mlpserve.connection.forks import PROCESS
 from mlpserve.connection.settings import Settings
 from mlpserve.images import Pixels
 from mlpserve.joining.answers import Closed, receive, take, too_late
 from mlpserve.joining.queues import ALONE, Group, Member, Queues
-from mlpserve.joining.requests import Read, write
+from mlpserve.joining.requests import Read, encode_alone, write
 from mlpserve.prediction import Prediction
-from mlpserve.protocol.predict import encode_joined, encode_pixels
+from mlpserve.protocol.predict import encode_pixels, encode_request
 
 Ask = Callable[[bytes, Pixels, float | None, str | None], Prediction]
 _Member = Member[threading.Lock]
@@ -30,31 +31,35 @@ class Threads:
 
     def __init__(self, ask: Ask, begin: Callable[..., Any], read: Read, settings: Settings) -> None:
         self._ask, self._begin, self._read, self._settings = ask, begin, read, settings
-        self._queues = Queues[threading.Lock]()
-        self._lock = threading.Lock()
+        # One for each process: a forked one has neither the calls in flight of its parent nor the
+        # thread that may have held the lock.
+        self._states: dict[int, tuple[threading.Lock, Queues[threading.Lock]]] = {}
+        self._renew()
 
     def predict(
         self, head: bytes, pixels: Pixels, timeout_seconds: float | None, request_id: str | None
     ) -> Prediction:
         """Return the answer to a call, which may travel with others; raises MlpserveError."""
-        kind = pixels.dtype.char
-        key = (head, kind, pixels.size)
-        content = encode_pixels(pixels)
-        request = encode_joined(head, kind, (content,))
+        if self._generation != PROCESS.generation:
+            self._renew()
+        if PROCESS.is_forking:
+            # Else what is in flight would never end, since each group brings the next one.
+            PROCESS.wait()
+        key = (head, pixels.dtype.char, pixels.size)
         if not self._queues.is_joinable(key, pixels):
-            return self._ask(request, pixels, timeout_seconds, request_id)
+            return self._ask(encode_request(head, pixels), pixels, timeout_seconds, request_id)
         seconds = self._settings.seconds(timeout_seconds)
-        member = Member(
-            key, pixels, content, time.monotonic() + seconds, request_id, threading.Lock()
-        )
-        member.wake.acquire()
+        member: _Member = Member(key, pixels, request_id)
         # An interrupt may come anywhere, but each step may be repeated.
         try:
             with self._lock:
                 is_first = self._queues.arrive(member)
+                if not is_first:
+                    wake = _prepare(member, seconds)
             if is_first:
-                return self._ask(request, pixels, seconds, request_id)
-            if not member.wake.acquire(timeout=seconds) and member.outcome is None:
+                request = encode_request(head, pixels)
+                return self._ask(request, pixels, timeout_seconds, request_id)
+            if not wake.acquire(timeout=seconds) and member.outcome is None:
                 raise too_late(self._settings.address)
             if member.outcome is not ALONE:
                 return take(member, self._settings.address)
@@ -67,13 +72,21 @@ class Threads:
         seconds = member.deadline - time.monotonic()
         if seconds <= 0:
             raise too_late(self._settings.address)
-        return self._ask(request, pixels, seconds, request_id)
+        return self._ask(encode_alone(member), pixels, seconds, request_id)
+
+    def _renew(self) -> None:
+        """Begin with empty queues in a new process, once, whichever of its threads calls first."""
+        generation = PROCESS.generation
+        fresh = threading.Lock(), Queues[threading.Lock]()
+        self._lock, self._queues = self._states.setdefault(generation, fresh)
+        self._generation = generation
 
     def _leave(self, member: _Member) -> None:
         """End a call, answered or not, and send the group that waited for its end."""
         with self._lock:
             following = self._queues.leave(member, time.monotonic())
-        self._send(following)
+        if following is not None:
+            self._send(following)
         if (group := member.group) is not None:
             # Otherwise both would keep each other in memory.
             member.group = None
@@ -115,6 +128,15 @@ class Threads:
             if following is None:
                 following = self._queues.finish(group, time.monotonic())
         for member in waiting:
-            if member.outcome is not None:
+            if member.outcome is not None and member.wake is not None:
                 member.wake.release()
         return following
+
+
+def _prepare(member: _Member, seconds: float) -> threading.Lock:
+    """Give a call what it needs to wait; returns the lock that is released once it has an end."""
+    member.content = encode_pixels(member.pixels)
+    member.deadline = time.monotonic() + seconds
+    member.wake = wake = threading.Lock()
+    wake.acquire()
+    return wake

@@ -1,5 +1,6 @@
 """A stream for threads: gRPC's thread asks the caller's iterable for items, the caller's reads."""
 
+import contextlib
 import threading
 from collections.abc import Generator, Iterable, Iterator
 from typing import Any
@@ -19,7 +20,8 @@ def predict_stream(
     """Yield an answer for each item, which gets `timeout_seconds` from when it is waited for."""
     flight = Flight(caller.settings, caller.reader, head)
     producer = _Producer(flight, iter(images))
-    call: Any = caller.method(producer.requests(), timeout=None, metadata=caller.settings.metadata)
+    requests = producer.requests()
+    call: Any = caller.method(requests, timeout=None, metadata=caller.settings.metadata)
     if not call.add_callback(producer.end):
         producer.end()
     watchdog = Watchdog(timeout_seconds, call.cancel)
@@ -45,6 +47,9 @@ def predict_stream(
     finally:
         producer.stop()
         call.cancel()
+        # It ends by itself when it is running; otherwise gRPC may keep it for a while.
+        with contextlib.suppress(ValueError):
+            requests.close()
         watchdog.close()
     if producer.error is not None:
         raise producer.error
@@ -64,7 +69,7 @@ class _Producer:
         self.error: Exception | None = None
         """What the iterator raised."""
 
-    def requests(self) -> Iterator[bytes]:
+    def requests(self) -> Generator[bytes, None, None]:
         """Yield the requests for gRPC to send."""
         try:
             while self._wait_for_room():
@@ -79,6 +84,8 @@ class _Producer:
                 # The iterator may reuse its memory, and nobody else needs it.
                 del images
                 with self._changed:
+                    if self._is_stopped:
+                        return
                     self._flight.add(item)
                     self._changed.notify_all()
                 if item.error is None:

@@ -28,3 +28,6 @@ def test_the_programs_run() -> None:
         )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("('0',)") == N_PREDICTIONS, done.stdout
+    counted = re.findall(r"^(\d+) images$", done.stdout, re.MULTILINE)
+    assert counted == ["20000", "5000", "20000"]
+    assert "\n0\nitem 1: images has the type int64; wanted are floats" in done.stdout

@@ -4,7 +4,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from mlpserve.bench.find_rate import Trial, find_rate
+from mlpserve.bench.find_rate import MIN_RATE, Trial, find_rate
 from mlpserve.bench.result import Result
 from mlpserve.bench.search_report import describe_trial, draw_search
 from mlpserve.command.bench.measuring import Measurement, Measurer
@@ -14,6 +14,9 @@ MIN_SECONDS_PER_P99 = 20
 """How many times as long as the wanted p99 a run must be at least. A queue that grows by 5% of the
 calls, the search's precision, makes the last of them wait for 5% of the run.
 """
+
+MIN_CALLS = 100
+"""Calls of a run below which it has no p99 to speak of."""
 
 
 def search(
@@ -39,7 +42,8 @@ def search(
     def tell(trial: Trial) -> None:
         console.print(Text(describe_trial(trial)))
 
-    found = find_rate(probe, p99_seconds, start_rate=start_rate, tell=tell)
+    min_rate = max(MIN_RATE, MIN_CALLS / measurer.plan.seconds)
+    found = find_rate(probe, p99_seconds, start_rate=start_rate, min_rate=min_rate, tell=tell)
     console.print(draw_search(found, p99_seconds))
     held = [trial.result for trial in found.trials if trial.rate == found.rate and not trial.limit]
     return next((one for one in measured.get(found.rate or 0, ()) if one.result is held[-1]), None)

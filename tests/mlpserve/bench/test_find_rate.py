@@ -103,7 +103,15 @@ def test_one_run_of_good_luck_changes_nothing() -> None:
 def test_a_server_that_never_holds() -> None:
     found = find_rate(lambda _rate: run(0.006), BOUND_SECONDS)
     assert (found.rate, found.limit, found.is_confirmed) == (None, Limit.LATENCY, True)
-    assert MIN_RATE <= min(trial.rate for trial in found.trials) < 2 * MIN_RATE
+    assert min(trial.rate for trial in found.trials) == MIN_RATE
+
+
+def test_below_the_least_rate_nothing_is_tried() -> None:
+    found = find_rate(lambda _rate: run(0.006), BOUND_SECONDS, start_rate=100.0, min_rate=30.0)
+    assert [trial.rate for trial in found.trials] == [100.0, 100.0, 50.0, 50.0, 30.0, 30.0, 30.0]
+    assert (found.rate, found.failing_rate, found.is_confirmed) == (None, 30.0, True)
+    first = find_rate(mm1, BOUND_SECONDS, start_rate=1.0, min_rate=30.0).trials[0]
+    assert first.rate == 30.0
 
 
 def test_a_server_that_always_holds() -> None:

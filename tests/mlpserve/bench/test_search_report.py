@@ -45,6 +45,11 @@ def test_the_runs_by_rate() -> None:
             "failed.",
         ),
         (
+            Found(None, True, 10.0, Limit.LATENCY, (GOOD,)),
+            "No rate holds with a p99 from intended of at most 5 ms. 10 calls/s don't: the server "
+            "is too slow. It isn't the load, then: something else makes single calls slow.",
+        ),
+        (
             Found(200.0, False, None, None, (GOOD,)),
             "200 calls/s hold: all calls OK, p99 from intended at most 5 ms. No rate was found "
             "that does not. The search ended early, after 1 run.",

@@ -26,7 +26,7 @@ Call = Member[None]
 def call(
     key: Key = KEY, deadline: float = 10.0, size: int = 784, request_id: str | None = None
 ) -> Call:
-    return Member(key, PIXELS, bytes(size), deadline, request_id, None)
+    return Member(key, PIXELS, request_id, bytes(size), deadline)
 
 
 def arrived(queues: Queues[None], *calls: Call) -> list[bool]:

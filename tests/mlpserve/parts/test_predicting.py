@@ -135,6 +135,20 @@ def test_the_version_that_answers_the_first_part_answers_all(kind: str) -> None:
     }
 
 
+def test_all_parts_have_the_id_of_the_call(kind: str) -> None:
+    ids = []
+
+    def answer(request: classifier_pb2.PredictRequest, context: grpc.ServicerContext) -> Any:
+        ids.append(dict(context.invocation_metadata()).get("x-request-id"))
+        return classify(request)
+
+    with start_serving(answer) as serving:
+        predict(kind, serving.address, IMAGES, request_id="job-7")
+        with pytest.raises(ValueError, match="request_id"):
+            predict(kind, serving.address, IMAGES, request_id="\n")
+    assert ids == ["job-7"] * N_PARTS
+
+
 def test_several_are_in_flight(kind: str) -> None:
     """The first goes alone; four wait for each other."""
     alone, together = threading.Event(), threading.Barrier(4)
@@ -194,22 +208,20 @@ def test_an_error_names_its_images(kind: str) -> None:
         start_serving(answer) as serving,
         pytest.raises(mlpserve.InvalidRequest, match=r"^images 668 to 1001.*so it is") as raised,
     ):
-        predict(kind, serving.address, images.astype(np.float64))
+        predict(kind, serving.address, images.astype(np.float64), request_id="job-8")
+    assert raised.value.request_id == "job-8"
     assert [violation.reason for violation in raised.value.violations] == ["NOT_FINITE"]
     assert len(serving.requests) < N_PARTS
 
 
 @contextlib.contextmanager
-def stuck_serving(
-    n_answers: int = 1,
-) -> Iterator[tuple[Serving, threading.Semaphore, threading.Semaphore]]:
-    """A server that answers the first parts; counts the others, and those whose calls end."""
+def stuck_serving() -> Iterator[tuple[Serving, threading.Semaphore, threading.Semaphore]]:
+    """A server that answers the first part; counts the others, and those whose calls end."""
     arrived, ended = threading.Semaphore(0), threading.Semaphore(0)
-    answered = {IMAGES[334 * part, 0] for part in range(n_answers)}
     release = threading.Event()
 
     def answer(request: classifier_pb2.PredictRequest, context: grpc.ServicerContext) -> Any:
-        if request.pixels[0] not in answered:
+        if request.pixels[0] != IMAGES[0, 0]:
             context.add_callback(ended.release)
             arrived.release()
             release.wait()
@@ -228,14 +240,25 @@ def acquire(semaphore: threading.Semaphore, count: int) -> None:
 
 
 def test_closing_ends_the_calls() -> None:
-    with stuck_serving(n_answers=2) as (serving, arrived, ended), Client(serving.address) as client:
+    arrived, ended, release = threading.Semaphore(0), threading.Semaphore(0), threading.Event()
+
+    def answer(request: classifier_pb2.PredictRequest, context: grpc.ServicerContext) -> Any:
+        if request.pixels[0] == IMAGES[334, 0]:
+            # The second part is answered while three others are in flight.
+            acquire(arrived, 3)
+        elif request.pixels[0] != IMAGES[0, 0]:
+            context.add_callback(ended.release)
+            arrived.release()
+            release.wait()
+        return classify(request)
+
+    with start_serving(answer) as serving, Client(serving.address) as client:
         parts = client.predict_parts(IMAGES)
         next(parts)
         next(parts)
-        # How many are in flight depends on how soon the second was answered.
-        acquire(arrived, 1)
         parts.close()
-        acquire(ended, 1)
+        acquire(ended, 3)
+        release.set()
 
 
 def test_an_iterable_that_raises_ends_the_calls() -> None:

@@ -99,12 +99,12 @@ def test_wrong_labels_make_the_exit_code_1() -> None:
 
 
 def test_a_search(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
-    few = functools.partial(find_rate, max_probes=3)
+    few = functools.partial(find_rate, max_probes=2)
     monkeypatch.setattr("mlpserve.command.bench.searching.find_rate", few)
     result = bench(serving.address, "--find-rate", "--p99", "10ms", *QUICK, *PATIENT)
     said = " ".join(result.stdout.split())
-    assert said.count("calls/s: p99") == 3
-    assert "The search ended early, after 3 runs." in said
+    assert said.count("calls/s: p99") == 2
+    assert "The search ended early, after 2 runs." in said
     # On a busy machine no rate may hold.
     holds = "calls/s hold: all calls OK" in said
     assert holds == (result.exit_code == 0) == ("the tool's own lag" in said)
