@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 import grpc.aio
 
+from mlpserve.connection.forks import PROCESS
 from mlpserve.connection.loops import LoopMethod
 from mlpserve.connection.settings import Settings
 from mlpserve.images import Pixels
@@ -32,6 +33,10 @@ class Tasks:
 
     def __init__(self, ask: Ask, begin: LoopMethod, read: Read, settings: Settings) -> None:
         self._ask, self._begin, self._read, self._settings = ask, begin, read, settings
+        self._start()
+
+    def _start(self) -> None:
+        self._generation = PROCESS.generation
         self._queues = Queues["asyncio.Future[None]"]()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._alarm: asyncio.TimerHandle | None = None
@@ -42,6 +47,9 @@ class Tasks:
         self, head: bytes, pixels: Pixels, timeout_seconds: float | None, request_id: str | None
     ) -> Prediction:
         """Return the answer to a call, which may travel with others; raises MlpserveError."""
+        if self._generation != PROCESS.generation:
+            # A forked process has none of its parent's tasks; its calls are told so.
+            self._start()
         key = (head, pixels.dtype.char, pixels.size)
         loop = asyncio.get_running_loop()
         if not self._belongs_to(loop) or not self._queues.is_joinable(key, pixels):

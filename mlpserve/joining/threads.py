@@ -42,6 +42,9 @@ class Threads:
         """Return the answer to a call, which may travel with others; raises MlpserveError."""
         if self._generation != PROCESS.generation:
             self._renew()
+        if PROCESS.is_forking:
+            # Else what is in flight would never end, since each group brings the next one.
+            PROCESS.wait()
         key = (head, pixels.dtype.char, pixels.size)
         if not self._queues.is_joinable(key, pixels):
             return self._ask(encode_request(head, pixels), pixels, timeout_seconds, request_id)
