@@ -32,10 +32,9 @@ class Channels:
         """Raises OSError when a file of the TLS settings can't be read, and ForkedProcess."""
         self._settings = settings
         self._budget = HedgeBudget()
-        self._inherited: list[tuple[grpc.Channel, ...]] = []
         self._is_closed = False
-        self._generation = PROCESS.open(self, is_aio=False)
-        self._channels = self._open()
+        # By generation. A parent's are kept, so that nothing ends connections that are its own.
+        self._opened = {PROCESS.open(self, is_aio=False): self._open()}
         PROCESS.watch()
 
     def unary_unary(self, path: str, *, may_wait: bool = True) -> "UnaryMethod":
@@ -57,19 +56,18 @@ class Channels:
         """
         if self._is_closed:
             raise ValueError("the client is closed; make another one")
-        if self._generation != PROCESS.generation:
-            generation = PROCESS.open(self, is_aio=False)
-            # Kept, so that nothing ends connections that are the parent's.
-            self._inherited.append(self._channels)
-            self._channels, self._generation = self._open(), generation
-        return self._generation, self._channels
+        generation = PROCESS.generation
+        if generation not in self._opened:
+            PROCESS.open(self, is_aio=False)
+            # Another thread may be as far.
+            self._opened.setdefault(generation, self._open())
+        return generation, self._opened[generation]
 
     def close(self) -> None:
         """Close the channels of this process; calls in progress end with CANCELLED."""
         self._is_closed = True
-        if self._generation == PROCESS.generation:
-            for channel in self._channels:
-                channel.close()
+        for channel in self._opened.get(PROCESS.generation, ()):
+            channel.close()
 
     def _open(self) -> tuple[grpc.Channel, ...]:
         return tuple(open_channel(self._settings) for _ in range(self._settings.n_channels))
