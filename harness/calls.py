@@ -113,9 +113,7 @@ def status(error: grpc.RpcError) -> status_pb2.Status:
 
 def violation(error: grpc.RpcError) -> error_details_pb2.BadRequest.FieldViolation:
     """Return the only violation of a BadRequest."""
-    detail = error_details_pb2.BadRequest()
-    (packed,) = status(error).details
-    assert packed.Unpack(detail)
+    (detail,) = details_of(error, error_details_pb2.BadRequest)
     (only,) = detail.field_violations
     return only
 

@@ -123,7 +123,8 @@ class Client:
             is_large(images) or hasattr(images, "__aiter__")
         ):
             asked = Asked(model, version, label, hidden_activations, canonicalize)
-            return await parts.predict_all(self._caller, images, asked, timeout_seconds, progress)
+            caller = self._caller.named(request_id)
+            return await parts.predict_all(caller, images, asked, timeout_seconds, progress)
         pixels = as_pixels(images)
         warn_of_scale(pixels)
         head = encode_head(model, version, label, hidden_activations, canonicalize)

@@ -84,7 +84,7 @@ class Client:
     hedge_after_seconds
         After this time without an answer a call is made a second time, over another connection, and
         the first good answer counts; None for never. The second calls are a tenth of all at most,
-        and ten more. Not for calls that travel in parts.
+        and ten more. Not for calls that travel in parts or together.
     wait_for_ready
         Whether a call to a server that can't be reached waits for it, as long as the call may take,
         instead of failing when its retries have; except for `is_ready`.
@@ -144,7 +144,7 @@ class Client:
         self._joined: Threads | None = None
         if coalesce:
             self._joined = Threads(
-                self._ask, self._predict.future, self._reader.read, self._settings
+                self._ask, self._predict.next_future, self._reader.read, self._settings
             )
 
     @property
@@ -227,7 +227,8 @@ class Client:
         """
         if (type(images) is not np.ndarray or images.nbytes > FEW_BYTES) and is_large(images):
             asked = Asked(model, version, label, hidden_activations, canonicalize)
-            return parts.predict_all(self._caller, images, asked, timeout_seconds, progress)
+            caller = self._caller.named(request_id)
+            return parts.predict_all(caller, images, asked, timeout_seconds, progress)
         pixels = as_pixels(images)
         warn_of_scale(pixels)
         head = encode_head(model, version, label, hidden_activations, canonicalize)

@@ -53,6 +53,8 @@ def serve(cases: dict[Case, Repeat]) -> None:
     for line in sys.stdin:
         case, count = json.loads(line)
         calls = cases[Case(*case)]
+        # Another process has had the core until now, and the first calls would pay for that.
+        calls(1 + count // 5)
         cpu, wall = time.process_time(), time.perf_counter()
         calls(count)
         cpu, wall = time.process_time() - cpu, time.perf_counter() - wall

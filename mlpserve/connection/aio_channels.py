@@ -25,6 +25,7 @@ class AioChannels:
         self._budget = HedgeBudget()
         self._generation = PROCESS.open(self, is_aio=True)
         self._channels = [_open_channel(settings) for _ in range(settings.n_channels)]
+        PROCESS.watch()
 
     def unary_unary(self, path: str, *, may_wait: bool = True) -> AioUnaryMethod:
         """Return a method, which is called as gRPC's are: see `Channels.unary_unary`. What it

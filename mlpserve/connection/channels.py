@@ -36,6 +36,7 @@ class Channels:
         self._is_closed = False
         self._generation = PROCESS.open(self, is_aio=False)
         self._channels = self._open()
+        PROCESS.watch()
 
     def unary_unary(self, path: str, *, may_wait: bool = True) -> "UnaryMethod":
         """Return a method; `may_wait` is whether it waits for the server if calls are to do so."""
@@ -130,6 +131,18 @@ class UnaryMethod:
         finally:
             calls.pop()
 
+    def next_future(self, request: bytes, *, timeout: float, metadata: Metadata | None) -> Any:
+        """As `future`, without waiting for a fork: for gRPC's own thread, which ends the calls that
+        the fork waits for.
+        """
+        calls = PROCESS.calls
+        calls.append(None)
+        try:
+            method, _ = self._turns.take(may_wait=False)
+            return self._begin(method, request, timeout, metadata)
+        finally:
+            calls.pop()
+
     def _begin(self, method: Any, request: bytes, timeout: float, metadata: Metadata | None) -> Any:
         call = method.future(
             request, timeout=timeout, metadata=metadata, wait_for_ready=self._waits
@@ -180,10 +193,13 @@ class _Turns:
         self._channels, self._make = channels, make
         self._renew()
 
-    def take(self) -> tuple[Any, Any]:
-        """Return the method of one channel and that of another, if there is one."""
-        if PROCESS.is_forking or self._generation != PROCESS.generation:
+    def take(self, *, may_wait: bool = True) -> tuple[Any, Any]:
+        """Return the method of one channel and that of another, if there is one; when a fork is
+        going on, after it if the thread may wait.
+        """
+        if PROCESS.is_forking and may_wait:
             PROCESS.wait_for_fork()
+        if self._generation != PROCESS.generation:
             self._renew()
         return self._next()
 

@@ -33,13 +33,21 @@ class Process:
     opened before the last fork.
     """
 
-    __slots__ = ("_fault", "_is_used", "_loops", "_next_fault", "calls", "generation", "is_forking")
+    __slots__ = (
+        "_fault",
+        "_is_watching",
+        "_loops",
+        "_next_fault",
+        "calls",
+        "generation",
+        "is_forking",
+    )
 
     def __init__(self) -> None:
         self.calls: deque[None] = deque()
         self.is_forking = False
         self.generation = 0
-        self._is_used = False
+        self._is_watching = False
         self._loops: weakref.WeakSet[object] = weakref.WeakSet()
         self._fault = self._next_fault = ""
 
@@ -47,15 +55,31 @@ class Process:
         """Note that somebody opens channels, and return the generation; raises ForkedProcess."""
         if self._fault:
             raise ForkedProcess(f"gRPC does not work in this forked process: {self._fault}")
-        self._is_used = True
         if is_aio:
             self._loops.add(user)
         return self.generation
+
+    def watch(self) -> None:
+        """Look after forks from now on: once gRPC does, which stops its own threads before a fork,
+        where calls must have ended before. Of handlers the last one comes first.
+        """
+        if not self._is_watching and hasattr(os, "register_at_fork"):
+            self._is_watching = True
+            os.register_at_fork(
+                before=self.before_fork,
+                after_in_parent=self.after_fork_in_parent,
+                after_in_child=self.after_fork_in_child,
+            )
 
     def wait_for_fork(self) -> None:
         """Return when no fork is going on; this thread's call is among `calls` before and after."""
         while self.is_forking:
             self._step_aside()
+
+    def wait(self) -> None:
+        """Return when no fork is going on, for who has no call in progress."""
+        while self.is_forking:
+            time.sleep(_POLL_SECONDS)
 
     def _step_aside(self) -> None:
         self.calls.pop()
@@ -85,8 +109,6 @@ class Process:
 
     def _find_fault(self) -> str:
         """Return why gRPC can't work in a child, with the remedy; empty when it can."""
-        if not self._is_used:
-            return ""
         if self._loops:
             return f"its parent had a mlpserve.aio.Client, whose threads it lacks; {REMEDY}"
         if self.calls:
@@ -100,10 +122,3 @@ class Process:
 
 PROCESS = Process()
 """This process. A fork copies all that there is, so this can't belong to a single client."""
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=PROCESS.before_fork,
-        after_in_parent=PROCESS.after_fork_in_parent,
-        after_in_child=PROCESS.after_fork_in_child,
-    )

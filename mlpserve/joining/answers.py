@@ -6,6 +6,7 @@ from mlpserve.errors import (
     FEWER_IMAGES,
     DeadlineExceeded,
     InvalidRequest,
+    TooLarge,
     from_rpc_error,
     unanswered,
 )
@@ -56,7 +57,7 @@ def receive(
     elif n_members > 1:
         error = from_rpc_error(answer, address, FEWER_IMAGES)
         if isinstance(error, InvalidRequest):
-            if _is_size(answer, error):
+            if _is_size(error):
                 queues.split(group)
                 return None
             outcome = ALONE
@@ -66,11 +67,11 @@ def receive(
     return queues.settle(group, outcome, retried)
 
 
-def _is_size(answer: grpc.RpcError, error: InvalidRequest) -> bool:
+def _is_size(error: InvalidRequest) -> bool:
     """Return whether fewer images would be accepted."""
-    if answer.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
-        return True
-    return any(violation.reason == _BATCH_SIZE for violation in error.violations)
+    return isinstance(error, TooLarge) or any(
+        violation.reason == _BATCH_SIZE for violation in error.violations
+    )
 
 
 def take(member: Member[W], address: str) -> Prediction:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 import grpc.aio
 
+from mlpserve.connection.forks import PROCESS
 from mlpserve.connection.loops import LoopMethod
 from mlpserve.connection.settings import Settings
 from mlpserve.images import Pixels
@@ -19,6 +20,8 @@ from mlpserve.prediction import Prediction
 from mlpserve.protocol.predict import encode_pixels, encode_request
 
 Ask = Callable[[bytes, Pixels, float | None, str | None], Awaitable[Prediction]]
+
+
 _Member = Member["asyncio.Future[None]"]
 _Group = Group["asyncio.Future[None]"]
 
@@ -30,6 +33,10 @@ class Tasks:
 
     def __init__(self, ask: Ask, begin: LoopMethod, read: Read, settings: Settings) -> None:
         self._ask, self._begin, self._read, self._settings = ask, begin, read, settings
+        self._start()
+
+    def _start(self) -> None:
+        self._generation = PROCESS.generation
         self._queues = Queues["asyncio.Future[None]"]()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._alarm: asyncio.TimerHandle | None = None
@@ -40,13 +47,15 @@ class Tasks:
         self, head: bytes, pixels: Pixels, timeout_seconds: float | None, request_id: str | None
     ) -> Prediction:
         """Return the answer to a call, which may travel with others; raises MlpserveError."""
+        if self._generation != PROCESS.generation:
+            # A forked process has none of its parent's tasks; its calls are told so.
+            self._start()
         key = (head, pixels.dtype.char, pixels.size)
-        if not self._queues.is_joinable(key, pixels):
+        loop = asyncio.get_running_loop()
+        if not self._belongs_to(loop) or not self._queues.is_joinable(key, pixels):
             request = encode_request(head, pixels)
             return await self._ask(request, pixels, timeout_seconds, request_id)
         seconds = self._settings.seconds(timeout_seconds)
-        # Asking for it takes a system call.
-        loop = self._loop = self._loop or asyncio.get_running_loop()
         member: _Member = Member(key, pixels, request_id)
         try:
             if self._queues.arrive(member):
@@ -71,6 +80,17 @@ class Tasks:
         if seconds <= 0:
             raise too_late(self._settings.address)
         return await self._ask(encode_alone(member), pixels, seconds, request_id)
+
+    def _belongs_to(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Return whether calls of this loop may wait for each other: it is the one that the client
+        belongs to, from its first call on or since another one was closed.
+        """
+        if self._loop is not loop:
+            if self._loop is not None and not self._loop.is_closed():
+                return False
+            self._loop, self._alarm = loop, None
+            self._queues = Queues()
+        return True
 
     def _leave(self, loop: asyncio.AbstractEventLoop, member: _Member) -> None:
         """End a call, answered or not, and send the group that waited for its end."""
@@ -114,20 +134,20 @@ class Tasks:
         while group is not None:
             try:
                 answer = await self._exchange(loop, group)
+                following = receive(self._queues, group, answer, self._settings.address)
+                for member in group.members:
+                    if member.outcome is not None:
+                        _wake(member)
+                if following is None:
+                    # Those who are woken now may call again at once, and travel together as well.
+                    await asyncio.sleep(0)
+                    following = self._queues.finish(group, loop.time())
             except asyncio.CancelledError:
-                # Its channel was closed, or the event loop comes to its end.
+                # The event loop comes to its end.
                 for member in self._queues.disband(group):
                     if member.wake is not None:
                         member.wake.cancel()
                 raise
-            following = receive(self._queues, group, answer, self._settings.address)
-            for member in group.members:
-                if member.outcome is not None:
-                    _wake(member)
-            if following is None:
-                # Those who are woken now may call again at once, and travel together as well.
-                await asyncio.sleep(0)
-                following = self._queues.finish(group, loop.time())
             group = following
         self._rest()
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from mlpserve.connection.forks import PROCESS
 from mlpserve.connection.settings import Settings
 from mlpserve.images import Pixels
 from mlpserve.joining.answers import Closed, receive, take, too_late
@@ -30,13 +31,20 @@ class Threads:
 
     def __init__(self, ask: Ask, begin: Callable[..., Any], read: Read, settings: Settings) -> None:
         self._ask, self._begin, self._read, self._settings = ask, begin, read, settings
-        self._queues = Queues[threading.Lock]()
-        self._lock = threading.Lock()
+        # One for each process: a forked one has neither the calls in flight of its parent nor the
+        # thread that may have held the lock.
+        self._states: dict[int, tuple[threading.Lock, Queues[threading.Lock]]] = {}
+        self._renew()
 
     def predict(
         self, head: bytes, pixels: Pixels, timeout_seconds: float | None, request_id: str | None
     ) -> Prediction:
         """Return the answer to a call, which may travel with others; raises MlpserveError."""
+        if self._generation != PROCESS.generation:
+            self._renew()
+        if PROCESS.is_forking:
+            # Else what is in flight would never end, since each group brings the next one.
+            PROCESS.wait()
         key = (head, pixels.dtype.char, pixels.size)
         if not self._queues.is_joinable(key, pixels):
             return self._ask(encode_request(head, pixels), pixels, timeout_seconds, request_id)
@@ -65,6 +73,13 @@ class Threads:
         if seconds <= 0:
             raise too_late(self._settings.address)
         return self._ask(encode_alone(member), pixels, seconds, request_id)
+
+    def _renew(self) -> None:
+        """Begin with empty queues in a new process, once, whichever of its threads calls first."""
+        generation = PROCESS.generation
+        fresh = threading.Lock(), Queues[threading.Lock]()
+        self._lock, self._queues = self._states.setdefault(generation, fresh)
+        self._generation = generation
 
     def _leave(self, member: _Member) -> None:
         """End a call, answered or not, and send the group that waited for its end."""

@@ -1,7 +1,7 @@
 """What both clients call with: a method, how long and with what, and how answers are read."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import grpc
@@ -14,6 +14,7 @@ from mlpserve.errors import (
     MlpserveError,
     from_rpc_error,
 )
+from mlpserve.joining.request_ids import add_request_ids, check_request_id
 from mlpserve.parts.steps import Seconds
 from mlpserve.prediction import Prediction
 from mlpserve.protocol.predict import ResponseReader
@@ -26,6 +27,18 @@ class Caller:
     method: Any
     settings: Settings
     reader: ResponseReader
+    request_id: str | None = None
+
+    def named(self, request_id: str | None) -> "Caller":
+        """Return a caller whose calls have this id in the server's log; raises TypeError and
+        ValueError when it is no such id.
+        """
+        if request_id is None:
+            return self
+        check_request_id(request_id)
+        metadata = add_request_ids(self.settings.metadata, [request_id])
+        settings = replace(self.settings, metadata=metadata)
+        return replace(self, settings=settings, request_id=request_id)
 
     def seconds(self, timeout_seconds: float | None) -> Seconds:
         """Return how long parts may take: all of them `timeout_seconds`, if it is given, otherwise

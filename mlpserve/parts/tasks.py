@@ -23,13 +23,16 @@ async def predict_all(
     """Return the prediction of all images; see `predict_parts`."""
     n_images = count_images(images)
     collector = Collector(n_images)
-    with Progress(n_images, progress) as bar:
-        async with contextlib.aclosing(
-            predict_parts(caller, images, asked, timeout_seconds)
-        ) as parts:
-            async for prediction in parts:
-                collector.add(prediction)
-                bar.advance(len(prediction))
+    parts = predict_parts(caller, images, asked, timeout_seconds)
+    try:
+        with Progress(n_images, progress) as bar:
+            async with contextlib.aclosing(parts):
+                async for prediction in parts:
+                    collector.add(prediction)
+                    bar.advance(len(prediction))
+    except MlpserveError as error:
+        error.request_id = caller.request_id
+        raise
     return collector.result()
 
 

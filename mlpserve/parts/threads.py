@@ -23,13 +23,15 @@ def predict_all(
     """Return the prediction of all images; see `predict_parts`."""
     n_images = count_images(images)
     collector = Collector(n_images)
-    with (
-        Progress(n_images, progress) as bar,
-        contextlib.closing(predict_parts(caller, images, asked, timeout_seconds)) as parts,
-    ):
-        for prediction in parts:
-            collector.add(prediction)
-            bar.advance(len(prediction))
+    parts = predict_parts(caller, images, asked, timeout_seconds)
+    try:
+        with Progress(n_images, progress) as bar, contextlib.closing(parts):
+            for prediction in parts:
+                collector.add(prediction)
+                bar.advance(len(prediction))
+    except MlpserveError as error:
+        error.request_id = caller.request_id
+        raise
     return collector.result()
 
 

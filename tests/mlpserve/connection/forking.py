@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.waiting import running_threads
 from mlpserve import Client, MlpserveError, aio
 
 IMAGE = np.zeros(784, np.uint8)
@@ -68,7 +69,11 @@ def fork(child: Callable[[], None], *, leave: Callable[[int], Any] = sys.exit) -
     """Run a function in a child, and wait for its end."""
     pid = os.fork()
     if not pid:
-        child()
+        try:
+            child()
+        except Exception as error:  # noqa: BLE001  # a thread's would leave the child running
+            say(child=[repr(error)])
+            os._exit(1)
         leave(0)
     _, status = os.waitpid(pid, 0)
     say(status=status)
@@ -123,7 +128,7 @@ def pool() -> None:
         say(before=[before], after=[ask(client)])
 
 
-def busy() -> None:
+def busy(**options: Any) -> None:
     """Threads call all the time."""
     done = threading.Event()
     errors: list[str] = []
@@ -133,17 +138,18 @@ def busy() -> None:
             if not (answer := ask(client)).startswith("ipv4:"):
                 errors.append(answer)
 
-    with Client(ADDRESS) as client:
+    with Client(ADDRESS, timeout_seconds=60, **options) as client:
         before = ask(client)
-        threads = [threading.Thread(target=call) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for _ in range(N_FORKS):
-            fork(lambda: say(child=[ask(client), ask_new()]), leave=os._exit)
-        done.set()
-        for thread in threads:
-            thread.join()
+        with running_threads(8, call):
+            for _ in range(N_FORKS):
+                fork(lambda: say(child=[ask(client), ask_new()]), leave=os._exit)
+            done.set()
         say(before=[before], after=[ask(client)], errors=errors)
+
+
+def coalescing() -> None:
+    """The same, and their calls travel together."""
+    busy(coalesce=True)
 
 
 def slow() -> None:
@@ -167,11 +173,13 @@ def asynchronous() -> None:
     """The parent has a client for asyncio."""
 
     async def main() -> None:
-        async with aio.Client(ADDRESS) as client:
+        async with aio.Client(ADDRESS) as client, aio.Client(ADDRESS, coalesce=True) as joining:
             before = await ask_aio(client)
+            await ask_aio(joining)
 
             def child() -> None:
-                say(child=[asyncio.run(ask_aio(client)), asyncio.run(ask_new_aio()), ask_new()])
+                inherited = [asyncio.run(ask_aio(each)) for each in (client, joining)]
+                say(child=[*inherited, asyncio.run(ask_new_aio()), ask_new()])
 
             await asyncio.to_thread(fork, child, leave=os._exit)
             say(before=[before], after=[await ask_aio(client)])

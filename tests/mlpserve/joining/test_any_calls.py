@@ -77,6 +77,19 @@ class Network:
         return Prediction(labels, levels.astype(np.float32), ("a",) * BAD, "one", 1)
 
 
+class Begin:
+    """What stands for a method of gRPC's."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+
+    def __call__(self, request: bytes, **_: object) -> "Begun":
+        return Begun(self._network, body(request))
+
+    def explain_cancelled(self) -> None:
+        return None
+
+
 class Begun:
     """What stands for a call of gRPC's."""
 
@@ -125,7 +138,7 @@ async def ends(plan: list[Planned], network: Network) -> list[Any]:
 
     joined = Tasks(
         ask,
-        cast(LoopMethod, lambda request, **_: Begun(network, body(request))),
+        cast(LoopMethod, Begin(network)),
         lambda answer: answer,  # type: ignore[arg-type, return-value]
         SETTINGS,
     )

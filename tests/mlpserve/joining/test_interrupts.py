@@ -10,9 +10,11 @@ from types import FrameType
 from typing import Any
 
 import numpy as np
+import pytest
 
 from harness.waiting import PATIENCE_SECONDS, wait_for
 from mlpserve import Prediction
+from mlpserve.connection.forks import PROCESS
 from mlpserve.connection.settings import Settings
 from mlpserve.joining import answers, queues, threads
 from mlpserve.joining.queues import MAX_FLIGHTS
@@ -173,3 +175,16 @@ def test_in_a_call_that_waits_with_others() -> None:
         return was_interrupted
 
     assert sum(1 for _ in itertools.takewhile(has_line, itertools.count())) > 30
+
+
+def test_a_forked_process_does_not_wait_for_its_parents_calls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls = Calls()
+    in_flight(calls, MAX_FLIGHTS)
+    calls.begin_waiting(2)
+    with monkeypatch.context() as forked, calls.joined._lock:
+        forked.setattr(PROCESS, "generation", PROCESS.generation + 1)
+        assert len(calls.call()) == 1
+    calls.joined._renew()
+    calls.check()

@@ -135,6 +135,20 @@ def test_the_version_that_answers_the_first_part_answers_all(kind: str) -> None:
     }
 
 
+def test_all_parts_have_the_id_of_the_call(kind: str) -> None:
+    ids = []
+
+    def answer(request: classifier_pb2.PredictRequest, context: grpc.ServicerContext) -> Any:
+        ids.append(dict(context.invocation_metadata()).get("x-request-id"))
+        return classify(request)
+
+    with start_serving(answer) as serving:
+        predict(kind, serving.address, IMAGES, request_id="job-7")
+        with pytest.raises(ValueError, match="request_id"):
+            predict(kind, serving.address, IMAGES, request_id="\n")
+    assert ids == ["job-7"] * N_PARTS
+
+
 def test_several_are_in_flight(kind: str) -> None:
     """The first goes alone; four wait for each other."""
     alone, together = threading.Event(), threading.Barrier(4)
@@ -194,7 +208,8 @@ def test_an_error_names_its_images(kind: str) -> None:
         start_serving(answer) as serving,
         pytest.raises(mlpserve.InvalidRequest, match=r"^images 668 to 1001.*so it is") as raised,
     ):
-        predict(kind, serving.address, images.astype(np.float64))
+        predict(kind, serving.address, images.astype(np.float64), request_id="job-8")
+    assert raised.value.request_id == "job-8"
     assert [violation.reason for violation in raised.value.violations] == ["NOT_FINITE"]
     assert len(serving.requests) < N_PARTS
 

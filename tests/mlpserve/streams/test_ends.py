@@ -97,18 +97,20 @@ def test_leaving_ends_the_call_the_iterable_and_the_threads(
 
 def test_leaving_while_the_iterable_is_busy() -> None:
     """It is closed as soon as it gives the next item."""
-    endless, release = Endless(), threading.Event()
+    endless, is_busy, release = Endless(), threading.Event(), threading.Event()
 
     def items() -> Iterator[Any]:
         for number, item in enumerate(endless.items()):
             yield item
             if number == 1:
+                is_busy.set()
                 release.wait()
 
     with watched_serving() as (serving, ended), Client(serving.address) as client:
         answers = client.predict_stream(items())
         next(answers)
         next(answers)
+        assert is_busy.wait(GUARD_SECONDS)
         answers.close()
         assert ended.wait(GUARD_SECONDS)
         assert not endless.is_closed.is_set()
