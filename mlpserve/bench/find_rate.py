@@ -70,7 +70,8 @@ def limit_of(result: Result, p99_seconds: float) -> Limit | None:
 
     It holds when all calls were answered OK, 99% of them within `p99_seconds` of when they should
     have been sent, however late the tool sent them. When it does not, it is the tool's fault if it
-    was late and had no time left, or would have held without its lag.
+    was late and had no time left, or if its lag is what keeps the rate from holding, or most of the
+    latency.
     """
     p99 = quantile_seconds(result.intended, 0.99)
     is_whole = not (failed_calls(result) or result.unsent or result.lost_processes)
@@ -86,7 +87,7 @@ def _blame(result: Result, p99: float | None, p99_seconds: float) -> Limit:
     if p99 is None or failed_calls(result):
         return Limit.ERRORS
     lag = quantile_seconds(result.lag, 0.99) or 0.0
-    return Limit.TOOL if is_late and p99 - lag <= p99_seconds else Limit.LATENCY
+    return Limit.TOOL if is_late and p99 - lag <= max(lag, p99_seconds) else Limit.LATENCY
 
 
 def find_rate(

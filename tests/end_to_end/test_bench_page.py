@@ -78,7 +78,7 @@ def test_every_command_runs(
                 assert Path(name).is_file()
                 Path(name).write_text(to_json(make_result(lognormal(12, 300, seed=seed))))
         # On a busy machine no rate may hold, or answers are late.
-        command = command.replace("--p99 10ms", "--p99 15ms")
+        command = command.replace("--p99 20ms", "--p99 15ms")
         result = run(alone, command)
         assert result.exit_code == 0 or "--find-rate" in command, result.output
         assert result.exit_code in (0, 1), result.output

@@ -128,7 +128,9 @@ def test_a_server_that_always_holds() -> None:
         (Limit.TOOL, run(1.0, lag_seconds=0.002, busy=0.95)),
         (Limit.TOOL, run(0.001, lag_seconds=0.002, busy=0.95, errors=1)),
         (Limit.ERRORS, run(0.001, lag_seconds=0.002, errors=1)),
+        (Limit.TOOL, run(1.0, lag_seconds=0.6)),
         # Without the lag it would not have held either.
+        (Limit.LATENCY, run(1.0, lag_seconds=0.4)),
         (Limit.LATENCY, run(1.0, lag_seconds=0.002)),
         (Limit.TOOL, run(0.001, lost_processes=("gone",))),
         (Limit.LATENCY, run(0.001, unsent=1)),
