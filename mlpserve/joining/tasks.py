@@ -5,6 +5,7 @@ that of others.
 """
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 
 import grpc.aio
@@ -39,6 +40,7 @@ class Tasks:
         self._generation = PROCESS.generation
         self._queues = Queues["asyncio.Future[None]"]()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = 0
         self._alarm: asyncio.TimerHandle | None = None
         # The event loop itself keeps only weak references.
         self._senders: set[asyncio.Task[None]] = set()
@@ -51,8 +53,8 @@ class Tasks:
             # A forked process has none of its parent's tasks; its calls are told so.
             self._start()
         key = (head, pixels.dtype.char, pixels.size)
-        loop = asyncio.get_running_loop()
-        if not self._belongs_to(loop) or not self._queues.is_joinable(key, pixels):
+        loop = self._running_loop()
+        if loop is None or not self._queues.is_joinable(key, pixels):
             request = encode_request(head, pixels)
             return await self._ask(request, pixels, timeout_seconds, request_id)
         seconds = self._settings.seconds(timeout_seconds)
@@ -81,16 +83,22 @@ class Tasks:
             raise too_late(self._settings.address)
         return await self._ask(encode_alone(member), pixels, seconds, request_id)
 
-    def _belongs_to(self, loop: asyncio.AbstractEventLoop) -> bool:
-        """Return whether calls of this loop may wait for each other: it is the one that the client
-        belongs to, from its first call on or since another one was closed.
+    def _running_loop(self) -> asyncio.AbstractEventLoop | None:
+        """Return the running loop if its calls may wait for each other: it is the one that the
+        client belongs to, from its first call on or since another one was closed.
         """
-        if self._loop is not loop:
-            if self._loop is not None and not self._loop.is_closed():
-                return False
-            self._loop, self._alarm = loop, None
+        loop = self._loop
+        # Asking asyncio takes a system call before Python 3.12.
+        if loop is not None and threading.get_ident() == self._thread and loop.is_running():
+            return loop
+        running = asyncio.get_running_loop()
+        if loop is not running:
+            if loop is not None and not loop.is_closed():
+                return None
+            self._loop, self._alarm = running, None
             self._queues = Queues()
-        return True
+        self._thread = threading.get_ident()
+        return running
 
     def _leave(self, loop: asyncio.AbstractEventLoop, member: _Member) -> None:
         """End a call, answered or not, and send the group that waited for its end."""
