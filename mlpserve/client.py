@@ -26,7 +26,7 @@ from mlpserve.errors import (
     Unavailable,
     from_rpc_error,
 )
-from mlpserve.images import Pixels, as_pixels, check_count, warn_of_scale
+from mlpserve.images import Pixels, as_pixels, check_count, is_bright, warn_of_scale
 from mlpserve.joining.request_ids import add_request_ids, check_request_id
 from mlpserve.joining.threads import Threads
 from mlpserve.models import Model, Network
@@ -230,14 +230,17 @@ class Client:
             caller = self._caller.named(request_id)
             return parts.predict_all(caller, images, asked, timeout_seconds, progress)
         pixels = as_pixels(images)
-        warn_of_scale(pixels)
         head = encode_head(model, version, label, hidden_activations, canonicalize)
         if request_id is not None:
             check_request_id(request_id)
         try:
             if self._joined is not None:
+                warn_of_scale(pixels)
                 return self._joined.predict(head, pixels, timeout_seconds, request_id)
-            return self._ask(encode_request(head, pixels), pixels, timeout_seconds, request_id)
+            request = encode_request(head, pixels)
+            if not is_bright(request, pixels):
+                warn_of_scale(pixels)
+            return self._ask(request, pixels, timeout_seconds, request_id)
         except MlpserveError as error:
             error.request_id = request_id
             raise

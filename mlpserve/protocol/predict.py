@@ -54,21 +54,26 @@ def encode_request(head: bytes, pixels: Pixels) -> bytes:
 
     The pixels, of any shape, are written row-major.
     """
-    number = _PIXELS_U8 if pixels.dtype.char == "B" else _PIXELS
-    tag = wire.encode_tag(number, pixels.nbytes)
-    if pixels.nbytes <= _SMALL_BYTES and sys.byteorder == "little":
-        return b"".join((head, tag, pixels.tobytes()))
+    kind, n_bytes = pixels.dtype.char, pixels.nbytes
+    start = _encode_start(head, kind, n_bytes)
+    if n_bytes <= _SMALL_BYTES and sys.byteorder == "little":
+        return start + pixels.tobytes()
     # Copied once, from the array into the message.
-    kind = np.uint8 if number == _PIXELS_U8 else _WIRE_FLOATS
-    return b"".join((head, tag, np.ascontiguousarray(pixels, kind).data))
+    content = np.ascontiguousarray(pixels, np.uint8 if kind == "B" else _WIRE_FLOATS)
+    return b"".join((start, content.data))
+
+
+@functools.lru_cache(maxsize=256)
+def _encode_start(head: bytes, kind: str, n_bytes: int) -> bytes:
+    """Return what stands before so many bytes of pixels of a type, B or f."""
+    return head + wire.encode_tag(_PIXELS_U8 if kind == "B" else _PIXELS, n_bytes)
 
 
 def encode_joined(head: bytes, kind: str, contents: Sequence[bytes]) -> bytes:
     """Return a serialized PredictRequest for the pixels of several, as `encode_pixels` returns
     them; `kind` is the type of their pixels, B or f.
     """
-    number = _PIXELS_U8 if kind == "B" else _PIXELS
-    return b"".join((head, wire.encode_tag(number, sum(map(len, contents))), *contents))
+    return b"".join((_encode_start(head, kind, sum(map(len, contents))), *contents))
 
 
 def encode_pixels(pixels: Pixels) -> bytes:
@@ -91,8 +96,26 @@ class ResponseReader:
     def read(self, message: bytes) -> Prediction:
         """Return what a serialized PredictResponse says; raises as `decode_response` does."""
         frame = self._frame
-        if frame is not None and (prediction := frame.read(message)) is not None:
-            return prediction
+        if frame is not None:
+            # The usual answer to one image, here and not in a function, since calling one costs.
+            size, place, before, between, labels, n_bytes, shape = frame.one
+            if (
+                len(message) == size
+                and message.startswith(before)
+                and message.startswith(between, place + 1)
+                and message[place] < len(labels)
+            ):
+                # In memory of their own the numbers are aligned, and the caller may write to them.
+                memory = bytearray(labels[message[place]] + message[-n_bytes:])
+                return Prediction(
+                    np.ndarray((1,), _WIRE_INTEGERS, memory),
+                    np.ndarray(shape, _WIRE_FLOATS, memory, _INTEGER_BYTES),
+                    frame.label_names,
+                    frame.model,
+                    frame.version,
+                )
+            if (prediction := frame.read(message)) is not None:
+                return prediction
         prediction = decode_response(message)
         self._frame = _Frame.around(prediction)
         return prediction
@@ -137,11 +160,11 @@ class _Frame:
     label_names: tuple[str, ...]
     small_labels: bytes
     """All that have one byte on the wire."""
-    one_before: bytes
-    one_between: bytes
-    """The same of an answer to one image, with the sizes of what follows."""
-    one_size: int
-    """Of an answer to one image that has a small label and nothing that was asked for."""
+    one: tuple[int, int, bytes, bytes, tuple[bytes, ...], int, tuple[int, int]]
+    """Of an answer to one image with a small label and nothing that was asked for: its size and its
+    label's place, what stands before that and between it and the activations, small labels as
+    integers of eight bytes, and the activations' bytes and shape.
+    """
 
     @classmethod
     def around(cls, prediction: Prediction) -> "_Frame":
@@ -149,45 +172,24 @@ class _Frame:
         model, version, names = prediction.model, prediction.version, prediction.label_names
         before = _RESPONSE(model=model, version=version).SerializeToString() + _LABELS_TAG
         between = _RESPONSE(label_names=names).SerializeToString() + _ACTIVATIONS_TAG
+        small_labels = bytes(range(min(len(names), _ONE_BYTE)))
         n_bytes = 4 * len(names)
         one_before, one_between = before + b"\1", between + wire.encode_varint(n_bytes)
-        return cls(
-            before,
-            between,
-            model,
-            version,
-            names,
-            bytes(range(min(len(names), _ONE_BYTE))),
+        one = (
+            len(one_before) + 1 + len(one_between) + n_bytes,
+            len(one_before),
             one_before,
             one_between,
-            len(one_before) + 1 + len(one_between) + n_bytes,
+            tuple(bytes((label,)) + _SEVEN_ZEROS for label in small_labels),
+            n_bytes,
+            (1, len(names)),
         )
+        return cls(before, between, model, version, names, small_labels, one)
 
     def read(self, message: bytes) -> Prediction | None:
         """Return what an answer with this frame says, None when it has another or is wrong."""
-        place = len(self.one_before)
-        if (
-            len(message) == self.one_size
-            and message.startswith(self.one_before)
-            and message.startswith(self.one_between, place + 1)
-            and message[place] < len(self.small_labels)
-        ):
-            n_classes = len(self.label_names)
-            # In memory of their own the numbers are aligned, and the caller may write to them.
-            memory = bytearray(
-                message[place : place + 1] + _SEVEN_ZEROS + message[-4 * n_classes :]
-            )
-            return Prediction(
-                np.ndarray((1,), _WIRE_INTEGERS, memory),
-                np.ndarray((1, n_classes), _WIRE_FLOATS, memory, _INTEGER_BYTES),
-                self.label_names,
-                self.model,
-                self.version,
-            )
-        return self._read_any(message) if message.startswith(self.before) else None
-
-    def _read_any(self, message: bytes) -> Prediction | None:
-        """Return the same of any number of images, labels and activations asked for."""
+        if not message.startswith(self.before):
+            return None
         n_classes = len(self.label_names)
         try:
             n_bytes, begin = wire.read_varint(message, len(self.before))

@@ -10,13 +10,17 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from exporter.training import mnist
 from harness.server_process import ROOT
 from mlpserve import Client, ScaleWarning, aio
 from mlpserve.command.commands import mlpserve
-from mlpserve.images import as_pixels, doubt_scale
+from mlpserve.images import Pixels, as_pixels, doubt_scale, is_bright
+from mlpserve.protocol.predict import encode_request
 from tests.mlpserve.serving import Serving
 
 Images = npt.NDArray[np.generic]
@@ -72,6 +76,24 @@ def test_scales_that_are_not(name: str, digits: npt.NDArray[np.float32]) -> None
     changed = RIGHT[name](digits)
     for images in (changed, *changed[:300]):
         assert doubt_scale(as_pixels(images)) is None
+
+
+@given(
+    hnp.arrays(
+        st.sampled_from([np.float32, np.uint8]),
+        hnp.array_shapes(min_dims=1, max_dims=2, min_side=8, max_side=40),
+    )
+)
+def test_pixels_that_are_seen_to_be_bright_are_never_doubted(images: Pixels) -> None:
+    assert not is_bright(encode_request(b"head", images), images) or doubt_scale(images) is None
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.uint8])
+def test_a_bright_pixel_is_seen(kind: npt.DTypeLike) -> None:
+    """What is seen at once need not be looked for."""
+    bright = as_pixels(np.eye(28, dtype=kind) * np.asarray(255 if kind is np.uint8 else 0.99, kind))
+    assert is_bright(encode_request(b"head", bright), bright)
+    assert not is_bright(encode_request(b"head", bright * 0), bright)
 
 
 def one_pixel(kind: npt.DTypeLike, value: float) -> Images:
