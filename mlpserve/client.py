@@ -234,12 +234,11 @@ class Client:
         if request_id is not None:
             check_request_id(request_id)
         try:
-            if self._joined is not None:
-                warn_of_scale(pixels)
-                return self._joined.predict(head, pixels, timeout_seconds, request_id)
             request = encode_request(head, pixels)
             if not is_bright(request, pixels):
                 warn_of_scale(pixels)
+            if self._joined is not None:
+                return self._joined.predict(head, request, pixels, timeout_seconds, request_id)
             return self._ask(request, pixels, timeout_seconds, request_id)
         except MlpserveError as error:
             error.request_id = request_id

@@ -25,7 +25,9 @@ class Canonicalization:
     shifts: npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+# Not frozen: with joined calls, to make one of these is a good part of what an image costs, and a
+# frozen one takes four times as long.
+@dataclass(slots=True, eq=False)
 class Prediction:
     """The answer to a batch of N images, in the order of the images.
 

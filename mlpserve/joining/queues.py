@@ -116,6 +116,7 @@ class Queues(Generic[W]):
     def __init__(self, max_flights: int = MAX_FLIGHTS) -> None:
         self._max_flights = max_flights
         self._kinds: dict[Key, _Kind[W]] = {}
+        self._spare: _Kind[W] | None = None
         self._limits: dict[Key, int] = {}
 
     def __len__(self) -> int:
@@ -135,7 +136,9 @@ class Queues(Generic[W]):
         """Return whether a call is to be sent at once; otherwise it waits for one in flight."""
         kind = self._kinds.get(member.key)
         if kind is None:
-            kind = self._kinds[member.key] = _Kind()
+            # Making one takes as long as all else here.
+            spare, self._spare = self._spare, None
+            kind = self._kinds[member.key] = spare or _Kind()
         if len(kind.flights) < self._max_flights:
             kind.flights[member] = None
         elif member not in kind.flights:
@@ -175,6 +178,8 @@ class Queues(Generic[W]):
         if not kind.flights:
             # Who waits no longer by now, ends by its own clock.
             self._kinds.pop(flight.key, None)
+            if not kind.waiting:
+                self._spare = kind
         return flight.following
 
     def settle(

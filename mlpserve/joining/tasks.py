@@ -18,7 +18,6 @@ from mlpserve.joining.answers import Closed, receive, take, too_late
 from mlpserve.joining.queues import ALONE, Group, Member, Queues
 from mlpserve.joining.requests import Read, encode_alone, write
 from mlpserve.prediction import Prediction
-from mlpserve.protocol.predict import encode_pixels, encode_request
 
 Ask = Callable[[bytes, Pixels, float | None, str | None], Awaitable[Prediction]]
 
@@ -46,24 +45,29 @@ class Tasks:
         self._senders: set[asyncio.Task[None]] = set()
 
     async def predict(
-        self, head: bytes, pixels: Pixels, timeout_seconds: float | None, request_id: str | None
+        self,
+        head: bytes,
+        request: bytes,
+        pixels: Pixels,
+        timeout_seconds: float | None,
+        request_id: str | None,
     ) -> Prediction:
-        """Return the answer to a call, which may travel with others; raises MlpserveError."""
+        """Return the answer to a request, which begins with `head` and ends with `pixels` and may
+        travel with others; raises MlpserveError.
+        """
         if self._generation != PROCESS.generation:
             # A forked process has none of its parent's tasks; its calls are told so.
             self._start()
         key = (head, pixels.dtype.char, pixels.size)
         loop = self._running_loop()
         if loop is None or not self._queues.is_joinable(key, pixels):
-            request = encode_request(head, pixels)
             return await self._ask(request, pixels, timeout_seconds, request_id)
         seconds = self._settings.seconds(timeout_seconds)
         member: _Member = Member(key, pixels, request_id)
         try:
             if self._queues.arrive(member):
-                request = encode_request(head, pixels)
                 return await self._ask(request, pixels, timeout_seconds, request_id)
-            member.content = encode_pixels(pixels)
+            member.content = request[-pixels.nbytes :]
             member.deadline = loop.time() + seconds
             member.wake = loop.create_future()
             if self._alarm is None or member.deadline < self._alarm.when():

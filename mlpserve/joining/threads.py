@@ -17,7 +17,6 @@ from mlpserve.joining.answers import Closed, receive, take, too_late
 from mlpserve.joining.queues import ALONE, Group, Member, Queues
 from mlpserve.joining.requests import Read, encode_alone, write
 from mlpserve.prediction import Prediction
-from mlpserve.protocol.predict import encode_pixels, encode_request
 
 Ask = Callable[[bytes, Pixels, float | None, str | None], Prediction]
 _Member = Member[threading.Lock]
@@ -37,9 +36,16 @@ class Threads:
         self._renew()
 
     def predict(
-        self, head: bytes, pixels: Pixels, timeout_seconds: float | None, request_id: str | None
+        self,
+        head: bytes,
+        request: bytes,
+        pixels: Pixels,
+        timeout_seconds: float | None,
+        request_id: str | None,
     ) -> Prediction:
-        """Return the answer to a call, which may travel with others; raises MlpserveError."""
+        """Return the answer to a request, which begins with `head` and ends with `pixels` and may
+        travel with others; raises MlpserveError.
+        """
         if self._generation != PROCESS.generation:
             self._renew()
         if PROCESS.is_forking:
@@ -47,7 +53,7 @@ class Threads:
             PROCESS.wait()
         key = (head, pixels.dtype.char, pixels.size)
         if not self._queues.is_joinable(key, pixels):
-            return self._ask(encode_request(head, pixels), pixels, timeout_seconds, request_id)
+            return self._ask(request, pixels, timeout_seconds, request_id)
         seconds = self._settings.seconds(timeout_seconds)
         member: _Member = Member(key, pixels, request_id)
         # An interrupt may come anywhere, but each step may be repeated.
@@ -55,9 +61,8 @@ class Threads:
             with self._lock:
                 is_first = self._queues.arrive(member)
                 if not is_first:
-                    wake = _prepare(member, seconds)
+                    wake = _prepare(member, request, seconds)
             if is_first:
-                request = encode_request(head, pixels)
                 return self._ask(request, pixels, timeout_seconds, request_id)
             if not wake.acquire(timeout=seconds) and member.outcome is None:
                 raise too_late(self._settings.address)
@@ -133,9 +138,9 @@ class Threads:
         return following
 
 
-def _prepare(member: _Member, seconds: float) -> threading.Lock:
+def _prepare(member: _Member, request: bytes, seconds: float) -> threading.Lock:
     """Give a call what it needs to wait; returns the lock that is released once it has an end."""
-    member.content = encode_pixels(member.pixels)
+    member.content = request[-member.pixels.nbytes :]
     member.deadline = time.monotonic() + seconds
     member.wake = wake = threading.Lock()
     wake.acquire()

@@ -70,17 +70,10 @@ def _encode_start(head: bytes, kind: str, n_bytes: int) -> bytes:
 
 
 def encode_joined(head: bytes, kind: str, contents: Sequence[bytes]) -> bytes:
-    """Return a serialized PredictRequest for the pixels of several, as `encode_pixels` returns
-    them; `kind` is the type of their pixels, B or f.
+    """Return a serialized PredictRequest for the pixels of several, as they end their requests;
+    `kind` is the type of their pixels, B or f.
     """
     return b"".join((_encode_start(head, kind, sum(map(len, contents))), *contents))
-
-
-def encode_pixels(pixels: Pixels) -> bytes:
-    """Return pixels as they travel, row-major."""
-    if sys.byteorder == "little" or pixels.dtype.char == "B":
-        return pixels.tobytes()
-    return pixels.astype(_WIRE_FLOATS).tobytes()
 
 
 class ResponseReader:

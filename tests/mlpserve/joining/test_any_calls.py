@@ -15,6 +15,7 @@ from mlpserve.connection.loops import LoopMethod
 from mlpserve.connection.settings import Settings
 from mlpserve.errors import FEWER_IMAGES, from_rpc_error
 from mlpserve.joining.tasks import Tasks
+from mlpserve.protocol.predict import encode_request
 from server.errors import InvalidField, NotReady
 from server.rpc.status import status_of
 from server.running.refusals import list_refused
@@ -146,7 +147,9 @@ async def ends(plan: list[Planned], network: Network) -> list[Any]:
     async def call(planned: Planned) -> Prediction:
         for _ in range(planned.step):
             await asyncio.sleep(0)
-        return await joined.predict(planned.head, pixels_of(planned), None, None)
+        pixels = pixels_of(planned)
+        request = encode_request(planned.head, pixels)
+        return await joined.predict(planned.head, request, pixels, None, None)
 
     async def cancel(task: "asyncio.Task[Prediction]", steps: int) -> None:
         for _ in range(steps):

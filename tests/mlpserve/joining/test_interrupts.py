@@ -19,6 +19,7 @@ from mlpserve.connection.settings import Settings
 from mlpserve.joining import answers, queues, threads
 from mlpserve.joining.queues import MAX_FLIGHTS
 from mlpserve.joining.threads import Threads
+from mlpserve.protocol.predict import encode_request
 
 FILES = {module.__file__ for module in (answers, queues, threads)}
 PIXELS = np.zeros(784, np.uint8)
@@ -71,7 +72,7 @@ class Calls:
         return predicted(1)
 
     def call(self) -> Prediction:
-        return self.joined.predict(b"", PIXELS, None, None)
+        return self.joined.predict(b"", encode_request(b"", PIXELS), PIXELS, None, None)
 
     def begin(self) -> None:
         """Make a call in another thread."""
