@@ -25,6 +25,16 @@ def test_generated_code_is_current(tmp_path: Path) -> None:
     assert not stale, "run `make proto` and commit what it writes"
 
 
+def test_the_generated_code_runs_on_the_oldest_grpcio() -> None:
+    (bound,) = re.findall(r"grpcio>=([\d.]+)", "\n".join(PYPROJECT["project"]["dependencies"]))
+    generated = [
+        re.findall(r"GRPC_GENERATED_VERSION = '([\d.]+)'", file.read_text())
+        for file in (ROOT / "mlpserve").rglob("*_pb2_grpc.py")
+    ]
+    assert generated
+    assert all(versions == [bound] for versions in generated)
+
+
 def test_wheel_holds_the_client_only(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel"]
     command = [*build, "--directory", str(tmp_path)]
