@@ -2,6 +2,7 @@
 
 from importlib import metadata
 
+from mlpserve import aio
 from mlpserve.client import Client
 from mlpserve.connection.credentials import Tls
 from mlpserve.errors import (
@@ -52,4 +53,5 @@ __all__ = [
     "Unavailable",
     "Violation",
     "__version__",
+    "aio",
 ]

@@ -48,8 +48,8 @@ def test_wheel_holds_the_client_only(tmp_path: Path) -> None:
     required = re.findall(r"^Requires-Dist: ([\w-]+)[^;\n]*$", metadata, re.MULTILINE)
     assert sorted(required) == ["grpcio", "numpy", "protobuf"]
     script = (
-        f"import sys; sys.path.insert(0, {str(wheel)!r}); from mlpserve import Client, aio; "
-        "print(aio.__file__); aio.Client('localhost:1')"
+        f"import sys; sys.path.insert(0, {str(wheel)!r}); import mlpserve; "
+        "print(mlpserve.aio.__file__); mlpserve.aio.Client('localhost:1'); mlpserve.Client"
     )
     command = [sys.executable, "-I", "-W", "error", "-c", script]
     found = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
