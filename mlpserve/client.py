@@ -359,15 +359,14 @@ class Client:
     ) -> bytes:
         """Return the response to a request; raises MlpserveError."""
         settings = self._settings
-        if timeout_seconds is None:
-            timeout_seconds = settings.timeout_seconds
-        else:
-            timeout_seconds = check_seconds("timeout_seconds", timeout_seconds)
+        seconds = settings.timeout_seconds
+        if timeout_seconds is not None:
+            seconds = settings.seconds(timeout_seconds)
         metadata = settings.metadata
         if request_id is not None:
             metadata = add_request_ids(metadata, [request_id])
         try:
-            return method(request, timeout=timeout_seconds, metadata=metadata)
+            return method(request, timeout=seconds, metadata=metadata)
         except grpc.RpcError as error:
             raise from_rpc_error(error, settings.address, less) from error
 

@@ -4,6 +4,7 @@ Which class it is depends on the status code and on google.rpc.ErrorInfo, which 
 each refusal, and never on words. What gRPC itself refuses has no such details.
 """
 
+import copy
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -111,15 +112,8 @@ def unanswered(address: str) -> MlpserveError:
 
 def placed(error: MlpserveError, place: str) -> MlpserveError:
     """Return the same error, whose message begins with what it is about."""
-    message = f"{place}: {error}"
-    placed: MlpserveError
-    match error:
-        case InvalidRequest():
-            placed = type(error)(message, error.violations)
-        case Overloaded():
-            placed = Overloaded(message, error.retry_after_seconds)
-        case _:
-            placed = type(error)(message)
+    placed = copy.copy(error)
+    placed.args = (f"{place}: {error}",)
     placed.__cause__ = error.__cause__
     return placed
 

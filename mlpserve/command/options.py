@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -15,11 +15,13 @@ from mlpserve.connection.credentials import Tls
 from mlpserve.connection.seconds import check_seconds
 from mlpserve.errors import ScaleWarning
 
+Command = TypeVar("Command", bound=Callable[..., Any])
 
-def check_time(
-    min_seconds: float = 0.0,
-) -> Callable[[click.Context, click.Parameter, float], float]:
-    """Return a callback for an option: a time in seconds, above 0 and at least `min_seconds`."""
+
+def time_option(
+    name: str, default: float, description: str, min_seconds: float = 0.0
+) -> Callable[[Command], Command]:
+    """Return an option that takes a time in seconds, above 0 and at least `min_seconds`."""
 
     def check(_context: click.Context, _parameter: click.Parameter, seconds: float) -> float:
         try:
@@ -27,22 +29,25 @@ def check_time(
         except ValueError as error:
             raise click.BadParameter(str(error)) from error
 
-    return check
+    return click.option(
+        name, type=float, callback=check, default=default, show_default=True, help=description
+    )
 
+
+model_option = click.option("--model", default="", help="The model's name. Default: the server's.")
+version_option = click.option(
+    "--version",
+    type=click.IntRange(min=0),
+    default=0,
+    help="The model's version. Default: the newest.",
+)
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 _ADDRESS = click.option(
     "--address", default=DEFAULT_ADDRESS, show_default=True, help="HOST:PORT of the server."
 )
-_TIMEOUT = click.option(
-    "--timeout-seconds",
-    type=float,
-    callback=check_time(),
-    default=10.0,
-    show_default=True,
-    help="How long a call may take, retries included.",
-)
+_TIMEOUT = time_option("--timeout-seconds", 10.0, "How long a call may take, retries included.")
 _SECURITY = (
     click.option(
         "--tls", is_flag=True, help="Use TLS; trust the authorities that gRPC ships with."

@@ -7,7 +7,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from mlpserve.command.options import check_time
+from mlpserve.command.options import time_option
 from mlpserve.command.overview import draw
 from mlpserve.metrics.exposition import DEFAULT_ADDRESS, PageError, fetch
 from mlpserve.metrics.looks import Watch
@@ -16,22 +16,8 @@ from mlpserve.metrics.looks import Watch
 @click.command()
 @click.argument("address", default=DEFAULT_ADDRESS)
 @click.option("--once", is_flag=True, help="Print once, after one interval, and exit.")
-@click.option(
-    "--interval-seconds",
-    type=float,
-    callback=check_time(min_seconds=0.1),
-    default=1.0,
-    show_default=True,
-    help="Time between two updates.",
-)
-@click.option(
-    "--timeout-seconds",
-    type=float,
-    callback=check_time(),
-    default=10.0,
-    show_default=True,
-    help="How long the server may take to answer.",
-)
+@time_option("--interval-seconds", 1.0, "Time between two updates.", min_seconds=0.1)
+@time_option("--timeout-seconds", 10.0, "How long the server may take to answer.")
 def top(address: str, once: bool, interval_seconds: float, timeout_seconds: float) -> None:
     """Show what the server at ADDRESS does: calls, latency, errors, workers and models.
 

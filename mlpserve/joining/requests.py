@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from mlpserve.connection.settings import Metadata, Settings
-from mlpserve.joining.queues import Group, Member, W
+from mlpserve.joining.queues import Group, W
 from mlpserve.joining.request_ids import add_request_ids
 from mlpserve.prediction import Prediction
 from mlpserve.protocol.predict import encode_joined
@@ -18,9 +18,3 @@ def write(group: Group[W], settings: Settings) -> tuple[bytes, Metadata | None]:
     request = encode_joined(head, kind, [member.content for member in group.members])
     request_ids = [member.request_id for member in group.members]
     return request, add_request_ids(settings.metadata, request_ids)
-
-
-def encode_alone(member: Member[W]) -> bytes:
-    """Return the request of a call that has waited, on its own."""
-    head, kind, _ = member.key
-    return encode_joined(head, kind, [member.content])

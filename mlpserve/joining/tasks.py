@@ -16,7 +16,7 @@ from mlpserve.connection.settings import Settings
 from mlpserve.images import Pixels
 from mlpserve.joining.answers import Closed, receive, take, too_late
 from mlpserve.joining.queues import ALONE, Group, Member, Queues
-from mlpserve.joining.requests import Read, encode_alone, write
+from mlpserve.joining.requests import Read, write
 from mlpserve.prediction import Prediction
 
 Ask = Callable[[bytes, Pixels, float | None, str | None], Awaitable[Prediction]]
@@ -85,7 +85,7 @@ class Tasks:
         seconds = member.deadline - loop.time()
         if seconds <= 0:
             raise too_late(self._settings.address)
-        return await self._ask(encode_alone(member), pixels, seconds, request_id)
+        return await self._ask(request, pixels, seconds, request_id)
 
     def _running_loop(self) -> asyncio.AbstractEventLoop | None:
         """Return the running loop if its calls may wait for each other: it is the one that the

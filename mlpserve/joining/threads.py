@@ -15,7 +15,7 @@ from mlpserve.connection.settings import Settings
 from mlpserve.images import Pixels
 from mlpserve.joining.answers import Closed, receive, take, too_late
 from mlpserve.joining.queues import ALONE, Group, Member, Queues
-from mlpserve.joining.requests import Read, encode_alone, write
+from mlpserve.joining.requests import Read, write
 from mlpserve.prediction import Prediction
 
 Ask = Callable[[bytes, Pixels, float | None, str | None], Prediction]
@@ -77,7 +77,7 @@ class Threads:
         seconds = member.deadline - time.monotonic()
         if seconds <= 0:
             raise too_late(self._settings.address)
-        return self._ask(encode_alone(member), pixels, seconds, request_id)
+        return self._ask(request, pixels, seconds, request_id)
 
     def _renew(self) -> None:
         """Begin with empty queues in a new process, once, whichever of its threads calls first."""

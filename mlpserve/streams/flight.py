@@ -10,6 +10,7 @@ from mlpserve.errors import (
     InvalidResponse,
     MlpserveError,
     from_status,
+    placed,
     refuse_to_send,
 )
 from mlpserve.images import Pixels, as_pixels, check_count, doubt_scale, warn_of
@@ -91,6 +92,14 @@ class Flight:
         self._items.popleft()
         self._window.answer()
         self.n_answers += 1
+
+    def ended(self, error: MlpserveError) -> MlpserveError:
+        """Return the error that ended the stream, with how far it came."""
+        return placed(error, f"the stream ended after {self.n_answers} answers")
+
+    def ended_early(self) -> MlpserveError:
+        """Return the error for a server that ended the stream while items wait for answers."""
+        return self.ended(InvalidResponse("the server ended it before all items were answered"))
 
     def read(self, item: Item, response: bytes) -> Answer:
         """Return the answer to an item, which the response is for, if it was sent."""

@@ -6,7 +6,6 @@ from typing import Any
 
 import grpc
 
-from mlpserve.errors import InvalidResponse, MlpserveError, placed
 from mlpserve.parts.caller import Caller
 from mlpserve.parts.steps import END
 from mlpserve.parts.tasks import pull
@@ -41,12 +40,11 @@ async def predict_stream(
                     async with asyncio.timeout(timeout_seconds):
                         read = await anext(responses, None)
                 except TimeoutError:
-                    raise _ended(flight, caller.late(timeout_seconds)) from None
+                    raise flight.ended(caller.late(timeout_seconds)) from None
                 except grpc.RpcError as error:
-                    raise _ended(flight, caller.explain(error)) from error
+                    raise flight.ended(caller.explain(error)) from error
                 if read is None or not len(flight):
-                    early = InvalidResponse("the server ended it before all items were answered")
-                    raise _ended(flight, early)
+                    raise flight.ended_early()
                 response = read
             item = flight.oldest
             flight.pop()
@@ -60,10 +58,6 @@ async def predict_stream(
         failure = None if producing.cancelled() else producing.exception()
     if failure is not None:
         raise failure
-
-
-def _ended(flight: Flight, error: MlpserveError) -> MlpserveError:
-    return placed(error, f"the stream ended after {flight.n_answers} answers")
 
 
 async def _produce(

@@ -7,7 +7,6 @@ from typing import Any
 
 import grpc
 
-from mlpserve.errors import InvalidResponse, MlpserveError, placed
 from mlpserve.parts.caller import Caller
 from mlpserve.streams.answer import Answer
 from mlpserve.streams.flight import Flight, Item
@@ -35,12 +34,11 @@ def predict_stream(
                     read = next(call, None)
                 except grpc.RpcError as error:
                     if watchdog.has_bitten:
-                        raise _ended(flight, caller.late(timeout_seconds)) from None
-                    raise _ended(flight, caller.explain(error)) from error
+                        raise flight.ended(caller.late(timeout_seconds)) from None
+                    raise flight.ended(caller.explain(error)) from error
                 watchdog.end()
                 if read is None or not len(flight):
-                    early = InvalidResponse("the server ended it before all items were answered")
-                    raise _ended(flight, early)
+                    raise flight.ended_early()
                 response = read
             producer.pop()
             yield flight.read(item, response)
@@ -53,10 +51,6 @@ def predict_stream(
         watchdog.close()
     if producer.error is not None:
         raise producer.error
-
-
-def _ended(flight: Flight, error: MlpserveError) -> MlpserveError:
-    return placed(error, f"the stream ended after {flight.n_answers} answers")
 
 
 class _Producer:

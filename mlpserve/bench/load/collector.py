@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import grpc
 import numpy as np
@@ -94,7 +95,7 @@ class Collector:
         if self._n_waiting >= _ROWS_AT_ONCE:
             self._flush()
 
-    def result(self, started_at: float, **others: object) -> Result:
+    def result(self, started_at: float, **others: Any) -> Result:
         """Return what came of the plan; `others` are fields that the processes' ends tell."""
         self._flush()
         plan = self._plan
@@ -126,7 +127,7 @@ class Collector:
                 for number, second in enumerate(self._seconds)
             ),
             stalls=tuple(find_stalls(self._sent, self._ends, seconds)),
-            **others,  # type: ignore[arg-type]
+            **others,
         )
 
     def _flush(self) -> None:

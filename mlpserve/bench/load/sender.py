@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import grpc
 
@@ -144,14 +145,14 @@ class Sender:
         sent: int,
         request: Request,
         then: Callable[[bool], None] | None,
-        call: "grpc.Future[bytes]",
+        call: Any,
     ) -> None:
-        """Record a call that has ended; runs in a thread of gRPC."""
+        """Record a call of gRPC's that has ended, on one of its threads."""
         ended = now() - self._start
-        code: int = call.code().value[0]  # type: ignore[attr-defined]  # it is a Call, too
+        code: int = call.code().value[0]
         wrong = 0
         if code:
-            self._recorder.explain(code, call.details() or "")  # type: ignore[attr-defined]
+            self._recorder.explain(code, call.details() or "")
         elif request.labels is not None:
             wrong = self._count_wrong(request, call.result())
         if then is not None:

@@ -1,7 +1,7 @@
 """What is called: the method, how its messages are written, and the labels in its answers."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import grpc
 import numpy as np
@@ -15,7 +15,7 @@ from mlpserve.errors import InvalidResponse, Less, MlpserveError, ModelNotFound,
 from mlpserve.inference import open_inference_pb2 as inference
 from mlpserve.models import Model
 from mlpserve.protocol.catalog import decode_models
-from mlpserve.protocol.predict import decode_response, encode_head, encode_request
+from mlpserve.protocol.predict import ResponseReader, encode_head, encode_request
 
 _INFERENCE = "/inference.GRPCInferenceService"
 _LABELS = "labels"
@@ -40,6 +40,7 @@ class Target:
     n_inputs: int
     tensor: str = ""
     dimensions: tuple[int, ...] = ()
+    _reader: ResponseReader = field(default_factory=ResponseReader, compare=False, repr=False)
 
     @property
     def path(self) -> str:
@@ -71,7 +72,7 @@ class Target:
     def read_labels(self, response: bytes) -> Labels:
         """Return the labels of an answer; raises InvalidResponse when it has none."""
         if self.protocol is Protocol.PREDICT:
-            return decode_response(response).labels
+            return self._reader.read(response).labels
         try:
             answer = inference.ModelInferResponse.FromString(response)
         except DecodeError as error:

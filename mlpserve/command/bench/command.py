@@ -21,14 +21,13 @@ from mlpserve.command.bench.measuring import Measurer
 from mlpserve.command.bench.plan import check_number, metrics_address, parse_batch
 from mlpserve.command.bench.searching import search
 from mlpserve.command.bench.showing import count_interrupts
-from mlpserve.command.options import Reach, check_time, with_reach
+from mlpserve.command.options import Reach, model_option, time_option, version_option, with_reach
 from mlpserve.terminal.durations import duration_option
+from mlpserve.terminal.interrupts import INTERRUPTED
 
 DEFAULT_RATE = 100.0
 DEFAULT_P99_SECONDS = 0.005
 MAX_CALLERS = 100_000
-INTERRUPTED = 130
-"""What a shell says of a command that Ctrl-C ended."""
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _NEW_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
@@ -76,14 +75,7 @@ def _choice(kind: type[StrEnum]) -> click.Choice[str]:
     type=click.IntRange(1, MAX_CALLERS),
     help="Instead of a rate: callers that each wait for an answer before their next call.",
 )
-@click.option(
-    "--seconds",
-    type=float,
-    callback=check_time(),
-    default=10.0,
-    show_default=True,
-    help="How long calls are sent.",
-)
+@time_option("--seconds", 10.0, "How long calls are sent.")
 @click.option(
     "--warmup-seconds",
     type=click.FloatRange(0, 3600),
@@ -124,13 +116,8 @@ def _choice(kind: type[StrEnum]) -> click.Choice[str]:
     is_flag=True,
     help="Ask for each image's label before, and compare those in the answers with it.",
 )
-@click.option("--model", default="", help="The model's name. Default: the server's.")
-@click.option(
-    "--version",
-    type=click.IntRange(min=0),
-    default=0,
-    help="The model's version. Default: the newest.",
-)
+@model_option
+@version_option
 @click.option("--label", default="", help="Label of a version, for Predict.")
 @click.option(
     "--processes",
@@ -153,14 +140,7 @@ def _choice(kind: type[StrEnum]) -> click.Choice[str]:
     help="Calls that may wait for answers, of which each takes some 20 kB; beyond it calls are not "
     "sent, and counted.",
 )
-@click.option(
-    "--timeout-seconds",
-    type=float,
-    callback=check_time(),
-    default=10.0,
-    show_default=True,
-    help="How long a call may take from when it is sent.",
-)
+@time_option("--timeout-seconds", 10.0, "How long a call may take from when it is sent.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of chance.")
 @click.option(
     "--find-rate", is_flag=True, help="Search the largest rate at which --p99 holds without errors."

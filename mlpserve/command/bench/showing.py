@@ -1,7 +1,5 @@
 """Shows in a terminal how far a load is, and has Ctrl-C end it early."""
 
-import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -14,6 +12,7 @@ from mlpserve.bench.load.processes import Interrupt
 from mlpserve.bench.load.run import Progress
 from mlpserve.bench.result import Plan
 from mlpserve.terminal.durations import format_duration
+from mlpserve.terminal.interrupts import interrupts_to
 
 
 @contextmanager
@@ -24,18 +23,8 @@ def count_interrupts() -> Iterator[Interrupt]:
     def add(_number: int, _frame: FrameType | None) -> None:
         interrupt.count += 1
 
-    before = signal.getsignal(signal.SIGINT)
-    if (
-        threading.current_thread() is not threading.main_thread()
-        or before != signal.default_int_handler
-    ):
+    with interrupts_to(add):
         yield interrupt
-        return
-    signal.signal(signal.SIGINT, add)
-    try:
-        yield interrupt
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

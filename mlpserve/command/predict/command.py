@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from mlpserve.client import Client
-from mlpserve.command.options import with_client
+from mlpserve.command.options import model_option, version_option, with_client
 from mlpserve.command.predict.asking import Asker
 from mlpserve.command.predict.choices import Format, check_output, choose_format
 from mlpserve.command.predict.files import STDIN
@@ -46,13 +46,8 @@ standard error, has a row that says so, and makes the exit code 1. Ctrl-C leaves
 
 @click.command(help=_HELP)
 @click.argument("inputs", metavar="IMAGE...", nargs=-1, required=True)
-@click.option("--model", default="", help="The model's name. Default: the server's.")
-@click.option(
-    "--version",
-    type=click.IntRange(min=0),
-    default=0,
-    help="The model's version. Default: the newest.",
-)
+@model_option
+@version_option
 @click.option("--hidden", is_flag=True, help="Show the activations of the hidden layers too.")
 @click.option(
     "--canonicalize/--no-canonicalize",

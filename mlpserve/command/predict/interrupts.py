@@ -1,11 +1,11 @@
 """Lets Ctrl-C end the command between two rows, but not within one."""
 
-import signal
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from types import FrameType
+
+from mlpserve.terminal.interrupts import interrupts_to
 
 
 @dataclass(slots=True)
@@ -18,19 +18,9 @@ class Interrupts:
     is_put_off: bool = False
     is_waiting: bool = False
 
-    @contextmanager
-    def catch(self) -> Iterator[None]:
+    def catch(self) -> AbstractContextManager[None]:
         """Be in charge of Ctrl-C, unless the process ignores it or this is no main thread."""
-        before = signal.getsignal(signal.SIGINT)
-        is_main = threading.current_thread() is threading.main_thread()
-        if not is_main or before != signal.default_int_handler:
-            yield
-            return
-        signal.signal(signal.SIGINT, self._interrupt)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, before)
+        return interrupts_to(self._interrupt)
 
     @contextmanager
     def put_off(self) -> Iterator[None]:

@@ -13,12 +13,10 @@ from mlpserve.command.predict.asking import MANY, Outcomes
 from mlpserve.command.predict.outputs.results import Results, explain_output
 from mlpserve.command.predict.rows import Failure
 from mlpserve.parts.progress import Progress
+from mlpserve.terminal.interrupts import INTERRUPTED
 
 MAX_LOST = 10
 """After so many calls in a row that failed, whatever the images, the next ones would too."""
-
-INTERRUPTED = 130
-"""The exit code that shells give to what Ctrl-C ended."""
 
 
 def run(
