@@ -90,8 +90,14 @@ class Held:
             pass
         return self._answer(request, context)
 
-    def open(self) -> None:
-        """Answer all that are there, and those to come."""
+    def open(self, after: int = 0) -> None:
+        """Answer all that are there, and those to come once so many have arrived in all: how large
+        a group is depends on whether the one before it is still in flight.
+        """
+        with self._lock:
+            for one in self.arrived:
+                one.go.set()
+        self.wait(after)
         with self._lock:
             self._is_open = True
             for one in self.arrived:

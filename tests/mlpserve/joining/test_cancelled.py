@@ -19,7 +19,7 @@ def test_a_waiting_call_is_not_sent() -> None:
         calls = enqueue(caller, [image(number) for number in range(5)])
         calls[2].cancel()
         wait_for(lambda: caller.waiting() == 4)
-        held.open()
+        held.open(after=2 * MAX_FLIGHTS)
         assert numbers(calls[:2] + calls[3:]) == [0, 1, 3, 4]
         assert held.sizes == [*LONE, 2, 2]
 

@@ -53,7 +53,7 @@ def test_calls_that_wait_travel_together(held: Held, caller: Caller) -> None:
     first = occupy(held, caller)
     calls = enqueue(caller, [image(number) for number in range(10, 20)])
     assert held.sizes == LONE
-    held.open()
+    held.open(after=2 * MAX_FLIGHTS)
     assert numbers(calls) == list(range(10, 20))
     assert numbers(first) == list(range(MAX_FLIGHTS))
     assert sorted(held.sizes) == sorted([*LONE, 5, 5])
@@ -99,7 +99,7 @@ def test_kinds_never_share_a_request(held: Held, caller: Caller, options: dict[s
     # They wait for others of their kind alone.
     occupy(held, caller, **options)
     calls = enqueue(caller, [image(5), image(6), image(7), image(8)], lambda _: options)
-    held.open()
+    held.open(after=4 * MAX_FLIGHTS)
     assert numbers(calls) == [5, 6, 7, 8]
     wait_for(lambda: caller.waiting() == 0)
     kinds: dict[bytes, list[int]] = {}
@@ -125,7 +125,7 @@ def test_pixels_of_another_type_or_number_travel_on_their_own(held: Held, caller
 def test_an_invalid_image_fails_alone(held: Held, caller: Caller) -> None:
     occupy(held, caller)
     calls = enqueue(caller, [BAD if number in (3, 6) else image(number) for number in range(8)])
-    held.open()
+    held.open(after=2 * MAX_FLIGHTS)
     for number, call in enumerate(calls):
         if number in (3, 6):
             error = call.exception(PATIENCE_SECONDS)
@@ -143,7 +143,7 @@ def test_an_invalid_image_fails_alone(held: Held, caller: Caller) -> None:
 def test_all_invalid(held: Held, caller: Caller) -> None:
     occupy(held, caller)
     calls = enqueue(caller, [BAD] * 8)
-    held.open()
+    held.open(after=2 * MAX_FLIGHTS)
     errors = [call.exception(PATIENCE_SECONDS) for call in calls]
     assert {str(error) for error in errors} == {"pixels: image 0, pixel 0 is nan"}
     assert len({id(error) for error in errors}) == 8
@@ -179,7 +179,7 @@ def test_where_nobody_says_which_all_are_asked_alone(
     with holding(answer) as held, callers(kind, held.address) as caller:
         occupy(held, caller)
         calls = enqueue(caller, [*map(image, range(7)), BAD])
-        held.open()
+        held.open(after=2 * MAX_FLIGHTS)
         assert numbers(calls[:7]) == list(range(7))
         assert str(calls[7].exception(PATIENCE_SECONDS)) == "one is nan"
         assert sorted(held.sizes) == sorted([*LONE, 4, 4, *4 * [1]])
@@ -196,7 +196,7 @@ def test_a_server_that_names_one_after_the_other_is_not_asked_for_ever(kind: str
     with holding(answer) as held, callers(kind, held.address) as caller:
         occupy(held, caller)
         calls = enqueue(caller, [image(number) for number in range(16)])
-        held.open()
+        held.open(after=2 * MAX_FLIGHTS)
         assert numbers(calls) == list(range(16))
         assert sorted(held.sizes) == sorted([*LONE, 8, 8, 7, 7, 6, 6, *16 * [1]])
 
@@ -221,7 +221,7 @@ def test_two_dimensions_may_be_a_batch(held: Held, caller: Caller) -> None:
     occupied = [caller.call(batch) for _ in range(MAX_FLIGHTS)]
     held.wait(MAX_FLIGHTS)
     calls = enqueue(caller, [np.stack([image(number), image(7)]) for number in range(4)])
-    held.open()
+    held.open(after=2 * MAX_FLIGHTS)
     for number, call in enumerate(calls):
         prediction = call.result(PATIENCE_SECONDS)
         assert prediction.activations.tolist() == [
@@ -254,7 +254,7 @@ def test_what_concerns_all_is_told_to_each(
     with holding(answer) as held, callers(kind, held.address) as caller:
         occupied = occupy(held, caller)
         calls = enqueue(caller, [image(number) for number in range(4)])
-        held.open()
+        held.open(after=2 * MAX_FLIGHTS)
         alone = occupied[0].exception(PATIENCE_SECONDS)
         errors = [call.exception(PATIENCE_SECONDS) for call in calls]
         assert {(type(error), str(error)) for error in errors} == {(expected, str(alone))}
@@ -324,7 +324,7 @@ def test_each_call_has_its_own_time(held: Held, caller: Caller) -> None:
         assert isinstance(error, mlpserve.DeadlineExceeded)
         assert str(error) == f"{held.address} did not answer in time: Deadline Exceeded"
     assert caller.waiting() == 2
-    held.open()
+    held.open(after=2 * MAX_FLIGHTS)
     assert numbers(waiting[1::2]) == [1, 3]
     # Those whose time was over were not sent, and the others have theirs.
     assert held.sizes == [*LONE, 1, 1]
@@ -384,7 +384,7 @@ def test_ids(held: Held, caller: Caller) -> None:
         [BAD if number == 2 else image(number) for number in range(4)],
         lambda number: {"request_id": f"id-{number}"} if number else {},
     )
-    held.open()
+    held.open(after=2 * MAX_FLIGHTS)
     error = calls[2].exception(PATIENCE_SECONDS)
     assert isinstance(error, mlpserve.InvalidRequest)
     assert error.request_id == "id-2"
