@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import os
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from rich.console import Console
 from rich.progress import track
 
 from harness.load import (
-    CLIENT_CORE,
+    pin_caller,
     print_table,
     repository_of,
     repository_option,
@@ -42,7 +41,7 @@ _SCRAPE_SECONDS = 10.0
 @click.option("--seconds", default=5.0, show_default=True, type=click.FloatRange(min=1))
 def main(repository: Path, rounds: int, seconds: float) -> None:
     """Load a server on the first core from one process on the second."""
-    os.sched_setaffinity(0, {CLIENT_CORE})
+    pin_caller()
     plan = Plan(ADDRESS, seconds=seconds)
     waiting = dataclasses.replace(plan, concurrency=1)
     slow = dataclasses.replace(waiting, batch=((SLOW_BATCH, 1.0),))

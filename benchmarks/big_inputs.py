@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from harness.load import (
-    CLIENT_CORE,
     memory_mib,
+    pin_caller,
     print_table,
     repository_option,
     server_command,
@@ -94,8 +94,7 @@ def growth_mib(parts: Iterator[Any]) -> float:
 @click.option("--rounds", default=ROUNDS, show_default=True)
 def main(repository: str, n_images: int, rounds: int) -> None:
     """Ask a server on a core from a caller on another."""
-    if CLIENT_CORE in os.sched_getaffinity(0):
-        os.sched_setaffinity(0, {CLIENT_CORE})
+    pin_caller()
     random = np.random.default_rng(0)
     floats = random.random((n_images, 784), dtype=np.float32)
     levels = (255 * floats).astype(np.uint8)

@@ -2,7 +2,6 @@
 in one run.
 """
 
-import statistics
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
@@ -15,6 +14,7 @@ from harness.load import (
     Load,
     Measured,
     Shape,
+    describe_ratios,
     measure,
     median,
     need_h2load,
@@ -83,15 +83,11 @@ class Ratio:
     def text(self, found: Mapping[Load, Sequence[Measured]], shape: Shape) -> str:
         """Return the median of the rounds' ratios, the least and the largest; nothing where one of
         both was not measured.
-
-        Two loads that follow each other meet about the same machine.
         """
         loads = [Load(server, shape, FORMS[form]) for server, form in (self.one, self.other)]
-        pairs = zip(*(found.get(load, ()) for load in loads), strict=False)
-        ratios = sorted(getattr(one, self.figure) / getattr(two, self.figure) for one, two in pairs)
-        if not ratios:
-            return ""
-        return f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+        return describe_ratios(
+            *([getattr(one, self.figure) for one in found.get(load, ())] for load in loads)
+        )
 
 
 def ratios() -> dict[str, Ratio]:

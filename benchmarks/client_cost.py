@@ -17,6 +17,7 @@ from benchmarks.callers.timed import KINDS, SIZES, Case
 from harness import isolated
 from harness.load import (
     CLIENT_CORE,
+    describe_ratios,
     pinned,
     print_table,
     repository_option,
@@ -102,10 +103,7 @@ def measure(callers: Mapping[str, Caller], rounds: int, calls: int) -> dict[Case
 def ratio(found: Mapping[Case, Sequence[Cost]], case: Case, other: str | None) -> str:
     """Return the median of the rounds' ratios of processor time, the least and the largest."""
     beside = found.get(case._replace(caller=other or ""), ())
-    ratios = sorted(one.cpu / two.cpu for one, two in zip(found[case], beside, strict=False))
-    if not ratios:
-        return ""
-    return f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+    return describe_ratios([one.cpu for one in found[case]], [one.cpu for one in beside])
 
 
 @click.command()

@@ -3,7 +3,6 @@ for one image, with `coalesce=True` and without, in turns.
 """
 
 import asyncio
-import os
 import statistics
 import time
 from collections.abc import Callable
@@ -18,8 +17,9 @@ from rich.console import Console
 from rich.progress import track
 
 from harness.load import (
-    CLIENT_CORE,
     cpu_seconds,
+    describe_ratios,
+    pin_caller,
     print_table,
     repository_option,
     server_command,
@@ -156,9 +156,7 @@ def rows(found: dict[Load, list[Measured]]) -> list[tuple[str, ...]]:
 
 def ratio(measured: list[Measured], others: list[Measured], figure: str) -> str:
     """Return the median of the rounds' ratios, the least and the largest."""
-    pairs = zip(measured, others, strict=True)
-    ratios = sorted(getattr(one, figure) / getattr(other, figure) for one, other in pairs)
-    return f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+    return describe_ratios(*([getattr(one, figure) for one in each] for each in (measured, others)))
 
 
 @click.command()
@@ -193,8 +191,7 @@ def main(
         for coalesce in (False, True)
     }
     command = server_command(ADDRESS, "--repository", str(repository.resolve()))
-    if CLIENT_CORE in os.sched_getaffinity(0):
-        os.sched_setaffinity(0, {CLIENT_CORE})
+    pin_caller()
     with started(command, ADDRESS) as process:
         turns = [load for _ in range(rounds) for load in found]
         for name, callers, coalesce in track(turns, "measuring", console=Console(stderr=True)):

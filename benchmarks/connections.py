@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import os
 import statistics
 import time
 from collections.abc import Callable
@@ -13,7 +12,7 @@ import click
 import numpy as np
 from rich.progress import track
 
-from harness.load import CLIENT_CORE, print_table, repository_option, server_command, started
+from harness.load import pin_caller, print_table, repository_option, server_command, started
 from mlpserve import Client
 from mlpserve.connection.channels import open_channel
 from mlpserve.connection.options import SERVICE
@@ -44,7 +43,7 @@ def main(repository: Path, calls: int, rounds: int) -> None:
     command = server_command(ADDRESS, "--repository", str(repository.resolve()))
     with contextlib.ExitStack() as opened:
         opened.enter_context(started(command, ADDRESS))
-        os.sched_setaffinity(0, {CLIENT_CORE} & os.sched_getaffinity(0) or os.sched_getaffinity(0))
+        pin_caller()
         settings = Settings.check(ADDRESS, 10.0, None, None, None, False)
         channel = opened.enter_context(open_channel(settings))
         method: Any = channel.unary_unary(f"/{SERVICE}/Predict")

@@ -96,6 +96,12 @@ def pinned(core: int) -> list[str]:
     return ["taskset", "-c", str(core)] if can else []
 
 
+def pin_caller() -> None:
+    """Keep this process to the core of clients, if the machine has it."""
+    if CLIENT_CORE in os.sched_getaffinity(0):
+        os.sched_setaffinity(0, {CLIENT_CORE})
+
+
 @contextlib.contextmanager
 def started(command: Sequence[str], address: str) -> Iterator["subprocess.Popen[bytes]"]:
     """Run a server on the server's core until the block ends; begins when it answers."""
@@ -255,6 +261,17 @@ def cpu_seconds(pid: int) -> float:
 def median(measured: Sequence[Measured]) -> Measured:
     """Return the median of each figure."""
     return Measured(*map(statistics.median, zip(*map(astuple, measured), strict=True)))
+
+
+def describe_ratios(ones: Iterable[float], others: Iterable[float]) -> str:
+    """Return the median of the rounds' ratios, the least and the largest; nothing without rounds.
+
+    Two loads that follow each other meet about the same machine.
+    """
+    ratios = sorted(one / other for one, other in zip(ones, others, strict=False))
+    if not ratios:
+        return ""
+    return f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], names: int = 1) -> None:

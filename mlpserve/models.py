@@ -1,6 +1,6 @@
 """What a server tells of its models: which it has, and the networks in them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,6 +65,13 @@ class Model:
     labels: Mapping[str, int]
     default_version: int
     is_default: bool
+
+
+def find_model(models: Iterable[Model], name: str) -> Model | None:
+    """Return the model of this name, or the default one if the name is empty; None without one."""
+    return next(
+        (model for model in models if model.name == name or (not name and model.is_default)), None
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

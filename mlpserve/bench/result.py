@@ -12,12 +12,26 @@ from enum import StrEnum
 
 from hdrh.histogram import HdrHistogram
 
+from mlpserve.connection.options import SERVICE
+
+INFERENCE_SERVICE = "inference.GRPCInferenceService"
+
 
 class Protocol(StrEnum):
     """Which method is called: mlpserve.v1 Predict, or the Open Inference Protocol's ModelInfer."""
 
     PREDICT = "predict"
     INFER = "infer"
+
+    @property
+    def service(self) -> str:
+        """The full name of the method's service."""
+        return SERVICE if self is Protocol.PREDICT else INFERENCE_SERVICE
+
+    @property
+    def method(self) -> str:
+        """The method's name."""
+        return "Predict" if self is Protocol.PREDICT else "ModelInfer"
 
 
 class Form(StrEnum):

@@ -9,11 +9,6 @@ from mlpserve.metrics.looks import Look, Watch, quantile
 HANDLING = "handling"
 """All of a call's time in the server; the other stages are parts of it."""
 
-_METHODS = {
-    Protocol.PREDICT: ("mlpserve.v1.Classifier", "Predict"),
-    Protocol.INFER: ("inference.GRPCInferenceService", "ModelInfer"),
-}
-
 
 def measure_stages(before: Samples, after: Samples, protocol: Protocol) -> tuple[Stage, ...]:
     """Return the server's handling of calls and its parts, as far as there were any.
@@ -24,14 +19,13 @@ def measure_stages(before: Samples, after: Samples, protocol: Protocol) -> tuple
     watch = Watch()
     watch.look(before, 0.0)
     look = watch.look(after, 1.0)
-    service, method = _METHODS[protocol]
     stages = [
         _read_stage(
             look,
             HANDLING,
             "grpc_server_handling_seconds",
-            grpc_service=service,
-            grpc_method=method,
+            grpc_service=protocol.service,
+            grpc_method=protocol.method,
         ),
         *(_read_stage(look, name, "mlpserve_stage_seconds", stage=name) for name in STAGES),
     ]

@@ -8,16 +8,15 @@ import numpy as np
 import numpy.typing as npt
 from google.protobuf.message import DecodeError
 
-from mlpserve.bench.result import Plan, Protocol
+from mlpserve.bench.result import INFERENCE_SERVICE, Plan, Protocol
 from mlpserve.connection.options import SERVICE
 from mlpserve.connection.settings import Settings
 from mlpserve.errors import InvalidResponse, Less, MlpserveError, ModelNotFound, from_rpc_error
 from mlpserve.inference import open_inference_pb2 as inference
-from mlpserve.models import Model
+from mlpserve.models import Model, find_model
 from mlpserve.protocol.catalog import decode_models
 from mlpserve.protocol.predict import ResponseReader, encode_head, encode_request
 
-_INFERENCE = "/inference.GRPCInferenceService"
 _LABELS = "labels"
 _DATATYPES = {np.dtype(np.uint8): "UINT8", np.dtype(np.float32): "FP32"}
 
@@ -45,9 +44,7 @@ class Target:
     @property
     def path(self) -> str:
         """The method's path."""
-        if self.protocol is Protocol.PREDICT:
-            return f"/{SERVICE}/Predict"
-        return f"{_INFERENCE}/ModelInfer"
+        return f"/{self.protocol.service}/{self.protocol.method}"
 
     def encode(self, images: Images) -> bytes:
         """Return the serialized request for a batch (N, n_inputs) of float32 or uint8."""
@@ -108,7 +105,9 @@ def _find_tensor(plan: Plan, settings: Settings, channel: grpc.Channel) -> Targe
     request = inference.ModelMetadataRequest(
         name=plan.model, version=str(plan.version) if plan.version else ""
     )
-    response = _call(settings, channel, f"{_INFERENCE}/ModelMetadata", request.SerializeToString())
+    response = _call(
+        settings, channel, f"/{INFERENCE_SERVICE}/ModelMetadata", request.SerializeToString()
+    )
     try:
         metadata = inference.ModelMetadataResponse.FromString(response)
     except DecodeError as error:
@@ -134,12 +133,12 @@ def _find_tensor(plan: Plan, settings: Settings, channel: grpc.Channel) -> Targe
 
 def _find_size(models: tuple[Model, ...], plan: Plan) -> int:
     """Return how many numbers an image of the plan's model has."""
-    for model in models:
-        if model.name == plan.model or (not plan.model and model.is_default):
-            wanted = plan.version or model.labels.get(plan.label, 0) or model.default_version
-            for version in model.versions:
-                if version.version == wanted and version.layer_sizes:
-                    return version.layer_sizes[0]
+    model = find_model(models, plan.model)
+    if model is not None:
+        wanted = plan.version or model.labels.get(plan.label, 0) or model.default_version
+        for version in model.versions:
+            if version.version == wanted and version.layer_sizes:
+                return version.layer_sizes[0]
     names = ", ".join(repr(model.name) for model in models) or "none"
     asked = f"model {plan.model!r}" if plan.model else "a default model"
     if plan.version:

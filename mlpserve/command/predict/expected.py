@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mlpserve.models import ImageLayout, Model, ModelVersion
+from mlpserve.models import ImageLayout, Model, ModelVersion, find_model
 
 
 class NoImages(ValueError):
@@ -72,9 +72,9 @@ def _read_range(model: Model, version: ModelVersion) -> tuple[float, float] | No
 
 
 def _find_model(models: Sequence[Model], name: str) -> Model:
-    for model in models:
-        if model.name == name or (not name and model.is_default):
-            return model
+    model = find_model(models, name)
+    if model is not None:
+        return model
     names = ", ".join(model.name for model in models) or "none"
     if name:
         raise NoImages(f"there is no model {name!r}; the server has {names}")
