@@ -28,7 +28,7 @@ ARROWS = {
     "server.logs, server.settings": "server.system, server.texts",
     "server.telemetry": "server.logs, server.settings, modelfile",
     "server.files, server.supervisor": "server.telemetry",
-    "server.http": "server.supervisor",
+    "server.http": "server.supervisor, mlpserve.pictures",
     "server.models": "server.files",
     "server.running": "server.models, canonical",
     "server.rpc": "server.running, mlpserve",
@@ -49,7 +49,7 @@ LIBRARIES = {
         "onnxruntime"
     },
     "server.supervisor": {"grpc", "onnxruntime", "prometheus_client", "starlette", "uvicorn"},
-    "server.http": {"grpc", "onnxruntime"},
+    "server.http": {"onnxruntime"},
     "server.models, server.running": {"grpc"},
 }
 """What rooms leave to others: a parent that lacks the libraries can't be ended by them."""

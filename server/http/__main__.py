@@ -8,7 +8,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from server.http import bounds
-from server.http.pages import build_pages
+from server.http.app import build_app
+from server.http.grpc_port import GrpcPort
 from server.http.parent import Parent
 from server.logs.setup import configure_logs
 from server.supervisor.control import Link, Message
@@ -51,14 +52,16 @@ def main() -> None:
     sockets = [socket.socket(fileno=file) for file in first["files"]]
     parent = Parent(link, settings["worker_timeout_seconds"])
     with contextlib.closing(link):
-        asyncio.run(_serve(parent, others, sockets, build_pages(parent, first["parent"])))
+        asyncio.run(
+            _serve(parent, others, sockets, build_app(parent, first["parent"], GrpcPort(settings)))
+        )
 
 
 async def _serve(
-    parent: Parent, already: list[Message], sockets: list[socket.socket], pages: ASGIApp
+    parent: Parent, already: list[Message], sockets: list[socket.socket], app: ASGIApp
 ) -> None:
     config = uvicorn.Config(
-        pages,
+        app,
         http=bounds.BoundedProtocol,
         loop="asyncio",
         ws="none",

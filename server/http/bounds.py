@@ -102,16 +102,18 @@ async def sweep(connections: Iterable[Any]) -> None:
                 connection.give_up()
 
 
-def refuse_bodies(pages: ASGIApp) -> ASGIApp:
-    """Return an application that rejects requests with a body and closes their connection."""
+class RefuseBodies:
+    """An application that rejects requests with a body and closes their connection."""
 
-    async def bounded(scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request without a body."""
         headers = dict(scope["headers"])
         if b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0":
             words = "requests must not have a body here\n"
             refusal = PlainTextResponse(words, 413, {"connection": "close"})
             await refusal(scope, receive, send)
             return
-        await pages(scope, receive, send)
-
-    return bounded
+        await self._app(scope, receive, send)

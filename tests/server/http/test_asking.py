@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from server.http import pages
+from server.http.monitoring.metrics import scrape_seconds
 from server.http.parent import Parent
 from server.supervisor.control import Link
 
@@ -99,4 +99,4 @@ def test_answers_to_others_are_left_alone() -> None:
     ],
 )
 def test_a_reader_says_how_long_it_waits(header: str, seconds: float) -> None:
-    assert pages.scrape_seconds(header) == pytest.approx(seconds)
+    assert scrape_seconds(header) == pytest.approx(seconds)

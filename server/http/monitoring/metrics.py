@@ -1,4 +1,4 @@
-"""What HTTP answers: /metrics, /healthz and /readyz."""
+"""/metrics: one page of the metrics of all processes."""
 
 import asyncio
 import math
@@ -8,13 +8,10 @@ from collections.abc import Mapping
 import structlog
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import choose_encoder
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
-from server.http.bounds import refuse_bodies
 from server.http.parent import Parent
 from server.logs.writer import STDERR
 from server.supervisor.control import PAYLOAD, Message
@@ -39,9 +36,6 @@ DEFAULT_SCRAPE_SECONDS, MAX_SCRAPE_SECONDS = 4.0, 30.0
 
 MARGIN_SECONDS = 0.5
 """Part of the timeout that is left for sending the page, or a quarter of it if that is less."""
-
-READY_SECONDS = 0.5
-"""How long the parent may take to say whether a worker is ready: probes wait for a second."""
 
 MAX_SCRAPES = 16
 """Pages written or read at the same time; each may be large."""
@@ -161,28 +155,3 @@ def scrape_seconds(header: str) -> float:
         seconds = DEFAULT_SCRAPE_SECONDS
     seconds = min(seconds, MAX_SCRAPE_SECONDS)
     return seconds - min(MARGIN_SECONDS, seconds / 4)
-
-
-def build_pages(parent: Parent, parent_pid: int) -> ASGIApp:
-    """Return the HTTP application."""
-
-    async def live(_request: Request) -> Response:
-        if parent.is_silent:
-            return PlainTextResponse("the parent process is unresponsive\n", 503)
-        return PlainTextResponse("alive\n")
-
-    async def ready(_request: Request) -> Response:
-        try:
-            told = await asyncio.wait_for(parent.ask("state"), READY_SECONDS)
-        except TimeoutError:
-            told = {"is_ready": parent.was_ready and not parent.is_silent}
-        if told["is_ready"]:
-            return PlainTextResponse("ready\n")
-        return PlainTextResponse("not ready\n", 503)
-
-    routes = [
-        Route("/metrics", Metrics(parent, parent_pid), methods=["GET"]),
-        Route("/healthz", live),
-        Route("/readyz", ready),
-    ]
-    return refuse_bodies(Starlette(routes=routes))

@@ -1,0 +1,1 @@
+"""What watches the server: metrics for Prometheus, and health for probes without gRPC."""

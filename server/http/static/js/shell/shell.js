@@ -1,0 +1,6 @@
+/** To be written. */
+
+export function start({ store, root }) {
+  void store;
+  void root;
+}

@@ -1,0 +1,60 @@
+/**
+ * What the page knows, in one place; whoever shows a part of it is called when that part changes.
+ *
+ * models        the answer of /v1/models, or null until it has arrived
+ * model, version  what answers; "" and 0 until known
+ * network       Network of that version, or null while it is loaded or when there is none to be had
+ * altered       a Network whose knobs have been turned, or null: then it answers instead
+ * pixels        Float32Array of the image as drawn, row-major
+ * answer        what the network says of the pixels, an Answer (see answers.js), or null
+ * canonical     what it says with canonicalization, an Answer with `done` and `pixels`, or null
+ * compared      what the version to compare with says, an Answer, or null
+ * comparison    {model, version} to compare with, or null
+ * selection     {layer, neuron}, layer 0 for the first one after the input, or null
+ * connection    "ok", "lost", or "token" when the server wants one
+ * palette, theme  "safe" or "film"; "auto", "dark" or "light"
+ */
+export function createStore(initial) {
+  const state = { ...initial };
+  const listeners = new Set();
+
+  return {
+    get(key) {
+      return state[key];
+    },
+
+    /** Change some keys; listeners of those that differ are called once, after all are changed. */
+    set(changes) {
+      const changed = Object.keys(changes).filter((key) => state[key] !== changes[key]);
+      Object.assign(state, changes);
+      for (const { keys, listener } of [...listeners]) {
+        if (keys.some((key) => changed.includes(key))) listener();
+      }
+    },
+
+    /** Call a function now, and whenever one of the keys changes; returns what ends that. */
+    watch(keys, listener) {
+      const entry = { keys, listener };
+      listeners.add(entry);
+      listener();
+      return () => listeners.delete(entry);
+    },
+  };
+}
+
+export const store = createStore({
+  models: null,
+  model: "",
+  version: 0,
+  network: null,
+  altered: null,
+  pixels: new Float32Array(784),
+  answer: null,
+  canonical: null,
+  compared: null,
+  comparison: null,
+  selection: null,
+  connection: "ok",
+  palette: "safe",
+  theme: "auto",
+});
