@@ -1,0 +1,1 @@
+"""The page in a real Chromium, by what its users do and see."""

@@ -1,0 +1,32 @@
+"""A browser, and the page of a server of the shipped network."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from harness.browser import Watched, open_page, start_browser
+from harness.server_process import ServerProcess
+from harness.waiting import PATIENCE_SECONDS
+
+# As long as a busy machine may take; what is waited for is an event.
+expect.set_options(timeout=1000 * PATIENCE_SECONDS)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with start_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def opened(browser: Browser, server: ServerProcess) -> Iterator[Watched]:
+    """The page, as it opens on a desktop; fails the test for errors and requests elsewhere."""
+    with open_page(browser, server.http_address, viewport={"width": 1400, "height": 1000}) as page:
+        page.page.set_default_timeout(1000 * PATIENCE_SECONDS)
+        yield page
+
+
+@pytest.fixture
+def page(opened: Watched) -> Page:
+    return opened.page
