@@ -24,7 +24,14 @@ class Catalog:
         """Answer /v1/models."""
         models = decode_models(await self._port.call(f"/{SERVICE}/ListModels", b"", request))
         default = next((model.name for model in models if model.is_default), "")
-        return json_response({"default_model": default, "models": [*map(_describe, models)]})
+        return json_response(
+            {
+                "default_model": default,
+                "grpc_address": self._port.address,
+                "grpc_tls": self._port.is_encrypted,
+                "models": [*map(_describe, models)],
+            }
+        )
 
     async def get_network(self, request: Request) -> Response:
         """Answer /v1/.../network: layers, weights and biases."""

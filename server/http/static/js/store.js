@@ -6,6 +6,9 @@
  * network       Network of that version, or null while it is loaded or when there is none to be had
  * altered       a Network whose knobs have been turned, or null: then it answers instead
  * pixels        Float32Array of the image as drawn, row-major
+ * loaded        an image to begin with, set by whoever has one: {pixels: Float32Array in the network's
+ *               numbers, name, isAlone}; `draw` takes it as a step that can be undone, moved as the
+ *               sliders say, or put back first with isAlone
  * answer        what the network says of the pixels, an Answer (see answers.js), or null
  * canonical     what it says with canonicalization, an Answer with `done` and `pixels`, or null
  * compared      what the version to compare with says, an Answer, or null
@@ -49,6 +52,7 @@ export const store = createStore({
   network: null,
   altered: null,
   pixels: new Float32Array(784),
+  loaded: null,
   answer: null,
   canonical: null,
   compared: null,
