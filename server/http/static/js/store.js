@@ -14,6 +14,7 @@
  * compared      what the version to compare with says, an Answer, or null
  * comparison    {model, version} to compare with, or null
  * selection     {layer, neuron}, layer 0 for the first one after the input, or null
+ * view          "picture", or "tables" of the same content
  * connection    "ok", "lost", or "token" when the server wants one
  * palette, theme  "safe" or "film"; "auto", "dark" or "light"
  */
@@ -58,6 +59,7 @@ export const store = createStore({
   compared: null,
   comparison: null,
   selection: null,
+  view: "picture",
   connection: "ok",
   palette: "safe",
   theme: "auto",
