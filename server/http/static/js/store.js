@@ -5,11 +5,15 @@
  * model, version  what answers; "" and 0 until known
  * network       Network of that version, or null while it is loaded or when there is none to be had
  * altered       a Network whose knobs have been turned, or null: then it answers instead
+ * loaded        {pixels, name} of an image that was not drawn but chosen, or null
  * pixels        Float32Array of the image as drawn, row-major
  * answer        what the network says of the pixels, an Answer (see answers.js), or null
  * canonical     what it says with canonicalization, an Answer with `done` and `pixels`, or null
  * compared      what the version to compare with says, an Answer, or null
  * comparison    {model, version} to compare with, or null
+ * sheet         the Sheet of test images, or null until it is needed
+ * readings      what `altered ?? network` reads from the sheet, or null: {network, labels, right, count}
+ * trainedReadings  the same of `network`
  * selection     {layer, neuron}, layer 0 for the first one after the input, or null
  * connection    "ok", "lost", or "token" when the server wants one
  * palette, theme  "safe" or "film"; "auto", "dark" or "light"
@@ -48,11 +52,15 @@ export const store = createStore({
   version: 0,
   network: null,
   altered: null,
+  loaded: null,
   pixels: new Float32Array(784),
   answer: null,
   canonical: null,
   compared: null,
   comparison: null,
+  sheet: null,
+  readings: null,
+  trainedReadings: null,
   selection: null,
   connection: "ok",
   palette: "safe",
