@@ -3,15 +3,19 @@
  *
  * models        the answer of /v1/models, or null until it has arrived
  * model, version  what answers; "" and 0 until known
- * network       Network of that version, or null while it is loaded or when there is none to be had
+ * chosen, networkOf  what identifies the weights of that version, and those that `network` is of; "" for none
+ * network       Network of that version, that of the last one until it is loaded; null when there is none to be had
+ * networkProblem  why there is none, in words
  * altered       a Network whose knobs have been turned, or null: then it answers instead
  * pixels        Float32Array of the image as drawn, row-major
- * answer        what the network says of the pixels, an Answer (see answers.js), or null
+ * answer        what the network says of the pixels, an Answer (see api.js), or null
  * canonical     what it says with canonicalization, an Answer with `done` and `pixels`, or null
  * compared      what the version to compare with says, an Answer, or null
  * comparison    {model, version} to compare with, or null
  * selection     {layer, neuron}, layer 0 for the first one after the input, or null
  * connection    "ok", "lost", or "token" when the server wants one
+ * problem       why there is no answer, in words, or ""
+ * notice        what has changed on the server, in words, until one has read it, or ""
  * palette, theme  "safe" or "film"; "auto", "dark" or "light"
  */
 export function createStore(initial) {
@@ -46,7 +50,10 @@ export const store = createStore({
   models: null,
   model: "",
   version: 0,
+  chosen: "",
+  networkOf: "",
   network: null,
+  networkProblem: "",
   altered: null,
   pixels: new Float32Array(784),
   answer: null,
@@ -55,6 +62,8 @@ export const store = createStore({
   comparison: null,
   selection: null,
   connection: "ok",
-  palette: "safe",
-  theme: "auto",
+  problem: "",
+  notice: "",
+  palette: document.documentElement.dataset.palette ?? "safe",
+  theme: document.documentElement.dataset.theme ?? "auto",
 });
