@@ -3,11 +3,13 @@
  *
  * models        the answer of /v1/models, or null until it has arrived
  * model, version  what answers; "" and 0 until known
- * network       Network of that version, or null while it is loaded or when there is none to be had
+ * chosen, networkOf  what identifies the weights of that version, and those that `network` is of; "" for none
+ * network       Network of that version, that of the last one until it is loaded; null when there is none to be had
+ * networkProblem  why there is none, in words
  * altered       a Network whose knobs have been turned, or null: then it answers instead
  * loaded        {pixels, name} of an image that was not drawn but chosen, or null
  * pixels        Float32Array of the image as drawn, row-major
- * answer        what the network says of the pixels, an Answer (see answers.js), or null
+ * answer        what the network says of the pixels, an Answer (see api.js), or null
  * canonical     what it says with canonicalization, an Answer with `done` and `pixels`, or null
  * compared      what the version to compare with says, an Answer, or null
  * comparison    {model, version} to compare with, or null
@@ -16,6 +18,8 @@
  * trainedReadings  the same of `network`
  * selection     {layer, neuron}, layer 0 for the first one after the input, or null
  * connection    "ok", "lost", or "token" when the server wants one
+ * problem       why there is no answer, in words, or ""
+ * notice        what has changed on the server, in words, until one has read it, or ""
  * palette, theme  "safe" or "film"; "auto", "dark" or "light"
  */
 export function createStore(initial) {
@@ -50,7 +54,10 @@ export const store = createStore({
   models: null,
   model: "",
   version: 0,
+  chosen: "",
+  networkOf: "",
   network: null,
+  networkProblem: "",
   altered: null,
   loaded: null,
   pixels: new Float32Array(784),
@@ -63,6 +70,8 @@ export const store = createStore({
   trainedReadings: null,
   selection: null,
   connection: "ok",
-  palette: "safe",
-  theme: "auto",
+  problem: "",
+  notice: "",
+  palette: document.documentElement.dataset.palette ?? "safe",
+  theme: document.documentElement.dataset.theme ?? "auto",
 });
