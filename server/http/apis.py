@@ -3,11 +3,13 @@
 from starlette.routing import Mount, Router
 from starlette.types import ASGIApp
 
-from server.http import typed
+from server.http import inference, typed
 from server.http.grpc_port import GrpcPort
 from server.http.monitoring.health import Health
+from server.http.pictures.pictures import Pictures
 
 
-def build_apis(port: GrpcPort, _health: Health) -> ASGIApp:
+def build_apis(port: GrpcPort, health: Health) -> ASGIApp:
     """Return the APIs."""
-    return Router([Mount("/v1", routes=typed.routes(port))])
+    typed_routes = typed.routes(port, Pictures(port))
+    return Router([Mount("/v1", routes=typed_routes), *inference.routes(port, health)])

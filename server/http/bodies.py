@@ -89,15 +89,17 @@ class Body:
             self._task.cancel()
 
 
-async def read_body(request: Request) -> bytes:
-    """Return a request's body, expanded if it is compressed; raises HttpError when it has too many
-    bytes, or takes too long while others wait for room.
+async def read_body(request: Request, max_bytes: int | None = None) -> bytes:
+    """Return a request's body, expanded if it is compressed; raises HttpError when it has more than
+    `max_bytes`, or than bodies may have, or takes too long while others wait for room.
     """
     body = request.scope["state"][KEY]
     assert isinstance(body, Body)
     body.is_arriving = True
+    most = body.bodies.max_body_bytes
+    max_bytes = most if max_bytes is None else min(max_bytes, most)
     try:
-        content = await _receive(request, body)
+        content = await _receive(request, body, max_bytes)
     except ClientDisconnect as error:
         raise HttpError(CALLER_LEFT, "the caller has left") from error
     except asyncio.CancelledError as error:
@@ -114,14 +116,13 @@ async def read_body(request: Request) -> bytes:
     finally:
         body.is_arriving = False
     coding = request.headers.get("content-encoding", "")
-    decoded = await decode(coding, content, body.bodies.max_body_bytes)
+    decoded = await decode(coding, content, max_bytes)
     if decoded is not content:
         body.take(len(decoded))
     return decoded
 
 
-async def _receive(request: Request, body: Body) -> bytes:
-    max_bytes = body.bodies.max_body_bytes
+async def _receive(request: Request, body: Body, max_bytes: int) -> bytes:
     length = request.headers.get("content-length", "")
     if length.isdigit() and int(length) > max_bytes:
         raise too_large(max_bytes)

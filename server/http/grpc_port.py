@@ -17,7 +17,7 @@ from server.http.calling.trust import trust
 from server.http.connections.caller import caller_of
 from server.http.connections.identity import Identities, Identity
 from server.http.errors import CALLER_LEFT, HttpError
-from server.settings.addresses import is_socket
+from server.settings.addresses import reachable
 
 log = structlog.get_logger()
 
@@ -29,8 +29,6 @@ MAX_CALLS = 128
 
 CONNECTIONS = 4
 """Spread over the workers by the kernel, as it likes."""
-
-LOOPBACK = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104
 
 FORWARDED = ("authorization", "x-request-id", "traceparent", "route-key")
 """Headers of a request that go along as the call's metadata."""
@@ -61,7 +59,8 @@ class GrpcPort:
     def __init__(self, settings: Mapping[str, Any], identities: Identities | None = None) -> None:
         """Take the server's settings, as plain values, and with TLS its certificates."""
         self.max_message_bytes: int = settings["max_message_bytes"]
-        self._address = reachable(settings["grpc_address"])
+        self.address: str = settings["grpc_address"]
+        self.is_encrypted: bool = settings["tls_certificate"] is not None
         self._identities = identities
         self._trusted: tuple[Identity, ...] = ()
         self._channel: LoopChannel | None = None
@@ -147,7 +146,7 @@ class GrpcPort:
         tls, options = (None, {}) if self._identities is None else trust(self._identities)
         return LoopChannel(
             Settings.check(
-                self._address,
+                reachable(self.address),
                 MAX_SECONDS,
                 {**OPTIONS, **options},
                 tls,
@@ -172,14 +171,6 @@ class GrpcPort:
         """Close the connections."""
         if self._channel is not None:
             await self._channel.close()
-
-
-def reachable(address: str) -> str:
-    """Return where a process of this machine reaches what listens on an address."""
-    if is_socket(address):
-        return address
-    host, _, port = address.rpartition(":")
-    return f"{LOOPBACK.get(host, host)}:{port}"
 
 
 def forwarded(request: Request) -> Metadata:
