@@ -10,6 +10,7 @@ from server.http.grpc_port import GrpcPort
 from server.http.monitoring.health import Health
 from server.http.monitoring.metrics import Metrics
 from server.http.parent import Parent
+from server.http.pictures.pictures import Pictures
 
 
 def build_app(parent: Parent, parent_pid: int, port: GrpcPort) -> ASGIApp:
@@ -19,7 +20,7 @@ def build_app(parent: Parent, parent_pid: int, port: GrpcPort) -> ASGIApp:
         Route("/metrics", RefuseBodies(Metrics(parent, parent_pid)), methods=["GET"]),
         Route("/healthz", RefuseBodies(request_response(health.live)), methods=["GET"]),
         Route("/readyz", RefuseBodies(request_response(health.ready)), methods=["GET"]),
-        Mount("/v1", routes=typed.routes(port)),
+        Mount("/v1", routes=typed.routes(port, Pictures(port))),
         *inference.routes(port, health),
         *static_files.routes(),
     ]
