@@ -15,13 +15,13 @@ from server.http.pictures.pictures import Pictures
 
 def build_app(parent: Parent, parent_pid: int, port: GrpcPort) -> ASGIApp:
     """Return the application; its APIs ask the gRPC port."""
-    health = Health(parent)
+    health, pictures = Health(parent), Pictures(port)
     routes: list[BaseRoute] = [
         Route("/metrics", RefuseBodies(Metrics(parent, parent_pid)), methods=["GET"]),
         Route("/healthz", RefuseBodies(request_response(health.live)), methods=["GET"]),
         Route("/readyz", RefuseBodies(request_response(health.ready)), methods=["GET"]),
-        Mount("/v1", routes=typed.routes(port, Pictures(port))),
-        *inference.routes(port, health),
+        Mount("/v1", routes=typed.routes(port, pictures)),
+        *inference.routes(port, health, pictures),
         *static_files.routes(),
     ]
     return Starlette(routes=routes, exception_handlers=errors.HANDLERS)

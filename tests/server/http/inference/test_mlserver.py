@@ -40,9 +40,9 @@ def test_mlserver_gets_what_grpc_answers(
     ]
     requests, answers = tmp_path / "requests.jsonl", tmp_path / "answers.jsonl"
     requests.write_text("".join(f"{line}\n" for line in lines))
-    program = isolated.install("mlserver") / "mlserver"
+    program = str(isolated.install("mlserver") / "mlserver")
     command = [program, "infer", "--url", server.http_address, "--model-name", "digits"]
-    files = ["--input-data-path", requests, "--output-data-path", answers]
+    files = ["--input-data-path", str(requests), "--output-data-path", str(answers)]
     subprocess.run([*command, *files, *options], check=True)
     found = [json.loads(line) for line in answers.read_text().splitlines()]
     assert sorted(one["id"] for one in found) == sorted(f"image-{i}" for i in range(N_IMAGES))
