@@ -48,8 +48,8 @@ class HttpError(Exception):
         super().__init__(message)
         self.status, self.message, self.headers = status, message, dict(headers or {})
         self.content: dict[str, Any] = {"error": message, "code": code}
-        if reason:
-            self.content["reason"] = reason
+        if reason or violations:
+            self.content["reason"] = reason or violations[0]["reason"]
         if violations:
             self.content["violations"] = list(violations)
 
