@@ -29,7 +29,14 @@ class Models:
         """Answer /v1/models."""
         models = await list_models(self._port, request)
         default = next((model.name for model in models if model.is_default), "")
-        return json_response({"default_model": default, "models": [*map(describe_model, models)]})
+        return json_response(
+            {
+                "default_model": default,
+                "grpc_address": self._port.address,
+                "grpc_tls": self._port.is_encrypted,
+                "models": [*map(describe_model, models)],
+            }
+        )
 
     async def get_model(self, request: Request) -> Response:
         """Answer /v1/models/{model}."""
