@@ -79,6 +79,12 @@ def ragged() -> list[list[int]]:
             "UNKNOWN_FIELD",
             "did you mean canonicalize?",
         ),
+        (
+            {"pixels": BLANK, "canonical_pixels": True},
+            "canonical_pixels",
+            "WITHOUT_CANONICALIZE",
+            "without canonicalize",
+        ),
         ({"pixels": BLANK, "model": "digits"}, "model", "UNKNOWN_FIELD", "/v1/models/{model}"),
         ({"inputs": []}, "inputs", "UNKNOWN_FIELD", "/v2/models/{model}/infer"),
     ],
