@@ -191,7 +191,9 @@ def test_what_is_no_json(client: httpx.Client, body: bytes, words: str) -> None:
     "length", ["-1", "+1", "1e2", "0x10", "ten", "", "\u0661", "10000", "9" * 5000, "12, 13"]
 )
 def test_lengths_of_json_that_lie(client: httpx.Client, length: str) -> None:
-    response = client.post(INFER, content=BLACK.tobytes(), headers={LENGTH: length.encode()})
+    response = client.post(
+        INFER, content=BLACK.tobytes(), headers=[(LENGTH.encode(), length.encode())]
+    )
     check(response, LENGTH, "of the body's 3136 bytes are JSON")
 
 
