@@ -154,7 +154,7 @@ def test_pixels_and_strokes_are_shown(page: Page) -> None:
     row, column = (int((at + 0.5) * side) for at in (9, 12))
     near = np.ix_(np.arange(row - 2, row + 3), np.arange(column - 2, column + 3))
     assert np.ptp(shown[near]) < 5
-    page.get_by_label("Strokes").check()
+    page.get_by_role("button", name="Strokes").click()
     settle(page)
     assert np.ptp(shot(page)[near]) > 20
 
