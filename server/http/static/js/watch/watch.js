@@ -4,7 +4,7 @@ import { weightedSum } from "../inspect/terms.js";
 import { decimal, signed } from "./numbers.js";
 import { createPicture } from "./picture.js";
 import * as steps from "./steps.js";
-import { showTables } from "./tables.js";
+import { createTables } from "./tables.js";
 import { inputName, layerName, neuronName, stepSentence } from "./words.js";
 
 const KEYS = ["network", "altered", "pixels", "answer", "selection", "view", "palette", "theme"];
@@ -14,6 +14,7 @@ export function start({ store, root }) {
   const [stage, tables, sentence, readout] = ["stage", "tables", "sentence", "readout"].map(find);
   const [play, next, all, view] = ["play", "step", "live", "view"].map(find);
   const isStill = matchMedia("(prefers-reduced-motion: reduce)");
+  const showTables = createTables(tables, onChoose);
   let state = steps.LIVE;
   let pointed = null;
   let picture = null;
@@ -33,7 +34,7 @@ export function start({ store, root }) {
     const scene = { ...sceneOf(store), pointed, state };
     const isTables = store.get("view") === "tables";
     if (!isTables) showPicture(scene);
-    else showTables(tables, scene);
+    else showTables(scene);
     stage.hidden = isTables;
     tables.hidden = !isTables;
     view.setAttribute("aria-pressed", isTables);
@@ -71,8 +72,11 @@ export function start({ store, root }) {
     schedule();
   }
 
-  function onChoose(selection) {
-    store.set({ selection });
+  /** Choose a neuron; a second time, none. */
+  function onChoose({ layer, neuron }) {
+    const old = store.get("selection");
+    const isSame = old?.layer === layer && old.neuron === neuron;
+    store.set({ selection: isSame ? null : { layer, neuron } });
   }
 
   function go(changed) {
