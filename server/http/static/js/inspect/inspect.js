@@ -8,7 +8,7 @@ import { createGrids } from "./grids.js";
 import { bySize, productsOf, roundTogether } from "./terms.js";
 import { start as startWhy } from "./why.js";
 
-const KEYS = ["network", "altered", "pixels", "answer", "selection", "view", "palette", "theme"];
+const KEYS = ["network", "networkProblem", "altered", "pixels", "answer", "selection", "view", "palette", "theme"];
 const LARGEST = 10;
 const MOST_ROWS = 1000;
 
@@ -30,6 +30,7 @@ export function start({ store, root }) {
     shown = lookInside(store);
     inside.hidden = !shown;
     missing.hidden = Boolean(shown);
+    missing.textContent = `There are no weights to look at. ${store.get("networkProblem") ?? ""}`;
     if (!shown) return;
     const { network, layer, neuron, before, weights, products, names } = shown;
     list(network, layer, neuron);

@@ -7,6 +7,7 @@ import { inputName } from "../watch/words.js";
 import { bySize, productsOf, roundTogether } from "./terms.js";
 
 const SHOWN = 20;
+const DIGITS = 3;
 
 export function start({ store, root }) {
   const find = (name) => root.querySelector(`[data-part=${name}]`);
@@ -47,28 +48,28 @@ export function start({ store, root }) {
     const rows = new Set(largest);
     const others = differences.reduce((total, number, k) => (rows.has(k) ? total : total + number), 0);
     const biases = layer.biases[winner] - layer.biases[loser];
-    const { parts, total } = roundTogether([...largest.map((k) => differences[k]), others, biases], 4);
+    const { parts, total } = roundTogether([...largest.map((k) => differences[k]), others, biases], DIGITS);
     const most = largest.reduce((size, k) => Math.max(size, Math.abs(differences[k])), 0) || 1;
     const [a, b] = [labelNames[winner], labelNames[loser]];
     const hasOthers = largest.length < differences.length;
     title.textContent = `Why ${a} and not ${b}?`;
     sentence.textContent =
-      `The sum of ${a} is ${decimal(outputs[winner], 4)}, that of ${b} ${decimal(outputs[loser], 4)}: ` +
-      `${total >= 0 ? `${a} is ahead` : `${b} is ahead`} by ${decimal(Math.abs(total), 4)}.`;
+      `The sum of ${a} is ${decimal(outputs[winner], DIGITS)}, that of ${b} ${decimal(outputs[loser], DIGITS)}: ` +
+      `${total >= 0 ? `${a} is ahead` : `${b} is ahead`} by ${decimal(Math.abs(total), DIGITS)}.`;
     fillTable(table, {
       caption: `What speaks for ${a} rather than ${b}: the difference of the weights, times the activation`,
       heads: ["From", "Activation", `Weight to ${a}`, `Weight to ${b}`, "Difference"],
       rows: largest.map((k, row) => [
         { text: names(k), press: k },
-        decimal(before[k], 4),
-        signed(layer.row(winner)[k], 4),
-        signed(layer.row(loser)[k], 4),
-        { text: signed(parts[row], 4), share: differences[k] / most },
+        decimal(before[k], DIGITS),
+        signed(layer.row(winner)[k], DIGITS),
+        signed(layer.row(loser)[k], DIGITS),
+        { text: signed(parts[row], DIGITS), share: differences[k] / most },
       ]),
       foot: [
-        ...(hasOthers ? [[`The other ${differences.length - largest.length}`, "", "", "", signed(parts.at(-2), 4)]] : []),
-        ["Biases", "", signed(layer.biases[winner], 4), signed(layer.biases[loser], 4), signed(parts.at(-1), 4)],
-        [`Sum of ${a} less sum of ${b}`, "", "", "", signed(total, 4)],
+        ...(hasOthers ? [[`The other ${differences.length - largest.length}`, "", "", "", signed(parts.at(-2), DIGITS)]] : []),
+        ["Biases", "", signed(layer.biases[winner], DIGITS), signed(layer.biases[loser], DIGITS), signed(parts.at(-1), DIGITS)],
+        [`Sum of ${a} less sum of ${b}`, "", "", "", signed(total, DIGITS)],
       ],
     });
   }
