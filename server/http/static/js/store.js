@@ -7,8 +7,10 @@
  * network       Network of that version, that of the last one until it is loaded; null when there is none to be had
  * networkProblem  why there is none, in words
  * altered       a Network whose knobs have been turned, or null: then it answers instead
- * loaded        {pixels, name} of an image that was not drawn but chosen, or null
  * pixels        Float32Array of the image as drawn, row-major
+ * loaded        an image to begin with, set by whoever has one: {pixels: Float32Array in the network's
+ *               numbers, name, isAlone}; `draw` takes it as a step that can be undone, moved as the
+ *               sliders say, or put back first with isAlone
  * answer        what the network says of the pixels, an Answer (see api.js), or null
  * canonical     what it says with canonicalization, an Answer with `done` and `pixels`, or null
  * compared      what the version to compare with says, an Answer, or null
@@ -18,6 +20,7 @@
  *               right, count, milliseconds}
  * trainedReadings  the same of `network`
  * selection     {layer, neuron}, layer 0 for the first one after the input, or null
+ * view          "picture", or "tables" of the same content
  * connection    "ok", "lost", or "token" when the server wants one
  * problem       why there is no answer, in words, or ""
  * notice        what has changed on the server, in words, until one has read it, or ""
@@ -60,8 +63,8 @@ export const store = createStore({
   network: null,
   networkProblem: "",
   altered: null,
-  loaded: null,
   pixels: new Float32Array(784),
+  loaded: null,
   answer: null,
   canonical: null,
   compared: null,
@@ -70,6 +73,7 @@ export const store = createStore({
   readings: null,
   trainedReadings: null,
   selection: null,
+  view: "picture",
   connection: "ok",
   problem: "",
   notice: "",

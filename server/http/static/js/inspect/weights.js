@@ -1,20 +1,11 @@
 /** A grid of numbers on a canvas: the larger, the brighter; negative ones in a colour of their own, with a stripe. */
 
+import { colours } from "../watch/colours.js";
 import { cellsBetween, moved } from "./cells.js";
 
 const CANVAS_SIDE = 560;
-
-/** The colours of an element's theme and palette, as a canvas takes them. */
-export function readColours(element) {
-  const probe = element.appendChild(document.createElement("i"));
-  const colours = {};
-  for (const name of ["positive", "negative", "text", "muted", "background", "accent"]) {
-    probe.style.color = `var(--${name})`;
-    colours[name] = getComputedStyle(probe).color;
-  }
-  probe.remove();
-  return colours;
-}
+/** How much of a cell is seen whose number is 0. */
+const EMPTY = 0.05;
 
 /**
  * Make a grid of `rows` x `columns` cells, the first `count` of which hold numbers.
@@ -26,7 +17,7 @@ export function readColours(element) {
  * onPaint     called with (cells, event) while the pointer is pressed: those it has crossed, without gaps
  *
  * Returns {canvas, draw(numbers, scale), point(cell), cellAt(event)}. `scale` is the size that is
- * fully bright. Put the canvas into the page before the first draw, which reads its colours.
+ * fully bright.
  */
 export function createWeightsGrid({
   rows,
@@ -45,37 +36,41 @@ export function createWeightsGrid({
   canvas.setAttribute("role", onPoint ? "application" : "img");
   if (onPoint) canvas.tabIndex = 0;
   const context = canvas.getContext("2d");
+  const corner = (index) => [(index % columns) * cell, Math.floor(index / columns) * cell];
   let drawn = [[], 1];
   let pointed = -1;
 
   function draw(numbers, scale) {
     drawn = [numbers, scale];
-    const colours = readColours(canvas.parentElement);
+    const { positive, negative, text, background } = colours();
     const stripe = Math.max(1, Math.round(cell / 5));
     const gap = cell > 4 ? 1 : 0;
     context.globalAlpha = 1;
-    context.fillStyle = colours.background;
+    context.fillStyle = background;
     context.fillRect(0, 0, canvas.width, canvas.height);
+    context.globalAlpha = EMPTY;
+    context.fillStyle = text;
+    for (let k = 0; k < count; k += 1) context.fillRect(...corner(k), cell - gap, cell - gap);
     for (let k = 0; k < count; k += 1) {
       const size = Math.min(1, Math.abs(numbers[k]) / scale);
-      if (!(size > 0)) continue;
-      const [x, y] = [(k % columns) * cell, Math.floor(k / columns) * cell];
+      if (!(size > 0)) continue; // also where there is no number
+      const [x, y] = corner(k);
       context.globalAlpha = size;
       if (numbers[k] > 0) {
-        context.fillStyle = isPlain ? colours.text : colours.positive;
+        context.fillStyle = isPlain ? text : positive;
         context.fillRect(x, y, cell - gap, cell - gap);
       } else {
         const bar = (cell - gap - stripe) / 2;
-        context.fillStyle = colours.negative;
+        context.fillStyle = negative;
         context.fillRect(x, y, cell - gap, bar);
         context.fillRect(x, y + bar + stripe, cell - gap, bar);
       }
     }
     if (pointed < 0) return;
     context.globalAlpha = 1;
-    context.strokeStyle = colours.text;
+    context.strokeStyle = text;
     context.lineWidth = Math.max(2, cell / 8);
-    context.strokeRect((pointed % columns) * cell, Math.floor(pointed / columns) * cell, cell - gap, cell - gap);
+    context.strokeRect(...corner(pointed), cell - gap, cell - gap);
   }
 
   /** Outline a cell, or none for -1. */
@@ -116,7 +111,8 @@ export function createWeightsGrid({
     canvas.style.touchAction = "none";
     let last = -1;
     const paint = (event) => {
-      for (const each of event.getCoalescedEvents?.() ?? [event]) {
+      const events = event.getCoalescedEvents?.() ?? [];
+      for (const each of events.length ? events : [event]) {
         const next = cellAt(each);
         if (next >= 0) onPaint(cellsBetween(last < 0 ? next : last, next, columns), event);
         last = next;
