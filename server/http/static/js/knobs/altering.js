@@ -1,7 +1,7 @@
 /** Turns knobs: each function returns another network and leaves the one it was given alone. */
 
+import { normalNoise } from "../draw/noise.js";
 import { Layer, Network } from "../network.js";
-import { normals } from "./random.js";
 
 /** The bias of an output that is silenced: a squish makes 0 of it, or next to nothing. */
 const SILENT_BIAS = -50;
@@ -71,29 +71,26 @@ export function zeroed(network) {
   return change(network, ({ weights, biases }) => [weights, biases].forEach((numbers) => numbers.fill(0)));
 }
 
-/** How far Glorot's random weights are from 0. */
-function usualSpread({ inputs, neurons }) {
-  return Math.sqrt(2 / (inputs + neurons));
+/** How far weights are from 0: the root of their mean square. */
+export const spread = (weights) => Math.sqrt(weights.reduce((sum, weight) => sum + weight ** 2, 0) / weights.length);
+
+/** How far Glorot's random weights are. */
+const usualSpread = ({ inputs, neurons }) => Math.sqrt(2 / (inputs + neurons));
+
+function addNoise({ weights }, scale, seed) {
+  normalNoise(weights.length, seed).forEach((noise, i) => (weights[i] += scale * noise));
 }
 
 /** Add normal noise to all weights, `strength` times as large as those of the layer are. */
 export function withNoise(network, strength, seed) {
-  const next = normals(seed);
-  return change(network, (layer) => {
-    const { weights } = layer;
-    const spread = Math.sqrt(weights.reduce((sum, weight) => sum + weight ** 2, 0) / weights.length);
-    const scale = strength * (spread || usualSpread(layer));
-    weights.forEach((weight, i) => (weights[i] = weight + scale * next()));
-  });
+  return change(network, (layer, k) => addNoise(layer, strength * (spread(layer.weights) || usualSpread(layer)), seed + k));
 }
 
 /** A network of the same sizes as training begins with: Glorot's random weights, biases of 0. */
 export function randomized(network, seed) {
-  const next = normals(seed);
   return change(zeroed(network), (layer, k) => {
     const gain = k < network.layers.length - 1 ? (INITIAL_GAIN[layer.activation] ?? 1) : 1;
-    const scale = gain * usualSpread(layer);
-    layer.weights.forEach((_, i) => (layer.weights[i] = scale * next()));
+    addNoise(layer, gain * usualSpread(layer), seed + k);
   });
 }
 

@@ -1,8 +1,8 @@
 /** Knobs of one neuron: its bias, its weights, and whether anybody hears it. */
 
 import { element } from "../elements.js";
-import { restored, silenced, weightsOut, withBias, withWeights } from "./altering.js";
-import { nameLayer, nameNeuron } from "./names.js";
+import { inputName, layerName, neuronName } from "../watch/words.js";
+import { restored, silenced, spread, weightsOut, withBias, withWeights } from "./altering.js";
 import { createPainting } from "./painting.js";
 import { createKnob } from "./slider.js";
 
@@ -11,6 +11,7 @@ const MAX_SLIDERS = 32;
 
 const largest = (numbers) => numbers.reduce((most, number) => Math.max(most, Math.abs(number)), 0);
 const isZero = (number) => number === 0;
+const words = ({ layers, labelNames }) => ({ count: layers.length, labelNames });
 const sizesOf = ({ inputs, layers }) => [inputs, ...layers.map((layer) => layer.neurons)].join();
 
 export function start({ store, find, history, current }) {
@@ -36,10 +37,7 @@ export function start({ store, find, history, current }) {
   function buildPainting(shape) {
     const painting = createPainting(shape, turnWeights, release);
     find("weights").replaceChildren(painting.root);
-    showWeights = (row) => {
-      const spread = Math.sqrt(row.reduce((sum, weight) => sum + weight ** 2, 0) / row.length);
-      painting.show(row, Math.min(largest(row), 4 * spread) || 1);
-    };
+    showWeights = (row) => painting.show(row, Math.min(largest(row), 4 * spread(row)) || 1);
   }
 
   function buildSliders(network, row) {
@@ -48,13 +46,12 @@ export function start({ store, find, history, current }) {
     const isLong = inputs.length > MAX_SLIDERS;
     if (isLong) inputs.sort((a, b) => Math.abs(row[b]) - Math.abs(row[a])).length = MAX_SLIDERS;
     const knobs = inputs.map((input) => {
-      const name = before < 0 ? `Input ${input + 1}` : `From ${nameNeuron(network, before, input)}`;
+      const name = before < 0 ? inputName(input, network.shape) : neuronName(before, input, words(network));
       return createKnob(name, (weight) => turnWeights([[input, weight]]), release);
     });
-    const which = isLong ? `The ${MAX_SLIDERS} largest of its ${row.length} weights` : `Its ${row.length} weights`;
-    const whose = before < 0 ? "inputs" : `the neurons of ${nameLayer(network, before)}`;
+    const which = isLong ? `The ${MAX_SLIDERS} largest of its ${row.length} weights` : "Its weights";
     find("weights").replaceChildren(
-      element("p", { className: "note" }, `${which}, to ${whose}: to the right they speak for it, to the left against it.`),
+      element("p", { className: "note" }, `${which}: to the right, what they lead from speaks for it; to the left, against.`),
       element("div", { className: "knobs-list" }, ...knobs.map(({ root }) => root)),
     );
     showWeights = (shown, reach) => knobs.forEach((knob, k) => knob.show(shown[inputs[k]], reach));
@@ -67,8 +64,8 @@ export function start({ store, find, history, current }) {
     if (wanted === built) return;
     built = wanted;
     const own = network.layers[layer];
-    layers.replaceChildren(...network.layers.map((_, k) => new Option(nameLayer(network, k))));
-    neurons.replaceChildren(...Array.from(own.biases, (_, k) => new Option(nameNeuron(network, layer, k))));
+    layers.replaceChildren(...network.layers.map((_, k) => new Option(layerName(k, network.layers.length))));
+    neurons.replaceChildren(...Array.from(own.biases, (_, k) => new Option(neuronName(layer, k, words(network)))));
     if (isPainted) buildPainting(network.shape);
     else buildSliders(network, own.row(neuron));
   }

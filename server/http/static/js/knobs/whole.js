@@ -4,8 +4,8 @@ import { report } from "../connection.js";
 import { element } from "../elements.js";
 import { ACTIVATION_NAMES } from "../network.js";
 import { fetchUnzipped, fitsSheet } from "../sheet/sheet.js";
+import { layerName } from "../watch/words.js";
 import { handmade, randomized, withActivation, withNoise, withoutBiases, zeroed } from "./altering.js";
-import { nameLayer } from "./names.js";
 
 export function start({ store, find, history, current }) {
   const [noise, seed, squishes] = ["noise", "seed", "squishes"].map(find);
@@ -55,7 +55,7 @@ export function start({ store, find, history, current }) {
   function createSquish(network, k) {
     const select = element("select", {}, ...ACTIVATION_NAMES.map((name) => new Option(name)));
     select.addEventListener("change", () => history.turn(withActivation(current(), k, select.value)));
-    return element("label", { className: "knobs-pair" }, `Squish of ${nameLayer(network, k)}`, select);
+    return element("label", { className: "knobs-pair" }, layerName(k, network.layers.length), select);
   }
 
   store.watch(["network", "altered"], () => {
