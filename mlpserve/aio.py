@@ -114,6 +114,7 @@ class Client:
         label: str = "",
         hidden_activations: bool = False,
         canonicalize: bool = False,
+        canonical_pixels: bool = False,
         timeout_seconds: float | None = None,
         progress: bool | None = None,
         request_id: str | None = None,
@@ -122,11 +123,13 @@ class Client:
         if (type(images) is not np.ndarray or images.nbytes > FEW_BYTES) and (
             is_large(images) or hasattr(images, "__aiter__")
         ):
-            asked = Asked(model, version, label, hidden_activations, canonicalize)
+            asked = Asked(model, version, label, hidden_activations, canonicalize, canonical_pixels)
             caller = self._caller.named(request_id)
             return await parts.predict_all(caller, images, asked, timeout_seconds, progress)
         pixels = as_pixels(images)
-        head = encode_head(model, version, label, hidden_activations, canonicalize)
+        head = encode_head(
+            model, version, label, hidden_activations, canonicalize, canonical_pixels
+        )
         if request_id is not None:
             check_request_id(request_id)
         try:
@@ -151,10 +154,11 @@ class Client:
         label: str = "",
         hidden_activations: bool = False,
         canonicalize: bool = False,
+        canonical_pixels: bool = False,
         timeout_seconds: float | None = None,
     ) -> AsyncGenerator[Prediction, None]:
         """Yield predictions part by part, as `mlpserve.Client.predict_parts` does."""
-        asked = Asked(model, version, label, hidden_activations, canonicalize)
+        asked = Asked(model, version, label, hidden_activations, canonicalize, canonical_pixels)
         return parts.predict_parts(self._caller, images, asked, timeout_seconds)
 
     def predict_stream(
@@ -166,6 +170,7 @@ class Client:
         label: str = "",
         hidden_activations: bool = False,
         canonicalize: bool = False,
+        canonical_pixels: bool = False,
         timeout_seconds: float | None = None,
     ) -> AsyncGenerator[Answer, None]:
         """Yield an answer for each item, as `mlpserve.Client.predict_stream` does.
@@ -173,7 +178,9 @@ class Client:
         The iterable may be an asynchronous one. Close the generator, such as by
         `contextlib.aclosing`, when you leave it early.
         """
-        head = encode_head(model, version, label, hidden_activations, canonicalize)
+        head = encode_head(
+            model, version, label, hidden_activations, canonicalize, canonical_pixels
+        )
         seconds = self._settings.seconds(timeout_seconds)
         return streams.predict_stream(self._stream, images, head, seconds)
 

@@ -166,6 +166,7 @@ class Client:
         label: str = "",
         hidden_activations: bool = False,
         canonicalize: bool = False,
+        canonical_pixels: bool = False,
         timeout_seconds: float | None = None,
         progress: bool | None = None,
         request_id: str | None = None,
@@ -196,6 +197,9 @@ class Client:
         canonicalize
             Whether the server is to normalise the images first: light ink on black, cropped, scaled
             and centred as the images that the network was trained on. For square images.
+        canonical_pixels
+            Whether to return the normalised images too, as the network saw them; only with
+            `canonicalize`.
         timeout_seconds
             How long this call may take, with all its parts; None for the client's own limit, which
             each part has to itself. Parts that the server is too busy for are sent again meanwhile.
@@ -226,11 +230,13 @@ class Client:
             When all images are nearly black: uint8 of 0 and 1, or floats divided by 255 twice.
         """
         if (type(images) is not np.ndarray or images.nbytes > FEW_BYTES) and is_large(images):
-            asked = Asked(model, version, label, hidden_activations, canonicalize)
+            asked = Asked(model, version, label, hidden_activations, canonicalize, canonical_pixels)
             caller = self._caller.named(request_id)
             return parts.predict_all(caller, images, asked, timeout_seconds, progress)
         pixels = as_pixels(images)
-        head = encode_head(model, version, label, hidden_activations, canonicalize)
+        head = encode_head(
+            model, version, label, hidden_activations, canonicalize, canonical_pixels
+        )
         if request_id is not None:
             check_request_id(request_id)
         try:
@@ -253,6 +259,7 @@ class Client:
         label: str = "",
         hidden_activations: bool = False,
         canonicalize: bool = False,
+        canonical_pixels: bool = False,
         timeout_seconds: float | None = None,
     ) -> Generator[Prediction, None, None]:
         """Classify any number of images, and yield the predictions of some at a time, in order.
@@ -260,7 +267,7 @@ class Client:
         As `predict` does in parts, for more than fits into memory. Closing the generator cancels
         the calls in flight.
         """
-        asked = Asked(model, version, label, hidden_activations, canonicalize)
+        asked = Asked(model, version, label, hidden_activations, canonicalize, canonical_pixels)
         return parts.predict_parts(self._caller, images, asked, timeout_seconds)
 
     def predict_stream(
@@ -272,6 +279,7 @@ class Client:
         label: str = "",
         hidden_activations: bool = False,
         canonicalize: bool = False,
+        canonical_pixels: bool = False,
         timeout_seconds: float | None = None,
     ) -> Generator[Answer, None, None]:
         """Classify items over one call, and yield an `Answer` for each, in order.
@@ -285,7 +293,9 @@ class Client:
         raises follows the answers to the items before. Closing the generator ends the call, and the
         iterable if that is a generator, too.
         """
-        head = encode_head(model, version, label, hidden_activations, canonicalize)
+        head = encode_head(
+            model, version, label, hidden_activations, canonicalize, canonical_pixels
+        )
         seconds = self._settings.seconds(timeout_seconds)
         return streams.predict_stream(self._stream, images, head, seconds)
 

@@ -18,11 +18,14 @@ class Canonicalization:
         (N, 2) float32: how many times larger the ink became along rows (its height) and columns.
     shifts
         (N, 2) float32: how many pixels its centre of mass was moved down and to the right.
+    pixels
+        (N, P) float32: the images as the network saw them; None unless asked for.
     """
 
     inverted: npt.NDArray[np.bool_]
     scales: npt.NDArray[np.float32]
     shifts: npt.NDArray[np.float32]
+    pixels: npt.NDArray[np.float32] | None = None
 
 
 # Not frozen: with joined calls, to make one of these is a good part of what an image costs, and a

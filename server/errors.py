@@ -12,7 +12,7 @@ REASONS = (
     *("repository", "shape", "slow_message", "timeout", "too_many_calls", "too_many_fields"),
     *("too_many_streams", "too_many_unloaded", "too_many_watchers", "unanswered"),
     *("unknown_input", "unknown_output", "unknown_service", "unknown_token", "unread_answers"),
-    *("version", "version_not_found", "watched"),
+    *("version", "version_not_found", "watched", "without_canonicalize"),
 )
 """Why requests are rejected: the reasons of all RequestErrors, and `internal` for other errors."""
 

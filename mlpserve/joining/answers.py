@@ -109,6 +109,9 @@ def _cut(prediction: Prediction, part: slice) -> Prediction:
         tuple([layer[part].copy() for layer in layers]) if layers else (),
         done
         and Canonicalization(
-            done.inverted[part].copy(), done.scales[part].copy(), done.shifts[part].copy()
+            done.inverted[part].copy(),
+            done.scales[part].copy(),
+            done.shifts[part].copy(),
+            None if done.pixels is None else done.pixels[part].copy(),
         ),
     )

@@ -70,6 +70,7 @@ def _tables(prediction: Prediction) -> list[npt.NDArray[Any]]:
         prediction.activations,
         *prediction.hidden_layers,
         *(() if done is None else (done.inverted, done.scales, done.shifts)),
+        *(() if done is None or done.pixels is None else (done.pixels,)),
     ]
 
 

@@ -78,17 +78,24 @@ class Asked:
     label: str = ""
     hidden_activations: bool = False
     canonicalize: bool = False
+    canonical_pixels: bool = False
 
     def head(self) -> bytes:
         """Return the first part's request without its pixels."""
-        return encode_head(
-            self.model, self.version, self.label, self.hidden_activations, self.canonicalize
-        )
+        return self._head(self.model, self.version, self.label)
 
     def head_after(self, first: Prediction) -> bytes:
         """Return that of the others, which the model that answered the first is to answer."""
+        return self._head(first.model, first.version, "")
+
+    def _head(self, model: str, version: int, label: str) -> bytes:
         return encode_head(
-            first.model, first.version, "", self.hidden_activations, self.canonicalize
+            model,
+            version,
+            label,
+            self.hidden_activations,
+            self.canonicalize,
+            self.canonical_pixels,
         )
 
 

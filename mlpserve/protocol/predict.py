@@ -38,6 +38,7 @@ def encode_head(
     label: str = "",
     hidden_activations: bool = False,
     canonicalize: bool = False,
+    canonical_pixels: bool = False,
 ) -> bytes:
     """Return a serialized PredictRequest without pixels, equal for calls that ask for the same."""
     return classifier_pb2.PredictRequest(
@@ -46,6 +47,7 @@ def encode_head(
         hidden_activations=hidden_activations,
         canonicalize=canonicalize,
         label=label,
+        canonical_pixels=canonical_pixels,
     ).SerializeToString()
 
 
@@ -246,8 +248,12 @@ def _decode_canonicalization(message: memoryview, n_images: int) -> Canonicaliza
         raise wire.WireError(f"inverted has {len(inverted)} answers, not {n_images}")
     scales = wire.read_floats(fields, done.SCALES_FIELD_NUMBER)
     shifts = wire.read_floats(fields, done.SHIFTS_FIELD_NUMBER)
+    pixels = wire.read_floats(fields, done.PIXELS_FIELD_NUMBER)
     return Canonicalization(
         inverted=inverted.astype(bool),
         scales=as_table("scales", scales, n_images, 2),
         shifts=as_table("shifts", shifts, n_images, 2),
+        pixels=as_table("pixels", pixels, n_images, pixels.size // n_images)
+        if pixels.size
+        else None,
     )

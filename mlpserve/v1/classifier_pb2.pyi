@@ -9,7 +9,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class PredictRequest(_message.Message):
-    __slots__ = ("model", "version", "pixels", "pixels_u8", "hidden_activations", "canonicalize", "label")
+    __slots__ = ("model", "version", "pixels", "pixels_u8", "hidden_activations", "canonicalize", "label", "canonical_pixels")
     MODEL_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     PIXELS_FIELD_NUMBER: _ClassVar[int]
@@ -17,6 +17,7 @@ class PredictRequest(_message.Message):
     HIDDEN_ACTIVATIONS_FIELD_NUMBER: _ClassVar[int]
     CANONICALIZE_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
+    CANONICAL_PIXELS_FIELD_NUMBER: _ClassVar[int]
     model: str
     version: int
     pixels: _containers.RepeatedScalarFieldContainer[float]
@@ -24,7 +25,8 @@ class PredictRequest(_message.Message):
     hidden_activations: bool
     canonicalize: bool
     label: str
-    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., pixels: _Optional[_Iterable[float]] = ..., pixels_u8: _Optional[bytes] = ..., hidden_activations: bool = ..., canonicalize: bool = ..., label: _Optional[str] = ...) -> None: ...
+    canonical_pixels: bool
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., pixels: _Optional[_Iterable[float]] = ..., pixels_u8: _Optional[bytes] = ..., hidden_activations: bool = ..., canonicalize: bool = ..., label: _Optional[str] = ..., canonical_pixels: bool = ...) -> None: ...
 
 class PredictResponse(_message.Message):
     __slots__ = ("model", "version", "labels", "label_names", "activations", "hidden_layers", "canonicalization")
@@ -61,14 +63,16 @@ class LayerActivations(_message.Message):
     def __init__(self, neurons: _Optional[int] = ..., activations: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class Canonicalization(_message.Message):
-    __slots__ = ("inverted", "scales", "shifts")
+    __slots__ = ("inverted", "scales", "shifts", "pixels")
     INVERTED_FIELD_NUMBER: _ClassVar[int]
     SCALES_FIELD_NUMBER: _ClassVar[int]
     SHIFTS_FIELD_NUMBER: _ClassVar[int]
+    PIXELS_FIELD_NUMBER: _ClassVar[int]
     inverted: _containers.RepeatedScalarFieldContainer[bool]
     scales: _containers.RepeatedScalarFieldContainer[float]
     shifts: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, inverted: _Optional[_Iterable[bool]] = ..., scales: _Optional[_Iterable[float]] = ..., shifts: _Optional[_Iterable[float]] = ...) -> None: ...
+    pixels: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, inverted: _Optional[_Iterable[bool]] = ..., scales: _Optional[_Iterable[float]] = ..., shifts: _Optional[_Iterable[float]] = ..., pixels: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class ListModelsRequest(_message.Message):
     __slots__ = ()

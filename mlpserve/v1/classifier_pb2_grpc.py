@@ -69,8 +69,8 @@ class ClassifierServicer(object):
         message beyond twice the server's limit, has no details.
         INVALID_ARGUMENT  BadRequest names the field, the value and the remedy: no pixels, both forms of pixels, a length
         that is no multiple of the image size, NaN, infinity, a pixel outside the model's range, bytes
-        or canonicalization for a model of other numbers than pixels, numbers so large that activations
-        overflow, or more images than the server takes in one call. Of a batch ErrorInfo lists the
+        or canonicalization for a model of other numbers than pixels, canonical pixels without
+        canonicalization, numbers so large that activations overflow, or more images than the server takes in one call. Of a batch ErrorInfo lists the
         `images` whose numbers are refused, such as 3,17-20, or the first of them, and how many images
         the `batch` has.
         NOT_FOUND         ErrorInfo (reason MODEL_NOT_FOUND, VERSION_NOT_FOUND or LABEL_NOT_FOUND) lists what is loaded.

@@ -32,6 +32,8 @@ class GrpcPort:
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         """Take the server's settings, as plain values."""
+        self.address: str = settings["grpc_address"]
+        self.is_encrypted: bool = settings["tls_certificate"] is not None
         self.max_message_bytes: int = settings["max_message_bytes"]
         self._channel = LoopChannel(
             Settings.check(

@@ -5,7 +5,7 @@ its repeated floats costs 60 to 320 ns a float.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -80,23 +80,42 @@ def _read_request(message: bytes, patient: bool) -> tuple[Request, memoryview]:
     check_version(version, label)
     hidden = bool(wire.read_integer(fields, _REQUEST.HIDDEN_ACTIVATIONS_FIELD_NUMBER))
     canonicalize = bool(wire.read_integer(fields, _REQUEST.CANONICALIZE_FIELD_NUMBER))
+    seen = bool(wire.read_integer(fields, _REQUEST.CANONICAL_PIXELS_FIELD_NUMBER))
+    if seen and not canonicalize:
+        raise InvalidField(
+            "without_canonicalize",
+            "canonical_pixels: they are asked for without canonicalize, and the network sees the "
+            "images as they are sent; set canonicalize too",
+            "canonical_pixels",
+        )
     # Long names are not worth their memory.
     make = _request if len(model) + len(label) <= MAX_CACHED_NAMES else _make_request
-    request = make(model, version, label, is_bytes, hidden, canonicalize)
+    request = make(model, version, label, is_bytes, hidden, canonicalize, seen)
     return request, levels[-1] if is_bytes else pixels
 
 
 def _make_request(
-    model: str, version: int, label: str, is_bytes: bool, hidden: bool, canonicalize: bool
+    model: str,
+    version: int,
+    label: str,
+    is_bytes: bool,
+    hidden: bool,
+    canonicalize: bool,
+    canonical_pixels: bool,
 ) -> Request:
     """Return a request; equal ones are one object, so that they can be answered together."""
+    write: Callable[[Answer, bytes], bytes] = _write_all if hidden else _write_outputs
+    if canonical_pixels:
+        write = functools.partial(_write_with_pixels, hidden=hidden)
     return Request(
         model,
         version,
         is_bytes=is_bytes,
         field="pixels_u8" if is_bytes else "pixels",
-        write=_write_all if hidden else _write_outputs,
-        measure=functools.partial(_measure, hidden=hidden, canonicalize=canonicalize),
+        write=write,
+        measure=functools.partial(
+            _measure, hidden=hidden, canonicalize=canonicalize, canonical_pixels=canonical_pixels
+        ),
         write_each=None if hidden or canonicalize else _write_each,
         hidden_activations=hidden,
         canonicalize=canonicalize,
@@ -127,10 +146,19 @@ def _write_outputs(answer: Answer, _identifier: bytes) -> bytes:
     return _write_layers(answer, answer.layers[:1])
 
 
-def _write_layers(answer: Answer, layers: Sequence[memoryview]) -> bytes:
+def _write_with_pixels(answer: Answer, _identifier: bytes, hidden: bool) -> bytes:
+    layers = answer.layers if hidden else answer.layers[:1]
+    return _write_layers(answer, layers, canonical_pixels=True)
+
+
+def _write_layers(
+    answer: Answer, layers: Sequence[memoryview], canonical_pixels: bool = False
+) -> bytes:
     model = answer.model
     response = write_response(model.name, model.version, model.labels, answer.labels, layers)
-    return response if answer.canonical is None else response + _write_canonical(answer.canonical)
+    if answer.canonical is None:
+        return response
+    return b"".join((response, *_write_canonical(answer.canonical, canonical_pixels)))
 
 
 def write_response(
@@ -178,7 +206,9 @@ def _described(model: str, version: int, label_names: tuple[str, ...]) -> tuple[
     )
 
 
-def _measure(model: Model, n_images: int, hidden: bool, canonicalize: bool) -> int:
+def _measure(
+    model: Model, n_images: int, hidden: bool, canonicalize: bool, canonical_pixels: bool
+) -> int:
     """Return the bytes that a serialized PredictResponse has at most, as one of a stream too."""
     before, between = _fixed_parts(model.name, model.version, model.labels, 0, 0)
     fixed = len(before) + len(between) + 3 * HEAD_BYTES
@@ -189,6 +219,9 @@ def _measure(model: Model, n_images: int, hidden: bool, canonicalize: bool) -> i
     if canonicalize:
         fixed += 4 * HEAD_BYTES
         of_image += 1 + 4 * FLOAT_BYTES
+    if canonical_pixels:
+        fixed += HEAD_BYTES
+        of_image += FLOAT_BYTES * model.n_pixels
     return fixed + n_images * of_image
 
 
@@ -225,12 +258,15 @@ def _write_layer(activations: memoryview, n_images: int) -> bytes:
     return b"".join((head, *wire.encode_tagged(_LAYER.ACTIVATIONS_FIELD_NUMBER, activations)))
 
 
-def _write_canonical(canonical: Canonical) -> bytes:
-    """Return the serialized field that describes what was done to the images."""
+def _write_canonical(canonical: Canonical, with_pixels: bool) -> list[bytes | memoryview]:
+    """Return the parts of the serialized field that describes what was done to the images."""
     parts = [
         *wire.encode_tagged(_DONE.INVERTED_FIELD_NUMBER, canonical.inverted.tobytes()),
         *wire.encode_tagged(_DONE.SCALES_FIELD_NUMBER, canonical.scales.tobytes()),
         *wire.encode_tagged(_DONE.SHIFTS_FIELD_NUMBER, canonical.shifts.tobytes()),
     ]
-    field = wire.encode_tagged(_RESPONSE.CANONICALIZATION_FIELD_NUMBER, b"".join(parts))
-    return b"".join(field)
+    if with_pixels:
+        pixels = canonical.batch.reshape(-1).view(np.uint8).data
+        parts += wire.encode_tagged(_DONE.PIXELS_FIELD_NUMBER, pixels)
+    size = sum(map(len, parts))
+    return [wire.encode_tag(_RESPONSE.CANONICALIZATION_FIELD_NUMBER, size), *parts]

@@ -170,7 +170,9 @@ def _ones(n_pixels: int) -> Batch:
 def canonicalize_in_place(
     batch: Batch, layout: ImageLayout | None, input_range: InputRange = PIXELS
 ) -> Canonical:
-    """Canonicalize the images (N, pixels) of a batch in a range; returns what was done to them."""
+    """Canonicalize the images (N, pixels) of a batch in a range; returns what was done to them,
+    with the images in the same range.
+    """
     low, width = input_range.low, input_range.high - input_range.low
     # Bad pixels are answered with an error, but must not trouble the arithmetic.
     np.nan_to_num(batch, copy=False, nan=low, posinf=low, neginf=low)
@@ -178,10 +180,11 @@ def canonicalize_in_place(
         batch -= low
         batch /= width
     canonical = canonicalize(np.clip(batch, 0, 1, out=batch), layout)
-    batch[:] = canonical.batch
+    seen = canonical.batch
     if input_range is not PIXELS:
-        batch *= width
-        batch += low
+        seen *= width
+        seen += low
+    batch[:] = seen
     return canonical
 
 

@@ -51,7 +51,8 @@ class Answer:
     `labels` are their brightest outputs, N numbers, as bytes where they fit. `layers` are
     activations as little-endian float32, image after image: the output layer's, then, if some
     request of the run wanted them, the hidden ones' from input to output. `canonical` describes how
-    the images were canonicalized, if their request asked for that.
+    the images were canonicalized, if their request asked for that, and has them as the model saw
+    them.
     """
 
     model: Model

@@ -85,13 +85,14 @@ def test_normalisation_is_reported_for_each_image(
     images = digits[0][:2000].copy()
     images[::3] = 1 - images[::3]
     with Client(each_server.grpc_address) as client:
-        whole = client.predict(images, canonicalize=True)
+        whole = client.predict(images, canonicalize=True, canonical_pixels=True)
         parts = [
-            client.predict(images[i : i + 500], canonicalize=True) for i in range(0, 2000, 500)
+            client.predict(images[i : i + 500], canonicalize=True, canonical_pixels=True)
+            for i in range(0, 2000, 500)
         ]
     done = [part.canonicalization for part in parts]
     assert whole.canonicalization is not None
-    for name in ("inverted", "scales", "shifts"):
+    for name in ("inverted", "scales", "shifts", "pixels"):
         alone = np.concatenate([getattr(each, name) for each in done])
         np.testing.assert_array_equal(getattr(whole.canonicalization, name), alone)
     assert whole.canonicalization.inverted[::3].mean() > 0.9

@@ -40,6 +40,12 @@ def classify(
     activations = batch[:, :N_CLASSES]
     hidden = batch[:, N_CLASSES : N_CLASSES + HIDDEN]
     layers = [classifier_pb2.LayerActivations(neurons=HIDDEN, activations=hidden.ravel().tolist())]
+    nothing = classifier_pb2.Canonicalization(
+        inverted=[False] * len(batch),
+        scales=[1.0] * 2 * len(batch),
+        shifts=[0.0] * 2 * len(batch),
+        pixels=batch.ravel().tolist() if request.canonical_pixels else [],
+    )
     return classifier_pb2.PredictResponse(
         model=request.model or "pixels",
         version=request.version or 3,
@@ -47,6 +53,7 @@ def classify(
         label_names=LABEL_NAMES,
         activations=activations.ravel().tolist(),
         hidden_layers=layers if request.hidden_activations else [],
+        canonicalization=nothing if request.canonicalize else None,
     )
 
 

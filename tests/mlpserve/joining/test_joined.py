@@ -82,6 +82,20 @@ def test_answers_are_each_callers_own(held: Held, caller: Caller) -> None:
     assert all(call.result().activations.base is None for call in calls)
 
 
+def test_images_as_seen_are_each_callers_own(held: Held, caller: Caller) -> None:
+    asked = {"canonicalize": True, "canonical_pixels": True}
+    occupy(held, caller, **asked)
+    images = [image(number) for number in range(4)]
+    calls = enqueue(caller, images, lambda _: asked)
+    held.open()
+    for one, call in zip(images, calls, strict=True):
+        done = call.result(PATIENCE_SECONDS).canonicalization
+        assert done is not None
+        assert done.pixels is not None
+        assert done.pixels.tolist() == [one.tolist()]
+        done.pixels[:] = 7
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -90,6 +104,7 @@ def test_answers_are_each_callers_own(held: Held, caller: Caller) -> None:
         {"label": "stable"},
         {"hidden_activations": True},
         {"canonicalize": True},
+        {"canonicalize": True, "canonical_pixels": True},
     ],
     ids=str,
 )

@@ -21,7 +21,9 @@ def predict(n_images: int, version: int = 1, n_classes: int = 4) -> Prediction:
         "m",
         version,
         (table(3), table(2)),
-        Canonicalization(RANDOM.integers(0, 2, n_images).astype(bool), table(2), table(2)),
+        Canonicalization(
+            RANDOM.integers(0, 2, n_images).astype(bool), table(2), table(2), table(9)
+        ),
     )
 
 
@@ -36,6 +38,7 @@ def test_all_rows_are_there(sizes: list[int], known: int | None) -> None:
     done = [part.canonicalization for part in parts]
     inverted = np.concatenate([each.inverted for each in done if each])
     shifts = np.concatenate([each.shifts for each in done if each])
+    seen = np.concatenate([each.pixels for each in done if each and each.pixels is not None])
     for part in parts:
         collector.add(part)
     whole = collector.result()
@@ -46,6 +49,8 @@ def test_all_rows_are_there(sizes: list[int], known: int | None) -> None:
     assert whole.canonicalization is not None
     np.testing.assert_array_equal(whole.canonicalization.inverted, inverted)
     np.testing.assert_array_equal(whole.canonicalization.shifts, shifts)
+    assert whole.canonicalization.pixels is not None
+    np.testing.assert_array_equal(whole.canonicalization.pixels, seen)
     assert (whole.labels.dtype.name, whole.activations.dtype.name) == ("int64", "float32")
     assert whole.canonicalization.inverted.dtype == np.bool_
     assert (whole.label_names, whole.model, whole.version) == (tuple("abcd"), "m", 1)

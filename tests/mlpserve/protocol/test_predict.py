@@ -35,7 +35,10 @@ def test_float_request(
 
 def test_request_to_put_images_right() -> None:
     encoded = predict.encode_head(canonicalize=True)
-    assert classifier_pb2.PredictRequest.FromString(encoded).canonicalize
+    request = classifier_pb2.PredictRequest.FromString(encoded)
+    assert (request.canonicalize, request.canonical_pixels) == (True, False)
+    encoded = predict.encode_head(canonicalize=True, canonical_pixels=True)
+    assert classifier_pb2.PredictRequest.FromString(encoded).canonical_pixels
 
 
 def test_canonicalization_is_read_and_must_fit() -> None:
@@ -48,6 +51,16 @@ def test_canonicalization_is_read_and_must_fit() -> None:
     assert found.inverted.tolist() == [True, False]
     assert found.scales.tolist() == [[1, 2], [3, 4]]
     assert found.shifts.tolist() == [[0, -1], [0.5, 0]]
+    assert found.pixels is None
+    response.canonicalization.pixels.extend(range(6))
+    seen = predict.decode_response(response.SerializeToString()).canonicalization
+    assert seen is not None
+    assert seen.pixels is not None
+    assert seen.pixels.tolist() == [[0, 1, 2], [3, 4, 5]]
+    del response.canonicalization.pixels[5:]
+    with pytest.raises(InvalidResponse, match="pixels has 5 numbers, not 2 x 2"):
+        predict.decode_response(response.SerializeToString())
+    del response.canonicalization.pixels[:]
     del response.canonicalization.inverted[1:]
     with pytest.raises(InvalidResponse, match="inverted has 1 answers, not 2"):
         predict.decode_response(response.SerializeToString())

@@ -87,8 +87,10 @@ def infer(outputs: list[str], raw: bool, class_count: int = 0) -> Request:
     return requests.read_request(message.SerializeToString())[0]
 
 
-def predict(hidden: bool, canonicalize: bool) -> Request:
-    message = PredictRequest(hidden_activations=hidden, canonicalize=canonicalize)
+def predict(hidden: bool, canonicalize: bool, canonical_pixels: bool = False) -> Request:
+    message = PredictRequest(
+        hidden_activations=hidden, canonicalize=canonicalize, canonical_pixels=canonical_pixels
+    )
     return classifier.read_request(message.SerializeToString())[0]
 
 
@@ -96,7 +98,8 @@ FORMS: dict[str, Callable[[], Request]] = {
     "predict": lambda: predict(False, False),
     "hidden": lambda: predict(True, False),
     "canonical": lambda: predict(False, True),
-    "all": lambda: predict(True, True),
+    "seen": lambda: predict(False, True, True),
+    "all": lambda: predict(True, True, True),
     "infer": lambda: infer([], raw=True),
     "typed": lambda: infer([], raw=False),
     "labels": lambda: infer(["labels"], raw=False),

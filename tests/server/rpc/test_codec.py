@@ -58,9 +58,16 @@ def test_response_is_what_protobuf_writes(
     levels=st.binary(max_size=6),
     hidden=st.booleans(),
     canonicalize=st.booleans(),
+    seen=st.booleans(),
 )
 def test_request_is_what_protobuf_reads(
-    model: str, version: int, floats: list[float], levels: bytes, hidden: bool, canonicalize: bool
+    model: str,
+    version: int,
+    floats: list[float],
+    levels: bytes,
+    hidden: bool,
+    canonicalize: bool,
+    seen: bool,
 ) -> None:
     sent = PredictRequest(
         model=model,
@@ -69,12 +76,17 @@ def test_request_is_what_protobuf_reads(
         pixels_u8=levels,
         hidden_activations=hidden,
         canonicalize=canonicalize,
+        canonical_pixels=seen,
     )
     message = sent.SerializeToString()
     # Whoever comes second may take a shorter way.
     for _ in range(2):
         if floats and levels:
             with pytest.raises(InvalidField, match="both given"):
+                read_request(message)
+            continue
+        if seen and not canonicalize:
+            with pytest.raises(InvalidField, match="set canonicalize too"):
                 read_request(message)
             continue
         found, pixels, _ = read_request(message)

@@ -52,6 +52,8 @@ def expected_of_predict(message: PredictRequest) -> Found | str:
         return "both_forms"
     if message.version and message.label:
         return "both_versions"
+    if message.canonical_pixels and not message.canonicalize:
+        return "without_canonicalize"
     return (
         *(message.model, message.version, message.label, bool(message.pixels_u8), None),
         *(message.hidden_activations, message.canonicalize, ()),
@@ -70,10 +72,11 @@ def predict_message(seed: int) -> bytes:
         encoder.floats(3),
         integer(5, encoder.number()),
         with_tag(6, 0, encoder.varint()),
+        integer(8, encoder.number()),
         encoder.text(7, "", "stable"),
         delimited(4, bytes(encoder.random.randrange(3))) if encoder.random.random() < 0.3 else b"",
     )
-    return encoder.damaged(encoder.mixed([fields], known=8))
+    return encoder.damaged(encoder.mixed([fields], known=9))
 
 
 @given(st.integers(0, 2**64))
@@ -187,7 +190,7 @@ def tensor(encoder: Encoder) -> bytes:
         values = encoder.integers(4, is_small=not encoder.is_rare()), encoder.integers(4, True)
         if not is_bytes:
             values = encoder.floats(6), encoder.floats(6)
-        contents.append(encoder.mixed(values, known=9))
+        contents.append(encoder.mixed(values, known=8))
     try:
         found = InferTensorContents.FromString(b"".join(contents))
         count = len(found.uint_contents if is_bytes else found.fp32_contents)

@@ -123,6 +123,20 @@ def test_other_numbers_without_a_layout_are_refused(small: tuple[Small, ServerPr
         client.predict(small[0].images, model="wide-unknown", canonicalize=True)
 
 
+def test_images_are_returned_in_the_range_that_the_network_takes(
+    small: tuple[Small, ServerProcess],
+) -> None:
+    images = small[0].images[:50]
+    with mlpserve.Client(small[1].grpc_address) as client:
+        asked = client.predict(16 - images, model="wide", canonicalize=True, canonical_pixels=True)
+        assert asked.canonicalization is not None
+        seen = asked.canonicalization.pixels
+        assert seen is not None
+        assert 8 < seen.max() <= 16
+        again = client.predict(seen, model="wide")
+    np.testing.assert_array_equal(again.activations, asked.activations)
+
+
 def test_bad_numbers_are_named_as_ever(small: tuple[Small, ServerProcess]) -> None:
     images = small[0].images[:2].copy()
     images[1, 7] = np.inf

@@ -20,6 +20,11 @@ export function setToken(text) {
   sessionStorage.setItem("token", text);
 }
 
+/** Whether a token is sent: then other callers need one too. */
+export function hasToken() {
+  return token !== "";
+}
+
 /** The path of a model and version, below /v1. */
 export function pathOf(model, version) {
   return model ? `/v1/models/${encodeURIComponent(model)}${version ? `/versions/${version}` : ""}` : "/v1";
