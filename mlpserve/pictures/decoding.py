@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mlpserve.pictures.arrays import Colours
-from mlpserve.pictures.errors import PictureError
+from mlpserve.pictures.errors import TOO_MUCH_MEMORY, PictureError
 from mlpserve.pictures.opacity import reveal
 from mlpserve.pictures.samples import scale_samples
 
@@ -16,8 +16,10 @@ ENOUGH = 800
 pixels."""
 
 
-def decode(file: BinaryIO) -> Colours:
+def decode(file: BinaryIO, formats: tuple[str, ...] | None = None) -> Colours:
     """Return the first picture in a file, upright, opaque and not needlessly large.
+
+    `formats` are Pillow's names of those that are read, all of them if None.
 
     Raises PictureError when the file is no picture, is damaged or too large.
     """
@@ -26,7 +28,7 @@ def decode(file: BinaryIO) -> Colours:
             # What Pillow warns of is either harmless or an error too, but for this.
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(file) as picture:
+            with Image.open(file, formats=formats) as picture:
                 # Formats that can, such as JPEG, then decode a fraction of the pixels.
                 picture.draft(None, (ENOUGH, ENOUGH))
                 picture.load()
@@ -39,6 +41,8 @@ def decode(file: BinaryIO) -> Colours:
         raise PictureError(
             f"the picture has more than {Image.MAX_IMAGE_PIXELS:,} pixels; make it smaller"
         ) from error
+    except MemoryError as error:
+        raise PictureError(TOO_MUCH_MEMORY) from error
     except Exception as error:
         # Each of Pillow's formats raises what it comes to, and new ones are added.
         reason = " ".join(str(error).split()) or type(error).__name__

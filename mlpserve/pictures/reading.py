@@ -12,7 +12,7 @@ from mlpserve.models import ImageLayout
 from mlpserve.pictures.arrays import Colours, Levels, Mask
 from mlpserve.pictures.components import find_digit
 from mlpserve.pictures.decoding import decode
-from mlpserve.pictures.errors import PictureError
+from mlpserve.pictures.errors import TOO_MUCH_MEMORY, PictureError
 from mlpserve.pictures.fitting import fit, is_arranged
 from mlpserve.pictures.lines import find_lines
 from mlpserve.pictures.paper import INK_STARTS, MIN_CONTRAST, NO_INK, find_ink
@@ -55,6 +55,7 @@ def read_picture(
     shape: tuple[int, int],
     layout: ImageLayout | None,
     invert: Invert = Invert.AUTO,
+    formats: tuple[str, ...] | None = None,
 ) -> Levels:
     """Return a picture as an image of pixels in [0, 1], laid out as a model's images are.
 
@@ -73,6 +74,8 @@ def read_picture(
         not known: the picture is only made grey and resized.
     invert
         Whether the ink is dark. `auto` without a layout: the picture keeps its brightness.
+    formats
+        Pillow's names of the formats that are read, such as PNG; all that it reads if None.
 
     Raises
     ------
@@ -80,9 +83,11 @@ def read_picture(
         When the file is no picture, is damaged or too large, or shows no ink.
     """
     try:
-        return to_image(decode(file), shape, layout, invert)
+        return to_image(decode(file, formats), shape, layout, invert)
     except PictureError:
         raise
+    except MemoryError as error:
+        raise PictureError(TOO_MUCH_MEMORY) from error
     except Exception as error:
         # Whatever a picture comes up with, others are to be read.
         raise PictureError(f"can't be read: {type(error).__name__}: {error}") from error

@@ -13,15 +13,13 @@ from mlpserve import Tls
 from mlpserve.connection.loops import LoopChannel, LoopMethod
 from mlpserve.connection.settings import Metadata, Settings
 from server.http.errors import HttpError
-from server.settings.addresses import is_socket
+from server.settings.addresses import reachable
 
 DEFAULT_SECONDS, MAX_SECONDS = 30.0, 30.0
 """How long a call may take if its caller does not say, and at most."""
 
 CONNECTIONS = 4
 """Spread over the workers by the kernel, as it likes."""
-
-LOOPBACK = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104
 
 FORWARDED = ("authorization", "x-request-id", "traceparent", "route-key")
 """Headers of a request that go along as the call's metadata."""
@@ -34,6 +32,8 @@ class GrpcPort:
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         """Take the server's settings, as plain values."""
+        self.address: str = settings["grpc_address"]
+        self.is_encrypted: bool = settings["tls_certificate"] is not None
         self.max_message_bytes: int = settings["max_message_bytes"]
         self._channel = LoopChannel(
             Settings.check(
@@ -67,14 +67,6 @@ class GrpcPort:
     async def close(self) -> None:
         """Close the connections."""
         await self._channel.close()
-
-
-def reachable(address: str) -> str:
-    """Return where a process of this machine reaches what listens on an address."""
-    if is_socket(address):
-        return address
-    host, _, port = address.rpartition(":")
-    return f"{LOOPBACK.get(host, host)}:{port}"
 
 
 def forwarded(request: Request) -> Metadata:

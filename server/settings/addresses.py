@@ -7,6 +7,9 @@ from server.errors import StartupError
 UNIX = "unix:"
 UNIX_ABSTRACT = "unix-abstract:"
 
+LOOPBACK = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104
+"""Addresses that stand for all of a machine, and the one that a process on it can connect to."""
+
 
 def split_address(address: str, flag: str) -> tuple[str, int]:
     """Return host and port of "host:port" or "[ipv6]:port"; raises StartupError naming the flag."""
@@ -33,3 +36,11 @@ def is_local(address: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def reachable(address: str) -> str:
+    """Return where a process of this machine reaches what listens on an address."""
+    if is_socket(address):
+        return address
+    host, colon, port = address.rpartition(":")
+    return f"{LOOPBACK.get(host, host)}{colon}{port}"

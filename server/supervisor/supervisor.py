@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 import structlog
 
 from server.errors import StartupError
+from server.settings.addresses import reachable
 from server.supervisor.control import Broken, Message
 from server.supervisor.crew import END_SECONDS as END_SECONDS
 from server.supervisor.crew import Crew
@@ -217,6 +218,7 @@ class Supervisor:
     def _tell_serving(self, default_model: str | None) -> None:
         log.info(
             "serving",
+            page=f"http://{reachable(self._launched.http_address)}/",
             grpc=self._settings.grpc_address,
             http=self._launched.http_address,
             default_model=default_model,

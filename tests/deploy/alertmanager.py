@@ -16,7 +16,8 @@ import yaml
 from harness.http_server import serving
 from harness.server_process import ROOT
 from harness.waiting import PATIENCE_SECONDS, wait_for
-from tests.deploy.programs import free_address, need, running
+from tests.deploy.programs import free_address, running
+from tests.programs import need
 
 CONFIG = ROOT / "deploy" / "alertmanager" / "alertmanager.yml"
 TIMEOUT_SECONDS = 60.0

@@ -1,26 +1,12 @@
-"""Programs that pip can't install: where they are, and as processes that end with a test."""
+"""Programs as processes that end with a test."""
 
 import contextlib
-import os
-import shutil
 import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import pytest
-
 END_SECONDS = 20.0
-
-
-def need(program: str, package: str) -> str:
-    """Return where a program is; without it the test is skipped, or fails in CI, which has it."""
-    if found := shutil.which(program):
-        return found
-    reason = f"{program} is not installed: apt-get install {package}"
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 def free_address() -> str:

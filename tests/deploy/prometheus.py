@@ -13,8 +13,9 @@ import httpx
 import yaml
 
 from harness.waiting import PATIENCE_SECONDS
-from tests.deploy.programs import free_address, need, running
+from tests.deploy.programs import free_address, running
 from tests.deploy.rules import PROMETHEUS
+from tests.programs import need
 
 TIMEOUT_SECONDS = 150.0
 _INTERVAL = re.compile(r"^(\s+interval:) \w+$", re.MULTILINE)

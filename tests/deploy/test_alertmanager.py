@@ -9,7 +9,7 @@ import pytest
 
 from harness.waiting import PATIENCE_SECONDS, wait_for
 from tests.deploy.alertmanager import CONFIG, Alertmanager, start_alertmanager
-from tests.deploy.programs import need
+from tests.programs import need
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,7 @@ from harness.waiting import wait_for
 from server.telemetry.metrics import LATENCY_BUCKETS
 from tests.deploy import known_load
 from tests.deploy.known_load import Load
-from tests.deploy.programs import need
+from tests.programs import need
 
 FILES = sorted((ROOT / "deploy" / "grafana" / "dashboards").glob("*.json"))
 DASHBOARDS = {file.stem: read(file) for file in FILES}

@@ -15,7 +15,7 @@ from deploy.grafana.panels import DATASOURCE
 from deploy.grafana.reading import Panel, read
 from deploy.grafana.rendering import scene, units
 from harness.server_process import ROOT
-from tests.deploy.programs import need
+from tests.programs import need
 
 GRAFANA = ROOT / "deploy" / "grafana"
 WRITTEN = writing.files()

@@ -10,8 +10,8 @@ import yaml
 
 from harness.server_process import ROOT
 from tests.deploy import rules
-from tests.deploy.programs import need
 from tests.deploy.rules import Rule
+from tests.programs import need
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 from harness.browser import Watched, open_page, start_browser
 from harness.server_process import ServerProcess
 from harness.waiting import PATIENCE_SECONDS
+from tests.programs import need
 
 # As long as a busy machine may take; what is waited for is an event.
 expect.set_options(timeout=1000 * PATIENCE_SECONDS)
@@ -15,6 +16,7 @@ expect.set_options(timeout=1000 * PATIENCE_SECONDS)
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
+    need("chromium", "chromium")
     with start_browser() as browser:
         yield browser
 

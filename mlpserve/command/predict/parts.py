@@ -4,10 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mlpserve.command.arrays.header import ArrayError
 from mlpserve.command.arrays.reading import check_gzip, count_images, read_blocks
@@ -135,12 +133,7 @@ class Reader:
     def _join(self, pictures: list[_Read]) -> Part:
         """Return a part of pictures, in the numbers that the model takes for black and white."""
         images = np.stack([picture.image.reshape(-1) for picture in pictures])
-        numbers = self.target.pictures.numbers
-        if numbers is None:
-            sent: npt.NDArray[Any] = np.rint(255 * images).astype(np.uint8)
-        else:
-            black, white = numbers
-            sent = black + (white - black) * images
+        sent = self.target.pictures.encode(images)
         drawings = [picture.image if picture.is_drawn else None for picture in pictures]
         return Part([picture.name for picture in pictures], sent, drawings)
 

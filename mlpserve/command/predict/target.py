@@ -1,5 +1,6 @@
 """The model that is asked, of which the server tells once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -7,14 +8,9 @@ import click
 
 from mlpserve.client import Client
 from mlpserve.command.messages import explain, printable
-from mlpserve.command.predict.expected import (
-    Expected,
-    NoImages,
-    expect_pictures,
-    find_version,
-)
 from mlpserve.errors import MlpserveError
-from mlpserve.models import Model, ModelVersion
+from mlpserve.expected_images import Expected, NoImages, expect_pictures
+from mlpserve.models import Model, ModelVersion, find_model
 
 
 @dataclass(frozen=True)
@@ -62,3 +58,33 @@ class Target:
             raise click.ClickException(explain(error)) from error
         except NoImages as error:
             raise click.ClickException(printable(str(error))) from error
+
+
+def find_version(models: Sequence[Model], name: str, number: int) -> tuple[Model, ModelVersion]:
+    """Return a model, and the version of it that is asked, of those that a server lists.
+
+    `name` may be empty for the server's default, `number` 0 for the newest. Raises NoImages when
+    there is no such model or version.
+    """
+    model = _find_model(models, name)
+    return model, _find_version(model, number)
+
+
+def _find_model(models: Sequence[Model], name: str) -> Model:
+    model = find_model(models, name)
+    if model is not None:
+        return model
+    names = ", ".join(model.name for model in models) or "none"
+    if name:
+        raise NoImages(f"there is no model {name!r}; the server has {names}")
+    raise NoImages(f"the server has no default model; choose one with --model: {names}")
+
+
+def _find_version(model: Model, number: int) -> ModelVersion:
+    wanted = number or model.default_version
+    for version in model.versions:
+        if version.version == wanted and version.is_loaded and version.layer_sizes:
+            return version
+    loaded = ", ".join(str(version.version) for version in model.versions if version.is_loaded)
+    what = f"version {wanted}" if wanted else "version that is loaded"
+    raise NoImages(f"{model.name} has no {what}; loaded are: {loaded or 'none'}")

@@ -19,15 +19,20 @@ class Health:
 
     async def live(self, _request: Request) -> Response:
         """Answer /healthz."""
-        if self._parent.is_silent:
-            return PlainTextResponse("the parent process is unresponsive\n", 503)
-        return PlainTextResponse("alive\n")
+        if self.is_live:
+            return PlainTextResponse("alive\n")
+        return PlainTextResponse("the parent process is unresponsive\n", 503)
 
     async def ready(self, _request: Request) -> Response:
         """Answer /readyz."""
         if await self.is_ready():
             return PlainTextResponse("ready\n")
         return PlainTextResponse("not ready\n", 503)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the parent says anything."""
+        return not self._parent.is_silent
 
     async def is_ready(self) -> bool:
         """Return whether a worker answers calls, as far as the parent knows."""

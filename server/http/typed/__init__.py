@@ -3,20 +3,27 @@
 from starlette.routing import BaseRoute, Route
 
 from server.http.grpc_port import GrpcPort
-from server.http.typed.catalog import Catalog
+from server.http.pictures.pictures import Pictures
+from server.http.typed.models import Models
 from server.http.typed.predicting import Predicting
 
+SELECTIONS = (
+    "",
+    "/models/{model}",
+    "/models/{model}/versions/{version}",
+    "/models/{model}/labels/{label}",
+)
+"""What is chosen in a path: nothing for the default model, or the version that answers others."""
 
-def routes(port: GrpcPort) -> list[BaseRoute]:
+
+def routes(port: GrpcPort, pictures: Pictures) -> list[BaseRoute]:
     """Return the routes below /v1; without a model they concern the default one."""
-    catalog, predicting = Catalog(port), Predicting(port)
-    found: list[BaseRoute] = [Route("/models", catalog.list_models)]
-    for which in (
-        "",
-        "/models/{model}",
-        "/models/{model}/versions/{version}",
-        "/models/{model}/labels/{label}",
-    ):
-        found.append(Route(f"{which}/network", catalog.get_network))
-        found.append(Route(f"{which}/predict", predicting.predict, methods=["POST"]))
+    models, predicting = Models(port), Predicting(port, pictures)
+    found: list[BaseRoute] = [
+        Route("/models", models.list_models),
+        Route("/models/{model}", models.get_model),
+    ]
+    for selection in SELECTIONS:
+        found.append(Route(f"{selection}/network", models.get_network))
+        found.append(Route(f"{selection}/predict", predicting.predict, methods=["POST"]))
     return found

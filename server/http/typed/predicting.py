@@ -1,68 +1,128 @@
-"""Predict as JSON."""
+"""Predict as JSON, for images as numbers and for pictures."""
 
+import asyncio
 import time
 from http import HTTPStatus
-from typing import Any
 
-import numpy as np
+import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
 from mlpserve.connection.options import SERVICE
-from mlpserve.images import as_pixels
+from mlpserve.images import Pixels
 from mlpserve.prediction import Prediction
 from mlpserve.protocol.predict import decode_response, encode_head, encode_request
-from server.http.bodies import read_json
-from server.http.errors import HttpError, json_response
+from server.http import bodies
+from server.http.errors import HttpError
 from server.http.grpc_port import GrpcPort
-from server.http.typed.selection import selected
+from server.http.pictures.pictures import MAX_PICTURE_BYTES, Pictures, kind_of
+from server.http.selection import selected
+from server.http.typed import body
+from server.http.typed.answers import describe_prediction
+from server.http.typed.body import OPTIONS, Options
+
+JSON, PICTURES = "application/json", ("image/png", "image/jpeg")
+UNTOLD = ("", "application/octet-stream", "application/x-www-form-urlencoded")
+"""Types that say nothing of the content; the last one is curl's unless told otherwise."""
 
 
 class Predicting:
     """Answers predictions."""
 
-    def __init__(self, port: GrpcPort) -> None:
-        self._port = port
+    def __init__(self, port: GrpcPort, pictures: Pictures) -> None:
+        self._port, self._pictures = port, pictures
+        # Bodies are parsed one by one, so that what else is asked comes in between.
+        self._turn = asyncio.Lock()
 
     async def predict(self, request: Request) -> Response:
         """Answer /v1/.../predict."""
-        content = await read_json(request)
-        model, version, label = selected(request)
-        head = encode_head(
-            model,
-            version,
-            label,
-            content.get("hidden_activations") is True,
-            content.get("canonicalize") is True,
-        )
-        try:
-            pixels = as_pixels(np.asarray(content.get("pixels"), np.float32))
-        except (TypeError, ValueError) as error:
-            raise HttpError(HTTPStatus.BAD_REQUEST, f"pixels: {error}") from error
-        begin = time.perf_counter()
+        selection = selected(request)
+        kind = content_type(request)
+        most = MAX_PICTURE_BYTES if kind in PICTURES else bodies.MAX_BODY_BYTES
+        content = await bodies.read_body(request, most)
+        timing = Timing()
+        is_picture = kind in PICTURES or (kind in UNTOLD and kind_of(content) is not None)
+        if is_picture:
+            options = read_query(request)
+            expected = await self._pictures.expected(request, selection)
+            pixels: Pixels = await self._pictures.read(content, expected)
+        else:
+            if request.query_params:
+                raise refuse_query(
+                    next(iter(request.query_params)),
+                    "is no query parameter for numbers; send it in the body",
+                )
+            async with self._turn:
+                pixels, options = body.read_body(content)
+        timing.note("picture" if is_picture else "decode")
+        head = encode_head(*selection, options.hidden_activations, options.canonicalize)
         message = encode_request(head, pixels)
         prediction = decode_response(await self._port.call(f"/{SERVICE}/Predict", message, request))
-        milliseconds = 1000 * (time.perf_counter() - begin)
-        return json_response(
-            describe(prediction), headers={"server-timing": f"grpc;dur={milliseconds:.3f}"}
-        )
+        timing.note("grpc")
+        check_shape(pixels, prediction)
+        answer = orjson.dumps(describe_prediction(prediction), option=orjson.OPT_SERIALIZE_NUMPY)
+        timing.note("encode")
+        return Response(answer, headers={"server-timing": timing.header()}, media_type=JSON)
 
 
-def describe(prediction: Prediction) -> dict[str, Any]:
-    """Return a prediction as JSON has it."""
-    content: dict[str, Any] = {
-        "model": prediction.model,
-        "version": prediction.version,
-        "labels": prediction.labels,
-        "label_names": prediction.label_names,
-        "activations": prediction.activations,
-    }
-    if prediction.hidden_layers:
-        content["hidden_layers"] = prediction.hidden_layers
-    if (done := prediction.canonicalization) is not None:
-        content["canonicalization"] = {
-            "inverted": done.inverted,
-            "scales": done.scales,
-            "shifts": done.shifts,
-        }
-    return content
+class Timing:
+    """How long each part of an answer took."""
+
+    def __init__(self) -> None:
+        self._begin = time.perf_counter()
+        self._parts: list[str] = []
+
+    def note(self, name: str) -> None:
+        """Note that a part has ended, and the next begins."""
+        end = time.perf_counter()
+        self._parts.append(f"{name};dur={1000 * (end - self._begin):.3f}")
+        self._begin = end
+
+    def header(self) -> str:
+        """Return all parts as the header Server-Timing has them, in milliseconds."""
+        return ", ".join(self._parts)
+
+
+def content_type(request: Request) -> str:
+    """Return the type of a request's body, one of those that are known; raises HttpError."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in (JSON, *PICTURES, *UNTOLD):
+        return kind
+    raise HttpError(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        f"the content type is {kind!r:.80}; send {JSON}, {' or '.join(PICTURES)}",
+        reason="CONTENT_TYPE",
+    )
+
+
+def read_query(request: Request) -> Options:
+    """Return the options of a picture, which stand in the address; raises HttpError."""
+    given: dict[str, bool] = {}
+    for name, text in request.query_params.multi_items():
+        if name not in OPTIONS:
+            raise refuse_query(name, body.explain_unknown(name, OPTIONS, "query parameter"))
+        if name in given:
+            raise refuse_query(name, f"{name} is given more than once; send it once")
+        if text not in ("true", "false"):
+            raise refuse_query(name, f"{name} is {text!r:.40}; send true or false")
+        given[name] = text == "true"
+    return Options(**given)
+
+
+def refuse_query(name: str, description: str) -> HttpError:
+    """Return the error for a query parameter."""
+    return body.refuse([body.violate(name[:80], description, "QUERY")])
+
+
+def check_shape(pixels: Pixels, prediction: Prediction) -> None:
+    """Raise HttpError when the model found another number of images than the lists have."""
+    shape, n_images = pixels.shape, len(prediction)
+    if len(shape) == 1 or n_images == shape[0] or (n_images == 1 and len(shape) == 2):
+        return
+    n_pixels = pixels.size // n_images
+    name = "pixels" if pixels.dtype.char == "f" else "pixels_u8"
+    description = (
+        f"{name} has {' x '.join(map(str, shape))} numbers, and {prediction.model} "
+        f"{prediction.version} finds {n_images} images in them; send {n_pixels} for each image"
+    )
+    raise body.refuse([body.violate(name, description, "SHAPE")])

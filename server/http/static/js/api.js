@@ -1,11 +1,14 @@
 /** Calls the server's typed API. */
 
+const MAX_MILLISECONDS = 15_000;
+
 /** The server has refused a request, or can't be reached (status 0). */
 export class ApiError extends Error {
-  constructor(status, message, content = {}) {
+  constructor(status, message, content = {}, retryAfterSeconds = 0) {
     super(message);
     this.status = status;
     this.content = content;
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 }
 
@@ -17,6 +20,11 @@ export function setToken(text) {
   sessionStorage.setItem("token", text);
 }
 
+/** Whether a token is sent: then other callers need one too. */
+export function hasToken() {
+  return token !== "";
+}
+
 /** The path of a model and version, below /v1. */
 export function pathOf(model, version) {
   return model ? `/v1/models/${encodeURIComponent(model)}${version ? `/versions/${version}` : ""}` : "/v1";
@@ -25,16 +33,28 @@ export function pathOf(model, version) {
 async function ask(path, options = {}) {
   const headers = { ...options.headers };
   if (token) headers.authorization = `Bearer ${token}`;
+  const signals = [AbortSignal.timeout(MAX_MILLISECONDS), ...(options.signal ? [options.signal] : [])];
   let response;
+  let text;
   try {
-    response = await fetch(path, { ...options, headers, cache: "no-store" });
+    response = await fetch(path, { ...options, headers, cache: "no-store", signal: AbortSignal.any(signals) });
+    text = await response.text();
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(0, "the server can't be reached");
   }
-  const json = await response.json().catch(() => ({}));
-  if (!response.ok) throw new ApiError(response.status, json.error ?? response.statusText, json);
-  return { json, headers: response.headers };
+  const json = parse(text);
+  if (response.ok) return { json, headers: response.headers };
+  const wait = response.status === 429 ? Number(response.headers.get("retry-after")) || 1 : 0;
+  throw new ApiError(response.status, json.error ?? response.statusText, json, wait);
+}
+
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
+  }
 }
 
 export async function listModels() {

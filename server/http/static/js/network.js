@@ -14,6 +14,9 @@ const ACTIVATIONS = {
   },
 };
 
+/** The activation functions there are. */
+export const ACTIVATION_NAMES = Object.keys(ACTIVATIONS);
+
 /** The index of the largest number, the first one if several are equal. */
 export function brightest(numbers) {
   let best = 0;

@@ -3,15 +3,26 @@
  *
  * models        the answer of /v1/models, or null until it has arrived
  * model, version  what answers; "" and 0 until known
- * network       Network of that version, or null while it is loaded or when there is none to be had
+ * chosen, networkOf  what identifies the weights of that version, and those that `network` is of; "" for none
+ * network       Network of that version, that of the last one until it is loaded; null when there is none to be had
+ * networkProblem  why there is none, in words
  * altered       a Network whose knobs have been turned, or null: then it answers instead
  * pixels        Float32Array of the image as drawn, row-major
- * answer        what the network says of the pixels, an Answer (see answers.js), or null
+ * loaded        an image to begin with, set by whoever has one: {pixels: Float32Array in the network's
+ *               numbers, name, isAlone}; `draw` takes it as a step that can be undone, moved as the
+ *               sliders say, or put back first with isAlone
+ * answer        what the network says of the pixels, an Answer (see api.js), or null
  * canonical     what it says with canonicalization, an Answer with `done` and `pixels`, or null
  * compared      what the version to compare with says, an Answer, or null
  * comparison    {model, version} to compare with, or null
+ * sheet         the Sheet of test images, or null until it is needed
+ * readings      what `altered ?? network` reads from the sheet, or null: {network, labels, right, count}
+ * trainedReadings  the same of `network`
  * selection     {layer, neuron}, layer 0 for the first one after the input, or null
+ * view          "picture", or "tables" of the same content
  * connection    "ok", "lost", or "token" when the server wants one
+ * problem       why there is no answer, in words, or ""
+ * notice        what has changed on the server, in words, until one has read it, or ""
  * palette, theme  "safe" or "film"; "auto", "dark" or "light"
  */
 export function createStore(initial) {
@@ -46,15 +57,25 @@ export const store = createStore({
   models: null,
   model: "",
   version: 0,
+  chosen: "",
+  networkOf: "",
   network: null,
+  networkProblem: "",
   altered: null,
   pixels: new Float32Array(784),
+  loaded: null,
   answer: null,
   canonical: null,
   compared: null,
   comparison: null,
+  sheet: null,
+  readings: null,
+  trainedReadings: null,
   selection: null,
+  view: "picture",
   connection: "ok",
-  palette: "safe",
-  theme: "auto",
+  problem: "",
+  notice: "",
+  palette: document.documentElement.dataset.palette ?? "safe",
+  theme: document.documentElement.dataset.theme ?? "auto",
 });

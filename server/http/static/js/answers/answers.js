@@ -1,6 +1,47 @@
-/** To be written. */
+/** What the network reads: as drawn and canonicalised, and what another version reads. */
+
+import { createCard } from "./card.js";
+import { describeDifference, describeDone, describeLabel } from "./words.js";
+import { announce } from "./announce.js";
+
+const NO_LAYOUT =
+  "This model has no image layout: it was not measured on images, so there is nothing to canonicalise to.";
 
 export function start({ store, root }) {
-  void store;
-  void root;
+  const cards = root.querySelector(".cards");
+  const problem = root.querySelector("#problem");
+  const [plain, canonical, compared] = ["As drawn", "Canonicalised", "Compared"].map(createCard);
+  cards.append(plain.root, canonical.root, compared.root);
+
+  store.watch(["answer", "network"], () => {
+    const answer = store.get("answer");
+    plain.show({ answer, network: store.get("network"), pixels: answer?.of });
+  });
+  store.watch(["canonical", "network"], () => {
+    const [answer, network] = [store.get("canonical"), store.get("network")];
+    if (network && !network.imageLayout) canonical.show({ answer: null, text: NO_LAYOUT });
+    else canonical.show({ answer, network, pixels: answer?.pixels, text: answer?.done ? describeDone(answer.done) : "" });
+  });
+  store.watch(["comparison", "compared", "answer"], () => {
+    const [comparison, answer, own] = [store.get("comparison"), store.get("compared"), store.get("answer")];
+    compared.root.hidden = !comparison;
+    if (!comparison) return;
+    compared.heading.textContent = `${comparison.model} ${comparison.version}`;
+    const text = answer && own ? describeDifference(own, answer) : "";
+    compared.show({ answer, network: store.get("network"), text });
+  });
+  store.watch(["problem", "connection", "networkProblem"], () => {
+    const text = store.get("connection") === "ok" ? store.get("problem") || store.get("networkProblem") : "";
+    problem.textContent = text && `The server does not answer this: ${text}`;
+  });
+  announce({ store, root: root.querySelector("#spoken"), keys: ["answer", "canonical", "compared"], describe });
+
+  function describe() {
+    const [answer, other, third] = ["answer", "canonical", "compared"].map(store.get);
+    const parts = [];
+    if (answer) parts.push(`As drawn: ${describeLabel(answer)}.`);
+    if (other?.done) parts.push(`Canonicalised: ${describeLabel(other)}.`);
+    if (answer && third) parts.push(describeDifference(answer, third));
+    return parts.join(" ");
+  }
 }

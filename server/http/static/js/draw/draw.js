@@ -1,6 +1,34 @@
-/** To be written. */
+/** What the network is asked about: a drawing, or numbers when its inputs are no image. */
+
+import { startFields } from "./fields.js";
+import { startImage } from "./image.js";
 
 export function start({ store, root }) {
-  void store;
-  void root;
+  const [imageRoot, fieldsRoot] = ["#draw-image", "#draw-fields"].map((id) => root.querySelector(id));
+  const image = startImage({ store, root: imageRoot });
+  const fields = startFields({ store, root: fieldsRoot });
+  let shown = null;
+  // Where it stands beside the answer; on a phone it would stand between.
+  root.querySelector("#adjust").open = matchMedia("(min-width: 64rem)").matches;
+
+  const partOf = (network) => (network.shape ? image : fields);
+
+  store.watch(["network"], () => {
+    const network = store.get("network");
+    if (!network) return;
+    shown = network;
+    imageRoot.hidden = !network.shape;
+    fieldsRoot.hidden = !!network.shape;
+    root.querySelector("h2").textContent = titleOf(network);
+    partOf(network).show(network);
+  });
+  store.watch(["loaded"], () => {
+    const loaded = store.get("loaded");
+    if (loaded && shown) partOf(shown).load(loaded);
+  });
+}
+
+function titleOf({ shape, labelNames }) {
+  if (!shape) return "Set the inputs";
+  return labelNames.every((name) => /^\d$/.test(name)) ? "Draw a digit" : "Draw an image";
 }

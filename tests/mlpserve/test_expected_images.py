@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mlpserve.command.predict.expected import Expected, NoImages, expect_pictures, find_version
+from mlpserve.command.predict.target import find_version
+from mlpserve.expected_images import Expected, NoImages, expect_pictures
 from mlpserve.models import ImageLayout, Model, ModelVersion
 from tests.mlpserve.command.test_cli import run
 from tests.mlpserve.serving import Serving, read_batch
@@ -56,7 +57,7 @@ def test_a_layout() -> None:
         ("other", 0, None, r"there is no model 'other'; the server has digits, small"),
         ("digits", 3, None, r"digits has no version 3; loaded are: 1, 2"),
         ("digits", 1, 20, r"takes 784 numbers; --side 20 makes 20 x 20 = 400"),
-        ("iris", 0, None, r"iris, version 1, takes 4000 numbers; .* 63 x 63 = 3969. Send it arr"),
+        ("iris", 0, None, r"iris, version 1, takes 4000 numbers; .* 63 x 63 = 3969. Send it num"),
         ("empty", 0, None, r"empty has no version that is loaded; loaded are: none"),
     ],
 )

@@ -2,14 +2,17 @@
 
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mlpserve.models import ImageLayout, Model, ModelVersion, find_model
+import numpy as np
+import numpy.typing as npt
+
+from mlpserve.images import Pixels
+from mlpserve.models import ImageLayout, Model, ModelVersion
 
 
 class NoImages(ValueError):
-    """The model's images aren't known; the message says what to do."""
+    """The model takes no pictures; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +26,15 @@ class Expected:
     layout: ImageLayout | None
     numbers: tuple[float, float] | None = None
 
-
-def find_version(models: Sequence[Model], name: str, number: int) -> tuple[Model, ModelVersion]:
-    """Return a model, and the version of it that is asked, of those that a server lists.
-
-    `name` may be empty for the server's default, `number` 0 for the newest. Raises NoImages when
-    there is no such model or version.
-    """
-    model = _find_model(models, name)
-    return model, _find_version(model, number)
+    def encode(self, images: npt.NDArray[np.float32]) -> Pixels:
+        """Return images of levels in [0, 1], 0 for black, in the numbers that the model takes."""
+        if self.numbers is None:
+            return np.rint(255 * images).astype(np.uint8)
+        black, white = self.numbers
+        return np.asarray(black + (white - black) * images, np.float32)
 
 
-def expect_pictures(model: Model, version: ModelVersion, side: int | None) -> Expected:
+def expect_pictures(model: Model, version: ModelVersion, side: int | None = None) -> Expected:
     """Return the images that a model wants made of pictures; `side` overrides their rows and
     columns.
 
@@ -53,7 +53,7 @@ def expect_pictures(model: Model, version: ModelVersion, side: int | None) -> Ex
         raise NoImages(
             f"{model.name}, version {version.version}, takes {n_inputs} numbers; {made} "
             f"{shape[0]} x {shape[1]} = {shape[0] * shape[1]}. "
-            + ("Leave --side out" if side is not None else "Send it arrays, as .npy files")
+            + ("Leave --side out" if side is not None else "Send it numbers instead")
         )
     return Expected(shape, layout, _read_range(model, version))
 
@@ -67,25 +67,5 @@ def _read_range(model: Model, version: ModelVersion) -> tuple[float, float] | No
     except (ValueError, TypeError) as error:
         raise NoImages(
             f"{model.name}, version {version.version}, takes {version.input_range} numbers, of "
-            "which none is black or white. Send it arrays, as .npy files"
+            "which none is black or white. Send it numbers instead"
         ) from error
-
-
-def _find_model(models: Sequence[Model], name: str) -> Model:
-    model = find_model(models, name)
-    if model is not None:
-        return model
-    names = ", ".join(model.name for model in models) or "none"
-    if name:
-        raise NoImages(f"there is no model {name!r}; the server has {names}")
-    raise NoImages(f"the server has no default model; choose one with --model: {names}")
-
-
-def _find_version(model: Model, number: int) -> ModelVersion:
-    wanted = number or model.default_version
-    for version in model.versions:
-        if version.version == wanted and version.is_loaded and version.layer_sizes:
-            return version
-    loaded = ", ".join(str(version.version) for version in model.versions if version.is_loaded)
-    what = f"version {wanted}" if wanted else "version that is loaded"
-    raise NoImages(f"{model.name} has no {what}; loaded are: {loaded or 'none'}")

@@ -1,0 +1,25 @@
+"""inference.GRPCInferenceService behind the server's own gRPC port."""
+
+from typing import TypeVar
+
+from google.protobuf.message import Message
+from starlette.requests import Request
+
+from mlpserve.inference import open_inference_pb2 as protocol
+from server.http.grpc_port import GrpcPort
+
+NAME = protocol.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
+
+M = TypeVar("M", bound=Message)
+
+
+class Service:
+    """Calls the service's methods on behalf of HTTP requests."""
+
+    def __init__(self, port: GrpcPort) -> None:
+        self._port = port
+
+    async def call(self, method: str, message: Message, answer: type[M], request: Request) -> M:
+        """Return a method's answer to a message; raises HttpError."""
+        content = await self._port.call(f"/{NAME}/{method}", message.SerializeToString(), request)
+        return answer.FromString(content)

@@ -1,0 +1,19 @@
+/** Between ink, 0 for background and 1 for what is drawn, and the numbers that a model takes. */
+
+/** The ends of an input range; of all finite numbers, those that most standardised ones lie between. */
+export function endsOf(inputRange) {
+  return inputRange.startsWith("[") ? JSON.parse(inputRange) : [-3, 3];
+}
+
+/** Turns ink into a network's pixels and back; `isDark` when its ink is dark on a light background. */
+export function scaleOf(network) {
+  const [low, high] = network ? endsOf(network.inputRange) : [0, 1];
+  const isDark = network?.imageLayout?.ink === "dark";
+  const [paper, ink] = isDark ? [high, low] : [low, high];
+  return {
+    isDark,
+    // In steps that a byte can say: so the same image can be sent as bytes, and kept in a link.
+    toPixels: (drawn) => Float32Array.from(drawn, (x) => paper + ((ink - paper) * Math.round(255 * x)) / 255),
+    toInk: (pixels) => Float32Array.from(pixels, (x) => Math.min(1, Math.max(0, (x - paper) / (ink - paper)))),
+  };
+}

@@ -1,0 +1,129 @@
+/** A grid of numbers on a canvas: the larger, the brighter; negative ones in a colour of their own, with a stripe. */
+
+import { colours } from "../watch/colours.js";
+import { cellsBetween, moved } from "./cells.js";
+
+const CANVAS_SIDE = 560;
+/** How much of a cell is seen whose number is 0. */
+const EMPTY = 0.05;
+
+/**
+ * Make a grid of `rows` x `columns` cells, the first `count` of which hold numbers.
+ *
+ * label       what it shows, in words
+ * isPlain     positive numbers are white: activations and pixels rather than weights
+ * onPoint     called with the cell that the pointer is above or the arrow keys have reached, or -1
+ * onChoose    called with the cell that is clicked, or left by Enter
+ * onPaint     called with (cells, event) while the pointer is pressed: those it has crossed, without gaps
+ *
+ * Returns {canvas, draw(numbers, scale), point(cell), cellAt(event)}. `scale` is the size that is
+ * fully bright.
+ */
+export function createWeightsGrid({
+  rows,
+  columns,
+  count = rows * columns,
+  label,
+  isPlain = false,
+  onPoint,
+  onChoose,
+  onPaint,
+}) {
+  const canvas = document.createElement("canvas");
+  const cell = Math.max(2, Math.floor(CANVAS_SIDE / Math.max(rows, columns)));
+  Object.assign(canvas, { className: "cells", width: columns * cell, height: rows * cell });
+  canvas.setAttribute("aria-label", label);
+  canvas.setAttribute("role", onPoint ? "application" : "img");
+  if (onPoint) canvas.tabIndex = 0;
+  const context = canvas.getContext("2d");
+  const corner = (index) => [(index % columns) * cell, Math.floor(index / columns) * cell];
+  let drawn = [[], 1];
+  let pointed = -1;
+
+  function draw(numbers, scale) {
+    drawn = [numbers, scale];
+    const { positive, negative, text, background } = colours();
+    const stripe = Math.max(1, Math.round(cell / 5));
+    const gap = cell > 4 ? 1 : 0;
+    context.globalAlpha = 1;
+    context.fillStyle = background;
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.globalAlpha = EMPTY;
+    context.fillStyle = text;
+    for (let k = 0; k < count; k += 1) context.fillRect(...corner(k), cell - gap, cell - gap);
+    for (let k = 0; k < count; k += 1) {
+      const size = Math.min(1, Math.abs(numbers[k]) / scale);
+      if (!(size > 0)) continue; // also where there is no number
+      const [x, y] = corner(k);
+      context.globalAlpha = size;
+      if (numbers[k] > 0) {
+        context.fillStyle = isPlain ? text : positive;
+        context.fillRect(x, y, cell - gap, cell - gap);
+      } else {
+        const bar = (cell - gap - stripe) / 2;
+        context.fillStyle = negative;
+        context.fillRect(x, y, cell - gap, bar);
+        context.fillRect(x, y + bar + stripe, cell - gap, bar);
+      }
+    }
+    if (pointed < 0) return;
+    context.globalAlpha = 1;
+    context.strokeStyle = text;
+    context.lineWidth = Math.max(2, cell / 8);
+    context.strokeRect(...corner(pointed), cell - gap, cell - gap);
+  }
+
+  /** Outline a cell, or none for -1. */
+  function point(index) {
+    if (index === pointed) return;
+    pointed = index;
+    draw(...drawn);
+  }
+
+  /** The cell at a pointer, or -1 outside. */
+  function cellAt(event) {
+    const box = canvas.getBoundingClientRect();
+    const column = Math.floor(((event.clientX - box.left) / box.width) * columns);
+    const row = Math.floor(((event.clientY - box.top) / box.height) * rows);
+    const isInside = column >= 0 && column < columns && row >= 0 && row < rows;
+    return isInside && row * columns + column < count ? row * columns + column : -1;
+  }
+
+  if (onPoint) {
+    const pointTo = (index) => {
+      point(index);
+      onPoint(index);
+    };
+    canvas.addEventListener("pointermove", (event) => pointTo(cellAt(event)));
+    canvas.addEventListener("pointerleave", () => pointTo(-1));
+    canvas.addEventListener("focus", () => pointed < 0 && canvas.matches(":focus-visible") && pointTo(0));
+    canvas.addEventListener("blur", () => pointTo(-1));
+    canvas.addEventListener("keydown", (event) => {
+      const next = moved(Math.max(0, pointed), event.key, columns, count);
+      if (event.key === "Enter" && onChoose) onChoose(Math.max(0, pointed));
+      else if (next === null) return;
+      else pointTo(next);
+      event.preventDefault();
+    });
+  }
+  if (onChoose) canvas.addEventListener("click", (event) => cellAt(event) >= 0 && onChoose(cellAt(event)));
+  if (onPaint) {
+    canvas.style.touchAction = "none";
+    let last = -1;
+    const paint = (event) => {
+      const events = event.getCoalescedEvents?.() ?? [];
+      for (const each of events.length ? events : [event]) {
+        const next = cellAt(each);
+        if (next >= 0) onPaint(cellsBetween(last < 0 ? next : last, next, columns), event);
+        last = next;
+      }
+    };
+    canvas.addEventListener("pointerdown", (event) => {
+      canvas.setPointerCapture(event.pointerId);
+      last = cellAt(event);
+      if (last >= 0) onPaint([last], event);
+    });
+    canvas.addEventListener("pointermove", (event) => event.buttons && paint(event));
+  }
+  return { canvas, draw, point, cellAt };
+}

@@ -1,0 +1,65 @@
+/** Keeps the list of models and the chosen version's weights true to what the server has. */
+
+import { getNetwork, listModels } from "../api.js";
+import { report } from "../connection.js";
+import { Network } from "../network.js";
+import { choose, describeChanges, findVersion } from "./list.js";
+
+/** What identifies the weights of the chosen version; "" when there is none. */
+export function identify(store) {
+  const [model, version] = [store.get("model"), store.get("version")];
+  const entry = findVersion(store.get("models"), model, version);
+  return entry?.is_loaded ? `${model}/${version}/${entry.weights_sha256}` : "";
+}
+
+/** Load the list of models; when the chosen version is no longer served, the default one answers. */
+export async function loadModels(store) {
+  let models;
+  try {
+    models = await listModels();
+  } catch (error) {
+    report(store, error);
+    return;
+  }
+  report(store, null);
+  const before = store.get("models");
+  if (JSON.stringify(before) !== JSON.stringify(models)) {
+    const [model, version] = [store.get("model"), store.get("version")];
+    const chosen = choose(models, model, version);
+    const sentences = describeChanges(before, models);
+    if (model && chosen.model && (chosen.model !== model || chosen.version !== version)) {
+      sentences.push(`${chosen.model} ${chosen.version} answers now.`);
+    }
+    store.set({ models, ...chosen, ...(sentences.length > 0 ? { notice: sentences.join(" ") } : {}) });
+  }
+}
+
+/** Load the weights of the chosen version; until they are there, those of the last one stay. */
+export async function loadNetwork(store) {
+  const chosen = store.get("chosen");
+  if (!chosen || store.get("networkOf") === chosen) return;
+  const [model, version] = [store.get("model"), store.get("version")];
+  let network = null;
+  let networkProblem = "";
+  try {
+    network = Network.fromJson(await getNetwork(model, version));
+  } catch (error) {
+    report(store, error);
+    if (store.get("connection") !== "ok") return;
+    networkProblem = error.message;
+  }
+  if (store.get("chosen") !== chosen) return;
+  const [inputs] = findVersion(store.get("models"), model, version).layer_sizes;
+  const selection = store.get("selection");
+  const keepsSelection = selection && selection.neuron < (network?.layers[selection.layer]?.neurons ?? 0);
+  store.set({
+    network,
+    networkOf: chosen,
+    networkProblem,
+    altered: null,
+    answer: null,
+    canonical: null,
+    ...(keepsSelection ? {} : { selection: null }),
+    ...(store.get("pixels").length === inputs ? {} : { pixels: new Float32Array(inputs) }),
+  });
+}

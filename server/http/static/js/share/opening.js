@@ -1,0 +1,57 @@
+/** Opens links: chooses their model and shows their drawing, or says why not. */
+
+import { parseFragment, pixelsOf } from "./link.js";
+
+/** Open the page's fragment, now and when it changes. */
+export function startOpening({ store }) {
+  const word = document.getElementById("link-word");
+  let link = null;
+  let remark = "";
+
+  function say(message) {
+    word.textContent = message;
+    word.hidden = !message;
+  }
+
+  function open() {
+    say("");
+    try {
+      link = parseFragment(location.hash);
+      choose();
+    } catch {
+      link = null;
+      say("The address holds no drawing that this page can read; it is ignored.");
+    }
+  }
+
+  /** Choose the link's model, once it is known which there are. */
+  function choose() {
+    const models = store.get("models");
+    if (!link || !models) return;
+    const { model, version } = link;
+    const versions = models.models.find(({ name }) => name === model)?.versions ?? [];
+    const isServed = versions.some((one) => one.version === version && one.is_loaded);
+    remark = isServed ? "" : ` It is for ${model.slice(0, 60)}, version ${version}, which is not served here.`;
+    if (isServed) store.set({ model, version });
+    restore();
+  }
+
+  /** Show the drawing, once the network is there. */
+  function restore() {
+    const network = store.get("network");
+    const isThere = network?.model === store.get("model") && network?.version === store.get("version");
+    if (!link || !store.get("models") || !isThere) return;
+    try {
+      store.set({ loaded: { pixels: pixelsOf(link, network), name: "the drawing of a link", isAlone: true } });
+      say(`Opened from a link.${remark}`);
+    } catch {
+      say(`The link's drawing is not for ${network.model}, version ${network.version}; it is ignored.${remark}`);
+    }
+    link = null;
+  }
+
+  addEventListener("hashchange", open);
+  open();
+  store.watch(["models"], choose);
+  store.watch(["network"], restore);
+}

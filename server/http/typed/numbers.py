@@ -1,0 +1,117 @@
+"""Numbers of JSON as arrays, without work per number in Python."""
+
+import binascii
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+MAX_DEPTH = 3
+"""(N, rows, columns)."""
+
+WHITE = 255
+
+MAX_FLOAT = float(np.finfo(np.float32).max)
+
+
+class Invalid(Exception):
+    """A value of a request is refused; the message says why, and what to send instead."""
+
+    def __init__(self, reason: str, description: str) -> None:
+        super().__init__(description)
+        self.reason, self.description = reason, description
+
+
+def read_floats(field: str, value: object) -> npt.NDArray[np.float32]:
+    """Return one image or several, as nested lists have them; raises Invalid."""
+    numbers, shape = flatten(field, value)
+    array = np.array(numbers, np.float64)
+    if not (are_small := np.abs(array) <= MAX_FLOAT).all():
+        index = int(are_small.argmin())
+        raise Invalid(
+            "NOT_FINITE",
+            f"{place(field, index, shape)} is {numbers[index]:g}; send finite numbers of 32 bits",
+        )
+    return array.astype(np.float32).reshape(shape)
+
+
+def read_levels(field: str, value: object) -> npt.NDArray[np.uint8]:
+    """Return bytes from base64 or from nested lists of integers; raises Invalid."""
+    if isinstance(value, str):
+        return _decode_base64(field, value)
+    numbers, shape = flatten(field, value)
+    array = np.array(numbers, np.float64)
+    if not (are_levels := (array >= 0) & (array <= WHITE) & (array == np.rint(array))).all():
+        index = int(are_levels.argmin())
+        raise Invalid(
+            "BYTE_RANGE",
+            f"{place(field, index, shape)} is {numbers[index]:g}; send integers from 0 to {WHITE}, "
+            "or other numbers as pixels",
+        )
+    return array.astype(np.uint8).reshape(shape)
+
+
+def flatten(field: str, value: object) -> tuple[list[float], tuple[int, ...]]:
+    """Return the numbers in nested lists, and their shape; raises Invalid."""
+    if not isinstance(value, list):
+        raise Invalid("TYPE", f"{field} is {shown(value)}; send a list of numbers")
+    numbers: list[Any] = value
+    shape: tuple[int, ...] = (len(numbers),)
+    while numbers and isinstance(numbers[0], list):
+        if len(shape) == MAX_DEPTH:
+            raise Invalid(
+                "SHAPE", f"{field} has lists more than {MAX_DEPTH} deep; send N x rows x columns"
+            )
+        _check_kinds(field, numbers, shape, {list})
+        lengths = list(map(len, numbers))
+        if lengths.count(lengths[0]) < len(lengths):
+            index = next(at for at, length in enumerate(lengths) if length != lengths[0])
+            raise Invalid(
+                "SHAPE",
+                f"{place(field, index, shape)} has {lengths[index]} entries and those before it "
+                f"{lengths[0]}; make all lists equally long",
+            )
+        shape = (*shape, lengths[0])
+        numbers = list(chain.from_iterable(numbers))
+    if not numbers:
+        raise Invalid("NO_PIXELS", f"{field} is empty; send at least one image")
+    _check_kinds(field, numbers, shape, {int, float})
+    return numbers, shape
+
+
+def _check_kinds(field: str, values: list[Any], shape: tuple[int, ...], kinds: set[type]) -> None:
+    if set(map(type, values)) <= kinds:
+        return
+    index = next(at for at, value in enumerate(values) if type(value) not in kinds)
+    wanted = "a list, as those before it are" if kinds == {list} else "a number"
+    raise Invalid("TYPE", f"{place(field, index, shape)} is {shown(values[index])}; send {wanted}")
+
+
+def _decode_base64(field: str, text: str) -> npt.NDArray[np.uint8]:
+    try:
+        content = binascii.a2b_base64(text.encode("ascii"), strict_mode=True)
+    except ValueError as error:
+        raise Invalid("BASE64", f"{field} is {shown(text)}, no base64: {error}") from error
+    if not content:
+        raise Invalid("NO_PIXELS", f"{field} is empty; send at least one image")
+    return np.frombuffer(content, np.uint8)
+
+
+def place(field: str, index: int, shape: tuple[int, ...]) -> str:
+    """Return where in nested lists the number at an index of all is, as pixels[0][3]."""
+    return field + "".join(f"[{at}]" for at in np.unravel_index(index, shape))
+
+
+def shown(value: object) -> str:
+    """Return a value of JSON for a message."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case dict():
+            return "an object"
+        case list():
+            return "a list"
+    return f"{value!r:.40}"

@@ -1,0 +1,18 @@
+"""What is said once the server serves: where it is, and the page to open."""
+
+from pathlib import Path
+
+import httpx
+
+from harness.server_process import start_server
+
+
+def test_it_says_where_the_page_is(repository: Path) -> None:
+    """`make run` shows this line; a terminal makes the address a link."""
+    with start_server(repository, "--http-address", "0.0.0.0:0") as server:
+        (line,) = (line for line in server.log if line["event"] == "serving")
+        port = server.http_address.rpartition(":")[2]
+        assert line["page"] == f"http://127.0.0.1:{port}/"
+        page = httpx.get(line["page"])
+    assert page.headers["content-type"].startswith("text/html")
+    assert "<title>mlpserve" in page.text
