@@ -51,12 +51,12 @@ class Process:
 
 def processes(pid: int) -> dict[str, Process]:
     """Return the worker and HTTP's process of a server."""
-    found = {}
+    found: dict[str, Process] = {}
     for child in family(pid)[1:]:
         words = Path(f"/proc/{child}/cmdline").read_bytes().decode().split("\0")
-        found |= {
-            name: Process(name, child) for name in ("worker", "http") if f"server.{name}" in words
-        }
+        for name in ("worker", "http"):
+            if f"server.{name}" in words:
+                found[name] = Process(name, child)
     return found
 
 
@@ -102,8 +102,9 @@ def row(name: str, alone: Sequence[Measured], beside: Sequence[Measured]) -> lis
 @click.option("--rate", default=200.0, show_default=True, help="Calls over HTTP in a second.")
 @repository_option
 def main(rounds: int, seconds: float, rate: float, repository: Path) -> None:
-    """Load gRPC with and without calls of one image over HTTP, in turns, all processes of the server
-    on one core.
+    """Load gRPC with and without calls of one image over HTTP, in turns.
+
+    All processes of the server are on one core, those that call it on the other.
     """
     need_h2load()
     command = server_command(
@@ -125,20 +126,9 @@ def main(rounds: int, seconds: float, rate: float, repository: Path) -> None:
             beside[shape].append(run(process, GRPC, shape, seconds))
             end_calls(calls)
             costs.append(cost_alone(process.pid, file, rate, seconds))
-    headings = (
-        "calls/s",
-        "beside",
-        "ratio",
-        "p50 us",
-        "beside",
-        "ratio",
-        "p99 us",
-        "beside",
-        "ratio",
-    )
-    print_table(
-        ("in flight", *headings), [row(str(shape), alone[shape], beside[shape]) for shape in SHAPES]
-    )
+    compared = [(name, "beside", "ratio") for name in ("calls/s", "p50 us", "p99 us")]
+    headings = ("in flight", *(cell for cells in compared for cell in cells))
+    print_table(headings, [row(str(shape), alone[shape], beside[shape]) for shape in SHAPES])
     figures = [f"{statistics.median(values):,.0f}" for values in zip(*costs, strict=True)]
     print_table(("p50 us", "p99 us", "CPU us, HTTP", "CPU us, worker"), [figures], names=0)
 
