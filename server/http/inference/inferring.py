@@ -65,7 +65,8 @@ class Inferring:
             try:
                 images.append(await self._pictures.read(picture, expected))
             except HttpError as error:
-                error.content["error"] = f"inputs[0].data: value {index}: {error.message}"
+                words = error.message.removeprefix("picture: ")
+                error.content["error"] = f"picture {index}: {words}"
                 raise
         return np.stack(images)
 
