@@ -38,7 +38,7 @@ class Predicting:
         """Answer /v1/.../predict."""
         selection = selected(request)
         kind = content_type(request)
-        most = MAX_PICTURE_BYTES if kind in PICTURES else bodies.MAX_BODY_BYTES
+        most = MAX_PICTURE_BYTES if kind in PICTURES else None
         content = await bodies.read_body(request, most)
         timing = Timing()
         is_picture = kind in PICTURES or (kind in UNTOLD and kind_of(content) is not None)

@@ -57,11 +57,11 @@ async def call(address: str, images: Images) -> dict[str, Any]:
     content = {"inputs": [plain | {"data": images.tolist()}]}
     response = await client.infer(url, content, model_name=MODEL)
     answers["dictionary_labels"] = response.outputs[1].as_numpy()
-    (error,) = await asyncio.gather(
+    errors: list[Any] = await asyncio.gather(
         client.infer(url, content, model_name="letters"), return_exceptions=True
     )
-    assert isinstance(error, httpx.HTTPStatusError)
-    assert "model 'letters' is not loaded; name one of: digits, '404 Not Found'" in str(error)
+    assert isinstance(errors[0], httpx.HTTPStatusError)
+    assert "model 'letters' is not loaded; name one of: digits, '404 Not Found'" in str(errors[0])
     await client.close()
     return answers
 
