@@ -57,7 +57,7 @@ async def call(address: str, images: Images) -> dict[str, Any]:
     content = {"inputs": [plain | {"data": images.tolist()}]}
     response = await client.infer(url, content, model_name=MODEL)
     answers["dictionary_labels"] = response.outputs[1].as_numpy()
-    errors: list[Any] = await asyncio.gather(
+    errors: tuple[Any] = await asyncio.gather(
         client.infer(url, content, model_name="letters"), return_exceptions=True
     )
     assert isinstance(errors[0], httpx.HTTPStatusError)
