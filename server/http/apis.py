@@ -12,5 +12,9 @@ from server.http.pictures.pictures import Pictures
 def build_apis(port: GrpcPort, health: Health) -> ASGIApp:
     """Return the APIs."""
     pictures = Pictures(port)
-    typed_routes = typed.routes(port, pictures)
-    return Router([Mount("/v1", routes=typed_routes), *inference.routes(port, health, pictures)])
+    return Router(
+        [
+            Mount("/v1", routes=typed.routes(port, pictures)),
+            *inference.routes(port, health, pictures),
+        ]
+    )

@@ -53,8 +53,8 @@ class HttpError(Exception):
             "error": message,
             "code": code or CODES.get(status, "INVALID_ARGUMENT"),
         }
-        if reason:
-            self.content["reason"] = reason
+        if reason or violations:
+            self.content["reason"] = reason or violations[0]["reason"]
         if violations:
             self.content["violations"] = list(violations)
 
