@@ -1,0 +1,15 @@
+"""The APIs, which ask the gRPC port. What only they need is imported with this."""
+
+from starlette.routing import Mount, Router
+from starlette.types import ASGIApp
+
+from server.http import inference, typed
+from server.http.grpc_port import GrpcPort
+from server.http.monitoring.health import Health
+from server.http.pictures.pictures import Pictures
+
+
+def build_apis(port: GrpcPort, health: Health) -> ASGIApp:
+    """Return the APIs."""
+    typed_routes = typed.routes(port, Pictures(port))
+    return Router([Mount("/v1", routes=typed_routes), *inference.routes(port, health)])
