@@ -6,10 +6,17 @@ from starlette.types import ASGIApp
 from server.http import inference, typed
 from server.http.grpc_port import GrpcPort
 from server.http.monitoring.health import Health
+from server.http.openapi import document
 from server.http.pictures.pictures import Pictures
 
 
 def build_apis(port: GrpcPort, health: Health) -> ASGIApp:
     """Return the APIs."""
     typed_routes = typed.routes(port, Pictures(port))
-    return Router([Mount("/v1", routes=typed_routes), *inference.routes(port, health)])
+    return Router(
+        [
+            Mount("/v1", routes=typed_routes),
+            *inference.routes(port, health),
+            *document.routes(),
+        ]
+    )
