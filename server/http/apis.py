@@ -12,11 +12,11 @@ from server.http.pictures.pictures import Pictures
 
 def build_apis(port: GrpcPort, health: Health) -> ASGIApp:
     """Return the APIs."""
-    typed_routes = typed.routes(port, Pictures(port))
+    pictures = Pictures(port)
     return Router(
         [
-            Mount("/v1", routes=typed_routes),
-            *inference.routes(port, health),
+            Mount("/v1", routes=typed.routes(port, pictures)),
+            *inference.routes(port, health, pictures),
             *document.routes(),
         ]
     )

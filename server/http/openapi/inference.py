@@ -1,6 +1,7 @@
 """The document's part about /v2, the Open Inference Protocol."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from mlpserve.inference import open_inference_pb2 as protocol
@@ -19,6 +20,7 @@ from server.http.openapi.parts import (
     in_path,
     items,
     operation,
+    or_null,
     record,
     schema,
 )
@@ -45,19 +47,23 @@ SCHEMAS: Json = {
     "InferRequest": {
         "type": "object",
         "properties": {
-            "id": TEXT,
-            "parameters": PARAMETERS,
+            "id": or_null(TEXT),
+            "parameters": or_null(PARAMETERS),
             "inputs": items(
                 {
                     "type": "object",
-                    "properties": {**TENSOR, "data": DATA},
+                    "properties": {
+                        **TENSOR,
+                        "parameters": or_null(PARAMETERS),
+                        "data": or_null(DATA),
+                    },
                     "required": ["name", "datatype", "shape"],
                 }
             ),
             "outputs": items(
                 {
                     "type": "object",
-                    "properties": {"name": TEXT, "parameters": PARAMETERS},
+                    "properties": {"name": TEXT, "parameters": or_null(PARAMETERS)},
                     "required": ["name"],
                 }
             ),
@@ -79,9 +85,9 @@ SCHEMAS: Json = {
     "Ready": record("Whether the server is ready.", ready=FLAG),
     "RepositoryIndexRequest": {
         "type": "object",
-        "properties": {"ready": described(FLAG, "Whether to list ready versions only.")},
+        "properties": {"ready": described(or_null(FLAG), "Whether to list ready versions only.")},
     },
-    "RepositoryRequest": {"type": "object", "properties": {"parameters": PARAMETERS}},
+    "RepositoryRequest": {"type": "object", "properties": {"parameters": or_null(PARAMETERS)}},
     "Nothing": record("Done."),
 }
 
@@ -165,7 +171,11 @@ def paths() -> Json:
         found[f"/v2/repository/models/{{model}}/{verb}"] = {
             "parameters": [MODEL],
             **_post(
-                f"{verb}Model", f"{verb.title()} a model", "RepositoryRequest", schema("Nothing")
+                f"{verb}Model",
+                f"{verb.title()} a model",
+                "RepositoryRequest",
+                schema("Nothing"),
+                HTTPStatus.NOT_IMPLEMENTED,
             ),
         }
     for path, suffix, parameters in (
@@ -246,13 +256,13 @@ def _get(name: str, summary: str, answered: str) -> Json:
     return {"get": operation(name, summary, told, tags=["inference"])}
 
 
-def _post(name: str, summary: str, asked: str, answered: Json) -> Json:
+def _post(name: str, summary: str, asked: str, answered: Json, *errors: int) -> Json:
     return {
         "post": operation(
             name,
             summary,
             {200: answer("The answer.", {JSON: answered})},
-            (*ALWAYS, *BODY),
+            (*ALWAYS, *BODY, *errors),
             tags=["inference"],
             requestBody={"content": {JSON: {"schema": schema(asked)}}},
         )

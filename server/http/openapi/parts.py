@@ -24,6 +24,7 @@ ERRORS = {
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is of no type, or no coding, that is read here.",
     HTTPStatus.TOO_MANY_REQUESTS: "The server has as many requests as it takes; retry later.",
     HTTPStatus.INTERNAL_SERVER_ERROR: "An internal error; the server's log has the reason.",
+    HTTPStatus.NOT_IMPLEMENTED: "The server has not been told to offer this.",
     HTTPStatus.SERVICE_UNAVAILABLE: "The server starts, stops or loads its models; retry later.",
     HTTPStatus.GATEWAY_TIMEOUT: "The request's time was over before it was answered.",
 }
@@ -57,6 +58,11 @@ def record(description: str, optional: Sequence[str] = (), /, **fields: Json) ->
         "required": [name for name in fields if name not in optional],
         "additionalProperties": False,
     }
+
+
+def or_null(schema: Json) -> Json:
+    """Return the schema of what may be null too, which means the same as nothing."""
+    return {"anyOf": [schema, {"type": "null"}]}
 
 
 def described(schema: Json, description: str) -> Json:

@@ -20,6 +20,7 @@ from server.http.openapi.parts import (
     in_path,
     items,
     operation,
+    or_null,
     record,
     schema,
 )
@@ -109,6 +110,8 @@ SCHEMAS: Json = {
         "The models, by name.",
         default_model=described(TEXT, "What answers paths that name no model; empty: none does."),
         models=items(schema("Model")),
+        grpc_address=described(TEXT, "Where the gRPC port listens."),
+        grpc_tls=described(FLAG, "Whether it wants TLS."),
     ),
     "Model": record(
         "One model.",
@@ -130,7 +133,7 @@ SCHEMAS: Json = {
         label_names=items(TEXT),
         weights_sha256=TEXT,
         input_range=described(TEXT, 'Which numbers it takes: "[0, 1]", "[low, high]" or "finite".'),
-        image_layout={"anyOf": [schema("ImageLayout"), {"type": "null"}]},
+        image_layout=or_null(schema("ImageLayout")),
     ),
     "ImageLayout": _layout(),
     "Network": record(
@@ -139,7 +142,7 @@ SCHEMAS: Json = {
         version=INTEGER,
         label_names=items(TEXT),
         input_range=TEXT,
-        image_layout={"anyOf": [schema("ImageLayout"), {"type": "null"}]},
+        image_layout=or_null(schema("ImageLayout")),
         layers=items(schema("Layer")),
     ),
     "Layer": record(
