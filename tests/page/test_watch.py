@@ -147,7 +147,8 @@ def sample_lines(page: Page, *lines: tuple[tuple[int, int], tuple[int, int]]) ->
         """(canvas, places) => {
             const { left, top, width } = canvas.getBoundingClientRect();
             const scale = canvas.width / width;
-            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            const context = canvas.getContext("2d");
+            const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
             return places.map(([from, to]) =>
                 Array.from({ length: 200 }, (_, k) => {
                     const share = 0.3 + 0.4 * (k / 199);
@@ -173,7 +174,8 @@ def test_the_strongest_products_become_lines(
             const { store } = await import("/static/js/store.js");
             const { strongest } = await import("/static/js/watch/contributions.js");
             const to = Array.from({ length: 16 }, (_, k) => k);
-            return strongest(store.get("network").layers[0], store.get("pixels"), { to, limit: 300 });
+            const [layer] = store.get("network").layers;
+            return strongest(layer, store.get("pixels"), { to, limit: 300 });
         }"""
     )
     products = weights * seven[0]
