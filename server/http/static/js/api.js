@@ -69,7 +69,7 @@ export async function getNetwork(model, version) {
  * Have one image classified. Returns an Answer:
  * label (index), activations (an array for each layer after the input, the last one the output),
  * labelNames, model, version, serverMilliseconds (or null), milliseconds, and with `canonicalize`
- * also done ({inverted, scales: [down, right], shifts: [down, right]}).
+ * also done ({inverted, scales: [down, right], shifts: [down, right]}) and pixels, as the network saw them.
  */
 export async function predict(model, version, pixels, { canonicalize = false, signal } = {}) {
   const begin = performance.now();
@@ -77,6 +77,7 @@ export async function predict(model, version, pixels, { canonicalize = false, si
     pixels: Array.from(pixels),
     hidden_activations: true,
     canonicalize,
+    canonical_pixels: canonicalize,
   });
   const { json, headers } = await ask(`${pathOf(model, version)}/predict`, {
     method: "POST",
@@ -84,7 +85,7 @@ export async function predict(model, version, pixels, { canonicalize = false, si
     body,
     signal,
   });
-  const timing = /dur=([\d.]+)/.exec(headers.get("server-timing") ?? "");
+  const timing = /total;dur=([\d.]+)/.exec(headers.get("server-timing") ?? "");
   const done = json.canonicalization;
   return {
     source: "server",
@@ -98,5 +99,6 @@ export async function predict(model, version, pixels, { canonicalize = false, si
     done: done
       ? { inverted: done.inverted[0], scales: done.scales[0], shifts: done.shifts[0] }
       : null,
+    pixels: done ? Float32Array.from(done.pixels[0]) : null,
   };
 }

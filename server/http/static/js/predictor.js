@@ -26,31 +26,37 @@ export function compute(network, pixels) {
 /** Keep store.answer, store.canonical and store.compared true to the pixels; `retry` loads the models again. */
 export function start({ store, retry }) {
   const isOnline = () => store.get("connection") === "ok";
-  const isReady = () => store.get("chosen") !== "" && store.get("networkOf") === store.get("chosen");
+  const isReady = () => isOnline() && store.get("chosen") !== "" && store.get("networkOf") === store.get("chosen");
   const chosen = () => ({ model: store.get("model"), version: store.get("version") });
-  // Its answer and the others stand beside each other: they are about the same pixels.
-  const answered = () => isOnline() && isReady() && store.get("answer");
   let served = null;
 
   function failed(error) {
     report(store, error);
     if (error.status === 404) retry();
-    else store.set({ problem: error.message });
+    const wait = error.retryAfterSeconds;
+    store.set({ problem: wait ? `${error.message}; the page asks again in ${wait} s` : error.message });
   }
 
   const askPlain = follow({
-    question: () => isOnline() && isReady() && !store.get("altered") && { ...chosen(), pixels: store.get("pixels") },
+    question() {
+      const [pixels, answer] = [store.get("pixels"), store.get("answer")];
+      const isThere = answer?.source === "server" && answer.of === pixels;
+      return isReady() && !store.get("altered") && !isThere && { ...chosen(), pixels };
+    },
     ask: predict,
     take(answer) {
-      if (!fits(answer, store.get("network"))) return retry();
-      report(store, null);
-      return store.set({ answer, problem: "" });
+      if (!fits(answer, store.get("network"))) retry();
+      else store.set({ answer, problem: "" });
     },
     failed,
   });
 
+  // The others follow the plain answer, of whose pixels they are, as they stand beside it.
   const askCanonical = follow({
-    question: () => answered() && { ...chosen(), pixels: answered().of, canonicalize: true },
+    question() {
+      const pixels = isReady() && store.get("answer")?.of;
+      return pixels && served?.of !== pixels && { ...chosen(), pixels, canonicalize: true };
+    },
     ask: predict,
     take(answer) {
       served = answer;
@@ -61,9 +67,10 @@ export function start({ store, retry }) {
 
   const askCompared = follow({
     question() {
-      const other = store.get("comparison");
+      const [other, compared, pixels] = [store.get("comparison"), store.get("compared"), store.get("answer")?.of];
       const entry = other && findVersion(store.get("models"), other.model, other.version);
-      return answered() && entry?.layer_sizes[0] === answered().of.length && { ...other, pixels: answered().of };
+      const isThere = compared?.of === pixels && isOf(compared, other);
+      return isReady() && pixels && entry?.layer_sizes[0] === pixels.length && !isThere && { ...other, pixels };
     },
     ask: predict,
     take: (compared) => store.set({ compared }),
@@ -77,21 +84,25 @@ export function start({ store, retry }) {
     store.set({ canonical: own || served });
   }
 
-  store.watch(["pixels", "networkOf", "altered", "connection"], () => {
+  store.watch(["pixels", "chosen", "networkOf", "altered", "connection"], () => {
     const [altered, network, pixels] = [store.get("altered"), store.get("network"), store.get("pixels")];
     const own = altered ?? (isOnline() ? null : network);
     if (own?.inputs === pixels.length) store.set({ answer: compute(own, pixels) });
     else askPlain();
   });
-  store.watch(["answer", "connection"], () => {
-    if (!answered()) served = null;
-    if (served?.of === store.get("answer")?.of) return showCanonical();
-    return askCanonical();
+  store.watch(["answer", "chosen", "connection"], () => {
+    if (!store.get("answer") || !isOnline()) served = null;
+    if (served && served.of === store.get("answer").of) showCanonical();
+    else askCanonical();
   });
-  store.watch(["answer", "comparison", "connection"], () => {
-    if (!store.get("comparison")) store.set({ compared: null });
+  store.watch(["answer", "chosen", "comparison", "connection"], () => {
+    if (!isOf(store.get("compared"), store.get("comparison"))) store.set({ compared: null });
     askCompared();
   });
+}
+
+function isOf(answer, version) {
+  return answer?.model === version?.model && answer?.version === version?.version;
 }
 
 function fits(answer, network) {

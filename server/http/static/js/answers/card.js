@@ -19,6 +19,7 @@ export function createCard(title) {
   const table = element("table", { className: "outputs" }, element("caption", { className: "visually-hidden" }), body);
   const parts = [picture, element("p", { className: "reading" }, label, activation), dim, table, words, time];
   const root = element("article", { className: "card" }, heading, ...parts);
+  root.setAttribute("aria-label", title);
   picture.setAttribute("role", "img");
   let rows = [];
   let names = null;

@@ -23,15 +23,18 @@ export async function loadModels(store) {
   }
   report(store, null);
   const before = store.get("models");
-  if (JSON.stringify(before) !== JSON.stringify(models)) {
-    const [model, version] = [store.get("model"), store.get("version")];
-    const chosen = choose(models, model, version);
-    const sentences = describeChanges(before, models);
-    if (model && chosen.model && (chosen.model !== model || chosen.version !== version)) {
-      sentences.push(`${chosen.model} ${chosen.version} answers now.`);
-    }
-    store.set({ models, ...chosen, ...(sentences.length > 0 ? { notice: sentences.join(" ") } : {}) });
+  const [model, version] = [store.get("model"), store.get("version")];
+  const chosen = choose(models, model, version);
+  const sentences = describeChanges(before, models);
+  if (model && chosen.model && (chosen.model !== model || chosen.version !== version)) {
+    sentences.push(`${chosen.model} ${chosen.version} answers now.`);
   }
+  store.set({
+    ...chosen,
+    // An equal list is no change.
+    models: JSON.stringify(before) === JSON.stringify(models) ? before : models,
+    notice: sentences.join(" ") || store.get("notice"),
+  });
 }
 
 /** Load the weights of the chosen version; until they are there, those of the last one stay. */
