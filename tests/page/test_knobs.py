@@ -14,21 +14,19 @@ from exporter.commands.common import WEIGHTS
 from exporter.network.network import Batch, Layer, Network
 from exporter.study import handmade
 from harness.browser import open_page
-from harness.networks import random_network
 from harness.server_process import ROOT, ServerProcess, start_server
 from mlpserve import Client
 from modelfile.activations import ACTIVATIONS
-from modelfile.input_range import FINITE
 from tests.generate_page_files import EVERY
+from tests.page.odd_networks import MANY
+from tests.page.storage import draw, read, wait_until, write
 from tests.page.turning import (
     Digits,
-    ask,
     current_network,
     expected_readings,
     expected_score,
     open_section,
     readings,
-    wait_until,
 )
 
 TRAINED = networks.load(WEIGHTS).network
@@ -74,10 +72,10 @@ def check_answers(page: Page, digits: Digits) -> None:
     assert np.array_equal(readings(page), expected_readings(network, digits))
     score = page.locator("#knobs .score:visible output").last
     expect(score).to_have_text(expected_score(network, digits))
-    pixels = np.array([ask(page, "Array.from(store.get('pixels'))")], np.float32)
-    answer = ask(page, "store.get('answer').activations.at(-1)")
+    pixels = np.array([read(page, "Array.from(store.get('pixels'))")], np.float32)
+    answer = read(page, "store.get('answer').activations.at(-1)")
     assert np.allclose(answer, network.forward(pixels)[-1][0], atol=1e-5)
-    assert ask(page, "store.get('answer').source") == "page"
+    assert read(page, "store.get('answer').source") == "page"
     expect(page.get_by_text(ALTERED)).to_be_visible()
 
 
@@ -246,7 +244,7 @@ def test_noise_is_as_strong_as_the_slider_says(page: Page, knobs: Locator, digit
     seed.press("Enter")
     assert not differing(noisy, current_network(page))
     noise.fill("0")
-    assert ask(page, "store.get('altered')") is None
+    assert read(page, "store.get('altered')") is None
 
 
 def test_start_from_the_handmade_network(page: Page, knobs: Locator, digits: Digits) -> None:
@@ -286,7 +284,7 @@ def test_undo_and_back(page: Page, knobs: Locator) -> None:
     press(knobs, "Undo")
     assert differing(TRAINED, current_network(page)) == ["b1", "b2", "b3"]
     press(knobs, "Back to the server's network")
-    assert ask(page, "store.get('altered')") is None
+    assert read(page, "store.get('altered')") is None
     wait_until(page, "store.get('answer')?.source === 'server'")
     press(knobs, "Undo")
     assert differing(TRAINED, current_network(page)) == ["b1", "b2", "b3"]
@@ -323,15 +321,15 @@ def test_the_download_is_what_the_exporter_takes(
     ):
         prediction = client.predict(images)
         assert np.array_equal(prediction.labels, readings(page))
-        ask(page, f"store.set({{ pixels: Float32Array.from({images[0].tolist()}) }})")
-        answer = ask(page, "store.get('answer').activations.at(-1)")
+        draw(page, images[0])
+        answer = read(page, "store.get('answer').activations.at(-1)")
         assert np.allclose(answer, prediction.activations[0], atol=1e-5)
 
 
 def test_the_selection_is_shared(page: Page, knobs: Locator) -> None:
     select(knobs, "Output layer", "output 3")
-    assert ask(page, "store.get('selection')") == {"layer": 2, "neuron": 3}
-    ask(page, "store.set({ selection: { layer: 0, neuron: 9 } })")
+    assert read(page, "store.get('selection')") == {"layer": 2, "neuron": 3}
+    write(page, "{ selection: { layer: 0, neuron: 9 } }")
     expect(choice(knobs, "Layer")).to_have_value("Hidden layer 1")
     expect(choice(knobs, "Neuron")).to_have_value("neuron 10")
 
@@ -362,28 +360,22 @@ def test_it_fits_a_phone(browser: Browser, server: ServerProcess) -> None:
                     assert side >= 20, target.evaluate("(found) => found.outerHTML")
 
 
-def test_a_model_of_other_inputs(browser: Browser, tmp_path: Path) -> None:
-    network = random_network((40, 3), ("softmax",))
-    networks.save(tmp_path / "other.npz", Network(network.layers, network.labels, FINITE))
-    repository = tmp_path / "models"
-    command = [sys.executable, "-m", "exporter", "export", "--weights", str(tmp_path / "other.npz")]
-    subprocess.run([*command, "--repository", str(repository)], cwd=ROOT, check=True)
-    with (
-        start_server(repository) as server,
-        open_page(browser, server.http_address) as opened,
-    ):
-        wait_until(opened.page, "store.get('network') !== null")
-        knobs = opened.page.locator("#knobs")
+def test_a_network_that_reads_no_images(browser: Browser, odd: ServerProcess) -> None:
+    with open_page(browser, odd.http_address) as opened:
+        page = opened.page
+        write(page, "{ model: 'many', version: 1 }")
+        wait_until(page, "store.get('network')?.model === 'many'")
+        knobs = page.locator("#knobs")
         knobs.scroll_into_view_if_needed()
         expect(knobs.get_by_text("This model reads something else.")).to_be_visible()
         expect(knobs.get_by_role("button", name="Handmade")).to_be_disabled()
-        expect(knobs.get_by_text("The 32 largest of its 40 weights")).to_be_visible()
-        strongest = int(np.abs(network.layers[0].weights[0]).argmax())
+        expect(knobs.get_by_text("The 32 largest of its 100 weights")).to_be_visible()
+        weights = MANY.layers[0].weights.copy()
+        strongest = int(np.abs(weights[0]).argmax())
         number = knobs.get_by_label(f"input {strongest + 1}, as a number")
         number.fill("0.5")
         number.press("Enter")
-        expected = network.layers[0].weights.copy()
-        expected[0, strongest] = 0.5
-        assert np.array_equal(current_network(opened.page).layers[0].weights, expected)
-        assert ask(opened.page, "store.get('answer').source") == "page"
-        assert ask(opened.page, "store.get('sheet')") is None
+        weights[0, strongest] = 0.5
+        assert np.array_equal(current_network(page).layers[0].weights, weights)
+        assert read(page, "store.get('answer').source") == "page"
+        assert read(page, "store.get('sheet')") is None

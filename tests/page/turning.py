@@ -1,30 +1,17 @@
 """Reads from the page which network answers, and what it reads from the sheet of test images."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 from playwright.sync_api import Page
 
 from exporter.network.network import Batch, Layer, Network
 from exporter.training.mnist import Labels
-from harness.waiting import wait_for
 from tests.generate_page_files import EVERY
+from tests.page.storage import read, wait_until
 
-_STORE = "const { store } = await import('/static/js/store.js');"
-_CURRENT = "(store.get('altered') ?? store.get('network'))"
+CURRENT = "(store.get('altered') ?? store.get('network'))"
 
 Digits = tuple[Batch, Labels]
-
-
-def ask(page: Page, expression: str) -> Any:
-    """Return what an expression about the store is."""
-    return page.evaluate(f"async () => {{ {_STORE} return {expression}; }}")
-
-
-def wait_until(page: Page, expression: str) -> None:
-    """Return once an expression about the store is true."""
-    wait_for(lambda: bool(ask(page, expression)))
 
 
 def open_section(page: Page, name: str) -> None:
@@ -36,10 +23,10 @@ def open_section(page: Page, name: str) -> None:
 
 def current_network(page: Page) -> Network:
     """Return the network that answers."""
-    layers, labels = ask(
+    layers, labels = read(
         page,
-        f"[{_CURRENT}.layers.map((layer) => [Array.from(layer.weights), Array.from(layer.biases), "
-        f"layer.activation]), {_CURRENT}.labelNames]",
+        f"[{CURRENT}.layers.map((layer) => [Array.from(layer.weights), Array.from(layer.biases), "
+        f"layer.activation]), {CURRENT}.labelNames]",
     )
     return Network(
         tuple(
@@ -56,8 +43,8 @@ def current_network(page: Page) -> Network:
 
 def readings(page: Page) -> npt.NDArray[np.int64]:
     """Return the labels (1000,) that the network which answers reads from the sheet."""
-    wait_until(page, f"store.get('readings').network === {_CURRENT}")
-    return np.array(ask(page, "Array.from(store.get('readings').labels)"))
+    wait_until(page, f"store.get('readings').network === {CURRENT}")
+    return np.array(read(page, "Array.from(store.get('readings').labels)"))
 
 
 def expected_readings(network: Network, digits: Digits) -> npt.NDArray[np.int64]:
