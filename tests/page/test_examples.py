@@ -122,17 +122,6 @@ def test_the_confusion_matrix_is_that_of_numpy(
     assert np.array_equal(counts, expected)
 
 
-def test_a_number_shows_its_images_alone(page: Page, examples: Locator, digits: Digits) -> None:
-    expected = [name for name in mistakes(TRAINED, digits) if name.endswith("a 4 read as 9")]
-    number = examples.get_by_role("button", name="4 read as 9: show only these")
-    number.focus()
-    number.press("Enter")
-    assert listed(examples) == expected
-    expect(number).to_be_focused()
-    number.press("Enter")
-    assert listed(examples) == mistakes(TRAINED, digits)
-
-
 def test_it_fits_a_phone(browser: Browser, server: ServerProcess) -> None:
     size = {"width": 360, "height": 640}
     with open_page(browser, server.http_address, viewport=size, has_touch=True) as opened:

@@ -1,9 +1,6 @@
 """Turning the knobs of the network, in the page."""
 
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,24 +11,27 @@ from exporter.commands.common import WEIGHTS
 from exporter.network.network import Batch, Layer, Network
 from exporter.study import handmade
 from harness.browser import open_page
-from harness.server_process import ROOT, ServerProcess, start_server
-from mlpserve import Client
+from harness.server_process import ServerProcess
 from modelfile.activations import ACTIVATIONS
-from tests.generate_page_files import EVERY
 from tests.page.odd_networks import MANY
-from tests.page.storage import draw, read, wait_until, write
+from tests.page.storage import read, wait_until, write
 from tests.page.turning import (
+    ALTERED,
     Digits,
+    check_answers,
+    choice,
     current_network,
+    differing,
+    drag,
     expected_readings,
     expected_score,
     open_section,
+    press,
     readings,
+    select,
 )
 
 TRAINED = networks.load(WEIGHTS).network
-SIDE = 28
-ALTERED = "This page now answers with your network, not the server's."
 
 
 @pytest.fixture
@@ -40,116 +40,10 @@ def knobs(page: Page) -> Locator:
     return page.locator("#knobs")
 
 
-def press(knobs: Locator, name: str) -> None:
-    knobs.get_by_role("button", name=name, exact=True).click()
-
-
-def choice(knobs: Locator, name: str) -> Locator:
-    return knobs.get_by_role("combobox", name=name, exact=True)
-
-
-def select(knobs: Locator, layer: str, neuron: str) -> None:
-    choice(knobs, "Layer").select_option(layer)
-    choice(knobs, "Neuron").select_option(neuron)
-
-
-def differing(before: Network, after: Network) -> list[str]:
-    """Which arrays of two networks differ: W1, b1 and so on, a1 for the activation."""
-    found = []
-    for index, (old, new) in enumerate(zip(before.layers, after.layers, strict=True), start=1):
-        changes = {
-            "W": not np.array_equal(old.weights, new.weights),
-            "b": not np.array_equal(old.biases, new.biases),
-            "a": old.activation != new.activation,
-        }
-        found += [f"{kind}{index}" for kind, differs in changes.items() if differs]
-    return found
-
-
-def check_answers(page: Page, digits: Digits) -> None:
-    """The readings, the score and the answer about the drawing are NumPy's."""
-    network = current_network(page)
-    assert np.array_equal(readings(page), expected_readings(network, digits))
-    score = page.locator("#knobs .score:visible output").last
-    expect(score).to_have_text(expected_score(network, digits))
-    pixels = np.array([read(page, "Array.from(store.get('pixels'))")], np.float32)
-    answer = read(page, "store.get('answer').activations.at(-1)")
-    assert np.allclose(answer, network.forward(pixels)[-1][0], atol=1e-5)
-    assert read(page, "store.get('answer').source") == "page"
-    expect(page.get_by_text(ALTERED)).to_be_visible()
-
-
-def drag(page: Page, canvas: Locator, *places: tuple[int, int]) -> None:
-    """Press the mouse at the first cell (row, column), and move it over the others."""
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    assert box is not None
-    points = [
-        (
-            box["x"] + (column + 0.5) * box["width"] / SIDE,
-            box["y"] + (row + 0.5) * box["height"] / SIDE,
-        )
-        for row, column in places
-    ]
-    page.mouse.move(*points[0])
-    page.mouse.down()
-    for point in points[1:]:
-        page.mouse.move(*point)
-    page.mouse.up()
-
-
 def test_the_trained_network_stands_beside(page: Page, knobs: Locator, digits: Digits) -> None:
     expect(knobs.locator(".score output").first).to_have_text(expected_score(TRAINED, digits))
     assert np.array_equal(readings(page), expected_readings(TRAINED, digits))
     expect(knobs.get_by_role("button", name="Back to the server's network")).to_be_hidden()
-
-
-def test_painting_changes_the_weights_under_the_brush(
-    page: Page, knobs: Locator, digits: Digits
-) -> None:
-    select(knobs, "Hidden layer 1", "neuron 3")
-    knobs.get_by_label("wide brush").uncheck()
-    canvas = knobs.locator("canvas")
-    drag(page, canvas, (10, 5), (10, 20))
-    press(knobs, "\N{MINUS SIGN} against")
-    drag(page, canvas, (20, 8))
-    press(knobs, "0 erase")
-    drag(page, canvas, (2, 2))
-
-    expected = TRAINED.layers[0].weights[2].reshape(SIDE, SIDE).copy()
-    expected[10, 5:21] += np.float32(0.5)
-    expected[20, 8] -= np.float32(0.5)
-    expected[2, 2] = 0
-    painted = current_network(page)
-    assert differing(TRAINED, painted) == ["W1"]
-    assert np.array_equal(painted.layers[0].weights[2], expected.ravel())
-    others = np.arange(16) != 2
-    assert np.array_equal(painted.layers[0].weights[others], TRAINED.layers[0].weights[others])
-    check_answers(page, digits)
-
-
-def test_a_stroke_is_soft_and_adds_once(page: Page, knobs: Locator, digits: Digits) -> None:
-    knobs.get_by_label("Strength").fill("2")
-    drag(page, knobs.locator("canvas"), (14, 10), (14, 12), (14, 10))
-    before = TRAINED.layers[0].weights[0].reshape(SIDE, SIDE)
-    added = current_network(page).layers[0].weights[0].reshape(SIDE, SIDE) - before
-    expected = np.zeros((SIDE, SIDE))
-    expected[14, 9:14] = 1, 2, 2, 2, 1
-    for row in (13, 15):
-        expected[row, 9:14] = 0.5, 1, 1, 1, 0.5
-    assert np.allclose(added, expected, atol=1e-6)
-    check_answers(page, digits)
-
-
-def test_painting_by_keys(page: Page, knobs: Locator) -> None:
-    knobs.get_by_label("wide brush").uncheck()
-    canvas = knobs.get_by_role("application")
-    canvas.focus()
-    for key in ("Home", "ArrowDown", "ArrowRight", "Space"):
-        canvas.press(key)
-    weight = TRAINED.layers[0].weights[0, SIDE + 1] + np.float32(0.5)
-    assert current_network(page).layers[0].weights[0, SIDE + 1] == weight
-    expect(knobs.get_by_text(f"weight {weight:.3f}")).to_be_visible()
 
 
 def altered(
@@ -188,7 +82,7 @@ def test_a_bias_by_keys(page: Page, knobs: Locator, digits: Digits) -> None:
     check_answers(page, digits)
 
 
-def test_silence_and_put_back(page: Page, knobs: Locator, digits: Digits) -> None:
+def test_silence(page: Page, knobs: Locator, digits: Digits) -> None:
     def alter(weights: Batch, _biases: Batch) -> None:
         weights[:, 3] = 0
 
@@ -197,8 +91,6 @@ def test_silence_and_put_back(page: Page, knobs: Locator, digits: Digits) -> Non
     assert not differing(altered(1, alter), current_network(page))
     expect(knobs.get_by_role("button", name="Silence")).to_be_disabled()
     check_answers(page, digits)
-    press(knobs, "Put back")
-    assert not differing(TRAINED, current_network(page))
 
 
 def test_a_silenced_output_is_never_read(page: Page, knobs: Locator, digits: Digits) -> None:
@@ -206,8 +98,6 @@ def test_a_silenced_output_is_never_read(page: Page, knobs: Locator, digits: Dig
     press(knobs, "Silence")
     check_answers(page, digits)
     assert 7 not in readings(page)
-    press(knobs, "Put back")
-    assert not differing(TRAINED, current_network(page))
 
 
 def test_drop_all_biases(page: Page, knobs: Locator, digits: Digits) -> None:
@@ -291,39 +181,6 @@ def test_undo_and_back(page: Page, knobs: Locator) -> None:
     press(knobs, "Undo")
     expect(state).to_have_text("The server's network answers. Turn a knob, and yours does.")
     expect(knobs.get_by_role("button", name="Undo")).to_be_disabled()
-
-
-def test_the_download_is_what_the_exporter_takes(
-    page: Page, knobs: Locator, digits: Digits, tmp_path: Path
-) -> None:
-    press(knobs, "Handmade")
-    wait_until(page, "store.get('altered') !== null")
-    knobs.get_by_label("Noise").fill("0.2")
-    choice(knobs, "Hidden layer 1").select_option("tanh")
-    choice(knobs, "Output layer").select_option("softmax")
-    with page.expect_download() as downloading:
-        press(knobs, "Download as .npz")
-    file = tmp_path / downloading.value.suggested_filename
-    downloading.value.save_as(file)
-    turned = current_network(page)
-    saved = networks.load(file)
-    assert not differing(saved.network, turned)
-    assert saved.network.labels == TRAINED.labels
-    assert saved.image_layout == networks.load(WEIGHTS).image_layout
-
-    repository = tmp_path / "models"
-    command = [sys.executable, "-m", "exporter", "export", "--weights", str(file)]
-    subprocess.run([*command, "--repository", str(repository)], cwd=ROOT, check=True)
-    images = digits[0][::EVERY]
-    with (
-        start_server(repository, "--max-batch-size", "1000") as served,
-        Client(served.grpc_address) as client,
-    ):
-        prediction = client.predict(images)
-        assert np.array_equal(prediction.labels, readings(page))
-        draw(page, images[0])
-        answer = read(page, "store.get('answer').activations.at(-1)")
-        assert np.allclose(answer, prediction.activations[0], atol=1e-5)
 
 
 def test_the_selection_is_shared(page: Page, knobs: Locator) -> None:
