@@ -26,6 +26,8 @@ def describe_prediction(prediction: Prediction) -> dict[str, Any]:
             "scales": done.scales,
             "shifts": done.shifts,
         }
+        if done.pixels is not None:
+            content["canonicalization"]["pixels"] = done.pixels
     return content
 
 

@@ -16,7 +16,7 @@ from server.texts import quoted
 MAX_NUMBERS = 1 << 20
 """1,337 images of 784 pixels; more would keep other requests waiting while they are parsed."""
 
-OPTIONS = ("hidden_activations", "canonicalize")
+OPTIONS = ("hidden_activations", "canonicalize", "canonical_pixels")
 
 PIXELS: dict[str, Callable[[str, object], Pixels]] = {
     "pixels": read_floats,
@@ -43,6 +43,7 @@ class Options:
 
     hidden_activations: bool = False
     canonicalize: bool = False
+    canonical_pixels: bool = False
 
 
 def read_body(body: bytes) -> tuple[Pixels, Options]:

@@ -55,7 +55,9 @@ class Predicting:
             async with self._turn:
                 pixels, options = body.read_body(content)
         timing.note("picture" if is_picture else "decode")
-        head = encode_head(*selection, options.hidden_activations, options.canonicalize)
+        head = encode_head(
+            *selection, options.hidden_activations, options.canonicalize, options.canonical_pixels
+        )
         message = encode_request(head, pixels)
         prediction = decode_response(await self._port.call(f"/{SERVICE}/Predict", message, request))
         timing.note("grpc")

@@ -54,8 +54,9 @@ export function start({ store, retry }) {
   // The others follow the plain answer, of whose pixels they are, as they stand beside it.
   const askCanonical = follow({
     question() {
-      const pixels = isReady() && store.get("answer")?.of;
-      return pixels && served?.of !== pixels && { ...chosen(), pixels, canonicalize: true };
+      const [{ model, version }, pixels] = [chosen(), store.get("answer")?.of];
+      const hasLayout = findVersion(store.get("models"), model, version)?.image_layout;
+      return isReady() && hasLayout && pixels && served?.of !== pixels && { ...chosen(), pixels, canonicalize: true };
     },
     ask: predict,
     take(answer) {
