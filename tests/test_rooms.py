@@ -28,7 +28,7 @@ ARROWS = {
     "server.logs, server.settings": "server.system, server.texts",
     "server.telemetry": "server.logs, server.settings, modelfile",
     "server.files, server.supervisor": "server.telemetry",
-    "server.http": "server.supervisor, mlpserve.pictures",
+    "server.http": "server.files, server.supervisor, mlpserve.pictures",
     "server.models": "server.files",
     "server.running": "server.models, canonical",
     "server.rpc": "server.running, mlpserve",

@@ -48,7 +48,7 @@ class WatchedFiles(Generic[Content]):
         `tell` gets the content each time that it changes, and at the start.
         """
         self.part = part
-        self._paths, self._read, self._tell = paths, read, tell
+        self.paths, self._read, self._tell = tuple(paths), read, tell
         self._lock = threading.Lock()
         self._retry_time = math.inf
         self.content, self._state = self._read_whole()
@@ -77,18 +77,18 @@ class WatchedFiles(Generic[Content]):
 
     def _read_whole(self) -> tuple[Content, State]:
         """Return the content and the state of the files, which did not change meanwhile."""
-        for path in self._paths:
+        for path in self.paths:
             check_readable(path)
         for _ in range(_ATTEMPTS):
             state = self._look()
             content = self._read()
             if self._look() == state:
                 return content, state
-        raise StartupError(f"{self._paths[0]} changes while it is being read; try again")
+        raise StartupError(f"{self.paths[0]} changes while it is being read; try again")
 
     def _look(self) -> State:
         """Return what differs once a file was changed or replaced."""
-        return tuple(map(_look, self._paths))
+        return tuple(map(_look, self.paths))
 
 
 def _look(path: Path) -> tuple[int, ...]:

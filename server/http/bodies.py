@@ -1,43 +1,152 @@
-"""Bodies of requests, in bounds."""
+"""Bodies of requests, in bounds: of each, and of all that are in memory."""
 
+import asyncio
+import contextlib
+import time
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
 import orjson
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Scope
 
-from server.http.errors import HttpError
+from server.http.aside import aside
+from server.http.coding.decoding import decode, too_large
+from server.http.errors import CALLER_LEFT, HttpError
 
-MAX_BODY_BYTES = 16 * 1024 * 1024
+KEY = "body"
+
+BODIES = 4
+"""How many bodies of the largest size may be in memory at once."""
+
+PATIENCE_SECONDS = 2.0
+"""How long a body may take to arrive while there is no room for others."""
 
 
-async def read_body(request: Request, max_bytes: int = MAX_BODY_BYTES) -> bytes:
-    """Return a request's body; raises HttpError when it has too many bytes."""
-    too_large = HttpError(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        f"the body has more than {max_bytes} bytes; send fewer images in one request",
-        code="RESOURCE_EXHAUSTED",
-        reason="BODY_BYTES",
-        headers={"connection": "close"},
-    )
+class Bodies:
+    """The room for the bodies of all requests."""
+
+    def __init__(self, max_body_bytes: int) -> None:
+        self.max_body_bytes = max_body_bytes
+        self.max_bytes = BODIES * max_body_bytes
+        self.bytes = 0
+        self._bodies: dict[Body, None] = {}
+
+    @contextlib.contextmanager
+    def one(self, scope: Scope) -> Iterator[None]:
+        """Give a request room for its body until it has ended."""
+        body = Body(self)
+        self._bodies[body] = None
+        scope.setdefault("state", {})[KEY] = body
+        try:
+            yield
+        finally:
+            del self._bodies[body]
+            self.bytes -= body.bytes
+
+    def make_room(self, size: int) -> bool:
+        """Return whether there is room for so many bytes, if need be after giving up bodies that
+        have been arriving for long, the oldest first.
+        """
+        now = time.monotonic()
+        for body in self._bodies:
+            if self.bytes + size <= self.max_bytes:
+                break
+            if body.bytes and body.is_arriving and now - body.since > PATIENCE_SECONDS:
+                body.give_up()
+        return self.bytes + size <= self.max_bytes
+
+
+class Body:
+    """One request's body, as far as it is in memory."""
+
+    def __init__(self, bodies: Bodies) -> None:
+        self.bodies = bodies
+        self.bytes, self.since = 0, time.monotonic()
+        self.is_arriving = self.is_given_up = False
+        self._task = asyncio.current_task()
+
+    def take(self, size: int) -> None:
+        """Take room for so many bytes; raises HttpError when there is none."""
+        if not self.bodies.make_room(size):
+            raise HttpError(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                f"the bodies of other requests fill the {self.bodies.max_bytes} bytes that there "
+                "are for all; retry later",
+                reason="BODIES",
+                headers={"retry-after": "1"},
+            )
+        self.bytes += size
+        self.bodies.bytes += size
+
+    def give_up(self) -> None:
+        """Have its reader refused, and its room taken."""
+        self.is_arriving, self.is_given_up = False, True
+        self.bodies.bytes -= self.bytes
+        self.bytes = 0
+        if self._task is not None:
+            self._task.cancel()
+
+
+async def read_body(request: Request, max_bytes: int | None = None) -> bytes:
+    """Return a request's body, expanded if it is compressed; raises HttpError when it has more than
+    `max_bytes`, or than bodies may have, or takes too long while others wait for room.
+    """
+    body = request.scope["state"][KEY]
+    assert isinstance(body, Body)
+    body.is_arriving = True
+    most = body.bodies.max_body_bytes
+    max_bytes = most if max_bytes is None else min(max_bytes, most)
+    try:
+        content = await _receive(request, body, max_bytes)
+    except ClientDisconnect as error:
+        raise HttpError(CALLER_LEFT, "the caller has left") from error
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if not body.is_given_up or task is None:
+            raise
+        task.uncancel()
+        raise HttpError(
+            HTTPStatus.REQUEST_TIMEOUT,
+            "the body took too long to arrive while others waited; send it faster, or in parts",
+            reason="SLOW_BODY",
+            headers={"retry-after": "1"},
+        ) from error
+    finally:
+        body.is_arriving = False
+    coding = request.headers.get("content-encoding", "")
+    decoded = await decode(coding, content, max_bytes)
+    if decoded is not content:
+        body.take(len(decoded))
+    return decoded
+
+
+async def _receive(request: Request, body: Body, max_bytes: int) -> bytes:
     length = request.headers.get("content-length", "")
     if length.isdigit() and int(length) > max_bytes:
-        raise too_large
+        raise too_large(max_bytes)
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
         if size > max_bytes:
-            raise too_large
+            raise too_large(max_bytes)
+        body.take(len(part))
         parts.append(part)
     return b"".join(parts)
 
 
 async def read_json(request: Request) -> dict[str, Any]:
     """Return the JSON object that a request's body is; raises HttpError."""
+    body = await read_body(request)
     try:
-        content = orjson.loads(await read_body(request))
+        content = await aside(len(body), orjson.loads, body)
     except orjson.JSONDecodeError as error:
-        raise HttpError(HTTPStatus.BAD_REQUEST, f"the body is not valid JSON: {error}") from error
+        raise HttpError(
+            HTTPStatus.BAD_REQUEST, f"the body is not valid JSON: {error}", reason="JSON"
+        ) from error
     if not isinstance(content, dict):
-        raise HttpError(HTTPStatus.BAD_REQUEST, "the body is JSON, but not an object")
+        raise HttpError(
+            HTTPStatus.BAD_REQUEST, "the body is JSON, but not an object", reason="JSON"
+        )
     return content

@@ -1,35 +1,36 @@
 """What goes wrong with a request: a status, and JSON that says why."""
 
-import math
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, Self
+from typing import Any
 
-import grpc
-import orjson
+import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mlpserve.errors import details_of
+from server.errors import INTERNAL_MESSAGE
+from server.http.coding.json_text import dump
 
-STATUSES = {
-    grpc.StatusCode.INVALID_ARGUMENT: HTTPStatus.BAD_REQUEST,
-    grpc.StatusCode.FAILED_PRECONDITION: HTTPStatus.BAD_REQUEST,
-    grpc.StatusCode.OUT_OF_RANGE: HTTPStatus.BAD_REQUEST,
-    grpc.StatusCode.UNAUTHENTICATED: HTTPStatus.UNAUTHORIZED,
-    grpc.StatusCode.PERMISSION_DENIED: HTTPStatus.FORBIDDEN,
-    grpc.StatusCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: HTTPStatus.TOO_MANY_REQUESTS,
-    grpc.StatusCode.UNIMPLEMENTED: HTTPStatus.NOT_IMPLEMENTED,
-    grpc.StatusCode.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
-    grpc.StatusCode.CANCELLED: HTTPStatus.SERVICE_UNAVAILABLE,
-    grpc.StatusCode.DEADLINE_EXCEEDED: HTTPStatus.GATEWAY_TIMEOUT,
+log = structlog.get_logger()
+
+CALLER_LEFT = 499
+"""The status for those who no longer wait for it, which they never see."""
+
+CODES = {
+    HTTPStatus.UNAUTHORIZED: "UNAUTHENTICATED",
+    HTTPStatus.FORBIDDEN: "PERMISSION_DENIED",
+    HTTPStatus.NOT_FOUND: "NOT_FOUND",
+    HTTPStatus.METHOD_NOT_ALLOWED: "UNIMPLEMENTED",
+    HTTPStatus.REQUEST_TIMEOUT: "DEADLINE_EXCEEDED",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "RESOURCE_EXHAUSTED",
+    HTTPStatus.TOO_MANY_REQUESTS: "RESOURCE_EXHAUSTED",
+    CALLER_LEFT: "CANCELLED",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "INTERNAL",
+    HTTPStatus.SERVICE_UNAVAILABLE: "UNAVAILABLE",
+    HTTPStatus.GATEWAY_TIMEOUT: "DEADLINE_EXCEEDED",
 }
-"""The HTTP status for a gRPC status; 500 for others."""
-
-TOO_LARGE = {"MESSAGE_BYTES", "ANSWER_BYTES"}
-"""Reasons of RESOURCE_EXHAUSTED that waiting does not mend."""
+"""gRPC's name for what HTTP's process itself refuses; INVALID_ARGUMENT for other statuses."""
 
 
 class HttpError(Exception):
@@ -40,62 +41,56 @@ class HttpError(Exception):
         status: int,
         message: str,
         *,
-        code: str = "INVALID_ARGUMENT",
+        code: str = "",
         reason: str = "",
         violations: Sequence[Mapping[str, str]] = (),
         headers: Mapping[str, str] | None = None,
     ) -> None:
+        """`code` is gRPC's name of what is wrong, by default the one that goes with the status."""
         super().__init__(message)
         self.status, self.message, self.headers = status, message, dict(headers or {})
-        self.content: dict[str, Any] = {"error": message, "code": code}
-        if reason:
-            self.content["reason"] = reason
+        self.content: dict[str, Any] = {
+            "error": message,
+            "code": code or CODES.get(status, "INVALID_ARGUMENT"),
+        }
+        if reason or violations:
+            self.content["reason"] = reason or violations[0]["reason"]
         if violations:
             self.content["violations"] = list(violations)
 
-    @classmethod
-    def from_rpc_error(cls, error: grpc.RpcError) -> Self:
-        """Return the error for one that a call to the gRPC port ended with."""
-        code, details = error.code(), details_of(error)
-        status = STATUSES.get(code, HTTPStatus.INTERNAL_SERVER_ERROR)
-        headers = {}
-        if details.reason in TOO_LARGE:
-            status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-        elif status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
-            headers["retry-after"] = str(max(1, math.ceil(details.retry_after_seconds or 1)))
-        elif status == HTTPStatus.UNAUTHORIZED:
-            headers["www-authenticate"] = "Bearer"
-        return cls(
-            status,
-            error.details() or code.name,
-            code=code.name,
-            reason=details.reason,
-            violations=[
-                {"field": field, "description": description, "reason": reason}
-                for field, description, reason in details.violations
-            ],
-            headers=headers,
-        )
+    def response(self) -> Response:
+        """Return the answer."""
+        return json_response(self.content, self.status, self.headers)
 
 
 def json_response(
     content: Any, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Return a response of JSON, whose numbers may be in NumPy's arrays."""
-    body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
-    return Response(body, status, headers, media_type="application/json")
+    """Return a response of JSON, whose numbers may be in NumPy's arrays; where those may be many,
+    `aside` should call this.
+    """
+    return Response(dump(content), status, headers, media_type="application/json")
+
+
+def internal_error() -> HttpError:
+    """Log the exception that is being handled, and return what its caller is told."""
+    log.exception("an HTTP request failed")
+    return HttpError(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_MESSAGE, reason="INTERNAL")
 
 
 def _answer_http_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HttpError)
-    return json_response(error.content, error.status, error.headers)
+    return error.response()
 
 
-def _answer_routing(_request: Request, error: Exception) -> Response:
+def _answer_routing(request: Request, error: Exception) -> Response:
     """Answer what Starlette refuses: unknown paths and methods."""
     assert isinstance(error, HTTPException)
-    content = {"error": f"{error.detail}; /openapi.json lists what there is"}
-    return json_response(content, error.status_code, error.headers)
+    words = f"{request.method} {request.url.path:.200}: {error.detail}"
+    refusal = HttpError(
+        error.status_code, f"{words}; /openapi.json lists what there is", headers=error.headers
+    )
+    return refusal.response()
 
 
 HANDLERS: Mapping[Any, Any] = {HttpError: _answer_http_error, HTTPException: _answer_routing}

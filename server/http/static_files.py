@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from starlette.responses import FileResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,12 +20,21 @@ HEADERS = {
 }
 
 
+INDEX = "index.html"
+
+
 def routes() -> list[BaseRoute]:
     """Return the routes of the page and of its files."""
-    return [
-        Route("/", Guarded(FileResponse(FOLDER / "index.html"))),
-        Mount("/static", Guarded(StaticFiles(directory=FOLDER))),
-    ]
+    files = Guarded(StaticFiles(directory=FOLDER))
+    return [Route("/", Guarded(Index(directory=FOLDER))), Mount("/static", files)]
+
+
+class Index(StaticFiles):
+    """The page itself."""
+
+    def get_path(self, _scope: Scope) -> str:
+        """Return its file."""
+        return INDEX
 
 
 class Guarded:

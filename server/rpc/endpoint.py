@@ -19,6 +19,7 @@ from server.rpc.inference import loading, requests
 from server.rpc.inference.asking import AskAll
 from server.rpc.lane import lane
 from server.rpc.lane.call import LaneCall, Route
+from server.rpc.lane.outbox import Outbox
 from server.rpc.lane.versions import check
 from server.rpc.listening import binding, handshake, stopping, tls
 from server.rpc.listening.options import options
@@ -103,7 +104,8 @@ class Endpoint:
             # They then run all calls.
             threads += settings.max_streams
         other = Pool("grpc", threads, settings.max_concurrent_calls)
-        service = Service(self._admission, settings.max_message_bytes)
+        self._outbox = Outbox(settings.max_message_bytes, settings.max_queued_bytes // 2)
+        service = Service(self._admission, self._outbox)
         self._server = grpc.server(other, [service], options=options(settings, has_lane))
         self._threads = Threads(THREADS, "answer")
         self._own_threads: list[Threads] = []
@@ -127,8 +129,7 @@ class Endpoint:
             messages=settings.max_arriving_messages,
             delay_seconds=settings.batch_delay_seconds,
             joined_calls=min(lane.JOINED_CALLS, settings.max_batch_size),
-            response_bytes=settings.max_message_bytes,
-            unread_bytes=settings.max_queued_bytes // 2,
+            outbox=self._outbox,
         )
         return lane.Lane(self._server, routes, self.batcher.take, limits, self.batcher.refusal)
 
@@ -149,11 +150,11 @@ class Endpoint:
         services: list[str],
     ) -> None:
         """Give threads the streams, and, without a lane, all else."""
-        calls, max_bytes = settings.max_concurrent_calls, settings.max_message_bytes
+        calls = settings.max_concurrent_calls
         pool_of_streams = Pool("stream", settings.max_streams, settings.max_streams, spare=0)
         probes = Pool("health", HEALTH_THREADS, calls, PROBE_MESSAGES, PROBE_PATIENCE_SECONDS)
         for path, stream in STREAMS.items():
-            respond = streams.respond_each_alone(self.batcher, stream, max_bytes)
+            respond = streams.respond_each_alone(self.batcher, stream, self._outbox)
             service.add_stream(path, pool_of_streams, respond)
         if inside.HAS_STREAMS_WITHOUT_THREADS:
             service.add_watch(HEALTH_WATCH, probes, self._health.watch)

@@ -71,7 +71,13 @@ class Settings:
     )
     http_address: str = _option(
         "127.0.0.1:8080",
-        "Where HTTP (/metrics, health) listens: HOST:PORT (port 0 picks a free one).",
+        "Where HTTP (the page, its APIs, /metrics, health) listens: HOST:PORT (port 0 picks a free "
+        "one).",
+    )
+    http_api: str = _option(
+        "on",
+        "on: HTTP has the page and the APIs. off: only /metrics, /healthz and /readyz.",
+        click.Choice(["on", "off"]),
     )
     max_connection_age_seconds: float = _option(
         0.0,
@@ -143,6 +149,12 @@ class Settings:
         "a remedy, larger ones by gRPC itself.",
         click.IntRange(min=4096, max=2**31 - 1),
     )
+    max_http_body_bytes: int = _option(
+        16 * 1024 * 1024,
+        "Largest body of an HTTP request, as it arrives and as it expands. All bodies together may "
+        "have four times as many bytes; further requests get 429.",
+        click.IntRange(min=4096, max=2**30),
+    )
     max_arriving_messages: int = _option(
         16,
         "Maximum messages received at once; each may need twice max_message_bytes of memory.",
@@ -168,6 +180,18 @@ class Settings:
         None,
         "PEM file with certificate authorities; callers must then present a certificate of one.",
         _FILE,
+    )
+    http_tls: str = _option(
+        "off",
+        "on: HTTP accepts TLS only, with the same certificate. With tls_client_ca its APIs and its "
+        "page then demand a certificate, and are closed without TLS; /metrics and health never "
+        "demand one.",
+        click.Choice(["on", "off"]),
+    )
+    http_cors_origins: str = _option(
+        "",
+        'Origins of other pages that may call the APIs, such as "https://a.example, '
+        'https://b.example:8443", or * for all. Empty: none.',
     )
     tokens_file: Path | None = _option(
         None,

@@ -1,13 +1,18 @@
 """Checks settings, each and together, and names the remedy for those that contradict each other."""
 
+import re
 from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from server.errors import StartupError
 from server.settings.addresses import is_socket
+from server.settings.lists import read_list
 from server.settings.settings import MAX_COUNT, PER_MODEL, Settings
 from server.texts import has_controls, shorten
+
+EVERY_ORIGIN = "*"
+_ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
 
 MAX_DRAIN_SECONDS = 600.0
 """Load balancers react within seconds; a longer drain is a typing error."""
@@ -57,6 +62,11 @@ def _contradictions(settings: Settings) -> tuple[tuple[bool, str], ...]:
             "--tls-certificate and --tls-key too",
         ),
         (
+            settings.http_tls == "on" and settings.tls_certificate is None,
+            "http_tls is on without tls_certificate; give --tls-certificate and --tls-key too",
+        ),
+        *_wrong_origins(settings.http_cors_origins),
+        (
             settings.tokens_file is not None and settings.tokens_file == settings.admin_tokens_file,
             f"tokens_file and admin_tokens_file are both {settings.tokens_file}, which would make "
             "every caller an administrator; give --admin-tokens-file another file",
@@ -81,6 +91,27 @@ def _contradictions(settings: Settings) -> tuple[tuple[bool, str], ...]:
             bool(settings.otlp_endpoint) and not _is_url(settings.otlp_endpoint),
             f"otlp_endpoint is {settings.otlp_endpoint!r}, not an http or https URL with a host; "
             "give --otlp-endpoint http://HOST:4317",
+        ),
+    )
+
+
+def _wrong_origins(text: str) -> tuple[tuple[bool, str], ...]:
+    """Return for each origin whether no browser sends it, and the message with the remedy."""
+    origins = read_list(text)
+    return (
+        *(
+            (
+                origin != EVERY_ORIGIN and not _ORIGIN.fullmatch(origin),
+                f"http_cors_origins has {shorten(repr(origin), 80)}, which is no origin; give "
+                "--http-cors-origins https://HOST or https://HOST:PORT, without a path and in "
+                "small letters",
+            )
+            for origin in origins
+        ),
+        (
+            EVERY_ORIGIN in origins and len(origins) > 1,
+            "http_cors_origins has * for all origins, and others too; give --http-cors-origins "
+            "either",
         ),
     )
 

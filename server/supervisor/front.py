@@ -45,6 +45,8 @@ class Front:
                 child.take_pong(message)
             case "ready":
                 child.ready_time = now
+            case "failed":
+                child.error = str(message["error"])
             case "ask":
                 self._on_question(child, message["question"], message["of"], crew)
             case unknown:

@@ -218,13 +218,20 @@ class Supervisor:
     def _tell_serving(self, default_model: str | None) -> None:
         log.info(
             "serving",
-            page=f"http://{reachable(self._launched.http_address)}/",
+            **self._page(),
             grpc=self._settings.grpc_address,
             http=self._launched.http_address,
             default_model=default_model,
             workers=len(self._crew.slots),
             seconds=round(time.perf_counter() - self._launched.begin, 4),
         )
+
+    def _page(self) -> dict[str, str]:
+        """Return where the page is, if there is one."""
+        if self._settings.http_api == "off":
+            return {}
+        scheme = "https" if self._settings.http_tls == "on" else "http"
+        return {"page": f"{scheme}://{reachable(self._launched.http_address)}/"}
 
     def _shut_down(self) -> None:
         """Stop without losing a call: announce it, wait for balancers, then refuse new calls."""

@@ -16,15 +16,16 @@ from server.http.inference.repository import Repository
 from server.http.inference.service import Service
 from server.http.inference.status import Status
 from server.http.monitoring.health import Health
+from server.http.pictures.pictures import Pictures
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def routes(port: GrpcPort, health: Health) -> list[BaseRoute]:
+def routes(port: GrpcPort, health: Health, pictures: Pictures) -> list[BaseRoute]:
     """Return the routes of /v2, each with and without a slash at its end."""
     service = Service(port)
     status, models = Status(service, health), Models(service)
-    inferring, repository = Inferring(service), Repository(service)
+    inferring, repository = Inferring(service, pictures), Repository(service)
     found = [
         *_routes("/v2", status.server),
         *_routes("/v2/health/live", status.live),

@@ -1,39 +1,40 @@
 """Inference: runs a model by ModelInfer."""
 
+import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 
 from mlpserve.inference import open_inference_pb2 as protocol
 from modelfile.layout import INPUT
 from server.http.bodies import read_body
+from server.http.errors import HttpError
 from server.http.inference.fields import invalid
 from server.http.inference.models import find_metadata, names_of
 from server.http.inference.parts import LENGTH, split
 from server.http.inference.requests import ALL_BINARY, Asked, Forms, read_request
 from server.http.inference.responses import write_response
 from server.http.inference.service import Service
-from server.http.inference.tensors import FLOATS
-
-FLOAT_BYTES = 4
+from server.http.inference.tensors import FLOAT_BYTES, FLOATS
+from server.http.pictures.pictures import MAGIC, Pictures
+from server.http.selection import MAX_DIGITS, Selection
 
 
 class Inferring:
     """Answers inference requests."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, service: Service, pictures: Pictures) -> None:
+        self._service, self._pictures = service, pictures
 
     async def infer(self, request: Request) -> Response:
         """Answer .../infer."""
-        content, binary = split(request.headers, await read_body(request))
-        if content is None:
-            message, values, forms = await self._read_raw(request, binary)
-        else:
-            message, values, forms = read_request(content, binary)
+        message, values, forms = await self._read(request)
         message.model_name, message.model_version = names_of(request)
         # Numbers are cheaper to take out of bytes, whatever becomes of them.
         message.parameters[ALL_BINARY].bool_param = True
-        assert not isinstance(values, list)
+        if isinstance(values, list):
+            images = await self._read_pictures(request, values)
+            message.inputs[0].datatype, message.inputs[0].shape[:] = FLOATS, images.shape
+            values = images.tobytes()
         if values is not None:
             message.raw_input_contents.append(bytes(values))
         answer = await self._service.call(
@@ -41,21 +42,56 @@ class Inferring:
         )
         return write_response(answer, forms)
 
-    async def _read_raw(self, request: Request, values: memoryview) -> Asked:
-        """Return what a body asks for that is the floats of some images and nothing else; raises
-        HttpError.
-        """
+    async def _read(self, request: Request) -> Asked:
+        """Return what a request asks for; raises HttpError."""
+        body = await read_body(request)
+        if request.headers.get("content-type", "").lower() in MAGIC.values():
+            message = protocol.ModelInferRequest()
+            message.inputs.add(name=INPUT)
+            return Asked(message, [body], Forms({}, LENGTH in request.headers))
+        content, binary = split(request.headers, body)
+        if content is not None:
+            return read_request(content, binary)
         metadata = await find_metadata(self._service, request)
-        n_pixels = metadata.inputs[0].shape[-1]
-        n_images, rest = divmod(len(values), n_pixels * FLOAT_BYTES)
-        if rest or not n_images:
-            raise invalid(
-                INPUT,
-                f"{INPUT}: the body has {len(values)} bytes, wanted {n_pixels * FLOAT_BYTES} for "
-                f"each image, {n_pixels} values of {FLOATS}; for anything else begin the body with "
-                f"JSON, and give its length as {LENGTH}",
-                "BYTE_COUNT",
-            )
-        message = protocol.ModelInferRequest()
-        message.inputs.add(name=INPUT, datatype=FLOATS, shape=[n_images, n_pixels])
-        return Asked(message, values, Forms({}, True))
+        return _read_raw(binary, metadata.inputs[0].shape[-1])
+
+    async def _read_pictures(
+        self, request: Request, pictures: list[bytes]
+    ) -> "np.ndarray[tuple[int, int], np.dtype[np.float32]]":
+        """Return an image for each picture, (N, pixels); raises HttpError."""
+        expected = await self._pictures.expected(request, _selected(request))
+        images = []
+        for index, picture in enumerate(pictures):
+            try:
+                images.append(await self._pictures.read(picture, expected))
+            except HttpError as error:
+                error.content["error"] = f"inputs[0].data: value {index}: {error.message}"
+                raise
+        return np.stack(images)
+
+
+def _selected(request: Request) -> Selection:
+    """Return what a path names; what is no version is a label, which may be unknown."""
+    model, version = names_of(request)
+    if version.isascii() and version.isdigit() and len(version) < MAX_DIGITS:
+        return Selection(model, int(version), "")
+    return Selection(model, 0, version)
+
+
+def _read_raw(values: memoryview, n_pixels: int) -> Asked:
+    """Return what a body asks for that is the floats of some images and nothing else; raises
+    HttpError.
+    """
+    image_bytes = n_pixels * FLOAT_BYTES
+    n_images, rest = divmod(len(values), image_bytes)
+    if rest or not n_images:
+        raise invalid(
+            INPUT,
+            f"{INPUT}: the body has {len(values)} bytes, wanted {image_bytes} for each image, "
+            f"which are {n_pixels} values of {FLOATS}; for anything else begin the body with JSON, "
+            f"and give its length as {LENGTH}",
+            "BYTE_COUNT",
+        )
+    message = protocol.ModelInferRequest()
+    message.inputs.add(name=INPUT, datatype=FLOATS, shape=[n_images, n_pixels])
+    return Asked(message, values, Forms({}, others=True))

@@ -89,7 +89,7 @@ def _is_known(tensor: Input) -> bool:
     """Return whether a model may have an input of this kind."""
     return (
         tensor.name == INPUT
-        and tensor.datatype in (FLOATS, LEVELS)
+        and tensor.datatype in (FLOATS, LEVELS, TEXTS)
         and len(tensor.shape) <= MAX_DIMENSIONS
         and min(tensor.shape, default=0) >= 0
         and not any(name.startswith(_SHARED_MEMORY) for name in tensor.parameters)

@@ -11,6 +11,7 @@ from server.http.inference.fields import invalid, show
 
 FLOATS, LEVELS, TEXTS = "FP32", "UINT8", "BYTES"
 MAX_DIMENSIONS = 8
+FLOAT_BYTES = 4
 
 _KINDS: dict[str, tuple[set[type], str]] = {
     FLOATS: ({float, int}, "a number"),
@@ -79,6 +80,6 @@ def encode(values: list[Any], datatype: str, field: str) -> bytes:
         )
         raise invalid(
             field,
-            f"{field}: value {index} is {show(value)}, which is more than {datatype} takes",
+            f"{field}: value {index} is {show(value)}, wanted {least:g} to {most:g} for {datatype}",
             "PIXEL_RANGE",
         ) from None

@@ -24,8 +24,8 @@ MAX_PIXELS = 25_000_000
 MAX_BYTES = 192 * 1024 * 1024
 """Memory beside what it has before the first picture: enough for 12 million transparent pixels."""
 
-FORMATS = ("PNG", "JPEG", "MPO")
-"""Pillow's names of those that are read; MPO are the JPEGs of some cameras."""
+FORMATS = ("PNG", "JPEG")
+"""Pillow's names of those that are read."""
 
 FIRST_KILLED = "1000"
 """For Linux, should memory run out."""

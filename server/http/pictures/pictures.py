@@ -83,6 +83,10 @@ class Pictures:
         sent = expected.encode(image.reshape(-1))
         return np.asarray(sent / np.float32(255) if sent.dtype == np.uint8 else sent, np.float32)
 
+    def close(self) -> None:
+        """End the process, if there is one."""
+        self._process.end()
+
     async def _decode(self, content: bytes, expected: Expected) -> npt.NDArray[np.float32]:
         try:
             await self._process.start()

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import asdict
 from http import HTTPStatus
 
 import orjson
@@ -38,7 +39,7 @@ class Predicting:
         """Answer /v1/.../predict."""
         selection = selected(request)
         kind = content_type(request)
-        most = MAX_PICTURE_BYTES if kind in PICTURES else bodies.MAX_BODY_BYTES
+        most = MAX_PICTURE_BYTES if kind in PICTURES else None
         content = await bodies.read_body(request, most)
         timing = Timing()
         is_picture = kind in PICTURES or (kind in UNTOLD and kind_of(content) is not None)
@@ -55,9 +56,7 @@ class Predicting:
             async with self._turn:
                 pixels, options = body.read_body(content)
         timing.note("picture" if is_picture else "decode")
-        head = encode_head(
-            *selection, options.hidden_activations, options.canonicalize, options.canonical_pixels
-        )
+        head = encode_head(*selection, **asdict(options))
         message = encode_request(head, pixels)
         prediction = decode_response(await self._port.call(f"/{SERVICE}/Predict", message, request))
         timing.note("grpc")
@@ -71,7 +70,7 @@ class Timing:
     """How long each part of an answer took."""
 
     def __init__(self) -> None:
-        self._begin = time.perf_counter()
+        self._first = self._begin = time.perf_counter()
         self._parts: list[str] = []
 
     def note(self, name: str) -> None:
@@ -81,8 +80,9 @@ class Timing:
         self._begin = end
 
     def header(self) -> str:
-        """Return all parts as the header Server-Timing has them, in milliseconds."""
-        return ", ".join(self._parts)
+        """Return the whole time and that of each part as the header Server-Timing, in ms."""
+        total = f"total;dur={1000 * (self._begin - self._first):.3f}"
+        return ", ".join((total, *self._parts))
 
 
 def content_type(request: Request) -> str:

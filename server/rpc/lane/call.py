@@ -13,7 +13,7 @@ from grpc._cython import cygrpc  # type: ignore[attr-defined]
 
 from server.errors import INTERNAL_MESSAGE, reason_of
 from server.rpc.admission import UNREAD_ANSWERS, Gate, Method, too_large
-from server.rpc.lane.outbox import Outbox
+from server.rpc.lane.outbox import LARGE_RESPONSE_BYTES, Outbox
 from server.rpc.status import status_of
 from server.running.calls import Read, refuse
 from server.running.request import Request
@@ -24,9 +24,6 @@ from server.telemetry.recording import trailing
 log = structlog.get_logger()
 
 Metadata: TypeAlias = tuple[tuple[str, str | bytes], ...]
-
-LARGE_RESPONSE_BYTES = 64 * 1024
-"""The bytes of answers larger than this are counted until their callers have read them."""
 
 # Operations that are the same for all answers. They hold no memory, so that calls may share them.
 _NO_METADATA = cygrpc.SendInitialMetadataOperation((), 0)

@@ -10,7 +10,7 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
@@ -67,16 +67,14 @@ class Limits:
 
     `calls` in progress; `messages` arriving at the same time, each of which may need the memory of
     the largest; `delay_seconds` that a call waits for others to join it, `joined_calls` after which
-    it waits no longer. `response_bytes` is what an answer of any method may have, `unread_bytes`
-    what large ones that have not been read may have together.
+    it waits no longer. `outbox` bounds the answers of any method.
     """
 
     calls: int
     messages: int
     delay_seconds: float
     joined_calls: int
-    response_bytes: int = 2**31 - 1
-    unread_bytes: int = 2**31 - 1
+    outbox: Outbox = field(default_factory=Outbox)
 
 
 class Lane:
@@ -103,7 +101,7 @@ class Lane:
         self._take = take
         self._refusal = refusal
         self._limits = limits
-        self._outbox = Outbox(limits.response_bytes, limits.unread_bytes)
+        self._outbox = limits.outbox
         self._core = server._cy_server  # type: ignore[attr-defined]
         self._queue = cygrpc.CompletionQueue()
         self._core.register_completion_queue(self._queue)

@@ -10,6 +10,7 @@ import structlog
 
 from server.errors import Cancelled, Expired, RequestError, reason_of
 from server.rpc.admission import Method
+from server.rpc.lane.outbox import Outbox
 from server.rpc.status import Status, status_of
 from server.rpc.threads.pools import GivenUp, Pool
 from server.running.calls import Read, count_refusal
@@ -78,11 +79,11 @@ class ThreadMessage:
 
 @dataclass(frozen=True, slots=True)
 class ThreadMethod:
-    """A method, the threads that serve its calls, and the maximum for an answer."""
+    """A method, the threads that serve its calls, and what bounds its answers."""
 
     method: Method
     pool: Pool
-    max_response_bytes: int
+    outbox: Outbox
 
 
 class ThreadCall:

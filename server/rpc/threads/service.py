@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import grpc
@@ -17,7 +17,8 @@ import structlog
 from google.protobuf.message import Message
 
 from mlpserve.v1 import classifier_pb2
-from server.rpc.admission import KINDS, Admission, no_message, too_large
+from server.rpc.admission import KINDS, UNREAD_ANSWERS, Admission, no_message, too_large
+from server.rpc.lane.outbox import LARGE_RESPONSE_BYTES, Outbox
 from server.rpc.threads import inside
 from server.rpc.threads.call import Refused, ThreadCall, ThreadMessage, ThreadMethod
 from server.rpc.threads.pools import GivenUp, Pool
@@ -45,8 +46,8 @@ class Service(grpc.GenericRpcHandler):
     A subclass, since grpc takes nothing else for methods of any service.
     """
 
-    def __init__(self, admission: Admission, max_response_bytes: int = 2**31 - 1) -> None:
-        self._admission, self._max_response_bytes = admission, max_response_bytes
+    def __init__(self, admission: Admission, outbox: Outbox) -> None:
+        self._admission, self._outbox = admission, outbox
         self._turning_away = ThreadPoolExecutor(1, thread_name_prefix="turn away")
         # Start its thread before it is needed.
         self._turning_away.submit(int)
@@ -83,7 +84,7 @@ class Service(grpc.GenericRpcHandler):
         mount: Mount,
     ) -> None:
         method = self._admission.method(path, KINDS[kind])
-        self._methods[path] = ThreadMethod(method, pool, self._max_response_bytes), serve, mount
+        self._methods[path] = ThreadMethod(method, pool, self._outbox), serve, mount
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> "Handler | None":
         """Return the handler of a call; None makes grpc answer UNIMPLEMENTED.
@@ -153,6 +154,7 @@ def serve_unary(
         message = _receive(call, messages, context)
         call.received = 1
         response = _check(call, respond(call, message, context))
+        _hold(call, response, context)
         call.end_naturally(context)
         call.sent = 1 if call.code is grpc.StatusCode.OK else 0
         if pairs := trailing(call.record):
@@ -260,10 +262,25 @@ def _receive(call: ThreadCall, messages: Iterator[bytes], context: grpc.Servicer
 
 def _check(call: ThreadCall, response: bytes) -> bytes:
     """Return a response that may be sent; raises TooLarge."""
-    limit = call.served.max_response_bytes
+    limit = call.served.outbox.max_bytes
     if len(response) > limit:
         raise too_large(len(response), limit)
     return response
+
+
+def _hold(call: ThreadCall, response: bytes, context: grpc.ServicerContext) -> None:
+    """Count the bytes of a large response until it has left; raises Overloaded when as many wait
+    for their callers as may.
+    """
+    outbox, size = call.served.outbox, len(response)
+    if size <= LARGE_RESPONSE_BYTES:
+        return
+    if not outbox.hold(size):
+        # Not the same one each time: it would keep the frames that it came through.
+        raise replace(UNREAD_ANSWERS)
+    release = functools.partial(outbox.release, size)
+    if not context.add_callback(release):
+        release()
 
 
 def _end(

@@ -9,8 +9,9 @@ from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.protocol import wire
 from mlpserve.v1 import classifier_pb2
 from server.rpc import classifier
-from server.rpc.admission import too_large
+from server.rpc.admission import UNREAD_ANSWERS, too_large
 from server.rpc.inference import requests
+from server.rpc.lane.outbox import LARGE_RESPONSE_BYTES, Outbox
 from server.rpc.status import status_of
 from server.rpc.threads.call import ThreadCall, ThreadMessage
 from server.rpc.threads.service import RespondEach
@@ -48,11 +49,10 @@ PREDICT = Stream(classifier.read_request, _PREDICTED.RESPONSE_FIELD_NUMBER, _wri
 INFER = Stream(requests.read_request, _INFERRED.INFER_RESPONSE_FIELD_NUMBER, _write_infer_error)
 
 
-def respond_each_alone(batcher: Batcher, stream: Stream, max_response_bytes: int) -> RespondEach:
-    """Return a function that answers each message of a stream with a response of at most
-    `max_response_bytes`.
-    """
+def respond_each_alone(batcher: Batcher, stream: Stream, outbox: Outbox) -> RespondEach:
+    """Return a function that answers each message of a stream with a response that fits."""
 
+    # grpcio asks for the next response once the one before has left.
     def respond(
         call: ThreadCall, messages: Iterator[bytes], _context: grpc.ServicerContext
     ) -> Iterator[bytes]:
@@ -61,11 +61,23 @@ def respond_each_alone(batcher: Batcher, stream: Stream, max_response_bytes: int
             batcher.answer_alone(waiting)
             if waiting.response is not None:
                 response = b"".join(wire.encode_tagged(stream.number, waiting.response))
-                if len(response) <= max_response_bytes:
-                    yield response
+                # It may be long until the caller has read it.
+                waiting.response = None
+                size = len(response)
+                held = size if size > LARGE_RESPONSE_BYTES else 0
+                error: Exception | None = None
+                if size > outbox.max_bytes:
+                    error = too_large(size, outbox.max_bytes)
+                elif held and not outbox.hold(held):
+                    error = UNREAD_ANSWERS
+                if error is None:
+                    try:
+                        yield response
+                    finally:
+                        outbox.release(held)
                     continue
-                waiting.error = too_large(len(response), max_response_bytes)
-                count_refusal(waiting.error)
+                count_refusal(error)
+                waiting.error = error
             if waiting.error is not None:
                 yield stream.write_error(waiting.error, message)
 

@@ -69,7 +69,7 @@ export async function getNetwork(model, version) {
  * Have one image classified. Returns an Answer:
  * label (index), activations (an array for each layer after the input, the last one the output),
  * labelNames, model, version, serverMilliseconds (or null), milliseconds, and with `canonicalize`
- * also done ({inverted, scales: [down, right], shifts: [down, right]}) and pixels, the picture that the network saw.
+ * also done ({inverted, scales: [down, right], shifts: [down, right]}) and pixels, as the network saw them.
  */
 export async function predict(model, version, pixels, { canonicalize = false, signal } = {}) {
   const begin = performance.now();
@@ -85,7 +85,7 @@ export async function predict(model, version, pixels, { canonicalize = false, si
     body,
     signal,
   });
-  const times = [...(headers.get("server-timing") ?? "").matchAll(/dur=([\d.]+)/g)].map(([, time]) => Number(time));
+  const timing = /total;dur=([\d.]+)/.exec(headers.get("server-timing") ?? "");
   const done = json.canonicalization;
   return {
     source: "server",
@@ -94,9 +94,11 @@ export async function predict(model, version, pixels, { canonicalize = false, si
     labelNames: json.label_names,
     model: json.model,
     version: json.version,
-    serverMilliseconds: times.length > 0 ? times.reduce((sum, time) => sum + time) : null,
+    serverMilliseconds: timing ? Number(timing[1]) : null,
     milliseconds: performance.now() - begin,
-    done: done ? { inverted: done.inverted[0], scales: done.scales[0], shifts: done.shifts[0] } : null,
-    pixels: done ? done.pixels[0] : null,
+    done: done
+      ? { inverted: done.inverted[0], scales: done.scales[0], shifts: done.shifts[0] }
+      : null,
+    pixels: done ? Float32Array.from(done.pixels[0]) : null,
   };
 }

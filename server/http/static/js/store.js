@@ -16,7 +16,8 @@
  * compared      what the version to compare with says, an Answer, or null
  * comparison    {model, version} to compare with, or null
  * sheet         the Sheet of test images, or null until it is needed
- * readings      what `altered ?? network` reads from the sheet, or null: {network, labels, right, count}
+ * readings      what `altered ?? network` reads from the sheet, or null: {network, labels,
+ *               right, count, milliseconds}
  * trainedReadings  the same of `network`
  * selection     {layer, neuron}, layer 0 for the first one after the input, or null
  * view          "picture", or "tables" of the same content

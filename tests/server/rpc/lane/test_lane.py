@@ -25,6 +25,7 @@ from server.rpc.admission import Admission, Method
 from server.rpc.lane import call as lane_call
 from server.rpc.lane import lane
 from server.rpc.lane.call import LaneCall, Route
+from server.rpc.lane.outbox import Outbox
 from server.rpc.lane.versions import check
 from server.telemetry.recording import Recorder, Recording
 
@@ -437,7 +438,7 @@ def test_an_answer_beyond_the_limit_is_an_error_and_counts_as_one() -> None:
     echo = Echo(lambda call: call.answer(bytes(1001)))
     words = "1001 bytes, more than max_message_bytes"
     with (
-        serving(echo, limits=replace(LIMITS, response_bytes=1000)),
+        serving(echo, limits=replace(LIMITS, outbox=Outbox(1000))),
         calling(echo) as call,
         pytest.raises(grpc.RpcError, match=words) as caught,
     ):
@@ -459,7 +460,7 @@ def test_answers_that_nobody_reads_are_bounded_by_their_bytes() -> None:
         call.answer(answer)
 
     echo = Echo(reply)
-    limits = replace(LIMITS, unread_bytes=3 * len(answer))
+    limits = replace(LIMITS, outbox=Outbox(max_unread_bytes=3 * len(answer)))
     with serving(echo, limits=limits, make_lane=make_lane):
         options = [("grpc.max_receive_message_length", -1), ("grpc.http2.bdp_probe", 0)]
         with http2.connect(f"127.0.0.1:{echo.port}") as deaf:

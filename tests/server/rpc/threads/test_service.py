@@ -11,6 +11,7 @@ from grpc_health.v1 import health_pb2
 from server.errors import NotReady, Overloaded, RequestError
 from server.rpc import status
 from server.rpc.admission import SLOW_MESSAGE, Admission, Method
+from server.rpc.lane.outbox import Outbox
 from server.rpc.plain import Plain
 from server.rpc.threads import inside, service
 from server.rpc.threads.call import Refused, ThreadCall, ThreadMethod
@@ -94,7 +95,7 @@ def ended(method: Method) -> dict[str, int]:
 
 def begin(method: Method, context: Context, pool: Pool | None = None) -> tuple[ThreadCall, Any]:
     """Let a call in; returns what its thread is given."""
-    served = ThreadMethod(method, pool or Served(), LIMIT)
+    served = ThreadMethod(method, pool or Served(), Outbox(LIMIT))
     return ThreadCall(served, context.invocation_metadata()), context
 
 

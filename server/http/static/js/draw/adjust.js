@@ -27,15 +27,17 @@ export function startSliders({ root, shape, onChange }) {
     root.querySelector(`#${id}`),
   );
   const rows = slidersOf(shape).map(([key, name, min, max, step, say]) => {
+    const row = Object.assign(document.createElement("div"), { className: "slider" });
     const label = Object.assign(document.createElement("label"), { textContent: name, htmlFor: `adjust-${key}` });
     const input = document.createElement("input");
     Object.assign(input, { type: "range", id: `adjust-${key}`, min, max, step });
     const output = document.createElement("output");
     output.htmlFor.add(input.id);
     input.addEventListener("input", () => set({ [key]: Number(input.value) }));
-    return { key, label, input, output, say };
+    row.append(label, input, output);
+    return { key, row, input, output, say };
   });
-  list.replaceChildren(...rows.flatMap(({ label, input, output }) => [label, input, output]));
+  list.replaceChildren(...rows.map(({ row }) => row));
 
   function set(changes) {
     values = { ...values, ...changes };

@@ -38,7 +38,9 @@ export function startFields({ store, root }) {
     slider.setAttribute("aria-label", `${label.textContent}, slider`);
     slider.addEventListener("input", () => change(at, slider, field));
     field.addEventListener("input", () => change(at, field, slider));
-    return { label, slider, field };
+    const row = make("div", { className: "slider" });
+    row.append(label, slider, field);
+    return { row, slider, field };
   }
 
   root.querySelector("#fields-reset").addEventListener("click", () => put(numbers.map(() => start)));
@@ -54,7 +56,7 @@ export function startFields({ store, root }) {
         `The network has ${inputs} input${inputs === 1 ? "" : "s"}, each ` +
         (isFinite ? "any number; the sliders reach from -3 to 3." : `a number from ${low} to ${high}.`);
       rows = Array.from({ length: inputs }, (_, at) => rowOf(at, [low, high], [min, max]));
-      list.replaceChildren(...rows.flatMap(({ label, slider, field }) => [label, slider, field]));
+      list.replaceChildren(...rows.map(({ row }) => row));
       const isKept = numbers.length === inputs && numbers.every((x) => min <= x && x <= max);
       put(isKept ? numbers : new Array(inputs).fill(start));
     },

@@ -15,7 +15,7 @@ export function startImage({ store, root }) {
   const find = (id) => root.querySelector(`#${id}`);
   const [canvas, invite, status] = ["pad", "pad-invite", "pad-status"].map(find);
   const [eraser, undo, redo, clear, brush] = ["eraser", "undo", "redo", "clear", "brush"].map(find);
-  const points = find("show-strokes");
+  const [asPixels, asStrokes] = ["show-pixels", "show-strokes"].map(find);
   let [drawing, scale, sliders, values] = [null, scaleOf(null), null, UNCHANGED];
   let isScheduled = false;
   let isStale = true;
@@ -30,8 +30,9 @@ export function startImage({ store, root }) {
       isScheduled = false;
       if (root.hidden) return;
       if (isStale) rendered = drawing.render(values);
-      paint(canvas, points.checked ? rendered.points : rendered.pixels, drawing.shape, {
-        grid: !points.checked,
+      const isFine = isPressed(asStrokes);
+      paint(canvas, isFine ? rendered.points : rendered.pixels, drawing.shape, {
+        grid: !isFine,
         isDark: scale.isDark,
         cursor: pad.cursor,
       });
@@ -45,7 +46,8 @@ export function startImage({ store, root }) {
   }
 
   const side = () => Math.max(...drawing.shape);
-  const isErasing = () => eraser.getAttribute("aria-pressed") === "true";
+  const isPressed = (button) => button.getAttribute("aria-pressed") === "true";
+  const press = (button, isOn) => button.setAttribute("aria-pressed", String(isOn));
   const pad = startPad({
     canvas,
     status,
@@ -53,7 +55,7 @@ export function startImage({ store, root }) {
     getMap: () => mapOf(values, drawing.shape),
     getBrush: () => ({
       radius: ((Number(brush.value) / 2) * side()) / USUAL_SIDE,
-      isEraser: isErasing(),
+      isEraser: isPressed(eraser),
     }),
     onChange: change,
   });
@@ -84,12 +86,17 @@ export function startImage({ store, root }) {
     showBrush();
   }
 
-  eraser.addEventListener("click", () => eraser.setAttribute("aria-pressed", String(!isErasing())));
+  eraser.addEventListener("click", () => press(eraser, !isPressed(eraser)));
   undo.addEventListener("click", () => act(() => drawing.undo()));
   redo.addEventListener("click", () => act(() => drawing.redo()));
   clear.addEventListener("click", () => act(() => drawing.replace(null)));
   brush.addEventListener("input", showBrush);
-  for (const radio of root.querySelectorAll("[name=show]")) radio.addEventListener("change", () => change(false));
+  for (const button of [asPixels, asStrokes]) {
+    button.addEventListener("click", () => {
+      for (const one of [asPixels, asStrokes]) press(one, one === button);
+      change(false);
+    });
+  }
   document.addEventListener("keydown", (event) => {
     const isHere = event.target === document.body || root.contains(event.target);
     if (!(event.ctrlKey || event.metaKey) || !isHere || root.hidden) return;

@@ -78,11 +78,11 @@ export function resample({ shape, factor, margin, width, height }, ink, back) {
 
 /** Pixels, each the mean of its factor x factor points. */
 export function average(points, [rows, columns], factor) {
-  const pixels = new Float32Array(rows * columns);
+  const sums = new Float64Array(rows * columns);
   const wide = columns * factor;
   for (let at = 0; at < points.length; at += 1) {
     const row = Math.floor(at / wide / factor);
-    pixels[row * columns + Math.floor((at % wide) / factor)] += points[at];
+    sums[row * columns + Math.floor((at % wide) / factor)] += points[at];
   }
-  return pixels.map((sum) => sum / (factor * factor));
+  return Float32Array.from(sums, (sum) => sum / (factor * factor));
 }

@@ -1,69 +1,40 @@
 /** The confusion matrix: how many images of each label are read as which. */
 
-function createCell(tag, text, scope) {
-  const cell = document.createElement(tag);
-  cell.textContent = text;
-  if (scope) cell.scope = scope;
-  return cell;
-}
+import { element } from "../elements.js";
 
-/** counts[label][read]: how often an image of a label is read as another, or as what it is. */
-function countReadings(labels, readings, size) {
-  const counts = Array.from({ length: size }, () => new Array(size).fill(0));
-  labels.forEach((label, k) => {
-    counts[label][readings[k]] += 1;
-  });
-  return counts;
-}
-
-/** Make the table; `onChoose` is called with {label, read} of a number that is pressed, or null. */
+/** Make the table; `onChoose` is called with the {label, read} of a number that is pressed, or null. */
 export function createConfusion(onChoose) {
-  const table = document.createElement("table");
-  table.className = "confusion";
-  let chosen = null;
-
-  function choose(label, read) {
-    chosen = chosen?.label === label && chosen.read === read ? null : { label, read };
-    for (const button of table.querySelectorAll("button")) press(button);
-    onChoose(chosen);
-  }
-
-  function press(button) {
-    const { label, read } = button.dataset;
-    button.setAttribute("aria-pressed", chosen?.label === Number(label) && chosen.read === Number(read));
-  }
+  const table = element("table", { className: "confusion" });
+  let chosen = "";
 
   function createNumber(number, label, read, most) {
-    if (label === read || !number) {
-      const cell = createCell("td", number || "");
-      if (label === read) cell.className = "is-right";
-      return cell;
-    }
-    const button = document.createElement("button");
-    Object.assign(button, { type: "button", textContent: number });
-    Object.assign(button.dataset, { label, read });
-    button.setAttribute("aria-label", `${number} of ${label} read as ${read}: show only these`);
+    if (label === read || !number) return element("td", { className: label === read ? "is-right" : "" }, number || "");
+    const key = `${label} read as ${read}`;
+    const button = element("button", { type: "button", value: key, ariaPressed: chosen === key }, number);
+    button.ariaLabel = `${number} of ${key}: show only these`;
     button.style.setProperty("--share", `${Math.round(15 + (45 * number) / most)}%`);
-    button.addEventListener("click", () => choose(label, read));
-    press(button);
-    const cell = createCell("td", "");
-    cell.append(button);
-    return cell;
+    button.addEventListener("click", () => {
+      chosen = chosen === key ? "" : key;
+      for (const each of table.querySelectorAll("button")) each.ariaPressed = each.value === chosen;
+      onChoose(chosen ? { label, read } : null);
+    });
+    return element("td", {}, button);
   }
 
   return {
     table,
-    show(labels, readings, names) {
-      const counts = countReadings(labels, readings, names.length);
+    /** Count readings, each {label, read} by the places of their names. */
+    show(readings, names) {
+      const counts = names.map(() => names.map(() => 0));
+      for (const { label, read } of readings) counts[label][read] += 1;
       const most = Math.max(...counts.flatMap((row, label) => row.filter((_, read) => read !== label)));
-      const head = document.createElement("thead");
-      const body = document.createElement("tbody");
-      head.insertRow().append(createCell("td", ""), ...names.map((name) => createCell("th", name, "col")));
-      counts.forEach((row, label) => {
+      const heading = (scope) => (name) => element("th", { scope }, name);
+      const rows = counts.map((row, label) => {
         const numbers = row.map((number, read) => createNumber(number, label, read, most));
-        body.insertRow().append(createCell("th", names[label], "row"), ...numbers);
+        return element("tr", {}, heading("row")(names[label]), ...numbers);
       });
-      table.replaceChildren(head, body);
+      const head = element("tr", {}, element("td"), ...names.map(heading("col")));
+      table.replaceChildren(element("thead", {}, head), element("tbody", {}, ...rows));
     },
   };
 }

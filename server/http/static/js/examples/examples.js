@@ -1,45 +1,36 @@
 /** Shows test images: of a chosen digit, and those that the network gets wrong. */
 
+import { element } from "../elements.js";
 import { start as startReadings } from "../sheet/readings.js";
 import { EVERY, fitsSheet, loadWhenSeen, NO_SHEET } from "../sheet/sheet.js";
-import { uniforms } from "../knobs/random.js";
 import { start as startMistakes } from "./mistakes.js";
 
-/** Which images "Any" shows; always the same ones, in the same order. */
-const SEED = 1;
+/** How far "Any" goes on the sheet: it comes to all images, in an order that looks like none. */
+const STRIDE = 617;
 
 export function start({ store, root }) {
-  const find = (id) => root.querySelector(`#examples-${id}`);
-  const next = uniforms(SEED);
-  let shown = null;
+  const find = (name) => root.querySelector(`#examples-${name}`);
+  let shown = { k: -1, pixels: null };
 
   /** Make one of the sheet's images the drawing. */
   function show(k) {
-    const sheet = store.get("sheet");
-    const loaded = { pixels: sheet.pixelsAt(k), name: `test image ${EVERY * k}` };
-    shown = { k, loaded };
-    store.set({ loaded, pixels: loaded.pixels });
+    const pixels = store.get("sheet").pixelsAt(k);
+    shown = { k, pixels };
+    store.set({ loaded: { pixels, name: `Test image ${EVERY * k}`, isAlone: true } });
   }
 
   function showNext(label) {
-    const { labels, length } = store.get("sheet");
-    const from = shown?.k ?? -1;
-    for (let step = 1; step <= length; step += 1) {
-      const k = (from + step) % length;
-      if (labels[k] === label) return show(k);
-    }
+    const { labels } = store.get("sheet");
+    const later = labels.indexOf(label, shown.k + 1);
+    show(later >= 0 ? later : labels.indexOf(label));
   }
 
-  function createButton(text, name, onClick) {
-    const button = document.createElement("button");
-    Object.assign(button, { type: "button", textContent: text });
-    if (name) button.setAttribute("aria-label", name);
-    button.addEventListener("click", onClick);
-    return button;
+  function createButton(text, onclick) {
+    return element("button", { type: "button", ariaLabel: `Show ${text === "Any" ? "any digit" : `a ${text}`}`, onclick }, text);
   }
 
-  const digits = Array.from({ length: 10 }, (_, k) => createButton(String(k), `Show a ${k}`, () => showNext(k)));
-  const any = createButton("Any", "Show any digit", () => show(Math.floor(next() * store.get("sheet").length)));
+  const digits = Array.from({ length: 10 }, (_, label) => createButton(String(label), () => showNext(label)));
+  const any = createButton("Any", () => show((shown.k + STRIDE) % store.get("sheet").length));
   find("digits").append(...digits, any);
   loadWhenSeen(store, root);
   startReadings(store);
@@ -47,26 +38,23 @@ export function start({ store, root }) {
 
   store.watch(["network"], () => {
     const network = store.get("network");
-    const fits = Boolean(network && fitsSheet(network));
+    const fits = Boolean(network) && fitsSheet(network);
     find("body").hidden = !fits;
-    find("missing").hidden = !network || fits;
+    find("missing").hidden = fits || !network;
     find("missing").textContent = NO_SHEET;
   });
-  store.watch(["sheet"], () => {
-    for (const button of [...digits, any]) button.disabled = !store.get("sheet");
-  });
-  store.watch(["loaded", "readings", "sheet"], () => {
-    const isShown = shown && store.get("loaded") === shown.loaded;
-    for (const [digit, button] of digits.entries()) {
-      button.setAttribute("aria-pressed", Boolean(isShown) && store.get("sheet").labels[shown.k] === digit);
-    }
-    find("shown").textContent = isShown ? describe(shown.k) : "";
+  store.watch(["pixels", "readings", "sheet"], () => {
+    const sheet = store.get("sheet");
+    for (const button of [...digits, any]) button.disabled = !sheet;
+    // Until somebody draws on it.
+    const isShown = shown.pixels?.every((pixel, i) => pixel === store.get("pixels")[i]);
+    const label = isShown ? sheet.labels[shown.k] : -1;
+    digits.forEach((button, digit) => (button.ariaPressed = digit === label));
+    find("shown").textContent = isShown ? describe(label, store.get("readings")?.labels[shown.k]) : "";
   });
 
-  function describe(k) {
-    const { labels } = store.get("sheet");
-    const read = store.get("readings")?.labels[k];
-    const verdict = read === undefined ? "" : read === labels[k] ? ", and is read as one" : `, but is read as ${read}`;
-    return `Test image ${(EVERY * k).toLocaleString("en")} is a ${labels[k]}${verdict}.`;
+  function describe(label, read) {
+    const verdict = read === label ? ", and read as one" : `, but read as a ${read}`;
+    return `Test image ${(EVERY * shown.k).toLocaleString("en")} is a ${label}${read === undefined ? "" : verdict}.`;
   }
 }

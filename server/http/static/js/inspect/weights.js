@@ -6,6 +6,8 @@ import { cellsBetween, moved } from "./cells.js";
 const CANVAS_SIDE = 560;
 /** How much of a cell is seen whose number is 0. */
 const EMPTY = 0.05;
+/** Brightness is size to this power, for weights: few of them are large. */
+const SOFT = 0.7;
 
 /**
  * Make a grid of `rows` x `columns` cells, the first `count` of which hold numbers.
@@ -36,6 +38,9 @@ export function createWeightsGrid({
   canvas.setAttribute("role", onPoint ? "application" : "img");
   if (onPoint) canvas.tabIndex = 0;
   const context = canvas.getContext("2d");
+  const gap = cell > 4 ? 1 : 0;
+  const stripes = Math.max(1, Math.round(cell / 16));
+  const stripe = Math.max(1, Math.round(cell / (5 * stripes)));
   const corner = (index) => [(index % columns) * cell, Math.floor(index / columns) * cell];
   let drawn = [[], 1];
   let pointed = -1;
@@ -43,8 +48,6 @@ export function createWeightsGrid({
   function draw(numbers, scale) {
     drawn = [numbers, scale];
     const { positive, negative, text, background } = colours();
-    const stripe = Math.max(1, Math.round(cell / 5));
-    const gap = cell > 4 ? 1 : 0;
     context.globalAlpha = 1;
     context.fillStyle = background;
     context.fillRect(0, 0, canvas.width, canvas.height);
@@ -55,15 +58,14 @@ export function createWeightsGrid({
       const size = Math.min(1, Math.abs(numbers[k]) / scale);
       if (!(size > 0)) continue; // also where there is no number
       const [x, y] = corner(k);
-      context.globalAlpha = size;
-      if (numbers[k] > 0) {
-        context.fillStyle = isPlain ? text : positive;
-        context.fillRect(x, y, cell - gap, cell - gap);
-      } else {
-        const bar = (cell - gap - stripe) / 2;
-        context.fillStyle = negative;
-        context.fillRect(x, y, cell - gap, bar);
-        context.fillRect(x, y + bar + stripe, cell - gap, bar);
+      context.globalAlpha = isPlain ? size : size ** SOFT;
+      context.fillStyle = numbers[k] < 0 ? negative : isPlain ? text : positive;
+      context.fillRect(x, y, cell - gap, cell - gap);
+      if (numbers[k] > 0) continue;
+      context.globalAlpha = 1;
+      context.fillStyle = background;
+      for (let n = 1; n <= stripes; n += 1) {
+        context.fillRect(x, y + Math.round((n * cell) / (stripes + 1) - stripe / 2), cell - gap, stripe);
       }
     }
     if (pointed < 0) return;

@@ -1,11 +1,8 @@
-/** The way back: what has been, step by step, of networks that are never changed. */
+/** The way back, step by step: networks are replaced, never changed. */
 
 const MAX_STEPS = 50;
 
-/**
- * Keep the altered networks of a store. `turn` sets another one: a new step, or a part of the one
- * before as long as the gesture lasts (a stroke, a slider that is held).
- */
+/** Keep the altered networks of a store; `onChange` is called when there are more steps or fewer. */
 export function createHistory(store, onChange) {
   const steps = [];
   let isHeld = false;
@@ -14,21 +11,26 @@ export function createHistory(store, onChange) {
     get length() {
       return steps.length;
     },
-    turn(altered, { hold = false } = {}) {
+
+    /** Set another network: a new step, or a part of the last one while a knob is held. */
+    turn(altered, hold = false) {
       if (!isHeld) steps.push(store.get("altered"));
       if (steps.length > MAX_STEPS) steps.shift();
       isHeld = hold;
       store.set({ altered });
       onChange();
     },
+
     release() {
       isHeld = false;
     },
+
     undo() {
       isHeld = false;
-      if (steps.length) store.set({ altered: steps.pop() });
+      store.set({ altered: steps.pop() ?? null });
       onChange();
     },
+
     clear() {
       isHeld = false;
       steps.length = 0;

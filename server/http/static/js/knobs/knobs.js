@@ -1,7 +1,7 @@
 /** Turns the network's knobs on a copy, which answers in the server's place until one goes back. */
 
-import { loadWhenSeen } from "../sheet/sheet.js";
 import { start as startReadings } from "../sheet/readings.js";
+import { loadWhenSeen } from "../sheet/sheet.js";
 import { packNetwork } from "./archive.js";
 import { createHistory } from "./history.js";
 import { start as startNeuron } from "./neuron.js";
@@ -9,42 +9,34 @@ import { start as startScore } from "./score.js";
 import { start as startWhole } from "./whole.js";
 
 export function start({ store, root }) {
-  const find = (id) => root.querySelector(`#knobs-${id}`);
-  const history = createHistory(store, () => {
-    find("undo").disabled = history.length === 0;
-  });
-  const knobs = {
-    store,
-    find,
-    history,
-    /** The network whose knobs these are. */
-    current: () => store.get("altered") ?? store.get("network"),
-  };
+  const find = (name) => root.querySelector(`#knobs-${name}`);
+  const current = () => store.get("altered") ?? store.get("network");
+  const history = createHistory(store, () => (find("undo").disabled = history.length === 0));
+  const fileName = () => `${store.get("model")}-turned.npz`;
+
   loadWhenSeen(store, root);
   startReadings(store);
-  startWhole(knobs);
-  startNeuron(knobs);
-  startScore(knobs);
-
+  for (const part of [startWhole, startNeuron, startScore]) part({ store, find, history, current });
   find("back").addEventListener("click", () => history.turn(null));
   find("undo").addEventListener("click", () => history.undo());
-  find("download").addEventListener("click", () => download(knobs.current(), store.get("network"), nameOf(store)));
+  find("download").addEventListener("click", () => {
+    const { model, version } = store.get("network");
+    const recipe = `knobs turned by hand in the page, on model ${model}, version ${version}`;
+    download(packNetwork(current(), { recipe }), fileName());
+  });
 
   store.watch(["network"], () => {
     const network = store.get("network");
     history.clear();
     find("body").hidden = !network;
     find("missing").hidden = Boolean(network);
-    find("missing").textContent = store.get("model")
-      ? "This model's weights are not there yet, or the server does not give them away."
-      : "No model is served yet.";
     if (!network) return;
     const count = network.layers.reduce((sum, { weights, biases }) => sum + weights.length + biases.length, 0);
-    root.querySelector("#knob-count").textContent = `: ${count.toLocaleString("en")} numbers here`;
-    find("file").textContent = nameOf(store);
+    find("count").textContent = `all ${count.toLocaleString("en")} of them`;
+    find("file").textContent = fileName();
   });
-  store.watch(["network", "altered"], () => {
-    const isAltered = store.get("altered") !== null;
+  store.watch(["altered"], () => {
+    const isAltered = Boolean(store.get("altered"));
     root.classList.toggle("is-altered", isAltered);
     find("back").hidden = !isAltered;
     find("state").textContent = isAltered
@@ -53,15 +45,8 @@ export function start({ store, root }) {
   });
 }
 
-function nameOf(store) {
-  return `${store.get("model")}-turned.npz`;
-}
-
-function download(network, original, name) {
-  const recipe = `knobs turned by hand in the page, on model ${original.model}, version ${original.version}`;
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([packNetwork(network, { recipe })]));
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(link.href);
+function download(bytes, name) {
+  const href = URL.createObjectURL(new Blob([bytes]));
+  Object.assign(document.createElement("a"), { href, download: name }).click();
+  URL.revokeObjectURL(href);
 }

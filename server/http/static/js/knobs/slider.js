@@ -1,43 +1,31 @@
 /** A slider and the same number to type: one knob. */
 
+import { element } from "../elements.js";
+
 /** A number as it is typed: a few digits, no exponent. */
-function typed(number) {
-  return String(Number(number.toFixed(4)));
-}
+const typed = (number) => String(Number(number.toFixed(4)));
 
 /**
- * Make a knob with a name, from -reach to reach; `onTurn` is called with each new number, `onEnd` once
- * it is let go. Returns {element, show(number, reach)}.
+ * Make a knob with a name. `onTurn` is called with each new number, `onEnd` once it is let go.
+ * Returns {root, show(number, reach)}: the slider goes from -reach to reach, or as far as the number.
  */
-export function createKnob(name, { onTurn, onEnd }) {
-  const element = document.createElement("div");
-  element.className = "knob";
-  const label = document.createElement("label");
-  const text = document.createElement("span");
-  const range = document.createElement("input");
-  const number = document.createElement("input");
-  text.textContent = name;
-  Object.assign(range, { type: "range", step: "any" });
-  Object.assign(number, { type: "number", step: "any" });
-  number.setAttribute("aria-label", `${name}, as a number`);
-  label.append(text, range);
-  element.append(label, number);
-
+export function createKnob(name, onTurn, onEnd) {
+  const range = element("input", { type: "range", step: "any" });
+  const number = element("input", { type: "number", step: "any", ariaLabel: `${name}, as a number` });
+  const root = element("div", { className: "knob" }, element("label", {}, element("span", {}, name), range), number);
   range.addEventListener("input", () => onTurn(range.valueAsNumber));
   range.addEventListener("change", onEnd);
   number.addEventListener("change", () => {
     if (Number.isFinite(number.valueAsNumber)) onTurn(number.valueAsNumber);
     onEnd();
   });
-
   return {
-    element,
+    root,
     show(value, reach) {
       const far = Math.max(reach, Math.abs(value));
-      Object.assign(range, { min: -far, max: far, value });
-      range.setAttribute("aria-valuetext", typed(value));
+      Object.assign(range, { min: -far, max: far, value, ariaValueText: typed(value) });
       number.value = typed(value);
-      element.classList.toggle("is-negative", value < 0);
+      root.classList.toggle("is-negative", value < 0);
     },
   };
 }

@@ -1,85 +1,76 @@
 /** Knobs of the whole network: where to start, noise, biases, activation functions. */
 
+import { report } from "../connection.js";
+import { element } from "../elements.js";
 import { ACTIVATION_NAMES } from "../network.js";
 import { fetchUnzipped, fitsSheet } from "../sheet/sheet.js";
-import { report } from "../connection.js";
+import { layerName } from "../watch/words.js";
 import { handmade, randomized, withActivation, withNoise, withoutBiases, zeroed } from "./altering.js";
-import { nameLayer } from "./names.js";
 
 export function start({ store, find, history, current }) {
-  const [noise, seed] = [find("noise"), find("seed")];
-  // What a noisy network was before, and how strong its noise is.
-  const noisy = new WeakMap();
-  const startedFrom = new WeakMap();
+  const [noise, seed, squishes] = ["noise", "seed", "squishes"].map(find);
   const starts = [...find("starts").children];
-
+  // What networks were made of: {from, strength} of noise, {start} of what the buttons bring.
+  const origins = new WeakMap();
+  const originOf = (network) => origins.get(network) ?? {};
   const readSeed = () => Math.trunc(Math.abs(seed.valueAsNumber)) || 0;
 
-  const origins = {
+  const makers = {
     trained: () => null,
     handmade: async () => handmade(store.get("network"), await fetchUnzipped("/static/data/handmade.bin")),
     random: () => randomized(store.get("network"), readSeed()),
     zero: () => zeroed(store.get("network")),
   };
-  for (const button of starts) {
-    button.addEventListener("click", async () => {
-      const network = store.get("network");
-      try {
-        const altered = await origins[button.dataset.start]();
-        if (store.get("network") !== network) return;
-        if (altered) startedFrom.set(altered, button.dataset.start);
-        history.turn(altered);
-      } catch (error) {
-        report(store, error);
-      }
-    });
-  }
 
-  find("drop").addEventListener("click", () => history.turn(withoutBiases(current())));
+  async function begin(name) {
+    const network = store.get("network");
+    try {
+      const altered = await makers[name]();
+      if (store.get("network") !== network) return;
+      if (altered) origins.set(altered, { start: name });
+      history.turn(altered);
+    } catch (error) {
+      report(store, error);
+    }
+  }
 
   function addNoise(hold) {
-    const from = noisy.get(current())?.from ?? current();
+    const from = originOf(current()).from ?? current();
     const strength = noise.valueAsNumber;
     const altered = strength ? withNoise(from, strength, readSeed()) : from;
-    if (strength) noisy.set(altered, { from, strength });
-    history.turn(altered === store.get("network") ? null : altered, { hold });
+    if (strength) origins.set(altered, { from, strength });
+    history.turn(altered === store.get("network") ? null : altered, hold);
   }
+
+  for (const button of starts) button.addEventListener("click", () => begin(button.value));
   noise.addEventListener("input", () => addNoise(true));
   noise.addEventListener("change", () => history.release());
   seed.addEventListener("change", () => {
-    const origin = startedFrom.get(current());
-    if (noisy.has(current())) addNoise(false);
-    else if (origin === "random") starts.find((button) => button.dataset.start === origin).click();
+    const origin = originOf(current());
+    if (origin.strength) addNoise(false);
+    else if (origin.start === "random") begin("random");
   });
+  find("drop").addEventListener("click", () => history.turn(withoutBiases(current())));
 
-  function showSquishes(network) {
-    const rows = network.layers.map((layer, k) => {
-      const label = document.createElement("label");
-      label.className = "knobs-squish";
-      const select = document.createElement("select");
-      select.append(...ACTIVATION_NAMES.map((name) => new Option(name, name)));
-      select.addEventListener("change", () => history.turn(withActivation(current(), k, select.value)));
-      label.append(`Squish of ${nameLayer(network, k)}`, select);
-      return label;
-    });
-    find("squishes").replaceChildren(...rows);
+  function createSquish(network, k) {
+    const select = element("select", {}, ...ACTIVATION_NAMES.map((name) => new Option(name)));
+    select.addEventListener("change", () => history.turn(withActivation(current(), k, select.value)));
+    return element("label", { className: "knobs-pair" }, layerName(k, network.layers.length), select);
   }
 
   store.watch(["network", "altered"], () => {
     const network = current();
     if (!network) return;
-    const selects = find("squishes").querySelectorAll("select");
-    if (selects.length !== network.layers.length) showSquishes(network);
-    find("squishes").querySelectorAll("select").forEach((select, k) => {
-      select.value = network.layers[k].activation;
-    });
-    noise.value = noisy.get(network)?.strength ?? 0;
+    const { layers } = network;
+    if (squishes.children.length !== layers.length) {
+      squishes.replaceChildren(...layers.map((_, k) => createSquish(network, k)));
+    }
+    squishes.querySelectorAll("select").forEach((select, k) => (select.value = layers[k].activation));
+    noise.value = originOf(network).strength ?? 0;
     find("noise-value").textContent = `${Math.round(100 * noise.valueAsNumber)}%`;
-    find("drop").disabled = network.layers.every(({ biases }) => biases.every((bias) => bias === 0));
-    const origin = store.get("altered") ? startedFrom.get(network) : "trained";
-    for (const button of starts) button.setAttribute("aria-pressed", button.dataset.start === origin);
-    const byHand = starts.find((button) => button.dataset.start === "handmade");
-    byHand.disabled = !fitsSheet(store.get("network"));
-    byHand.title = byHand.disabled ? "It reads 28x28 pixels as digits, and this model does not" : "";
+    find("drop").disabled = layers.every(({ biases }) => biases.every((bias) => bias === 0));
+    const name = store.get("altered") ? originOf(network).start : "trained";
+    for (const button of starts) button.ariaPressed = button.value === name;
+    starts.find((button) => button.value === "handmade").disabled = !fitsSheet(store.get("network"));
   });
 }

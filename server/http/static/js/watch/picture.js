@@ -35,9 +35,9 @@ export function createPicture(stage, { sizes, shape, labelNames }, { onPoint, on
   const captions = layout.layers.map(({ caption }) => {
     const element = stage.appendChild(document.createElement("p"));
     element.className = "caption";
-    element.style.left = `${caption.left}px`;
+    element.style.left = `${caption.middle}px`;
     element.style.top = `${caption.top}px`;
-    element.style.width = `${caption.width}px`;
+    element.style.maxWidth = `${caption.width}px`;
     return element;
   });
 

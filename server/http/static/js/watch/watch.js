@@ -1,19 +1,23 @@
 /** Watch the network: its picture, live or layer by layer, or the same as tables. */
 
 import { weightedSum } from "../inspect/terms.js";
+import { findVersion } from "../models/list.js";
 import { decimal, signed } from "./numbers.js";
 import { createPicture } from "./picture.js";
 import * as steps from "./steps.js";
-import { showTables } from "./tables.js";
+import { createTables } from "./tables.js";
 import { inputName, layerName, neuronName, stepSentence } from "./words.js";
 
-const KEYS = ["network", "altered", "pixels", "answer", "selection", "view", "palette", "theme"];
+const KEYS = ["network", "networkProblem", "altered", "pixels", "answer", "selection", "view", "palette", "theme"];
+const LIVE_WORDS = "Live: it follows the drawing. Step through it, layer by layer.";
+const POINT_WORDS = "Point at a neuron to read it; press it to look inside.";
 
 export function start({ store, root }) {
   const find = (name) => root.querySelector(`[data-part=${name}]`);
   const [stage, tables, sentence, readout] = ["stage", "tables", "sentence", "readout"].map(find);
   const [play, next, all, view] = ["play", "step", "live", "view"].map(find);
   const isStill = matchMedia("(prefers-reduced-motion: reduce)");
+  const showTables = createTables(tables, onChoose);
   let state = steps.LIVE;
   let pointed = null;
   let picture = null;
@@ -33,7 +37,7 @@ export function start({ store, root }) {
     const scene = { ...sceneOf(store), pointed, state };
     const isTables = store.get("view") === "tables";
     if (!isTables) showPicture(scene);
-    else showTables(tables, scene);
+    else showTables(scene);
     stage.hidden = isTables;
     tables.hidden = !isTables;
     view.setAttribute("aria-pressed", isTables);
@@ -56,10 +60,9 @@ export function start({ store, root }) {
     play.textContent = state.isPlaying ? "Pause" : "Play";
     all.hidden = isLive;
     const layer = Math.min(state.layer, scene.sizes.length - 1);
-    const words = isLive || !scene.activations ? "" : `${layer + 1} of ${scene.sizes.length}: ${stepSentence(layer, scene)}`;
-    if (sentence.textContent !== words) sentence.textContent = words;
-    const text = pointed && scene.activations ? readoutOf(pointed, scene) : "";
-    if (readout.textContent !== text) readout.textContent = text;
+    const where = `${layer + 1} of ${scene.sizes.length}`;
+    say(sentence, isLive || !scene.activations ? LIVE_WORDS : `${where}: ${stepSentence(layer, scene)}`);
+    say(readout, pointed && scene.activations ? readoutOf(pointed, scene) : scene.network ? POINT_WORDS : scene.problem);
   }
 
   function schedule() {
@@ -71,8 +74,11 @@ export function start({ store, root }) {
     schedule();
   }
 
-  function onChoose(selection) {
-    store.set({ selection });
+  /** Choose a neuron; a second time, none. */
+  function onChoose({ layer, neuron }) {
+    const old = store.get("selection");
+    const isSame = old?.layer === layer && old.neuron === neuron;
+    store.set({ selection: isSame ? null : { layer, neuron } });
   }
 
   function go(changed) {
@@ -104,12 +110,23 @@ function sceneOf(store) {
     network,
     sizes,
     labelNames,
-    shape: network?.shape ?? null,
+    shape: network ? network.shape : shapeOfModel(store),
     activations: fits ? known : null,
     label: fits ? answer.label : -1,
     answer: fits ? labelNames[answer.label] : "",
     selection: store.get("selection"),
+    problem: answer ? `Without lines: the weights are not to be had. ${store.get("networkProblem")}` : "",
   };
+}
+
+/** Rows and columns of the chosen model's images, as the list of models has them, or null. */
+function shapeOfModel(store) {
+  const layout = findVersion(store.get("models"), store.get("model"), store.get("version"))?.image_layout;
+  return layout ? [layout.rows, layout.columns] : null;
+}
+
+function say(element, words) {
+  if (element.textContent !== words) element.textContent = words;
 }
 
 function readoutOf({ layer, neuron }, { network, sizes, shape, activations, labelNames }) {
@@ -120,5 +137,5 @@ function readoutOf({ layer, neuron }, { network, sizes, shape, activations, labe
   if (!network) return `${name}: ${decimal(value, 4)}`;
   const { activation, biases } = network.layers[layer];
   const sum = weightedSum(network.layers[layer], neuron, activations[layer]) + biases[neuron];
-  return `${name}: ${activation}(${signed(sum, 3)}) = ${decimal(value, 4)}. Click it to look inside.`;
+  return `${name}: ${activation}(${signed(sum, 3)}) = ${decimal(value, 4)}`;
 }

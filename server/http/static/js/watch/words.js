@@ -13,7 +13,7 @@ export function neuronName(layer, neuron, { count, labelNames }) {
 /** The name of an input: its place in the image, or its number. */
 export function inputName(index, shape) {
   if (!shape) return `input ${index + 1}`;
-  return `pixel row ${Math.floor(index / shape[1]) + 1}, column ${(index % shape[1]) + 1}`;
+  return `row ${Math.floor(index / shape[1]) + 1}, column ${(index % shape[1]) + 1}`;
 }
 
 /** What happens at a step, layer 0 being the input. */

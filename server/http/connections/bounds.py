@@ -4,11 +4,17 @@ import asyncio
 import resource
 import time
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Any
 
+import h11
+import orjson
+from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from server.http.connections.caller import KEY, Caller
 
 MAX_HEAD_BYTES = 16 * 1024
 ACCEPTED_AT_ONCE = 16
@@ -28,7 +34,9 @@ SWEEP_SECONDS = 0.5
 
 _FILES = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 MAX_CONNECTIONS = max(8, min(256, _FILES // 4))
-"""Beyond, the connection that has been idle or stalled for longest is closed for a new one."""
+"""Beyond, one is closed for a new one: the one that has been idle or stalled for longest, else the
+one whose body has been arriving for longest.
+"""
 
 
 class BoundedProtocol(H11Protocol):
@@ -45,16 +53,28 @@ class BoundedProtocol(H11Protocol):
         """Whether a request is being answered."""
         return self.cycle is not None and not self.cycle.response_complete
 
+    @property
+    def worth(self) -> int:
+        """How much is lost with it: 2 for an answer, 1 for a body that is arriving."""
+        if not self.is_busy or self.is_stalled:
+            return 0
+        return 1 if self.cycle.more_body else 2
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Accept a connection, and close another one if there are too many."""
         super().connection_made(transport)
+        self.caller = Caller(has_certificate=bool(transport.get_extra_info("peercert")))
+        # Each request gets a copy of it.
+        self.app_state = {**self.app_state, KEY: self.caller}
         self.since = time.monotonic()
         if len(self.connections) > MAX_CONNECTIONS:
             others = [other for other in self.connections if isinstance(other, BoundedProtocol)]
-            worst = min(
-                others, key=lambda other: (other.is_busy and not other.is_stalled, other.since)
-            )
-            worst.give_up()
+            min(others, key=lambda other: (other.worth, other.since)).give_up()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End what is being done for whoever has left."""
+        super().connection_lost(exc)
+        self.caller.leave()
 
     def data_received(self, data: bytes) -> None:
         """Receive bytes; headers that arrive one by one are not progress."""
@@ -77,6 +97,19 @@ class BoundedProtocol(H11Protocol):
         """Note that the reader continues."""
         self.is_stalled, self.since = False, time.monotonic()
         super().resume_writing()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP."""
+        body = orjson.dumps({"error": msg, "code": "INVALID_ARGUMENT"})
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"connection", b"close"),
+        ]
+        response = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
+        for event in (response, h11.Data(data=body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def is_overdue(self, now: float) -> bool:
         """Whether it has made no progress for too long."""
@@ -102,8 +135,10 @@ async def sweep(connections: Iterable[Any]) -> None:
                 connection.give_up()
 
 
-class RefuseBodies:
-    """An application that rejects requests with a body and closes their connection."""
+class Bodiless:
+    """An application for GET and HEAD alone; a request with a body is refused with its
+    connection.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -115,5 +150,7 @@ class RefuseBodies:
             words = "requests must not have a body here\n"
             refusal = PlainTextResponse(words, 413, {"connection": "close"})
             await refusal(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
+        elif scope["method"] not in ("GET", "HEAD"):
+            raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"allow": "GET, HEAD"})
+        else:
+            await self._app(scope, receive, send)

@@ -1,0 +1,1 @@
+"""Bytes on the wire: compressed or not, and JSON."""

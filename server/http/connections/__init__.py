@@ -1,0 +1,1 @@
+"""Connections: their bounds, their TLS, and who is at the other end."""
