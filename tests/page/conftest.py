@@ -6,8 +6,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from harness.browser import Watched, open_page, start_browser
-from harness.server_process import ServerProcess
+from harness.server_process import ServerProcess, start_server
 from harness.waiting import PATIENCE_SECONDS
+from tests.page import odd_networks
 from tests.programs import need
 
 # As long as a busy machine may take; what is waited for is an event.
@@ -32,3 +33,12 @@ def opened(browser: Browser, server: ServerProcess) -> Iterator[Watched]:
 @pytest.fixture
 def page(opened: Watched) -> Page:
     return opened.page
+
+
+@pytest.fixture(scope="session")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server of networks whose images aren't square, or no images; flowers is the default."""
+    repository = tmp_path_factory.mktemp("odd")
+    odd_networks.publish(repository)
+    with start_server(repository, "--default-model", "flowers") as running:
+        yield running

@@ -1,6 +1,6 @@
 /** Turns knobs: each function returns another network and leaves the one it was given alone. */
 
-import { normalNoise } from "../draw/noise.js";
+import { normalNoise } from "../random.js";
 import { Layer, Network } from "../network.js";
 
 /** The bias of an output that is silenced: a squish makes 0 of it, or next to nothing. */
