@@ -52,7 +52,9 @@ def place(page: Page, point: Point, shape: tuple[int, int] = (28, 28)) -> Point:
     """Return where a point of an image (rows, columns) is in the window."""
     box = page.locator("#pad").bounding_box()
     assert box
-    return box["x"] + point[0] * box["width"] / shape[1], box["y"] + point[1] * box["height"] / shape[0]
+    return box["x"] + point[0] * box["width"] / shape[1], box["y"] + point[1] * box[
+        "height"
+    ] / shape[0]
 
 
 def draw(

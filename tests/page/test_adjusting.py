@@ -45,7 +45,11 @@ def test_sliders_say_their_value_and_are_moved_by_keys(page: Page) -> None:
 def test_sliders_do_not_add_up(page: Page) -> None:
     draw(page)
     seven = pixels(page)
-    for name, values in (("Shift down", (10, -14, 14)), ("Scale", (0.5, 1.5)), ("Thicken", (2, -2))):
+    for name, values in (
+        ("Shift down", (10, -14, 14)),
+        ("Scale", (0.5, 1.5)),
+        ("Thicken", (2, -2)),
+    ):
         for value in values:
             slide(page, name, value)
             assert not np.array_equal(pixels(page), seven), name

@@ -82,8 +82,14 @@ def test_a_link_keeps_inverted_images_too(page: Page, other: Watched) -> None:
         ("#model=digits&version=1&ink=AAAA", "is not for digits, version 1; it is ignored"),
         ("#model=digits&version=1&numbers=AAAAAA", "is not for digits, version 1; it is ignored"),
         ("#model=digits&version=x&ink=AP8", "holds no drawing that this page can read"),
-        (f"#model=digits&version=1&ink={'A' * 100_000}", "holds no drawing that this page can read"),
-        ("#model=%3Cb%3E&version=3&ink=AP8A_wD_AA8", "It is for <b>, version 3, which is not served"),
+        (
+            f"#model=digits&version=1&ink={'A' * 100_000}",
+            "holds no drawing that this page can read",
+        ),
+        (
+            "#model=%3Cb%3E&version=3&ink=AP8A_wD_AA8",
+            "It is for <b>, version 3, which is not served",
+        ),
     ],
 )
 def test_foreign_fragments_are_ignored_with_a_word(
@@ -233,10 +239,12 @@ def test_lines_find_the_server_from_elsewhere(page: Page) -> None:
 
 
 def test_names_are_quoted_for_the_shell(page: Page) -> None:
-    name = "it's $(touch /tmp/never) \"x\""
+    name = 'it\'s $(touch /tmp/never) "x"'
     curl = lines_of(page, model=name)["curl"].split(" -H ")[0].removeprefix("curl ")
     echoed = shell(f"printf %s {curl}")
-    assert echoed.endswith("/v1/models/it's%20%24(touch%20%2Ftmp%2Fnever)%20%22x%22/versions/2/predict")
+    assert echoed.endswith(
+        "/v1/models/it's%20%24(touch%20%2Ftmp%2Fnever)%20%22x%22/versions/2/predict"
+    )
     body = lines_of(page, model=name)["grpcurl"].split("  -d ")[1].split(" \\\n")[0]
     assert json.loads(shell(f"printf %s {body}"))["model"] == name
 
