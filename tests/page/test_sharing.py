@@ -15,7 +15,7 @@ from harness.browser import Watched, open_page
 from harness.server_process import ROOT, ServerProcess, start_server
 from mlpserve import Client
 from tests.page.odd_networks import FLOWERS
-from tests.page.pen import draw, pixels, read, ready, settle, slide
+from tests.page.pen import draw, pixels, read, ready, settle, slide, wait
 
 TOKEN = "a-token-of-32-characters-at-least"
 
@@ -103,7 +103,7 @@ def test_numbers_are_kept_in_links_too(browser: Browser, odd: ServerProcess) -> 
     with open_page(browser, address) as one:
         ready(one.page)
         slide(one.page, "Input 2, slider", 3.3)
-        one.page.get_by_label("Input 4", exact=True).fill("0.123456")
+        one.page.locator("#draw").get_by_label("Input 4", exact=True).fill("0.123456")
         numbers = read(one.page, "[...store.get('pixels')]")
         link = text(one.page, "Link")
         command = text(one.page, "curl")
@@ -129,12 +129,8 @@ def shell(command: str, **variables: str) -> str:
 
 
 def answer_of(page: Page) -> dict[str, Any]:
-    page.wait_for_function(
-        """async () => {
-          const { store } = await import("/static/js/store.js");
-          return store.get("answer")?.of === store.get("pixels");
-        }"""
-    )
+    settle(page)
+    wait(page, "store.get('answer')?.of === store.get('pixels')")
     answer: dict[str, Any] = read(page, "store.get('answer')")
     return answer
 
@@ -168,7 +164,8 @@ def test_lines_take_the_token_from_the_environment(
     browser: Browser, repository: Path, tmp_path: Path
 ) -> None:
     tokens = tmp_path / "tokens"
-    tokens.write_text(f"me {TOKEN}\n")
+    tokens.touch(mode=0o600)
+    tokens.write_text(f"me: {TOKEN}\n")
     with (
         start_server(repository, "--tokens-file", str(tokens)) as running,
         open_page(browser, running.http_address) as opened,

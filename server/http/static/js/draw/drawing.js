@@ -1,7 +1,7 @@
 /** What has been drawn, step by step, and the image that becomes of it. */
 
-import { normals } from "../knobs/random.js";
 import { invert, mapOf } from "./geometry.js";
+import { normalNoise } from "./noise.js";
 import { Raster, average, resample } from "./raster.js";
 import { thicken } from "./thickness.js";
 
@@ -74,8 +74,8 @@ export class Drawing {
       for (const ink of [points, pixels]) ink.forEach((x, at) => (ink[at] = 1 - x));
     }
     if (adjustments.noise) {
-      const next = normals(adjustments.seed);
-      pixels = pixels.map((x) => Math.min(1, Math.max(0, x + adjustments.noise * next())));
+      const noise = normalNoise(pixels.length, adjustments.seed);
+      pixels = pixels.map((x, at) => Math.min(1, Math.max(0, x + adjustments.noise * noise[at])));
     }
     return { points, pixels };
   }
