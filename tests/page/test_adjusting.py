@@ -11,7 +11,8 @@ from exporter.training.mnist import Labels
 from harness.browser import open_page
 from harness.server_process import ServerProcess
 from tests.page.odd_networks import FLOWERS, MANY, WIDE
-from tests.page.pen import draw, label, pixels, read, ready, settle, slide, wait
+from tests.page.pen import draw, label, pixels, ready, settle, slide
+from tests.page.storage import read, wait_until
 
 
 @pytest.fixture
@@ -45,7 +46,11 @@ def test_sliders_say_their_value_and_are_moved_by_keys(page: Page) -> None:
 def test_sliders_do_not_add_up(page: Page) -> None:
     draw(page)
     seven = pixels(page)
-    for name, values in (("Shift down", (10, -14, 14)), ("Scale", (0.5, 1.5)), ("Thicken", (2, -2))):
+    for name, values in (
+        ("Shift down", (10, -14, 14)),
+        ("Scale", (0.5, 1.5)),
+        ("Thicken", (2, -2)),
+    ):
         for value in values:
             slide(page, name, value)
             assert not np.array_equal(pixels(page), seven), name
@@ -111,7 +116,7 @@ def odd_page(browser: Browser, odd: ServerProcess) -> Iterator[Page]:
 
 def choose(page: Page, model: str) -> None:
     page.get_by_role("combobox", name="Model", exact=True).select_option(model)
-    wait(page, f"store.get('network')?.model === '{model}'")
+    wait_until(page, f"store.get('network')?.model === '{model}'")
     settle(page)
 
 

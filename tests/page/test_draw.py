@@ -10,7 +10,8 @@ from playwright.sync_api import Browser, CDPSession, Page, expect
 
 from harness.browser import open_page
 from harness.server_process import ServerProcess
-from tests.page.pen import draw, label, pixels, place, read, ready, settle
+from tests.page.pen import draw, label, pixels, place, ready, settle
+from tests.page.storage import read
 
 
 @pytest.fixture
@@ -68,7 +69,9 @@ def test_the_pen_goes_on_beyond_the_canvas(page: Page) -> None:
 
 
 def test_steps_are_undone_and_redone(page: Page) -> None:
-    undo, redo, clear = (page.get_by_role("button", name=name) for name in ("Undo", "Redo", "Clear"))
+    undo, redo, clear = (
+        page.get_by_role("button", name=name) for name in ("Undo", "Redo", "Clear")
+    )
     expect(undo).to_be_disabled()
     expect(page.get_by_text("draw here")).to_be_visible()
     draw(page, ((4, 6), (24, 6)))
@@ -127,7 +130,9 @@ def test_keys_draw(page: Page) -> None:
     pad = page.get_by_role("application", name="Drawing")
     pad.focus()
     # From the middle, at row 15 and column 15 counted from 1.
-    for key in ("ArrowUp",) * 6 + ("Space",) + ("ArrowDown",) * 10 + ("Space",) + ("ArrowRight",) * 5:
+    for key in (
+        ("ArrowUp",) * 6 + ("Space",) + ("ArrowDown",) * 10 + ("Space",) + ("ArrowRight",) * 5
+    ):
         page.keyboard.press(key)
     expect(page.locator("#pad-status")).to_have_text("row 19, column 20, pen up")
     image = pixels(page)

@@ -15,7 +15,9 @@ Array = npt.NDArray[np.float64]
 def run(page: Page, module: str, body: str, **arguments: Any) -> Any:
     """Return what a function body returns, which has a module as `it` and the arguments."""
     names = ", ".join(arguments)
-    function = f"async ({{ {names} }}) => {{ const it = await import('/static/js/{module}.js'); {body} }}"
+    function = (
+        f"async ({{ {names} }}) => {{ const it = await import('/static/js/{module}.js'); {body} }}"
+    )
     return page.evaluate(function, arguments)
 
 
@@ -87,7 +89,9 @@ def test_images_are_moved_as_scipy_moves_them(page: Page, changes: dict[str, flo
     back = np.linalg.inv(there)
     shift = factor * np.array([at["down"], at["right"]])
     large = np.kron(image, np.ones((factor, factor)))
-    moved = ndimage.affine_transform(large, back, centre - back @ (centre + shift), order=0, mode="grid-constant")
+    moved = ndimage.affine_transform(
+        large, back, centre - back @ (centre + shift), order=0, mode="grid-constant"
+    )
     found = render(page, image, "points", **changes).reshape(moved.shape)
     # Points on a border may round to either side.
     assert (np.abs(found - moved) > 1e-6).mean() < 0.02

@@ -15,7 +15,8 @@ from harness.browser import Watched, open_page
 from harness.server_process import ROOT, ServerProcess, start_server
 from mlpserve import Client
 from tests.page.odd_networks import FLOWERS
-from tests.page.pen import draw, pixels, read, ready, settle, slide, wait
+from tests.page.pen import draw, pixels, ready, settle, slide
+from tests.page.storage import read, wait_until
 
 TOKEN = "a-token-of-32-characters-at-least"
 
@@ -82,8 +83,14 @@ def test_a_link_keeps_inverted_images_too(page: Page, other: Watched) -> None:
         ("#model=digits&version=1&ink=AAAA", "is not for digits, version 1; it is ignored"),
         ("#model=digits&version=1&numbers=AAAAAA", "is not for digits, version 1; it is ignored"),
         ("#model=digits&version=x&ink=AP8", "holds no drawing that this page can read"),
-        (f"#model=digits&version=1&ink={'A' * 100_000}", "holds no drawing that this page can read"),
-        ("#model=%3Cb%3E&version=3&ink=AP8A_wD_AA8", "It is for <b>, version 3, which is not served"),
+        (
+            f"#model=digits&version=1&ink={'A' * 100_000}",
+            "holds no drawing that this page can read",
+        ),
+        (
+            "#model=%3Cb%3E&version=3&ink=AP8A_wD_AA8",
+            "It is for <b>, version 3, which is not served",
+        ),
     ],
 )
 def test_foreign_fragments_are_ignored_with_a_word(
@@ -130,7 +137,7 @@ def shell(command: str, **variables: str) -> str:
 
 def answer_of(page: Page) -> dict[str, Any]:
     settle(page)
-    wait(page, "store.get('answer')?.of === store.get('pixels')")
+    wait_until(page, "store.get('answer')?.of === store.get('pixels')")
     answer: dict[str, Any] = read(page, "store.get('answer')")
     return answer
 
@@ -230,10 +237,12 @@ def test_lines_find_the_server_from_elsewhere(page: Page) -> None:
 
 
 def test_names_are_quoted_for_the_shell(page: Page) -> None:
-    name = "it's $(touch /tmp/never) \"x\""
+    name = 'it\'s $(touch /tmp/never) "x"'
     curl = lines_of(page, model=name)["curl"].split(" -H ")[0].removeprefix("curl ")
     echoed = shell(f"printf %s {curl}")
-    assert echoed.endswith("/v1/models/it's%20%24(touch%20%2Ftmp%2Fnever)%20%22x%22/versions/2/predict")
+    assert echoed.endswith(
+        "/v1/models/it's%20%24(touch%20%2Ftmp%2Fnever)%20%22x%22/versions/2/predict"
+    )
     body = lines_of(page, model=name)["grpcurl"].split("  -d ")[1].split(" \\\n")[0]
     assert json.loads(shell(f"printf %s {body}"))["model"] == name
 

@@ -7,8 +7,8 @@ import httpx
 import numpy as np
 import pytest
 
-from server.http.bodies import MAX_BODY_BYTES
 from server.http.typed.body import MAX_NUMBERS
+from server.settings.settings import Settings
 from tests.server.http.asking import violations
 
 BLANK = [0] * 784
@@ -167,7 +167,7 @@ def test_what_is_not_there(http: httpx.Client, path: str, reason: str) -> None:
 
 def test_too_much(http: httpx.Client) -> None:
     many = b'{"pixels": [%s0]}' % (b"0," * MAX_NUMBERS)
-    long = b'{"pixels": [%s]}' % (b" " * MAX_BODY_BYTES)
+    long = b'{"pixels": [%s]}' % (b" " * Settings().max_http_body_bytes)
     for body in (many, long):
         answer = http.post("/v1/predict", content=body)
         assert answer.status_code == 413

@@ -1,7 +1,7 @@
 /** What has been drawn, step by step, and the image that becomes of it. */
 
+import { normalNoise } from "../random.js";
 import { invert, mapOf } from "./geometry.js";
-import { normalNoise } from "./noise.js";
 import { Raster, average, resample } from "./raster.js";
 import { thicken } from "./thickness.js";
 

@@ -1,6 +1,6 @@
-/** Noise that is the same for the same seed. */
+/** Chance that a seed decides, so that anybody can have the same again. */
 
-/** So many numbers of a normal distribution (Box and Muller's, of Mulberry32's uniform ones). */
+/** So many numbers of a normal distribution, mean 0 and deviation 1: Box and Muller's, of Mulberry32's uniform ones. */
 export function normalNoise(count, seed) {
   let state = seed >>> 0;
   const uniform = () => {
