@@ -155,7 +155,7 @@ def check_lines(page: Page, **variables: str) -> None:
     # NumPy prints eight digits of a number.
     program = text(page, "Python").replace("print(", "print(prediction.activations.tolist(), ")
     printed = shell(f'{sys.executable} -W error -c "$PROGRAM"', PROGRAM=program, **variables)
-    found, rest = printed.split("]]")
+    found, _, rest = printed.partition("]]")
     np.testing.assert_allclose(json.loads(f"{found}]]"), [activations], rtol=1e-5, atol=1e-7)
     assert f"('{index}',)" in rest
 
