@@ -54,9 +54,11 @@ export function start({ store, retry }) {
   // The others follow the plain answer, of whose pixels they are, as they stand beside it.
   const askCanonical = follow({
     question() {
-      const [{ model, version }, pixels] = [chosen(), store.get("answer")?.of];
-      const hasLayout = findVersion(store.get("models"), model, version)?.image_layout;
-      return isReady() && hasLayout && pixels && served?.of !== pixels && { ...chosen(), pixels, canonicalize: true };
+      const pixels = isReady() && store.get("answer")?.of;
+      const entry = findVersion(store.get("models"), store.get("model"), store.get("version"));
+      // The server refuses to canonicalise what is no image.
+      const isImage = entry?.image_layout || entry?.input_range === "[0, 1]";
+      return pixels && isImage && served?.of !== pixels && { ...chosen(), pixels, canonicalize: true };
     },
     ask: predict,
     take(answer) {
