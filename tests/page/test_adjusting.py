@@ -11,7 +11,8 @@ from exporter.training.mnist import Labels
 from harness.browser import open_page
 from harness.server_process import ServerProcess
 from tests.page.odd_networks import FLOWERS, MANY, WIDE
-from tests.page.pen import draw, label, pixels, read, ready, settle, slide, wait
+from tests.page.pen import draw, label, pixels, ready, settle, slide
+from tests.page.storage import read, wait_until
 
 
 @pytest.fixture
@@ -115,7 +116,7 @@ def odd_page(browser: Browser, odd: ServerProcess) -> Iterator[Page]:
 
 def choose(page: Page, model: str) -> None:
     page.get_by_label("Model", exact=True).select_option(model)
-    wait(page, f"store.get('network')?.model === '{model}'")
+    wait_until(page, f"store.get('network')?.model === '{model}'")
     settle(page)
 
 

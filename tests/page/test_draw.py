@@ -10,7 +10,8 @@ from playwright.sync_api import Browser, CDPSession, Page, expect
 
 from harness.browser import open_page
 from harness.server_process import ServerProcess
-from tests.page.pen import draw, label, pixels, place, read, ready, settle
+from tests.page.pen import draw, label, pixels, place, ready, settle
+from tests.page.storage import read
 
 
 @pytest.fixture

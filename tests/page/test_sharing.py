@@ -15,7 +15,8 @@ from harness.browser import Watched, open_page
 from harness.server_process import ROOT, ServerProcess, start_server
 from mlpserve import Client
 from tests.page.odd_networks import FLOWERS
-from tests.page.pen import draw, pixels, read, ready, settle, slide
+from tests.page.pen import draw, pixels, ready, settle, slide
+from tests.page.storage import read, wait_until
 
 TOKEN = "a-token-of-32-characters-at-least"
 
@@ -135,12 +136,7 @@ def shell(command: str, **variables: str) -> str:
 
 
 def answer_of(page: Page) -> dict[str, Any]:
-    page.wait_for_function(
-        """async () => {
-          const { store } = await import("/static/js/store.js");
-          return store.get("answer")?.of === store.get("pixels");
-        }"""
-    )
+    wait_until(page, "store.get('answer')?.of === store.get('pixels')")
     answer: dict[str, Any] = read(page, "store.get('answer')")
     return answer
 

@@ -36,12 +36,14 @@ def parse_object(text: bytes | memoryview) -> dict[str, Any]:
     try:
         content = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise invalid(
-            "", f"the request is not valid JSON: {shown(str(error))}", "NOT_JSON"
-        ) from error
+        raise _no_object(f"not valid JSON: {shown(str(error))}") from error
     if not isinstance(content, dict):
-        raise invalid("", f"the request is {show(content)}, wanted an object of JSON", "NOT_JSON")
+        raise _no_object(f"{show(content)}, wanted an object of JSON")
     return content
+
+
+def _no_object(why: str) -> HttpError:
+    return HttpError(HTTPStatus.BAD_REQUEST, f"the request is {why}", reason="JSON")
 
 
 def _read(

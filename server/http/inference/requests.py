@@ -49,8 +49,11 @@ class Asked(NamedTuple):
     forms: Forms
 
 
-def read_request(content: dict[str, Any], binary: memoryview) -> Asked:
-    """Return what a body asks for; raises HttpError for what is not in the protocol's form."""
+def read_request(body: bytes, length: int) -> Asked:
+    """Return what a body asks for, whose first `length` bytes are JSON; raises HttpError for what
+    is not in the protocol's form.
+    """
+    content, binary = fields.parse_object(memoryview(body)[:length]), memoryview(body)[length:]
     message = protocol.ModelInferRequest(id=fields.read_text(content, "id"))
     parameters = fields.read_parameters(content)
     is_binary = fields.read_flag(parameters, ALL_BINARY, "parameters.")

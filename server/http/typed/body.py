@@ -70,7 +70,6 @@ def parse(body: bytes) -> dict[str, Any]:
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             f"the body has more than {MAX_NUMBERS} numbers; send fewer images in one request, "
             "pixels_u8 as base64, or call gRPC's Predict",
-            code="RESOURCE_EXHAUSTED",
             reason="BODY_NUMBERS",
         )
     try:

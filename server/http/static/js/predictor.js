@@ -55,7 +55,10 @@ export function start({ store, retry }) {
   const askCanonical = follow({
     question() {
       const pixels = isReady() && store.get("answer")?.of;
-      return pixels && served?.of !== pixels && { ...chosen(), pixels, canonicalize: true };
+      const entry = findVersion(store.get("models"), store.get("model"), store.get("version"));
+      // The server refuses to canonicalise what is no image.
+      const isImage = entry?.image_layout || entry?.input_range === "[0, 1]";
+      return pixels && isImage && served?.of !== pixels && { ...chosen(), pixels, canonicalize: true };
     },
     ask: predict,
     take(answer) {

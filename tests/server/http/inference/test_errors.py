@@ -265,12 +265,6 @@ def test_what_http_says_is_what_grpc_says(client: httpx.Client, channel: grpc.Ch
     assert response.json()["error"] == raised.value.details()
 
 
-def test_a_deadline_that_passes_in_the_queue(client: httpx.Client) -> None:
-    content = {"inputs": [tensor(BLACK, data=ZEROS)], "parameters": {"timeout": 1}}
-    response = post(client, content)
-    assert (response.status_code, response.json()["code"]) == (504, "DEADLINE_EXCEEDED")
-
-
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 @pytest.mark.parametrize("end", ["", "/"])
 def test_other_methods(client: httpx.Client, method: str, end: str) -> None:

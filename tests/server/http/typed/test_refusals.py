@@ -7,8 +7,8 @@ import httpx
 import numpy as np
 import pytest
 
-from server.settings.settings import Settings
 from server.http.typed.body import MAX_NUMBERS
+from server.settings.settings import Settings
 from tests.server.http.asking import violations
 
 BLANK = [0] * 784

@@ -27,7 +27,7 @@ export function start({ store, root }) {
     const [comparison, answer, own] = [store.get("comparison"), store.get("compared"), store.get("answer")];
     compared.root.hidden = !comparison;
     if (!comparison) return;
-    compared.heading.textContent = `${comparison.model} ${comparison.version}`;
+    compared.name(`${comparison.model} ${comparison.version}`);
     const text = answer && own ? describeDifference(own, answer) : "";
     compared.show({ answer, network: store.get("network"), text });
   });

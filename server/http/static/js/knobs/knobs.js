@@ -40,8 +40,8 @@ export function start({ store, root }) {
     root.classList.toggle("is-altered", isAltered);
     find("back").hidden = !isAltered;
     find("state").textContent = isAltered
-      ? "This page now answers with your network, not the server\u2019s."
-      : "The server\u2019s network answers. Turn a knob, and yours does.";
+      ? "This page now answers with your network, not the server's."
+      : "The server's network answers. Turn a knob, and yours does.";
   });
 }
 

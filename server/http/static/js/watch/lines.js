@@ -23,6 +23,7 @@ export function paintLines(context, lines, colours, { progress = 1, opacity = 1 
     }
     context.strokeStyle = colours[sign];
     context.setLineDash(DASHES[sign]);
+    context.lineCap = sign === "positive" ? "round" : "butt";
     for (const [level, path] of paths.entries()) {
       if (!path) continue;
       const strength = level / LEVELS;

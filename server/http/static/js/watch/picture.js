@@ -97,7 +97,6 @@ export function createPicture(stage, { sizes, shape, labelNames }, { onPoint, on
     canvas.height = height * ratio;
     const context = canvas.getContext("2d");
     context.scale(ratio, ratio);
-    context.lineCap = "round";
     const { network, activations, state } = scene;
     if (!network || !activations) return;
     const focus = scene.pointed ?? scene.selection;
