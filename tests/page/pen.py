@@ -1,5 +1,7 @@
 """Draws on the page's canvas, and reads what became of it."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from playwright.sync_api import Page
