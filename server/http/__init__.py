@@ -1,4 +1,5 @@
-"""HTTP, in a process of its own: /metrics for Prometheus, and health for those without gRPC.
+"""HTTP, in a process of its own: metrics, health, the APIs and the page.
 
-It can be killed, stopped or starved without any effect on predictions.
+It calls the gRPC port as any caller does, and can be killed, stopped or starved without any effect
+on predictions.
 """
