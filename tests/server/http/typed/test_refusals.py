@@ -175,6 +175,12 @@ def test_too_much(http: httpx.Client) -> None:
         assert "send fewer images in one request" in answer.json()["error"]
 
 
+@pytest.mark.parametrize("path", ["/v1/models%0A", "/v1/models/digits%0A", "/v2/models/%0A"])
+def test_a_line_end_is_no_part_of_a_path(http: httpx.Client, path: str) -> None:
+    answer = http.get(path)
+    assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND")
+
+
 @pytest.mark.parametrize("kind", ["text/plain", "application/xml", "multipart/form-data"])
 def test_other_types(http: httpx.Client, kind: str) -> None:
     answer = http.post("/v1/predict", content=b"{}", headers={"content-type": kind})
