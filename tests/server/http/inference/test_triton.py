@@ -34,7 +34,8 @@ def answers(
     folder = tmp_path_factory.mktemp("triton")
     images, tokens, found = folder / "images.npy", folder / "tokens", folder / "answers.npz"
     np.save(images, digits[0][:N_IMAGES])
-    draw_seven().save(folder / "seven.png")
+    seven = folder / "seven.png"
+    draw_seven().save(seven)
     tokens.write_text(f"boss: {TOKEN}\n")
     tokens.chmod(0o600)
     script = Path(__file__).with_name("triton_calls.py")
@@ -42,8 +43,7 @@ def answers(
     with start_server(repository, *arguments) as server:
         with grpc.insecure_channel(server.grpc_address) as channel:
             answer = infer(channel, raw_request(digits[0][:N_IMAGES], *WIDTHS))
-        files = [script, server.http_address, images, folder / "seven.png", TOKEN, found]
-        isolated.run("tritonclient", files)
+        isolated.run("tritonclient", [script, server.http_address, images, seven, TOKEN, found])
     wanted = {
         output.name: np.frombuffer(values, WIDTHS[output.name]).reshape(tuple(output.shape))
         for output, values in zip(answer.outputs, answer.raw_output_contents, strict=True)
