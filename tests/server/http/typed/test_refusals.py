@@ -7,7 +7,7 @@ import httpx
 import numpy as np
 import pytest
 
-from server.http.typed.body import MAX_NUMBERS
+from server.http.coding.numbers import MAX_NUMBERS
 from server.settings.settings import Settings
 from tests.server.http.asking import violations
 
