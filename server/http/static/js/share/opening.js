@@ -1,5 +1,6 @@
 /** Opens links: chooses their model and shows their drawing, or says why not. */
 
+import { findVersion } from "../models/list.js";
 import { parseFragment, pixelsOf } from "./link.js";
 
 /** Open the page's fragment, now and when it changes. */
@@ -17,20 +18,18 @@ export function startOpening({ store }) {
     say("");
     try {
       link = parseFragment(location.hash);
-      choose();
     } catch {
       link = null;
       say("The address holds no drawing that this page can read; it is ignored.");
     }
+    choose();
   }
 
   /** Choose the link's model, once it is known which there are. */
   function choose() {
-    const models = store.get("models");
-    if (!link || !models) return;
+    if (!link || !store.get("models")) return;
     const { model, version } = link;
-    const versions = models.models.find(({ name }) => name === model)?.versions ?? [];
-    const isServed = versions.some((one) => one.version === version && one.is_loaded);
+    const isServed = findVersion(store.get("models"), model, version)?.is_loaded;
     remark = isServed ? "" : ` It is for ${model.slice(0, 60)}, version ${version}, which is not served here.`;
     if (isServed) store.set({ model, version });
     restore();
