@@ -12,7 +12,7 @@ export function start({ store, root }) {
   root.querySelector("#adjust").open = matchMedia("(min-width: 64rem)").matches;
 
   store.watch(["network"], () => {
-    const network = store.get("network");
+    const { network } = store.state;
     if (!network) return;
     part = network.shape ? image : fields;
     imageRoot.hidden = part !== image;
@@ -21,7 +21,7 @@ export function start({ store, root }) {
     part.show(network);
   });
   store.watch(["loaded"], () => {
-    if (store.get("loaded")) part.load(store.get("loaded"));
+    if (store.state.loaded) part.load(store.state.loaded);
   });
 }
 

@@ -13,8 +13,9 @@ const USUAL_SIDE = 28;
 /** Draw in `root`; returns {show(network), load(loaded)}. */
 export function startImage({ store, root }) {
   const find = (id) => root.querySelector(`#${id}`);
-  const [canvas, invite, status, brush, brushWidth] = ["pad", "pad-invite", "pad-status", "brush", "brush-width"].map(find);
+  const [canvas, invite, status] = ["pad", "pad-invite", "pad-status"].map(find);
   const [eraser, undo, redo, clear] = ["eraser", "undo", "redo", "clear"].map(find);
+  const [brush, brushWidth] = ["brush", "brush-width"].map(find);
   const views = ["show-pixels", "show-strokes"].map(find);
   const isPressed = (button) => button.ariaPressed === "true";
   const brushOf = () => (Number(brush.value) * Math.max(...drawing.shape)) / USUAL_SIDE;
@@ -86,8 +87,8 @@ export function startImage({ store, root }) {
   }
 
   const actions = {
-    undo: () => drawing.undo(),
-    redo: () => drawing.redo(),
+    undo: () => drawing.go(-1),
+    redo: () => drawing.go(1),
     clear: () => drawing.replace(null),
   };
   for (const button of [undo, redo, clear]) button.addEventListener("click", () => act(actions[button.id]));

@@ -27,9 +27,10 @@ export function startOpening({ store }) {
 
   /** Choose the link's model, once it is known which there are. */
   function choose() {
-    if (!link || !store.get("models")) return;
+    const { models } = store.state;
+    if (!link || !models) return;
     const { model, version } = link;
-    const isServed = findVersion(store.get("models"), model, version)?.is_loaded;
+    const isServed = findVersion(models, model, version)?.is_loaded;
     remark = isServed ? "" : ` It is for ${model.slice(0, 60)}, version ${version}, which is not served here.`;
     if (isServed) store.set({ model, version });
     restore();
@@ -37,14 +38,13 @@ export function startOpening({ store }) {
 
   /** Show the drawing, once the network is there. */
   function restore() {
-    const network = store.get("network");
-    const isThere = network?.model === store.get("model") && network?.version === store.get("version");
-    if (!link || !store.get("models") || !isThere) return;
+    const { models, model, version, network } = store.state;
+    if (!link || !models || network?.model !== model || network.version !== version) return;
     try {
       store.set({ loaded: { pixels: pixelsOf(link, network), name: "the drawing of a link", isAlone: true } });
       say(`Opened from a link.${remark}`);
     } catch {
-      say(`The link's drawing is not for ${network.model}, version ${network.version}; it is ignored.${remark}`);
+      say(`The link's drawing is not for ${model}, version ${version}; it is ignored.${remark}`);
     }
     link = null;
   }

@@ -12,14 +12,13 @@ export function start({ store, root }) {
   let isScheduled = false;
 
   function textOf() {
-    const [models, network, model, version, pixels] = ["models", "network", "model", "version", "pixels"].map(store.get);
+    const { models, network, model, version, pixels } = store.state;
     if (network?.inputs !== pixels.length) return "";
     if (chosen === "link") return location.href.split("#")[0] + fragmentOf({ network, model, version, pixels });
-    const { grpc_address: grpcAddress, grpc_tls: isEncrypted } = models;
     const { shape, inputRange } = network;
     const { origin, hostname } = location;
-    const server = { origin, hostname, grpcAddress, isEncrypted, hasToken: hasToken() };
-    return linesOf({ ...server, model, version, pixels, shape, inputRange })[chosen];
+    const server = { origin, hostname, grpcAddress: models.grpc_address, isEncrypted: models.grpc_tls };
+    return linesOf({ ...server, hasToken: hasToken(), model, version, pixels, shape, inputRange })[chosen];
   }
 
   function show() {

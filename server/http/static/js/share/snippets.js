@@ -21,19 +21,19 @@ export function linesOf({ origin, hostname, grpcAddress, isEncrypted, hasToken, 
     // Without TLS the client sends a token only if told so.
     ...(hasToken && !isEncrypted ? ["plaintext_token=True"] : []),
   ];
-  const lines = {
-    curl: [
+  return {
+    curl: lines(
       `curl ${quote(url)} -H 'content-type: application/json' \\`,
       ...bearer,
       `  -d ${quote(`{${json}}`)}`,
-    ],
-    grpcurl: [
+    ),
+    grpcurl: lines(
       `grpcurl${isEncrypted ? "" : " -plaintext"}${path ? " -unix" : ""} \\`,
       ...bearer,
       `  -d ${quote(body)} \\`,
       `  ${quote(path ?? address)} mlpserve.v1.Classifier/Predict`,
-    ],
-    Python: [
+    ),
+    Python: lines(
       ...(python.includes("base64") ? ["import base64"] : []),
       ...(hasToken ? ["import os"] : []),
       "import numpy as np",
@@ -43,10 +43,11 @@ export function linesOf({ origin, hostname, grpcAddress, isEncrypted, hasToken, 
       `with Client(${options.join(", ")}) as client:`,
       `    prediction = client.predict(image, model=${JSON.stringify(model)}, version=${version})`,
       "print(prediction.names, prediction.activations)",
-    ],
+    ),
   };
-  return Object.fromEntries(Object.entries(lines).map(([name, parts]) => [name, parts.join("\n")]));
 }
+
+const lines = (...parts) => parts.join("\n");
 
 /** An image as JSON and as Python: bytes, a quarter as long, if these say the same. */
 function formsOf({ pixels, shape, inputRange }) {
