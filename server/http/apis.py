@@ -6,6 +6,7 @@ from starlette.types import ASGIApp
 from server.http import inference, typed
 from server.http.grpc_port import GrpcPort
 from server.http.monitoring.health import Health
+from server.http.openapi import document
 from server.http.pictures.pictures import Pictures
 
 
@@ -16,5 +17,6 @@ def build_apis(port: GrpcPort, health: Health) -> ASGIApp:
         [
             Mount("/v1", routes=typed.routes(port, pictures)),
             *inference.routes(port, health, pictures),
+            *document.routes(),
         ]
     )

@@ -36,6 +36,5 @@ async def find_version(
     raise HttpError(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "the model has just been loaded; retry",
-        code="UNAVAILABLE",
         headers={"retry-after": "1"},
     )

@@ -20,7 +20,7 @@ from server.system import cores
 class Launched:
     """What has been started, at `begin` by time.perf_counter.
 
-    `settings` have the number of workers and the gRPC port in use; `start_worker` and `start_http`
+    `settings` have the number of workers and the ports in use; `start_worker` and `start_http`
     start replacements; `resources` are to be closed at the end.
     """
 
@@ -50,7 +50,9 @@ def launch(settings: Settings) -> Launched:
         # Only a port can be shared.
         alone = is_socket(settings.grpc_address)
         number = settings.workers or (1 if alone else cores.usable_cores())
-        settings = replace(settings, workers=number, grpc_address=grpc_address)
+        settings = replace(
+            settings, workers=number, grpc_address=grpc_address, http_address=http_address
+        )
         start_worker = partial(process.start_worker, settings)
         start_http = partial(process.start_http, settings, listening)
         try:

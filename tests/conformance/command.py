@@ -1,5 +1,6 @@
 """The command: which server and model, which rules, and the table of what became of them."""
 
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from typing import IO
 import click
 import grpc
 
+from tests.conformance.bridge import OF_GRPC, bridge
 from tests.conformance.calls import Server
 from tests.conformance.rule import Outcome, Result, Rule, run
 from tests.conformance.rules import RULES
@@ -102,7 +104,8 @@ def main(
     as_json: bool,
     only_list: bool,
 ) -> None:
-    """Check whether the gRPC server at ADDRESS keeps to the Open Inference Protocol, version 2.
+    """Check whether the gRPC server at ADDRESS keeps to the Open Inference Protocol, version 2; or
+    the HTTP server, if that begins with http:// or https://.
 
     Inputs are made from the model's metadata. Rules of an extension are checked when the server
     lists it. Let nobody else call the model meanwhile: statistics are counts.
@@ -120,8 +123,14 @@ def main(
         return
     metadata = _authorization(token_file)
     admin_metadata = _authorization(admin_token_file) or metadata
-    connect = partial(_connect, address, tls or ca is not None, ca)
-    with connect() as channel:
+    with contextlib.ExitStack() as stack:
+        if address.startswith(("http://", "https://")):
+            chosen = [rule for rule in chosen if not _matches(rule, OF_GRPC)]
+            bridged = stack.enter_context(bridge(address, ca, timeout_seconds))
+            connect = partial(_connect, bridged, False, None)
+        else:
+            connect = partial(_connect, address, tls or ca is not None, ca)
+        channel = stack.enter_context(connect())
         server = Server(channel, timeout_seconds, metadata, admin_metadata, connect)
         extensions = frozenset(unlisted)
         subject = Subject(server, model, version, dict(shapes), zeros, change_models, extensions)

@@ -1,6 +1,8 @@
 """mlpserve keeps every rule of the protocol that its models can be asked about."""
 
 import json
+from collections.abc import Collection
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,9 @@ from click.testing import CliRunner
 
 from harness import certificate
 from harness.server_process import mode, start_server
+from tests.conformance.bridge import OF_GRPC
 from tests.conformance.command import main
+from tests.conformance.rules import RULES
 
 TOKEN, ADMIN = "0123456789abcdef-caller", "0123456789abcdef-admin"
 OF_OTHER_MODELS = {
@@ -35,12 +39,12 @@ def results(address: str, *options: str | Path) -> dict[str, Any]:
     return found
 
 
-def check(found: dict[str, Any]) -> None:
+def check(found: dict[str, Any], others: Collection[str] = ()) -> None:
     by_name = {rule["name"]: rule for rule in found["rules"]}
     failed = {name: rule for name, rule in by_name.items() if rule["outcome"] == "failed"}
     assert not failed
     skipped = {name: rule for name, rule in by_name.items() if rule["outcome"] == "skipped"}
-    assert skipped.keys() == OF_OTHER_MODELS, skipped
+    assert skipped.keys() == OF_OTHER_MODELS.union(others), skipped
 
 
 # The largest batch is tried as well, so it must not be a large one.
@@ -88,3 +92,21 @@ def test_a_watched_repository_is_left_alone(repository: Path, tmp_path: Path) ->
             reasons = [rule["reason"] for rule in found["rules"] if rule["reason"]]
             assert (found["failed"], len(reasons)) == (0, 5)
             assert all("loading is refused with" in reason for reason in reasons)
+
+
+def test_every_rule_is_kept_over_http(repository: Path, tmp_path: Path) -> None:
+    files = {
+        "--tokens-file": secret(tmp_path / "callers", f"caller: {TOKEN}"),
+        "--admin-tokens-file": secret(tmp_path / "admins", f"boss: {ADMIN}"),
+    }
+    arguments = [str(part) for pair in files.items() for part in pair]
+    with start_server(repository, *OPTIONS, *arguments) as server:
+        found = results(
+            f"http://{server.http_address}",
+            *("--change-models", "--token-file", secret(tmp_path / "caller", TOKEN)),
+            *("--admin-token-file", secret(tmp_path / "admin", ADMIN)),
+        )
+    check(found, {rule.name for rule in RULES if rule.name.startswith("streams.")})
+    asked = {rule["name"] for rule in found["rules"]}
+    unasked = {rule.name for rule in RULES} - asked
+    assert all(any(fnmatch(name, pattern) for pattern in OF_GRPC) for name in unasked)

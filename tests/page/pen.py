@@ -6,28 +6,18 @@ import numpy as np
 import numpy.typing as npt
 from playwright.sync_api import Page
 
+from tests.page.storage import read, wait_until
+
 Point = tuple[float, float]
 """A place on the canvas in pixels of the image: to the right, down."""
 
 SEVEN: tuple[Point, ...] = ((8, 7), (20, 7), (13, 22))
 
-STORE = "const { store } = await import('/static/js/store.js');"
-
 
 def ready(page: Page) -> None:
     """Wait until the page has its network, and has shown it."""
-    wait(page, "store.get('network') !== null")
+    wait_until(page, "store.get('network') !== null")
     settle(page)
-
-
-def wait(page: Page, condition: str) -> None:
-    """Wait until an expression of the store is true."""
-    page.wait_for_function(f"async () => {{ {STORE} return {condition}; }}")
-
-
-def read(page: Page, expression: str) -> Any:
-    """Return the value of an expression of the store."""
-    return page.evaluate(f"async () => {{ {STORE} return {expression}; }}")
 
 
 def settle(page: Page) -> None:
@@ -44,7 +34,7 @@ def pixels(page: Page, rows: int = 28) -> npt.NDArray[np.float32]:
 def label(page: Page) -> str:
     """Return the name of the label of what is drawn, once it is answered."""
     settle(page)
-    wait(page, "store.get('answer')?.of === store.get('pixels')")
+    wait_until(page, "store.get('answer')?.of === store.get('pixels')")
     return str(read(page, "store.get('answer').labelNames[store.get('answer').label]"))
 
 

@@ -36,6 +36,18 @@ def draw(page: Page, pixels: Iterable[float]) -> None:
     )
 
 
+def load(page: Page, pixels: Iterable[float]) -> None:
+    """Put this image on the canvas, where it stays when the network changes."""
+    page.evaluate(_FIND)
+    page.evaluate(
+        """(pixels) => window.testedStore.set({
+          loaded: { pixels: Float32Array.from(pixels), name: "", isAlone: true },
+        })""",
+        [*map(float, pixels)],
+    )
+    wait_until(page, "store.get('answer')?.of.some((pixel) => pixel > 0)")
+
+
 def settle(page: Page) -> None:
     """Wait until both answers are those to the image that the page holds."""
     wait_until(

@@ -29,7 +29,7 @@ class TlsListener:
     ) -> None:
         self._make_protocol, self._context = make_protocol, context
         self._loop = asyncio.get_running_loop()
-        self._greetings: dict[asyncio.Task[None], None] = {}
+        self._greetings: dict[asyncio.Task[None], socket.socket] = {}
         self._accepting = [self._loop.create_task(self._accept(opened)) for opened in sockets]
 
     async def _accept(self, listening: socket.socket) -> None:
@@ -41,11 +41,9 @@ class TlsListener:
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
             if len(self._greetings) >= MAX_GREETINGS:
-                oldest = next(iter(self._greetings))
-                del self._greetings[oldest]
-                oldest.cancel()
+                _hang_up(self._greetings.pop(next(iter(self._greetings))))
             greeting = self._loop.create_task(self._greet(accepted))
-            self._greetings[greeting] = None
+            self._greetings[greeting] = accepted
             greeting.add_done_callback(lambda done: self._greetings.pop(done, None))
 
     async def _greet(self, accepted: socket.socket) -> None:
@@ -61,9 +59,19 @@ class TlsListener:
 
     def close(self) -> None:
         """Accept no more."""
-        for task in (*self._accepting, *self._greetings):
+        for task in self._accepting:
             task.cancel()
+        for accepted in self._greetings.values():
+            _hang_up(accepted)
 
     async def wait_closed(self) -> None:
         """Wait until no connection is being greeted."""
         await asyncio.gather(*self._accepting, *self._greetings, return_exceptions=True)
+
+
+def _hang_up(accepted: socket.socket) -> None:
+    """End a connection that is being greeted. To cancel that would leave sockets behind, as asyncio
+    does when it has not begun.
+    """
+    with contextlib.suppress(OSError):
+        accepted.shutdown(socket.SHUT_RDWR)

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import orjson
 
+from server.http.coding.numbers import MAX_NUMBERS, has_too_many
 from server.http.errors import HttpError
 from server.texts import quoted, shown
 
@@ -31,17 +32,26 @@ def show(value: Any) -> str:
     return _KINDS.get(type(value)) or orjson.dumps(value).decode()
 
 
-def parse_object(text: bytes | memoryview) -> dict[str, Any]:
+def parse_object(text: bytes) -> dict[str, Any]:
     """Return the JSON object that a text is; raises HttpError."""
+    if has_too_many(text):
+        raise HttpError(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"the JSON has more than {MAX_NUMBERS} numbers; send them as binary data, or fewer "
+            "images in one request",
+            reason="BODY_NUMBERS",
+        )
     try:
         content = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise invalid(
-            "", f"the request is not valid JSON: {shown(str(error))}", "NOT_JSON"
-        ) from error
+        raise _no_object(f"not valid JSON: {shown(str(error))}") from error
     if not isinstance(content, dict):
-        raise invalid("", f"the request is {show(content)}, wanted an object of JSON", "NOT_JSON")
+        raise _no_object(f"{show(content)}, wanted an object of JSON")
     return content
+
+
+def _no_object(why: str) -> HttpError:
+    return HttpError(HTTPStatus.BAD_REQUEST, f"the request is {why}", reason="JSON")
 
 
 def _read(

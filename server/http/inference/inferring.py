@@ -6,11 +6,12 @@ from starlette.responses import Response
 
 from mlpserve.inference import open_inference_pb2 as protocol
 from modelfile.layout import INPUT
+from server.http.aside import aside
 from server.http.bodies import read_body
 from server.http.errors import HttpError
 from server.http.inference.fields import invalid
 from server.http.inference.models import find_metadata, names_of
-from server.http.inference.parts import LENGTH, split
+from server.http.inference.parts import LENGTH, json_length
 from server.http.inference.requests import ALL_BINARY, Asked, Forms, read_request
 from server.http.inference.responses import write_response
 from server.http.inference.service import Service
@@ -40,7 +41,7 @@ class Inferring:
         answer = await self._service.call(
             "ModelInfer", message, protocol.ModelInferResponse, request
         )
-        return write_response(answer, forms)
+        return await aside(answer.ByteSize(), write_response, answer, forms)
 
     async def _read(self, request: Request) -> Asked:
         """Return what a request asks for; raises HttpError."""
@@ -49,11 +50,11 @@ class Inferring:
             message = protocol.ModelInferRequest()
             message.inputs.add(name=INPUT)
             return Asked(message, [body], Forms({}, LENGTH in request.headers))
-        content, binary = split(request.headers, body)
-        if content is not None:
-            return read_request(content, binary)
+        length = json_length(request.headers, len(body))
+        if length or LENGTH not in request.headers:
+            return await aside(length, read_request, body, length)
         metadata = await find_metadata(self._service, request)
-        return _read_raw(binary, metadata.inputs[0].shape[-1])
+        return _read_raw(body, metadata.inputs[0].shape[-1])
 
     async def _read_pictures(
         self, request: Request, pictures: list[bytes]
@@ -65,7 +66,8 @@ class Inferring:
             try:
                 images.append(await self._pictures.read(picture, expected))
             except HttpError as error:
-                error.content["error"] = f"inputs[0].data: value {index}: {error.message}"
+                words = error.message.removeprefix("picture: ")
+                error.content["error"] = f"picture {index}: {words}"
                 raise
         return np.stack(images)
 
@@ -78,7 +80,7 @@ def _selected(request: Request) -> Selection:
     return Selection(model, 0, version)
 
 
-def _read_raw(values: memoryview, n_pixels: int) -> Asked:
+def _read_raw(values: bytes, n_pixels: int) -> Asked:
     """Return what a body asks for that is the floats of some images and nothing else; raises
     HttpError.
     """

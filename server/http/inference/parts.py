@@ -1,7 +1,7 @@
 """The two parts of a body: JSON, and the binary tensors behind it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from starlette.datastructures import Headers
 
@@ -19,30 +19,23 @@ _MAX_DIGITS = 18
 """More than any body has bytes."""
 
 
-class Parts(NamedTuple):
-    """A body; `content` is None when it has no JSON, but is the values of the only input."""
-
-    content: dict[str, Any] | None
-    binary: memoryview
-
-
-def split(headers: Headers, body: bytes) -> Parts:
-    """Return the parts of a body; raises HttpError when the header that tells them apart lies."""
-    texts = set(headers.getlist(LENGTH))
+def json_length(headers: Headers, size: int) -> int:
+    """Return how many bytes of a body of this size are JSON, 0 when it is the values of the only
+    input; raises HttpError when the header lies.
+    """
+    texts = headers.getlist(LENGTH)
+    text = ", ".join(texts)
     if not texts:
-        return Parts(fields.parse_object(body), memoryview(b""))
-    text = ", ".join(sorted(texts))
+        return size
     is_number = text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS
-    if not is_number or int(text) > len(body):
+    if not is_number or int(text) > size:
         raise invalid(
             LENGTH,
-            f"{LENGTH} is {quoted(text)}, wanted how many of the body's {len(body)} bytes are "
-            "JSON, or 0 when all of them are the values of the only input",
+            f"{LENGTH} is {quoted(text)}, wanted how many of the body's {size} bytes are JSON, or "
+            "0 when all of them are the values of the only input",
             "HEADER_LENGTH",
         )
-    length, whole = int(text), memoryview(body)
-    content = fields.parse_object(whole[:length]) if length else None
-    return Parts(content, whole[length:])
+    return int(text)
 
 
 def binary_of(

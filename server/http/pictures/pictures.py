@@ -63,14 +63,12 @@ class Pictures:
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 f"the picture has {len(content)} bytes, more than {MAX_PICTURE_BYTES}; make it "
                 "smaller",
-                code="RESOURCE_EXHAUSTED",
                 reason="PICTURE_BYTES",
             )
         if self._n_waiting >= MAX_WAITING:
             raise HttpError(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 f"{MAX_WAITING} pictures wait to be decoded; retry later, or send pixels",
-                code="RESOURCE_EXHAUSTED",
                 reason="TOO_MANY_PICTURES",
                 headers={"retry-after": "1"},
             )
@@ -97,7 +95,6 @@ class Pictures:
             raise HttpError(
                 HTTPStatus.GATEWAY_TIMEOUT,
                 f"the picture was not decoded within {MAX_SECONDS:g} s; make it smaller",
-                code="DEADLINE_EXCEEDED",
                 reason="PICTURE_TIME",
             ) from error
         except OSError as error:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from mlpserve.connection.options import SERVICE
 from mlpserve.models import ModelVersion, find_model
 from mlpserve.protocol.catalog import decode_network, encode_network_request
+from server.http.aside import aside
 from server.http.catalog import find_version, list_models
 from server.http.errors import HttpError, json_response
 from server.http.grpc_port import GrpcPort
@@ -56,12 +57,12 @@ class Models:
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                 f"the network has {n_weights} weights and biases, and JSON at most {MAX_WEIGHTS}; "
                 "call gRPC's GetNetwork instead",
-                code="RESOURCE_EXHAUSTED",
                 reason="ANSWER_NUMBERS",
             )
         message = encode_network_request(*selection)
         answer = await self._port.call(f"/{SERVICE}/GetNetwork", message, request)
-        return json_response(describe_network(decode_network(answer)))
+        network = describe_network(decode_network(answer))
+        return await aside(len(answer), json_response, network)
 
 
 def count_weights(version: ModelVersion) -> int:

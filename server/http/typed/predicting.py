@@ -1,11 +1,9 @@
 """Predict as JSON, for images as numbers and for pictures."""
 
-import asyncio
 import time
 from dataclasses import asdict
 from http import HTTPStatus
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,6 +12,8 @@ from mlpserve.images import Pixels
 from mlpserve.prediction import Prediction
 from mlpserve.protocol.predict import decode_response, encode_head, encode_request
 from server.http import bodies
+from server.http.aside import aside
+from server.http.coding.json_text import dump
 from server.http.errors import HttpError
 from server.http.grpc_port import GrpcPort
 from server.http.pictures.pictures import MAX_PICTURE_BYTES, Pictures, kind_of
@@ -32,8 +32,6 @@ class Predicting:
 
     def __init__(self, port: GrpcPort, pictures: Pictures) -> None:
         self._port, self._pictures = port, pictures
-        # Bodies are parsed one by one, so that what else is asked comes in between.
-        self._turn = asyncio.Lock()
 
     async def predict(self, request: Request) -> Response:
         """Answer /v1/.../predict."""
@@ -53,15 +51,15 @@ class Predicting:
                     next(iter(request.query_params)),
                     "is no query parameter for numbers; send it in the body",
                 )
-            async with self._turn:
-                pixels, options = body.read_body(content)
+            pixels, options = await aside(len(content), body.read_body, content)
         timing.note("picture" if is_picture else "decode")
         head = encode_head(*selection, **asdict(options))
-        message = encode_request(head, pixels)
-        prediction = decode_response(await self._port.call(f"/{SERVICE}/Predict", message, request))
+        question = encode_request(head, pixels)
+        message = await self._port.call(f"/{SERVICE}/Predict", question, request)
+        prediction = decode_response(message)
         timing.note("grpc")
         check_shape(pixels, prediction)
-        answer = orjson.dumps(describe_prediction(prediction), option=orjson.OPT_SERIALIZE_NUMPY)
+        answer = await aside(len(message), dump, describe_prediction(prediction))
         timing.note("encode")
         return Response(answer, headers={"server-timing": timing.header()}, media_type=JSON)
 

@@ -1,7 +1,12 @@
 /** The network, computed in the page: the same weighted sums and squishes as on the server. */
 
 const ACTIVATIONS = {
-  sigmoid: (z) => z.map((x) => 1 / (1 + Math.exp(-x))),
+  // In float32 as modelfile/activations.py has it: of outputs that are all but 1, the same ones are equal.
+  sigmoid: (z) =>
+    z.map((x) => {
+      const decay = Math.fround(Math.exp(-Math.abs(x)));
+      return (x >= 0 ? 1 : decay) / Math.fround(1 + decay);
+    }),
   relu: (z) => z.map((x) => Math.max(0, x)),
   tanh: (z) => z.map(Math.tanh),
   identity: (z) => z.slice(),

@@ -78,7 +78,7 @@ def test_classes_are_the_brightest_outputs(answers: tuple[Answers, Answers], for
     assert classes.shape == (N_IMAGES, N_CLASSES)
     for texts, values in zip(classes, activations, strict=True):
         order = np.argsort(-values)[:N_CLASSES]
-        assert [text.decode() for text in texts] == [f"{values[i]}:{i}:{i}" for i in order]
+        assert [text.decode() for text in texts] == [f"{values[i]!s}:{i}:{i}" for i in order]
 
 
 @pytest.mark.parametrize("form", ["binary", "json"])

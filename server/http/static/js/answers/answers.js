@@ -10,6 +10,7 @@ const NO_LAYOUT =
 export function start({ store, root }) {
   const cards = root.querySelector(".cards");
   const problem = root.querySelector("#problem");
+  const accuracy = root.querySelector("#drawn-accuracy");
   const [plain, canonical, compared] = ["As drawn", "Canonicalised", "Compared"].map(createCard);
   cards.append(plain.root, canonical.root, compared.root);
 
@@ -26,13 +27,17 @@ export function start({ store, root }) {
     const [comparison, answer, own] = [store.get("comparison"), store.get("compared"), store.get("answer")];
     compared.root.hidden = !comparison;
     if (!comparison) return;
-    compared.heading.textContent = `${comparison.model} ${comparison.version}`;
+    compared.name(`${comparison.model} ${comparison.version}`);
     const text = answer && own ? describeDifference(own, answer) : "";
     compared.show({ answer, network: store.get("network"), text });
   });
   store.watch(["problem", "connection", "networkProblem"], () => {
     const text = store.get("connection") === "ok" ? store.get("problem") || store.get("networkProblem") : "";
     problem.textContent = text && `The server does not answer this: ${text}`;
+  });
+  // It was measured with one network.
+  store.watch(["chosen"], () => {
+    accuracy.hidden = !store.get("chosen").endsWith(`/${accuracy.dataset.weights}`);
   });
   announce({ store, root: root.querySelector("#spoken"), keys: ["answer", "canonical", "compared"], describe });
 

@@ -6,24 +6,32 @@ import { describeTime, format } from "./words.js";
 
 const BRIGHT = 0.5;
 
-/** Returns the card's element, and `show(answer, network)` to fill it. */
+/** Returns the card's element, `name(title)` to give it another name, and `show(...)` to fill it. */
 export function createCard(title) {
-  const heading = element("h3", {}, title);
+  const heading = element("h3");
   const picture = element("canvas", { className: "picture" });
   const label = element("span", { className: "label" });
   const activation = element("span", { className: "note number" });
   const dim = element("p", { className: "note" });
   const words = element("p", { className: "note" });
-  const time = element("p", { className: "note number" });
+  const time = element("p", { className: "note time" });
   const body = element("tbody");
   const table = element("table", { className: "outputs" }, element("caption", { className: "visually-hidden" }), body);
   const parts = [picture, element("p", { className: "reading" }, label, activation), dim, table, words, time];
   const root = element("article", { className: "card" }, heading, ...parts);
-  root.setAttribute("aria-label", title);
   picture.setAttribute("role", "img");
+  name(title);
   let rows = [];
   let names = null;
 
+  function name(text) {
+    heading.textContent = text;
+    root.setAttribute("aria-label", text);
+    picture.setAttribute("aria-label", `The picture, ${text.toLowerCase()}`);
+    table.caption.textContent = `The outputs, ${text.toLowerCase()}`;
+  }
+
+  /** `pixels` are those of the picture, `text` is what else there is to say, also without an answer. */
   function show({ answer, network, pixels, text = "" }) {
     for (const part of parts) part.hidden = !answer;
     words.hidden = !text;
@@ -31,17 +39,13 @@ export function createCard(title) {
     if (!answer) return;
     const shape = pixels && network?.shape;
     picture.hidden = !shape;
-    if (shape) {
-      paintPixels(picture, pixels, shape, endsOf(network.inputRange) ?? [0, 1]);
-      picture.setAttribute("aria-label", `The picture, ${title.toLowerCase()}`);
-    }
+    if (shape) paintPixels(picture, pixels, shape, endsOf(network.inputRange) ?? [0, 1]);
     const outputs = answer.activations.at(-1);
     label.textContent = answer.labelNames[answer.label];
     activation.textContent = format(outputs[answer.label]);
     dim.textContent = "No output is bright: the network does not know this.";
     dim.hidden = network?.layers.at(-1).activation !== "sigmoid" || outputs[answer.label] >= BRIGHT;
     time.textContent = describeTime(answer);
-    table.caption.textContent = `The outputs, ${title.toLowerCase()}`;
     if (names !== answer.labelNames.join()) {
       names = answer.labelNames.join();
       rows = answer.labelNames.map(createRow);
@@ -51,7 +55,7 @@ export function createCard(title) {
     outputs.forEach((output, k) => rows[k].show(output, largest, k === answer.label));
   }
 
-  return { root, heading, show };
+  return { root, name, show };
 }
 
 function createRow(name) {

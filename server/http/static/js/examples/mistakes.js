@@ -6,12 +6,11 @@ import { COLUMNS, EVERY, ROWS } from "../sheet/sheet.js";
 import { createConfusion } from "./confusion.js";
 
 /** So many pictures at first, and more with each press of the button. */
-const BATCH = 36;
+const BATCH = 30;
 
 export function start({ store, find, show }) {
   const pictures = new Map();
   let mistakes = [];
-  let only = null;
   let count = BATCH;
 
   /** A button with an image and a caption: its place on the sheet, what it is, what it is read as. */
@@ -28,31 +27,22 @@ export function start({ store, find, show }) {
   }
 
   function showList() {
-    const listed = only ? mistakes.filter(({ label, read }) => label === only.label && read === only.read) : mistakes;
-    find("wrong").replaceChildren(...listed.slice(0, count).map(pictureOf));
-    find("more").hidden = listed.length <= count;
-    find("summary").textContent = only
-      ? `${listed.length} of ${mistakes.length}: a ${only.label}, read as ${only.read}.`
-      : `${mistakes.length} of 1,000. Below each, what it is and what it is read as.`;
+    find("wrong").replaceChildren(...mistakes.slice(0, count).map(pictureOf));
+    find("more").hidden = mistakes.length <= count;
+    find("summary").textContent = `${mistakes.length} of 1,000. Below each, what it is and what it is read as.`;
   }
 
-  const confusion = createConfusion((chosen) => {
-    [only, count] = [chosen, BATCH];
-    showList();
-  });
-  find("confusion").append(confusion.table);
   find("more").addEventListener("click", () => {
     count += BATCH;
     showList();
     find("wrong").children[count - BATCH].focus();
   });
-
   store.watch(["sheet", "readings"], () => {
     const [sheet, readings] = [store.get("sheet"), store.get("readings")];
     if (!sheet || !readings) return;
-    mistakes = Array.from(sheet.labels, (label, k) => ({ k, label, read: readings.labels[k] }));
-    confusion.show(mistakes, readings.network.labelNames);
-    mistakes = mistakes.filter(({ label, read }) => label !== read);
+    const all = Array.from(sheet.labels, (label, k) => ({ k, label, read: readings.labels[k] }));
+    mistakes = all.filter(({ label, read }) => label !== read);
+    find("confusion").replaceChildren(createConfusion(all, readings.network.labelNames));
     showList();
   });
 }

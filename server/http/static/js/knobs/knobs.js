@@ -25,6 +25,9 @@ export function start({ store, root }) {
     download(packNetwork(current(), { recipe }), fileName());
   });
 
+  store.watch(["networkProblem"], () => {
+    find("missing").textContent = store.get("networkProblem") || "The weights are on their way.";
+  });
   store.watch(["network"], () => {
     const network = store.get("network");
     history.clear();
@@ -40,8 +43,8 @@ export function start({ store, root }) {
     root.classList.toggle("is-altered", isAltered);
     find("back").hidden = !isAltered;
     find("state").textContent = isAltered
-      ? "This page now answers with your network, not the server\u2019s."
-      : "The server\u2019s network answers. Turn a knob, and yours does.";
+      ? "This page now answers with your network, not the server's."
+      : "The server's network answers. Turn a knob, and yours does.";
   });
 }
 

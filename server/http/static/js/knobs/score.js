@@ -18,7 +18,7 @@ function createBar(name) {
 }
 
 export function start({ store, find }) {
-  const [trained, own] = [createBar("Server\u2019s"), createBar("Yours")];
+  const [trained, own] = [createBar("Server's"), createBar("Yours")];
   const told = element("p", { className: "note" });
   find("score").append(trained.root, own.root, told);
 

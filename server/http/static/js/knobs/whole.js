@@ -5,7 +5,7 @@ import { element } from "../elements.js";
 import { ACTIVATION_NAMES } from "../network.js";
 import { fetchUnzipped, fitsSheet } from "../sheet/sheet.js";
 import { layerName } from "../watch/words.js";
-import { handmade, randomized, withActivation, withNoise, withoutBiases, zeroed } from "./altering.js";
+import { alter, handmade, randomized, withNoise, zeroed } from "./altering.js";
 
 export function start({ store, find, history, current }) {
   const [noise, seed, squishes] = ["noise", "seed", "squishes"].map(find);
@@ -50,11 +50,13 @@ export function start({ store, find, history, current }) {
     if (origin.strength) addNoise(false);
     else if (origin.start === "random") begin("random");
   });
-  find("drop").addEventListener("click", () => history.turn(withoutBiases(current())));
+  find("drop").addEventListener("click", () => history.turn(alter(current(), ({ biases }) => biases.fill(0))));
 
   function createSquish(network, k) {
     const select = element("select", {}, ...ACTIVATION_NAMES.map((name) => new Option(name)));
-    select.addEventListener("change", () => history.turn(withActivation(current(), k, select.value)));
+    select.addEventListener("change", () => {
+      history.turn(alter(current(), (layer) => (layer.activation = select.value), [k]));
+    });
     return element("label", { className: "knobs-pair" }, layerName(k, network.layers.length), select);
   }
 

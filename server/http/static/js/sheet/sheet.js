@@ -22,7 +22,7 @@ export function fitsSheet({ shape, inputRange, imageLayout, labelNames }) {
 
 /** Why there are no test images for other networks. */
 export const NO_SHEET =
-  "The test images are MNIST\u2019s: 28x28 pixels, light ink, labels 0 to 9. This model reads something else.";
+  "The test images are MNIST's: 28x28 pixels, light ink, labels 0 to 9. This model reads something else.";
 
 /** The content of a file of this site that gzip has compressed. */
 export async function fetchUnzipped(path) {

@@ -1,0 +1,1 @@
+"""An OpenAPI document of all that HTTP answers, at /openapi.json."""
