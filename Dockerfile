@@ -74,6 +74,6 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["python", "-m", 
 ENTRYPOINT ["python", "-m", "server"]
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="mlpserve server" \
-      org.opencontainers.image.description="Serves multilayer perceptrons over gRPC, with metrics for Prometheus" \
+      org.opencontainers.image.description="Serves multilayer perceptrons over gRPC and HTTP, with a page that shows them at work" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.revision="${REVISION}"

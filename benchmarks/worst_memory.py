@@ -61,19 +61,21 @@ def send(address: str, message: bytes) -> None:
 @click.option("--max-message-bytes", default=16 * MIB, show_default=True)
 @click.option("--max-arriving-messages", default=4, show_default=True)
 @click.option("--max-queued-bytes", default=64 * MIB, show_default=True)
+@click.option("--max-http-body-bytes", default=4 * MIB, show_default=True)
 @repository_option
 def main(
     callers: int,
     max_message_bytes: int,
     max_arriving_messages: int,
     max_queued_bytes: int,
+    max_http_body_bytes: int,
     repository: Path,
 ) -> None:
     """Attack a server of one worker, which has the settings of the Kubernetes manifests unless told
     otherwise, and print the most memory that it has taken.
     """
     console = Console(highlight=False)
-    limits = max_message_bytes, max_arriving_messages, max_queued_bytes
+    limits = max_message_bytes, max_arriving_messages, max_queued_bytes, max_http_body_bytes
     images = min(4096, (max_message_bytes - 1000) // (784 * 4))
     pixels = np.zeros(784 * images, np.float32)
     full = PredictRequest(pixels=pixels, hidden_activations=True, canonicalize=True)
@@ -82,6 +84,7 @@ def main(
         *("--max-message-bytes", str(max_message_bytes)),
         *("--max-arriving-messages", str(max_arriving_messages)),
         *("--max-queued-bytes", str(max_queued_bytes)),
+        *("--max-http-body-bytes", str(max_http_body_bytes)),
     ]
     with start_server(repository, *settings) as server:
         address, peak = server.grpc_address, partial(memory_mib, server.process.pid, "VmHWM")

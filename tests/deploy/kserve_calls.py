@@ -1,8 +1,8 @@
 """Reads manifests and calls the server with KServe's client; run by test_kserve.
 
-`python kserve_calls.py ADDRESS MODEL MANIFESTS.json IMAGES.npy EXAMPLE.py ANSWERS` writes what the
-server answered to ANSWERS.npz, the fields of each manifest that KServe does not know to
-ANSWERS.json, and what the example printed to ANSWERS.txt.
+`python kserve_calls.py GRPC HTTP MODEL MANIFESTS.json IMAGES.npy EXAMPLE.py ANSWERS` writes what
+the server answered at its two addresses to ANSWERS.npz, the fields of each manifest that KServe
+does not know to ANSWERS.json, and what the example printed to ANSWERS.txt.
 """
 
 import asyncio
@@ -57,14 +57,42 @@ async def call(address: str, model: str, images: "np.ndarray[Any, Any]") -> dict
     return answers
 
 
-def main(address: str, model: str, manifests: str, images: str, example: str, answers: str) -> None:
+async def call_rest(address: str, model: str, images: "np.ndarray[Any, Any]") -> dict[str, Any]:
+    """Make all calls that the client over HTTP has."""
+    client = kserve.InferenceRESTClient(kserve.RESTConfig(protocol="v2", timeout=60))
+    url = f"http://{address}"
+    assert await client.is_server_live(url)
+    assert await client.is_server_ready(url)
+    assert await client.is_model_ready(url, model)
+    pixels = kserve.InferInput("pixels", list(images.shape), "FP32")
+    pixels.set_data_from_numpy(images, binary_data=False)
+    request = kserve.InferRequest(model, [pixels], "rest")
+    response = await client.infer(url, request, model_name=model)
+    # This client leaves the version out.
+    assert (response.model_name, response.id) == (model, "rest")
+    await client.close()
+    return {f"rest_{output.name}": output.as_numpy() for output in response.outputs}
+
+
+def main(
+    grpc_address: str,
+    http_address: str,
+    model: str,
+    manifests: str,
+    images: str,
+    example: str,
+    answers: str,
+) -> None:
     """Write what is unknown, what was answered and what the example printed."""
     unknown = [
         sorted(unknown_fields(manifest, VERSIONS[manifest["apiVersion"]] + manifest["kind"]))
         for manifest in json.loads(Path(manifests).read_text())
     ]
     Path(f"{answers}.json").write_text(json.dumps(unknown))
-    np.savez(f"{answers}.npz", **asyncio.run(call(address, model, np.load(images))))
+    batch = np.load(images)
+    found = asyncio.run(call(grpc_address, model, batch))
+    found |= asyncio.run(call_rest(http_address, model, batch))
+    np.savez(f"{answers}.npz", **found)
     with Path(f"{answers}.txt").open("w") as output, contextlib.redirect_stdout(output):
         runpy.run_path(example)
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.memory_bound import MIB, server_bytes
+from harness.memory_bound import BOUNDS, MIB, server_bytes
 from harness.server_process import ROOT
 from server.health import READY
 from server.rpc import classifier
@@ -144,13 +144,10 @@ def test_envoy_pings_no_more_often_than_the_server_allows(envoy_config: dict[str
 def test_messages_fit_into_the_limit_of_memory(services: dict[str, Any]) -> None:
     limits = services["server"]["deploy"]["resources"]["limits"]
     own = services["server"]["environment"]
-    message, arriving, queued = (
-        int(own.get(f"MLPSERVE_{name.upper()}", getattr(DEFAULTS, name)))
-        for name in ("max_message_bytes", "max_arriving_messages", "max_queued_bytes")
-    )
+    bounds = [int(own.get(f"MLPSERVE_{name.upper()}", getattr(DEFAULTS, name))) for name in BOUNDS]
     assert limits["memory"] == "2g"
     # One worker for each core.
-    assert server_bytes(int(limits["cpus"]), message, arriving, queued) <= 2048 * MIB
+    assert server_bytes(int(limits["cpus"]), *bounds) <= 2048 * MIB
     # Streams have a thread each.
     assert limits["pids"] > int(limits["cpus"]) * (DEFAULTS.max_streams + 64)
 

@@ -33,7 +33,8 @@ def test_kserve_gets_what_numpy_says(
     names = ("manifests.json", "images.npy", "example.py", "answers")
     paths = [tmp_path / name for name in names]
     page = (ROOT / "docs" / "deploying-kubernetes.md").read_text()
-    (example,) = re.findall(r"```python\n(.*?)```", page.partition("## KServe")[2], re.DOTALL)
+    examples = re.findall(r"```python\n(.*?)```", page.partition("## KServe")[2], re.DOTALL)
+    example = "\n".join(examples)
     runtime, service = (
         the(built["kserve"], kind) for kind in ("ServingRuntime", "InferenceService")
     )
@@ -44,16 +45,24 @@ def test_kserve_gets_what_numpy_says(
     arguments = arguments_of(built, name, repository)
     variables = settings_of(server_of(built["kserve"]))
     with start_server(repository, *arguments, **variables) as server:
-        paths[2].write_text(example.replace("localhost:8033", server.grpc_address))
+        for forwarded, address in (
+            ("localhost:8033", server.grpc_address),
+            ("localhost:8034", server.http_address),
+        ):
+            assert forwarded in example
+            example = example.replace(forwarded, address)
+        paths[2].write_text(example)
         script = Path(__file__).with_name("kserve_calls.py")
-        isolated.run("kserve", [script, server.grpc_address, name, *paths])
-    assert "'labels': array(" in (tmp_path / "answers.txt").read_text()
+        addresses = server.grpc_address, server.http_address
+        isolated.run("kserve", [script, *addresses, name, *paths])
+    # By gRPC and by HTTP.
+    assert (tmp_path / "answers.txt").read_text().count("'labels': array(") == 2
     unknown = json.loads((tmp_path / "answers.json").read_text())
     assert unknown == [[], [], ["minReplica", "storageURI"]]
     reference = network.load(ROOT / "exporter" / "weights" / "digits.npz").network
     *_, activations = reference.forward(digits[0][:N_IMAGES])
     with np.load(tmp_path / "answers.npz") as found:
-        for way in ("binary", "typed"):
+        for way in ("binary", "typed", "rest"):
             np.testing.assert_array_equal(found[f"{way}_labels"], activations.argmax(axis=1))
             np.testing.assert_allclose(found[f"{way}_activations"], activations, rtol=0, atol=1e-5)
 
@@ -69,10 +78,10 @@ def test_service_and_runtime_belong_together(built: Built) -> None:
     predictor = the(built["kserve"], "InferenceService")["spec"]["predictor"]
     model = predictor["model"]
     assert model["runtime"] == runtime["metadata"]["name"]
-    assert [model["protocolVersion"]] == runtime["spec"]["protocolVersions"]
+    assert runtime["spec"]["protocolVersions"] == ["v2", "grpc-v2"]
+    assert model["protocolVersion"] in runtime["spec"]["protocolVersions"]
     (known,) = runtime["spec"]["supportedModelFormats"]
     assert model["modelFormat"].items() <= known.items()
-    (port,) = server_of(built["kserve"])["ports"]
-    assert port["name"] == "h2c"
+    assert [port["name"] for port in server_of(built["kserve"])["ports"]] == ["h2c", "http1"]
     claim = the(built["models-from-volume"], "PersistentVolumeClaim")["metadata"]["name"]
     assert model["storageUri"] == f"pvc://{claim}"

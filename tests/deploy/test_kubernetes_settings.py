@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.memory_bound import MIB, server_bytes
+from harness.memory_bound import BOUNDS, MIB, server_bytes
 from harness.server_process import ROOT, environment
 from server.rpc import admin, classifier, inference
 from server.settings.settings import Settings
@@ -89,8 +89,7 @@ def test_workers_fit_the_quota(built: Built, name: str, tmp_path: Path) -> None:
     assert "MLPSERVE_WORKERS" not in settings_of(container)
     assert workers == 1 or cores > workers
     assert max(_cores(container["resources"]["requests"]["cpu"]), 1) == workers
-    names = ("max_message_bytes", "max_arriving_messages", "max_queued_bytes")
-    needed = server_bytes(workers, *(int(setting(container, name)) for name in names))
+    needed = server_bytes(workers, *(int(setting(container, name)) for name in BOUNDS))
     assert limits["memory"].endswith("Mi")
     assert needed <= int(limits["memory"][:-2]) * MIB
 
@@ -128,8 +127,9 @@ def test_ports_agree(built: Built) -> None:
     assert f"EXPOSE {ports['grpc']} {ports['http']}" in dockerfile
     for name, variable in (("grpc", "MLPSERVE_GRPC_ADDRESS"), ("http", "MLPSERVE_HTTP_ADDRESS")):
         assert f"{variable}=0.0.0.0:{ports[name]}" in dockerfile
-    (kserve,) = server_of(built["kserve"])["ports"]
-    assert kserve["containerPort"] == ports["grpc"]
+    # KServe's service has the first as port 80.
+    kserve = {port["name"]: port["containerPort"] for port in server_of(built["kserve"])["ports"]}
+    assert list(kserve.items()) == [("h2c", ports["grpc"]), ("http1", ports["http"])]
     runtime = the(built["kserve"], "ServingRuntime")["spec"]["annotations"]
     assert runtime["prometheus.kserve.io/port"] == str(ports["http"])
     services = [m for m in built["gateway"] if m["kind"] == "Service"]
@@ -141,7 +141,7 @@ def test_ports_agree(built: Built) -> None:
     assert endpoint["port"] == "http"
     policy = the(built["gateway"], "NetworkPolicy")["spec"]
     named = [[port["port"] for port in rule["ports"]] for rule in policy["ingress"]]
-    assert named == [["grpc"], ["http"], ["grpc"]]
+    assert named == [["grpc", "http"], ["http"], ["grpc"]]
     (rule,) = the(built["gateway"], "GRPCRoute")["spec"]["rules"]
     assert rule["backendRefs"] == [{"name": "mlpserve", "port": ports["grpc"]}]
 

@@ -7,6 +7,7 @@ import contextlib
 import functools
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -127,6 +128,7 @@ def test_one_server_has_the_ports(
         checks = len(stack.inspect(server)["State"]["Health"]["Log"])
         assert "7" in stack.sh(handbook.commands("predict 7.png").replace("7.png", str(seven)))
         assert stack.get(HTTP, "/readyz").status_code == 200
+        check_page(stack)
 
         def is_checked_again() -> bool:
             return len(stack.inspect(server)["State"]["Health"]["Log"]) > checks
@@ -136,6 +138,18 @@ def test_one_server_has_the_ports(
         assert answered(stack, server) == 1
         stack.sh(handbook.commands("docker compose down\n"))
         assert engine.docker("ps", "--all", "--quiet") == ""
+
+
+def check_page(stack: Stack) -> None:
+    """Fail unless HTTP has the page, all that it loads, and the APIs."""
+    page = stack.get(HTTP, "/").raise_for_status().text
+    files = re.findall(r'(?:href|src)="(/static/[^"]+)"', page)
+    assert "/static/js/main.js" in files
+    for file in files:
+        assert stack.get(HTTP, file).raise_for_status().content
+    (model,) = stack.get(HTTP, "/v1/models").raise_for_status().json()["models"]
+    assert model["name"] == "digits"
+    assert stack.get(HTTP, "/v2/health/ready").raise_for_status().json() == {"ready": True}
 
 
 def wait_for(condition: Callable[..., bool], what: str) -> None:

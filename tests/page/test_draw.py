@@ -260,9 +260,13 @@ def test_a_pen_draws_wider_where_it_presses_harder(page: Page) -> None:
     assert pixels(page).sum() < before - 2
 
 
-def test_only_the_canvas_keeps_touches_to_itself(page: Page) -> None:
-    kept = "[...document.querySelectorAll('*')].filter((e) => getComputedStyle(e).touchAction === 'none')"
-    assert page.evaluate(f"{kept}.map((e) => e.id)") == ["pad"]
+def test_only_what_is_drawn_on_keeps_touches_to_itself(page: Page) -> None:
+    expect(page.locator("#knobs-painting")).to_be_visible()
+    kept = (
+        "[...document.querySelectorAll('*')]"
+        ".filter((each) => getComputedStyle(each).touchAction === 'none')"
+    )
+    assert page.evaluate(f"{kept}.map((e) => e.id)") == ["pad", "knobs-painting"]
 
 
 def test_each_image_is_a_new_array_of_levels_that_bytes_can_say(page: Page) -> None:

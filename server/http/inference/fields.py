@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import orjson
 
+from server.http.coding.numbers import MAX_NUMBERS, has_too_many
 from server.http.errors import HttpError
 from server.texts import quoted, shown
 
@@ -31,8 +32,15 @@ def show(value: Any) -> str:
     return _KINDS.get(type(value)) or orjson.dumps(value).decode()
 
 
-def parse_object(text: bytes | memoryview) -> dict[str, Any]:
+def parse_object(text: bytes) -> dict[str, Any]:
     """Return the JSON object that a text is; raises HttpError."""
+    if has_too_many(text):
+        raise HttpError(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"the JSON has more than {MAX_NUMBERS} numbers; send them as binary data, or fewer "
+            "images in one request",
+            reason="BODY_NUMBERS",
+        )
     try:
         content = orjson.loads(text)
     except orjson.JSONDecodeError as error:

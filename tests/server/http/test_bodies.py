@@ -15,6 +15,7 @@ import pytest
 from harness.server_process import ServerProcess, start_server
 from harness.waiting import wait_for
 from server.http.bodies import BODIES
+from server.http.connections import bounds
 from server.settings.addresses import split_address
 
 MAX_BYTES = 256 * 1024
@@ -166,3 +167,26 @@ def test_what_is_no_object_is_refused(client: httpx.Client, body: bytes) -> None
     refused = post(client, body)
     assert refused.status_code == 400
     assert refused.json()["error"]
+
+
+def test_bodies_that_never_end_hinder_nobody(bounded: ServerProcess, client: httpx.Client) -> None:
+    """There are more of them than connections that are kept."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(bounds.MAX_CONNECTIONS + 32):
+            connection = stack.enter_context(begin(bounded, 1000))
+            with contextlib.suppress(ConnectionError):
+                connection.sendall(b'{"pixels"')
+        assert post(client, ONE).status_code == 200
+        assert client.get("/readyz").status_code == 200
+    assert [line for line in bounded.log if line.get("level") in ("warning", "error")] == []
+
+
+def test_who_goes_on_after_the_answer_is_let_go(bounded: ServerProcess) -> None:
+    address = split_address(bounded.http_address, "")
+    with socket.create_connection(address, PATIENCE_SECONDS) as connection:
+        connection.sendall(
+            b"POST /v1/predict HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+        )
+        with contextlib.suppress(ConnectionError):
+            while True:
+                connection.sendall(b"10\r\n0123456789abcdef\r\n" * 1000)

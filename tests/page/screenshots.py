@@ -1,0 +1,132 @@
+"""Takes the pictures of the page that README and docs/page.md show: `python -m tests.page.screenshots`.
+
+They are written into docs/page, or the folder that is given.
+"""
+
+import io
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import Browser, Page
+
+from canonical import canonicalize
+from exporter import network
+from harness.browser import open_page, start_browser
+from harness.drawings.hand import Drawing, draw_all
+from harness.drawings.raster import pixels_of
+from harness.drawings.sheet import make_sheet
+from harness.server_process import ROOT, start_server
+from tests.page.pen import draw
+from tests.page.storage import settle, wait_until, write
+
+FOLDER = ROOT / "docs" / "page"
+COLOURS = 255
+DESKTOP = {"viewport": {"width": 1400, "height": 840}}
+PHONE = {
+    "viewport": {"width": 390, "height": 844},
+    "device_scale_factor": 2,
+    "is_mobile": True,
+    "has_touch": True,
+}
+SEVEN = next(
+    drawing for drawing in draw_all() if (drawing.digit, drawing.way) == (7, "curved, crossed")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture of the page, or of one section, after something has been done to it."""
+
+    name: str
+    section: str = ""
+    prepare: Callable[[Page], None] = lambda _: None
+    options: dict[str, Any] = field(default_factory=lambda: DESKTOP)
+
+
+def look_inside(page: Page) -> None:
+    """Choose the neuron that has most to say."""
+    write(page, "{ selection: { layer: 0, neuron: 3 } }")
+
+
+def turn_knobs(page: Page) -> None:
+    """Add noise to the weights, and wait for what becomes of the accuracy."""
+    page.get_by_label("Noise", exact=True).last.fill("0.4")
+
+
+PICTURES = (
+    Picture("page"),
+    Picture("neuron", "#inspect", look_inside),
+    Picture("knobs", "#knobs", turn_knobs),
+    Picture("phone", options=PHONE),
+)
+
+
+def take(browser: Browser, address: str, folder: Path) -> None:
+    """Write the pictures of the page at an address into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for picture in PICTURES:
+        with shown(browser, address, picture) as page:
+            target = page.locator(picture.section) if picture.section else page
+            save(Image.open(io.BytesIO(target.screenshot())), folder / f"{picture.name}.png")
+    save_sheet(folder / "drawings.png")
+
+
+@contextmanager
+def shown(browser: Browser, address: str, picture: Picture) -> Iterator[Page]:
+    """Open the page in the dark, draw a seven, and prepare it for a picture."""
+    options = {"color_scheme": "dark", "reduced_motion": "reduce", **picture.options}
+    with open_page(browser, address, **options) as opened:
+        page = opened.page
+        wait_until(page, "store.get('networkOf') !== ''")
+        write_digit(page, SEVEN)
+        picture.prepare(page)
+        settle(page)
+        page.wait_for_load_state("networkidle")
+        page.evaluate(
+            "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
+        yield page
+
+
+def write_digit(page: Page, drawing: Drawing) -> None:
+    """Draw a digit with the mouse, as the script's hand does."""
+    for stroke in drawing.strokes:
+        draw(page, tuple([(float(x), float(y)) for x, y in stroke]), steps=1)
+    page.mouse.move(0, 0)
+
+
+def save_sheet(path: Path) -> None:
+    """Write the picture of all drawings, those framed that canonical mode reads wrong."""
+    saved = network.load(ROOT / "exporter" / "weights" / "digits.npz")
+    drawings = draw_all()
+    digits, pixels = np.array([drawing.digit for drawing in drawings]), pixels_of(drawings)
+    seen = canonicalize(pixels, saved.image_layout).batch
+    is_wrong = saved.network.forward(seen)[-1].argmax(axis=1) != digits
+    save(Image.fromarray(make_sheet(pixels, digits, is_wrong)), path)
+
+
+def save(picture: Image.Image, path: Path) -> None:
+    """Write a picture in few colours, which is a third of the bytes."""
+    few = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    few.save(path, optimize=True)
+
+
+def main(folder: Path = FOLDER) -> None:
+    """Start a server of the shipped network, and take all pictures."""
+    with tempfile.TemporaryDirectory() as repository, start_browser() as browser:
+        command = [sys.executable, "-m", "exporter", "export", "--repository", repository]
+        subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        with start_server(Path(repository)) as server:
+            take(browser, server.http_address, folder)
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:2]))
