@@ -9,11 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from server.errors import StartupError
 from server.files.certificates import PART, Certificate, read_certificate, split
 from server.files.hostnames import names_of
 from server.files.reload_registry import WATCH_SECONDS
 from server.files.watched_files import WatchedFiles
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +67,16 @@ async def follow(
     """
     while True:
         await asyncio.sleep(WATCH_SECONDS)
-        if files is not None:
-            await asyncio.to_thread(files.refresh)
+        try:
+            if files is None:
+                files = await asyncio.to_thread(read)
+            else:
+                await asyncio.to_thread(files.refresh)
+        except StartupError:
             continue
-        with contextlib.suppress(StartupError):
-            files = await asyncio.to_thread(read)
+        except Exception:
+            # Without this task no certificate would ever be read again.
+            log.exception("checking files for changes failed")
 
 
 def newest(files: WatchedFiles[Identity]) -> ssl.SSLContext:
@@ -85,7 +94,10 @@ def newest(files: WatchedFiles[Identity]) -> ssl.SSLContext:
 
 def _read(certificate: Path, key: Path, client_ca: Path | None) -> Identity:
     content = read_certificate(certificate, key, client_ca)
-    context = _context(content, certificate, key, client_ca)
+    try:
+        context = _context(content, certificate, key, client_ca)
+    except OSError as error:
+        raise StartupError(f"{certificate} changes while it is being read; try again") from error
     return Identity(content, context, _names(content, context))
 
 
