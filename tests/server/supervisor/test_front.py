@@ -101,3 +101,13 @@ def test_http_that_fails_at_every_start_ends_nothing(
     assert len(world.https) == 13
     assert pause == slot.MAX_BACKOFF_SECONDS
     assert world.workers[0].process.exit_code is None
+
+
+def test_why_it_could_not_start_is_said(make: MakeWorld, logged: list[EventDict]) -> None:
+    world = make(1)
+    world.serve()
+    world.https[0].say(event="failed", error="the certificate can't be used")
+    world.https[0].exit(1)
+    world.turn()
+    (line,) = (line for line in logged if line["event"] == "HTTP's process ended")
+    assert (line["reason"], line["error"]) == ("failed", "the certificate can't be used")
