@@ -77,15 +77,3 @@ export function placeOf({ left, top, width, height, rows, columns }, slot) {
   const row = Math.floor(slot / columns);
   return [left + ((slot - row * columns + 0.5) * width) / columns, top + ((row + 0.5) * height) / rows];
 }
-
-/** Which of some places lies next in the direction of an arrow key, or -1. */
-export function neighbour(places, from, key) {
-  const [right, down] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[key];
-  let [best, least] = [-1, Infinity];
-  for (const [index, place] of places.entries()) {
-    const [x, y] = [place[0] - places[from][0], place[1] - places[from][1]];
-    const [along, aside] = [x * right + y * down, Math.abs(x * down) + Math.abs(y * right)];
-    if (along > 1 && along + 3 * aside < least && along >= aside / 4) [best, least] = [index, along + 3 * aside];
-  }
-  return best;
-}
