@@ -11,8 +11,8 @@ const EMPTY = 0.05;
 const SOFT = 0.7;
 
 /**
- * Make a grid of `rows` x `columns` cells, the first `count` of which hold numbers; `isPlain` ones are white.
- * It calls onPoint(cell or -1) for the pointer and arrow keys, onChoose(cell) for a click and Enter, and
+ * Make a grid of `rows` x `columns` cells, the first `count` of which hold numbers; `isPlain` ones are white, and
+ * `cell` is the side of one in dots of the canvas. It calls onPoint(cell or -1) for the pointer and arrow keys, onChoose(cell) for a click and Enter, and
  * onPaint(cells, event) for those that a pressed pointer crosses. Returns {canvas, draw(numbers, scale),
  * point(cell)}, `scale` being the size that is fully bright.
  */
@@ -22,11 +22,11 @@ export function createWeightsGrid({
   count = rows * columns,
   label,
   isPlain = false,
+  cell = Math.max(2, Math.floor(CANVAS_SIDE / Math.max(rows, columns))),
   onPoint,
   onChoose,
   onPaint,
 }) {
-  const cell = Math.max(2, Math.floor(CANVAS_SIDE / Math.max(rows, columns)));
   const canvas = element("canvas", { className: "cells", width: columns * cell, height: rows * cell });
   Object.assign(canvas, { ariaLabel: label }, onPoint ? { role: "application", tabIndex: 0 } : { role: "img" });
   const context = canvas.getContext("2d");

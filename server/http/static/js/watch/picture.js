@@ -37,6 +37,7 @@ export function createPicture(stage, { sizes, shape, labelNames, layerName }, { 
   function placeGrid(box, layer) {
     const grid = createWeightsGrid({
       ...box,
+      cell: Math.round((box.width / box.columns) * Math.min(2, devicePixelRatio)),
       label: `${layerName(layer)}: arrow keys lead from one cell to another`,
       isPlain: true,
       onPoint: (neuron) => onPoint(neuron < 0 ? null : { layer, neuron }),
