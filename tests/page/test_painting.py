@@ -31,7 +31,7 @@ def test_painting_changes_the_weights_under_the_brush(
     page: Page, knobs: Locator, digits: Digits
 ) -> None:
     select(knobs, "Hidden layer 1", "neuron 3")
-    knobs.get_by_label("wide", exact=True).uncheck()
+    knobs.get_by_label("wide brush").uncheck()
     canvas = knobs.locator("canvas")
     drag(page, canvas, (10, 5), (10, 20))
     press(knobs, "\N{MINUS SIGN} against")
@@ -65,7 +65,7 @@ def test_a_stroke_is_soft_and_adds_once(page: Page, knobs: Locator, digits: Digi
 
 
 def test_painting_by_keys(page: Page, knobs: Locator) -> None:
-    knobs.get_by_label("wide", exact=True).uncheck()
+    knobs.get_by_label("wide brush").uncheck()
     canvas = knobs.get_by_role("application")
     canvas.focus()
     for key in ("Home", "ArrowDown", "ArrowRight", "Space"):

@@ -79,7 +79,7 @@ export function createPainting([rows, columns], onPaint, onEnd) {
     element("p", { className: "note" }, hint),
     element("div", { className: "segments", role: "group", ariaLabel: "Paint" }, ...buttons),
     element("label", { className: "slider" }, "Strength", strength, output),
-    element("label", {}, wide, "wide"),
+    element("label", {}, wide, "wide brush"),
     told,
   );
   return {
