@@ -28,14 +28,21 @@ export function start({ store, retry }) {
   const isOnline = () => store.get("connection") === "ok";
   const isReady = () => isOnline() && store.get("chosen") !== "" && store.get("networkOf") === store.get("chosen");
   const chosen = () => ({ model: store.get("model"), version: store.get("version") });
+  let problems = {};
   let served = null;
 
-  function failed(error) {
+  function note(question, problem) {
+    problems[question] = problem;
+    store.set({ problem: Object.values(problems).find(Boolean) ?? "" });
+  }
+
+  const failed = (question) => (error) => {
     report(store, error);
+    if (!isOnline()) return;
     if (error.status === 404) retry();
     const wait = error.retryAfterSeconds;
-    store.set({ problem: wait ? `${error.message}; the page asks again in ${wait} s` : error.message });
-  }
+    note(question, wait ? `${error.message}; the page asks again in ${wait} s` : error.message);
+  };
 
   const askPlain = follow({
     question() {
@@ -45,10 +52,11 @@ export function start({ store, retry }) {
     },
     ask: predict,
     take(answer) {
+      note("plain", "");
       if (!fits(answer, store.get("network"))) retry();
-      else store.set({ answer, problem: "" });
+      else store.set({ answer });
     },
-    failed,
+    failed: failed("plain"),
   });
 
   // The others follow the plain answer, of whose pixels they are, as they stand beside it.
@@ -63,10 +71,11 @@ export function start({ store, retry }) {
     },
     ask: predict,
     take(answer) {
+      note("canonical", "");
       served = answer;
       showCanonical();
     },
-    failed,
+    failed: failed("canonical"),
   });
 
   const askCompared = follow({
@@ -77,8 +86,11 @@ export function start({ store, retry }) {
       return isReady() && pixels && entry?.layer_sizes[0] === pixels.length && !isThere && { ...other, pixels };
     },
     ask: predict,
-    take: (compared) => store.set({ compared }),
-    failed,
+    take(compared) {
+      note("compared", "");
+      store.set({ compared });
+    },
+    failed: failed("compared"),
   });
 
   /** With knobs turned, the same network answers both pictures. */
@@ -88,6 +100,10 @@ export function start({ store, retry }) {
     store.set({ canonical: own || served });
   }
 
+  store.watch(["networkOf"], () => {
+    problems = {};
+    store.set({ problem: "" });
+  });
   store.watch(["pixels", "chosen", "networkOf", "altered", "connection"], () => {
     const [altered, network, pixels] = [store.get("altered"), store.get("network"), store.get("pixels")];
     const own = altered ?? (isOnline() ? null : network);

@@ -48,7 +48,8 @@ export async function loadNetwork(store) {
     network = Network.fromJson(await getNetwork(model, version));
   } catch (error) {
     report(store, error);
-    if (store.get("connection") !== "ok") return;
+    if (error.retryAfterSeconds) setTimeout(() => loadNetwork(store), 1000 * error.retryAfterSeconds);
+    if (error.retryAfterSeconds || store.get("connection") !== "ok") return;
     networkProblem = error.message;
   }
   if (store.get("chosen") !== chosen) return;
