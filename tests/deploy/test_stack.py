@@ -34,7 +34,7 @@ from tests.deploy.engine.stack import ALERTMANAGER, GRPC, HTTP, Stack
 
 pytestmark = pytest.mark.timeout(900)
 SERVER, EXPORTER = TARGETS["server"], TARGETS["exporter"]
-MAX_BYTES = 300_000_000
+MAX_BYTES = 330_000_000
 
 LOOK = """
 import importlib.util, json, shutil, sys
@@ -128,20 +128,20 @@ def test_one_server_has_the_ports(
         checks = len(stack.inspect(server)["State"]["Health"]["Log"])
         assert "7" in stack.sh(handbook.commands("predict 7.png").replace("7.png", str(seven)))
         assert stack.get(HTTP, "/readyz").status_code == 200
-        check_page(stack)
+        check_page(stack, seven.read_bytes())
 
         def is_checked_again() -> bool:
             return len(stack.inspect(server)["State"]["Health"]["Log"]) > checks
 
         wait_for(is_checked_again, "its health is asked for again")
-        # The picture alone: health checks predict nothing.
-        assert answered(stack, server) == 1
+        # The picture, by gRPC and by HTTP: health checks predict nothing.
+        assert answered(stack, server) == 2
         stack.sh(handbook.commands("docker compose down\n"))
         assert engine.docker("ps", "--all", "--quiet") == ""
 
 
-def check_page(stack: Stack) -> None:
-    """Fail unless HTTP has the page, all that it loads, and the APIs."""
+def check_page(stack: Stack, seven: bytes) -> None:
+    """Fail unless HTTP has the page, all that it loads, and the APIs, which read a picture."""
     page = stack.get(HTTP, "/").raise_for_status().text
     files = re.findall(r'(?:href|src)="(/static/[^"]+)"', page)
     assert "/static/js/main.js" in files
@@ -150,6 +150,8 @@ def check_page(stack: Stack) -> None:
     (model,) = stack.get(HTTP, "/v1/models").raise_for_status().json()["models"]
     assert model["name"] == "digits"
     assert stack.get(HTTP, "/v2/health/ready").raise_for_status().json() == {"ready": True}
+    answer = stack.post(HTTP, "/v1/predict", seven, "image/png").raise_for_status().json()
+    assert answer["labels"] == [7]
 
 
 def wait_for(condition: Callable[..., bool], what: str) -> None:

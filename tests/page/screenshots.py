@@ -1,6 +1,6 @@
-"""Takes the pictures of the page that README and docs/page.md show: `python -m tests.page.screenshots`.
+"""Takes the pictures of the page that README and docs/page.md show.
 
-They are written into docs/page, or the folder that is given.
+`python -m tests.page.screenshots` writes them into docs/page, or into the folder that is given.
 """
 
 import io
@@ -25,11 +25,16 @@ from harness.drawings.raster import pixels_of
 from harness.drawings.sheet import make_sheet
 from harness.server_process import ROOT, start_server
 from tests.page.pen import draw
+from tests.page.pen import settle as show
 from tests.page.storage import settle, wait_until, write
+from tests.page.turning import drag, open_section, press, select
 
 FOLDER = ROOT / "docs" / "page"
-COLOURS = 255
-DESKTOP = {"viewport": {"width": 1400, "height": 840}}
+COLOURS = 64
+DESKTOP = {"viewport": {"width": 1360, "height": 900}}
+TALL = {"viewport": {"width": 1400, "height": 2400}}
+"""Higher than any section, whose pictures then need no scrolling."""
+
 PHONE = {
     "viewport": {"width": 390, "height": 844},
     "device_scale_factor": 2,
@@ -52,20 +57,31 @@ class Picture:
 
 
 def look_inside(page: Page) -> None:
-    """Choose the neuron that has most to say."""
-    write(page, "{ selection: { layer: 0, neuron: 3 } }")
+    """Choose a neuron."""
+    write(page, "{ selection: { layer: 0, neuron: 12 } }")
 
 
 def turn_knobs(page: Page) -> None:
-    """Add noise to the weights, and wait for what becomes of the accuracy."""
-    page.get_by_label("Noise", exact=True).last.fill("0.4")
+    """Paint on the weights of a neuron, and wait for what becomes of the accuracy."""
+    open_section(page, "knobs")
+    knobs = page.locator("#knobs")
+    select(knobs, "Hidden layer 1", "neuron 13")
+    press(knobs, "\N{MINUS SIGN} against")
+    drag(page, knobs.locator("canvas"), (5, 6), (5, 20), (10, 18), (22, 13))
+    wait_until(page, "store.get('readings').network === store.get('altered')")
+    page.mouse.move(0, 0)
+
+
+def look_at_drawing(page: Page) -> None:
+    """Scroll to where one draws."""
+    page.locator("#draw").evaluate("(section) => section.scrollIntoView()")
 
 
 PICTURES = (
     Picture("page"),
-    Picture("neuron", "#inspect", look_inside),
-    Picture("knobs", "#knobs", turn_knobs),
-    Picture("phone", options=PHONE),
+    Picture("neuron", "#inspect", look_inside, TALL),
+    Picture("knobs", "#knobs", turn_knobs, TALL),
+    Picture("phone", "", look_at_drawing, PHONE),
 )
 
 
@@ -90,9 +106,7 @@ def shown(browser: Browser, address: str, picture: Picture) -> Iterator[Page]:
         picture.prepare(page)
         settle(page)
         page.wait_for_load_state("networkidle")
-        page.evaluate(
-            "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-        )
+        show(page)
         yield page
 
 
@@ -115,7 +129,8 @@ def save_sheet(path: Path) -> None:
 
 def save(picture: Image.Image, path: Path) -> None:
     """Write a picture in few colours, which is a third of the bytes."""
-    few = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    rgb = picture.convert("RGB")
+    few = rgb.quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     few.save(path, optimize=True)
 
 

@@ -3,7 +3,8 @@
 import base64
 from typing import Any
 
-from server.http.inference.fields import invalid, show
+from server.http.coding.numbers import shown
+from server.http.inference.fields import invalid
 from server.http.inference.tensors import check_count
 
 SIZE_BYTES = 4
@@ -48,7 +49,7 @@ def decode_elements(data: list[Any], count: int, field: str) -> list[bytes]:
         text = value[0] if isinstance(value, list) and len(value) == 1 else value
         if not isinstance(text, str):
             raise invalid(
-                field, f"{field}[{index}] is {show(text)}; send a picture in base64", "TYPE"
+                field, f"{field}[{index}] is {shown(text)}; send a picture in base64", "TYPE"
             )
         try:
             elements.append(base64.b64decode(text, validate=True))

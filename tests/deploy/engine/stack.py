@@ -91,6 +91,14 @@ class Stack:
         with httpx.Client(transport=transport, timeout=60) as client:
             return client.get(f"http://localhost{path}", params=parameters)
 
+    def post(self, port: int, path: str, content: bytes, kind: str) -> httpx.Response:
+        """Send a published port some bytes over HTTP, of a media type."""
+        transport = httpx.HTTPTransport(uds=str(self.engine.folder / f"{port}.sock"))
+        with httpx.Client(transport=transport, timeout=60) as client:
+            return client.post(
+                f"http://localhost{path}", content=content, headers={"content-type": kind}
+            )
+
     def query(self, expression: str) -> float:
         """Return the only value that Prometheus has now; 0 when there is none."""
         answer = self.get(PROMETHEUS, "/api/v1/query", query=expression).raise_for_status().json()
