@@ -32,7 +32,8 @@ def decode(file: BinaryIO, formats: tuple[str, ...] | None = None) -> Colours:
                 # Formats that can, such as JPEG, then decode a fraction of the pixels.
                 picture.draft(None, (ENOUGH, ENOUGH))
                 picture.load()
-                colours = to_colours(ImageOps.exif_transpose(picture))
+                ImageOps.exif_transpose(picture, in_place=True)
+                colours = to_colours(picture)
     except PictureError:
         raise
     except UnidentifiedImageError as error:
@@ -61,11 +62,16 @@ def to_colours(picture: Image.Image) -> Colours:
         return as_floats(reduce(picture.getchannel(0)))
     if picture.has_transparency_data:
         # Multiplied with the opacity, hidden colours don't bleed into what is seen.
-        reduced = reduce(picture.convert("RGBA").convert("RGBa")).convert("RGBA")
+        reduced = reduce(convert(picture, "RGBA").convert("RGBa")).convert("RGBA")
         channels = as_floats(reduced)
         return reveal(channels[..., :3], channels[..., 3])
     is_grey = picture.mode in ("1", "L")
-    return as_floats(reduce(picture.convert("L" if is_grey else "RGB")))
+    return as_floats(reduce(convert(picture, "L" if is_grey else "RGB")))
+
+
+def convert(picture: Image.Image, mode: str) -> Image.Image:
+    """Return a picture in a mode; itself if that is its own, which may be large."""
+    return picture if picture.mode == mode else picture.convert(mode)
 
 
 def reduce(picture: Image.Image) -> Image.Image:

@@ -57,6 +57,9 @@ class Access:
 
         path = scope["path"].rstrip("/") or "/"
         try:
+            if path.endswith("\n"):
+                # Starlette takes it for the path without.
+                raise HttpError(HTTPStatus.NOT_FOUND, "paths have no line ends", reason="PATH")
             self._demand.check(scope)
             with self._bodies.one(scope):
                 await self._app({**scope, "path": path}, receive, send_with_id)

@@ -18,14 +18,14 @@ from server.http.errors import CALLER_LEFT, HttpError
 KEY = "body"
 
 BODIES = 4
-"""How many bodies of the largest size may be in memory at once."""
+"""How many bodies of the largest size may be in memory at once, answers included."""
 
-PATIENCE_SECONDS = 2.0
+PATIENCE_SECONDS = 5.0
 """How long a body may take to arrive while there is no room for others."""
 
 
 class Bodies:
-    """The room for the bodies of all requests."""
+    """The room for the bodies of all requests, and for what gRPC answers."""
 
     def __init__(self, max_body_bytes: int) -> None:
         self.max_body_bytes = max_body_bytes
@@ -45,15 +45,16 @@ class Bodies:
             del self._bodies[body]
             self.bytes -= body.bytes
 
-    def make_room(self, size: int) -> bool:
-        """Return whether there is room for so many bytes, if need be after giving up bodies that
-        have been arriving for long, the oldest first.
+    def make_room(self, size: int, asking: "Body") -> bool:
+        """Return whether there is room for so many bytes, if need be after giving up other bodies
+        that have been arriving for long, the oldest first.
         """
         now = time.monotonic()
         for body in self._bodies:
             if self.bytes + size <= self.max_bytes:
                 break
-            if body.bytes and body.is_arriving and now - body.since > PATIENCE_SECONDS:
+            is_slow = body.is_arriving and now - body.since > PATIENCE_SECONDS
+            if is_slow and body is not asking:
                 body.give_up()
         return self.bytes + size <= self.max_bytes
 
@@ -69,11 +70,11 @@ class Body:
 
     def take(self, size: int) -> None:
         """Take room for so many bytes; raises HttpError when there is none."""
-        if not self.bodies.make_room(size):
+        if not self.bodies.make_room(size, self):
             raise HttpError(
                 HTTPStatus.TOO_MANY_REQUESTS,
-                f"the bodies of other requests fill the {self.bodies.max_bytes} bytes that there "
-                "are for all; retry later",
+                f"other requests and their answers fill the {self.bodies.max_bytes} bytes that "
+                "there are for all; retry later",
                 reason="BODIES",
                 headers={"retry-after": "1"},
             )
@@ -87,6 +88,15 @@ class Body:
         self.bytes = 0
         if self._task is not None:
             self._task.cancel()
+
+
+def hold(scope: Scope, size: int) -> None:
+    """Count bytes that a request has besides its body, such as an answer; raises HttpError when
+    there is no room for them.
+    """
+    body = scope["state"][KEY]
+    assert isinstance(body, Body)
+    body.take(size)
 
 
 async def read_body(request: Request, max_bytes: int | None = None) -> bytes:
@@ -124,14 +134,18 @@ async def read_body(request: Request, max_bytes: int | None = None) -> bytes:
 
 async def _receive(request: Request, body: Body, max_bytes: int) -> bytes:
     length = request.headers.get("content-length", "")
-    if length.isdigit() and int(length) > max_bytes:
+    expected = int(length) if length.isdigit() else 0
+    if expected > max_bytes:
         raise too_large(max_bytes)
+    # At once, so that those which begin can end; what comes in chunks is counted as it comes.
+    body.take(expected)
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
         if size > max_bytes:
             raise too_large(max_bytes)
-        body.take(len(part))
+        if size > expected:
+            body.take(len(part))
         parts.append(part)
     return b"".join(parts)
 

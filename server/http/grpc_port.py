@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from mlpserve.connection.loops import LoopChannel, LoopMethod
 from mlpserve.connection.settings import Metadata, Settings
+from server.http.bodies import hold
 from server.http.calling.statuses import from_rpc_error
 from server.http.calling.trust import trust
 from server.http.connections.caller import caller_of
@@ -115,6 +116,7 @@ class GrpcPort:
         except grpc.RpcError as error:
             raise self._explain(from_rpc_error(error)) from error
         self._is_rejected = False
+        hold(request.scope, len(answer))
         return answer
 
     def _explain(self, error: HttpError) -> HttpError:

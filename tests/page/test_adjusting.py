@@ -115,7 +115,7 @@ def odd_page(browser: Browser, odd: ServerProcess) -> Iterator[Page]:
 
 
 def choose(page: Page, model: str) -> None:
-    page.get_by_label("Model", exact=True).select_option(model)
+    page.get_by_role("combobox", name="Model", exact=True).select_option(model)
     wait_until(page, f"store.get('network')?.model === '{model}'")
     settle(page)
 
@@ -125,10 +125,10 @@ def test_numbers_that_are_no_image_have_sliders(odd_page: Page) -> None:
     expect(page.get_by_role("heading", name="Set the inputs")).to_be_visible()
     expect(page.locator("#pad")).to_be_hidden()
     expect(page.locator("#fields-hint")).to_contain_text("4 inputs, each a number from 0 to 10")
-    field = page.get_by_label("Input 3", exact=True)
+    field = page.locator("#draw").get_by_label("Input 3", exact=True)
     field.fill("2.5")
     slide(page, "Input 1, slider", 7.5)
-    expect(page.get_by_label("Input 1", exact=True)).to_have_value("7.5")
+    expect(page.locator("#draw").get_by_label("Input 1", exact=True)).to_have_value("7.5")
     expect(page.get_by_label("Input 3, slider")).to_have_value("2.5")
     assert read(page, "[...store.get('pixels')]") == [7.5, 0, 2.5, 0]
     asked = np.array([[7.5, 0, 2.5, 0]], np.float32)
@@ -145,7 +145,7 @@ def test_many_numbers_are_a_list_that_scrolls(odd_page: Page) -> None:
     page = odd_page
     choose(page, "many")
     expect(page.locator("#fields-hint")).to_contain_text("100 inputs, each any number")
-    page.get_by_label("Input 100", exact=True).fill("-70.25")
+    page.locator("#draw").get_by_label("Input 100", exact=True).fill("-70.25")
     assert read(page, "store.get('pixels')[99]") == -70.25
     assert page.locator("#field-list").evaluate("(list) => list.scrollHeight > list.clientHeight")
     assert label(page) in MANY.labels

@@ -14,7 +14,7 @@ from harness.browser import open_page
 from harness.networks import random_network
 from harness.server_process import ServerProcess, start_server
 from mlpserve import Client
-from tests.page.storage import draw, settle, wait_until
+from tests.page.storage import draw, read, settle, wait_until, write
 
 SIDE = 28
 
@@ -112,3 +112,41 @@ def test_a_model_without_a_layout_says_so(browser: Browser, plain_server: Server
         assert bars(card(page, "As drawn")) == [f"{output:.2f}" for output in outputs]
         expect(card(page, "As drawn").locator("canvas")).to_be_hidden()
         expect(card(page, "As drawn").locator(".below")).to_have_count(int((outputs < 0).sum()))
+
+
+def test_with_knobs_turned_the_page_reads_both_pictures(page: Page, shifted: Batch) -> None:
+    settle(page)
+    draw(page, shifted)
+    settle(page)
+    page.evaluate(
+        """async () => {
+          const { store } = await import("/static/js/store.js");
+          const altered = store.get("network").clone();
+          altered.layers.at(-1).biases.fill(-3);
+          store.set({ altered });
+        }"""
+    )
+    seen = {"As drawn": "store.get('pixels')", "Canonicalised": "store.get('canonical').pixels"}
+    for name, pixels in seen.items():
+        expect(card(page, name)).to_contain_text("in this page")
+        layers = f"store.get('altered').forward({pixels}).activations"
+        outputs = read(page, f"[...{layers}.at(-1)]")
+        assert bars(card(page, name)) == [f"{output:.2f}" for output in outputs]
+    write(page, "{ altered: null }")
+    wait_until(page, "store.get('answer').source === 'server'")
+    wait_until(page, "store.get('canonical').source === 'server'")
+
+
+def test_a_network_too_large_to_be_sent_still_answers(browser: Browser, tmp_path: Path) -> None:
+    network = random_network((784, 1300, 10))
+    publishing.publish(graph.build(network), tmp_path, "large")
+    with (
+        start_server(tmp_path) as server,
+        open_page(browser, server.http_address) as opened,
+    ):
+        page = opened.page
+        expect(page.locator("#problem")).to_contain_text("weights")
+        wait_until(page, "store.get('answer')?.source === 'server'")
+        outputs = network.forward(np.zeros((1, 784), np.float32))[-1][0]
+        assert bars(card(page, "As drawn")) == [f"{output:.2f}" for output in outputs]
+        assert "413" in opened.errors.pop()

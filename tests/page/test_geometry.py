@@ -118,7 +118,7 @@ def test_ink_is_thickened_as_scipy_does(page: Page, radius: float) -> None:
     found = run(
         page,
         "draw/thickness",
-        "return [...it.thicken(Float32Array.from(ink), 31, 23, radius)];",
+        "return [...it.thicken(Float32Array.from(ink), 31, radius)];",
         ink=ink.ravel().tolist(),
         radius=radius,
     )

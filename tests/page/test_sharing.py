@@ -110,7 +110,7 @@ def test_numbers_are_kept_in_links_too(browser: Browser, odd: ServerProcess) -> 
     with open_page(browser, address) as one:
         ready(one.page)
         slide(one.page, "Input 2, slider", 3.3)
-        one.page.get_by_label("Input 4", exact=True).fill("0.123456")
+        one.page.locator("#draw").get_by_label("Input 4", exact=True).fill("0.123456")
         numbers = read(one.page, "[...store.get('pixels')]")
         link = text(one.page, "Link")
         command = text(one.page, "curl")
@@ -136,6 +136,7 @@ def shell(command: str, **variables: str) -> str:
 
 
 def answer_of(page: Page) -> dict[str, Any]:
+    settle(page)
     wait_until(page, "store.get('answer')?.of === store.get('pixels')")
     answer: dict[str, Any] = read(page, "store.get('answer')")
     return answer
@@ -154,7 +155,7 @@ def check_lines(page: Page, **variables: str) -> None:
     # NumPy prints eight digits of a number.
     program = text(page, "Python").replace("print(", "print(prediction.activations.tolist(), ")
     printed = shell(f'{sys.executable} -W error -c "$PROGRAM"', PROGRAM=program, **variables)
-    found, rest = printed.split("]]")
+    found, _, rest = printed.partition("]]")
     np.testing.assert_allclose(json.loads(f"{found}]]"), [activations], rtol=1e-5, atol=1e-7)
     assert f"('{index}',)" in rest
 
@@ -170,7 +171,8 @@ def test_lines_take_the_token_from_the_environment(
     browser: Browser, repository: Path, tmp_path: Path
 ) -> None:
     tokens = tmp_path / "tokens"
-    tokens.write_text(f"me {TOKEN}\n")
+    tokens.touch(mode=0o600)
+    tokens.write_text(f"me: {TOKEN}\n")
     with (
         start_server(repository, "--tokens-file", str(tokens)) as running,
         open_page(browser, running.http_address) as opened,

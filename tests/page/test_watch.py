@@ -207,7 +207,8 @@ def test_steps_light_one_layer_after_the_other(page: Page) -> None:
 SENTENCES = """async () => {
     const sentence = document.querySelector("[data-part=sentence]");
     const found = [];
-    new MutationObserver(() => found.push(sentence.textContent)).observe(sentence, { childList: true });
+    const observer = new MutationObserver(() => found.push(sentence.textContent));
+    observer.observe(sentence, { childList: true });
     document.querySelector("[data-part=play]").click();
     while (!found.at(-1)?.startsWith("Live")) await new Promise(requestAnimationFrame);
     return found;
@@ -342,12 +343,12 @@ def test_it_fits_a_phone(browser: Browser, others: ServerProcess, name: str) -> 
         stage = page.locator(".stage").bounding_box()
         assert stage
         assert page.evaluate("document.documentElement.scrollWidth") == 360
-        for box in [it.bounding_box() for it in page.locator(".neuron").all()]:
-            assert box and box["width"] >= 24 and box["height"] >= 24
-            assert stage["x"] <= box["x"] and box["x"] + box["width"] <= stage["x"] + stage["width"]
-            assert (
-                stage["y"] <= box["y"] and box["y"] + box["height"] <= stage["y"] + stage["height"]
-            )
+        for circle in page.locator(".neuron").all():
+            box = circle.bounding_box()
+            assert box
+            assert min(box["width"], box["height"]) >= 24
+            assert 0 <= box["x"] - stage["x"] <= stage["width"] - box["width"]
+            assert 0 <= box["y"] - stage["y"] <= stage["height"] - box["height"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

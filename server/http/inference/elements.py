@@ -1,12 +1,11 @@
 """The elements of tensors of BYTES: of variable length, each with its own before it."""
 
 import base64
-import binascii
-from collections.abc import Sequence
 from typing import Any
 
+from server.http.coding.numbers import shown
 from server.http.inference.fields import invalid
-from server.http.inference.tensors import TEXTS, read_values
+from server.http.inference.tensors import check_count
 
 SIZE_BYTES = 4
 """What stands before each element in the binary part: its length, little-endian."""
@@ -40,17 +39,25 @@ def split_elements(binary: memoryview, count: int, field: str) -> list[bytes]:
     return elements
 
 
-def decode_elements(data: list[Any], shape: Sequence[int], field: str) -> list[bytes]:
-    """Return the elements of a tensor in JSON, where they are base64; raises HttpError."""
+def decode_elements(data: list[Any], count: int, field: str) -> list[bytes]:
+    """Return the elements of a tensor in JSON, where they are base64, each alone or in a list;
+    raises HttpError unless there are `count`.
+    """
+    check_count(len(data), [count], field)
     elements = []
-    for index, text in enumerate(read_values(data, TEXTS, shape, field)):
+    for index, value in enumerate(data):
+        text = value[0] if isinstance(value, list) and len(value) == 1 else value
+        if not isinstance(text, str):
+            raise invalid(
+                field, f"{field}[{index}] is {shown(text)}; send a picture in base64", "TYPE"
+            )
         try:
             elements.append(base64.b64decode(text, validate=True))
-        except (binascii.Error, ValueError) as error:
+        except ValueError as error:
             raise invalid(
                 field,
-                f"{field}: value {index} is not base64: {error}; encode the picture's bytes, "
-                "without line ends",
-                "NOT_BASE64",
+                f"{field}[{index}] is not base64: {error}; encode the picture's bytes, without "
+                "line ends",
+                "BASE64",
             ) from error
     return elements

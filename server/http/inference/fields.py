@@ -6,14 +6,14 @@ from typing import Any, TypeVar
 
 import orjson
 
+from server.http.coding.numbers import MAX_NUMBERS, has_too_many, shown
 from server.http.errors import HttpError
-from server.texts import quoted, shown
+from server.texts import quoted
 
 MAX_ITEMS = 1000
 """Tensors or parameters in one place of a request."""
 
-_INT64, _UINT64 = range(-(1 << 63), 1 << 63), range(1 << 64)
-_KINDS: dict[type, str] = {dict: "an object", list: "a list"}
+_INT64 = range(-(1 << 63), 1 << 63)
 
 T = TypeVar("T")
 
@@ -24,21 +24,21 @@ def invalid(field: str, message: str, reason: str) -> HttpError:
     return HttpError(HTTPStatus.BAD_REQUEST, message, violations=[violation])
 
 
-def show(value: Any) -> str:
-    """Return what a value is, short enough for a message."""
-    if isinstance(value, str):
-        return quoted(value)
-    return _KINDS.get(type(value)) or orjson.dumps(value).decode()
-
-
-def parse_object(text: bytes | memoryview) -> dict[str, Any]:
+def parse_object(text: bytes) -> dict[str, Any]:
     """Return the JSON object that a text is; raises HttpError."""
+    if has_too_many(text):
+        raise HttpError(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"the JSON has more than {MAX_NUMBERS} numbers; send them as binary data, or fewer "
+            "images in one request",
+            reason="BODY_NUMBERS",
+        )
     try:
         content = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise _no_object(f"not valid JSON: {shown(str(error))}") from error
+        raise _no_object(f"not valid JSON: {error}") from error
     if not isinstance(content, dict):
-        raise _no_object(f"{show(content)}, wanted an object of JSON")
+        raise _no_object(f"{shown(content)}, wanted an object of JSON")
     return content
 
 
@@ -54,7 +54,7 @@ def _read(
     if value is None or type(value) is kind:
         return value
     raise invalid(
-        f"{where}{name}", f"{where}{name} is {show(value)}, wanted {wanted}", "FIELD_TYPE"
+        f"{where}{name}", f"{where}{name} is {shown(value)}, wanted {wanted}", "FIELD_TYPE"
     )
 
 
@@ -92,7 +92,7 @@ def read_objects(content: Mapping[str, Any], name: str) -> list[tuple[str, dict[
     for index, item in enumerate(objects):
         if type(item) is not dict:
             place = f"{name}[{index}]"
-            raise invalid(place, f"{place} is {show(item)}, wanted an object", "FIELD_TYPE")
+            raise invalid(place, f"{place} is {shown(item)}, wanted an object", "FIELD_TYPE")
     return [(f"{name}[{index}].", item) for index, item in enumerate(objects)]
 
 
@@ -104,7 +104,7 @@ def read_shape(content: Mapping[str, Any], where: str) -> list[int]:
         raise invalid(field, f"{field} is missing; give a list of integers", "SHAPE")
     if not set(map(type, shape)) <= {int}:
         other = next(size for size in shape if type(size) is not int)
-        raise invalid(field, f"{field} holds {show(other)}, wanted integers", "SHAPE")
+        raise invalid(field, f"{field} holds {shown(other)}, wanted integers", "SHAPE")
     if shape and not (min(shape) in _INT64 and max(shape) in _INT64):
         other = next(size for size in shape if size not in _INT64)
         raise invalid(field, f"{field} holds {other}, which is more than an int64 takes", "SHAPE")
@@ -132,7 +132,7 @@ def fill_parameters(target: Any, parameters: Mapping[str, Any], where: str = "")
             field = f"{where}parameters"
             raise invalid(
                 field,
-                f"{field}: {quoted(name)} is {show(value)}, wanted a text, a number or a truth "
+                f"{field}: {quoted(name)} is {shown(value)}, wanted a text, a number or a truth "
                 "value",
                 "PARAMETER",
             )

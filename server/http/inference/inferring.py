@@ -46,7 +46,8 @@ class Inferring:
     async def _read(self, request: Request) -> Asked:
         """Return what a request asks for; raises HttpError."""
         body = await read_body(request)
-        if request.headers.get("content-type", "").lower() in MAGIC.values():
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind in MAGIC.values():
             message = protocol.ModelInferRequest()
             message.inputs.add(name=INPUT)
             return Asked(message, [body], Forms({}, LENGTH in request.headers))

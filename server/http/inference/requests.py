@@ -12,7 +12,7 @@ from server.http.inference import fields
 from server.http.inference.elements import decode_elements, split_elements
 from server.http.inference.fields import invalid
 from server.http.inference.parts import SIZE, binary_of
-from server.http.inference.tensors import FLOATS, LEVELS, MAX_DIMENSIONS, TEXTS, encode, read_values
+from server.http.inference.tensors import FLOATS, LEVELS, MAX_DIMENSIONS, TEXTS, encode_numbers
 
 ALL_BINARY, BINARY = "binary_data_output", "binary_data"
 """Parameters of a request and of an output: whether values come behind the JSON."""
@@ -53,7 +53,7 @@ def read_request(body: bytes, length: int) -> Asked:
     """Return what a body asks for, whose first `length` bytes are JSON; raises HttpError for what
     is not in the protocol's form.
     """
-    content, binary = fields.parse_object(memoryview(body)[:length]), memoryview(body)[length:]
+    content, binary = fields.parse_object(body[:length]), memoryview(body)[length:]
     message = protocol.ModelInferRequest(id=fields.read_text(content, "id"))
     parameters = fields.read_parameters(content)
     is_binary = fields.read_flag(parameters, ALL_BINARY, "parameters.")
@@ -109,7 +109,9 @@ def _read_values(
             field, f"{field} is given, and {SIZE} too; leave out one of them", "BOTH_FORMS"
         )
     if share is not None:
-        return _split_pictures(share, shape, place) if kind == TEXTS else share
+        if kind == TEXTS:
+            return split_elements(share, _count_pictures(shape, place), field)
+        return share
     if data is None:
         raise invalid(
             field,
@@ -118,16 +120,11 @@ def _read_values(
             "NO_PIXELS",
         )
     if kind == TEXTS:
-        _check_pictures(shape, place)
-        return decode_elements(data, shape, field)
-    return encode(read_values(data, kind, shape, field), kind, field)
+        return decode_elements(data, _count_pictures(shape, place), field)
+    return encode_numbers(data, kind, shape, field)
 
 
-def _split_pictures(share: memoryview, shape: list[int], place: str) -> list[bytes]:
-    return split_elements(share, _check_pictures(shape, place), f"{place}data")
-
-
-def _check_pictures(shape: list[int], place: str) -> int:
+def _count_pictures(shape: list[int], place: str) -> int:
     """Return how many pictures a tensor of BYTES has; raises HttpError."""
     if len(shape) not in (1, 2) or shape[1:] not in ([], [1]):
         raise invalid(

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from server.http.coding.numbers import MAX_NUMBERS
 from server.http.openapi.parts import (
     ALWAYS,
     BODY,
@@ -25,7 +26,6 @@ from server.http.openapi.parts import (
     schema,
 )
 from server.http.pictures.pictures import MAX_PICTURE_BYTES
-from server.http.typed.body import MAX_NUMBERS
 from server.http.typed.models import MAX_WEIGHTS
 
 ROWS = items(items(NUMBER))

@@ -21,7 +21,7 @@ from server.supervisor.lifeline import die_with
 
 MAX_PIXELS = 25_000_000
 
-MAX_BYTES = 192 * 1024 * 1024
+MAX_BYTES = 160 * 1024 * 1024
 """Memory beside what it has before the first picture: enough for 12 million transparent pixels."""
 
 FORMATS = ("PNG", "JPEG")

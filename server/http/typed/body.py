@@ -9,12 +9,16 @@ from typing import Any
 import orjson
 
 from mlpserve.images import Pixels
+from server.http.coding.numbers import (
+    MAX_NUMBERS,
+    Invalid,
+    has_too_many,
+    read_floats,
+    read_levels,
+    shown,
+)
 from server.http.errors import HttpError
-from server.http.typed.numbers import Invalid, read_floats, read_levels, shown
 from server.texts import quoted
-
-MAX_NUMBERS = 1 << 20
-"""1,337 images of 784 pixels; more would keep other requests waiting while they are parsed."""
 
 OPTIONS = ("hidden_activations", "canonicalize", "canonical_pixels")
 
@@ -65,7 +69,7 @@ def parse(body: bytes) -> dict[str, Any]:
     """Return the object that a body of JSON is; raises HttpError."""
     if not body:
         raise _refuse_body("is empty", "NO_BODY")
-    if body.count(b",") >= MAX_NUMBERS:
+    if has_too_many(body):
         raise HttpError(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             f"the body has more than {MAX_NUMBERS} numbers; send fewer images in one request, "

@@ -84,7 +84,9 @@ def _flag(parameters: Parameters, name: str, where: str = "") -> bool | None:
         return None
     value = parameters[name]
     if value.WhichOneof("parameter_choice") != "bool_param":
-        raise _refused(name, f"it is {_shown(value)}, no truth value; send a bool_param", where)
+        raise _refused(
+            name, f"it is {_shown(value)}, no truth value; send true or false, a bool_param", where
+        )
     return bool(value.bool_param)
 
 
@@ -95,7 +97,9 @@ def _integer(parameters: Parameters, name: str, where: str = "") -> int:
     number = _value(value)
     if isinstance(number, bool) or not isinstance(number, int):
         raise _refused(
-            name, f"it is {_shown(value)}, no integer; send an int64_param or uint64_param", where
+            name,
+            f"it is {_shown(value)}, no integer; send one, an int64_param or uint64_param",
+            where,
         )
     if number < 0:
         raise _refused(name, f"it is {number}, wanted 0 or more", where)

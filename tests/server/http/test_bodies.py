@@ -15,6 +15,7 @@ import pytest
 from harness.server_process import ServerProcess, start_server
 from harness.waiting import wait_for
 from server.http.bodies import BODIES
+from server.http.connections import bounds
 from server.settings.addresses import split_address
 
 MAX_BYTES = 256 * 1024
@@ -134,23 +135,30 @@ def begin(server: ServerProcess, size: int, header: bytes = b"") -> Iterator[soc
 def test_bodies_that_stall_make_room_for_others(
     bounded: ServerProcess, client: httpx.Client
 ) -> None:
-    quarter = MAX_BYTES // 4
     with contextlib.ExitStack() as stack:
-        stalled = [stack.enter_context(begin(bounded, MAX_BYTES)) for _ in range(4 * BODIES)]
-        for connection in stalled:
-            connection.sendall(bytes(quarter))
-        # Those that fill the room have two seconds.
+        stalled = [stack.enter_context(begin(bounded, MAX_BYTES)) for _ in range(BODIES)]
+        # Those that fill the room have some seconds.
         refused = []
         while (answer := post(client, MANY)).status_code != 200:
             refused.append(answer)
         assert all(answer.status_code == 429 for answer in refused)
         assert all(answer.headers["retry-after"] == "1" for answer in refused)
         assert {answer.json()["reason"] for answer in refused} <= {"BODIES"}
-        assert stalled[0].recv(100).startswith(b"HTTP/1.1 408")
+        assert stalled[0].recv(100).startswith(b"HTTP/1.1 408"), len(refused)
         # The last one had no need to give way.
-        stalled[-1].sendall(bytes(MAX_BYTES - quarter))
+        stalled[-1].sendall(bytes(MAX_BYTES))
         assert stalled[-1].recv(100).startswith(b"HTTP/1.1 400")
     wait_for(lambda: post(client, bytes(MAX_BYTES)).status_code == 400)
+
+
+def test_there_is_no_room_for_what_comes_in_chunks_either(
+    bounded: ServerProcess, client: httpx.Client
+) -> None:
+    with contextlib.ExitStack() as stack:
+        for _ in range(BODIES):
+            stack.enter_context(begin(bounded, MAX_BYTES))
+        while (answer := client.post("/v1/predict", content=iter([MANY]))).status_code != 200:
+            assert answer.json()["reason"] == "BODIES"
 
 
 def test_a_body_that_ends_early_is_nobodys_error(bounded: ServerProcess) -> None:
@@ -166,3 +174,26 @@ def test_what_is_no_object_is_refused(client: httpx.Client, body: bytes) -> None
     refused = post(client, body)
     assert refused.status_code == 400
     assert refused.json()["error"]
+
+
+def test_bodies_that_never_end_hinder_nobody(bounded: ServerProcess, client: httpx.Client) -> None:
+    """There are more of them than connections that are kept."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(bounds.MAX_CONNECTIONS + 32):
+            connection = stack.enter_context(begin(bounded, 1000))
+            with contextlib.suppress(ConnectionError):
+                connection.sendall(b'{"pixels"')
+        assert post(client, ONE).status_code == 200
+        assert client.get("/readyz").status_code == 200
+    assert [line for line in bounded.log if line.get("level") in ("warning", "error")] == []
+
+
+def test_who_goes_on_after_the_answer_is_let_go(bounded: ServerProcess) -> None:
+    address = split_address(bounded.http_address, "")
+    with socket.create_connection(address, PATIENCE_SECONDS) as connection:
+        connection.sendall(
+            b"POST /v1/predict HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+        )
+        with contextlib.suppress(ConnectionError):
+            while True:
+                connection.sendall(b"10\r\n0123456789abcdef\r\n" * 1000)

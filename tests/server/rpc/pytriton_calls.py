@@ -1,6 +1,7 @@
 """Calls the server with nvidia-pytriton's clients; run by test_pytriton.
 
-`python pytriton_calls.py ADDRESS IMAGES.npy ANSWERS.npz` writes what the server answered.
+`python pytriton_calls.py URL IMAGES.npy ANSWERS.npz` writes what the server answered, over gRPC or
+HTTP.
 """
 
 import asyncio
@@ -70,9 +71,9 @@ async def asynchronous(url: str, images: "np.ndarray[Any, Any]") -> Answers:
         return prefixed("async_sample", joined(samples))
 
 
-def main(address: str, images_path: str, answers_path: str) -> None:
+def main(url: str, images_path: str, answers_path: str) -> None:
     """Make all calls and write the answers."""
-    url, images = f"grpc://{address}", np.load(images_path)
+    images = np.load(images_path)
     answers = ordinary(url, images) | futures(url, images)
     answers |= asyncio.run(asynchronous(url, images))
     np.savez(answers_path, **answers)

@@ -22,13 +22,15 @@ PYTHON = sys.executable if sys.version_info < (3, 13) else "3.12"
     (platform.system(), platform.machine()) != ("Linux", "x86_64"),
     reason="nvidia-pytriton is there for Linux on x86_64 alone",
 )
+@pytest.mark.parametrize("scheme", ["grpc", "http"])
 def test_pytriton_gets_what_numpy_says(
-    server: ServerProcess, digits: tuple[Batch, Labels], tmp_path: Path
+    server: ServerProcess, digits: tuple[Batch, Labels], tmp_path: Path, scheme: str
 ) -> None:
     images, answers = tmp_path / "images.npy", tmp_path / "answers.npz"
     np.save(images, digits[0][:N_IMAGES])
     script = Path(__file__).with_name("pytriton_calls.py")
-    isolated.run("pytriton", [script, server.grpc_address, images, answers], PYTHON)
+    address = server.grpc_address if scheme == "grpc" else server.http_address
+    isolated.run("pytriton", [script, f"{scheme}://{address}", images, answers], PYTHON)
     reference = network.load(ROOT / "exporter" / "weights" / "digits.npz").network
     *_, activations = reference.forward(digits[0][:N_IMAGES])
     with np.load(answers) as found:

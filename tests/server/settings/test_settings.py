@@ -244,6 +244,11 @@ def test_variables_that_others_set_are_none_of_ours() -> None:
     [
         (["--tls-key", "key"], "tls_key is given without tls_certificate; give --tls-certificate"),
         (["--tls-certificate", "pem"], "tls_certificate is given without tls_key; give --tls-key"),
+        (["--http-tls", "on"], "http_tls is on without tls_certificate; give --tls-certificate"),
+        (["--http-cors-origins", "a.example"], "http_cors_origins has 'a.example', which is no"),
+        (["--http-cors-origins", "https://a/path"], "give --http-cors-origins https://HOST"),
+        (["--http-cors-origins", "https://A.example"], "in small letters"),
+        (["--http-cors-origins", "https://a, *"], "http_cors_origins has * for all origins, and"),
         (["--tls-client-ca", "ca"], "tls_client_ca is given, but callers present certificates"),
         (
             ["--tokens-file", "tokens", "--admin-tokens-file", "tokens"],
@@ -345,3 +350,19 @@ def test_any_file_of_settings_is_taken_or_refused(key: str, value: str) -> None:
         file.write_text(f"{key} = {value}", "utf-8")
         ended = CliRunner().invoke(main, ["--print-config", "--config", str(file)])
     assert isinstance(ended.exception, SystemExit | None), ended.exception
+
+
+@pytest.mark.parametrize(
+    "origins",
+    ["", "*", "https://a.example", "https://a.example, http://localhost:3000 http://[::1]:8080"],
+)
+def test_origins_are_as_browsers_send_them(origins: str) -> None:
+    ended = CliRunner().invoke(main, ["--print-config", "--http-cors-origins", origins])
+    assert ended.exit_code == 0, ended.stderr
+
+
+@pytest.mark.parametrize("size", ["0", "4095", "1073741825"])
+def test_bodies_have_a_limit_that_makes_sense(size: str) -> None:
+    ended = CliRunner().invoke(main, ["--print-config", "--max-http-body-bytes", size])
+    assert ended.exit_code == 2
+    assert "is not in the range 4096<=x<=1073741824" in ended.stderr

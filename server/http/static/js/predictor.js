@@ -58,7 +58,8 @@ export function start({ store, retry }) {
       const entry = findVersion(store.get("models"), store.get("model"), store.get("version"));
       // The server refuses to canonicalise what is no image.
       const isImage = entry?.image_layout || entry?.input_range === "[0, 1]";
-      return pixels && isImage && served?.of !== pixels && { ...chosen(), pixels, canonicalize: true };
+      const isSquare = Number.isInteger(Math.sqrt(entry?.layer_sizes[0]));
+      return pixels && isImage && isSquare && served?.of !== pixels && { ...chosen(), pixels, canonicalize: true };
     },
     ask: predict,
     take(answer) {

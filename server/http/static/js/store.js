@@ -31,6 +31,9 @@ export function createStore(initial) {
   const listeners = new Set();
 
   return {
+    /** What is known, to be read: `const { pixels, network } = store.state;`. */
+    state,
+
     get(key) {
       return state[key];
     },

@@ -69,7 +69,8 @@ def request(shape: list[int], **fields: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("shape", [[3], [3, 1]])
 def test_base64(client: httpx.Client, wanted: Callable[..., Array], shape: list[int]) -> None:
     pictures = (PNG, JPEG, LIGHT)
-    data = [base64.b64encode(picture).decode() for picture in pictures]
+    texts = [base64.b64encode(picture).decode() for picture in pictures]
+    data = texts if len(shape) == 1 else [[text] for text in texts]
     found = values_of(post(client, request(shape, data=data)))["activations"]
     np.testing.assert_array_equal(found, wanted(*pictures))
 
@@ -109,9 +110,9 @@ TEXT = base64.b64encode(PNG).decode()
 @pytest.mark.parametrize(
     ("given", "field", "words"),
     [
-        ({"data": ["?"]}, "inputs[0].data", "value 0 is not base64"),
-        ({"data": [TEXT[:-3]]}, "inputs[0].data", "value 0 is not base64"),
-        ({"data": [7]}, "inputs[0].data", "value 0 is 7, wanted a text in base64"),
+        ({"data": ["?"]}, "inputs[0].data", "inputs[0].data[0] is not base64"),
+        ({"data": [TEXT[:-3]]}, "inputs[0].data", "inputs[0].data[0] is not base64"),
+        ({"data": [7]}, "inputs[0].data", "inputs[0].data[0] is 7; send a picture in base64"),
         ({"data": [TEXT, TEXT]}, "inputs[0].data", "has 2 values, but shape [1] has 1"),
         ({"data": ["AAAA"]}, "picture", "picture 0: the picture begins with"),
         ({"data": [TEXT[:400]]}, "picture", "picture 0: "),

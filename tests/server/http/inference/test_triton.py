@@ -10,6 +10,7 @@ from exporter.network.network import Batch
 from exporter.training.mnist import Labels
 from harness import isolated
 from harness.server_process import start_server
+from tests.mlpserve.pictures.test_reading import draw_seven
 from tests.server.rpc.infer_calls import infer, raw_request
 
 N_IMAGES = 20
@@ -33,6 +34,8 @@ def answers(
     folder = tmp_path_factory.mktemp("triton")
     images, tokens, found = folder / "images.npy", folder / "tokens", folder / "answers.npz"
     np.save(images, digits[0][:N_IMAGES])
+    seven = folder / "seven.png"
+    draw_seven().save(seven)
     tokens.write_text(f"boss: {TOKEN}\n")
     tokens.chmod(0o600)
     script = Path(__file__).with_name("triton_calls.py")
@@ -40,7 +43,7 @@ def answers(
     with start_server(repository, *arguments) as server:
         with grpc.insecure_channel(server.grpc_address) as channel:
             answer = infer(channel, raw_request(digits[0][:N_IMAGES], *WIDTHS))
-        isolated.run("tritonclient", [script, server.http_address, images, TOKEN, found])
+        isolated.run("tritonclient", [script, server.http_address, images, seven, TOKEN, found])
     wanted = {
         output.name: np.frombuffer(values, WIDTHS[output.name]).reshape(tuple(output.shape))
         for output, values in zip(answer.outputs, answer.raw_output_contents, strict=True)
@@ -87,3 +90,8 @@ def test_levels_have_the_labels_of_their_pixels(
 ) -> None:
     found, wanted = answers
     np.testing.assert_array_equal(found[f"{form}_levels"], wanted["labels"])
+
+
+def test_pictures_are_read(answers: tuple[Answers, Answers]) -> None:
+    found, _ = answers
+    assert found["picture"].tolist() == [7, 7]

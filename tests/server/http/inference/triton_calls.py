@@ -1,13 +1,14 @@
 """Makes every call of the public protocol over HTTP with tritonclient; run by test_triton.
 
-`python triton_calls.py ADDRESS IMAGES.npy TOKEN ANSWERS.npz` writes what the server answered to the
-ordinary client and to that of asyncio; the token lets it load and unload models.
+`python triton_calls.py ADDRESS IMAGES.npy SEVEN.png TOKEN ANSWERS.npz` writes what the server
+answered to the ordinary client and to that of asyncio; the token lets it load and unload models.
 """
 
 import asyncio
 import sys
 import urllib.request
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -77,6 +78,14 @@ def classifications(images: Images) -> Iterator[tuple[str, Arguments]]:
             f"{form}_classes",
             {"inputs": inputs_of(images, is_binary), "outputs": best(is_binary=is_binary)},
         )
+
+
+def pictures_of(path: str) -> list[Any]:
+    """Return a file twice, as tritonclient sends texts."""
+    elements = np.array([Path(path).read_bytes()] * 2, dtype=np.object_)
+    tensor = triton.InferInput("pixels", [2], "BYTES")
+    tensor.set_data_from_numpy(elements)
+    return [tensor]
 
 
 def values_of(prefix: str, result: Any) -> Answers:
@@ -167,7 +176,7 @@ def by_hand(address: str, images: Images) -> Answers:
     return answers
 
 
-def ordinary(address: str, images: Images, admin: dict[str, str]) -> Answers:
+def ordinary(address: str, images: Images, picture: str, admin: dict[str, str]) -> Answers:
     """Make the calls with the ordinary client."""
     answers: Answers = {}
     with triton.InferenceServerClient(address) as client:
@@ -196,6 +205,7 @@ def ordinary(address: str, images: Images, admin: dict[str, str]) -> Answers:
         for form, is_binary in (("binary", True), ("json", False)):
             result = client.infer(MODEL, inputs_of(levels, is_binary))
             answers[f"{form}_levels"] = result.as_numpy("labels")
+        answers["picture"] = client.infer(MODEL, pictures_of(picture)).as_numpy("labels")
         try:
             client.infer("letters", inputs_of(images))
         except InferenceServerException as error:
@@ -264,10 +274,10 @@ async def change(
     assert await client.is_model_ready(MODEL) == (state == "READY")
 
 
-def main(address: str, images_path: str, token: str, answers_path: str) -> None:
+def main(address: str, images_path: str, picture: str, token: str, answers_path: str) -> None:
     """Make all calls and write the answers."""
     images, admin = np.load(images_path), {"authorization": f"Bearer {token}"}
-    answers = ordinary(address, images, admin) | by_hand(address, images)
+    answers = ordinary(address, images, picture, admin) | by_hand(address, images)
     answers |= asyncio.run(asynchronous(address, images, admin))
     np.savez(answers_path, **answers)
 

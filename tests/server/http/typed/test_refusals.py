@@ -7,7 +7,7 @@ import httpx
 import numpy as np
 import pytest
 
-from server.http.typed.body import MAX_NUMBERS
+from server.http.coding.numbers import MAX_NUMBERS
 from server.settings.settings import Settings
 from tests.server.http.asking import violations
 
@@ -173,6 +173,12 @@ def test_too_much(http: httpx.Client) -> None:
         assert answer.status_code == 413
         assert answer.json()["code"] == "RESOURCE_EXHAUSTED"
         assert "send fewer images in one request" in answer.json()["error"]
+
+
+@pytest.mark.parametrize("path", ["/v1/models%0A", "/v1/models/digits%0A", "/v2/models/%0A"])
+def test_a_line_end_is_no_part_of_a_path(http: httpx.Client, path: str) -> None:
+    answer = http.get(path)
+    assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND")
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/xml", "multipart/form-data"])

@@ -7,24 +7,21 @@ export function start({ store, root }) {
   const [imageRoot, fieldsRoot] = ["#draw-image", "#draw-fields"].map((id) => root.querySelector(id));
   const image = startImage({ store, root: imageRoot });
   const fields = startFields({ store, root: fieldsRoot });
-  let shown = null;
+  let part = image;
   // Where it stands beside the answer; on a phone it would stand between.
   root.querySelector("#adjust").open = matchMedia("(min-width: 64rem)").matches;
 
-  const partOf = (network) => (network.shape ? image : fields);
-
   store.watch(["network"], () => {
-    const network = store.get("network");
+    const { network } = store.state;
     if (!network) return;
-    shown = network;
-    imageRoot.hidden = !network.shape;
-    fieldsRoot.hidden = !!network.shape;
+    part = network.shape ? image : fields;
+    imageRoot.hidden = part !== image;
+    fieldsRoot.hidden = part !== fields;
     root.querySelector("h2").textContent = titleOf(network);
-    partOf(network).show(network);
+    part.show(network);
   });
   store.watch(["loaded"], () => {
-    const loaded = store.get("loaded");
-    if (loaded && shown) partOf(shown).load(loaded);
+    if (store.state.loaded) part.load(store.state.loaded);
   });
 }
 

@@ -13,14 +13,10 @@ export const UNCHANGED = {
 export class Drawing {
   #steps = [];
   #done = 0;
-  #thick = null;
 
   constructor(shape) {
+    this.shape = shape;
     this.raster = new Raster(shape);
-  }
-
-  get shape() {
-    return this.raster.shape;
   }
 
   get canUndo() {
@@ -32,7 +28,7 @@ export class Drawing {
   }
 
   get isEmpty() {
-    return !this.#current().some((step) => step.image || step.points);
+    return !this.#seen().some(({ image, points }) => image || points);
   }
 
   /** Begin a stroke at a point [x, y, radius]. */
@@ -46,53 +42,41 @@ export class Drawing {
     const { points, isEraser } = this.#steps[this.#done - 1];
     this.raster.stamp(points.at(-1), point, isEraser);
     points.push(point);
-    this.#thick = null;
   }
 
   /** Begin anew with the ink of an image, or with nothing. */
   replace(image) {
-    if (!image && this.isEmpty) return;
     this.#add({ image });
     this.raster.fill(image);
   }
 
-  undo() {
-    this.#go(-1);
-  }
-
-  redo() {
-    this.#go(1);
+  /** Go so many steps back (-1) or forth (1). */
+  go(by) {
+    this.#done = Math.min(this.#steps.length, Math.max(0, this.#done + by));
+    this.raster.fill(null);
+    for (const { image, points, isEraser } of this.#seen()) {
+      if (!points) this.raster.fill(image);
+      else points.forEach((point, at) => this.raster.stamp(points[Math.max(0, at - 1)], point, isEraser));
+    }
   }
 
   /** The image as points at high resolution and as pixels, both ink in [0, 1]. */
-  render(adjustments) {
-    const { raster, shape } = this;
-    const { factor } = raster;
-    const points = resample(raster, this.#thickened(adjustments.thickness), invert(mapOf(adjustments, shape)));
-    let pixels = average(points, shape, factor);
-    if (adjustments.isInverted) {
-      for (const ink of [points, pixels]) ink.forEach((x, at) => (ink[at] = 1 - x));
-    }
-    if (adjustments.noise) {
-      const noise = normalNoise(pixels.length, adjustments.seed);
-      pixels = pixels.map((x, at) => Math.min(1, Math.max(0, x + adjustments.noise * noise[at])));
+  render({ thickness, noise, seed, isInverted, ...moved }) {
+    const { ink, width, factor } = this.raster;
+    // Half of it on either side.
+    const thick = thickness ? thicken(ink, width, (thickness * factor) / 2) : ink;
+    let points = resample(this.raster, thick, invert(mapOf(moved, this.shape)));
+    if (isInverted) points = points.map((x) => 1 - x);
+    let pixels = average(points, this.shape, factor);
+    if (noise) {
+      const disturbance = normalNoise(pixels.length, seed);
+      pixels = pixels.map((x, at) => Math.min(1, Math.max(0, x + noise * disturbance[at])));
     }
     return { points, pixels };
   }
 
-  #thickened(thickness) {
-    const { ink, width, height, factor } = this.raster;
-    // To both sides, hence half.
-    const radius = (thickness * factor) / 2;
-    if (Math.abs(radius) < 1) return ink;
-    if (this.#thick?.radius !== radius) {
-      this.#thick = { radius, ink: thicken(ink, width, height, radius) };
-    }
-    return this.#thick.ink;
-  }
-
-  /** The steps that can still be seen: from the last image on. */
-  #current() {
+  /** The steps from the last image on. */
+  #seen() {
     const steps = this.#steps.slice(0, this.#done);
     return steps.slice(Math.max(0, steps.findLastIndex((step) => "image" in step)));
   }
@@ -100,18 +84,5 @@ export class Drawing {
   #add(step) {
     this.#steps.splice(this.#done, Infinity, step);
     this.#done += 1;
-    this.#thick = null;
-  }
-
-  #go(by) {
-    const next = this.#done + by;
-    if (next < 0 || next > this.#steps.length) return;
-    this.#done = next;
-    this.#thick = null;
-    this.raster.fill(null);
-    for (const { image, points, isEraser } of this.#current()) {
-      if (!points) this.raster.fill(image);
-      else points.forEach((point, at) => this.raster.stamp(points[Math.max(0, at - 1)], point, isEraser));
-    }
   }
 }

@@ -1,6 +1,7 @@
 /** Sliders and number fields for networks whose inputs are no image. */
 
-import { endsOf } from "./range.js";
+import { element } from "../elements.js";
+import { sliderEnds } from "./range.js";
 
 const STEPS = 1000;
 const MAX_FLOAT32 = 3.4028234e38;
@@ -31,15 +32,13 @@ export function startFields({ store, root }) {
   }
 
   function rowOf(at, [low, high], [min, max]) {
-    const make = (name, values) => Object.assign(document.createElement(name), values);
-    const label = make("label", { textContent: `Input ${at + 1}`, htmlFor: `field-${at}` });
-    const field = make("input", { type: "number", id: `field-${at}`, step: "any", min, max });
-    const slider = make("input", { type: "range", min: low, max: high, step: (high - low) / STEPS });
-    slider.setAttribute("aria-label", `${label.textContent}, slider`);
+    const [id, name] = [`field-${at}`, `Input ${at + 1}`];
+    const field = element("input", { type: "number", id, step: "any", min, max });
+    const slider = element("input", { type: "range", min: low, max: high, step: (high - low) / STEPS });
+    slider.ariaLabel = `${name}, slider`;
     slider.addEventListener("input", () => change(at, slider, field));
     field.addEventListener("input", () => change(at, field, slider));
-    const row = make("div", { className: "slider" });
-    row.append(label, slider, field);
+    const row = element("div", { className: "slider" }, element("label", { htmlFor: id }, name), slider, field);
     return { row, slider, field };
   }
 
@@ -48,7 +47,7 @@ export function startFields({ store, root }) {
   return {
     /** Take numbers for another network; those that are set stay if it takes them. */
     show({ inputs, inputRange }) {
-      const [low, high] = endsOf(inputRange);
+      const [low, high] = sliderEnds(inputRange);
       const isFinite = inputRange === "finite";
       const [min, max] = isFinite ? [-MAX_FLOAT32, MAX_FLOAT32] : [low, high];
       start = low > 0 || high < 0 ? low : 0;

@@ -1,7 +1,7 @@
 /** Draws an image for networks whose inputs are one. */
 
 import { startSliders } from "./adjust.js";
-import { Drawing, UNCHANGED } from "./drawing.js";
+import { Drawing } from "./drawing.js";
 import { mapOf } from "./geometry.js";
 import { startPad } from "./pad.js";
 import { paint } from "./paint.js";
@@ -14,12 +14,15 @@ const USUAL_SIDE = 28;
 export function startImage({ store, root }) {
   const find = (id) => root.querySelector(`#${id}`);
   const [canvas, invite, status] = ["pad", "pad-invite", "pad-status"].map(find);
-  const [eraser, undo, redo, clear, brush] = ["eraser", "undo", "redo", "clear", "brush"].map(find);
-  const [asPixels, asStrokes] = ["show-pixels", "show-strokes"].map(find);
-  let [drawing, scale, sliders, values] = [null, scaleOf(null), null, UNCHANGED];
+  const [eraser, undo, redo, clear] = ["eraser", "undo", "redo", "clear"].map(find);
+  const [brush, brushWidth] = ["brush", "brush-width"].map(find);
+  const views = ["show-pixels", "show-strokes"].map(find);
+  const isPressed = (button) => button.ariaPressed === "true";
+  const brushOf = () => (Number(brush.value) * Math.max(...drawing.shape)) / USUAL_SIDE;
+  let [drawing, scale, values, putBack] = [];
+  let rendered = null;
   let isScheduled = false;
   let isStale = true;
-  let rendered = null;
 
   /** Show what has changed in the next frame; with `hasInk`, to the others too. */
   function change(hasInk) {
@@ -30,9 +33,9 @@ export function startImage({ store, root }) {
       isScheduled = false;
       if (root.hidden) return;
       if (isStale) rendered = drawing.render(values);
-      const isFine = isPressed(asStrokes);
+      const isFine = isPressed(views[1]);
       paint(canvas, isFine ? rendered.points : rendered.pixels, drawing.shape, {
-        grid: !isFine,
+        factor: isFine ? drawing.raster.factor : 1,
         isDark: scale.isDark,
         cursor: pad.cursor,
       });
@@ -45,18 +48,12 @@ export function startImage({ store, root }) {
     });
   }
 
-  const side = () => Math.max(...drawing.shape);
-  const isPressed = (button) => button.getAttribute("aria-pressed") === "true";
-  const press = (button, isOn) => button.setAttribute("aria-pressed", String(isOn));
   const pad = startPad({
     canvas,
     status,
     getDrawing: () => drawing,
     getMap: () => mapOf(values, drawing.shape),
-    getBrush: () => ({
-      radius: ((Number(brush.value) / 2) * side()) / USUAL_SIDE,
-      isEraser: isPressed(eraser),
-    }),
+    getBrush: () => ({ radius: brushOf() / 2, isEraser: isPressed(eraser) }),
     onChange: change,
   });
 
@@ -67,15 +64,18 @@ export function startImage({ store, root }) {
   }
 
   function showBrush() {
-    const width = (Number(brush.value) * side()) / USUAL_SIDE;
-    find("brush-width").value = `${width.toFixed(1)} px`;
+    brushWidth.value = `${brushOf().toFixed(1)} px`;
     change(false);
   }
 
-  function begin(shape) {
+  function begin(network) {
+    const shape = network.shape;
+    scale = scaleOf(network);
+    change(true);
+    if (String(shape) === String(drawing?.shape)) return;
     drawing = new Drawing(shape);
     canvas.style.aspectRatio = `${shape[1]} / ${shape[0]}`;
-    sliders = startSliders({
+    putBack = startSliders({
       root,
       shape,
       onChange(changed) {
@@ -86,39 +86,39 @@ export function startImage({ store, root }) {
     showBrush();
   }
 
-  eraser.addEventListener("click", () => press(eraser, !isPressed(eraser)));
-  undo.addEventListener("click", () => act(() => drawing.undo()));
-  redo.addEventListener("click", () => act(() => drawing.redo()));
-  clear.addEventListener("click", () => act(() => drawing.replace(null)));
+  const actions = {
+    undo: () => drawing.go(-1),
+    redo: () => drawing.go(1),
+    clear: () => drawing.replace(null),
+  };
+  for (const button of [undo, redo, clear]) button.addEventListener("click", () => act(actions[button.id]));
+  eraser.addEventListener("click", () => (eraser.ariaPressed = String(!isPressed(eraser))));
   brush.addEventListener("input", showBrush);
-  for (const button of [asPixels, asStrokes]) {
+  for (const button of views) {
     button.addEventListener("click", () => {
-      for (const one of [asPixels, asStrokes]) press(one, one === button);
+      for (const view of views) view.ariaPressed = String(view === button);
       change(false);
     });
   }
   document.addEventListener("keydown", (event) => {
-    const isHere = event.target === document.body || root.contains(event.target);
-    if (!(event.ctrlKey || event.metaKey) || !isHere || root.hidden) return;
+    const isHere = (event.target === document.body || root.contains(event.target)) && !root.hidden;
     const name = event.key.toLowerCase();
-    if (name !== "z" && name !== "y") return;
+    if (!isHere || !(event.ctrlKey || event.metaKey) || !"zy".includes(name)) return;
     event.preventDefault();
-    act(() => (name === "y" || event.shiftKey ? drawing.redo() : drawing.undo()));
+    act(actions[name === "y" || event.shiftKey ? "redo" : "undo"]);
   });
-  begin([USUAL_SIDE, USUAL_SIDE]);
+  // Until it is known which network there is.
+  begin({ shape: [USUAL_SIDE, USUAL_SIDE], inputRange: "[0, 1]" });
 
   return {
     /** Draw for another network; what is drawn stays if its images have the same shape. */
-    show(network) {
-      scale = scaleOf(network);
-      if (String(network.shape) !== String(drawing.shape)) begin(network.shape);
-      change(true);
-    },
+    show: begin,
 
-    /** Begin with an image: {pixels, name, isAlone}; when alone, without what the sliders say. */
+    /** Begin with an image; when it is alone, without what the sliders say. */
     load({ pixels, name, isAlone }) {
-      if (pixels.length !== drawing.shape[0] * drawing.shape[1]) return;
-      if (isAlone) sliders.reset();
+      const [rows, columns] = drawing.shape;
+      if (pixels.length !== rows * columns) return;
+      if (isAlone) putBack();
       act(() => drawing.replace(scale.toInk(pixels)));
       status.textContent = `${name}, as an image to draw on`;
     },

@@ -1,14 +1,14 @@
 /** Between ink, 0 for background and 1 for what is drawn, and the numbers that a model takes. */
 
-/** The ends of an input range; of all finite numbers, those that most standardised ones lie between. */
-export function endsOf(inputRange) {
-  return inputRange.startsWith("[") ? JSON.parse(inputRange) : [-3, 3];
-}
+import { endsOf } from "../picture.js";
+
+/** The ends of the sliders for an input range: of all numbers, those that most standardised ones lie between. */
+export const sliderEnds = (inputRange) => endsOf(inputRange) ?? [-3, 3];
 
 /** Turns ink into a network's pixels and back; `isDark` when its ink is dark on a light background. */
 export function scaleOf(network) {
-  const [low, high] = network ? endsOf(network.inputRange) : [0, 1];
-  const isDark = network?.imageLayout?.ink === "dark";
+  const [low, high] = sliderEnds(network.inputRange);
+  const isDark = network.imageLayout?.ink === "dark";
   const [paper, ink] = isDark ? [high, low] : [low, high];
   return {
     isDark,

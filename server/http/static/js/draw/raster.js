@@ -19,34 +19,30 @@ export class Raster {
 
   /** Begin with an image of rows x columns, or with nothing. */
   fill(image) {
-    this.ink.fill(0);
-    if (!image) return;
     const { factor, margin, width, shape } = this;
-    const [rows, columns] = shape;
-    for (let v = 0; v < rows * factor; v += 1) {
-      const to = (v + margin * factor) * width + margin * factor;
-      const from = Math.floor(v / factor) * columns;
-      for (let u = 0; u < columns * factor; u += 1) this.ink[to + u] = image[from + Math.floor(u / factor)];
-    }
+    const columns = shape[1];
+    this.ink = this.ink.map((_, at) => {
+      const column = Math.floor((at % width) / factor) - margin;
+      const row = Math.floor(at / width / factor) - margin;
+      return (column >= 0 && column < columns && image?.[row * columns + column]) || 0;
+    });
   }
 
   /** Ink, or erase, along a line between points [x, y, radius] in pixels from the image's corner. */
   stamp([ax, ay, aRadius], [bx, by, bRadius], isEraser = false) {
     const { factor, margin, width, height, ink } = this;
     const reach = (1 + SOFTNESS) * Math.max(aRadius, bRadius);
-    const first = (x) => Math.max(0, Math.floor((x - reach + margin) * factor));
-    const end = (x, size) => Math.min(size, Math.ceil((x + reach + margin) * factor));
+    const within = (x, size) => Math.min(size, Math.max(0, Math.round((x + margin) * factor)));
+    const [left, right] = [Math.min(ax, bx) - reach, Math.max(ax, bx) + reach].map((x) => within(x, width));
+    const [top, bottom] = [Math.min(ay, by) - reach, Math.max(ay, by) + reach].map((y) => within(y, height));
     const [dx, dy] = [bx - ax, by - ay];
-    const squared = dx * dx + dy * dy || 1;
-    const [uEnd, vEnd] = [end(Math.max(ax, bx), width), end(Math.max(ay, by), height)];
-    for (let v = first(Math.min(ay, by)); v < vEnd; v += 1) {
+    for (let v = top; v < bottom; v += 1) {
       const y = (v + 0.5) / factor - margin - ay;
-      for (let u = first(Math.min(ax, bx)); u < uEnd; u += 1) {
+      for (let u = left; u < right; u += 1) {
         const x = (u + 0.5) / factor - margin - ax;
-        const along = Math.min(1, Math.max(0, (x * dx + y * dy) / squared));
-        const radius = aRadius + along * (bRadius - aRadius);
-        const distance = Math.hypot(x - along * dx, y - along * dy);
-        const share = Math.min(1, Math.max(0, (1 + SOFTNESS - distance / radius) / (2 * SOFTNESS)));
+        const along = Math.min(1, Math.max(0, (x * dx + y * dy) / (dx * dx + dy * dy || 1)));
+        const distance = Math.hypot(x - along * dx, y - along * dy) / (aRadius + along * (bRadius - aRadius));
+        const share = Math.min(1, Math.max(0, (1 + SOFTNESS - distance) / (2 * SOFTNESS)));
         const covered = share * share * (3 - 2 * share);
         const at = v * width + u;
         // Not added up: a stroke that crosses itself is no brighter there.
@@ -57,32 +53,22 @@ export class Raster {
 }
 
 /** The image's part of such points, each taken from where the map `back` says: rows x columns x factor². */
-export function resample({ shape, factor, margin, width, height }, ink, back) {
-  const [rows, columns] = shape;
-  const [a, b, c, d, e, f] = back;
-  const wide = columns * factor;
-  const sampled = new Float32Array(rows * factor * wide);
-  for (let v = 0; v < rows * factor; v += 1) {
-    const y = (v + 0.5) / factor;
-    for (let u = 0; u < wide; u += 1) {
-      const x = (u + 0.5) / factor;
-      const column = Math.floor((a * x + b * y + c + margin) * factor);
-      const row = Math.floor((d * x + e * y + f + margin) * factor);
-      if (column >= 0 && column < width && row >= 0 && row < height) {
-        sampled[v * wide + u] = ink[row * width + column];
-      }
-    }
-  }
-  return sampled;
+export function resample({ shape, factor, margin, width }, ink, [a, b, c, d, e, f]) {
+  const wide = shape[1] * factor;
+  return new Float32Array(shape[0] * factor * wide).map((_, at) => {
+    const [x, y] = [((at % wide) + 0.5) / factor, (Math.floor(at / wide) + 0.5) / factor];
+    const column = Math.floor((a * x + b * y + c + margin) * factor);
+    const row = Math.floor((d * x + e * y + f + margin) * factor);
+    return (column >= 0 && column < width && ink[row * width + column]) || 0;
+  });
 }
 
 /** Pixels, each the mean of its factor x factor points. */
 export function average(points, [rows, columns], factor) {
   const sums = new Float64Array(rows * columns);
-  const wide = columns * factor;
-  for (let at = 0; at < points.length; at += 1) {
-    const row = Math.floor(at / wide / factor);
-    sums[row * columns + Math.floor((at % wide) / factor)] += points[at];
-  }
-  return Float32Array.from(sums, (sum) => sum / (factor * factor));
+  points.forEach((ink, at) => {
+    const row = Math.floor(at / columns / factor ** 2);
+    sums[row * columns + Math.floor(at / factor) % columns] += ink;
+  });
+  return Float32Array.from(sums, (sum) => sum / factor ** 2);
 }

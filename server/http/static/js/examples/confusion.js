@@ -11,7 +11,7 @@ export function createConfusion(readings, names) {
   const rows = counts.map((row, label) => {
     const cells = row.map((number, read) => {
       const cell = element("td", { className: read === label ? "is-right" : "" }, number || "");
-      if (read !== label) cell.style.setProperty("--share", `${(60 * number) / most}%`);
+      if (read !== label) cell.style.setProperty("--share", `${(45 * number) / most}%`);
       return cell;
     });
     return element("tr", {}, heading("row")(names[label]), ...cells);

@@ -2,22 +2,17 @@
 
 import { decimal } from "../watch/numbers.js";
 
-/** "sigmoid(1.20) = 1 / (1 + e^-1.20) = 0.7685"; `sums` are those of the whole layer, for softmax. */
+/** "sigmoid(1.20) = 1 / (1 + e^(−1.20)) = 0.7685"; `sums` are those of the whole layer, for softmax. */
 export function squishText(activation, z, a, sums) {
   const number = decimal(z, 4);
-  const powers = {
-    sigmoid: () => `1 / (1 + e^(${decimal(-z, 4)}))`,
-    relu: () => `max(0, ${number})`,
-    selu: () => (z > 0 ? `1.0507 × ${number}` : `1.0507 × 1.6733 × (e^(${number}) − 1)`),
-    softmax: () => softmaxText(z, sums),
-  };
-  const middle = powers[activation] ? ` = ${powers[activation]()}` : "";
-  return `${activation}(${number})${middle} = ${decimal(a, 4)}`;
-}
-
-function softmaxText(z, sums) {
-  const most = sums.reduce((a, b) => Math.max(a, b));
-  const sum = sums.reduce((total, other) => total + Math.exp(other - most), 0);
   // Less the largest sum, which changes nothing: e to the power of a large one would be too large.
-  return `e^(${decimal(z - most, 4)}) / ${decimal(sum, 4)}, the sum of that over all ${sums.length} outputs`;
+  const most = sums.reduce((x, y) => Math.max(x, y));
+  const total = sums.reduce((sum, x) => sum + Math.exp(x - most), 0);
+  const middle = {
+    sigmoid: `1 / (1 + e^(${decimal(-z, 4)}))`,
+    relu: `max(0, ${number})`,
+    selu: z > 0 ? `1.0507 × ${number}` : `1.0507 × 1.6733 × (e^(${number}) − 1)`,
+    softmax: `e^(${decimal(z - most, 4)}) / ${decimal(total, 4)}, the sum of that over all ${sums.length} outputs`,
+  }[activation];
+  return `${activation}(${number})${middle ? ` = ${middle}` : ""} = ${decimal(a, 4)}`;
 }

@@ -1,20 +1,13 @@
-/** Weighted sums, term by term. */
+/** Weighted sums, term by term, and tables of them. */
+
+import { bySize, largestSize } from "../watch/contributions.js";
+import { signed } from "../watch/numbers.js";
+import { fillTable } from "../watch/table.js";
+
+const sumOf = (numbers) => numbers.reduce((sum, number) => sum + number, 0);
 
 /** The products that a neuron adds up, one for each neuron or pixel before it. */
-export function productsOf(layer, neuron, before) {
-  return Float64Array.from(layer.row(neuron), (weight, k) => weight * before[k]);
-}
-
-/** The weighted sum of a neuron, without its bias. */
-export function weightedSum(layer, neuron, before) {
-  return productsOf(layer, neuron, before).reduce((sum, product) => sum + product, 0);
-}
-
-/** The indices of the numbers from the largest size to the smallest, `limit` of them at most. */
-export function bySize(numbers, limit = Infinity) {
-  const indices = Array.from(numbers, (_, k) => k).sort((a, b) => Math.abs(numbers[b]) - Math.abs(numbers[a]));
-  return indices.slice(0, Math.min(limit, indices.length));
-}
+export const productsOf = (layer, neuron, before) => Float64Array.from(layer.row(neuron), (weight, k) => weight * before[k]);
 
 /**
  * Round numbers to so many decimals in such a way that they add up to their rounded sum: each is
@@ -22,11 +15,37 @@ export function bySize(numbers, limit = Infinity) {
  */
 export function roundTogether(numbers, decimals) {
   const unit = 10 ** decimals;
-  const exact = Array.from(numbers, (number) => number * unit);
-  const total = Math.round(exact.reduce((sum, number) => sum + number, 0));
-  const floors = exact.map(Math.floor);
-  const missing = total - floors.reduce((sum, number) => sum + number, 0);
-  const order = exact.map((_, k) => k).sort((a, b) => exact[b] - floors[b] - (exact[a] - floors[a]));
-  for (const k of order.slice(0, missing)) floors[k] += 1;
-  return { parts: floors.map((number) => number / unit), total: total / unit };
+  const exact = numbers.map((number) => number * unit);
+  const total = Math.round(sumOf(exact));
+  const parts = exact.map(Math.floor);
+  const missing = total - sumOf(parts);
+  const order = [...exact.keys()].sort((a, b) => exact[b] - parts[b] - (exact[a] - parts[a]));
+  for (const k of order.slice(0, missing)) parts[k] += 1;
+  return { parts: parts.map((part) => part / unit), total: total / unit };
+}
+
+/**
+ * Fill a table with the largest `limit` of some terms, what the others come to, the bias and the sum: as they
+ * stand there, they add up. `cellsOf(k)` are the cells before a term, `names` those of bias and sum. Returns
+ * the bias and the sum as shown.
+ */
+export function fillTerms(table, { caption, heads, terms, limit, isRanked, cellsOf, bias, names, digits }) {
+  const largest = bySize(terms, limit);
+  const others = terms.length - largest.length;
+  if (isRanked) largest.sort((a, b) => terms[b] - terms[a]);
+  const shown = largest.map((k) => terms[k]);
+  const { parts, total } = roundTogether([...shown, ...(others ? [sumOf(terms) - sumOf(shown)] : []), bias], digits);
+  const most = largestSize(shown) || 1;
+  const line = (name, number) => [name, ...heads.slice(2).fill(""), signed(number, digits)];
+  fillTable(table, {
+    caption: caption(largest.length),
+    heads,
+    rows: largest.map((k, row) => [...cellsOf(k), { text: signed(parts[row], digits), share: terms[k] / most }]),
+    foot: [
+      ...(others ? [line(`The other ${others}`, parts.at(-2))] : []),
+      line(names[0], parts.at(-1)),
+      line(names[1], total),
+    ],
+  });
+  return [parts.at(-1), total];
 }

@@ -1,7 +1,7 @@
 /** A grid of numbers on a canvas: the larger, the brighter; negative ones in a colour of their own, with a stripe. */
 
 import { colours } from "../watch/colours.js";
-import { cellsBetween, moved } from "./cells.js";
+import { cellsBetween } from "./cells.js";
 
 const CANVAS_SIDE = 560;
 /** How much of a cell is seen whose number is 0. */
@@ -96,15 +96,16 @@ export function createWeightsGrid({
       point(index);
       onPoint(index);
     };
+    const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns };
     canvas.addEventListener("pointermove", (event) => pointTo(cellAt(event)));
-    canvas.addEventListener("pointerleave", () => pointTo(-1));
+    for (const type of ["pointerleave", "blur"]) canvas.addEventListener(type, () => pointTo(-1));
     canvas.addEventListener("focus", () => pointed < 0 && canvas.matches(":focus-visible") && pointTo(0));
-    canvas.addEventListener("blur", () => pointTo(-1));
     canvas.addEventListener("keydown", (event) => {
-      const next = moved(Math.max(0, pointed), event.key, columns, count);
-      if (event.key === "Enter" && onChoose) onChoose(Math.max(0, pointed));
-      else if (next === null) return;
-      else pointTo(next);
+      const from = Math.max(0, pointed);
+      const to = from + steps[event.key];
+      if (to >= 0 && to < count) pointTo(to);
+      else if (event.key === "Enter" && onChoose) onChoose(from);
+      else return;
       event.preventDefault();
     });
   }

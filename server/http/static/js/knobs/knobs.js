@@ -25,6 +25,9 @@ export function start({ store, root }) {
     download(packNetwork(current(), { recipe }), fileName());
   });
 
+  store.watch(["networkProblem"], () => {
+    find("missing").textContent = store.get("networkProblem") || "The weights are on their way.";
+  });
   store.watch(["network"], () => {
     const network = store.get("network");
     history.clear();

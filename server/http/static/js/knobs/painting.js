@@ -60,6 +60,7 @@ export function createPainting([rows, columns], onPaint, onEnd) {
     },
     onPaint: paint,
   });
+  canvas.id = "knobs-painting";
   for (const type of ["pointerup", "pointercancel", "blur"]) canvas.addEventListener(type, end);
   canvas.addEventListener("keydown", (event) => {
     if (event.key !== " ") return;

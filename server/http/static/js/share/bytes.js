@@ -1,4 +1,4 @@
-/** Bytes as text. */
+/** Bytes as text, and shortened. */
 
 /** Bytes as base64. */
 export function toBase64(bytes) {
@@ -16,35 +16,27 @@ export function fromLink(text) {
   return Uint8Array.from(binary, (character) => character.charCodeAt(0));
 }
 
+const isLong = (byte) => byte === 0 || byte === 255;
+
 /** Shorten runs of background and of full ink: after each 0 and each 255 stands how many more follow. */
 export function pack(bytes) {
   const packed = [];
   for (let at = 0; at < bytes.length; at += 1) {
-    packed.push(bytes[at]);
-    if (bytes[at] !== 0 && bytes[at] !== 255) continue;
-    let more = 0;
-    while (more < 255 && bytes[at + 1] === bytes[at]) {
-      more += 1;
-      at += 1;
-    }
-    packed.push(more);
+    const start = at;
+    while (isLong(bytes[at]) && bytes[at + 1] === bytes[at] && at - start < 255) at += 1;
+    packed.push(bytes[at], ...(isLong(bytes[at]) ? [at - start] : []));
   }
   return Uint8Array.from(packed);
 }
 
 /** The `length` bytes that were packed; throws when they are not as many. */
 export function unpack(packed, length) {
-  const bytes = new Uint8Array(length);
-  let end = 0;
-  for (let at = 0; at < packed.length; at += 1) {
-    const isRun = packed[at] === 0 || packed[at] === 255;
-    const count = isRun ? packed[at + 1] + 1 : 1;
-    // Also for a run without its count.
-    if (!(end + count <= length)) throw new RangeError("the packed bytes have another length");
-    bytes.fill(packed[at], end, end + count);
-    end += count;
-    if (isRun) at += 1;
+  const bytes = [];
+  for (let at = 0; at < packed.length && bytes.length <= length; at += 1) {
+    const byte = packed[at];
+    bytes.push(byte);
+    if (isLong(byte)) for (let more = packed[(at += 1)]; more > 0; more -= 1) bytes.push(byte);
   }
-  if (end !== length) throw new RangeError("the packed bytes have another length");
+  if (bytes.length !== length) throw new RangeError("the packed bytes have another length");
   return bytes;
 }

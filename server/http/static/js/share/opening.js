@@ -1,5 +1,6 @@
 /** Opens links: chooses their model and shows their drawing, or says why not. */
 
+import { findVersion } from "../models/list.js";
 import { parseFragment, pixelsOf } from "./link.js";
 
 /** Open the page's fragment, now and when it changes. */
@@ -17,20 +18,19 @@ export function startOpening({ store }) {
     say("");
     try {
       link = parseFragment(location.hash);
-      choose();
     } catch {
       link = null;
       say("The address holds no drawing that this page can read; it is ignored.");
     }
+    choose();
   }
 
   /** Choose the link's model, once it is known which there are. */
   function choose() {
-    const models = store.get("models");
+    const { models } = store.state;
     if (!link || !models) return;
     const { model, version } = link;
-    const versions = models.models.find(({ name }) => name === model)?.versions ?? [];
-    const isServed = versions.some((one) => one.version === version && one.is_loaded);
+    const isServed = findVersion(models, model, version)?.is_loaded;
     remark = isServed ? "" : ` It is for ${model.slice(0, 60)}, version ${version}, which is not served here.`;
     if (isServed) store.set({ model, version });
     restore();
@@ -38,14 +38,13 @@ export function startOpening({ store }) {
 
   /** Show the drawing, once the network is there. */
   function restore() {
-    const network = store.get("network");
-    const isThere = network?.model === store.get("model") && network?.version === store.get("version");
-    if (!link || !store.get("models") || !isThere) return;
+    const { models, model, version, network } = store.state;
+    if (!link || !models || network?.model !== model || network.version !== version) return;
     try {
       store.set({ loaded: { pixels: pixelsOf(link, network), name: "the drawing of a link", isAlone: true } });
       say(`Opened from a link.${remark}`);
     } catch {
-      say(`The link's drawing is not for ${network.model}, version ${network.version}; it is ignored.${remark}`);
+      say(`The link's drawing is not for ${model}, version ${version}; it is ignored.${remark}`);
     }
     link = null;
   }

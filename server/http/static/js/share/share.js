@@ -1,9 +1,8 @@
 /** Links that hold the drawing, and lines that ask the same from elsewhere. */
 
 import { hasToken } from "../api.js";
-import { copyText } from "./clipboard.js";
-import { startOpening } from "./opening.js";
 import { fragmentOf } from "./link.js";
+import { startOpening } from "./opening.js";
 import { linesOf } from "./snippets.js";
 
 export function start({ store, root }) {
@@ -13,15 +12,13 @@ export function start({ store, root }) {
   let isScheduled = false;
 
   function textOf() {
-    const network = store.get("network");
-    const [model, version, pixels] = ["model", "version", "pixels"].map(store.get);
-    if (!network || network.inputs !== pixels.length) return "";
-    if (chosen === "link") return location.origin + location.pathname + fragmentOf({ network, model, version, pixels });
-    const { grpc_address: grpcAddress, grpc_tls: isEncrypted } = store.get("models");
+    const { models, network, model, version, pixels } = store.state;
+    if (network?.inputs !== pixels.length) return "";
+    if (chosen === "link") return location.href.split("#")[0] + fragmentOf({ network, model, version, pixels });
     const { shape, inputRange } = network;
     const { origin, hostname } = location;
-    const asked = { origin, hostname, grpcAddress, isEncrypted, hasToken: hasToken(), model, version, pixels, shape };
-    return linesOf({ ...asked, inputRange })[chosen];
+    const server = { origin, hostname, grpcAddress: models.grpc_address, isEncrypted: models.grpc_tls };
+    return linesOf({ ...server, hasToken: hasToken(), model, version, pixels, shape, inputRange })[chosen];
   }
 
   function show() {
@@ -42,10 +39,22 @@ export function start({ store, root }) {
   for (const button of choices) {
     button.addEventListener("click", () => {
       chosen = button.value;
-      for (const one of choices) one.setAttribute("aria-pressed", String(one === button));
+      for (const one of choices) one.ariaPressed = String(one === button);
       show();
     });
   }
   store.watch(["pixels", "network", "model", "version", "models"], show);
   startOpening({ store });
+}
+
+/** Copy an element's text; false when that is not allowed, and the text is selected instead. */
+async function copyText(element) {
+  try {
+    // There is none but on HTTPS and on this machine.
+    await navigator.clipboard.writeText(element.textContent);
+    return true;
+  } catch {
+    getSelection().selectAllChildren(element);
+    return document.execCommand("copy");
+  }
 }

@@ -2,41 +2,46 @@
 
 import { element } from "../elements.js";
 
-const RECOVERED = "The server answers again.";
-
 export function start({ store, root, retry, askForToken }) {
   let wasLost = false;
+  let shown = "";
 
   store.watch(["connection", "models"], () => {
     const connection = store.get("connection");
-    if (wasLost && connection === "ok") store.set({ notice: [RECOVERED, store.get("notice")].join(" ").trim() });
+    if (wasLost && connection === "ok") store.set({ notice: `The server answers again. ${store.get("notice")}` });
     wasLost = connection === "lost";
   });
 
   store.watch(["connection", "notice", "chosen", "models", "problem"], () => {
-    root.replaceChildren();
-    const connection = store.get("connection");
-    if (connection === "lost") {
-      root.append(line(lost(store), "bad", element("button", { type: "button", onclick: retry }, "Try now")));
-    } else if (connection === "token") {
-      const button = element("button", { type: "button", onclick: askForToken }, "Enter a token");
-      root.append(line("This server answers those who have a token.", "bad", button));
-    } else if (store.get("models") && !store.get("chosen")) {
-      root.append(line("The server has no model loaded. The page goes on as soon as there is one.", "bad"));
-    }
-    if (store.get("notice") && connection === "ok") {
-      const dismiss = () => store.set({ notice: "" });
-      root.append(line(store.get("notice"), "", element("button", { type: "button", onclick: dismiss }, "Close")));
-    }
+    const lines = describe(store);
+    // What has been read out and what has the focus stays.
+    if (JSON.stringify(lines) === shown) return;
+    shown = JSON.stringify(lines);
+    const actions = { "Try now": retry, "Enter a token": askForToken, Close: () => store.set({ notice: "" }) };
+    root.replaceChildren(
+      ...lines.map(({ text, action, isBad }) => {
+        const parts = [element("p", {}, text)];
+        if (action) parts.push(element("button", { type: "button", onclick: actions[action] }, action));
+        return element("div", { className: isBad ? "row bad" : "row" }, ...parts);
+      }),
+    );
   });
 }
 
-function lost(store) {
-  const reason = store.get("problem") ? ` (${store.get("problem")})` : "";
-  const own = store.get("network") ? " Meanwhile the page computes the answers by itself." : "";
-  return `The server does not answer${reason}. The page tries again until it does.${own}`;
-}
-
-function line(text, kind, ...buttons) {
-  return element("div", { className: `row ${kind}` }, element("p", {}, text), ...buttons);
+function describe(store) {
+  const [connection, reason] = [store.get("connection"), store.get("problem")];
+  if (connection === "token") {
+    return [{ text: "This server answers those who have a token.", action: "Enter a token", isBad: true }];
+  }
+  if (connection === "lost") {
+    const own = store.get("network") ? " Meanwhile the page computes the answers by itself." : "";
+    const text = `The server does not answer${reason && ` (${reason})`}. The page tries again until it does.${own}`;
+    return [{ text, action: "Try now", isBad: true }];
+  }
+  const lines = [];
+  if (store.get("models") && !store.get("chosen")) {
+    lines.push({ text: "The server has no model loaded. The page goes on as soon as there is one.", isBad: true });
+  }
+  if (store.get("notice")) lines.push({ text: store.get("notice").trim(), action: "Close" });
+  return lines;
 }

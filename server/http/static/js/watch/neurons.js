@@ -1,90 +1,67 @@
 /** The circles: a button for each neuron that is shown, as bright as its activation, with the number in it. */
 
-import { neighbour } from "./layout.js";
+import { element } from "../elements.js";
+import { neighbour, placeOf } from "./layout.js";
 import { short } from "./numbers.js";
-import { layerName, neuronName } from "./words.js";
 
 /** Above it black is easier to read than white. */
 const BRIGHT = 0.46;
 
-/**
- * Make the circles of a layout in `parent`. `onPoint` is called with {layer, neuron} while the
- * pointer is above one or it has the focus, otherwise with null; `onChoose` when it is pressed.
- * Layer 0 is the first one after the input. Returns {update}.
- */
-export function createNeurons(parent, layout, sizes, { onPoint, onChoose }) {
-  const places = [];
-  const buttons = [];
-  const layers = layout.layers.map((layer, index) => {
-    const group = parent.appendChild(document.createElement("div"));
-    group.setAttribute("role", "group");
-    const circles = layer.slots.map((place) => {
-      const circle = group.appendChild(document.createElement(index ? "button" : "span"));
-      circle.className = "neuron";
-      circle.style.left = `${place[0] - layout.diameter / 2}px`;
-      circle.style.top = `${place[1] - layout.diameter / 2}px`;
-      circle.style.width = circle.style.height = `${layout.diameter}px`;
-      const number = circle.appendChild(document.createElement("span"));
-      number.className = "value";
-      if (index === 0) return circle;
-      circle.type = "button";
-      circle.tabIndex = buttons.length ? -1 : 0;
-      buttons.push(circle);
-      places.push(place);
-      if (index === layout.layers.length - 1) {
-        circle.classList.add("output");
-        const label = circle.appendChild(document.createElement("span"));
-        label.className = "label";
-        if (!layout.isAcross) label.style.maxWidth = `${layer.pitch - 4}px`;
-      }
-      const point = () => onPoint({ layer: index - 1, neuron: Number(circle.dataset.neuron) });
-      circle.addEventListener("pointerenter", point);
-      circle.addEventListener("focus", point);
-      circle.addEventListener("pointerleave", () => onPoint(null));
-      circle.addEventListener("blur", () => onPoint(null));
-      circle.addEventListener("click", () => onChoose({ layer: index - 1, neuron: Number(circle.dataset.neuron) }));
+/** Make the circles of a layout in `stage`; returns update(scene, {shown, scales, lights}), which has a list for each layer. */
+export function createNeurons(stage, { layers, diameter, isAcross }) {
+  const last = layers.length - 1;
+  const groups = layers.map((layer, index) => {
+    const slots = Array.from({ length: layer.isGrid ? 0 : layer.count }, (_, slot) => placeOf(layer, slot));
+    const circles = slots.map(([x, y]) => {
+      const circle = element(index ? "button" : "span", { className: "neuron", type: "button", tabIndex: -1 });
+      circle.append(element("span", { className: "value" }));
+      if (index === last) circle.append(element("span", { className: "label" }));
+      if (index === last && !isAcross) circle.lastChild.style.maxWidth = `${layer.width / layer.columns - 4}px`;
+      const sides = { left: x - diameter / 2, top: y - diameter / 2, width: diameter, height: diameter };
+      for (const [side, size] of Object.entries(sides)) circle.style[side] = `${size}px`;
       return circle;
     });
+    const group = element("div", { role: "group" }, ...circles);
+    stage.append(group);
     return { group, circles };
   });
+  const first = stage.querySelector("button.neuron");
+  if (first) first.tabIndex = 0;
 
-  parent.addEventListener("keydown", (event) => {
-    const from = buttons.indexOf(event.target);
-    if (from < 0 || !event.key.startsWith("Arrow")) return;
-    event.preventDefault();
-    const next = neighbour(places, from, event.key);
-    if (next < 0) return;
-    for (const [index, button] of buttons.entries()) button.tabIndex = index === next ? 0 : -1;
-    buttons[next].focus();
-  });
-
-  /** Show activations; `shown` are the neurons of each layer's circles, `light` how far each layer is lit. */
-  function update({ activations, scales, shown, light, selection, label, labelNames, activationNames }) {
-    for (const [index, { group, circles }] of layers.entries()) {
-      if (!circles.length) continue;
-      const name = index ? layerName(index - 1, layers.length - 1) : "Inputs";
-      group.setAttribute("aria-label", [name, activationNames[index - 1]].filter(Boolean).join(", "));
-      const isOutput = index === layers.length - 1;
+  return function update(scene, { shown, scales, lights }) {
+    const { network, activations, selected, label, labelNames, layerName, neuronName } = scene;
+    for (const [layer, { group, circles }] of groups.entries()) {
+      group.ariaLabel = [layerName(layer), network?.layers[layer - 1]?.activation].filter(Boolean).join(", ");
       for (const [slot, circle] of circles.entries()) {
-        const neuron = shown[index][slot];
-        const value = activations ? activations[index][neuron] : null;
-        const level = value === null ? 0 : light[index] * Math.min(1, Math.abs(value) / scales[index]);
-        const text = value === null || light[index] === 0 ? "" : short(value);
-        circle.dataset.neuron = neuron;
+        const neuron = shown[layer][slot];
+        const value = activations && lights[layer] ? activations[layer][neuron] : null;
+        const level = lights[layer] * Math.min(1, Math.abs(value) / scales[layer]);
+        const text = value === null ? "" : short(value);
+        const isBest = layer === last && neuron === label && text !== "";
+        Object.assign(circle.dataset, { layer, neuron });
         circle.style.setProperty("--level", level.toFixed(3));
         circle.classList.toggle("bright", level > BRIGHT);
         circle.classList.toggle("negative", value < 0);
-        circle.firstChild.textContent = text;
-        if (index === 0) continue;
-        const isBest = isOutput && neuron === label && light[index] > 0;
         circle.classList.toggle("best", isBest);
-        circle.setAttribute("aria-pressed", selection?.layer === index - 1 && selection.neuron === neuron);
-        if (isOutput) circle.lastChild.textContent = labelNames[neuron] ?? neuron;
-        const words = neuronName(index - 1, neuron, { count: layers.length - 1, labelNames });
-        circle.setAttribute("aria-label", `${words}${text && `: ${text}`}${isBest ? ", the brightest" : ""}`);
+        // A text that is set anew, if the same, would count as the pointer's coming back.
+        if (circle.firstChild.textContent !== text) circle.firstChild.textContent = text;
+        if (!layer) continue;
+        if (layer === last && circle.lastChild.textContent !== labelNames[neuron]) circle.lastChild.textContent = labelNames[neuron];
+        circle.ariaPressed = selected?.layer === layer && selected.neuron === neuron;
+        circle.ariaLabel = `${neuronName(layer, neuron)}${text && `: ${text}`}${isBest ? ", the brightest" : ""}`;
       }
     }
-  }
+  };
+}
 
-  return { update };
+/** Let arrow keys lead from a circle to the next one, and the tab key to one of them alone. */
+export function moveFocus(event) {
+  const buttons = [...event.currentTarget.querySelectorAll("button.neuron")];
+  const from = buttons.indexOf(event.target);
+  if (from < 0 || !event.key.startsWith("Arrow")) return;
+  event.preventDefault();
+  const next = buttons[neighbour(buttons.map((button) => [button.offsetLeft, button.offsetTop]), from, event.key)];
+  if (!next) return;
+  for (const button of buttons) button.tabIndex = button === next ? 0 : -1;
+  next.focus();
 }

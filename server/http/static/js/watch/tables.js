@@ -1,13 +1,13 @@
-/** The same as tables: the pixels, and what each neuron adds up to and makes of it. */
+/** The same as tables: the input, and what each neuron adds up to and makes of it. */
 
-import { bySize } from "../inspect/terms.js";
+import { element } from "../elements.js";
+import { bySize } from "./contributions.js";
 import { decimal, signed } from "./numbers.js";
 import { fillTable } from "./table.js";
-import { layerName, neuronName } from "./words.js";
 
-const MOST_ROWS = 1000;
+const MAX_ROWS = 1000;
 
-/** Show a scene, as `createPicture` has it, in the tables below an element; `onChoose` is told neurons. */
+/** Make tables in an element; `onChoose` is told {layer, neuron}. Returns show(scene). */
 export function createTables(root, onChoose) {
   root.addEventListener("click", ({ target }) => {
     if (target.dataset.press) onChoose(JSON.parse(target.dataset.press));
@@ -15,56 +15,47 @@ export function createTables(root, onChoose) {
 
   return function show(scene) {
     while (root.children.length > scene.sizes.length) root.lastChild.remove();
-    while (root.children.length < scene.sizes.length) {
-      const place = root.appendChild(document.createElement("div"));
-      place.className = "scroll";
-      place.tabIndex = 0;
-      place.setAttribute("role", "region");
-      place.appendChild(document.createElement("table")).className = "numbers";
-    }
-    for (const [index, place] of [...root.children].entries()) {
-      const content = index ? neuronRows(index, scene) : inputRows(scene);
-      place.setAttribute("aria-label", content.caption);
+    for (const layer of scene.sizes.keys()) {
+      const place =
+        root.children[layer] ??
+        root.appendChild(element("div", { className: "scroll", tabIndex: 0, role: "region" }, element("table", { className: "numbers" })));
+      const content = layer ? neuronRows(layer, scene) : inputRows(scene);
+      place.ariaLabel = content.caption;
       fillTable(place.firstChild, content);
     }
   };
 }
 
-function inputRows({ sizes, shape, activations }) {
-  const numbers = activations?.[0] ?? [];
-  const text = (k) => (numbers[k] ? decimal(numbers[k], 2) : "0");
-  const count = sizes[0].toLocaleString("en");
+function inputRows({ sizes, shape, activations, neuronName }) {
+  const numbers = Array.from(activations?.[0] ?? []);
+  const caption = `Input: ${sizes[0].toLocaleString("en")} ${shape ? "pixels" : "numbers"}`;
   if (!shape) {
-    const rows = Array.from(numbers, (number, k) => [`input ${k + 1}`, decimal(number, 4)]);
-    return { caption: `Input: ${count} numbers`, heads: ["Input", "Value"], rows: rows.slice(0, MOST_ROWS) };
+    const rows = numbers.slice(0, MAX_ROWS).map((number, k) => [neuronName(0, k), decimal(number, 4)]);
+    return { caption, heads: ["Input", "Value"], rows };
   }
   const [rows, columns] = shape;
-  const places = (size) => Array.from({ length: size }, (_, k) => k);
+  const line = (row) => numbers.slice(row * columns, (row + 1) * columns).map((number) => (number ? decimal(number) : "0"));
   return {
-    caption: `Input: ${count} pixels, ${rows} rows of ${columns}`,
-    heads: ["Row", ...places(columns).map((column) => String(column + 1))],
-    rows: places(rows).map((row) => [String(row + 1), ...places(columns).map((column) => text(row * columns + column))]),
+    caption: `${caption}, ${rows} rows of ${columns}`,
+    heads: ["Row", ...Array.from({ length: columns }, (_, k) => String(k + 1))],
+    rows: Array.from({ length: rows }, (_, row) => [String(row + 1), ...line(row)]),
   };
 }
 
-function neuronRows(index, { sizes, network, activations, labelNames, label }) {
-  const count = sizes.length - 1;
-  const layer = network?.layers[index - 1];
-  const isOutput = index === count;
-  const values = activations?.[index] ?? [];
-  const sums = layer && activations ? layer.sums(activations[index - 1]) : null;
-  const shown = bySize(values, MOST_ROWS).sort((a, b) => a - b);
+function neuronRows(layer, { sizes, network, activations, label, layerName, neuronName }) {
+  const own = network?.layers[layer - 1];
+  const values = activations?.[layer] ?? [];
+  const sums = activations && own?.sums(activations[layer - 1]);
+  const shown = bySize(values, MAX_ROWS).sort((a, b) => a - b);
+  const isBest = (neuron) => layer === sizes.length - 1 && neuron === label;
   const part = shown.length < values.length ? `, the ${shown.length} largest` : "";
   return {
-    caption: `${layerName(index - 1, count)}: ${sizes[index].toLocaleString("en")} neurons${part}${layer ? `, ${layer.activation}` : ""}`,
+    caption: `${layerName(layer)}: ${sizes[layer].toLocaleString("en")} neurons${part}${own ? `, ${own.activation}` : ""}`,
     heads: ["Neuron", ...(sums ? ["Sum"] : []), "Activation"],
     rows: shown.map((neuron) => [
-      {
-        text: neuronName(index - 1, neuron, { count, labelNames }),
-        press: JSON.stringify({ layer: index - 1, neuron }),
-      },
+      { text: neuronName(layer, neuron), press: JSON.stringify({ layer, neuron }) },
       ...(sums ? [signed(sums[neuron], 4)] : []),
-      `${isOutput && neuron === label ? "brightest " : ""}${decimal(values[neuron], 4)}`,
+      `${isBest(neuron) ? "brightest " : ""}${decimal(values[neuron], 4)}`,
     ]),
   };
 }

@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+MAX_NUMBERS = 1 << 20
+"""1,337 images of 784 pixels; more would keep other requests waiting while they are parsed."""
+
 MAX_DEPTH = 3
 """(N, rows, columns)."""
 
@@ -23,9 +26,14 @@ class Invalid(Exception):
         self.reason, self.description = reason, description
 
 
-def read_floats(field: str, value: object) -> npt.NDArray[np.float32]:
+def has_too_many(text: bytes) -> bool:
+    """Whether a text of JSON has more numbers than are parsed, or as much of anything else."""
+    return text.count(b",") >= MAX_NUMBERS
+
+
+def read_floats(field: str, value: object, max_depth: int = MAX_DEPTH) -> npt.NDArray[np.float32]:
     """Return one image or several, as nested lists have them; raises Invalid."""
-    numbers, shape = flatten(field, value)
+    numbers, shape = flatten(field, value, max_depth)
     array = np.array(numbers, np.float64)
     if not (are_small := np.abs(array) <= MAX_FLOAT).all():
         index = int(are_small.argmin())
@@ -36,32 +44,34 @@ def read_floats(field: str, value: object) -> npt.NDArray[np.float32]:
     return array.astype(np.float32).reshape(shape)
 
 
-def read_levels(field: str, value: object) -> npt.NDArray[np.uint8]:
+def read_levels(field: str, value: object, max_depth: int = MAX_DEPTH) -> npt.NDArray[np.uint8]:
     """Return bytes from base64 or from nested lists of integers; raises Invalid."""
     if isinstance(value, str):
         return _decode_base64(field, value)
-    numbers, shape = flatten(field, value)
+    numbers, shape = flatten(field, value, max_depth)
     array = np.array(numbers, np.float64)
     if not (are_levels := (array >= 0) & (array <= WHITE) & (array == np.rint(array))).all():
         index = int(are_levels.argmin())
         raise Invalid(
             "BYTE_RANGE",
             f"{place(field, index, shape)} is {numbers[index]:g}; send integers from 0 to {WHITE}, "
-            "or other numbers as pixels",
+            "or other numbers as floats",
         )
     return array.astype(np.uint8).reshape(shape)
 
 
-def flatten(field: str, value: object) -> tuple[list[float], tuple[int, ...]]:
+def flatten(
+    field: str, value: object, max_depth: int = MAX_DEPTH
+) -> tuple[list[float], tuple[int, ...]]:
     """Return the numbers in nested lists, and their shape; raises Invalid."""
     if not isinstance(value, list):
         raise Invalid("TYPE", f"{field} is {shown(value)}; send a list of numbers")
     numbers: list[Any] = value
     shape: tuple[int, ...] = (len(numbers),)
     while numbers and isinstance(numbers[0], list):
-        if len(shape) == MAX_DEPTH:
+        if len(shape) == max_depth:
             raise Invalid(
-                "SHAPE", f"{field} has lists more than {MAX_DEPTH} deep; send N x rows x columns"
+                "SHAPE", f"{field} has lists more than {max_depth} deep; send N x rows x columns"
             )
         _check_kinds(field, numbers, shape, {list})
         lengths = list(map(len, numbers))

@@ -1,0 +1,41 @@
+"""The lines of docs/http.md about the Open Inference Protocol run as they stand there."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+from harness import isolated
+from harness.server_process import ROOT, ServerProcess
+from harness.waiting import PATIENCE_SECONDS
+from tests.mlpserve.pictures.test_reading import draw_seven
+from tests.programs import need
+
+PAGE = (ROOT / "docs" / "http.md").read_text().partition("## Open Inference Protocol")[2]
+ADDRESS = "localhost:8080"
+
+
+def test_curl(server: ServerProcess, tmp_path: Path) -> None:
+    need("curl", "curl")
+    draw_seven().save(tmp_path / "7.png")
+    (lines,) = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    lines = lines.replace("curl ", "curl --silent --show-error --write-out '\\n' ")
+    done = subprocess.run(
+        ["sh", "-ec", lines.replace(ADDRESS, server.http_address)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    metadata, black, seven = map(json.loads, done.stdout.splitlines())
+    assert metadata["inputs"] == [{"name": "pixels", "datatype": "FP32", "shape": [-1, 784]}]
+    assert [output["name"] for output in black["outputs"]] == ["activations", "labels"]
+    assert seven["outputs"][1] == {"name": "labels", "datatype": "INT64", "shape": [1], "data": [7]}
+
+
+def test_the_program_of_tritonclient(server: ServerProcess, tmp_path: Path) -> None:
+    (program,) = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    script = tmp_path / "program.py"
+    script.write_text(program.replace(ADDRESS, server.http_address))
+    isolated.run("tritonclient", [script])
