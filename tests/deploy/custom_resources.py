@@ -18,6 +18,8 @@ FIELDS = {
         "spec.podMetricsEndpoints[].path",
         "spec.podMetricsEndpoints[].interval",
         "spec.podMetricsEndpoints[].scrapeTimeout",
+        "spec.podMetricsEndpoints[].scheme",
+        "spec.podMetricsEndpoints[].tlsConfig.insecureSkipVerify",
     },
     ("monitoring.coreos.com/v1", "PrometheusRule"): {
         "spec.groups[].name",

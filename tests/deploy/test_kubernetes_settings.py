@@ -53,7 +53,10 @@ def test_probes_ask_for_what_the_server_answers(built: Built, name: str) -> None
     ready: Manifest = {"grpc": {"port": port, "service": service}}
     live: Manifest = {"grpc": {"port": port}}
     if name == "tls":
-        ready, live = ({"httpGet": {"path": p, "port": "http"}} for p in ("/readyz", "/healthz"))
+        ready, live = (
+            {"httpGet": {"path": path, "port": "http", "scheme": "HTTPS"}}
+            for path in ("/readyz", "/healthz")
+        )
     for probe, asked in (
         ("startupProbe", ready),
         ("readinessProbe", ready),
@@ -111,6 +114,15 @@ def test_the_server_finds_the_certificate(built: Built) -> None:
     namespace = the(built["tls"], "Namespace")["metadata"]["name"]
     names = {n for service in services for n in (service, f"{service}.{namespace}.svc")}
     assert set(certificate["dnsNames"]) == names
+
+
+def test_http_has_the_certificate_too(built: Built) -> None:
+    for name, scheme in (("production", "http"), ("tls", "https")):
+        (endpoint,) = the(built[name], "PodMonitor")["spec"]["podMetricsEndpoints"]
+        assert endpoint.get("scheme", "http") == scheme
+        services = [m["spec"]["ports"] for m in built[name] if m["kind"] == "Service"]
+        (port,) = (port for ports in services for port in ports if port["name"] == "http")
+        assert port["appProtocol"] == scheme
 
 
 def test_the_largest_batch_fits_a_message(built: Built) -> None:

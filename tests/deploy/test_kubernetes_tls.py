@@ -45,10 +45,12 @@ def test_a_renewed_secret_is_shown(
             return ssl.get_server_certificate((host, int(port))).encode()
 
         assert shown() == first.certificate
-        for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
-            path = container[probe]["httpGet"]["path"]
-            url = f"http://{server.http_address}{path}"
-            assert httpx.get(url, timeout=PATIENCE_SECONDS).status_code == 200
+        # Kubelet does not ask who a pod is either, nor does Prometheus here.
+        with httpx.Client(verify=False, timeout=PATIENCE_SECONDS) as client:
+            probes = ("startupProbe", "readinessProbe", "livenessProbe")
+            asked = [container[probe]["httpGet"]["path"] for probe in probes]
+            for path in (*asked, "/metrics", "/"):
+                assert client.get(f"https://{server.http_address}{path}").status_code == 200
         write_secret(tmp_path / "mount", 2, second)
         wait_for(lambda: shown() == second.certificate)
         # A key that others could read would be warned of.

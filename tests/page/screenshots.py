@@ -30,7 +30,7 @@ from tests.page.storage import settle, wait_until, write
 from tests.page.turning import drag, open_section, press, select
 
 FOLDER = ROOT / "docs" / "page"
-COLOURS = 64
+COLOURS = 80
 DESKTOP = {"viewport": {"width": 1360, "height": 900}}
 TALL = {"viewport": {"width": 1400, "height": 2400}}
 """Higher than any section, whose pictures then need no scrolling."""
@@ -129,8 +129,7 @@ def save_sheet(path: Path) -> None:
 
 def save(picture: Image.Image, path: Path) -> None:
     """Write a picture in few colours, which is a third of the bytes."""
-    rgb = picture.convert("RGB")
-    few = rgb.quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    few = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
     few.save(path, optimize=True)
 
 

@@ -1,4 +1,4 @@
-"""Sliders that move and disturb the drawing, images that others load, and networks of other shapes."""
+"""Sliders that move and disturb the drawing, images that others load, networks of other shapes."""
 
 from collections.abc import Iterator
 

@@ -1,6 +1,7 @@
 """Drawing: with a mouse, fingers, a pen and keys."""
 
 import io
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -50,7 +51,8 @@ def test_events_that_were_held_back_are_drawn_too(page: Page) -> None:
           });
           pad.setPointerCapture = () => {};
           pad.dispatchEvent(new PointerEvent("pointerdown", at([5, 20])));
-          const coalescedEvents = [[14, 4], [23, 20]].map((p) => new PointerEvent("pointermove", at(p)));
+          const coalescedEvents = [[14, 4], [23, 20]].map(
+            (point) => new PointerEvent("pointermove", at(point)));
           pad.dispatchEvent(new PointerEvent("pointermove", { ...at([23, 20]), coalescedEvents }));
           pad.dispatchEvent(new PointerEvent("pointerup", at([23, 20])));
         }"""
@@ -177,8 +179,8 @@ def test_the_image_is_set_once_a_frame_at_most(page: Page) -> None:
           const pad = document.getElementById("pad");
           const { left, top } = pad.getBoundingClientRect();
           pad.setPointerCapture = () => {};
-          const send = (name, x) => pad.dispatchEvent(
-            new PointerEvent(name, { pointerId: 1, clientX: left + x, clientY: top + 50, buttons: 1 }));
+          const send = (name, x) => pad.dispatchEvent(new PointerEvent(
+            name, { pointerId: 1, clientX: left + x, clientY: top + 50, buttons: 1 }));
           const images = [];
           const end = store.watch(["pixels"], () => images.push(store.get("pixels")));
           send("pointerdown", 10);
@@ -203,7 +205,11 @@ def touch(session: CDPSession, kind: str, *points: tuple[float, float]) -> None:
 def test_a_finger_draws_and_the_page_stays_unless_it_is_elsewhere(
     browser: Browser, server: ServerProcess
 ) -> None:
-    options = {"viewport": {"width": 360, "height": 640}, "has_touch": True, "is_mobile": True}
+    options: dict[str, Any] = {
+        "viewport": {"width": 360, "height": 640},
+        "has_touch": True,
+        "is_mobile": True,
+    }
     with open_page(browser, server.http_address, **options) as opened:
         page = opened.page
         ready(page)

@@ -25,7 +25,7 @@ def noise(*shape: int, seed: int = 3) -> Array:
     return np.random.default_rng(seed).random(shape, dtype=np.float32).astype(float)
 
 
-def render(page: Page, image: Array, points: str = "pixels", **changes: float) -> Array:
+def render(page: Page, image: Array, points: str = "pixels", /, **changes: float) -> Array:
     """Return an image (rows, columns) with sliders changed."""
     found = run(
         page,
@@ -105,7 +105,8 @@ def test_maps_are_inverted(page: Page) -> None:
     found = run(
         page,
         "draw/geometry",
-        """const map = it.mapOf({ right: 2, down: -3, scale: 0.7, width: 1.3, degrees: 40 }, [12, 20]);
+        """const moved = { right: 2, down: -3, scale: 0.7, width: 1.3, degrees: 40 };
+        const map = it.mapOf(moved, [12, 20]);
         const [x, y] = it.apply(map, 3, 4);
         return [it.apply(it.invert(map), x, y), it.determinant(map)].flat();""",
     )
@@ -183,7 +184,8 @@ def test_inverted_twice_is_unchanged_and_noise_is_that_of_its_seed(page: Page) -
 
 def test_ink_becomes_the_numbers_that_a_model_takes(page: Page) -> None:
     body = """const scale = it.scaleOf({ inputRange, imageLayout: { ink } });
-        return [scale.toPixels([0, 0.2, 1]), scale.toInk(scale.toPixels([0, 0.2, 1]))].map((a) => [...a]);"""
+        const pixels = scale.toPixels([0, 0.2, 1]);
+        return [[...pixels], [...scale.toInk(pixels)]];"""
     for text, ink, wanted in (
         ("[0, 1]", "light", [0, 0.2, 1]),
         ("[0, 1]", "dark", [1, 0.8, 0]),

@@ -12,7 +12,7 @@ from exporter.network.network import Batch
 from exporter.training.mnist import Labels
 from harness.browser import Watched
 from harness.waiting import wait_for
-from tests.page.storage import draw, read, settle, write
+from tests.page.storage import draw, read, settle, wait_until, write
 
 PREDICT = "**/predict"
 HIDE = """(isHidden) => {
@@ -158,6 +158,32 @@ def test_what_the_server_refuses_is_said_in_words(opened: Watched, images: Batch
     settle(page)
     expect(page.locator("#problem")).to_be_empty()
     assert "400" in opened.errors.pop()
+
+
+def test_what_is_refused_of_one_answer_is_said_beside_the_other(
+    opened: Watched, images: Batch
+) -> None:
+    page = opened.page
+    settle(page)
+
+    def refuse(route: Route) -> None:
+        if is_plain(route.request):
+            route.continue_()
+        else:
+            route.fulfill(status=400, json={"error": "no ink for this test"})
+
+    page.route(PREDICT, refuse)
+    for image in images[:2]:
+        with page.expect_response(lambda response: response.status == 400):
+            draw(page, image)
+        wait_until(page, "store.get('answer').of === store.get('pixels')")
+        expect(page.locator("#problem")).to_contain_text("no ink for this test")
+    page.unroute(PREDICT)
+    draw(page, images[2])
+    settle(page)
+    expect(page.locator("#problem")).to_be_empty()
+    assert all("400" in error for error in opened.errors)
+    opened.errors.clear()
 
 
 def test_nothing_is_asked_while_nobody_sees_the_page(page: Page, images: Batch) -> None:

@@ -15,6 +15,9 @@ MAX_DEPTH = 3
 
 WHITE = 255
 
+MAX_SHOWN = 40
+"""Characters of a value in a message."""
+
 MAX_FLOAT = float(np.finfo(np.float32).max)
 
 
@@ -124,4 +127,6 @@ def shown(value: object) -> str:
             return "an object"
         case list():
             return "a list"
-    return f"{value!r:.40}"
+        case str():
+            return f"{value[:MAX_SHOWN]!r:.{MAX_SHOWN}}"
+    return f"{value!r:.{MAX_SHOWN}}"

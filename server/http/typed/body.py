@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -38,6 +39,9 @@ ELSEWHERE = {
 }
 """What other APIs have in the body."""
 
+MAX_UNKNOWN, MAX_NAME = 10, 64
+"""Unknown fields that are told, and characters of names for which similar ones are looked for."""
+
 Violations = list[dict[str, str]]
 
 
@@ -55,7 +59,8 @@ def read_body(body: bytes) -> tuple[Pixels, Options]:
     has; raises HttpError.
     """
     content = parse(body)
-    violations = [_explain_unknown(field) for field in content if field not in FIELDS]
+    unknown = (field for field in content if field not in FIELDS)
+    violations = [_explain_unknown(field) for field in islice(unknown, MAX_UNKNOWN)]
     options = _read_options(content, violations)
     pixels = _read_pixels(content, violations)
     if violations:
@@ -101,7 +106,7 @@ def violate(field: str, description: str, reason: str) -> dict[str, str]:
 
 def explain_unknown(name: str, known: Sequence[str], kind: str) -> str:
     """Return why a name is refused, and which may have been meant."""
-    close = difflib.get_close_matches(name, known, 1, cutoff=0.5)
+    close = difflib.get_close_matches(name[:MAX_NAME], known, 1, cutoff=0.5)
     hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
     return f"{quoted(name)} is no {kind}; {hint}"
 

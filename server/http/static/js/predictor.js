@@ -25,82 +25,104 @@ export function compute(network, pixels) {
 
 /** Keep store.answer, store.canonical and store.compared true to the pixels; `retry` loads the models again. */
 export function start({ store, retry }) {
-  const isOnline = () => store.get("connection") === "ok";
-  const isReady = () => isOnline() && store.get("chosen") !== "" && store.get("networkOf") === store.get("chosen");
-  const chosen = () => ({ model: store.get("model"), version: store.get("version") });
+  const { state } = store;
+  const isOnline = () => state.connection === "ok";
+  const isReady = () => isOnline() && state.chosen !== "" && state.networkOf === state.chosen;
+  let problems = {};
   let served = null;
 
-  function failed(error) {
+  function note(question, problem) {
+    problems[question] = problem;
+    store.set({ problem: Object.values(problems).find(Boolean) ?? "" });
+  }
+
+  const failed = (question) => (error) => {
     report(store, error);
+    if (!isOnline()) return;
     if (error.status === 404) retry();
     const wait = error.retryAfterSeconds;
-    store.set({ problem: wait ? `${error.message}; the page asks again in ${wait} s` : error.message });
-  }
+    note(question, wait ? `${error.message}; the page asks again in ${wait} s` : error.message);
+  };
 
   const askPlain = follow({
     question() {
-      const [pixels, answer] = [store.get("pixels"), store.get("answer")];
+      const { model, version, pixels, answer, altered } = state;
       const isThere = answer?.source === "server" && answer.of === pixels;
-      return isReady() && !store.get("altered") && !isThere && { ...chosen(), pixels };
+      return isReady() && !altered && !isThere && { model, version, pixels };
     },
     ask: predict,
     take(answer) {
-      if (!fits(answer, store.get("network"))) retry();
-      else store.set({ answer, problem: "" });
+      note("plain", "");
+      if (!fits(answer, state.network)) retry();
+      else store.set({ answer });
     },
-    failed,
+    failed: failed("plain"),
   });
 
   // The others follow the plain answer, of whose pixels they are, as they stand beside it.
   const askCanonical = follow({
     question() {
-      const pixels = isReady() && store.get("answer")?.of;
-      const entry = findVersion(store.get("models"), store.get("model"), store.get("version"));
+      const { model, version, models, answer } = state;
+      const pixels = isReady() && answer?.of;
+      const entry = findVersion(models, model, version);
       // The server refuses to canonicalise what is no image.
       const isImage = entry?.image_layout || entry?.input_range === "[0, 1]";
       const isSquare = Number.isInteger(Math.sqrt(entry?.layer_sizes[0]));
-      return pixels && isImage && isSquare && served?.of !== pixels && { ...chosen(), pixels, canonicalize: true };
+      return pixels && isImage && isSquare && served?.of !== pixels && { model, version, pixels, canonicalize: true };
     },
     ask: predict,
     take(answer) {
+      note("canonical", "");
       served = answer;
       showCanonical();
     },
-    failed,
+    failed: failed("canonical"),
   });
 
   const askCompared = follow({
     question() {
-      const [other, compared, pixels] = [store.get("comparison"), store.get("compared"), store.get("answer")?.of];
-      const entry = other && findVersion(store.get("models"), other.model, other.version);
-      const isThere = compared?.of === pixels && isOf(compared, other);
-      return isReady() && pixels && entry?.layer_sizes[0] === pixels.length && !isThere && { ...other, pixels };
+      const { comparison, compared, models, answer } = state;
+      const pixels = isReady() && comparison && answer?.of;
+      const isThere = compared?.of === pixels && isOf(compared, comparison);
+      if (!pixels || isThere) return null;
+      const { model, version } = comparison;
+      return findVersion(models, model, version)?.layer_sizes[0] === pixels.length && { model, version, pixels };
     },
     ask: predict,
-    take: (compared) => store.set({ compared }),
-    failed,
+    take(compared) {
+      note("compared", "");
+      store.set({ compared });
+    },
+    failed: failed("compared"),
   });
 
   /** With knobs turned, the same network answers both pictures. */
   function showCanonical() {
-    const altered = store.get("altered");
-    const own = altered && served?.pixels && { ...compute(altered, served.pixels), ...only(served, "done", "pixels", "of") };
-    store.set({ canonical: own || served });
+    let canonical = served;
+    if (state.altered && served?.pixels) {
+      const { done, pixels, of } = served;
+      canonical = { ...compute(state.altered, pixels), done, pixels, of };
+    }
+    store.set({ canonical });
   }
 
+  store.watch(["networkOf"], () => {
+    problems = {};
+    store.set({ problem: "" });
+  });
   store.watch(["pixels", "chosen", "networkOf", "altered", "connection"], () => {
-    const [altered, network, pixels] = [store.get("altered"), store.get("network"), store.get("pixels")];
+    const { altered, network, pixels } = state;
     const own = altered ?? (isOnline() ? null : network);
     if (own?.inputs === pixels.length) store.set({ answer: compute(own, pixels) });
     else askPlain();
   });
   store.watch(["answer", "chosen", "connection"], () => {
-    if (!store.get("answer") || !isOnline()) served = null;
-    if (served && served.of === store.get("answer").of) showCanonical();
+    if (!state.answer || !isOnline()) served = null;
+    if (served && served.of === state.answer.of) showCanonical();
     else askCanonical();
   });
   store.watch(["answer", "chosen", "comparison", "connection"], () => {
-    if (!isOf(store.get("compared"), store.get("comparison"))) store.set({ compared: null });
+    if (!isOf(state.compared, state.comparison)) store.set({ compared: null });
     askCompared();
   });
 }
@@ -111,8 +133,4 @@ function isOf(answer, version) {
 
 function fits(answer, network) {
   return !network || network.layers.every((layer, k) => layer.neurons === answer.activations[k]?.length);
-}
-
-function only(object, ...keys) {
-  return Object.fromEntries(keys.map((key) => [key, object[key]]));
 }

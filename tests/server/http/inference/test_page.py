@@ -11,7 +11,8 @@ from harness.waiting import PATIENCE_SECONDS
 from tests.mlpserve.pictures.test_reading import draw_seven
 from tests.programs import need
 
-PAGE = (ROOT / "docs" / "http.md").read_text().partition("## Open Inference Protocol")[2]
+_REST = (ROOT / "docs" / "http.md").read_text().partition("## Open Inference Protocol")[2]
+PAGE = _REST.partition("\n## ")[0]
 ADDRESS = "localhost:8080"
 
 

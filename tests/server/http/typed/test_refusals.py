@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from server.http.coding.numbers import MAX_NUMBERS
+from server.http.typed.body import MAX_UNKNOWN
 from server.settings.settings import Settings
 from tests.server.http.asking import violations
 
@@ -105,6 +106,14 @@ def test_all_that_is_wrong_is_told_at_once(http: httpx.Client) -> None:
         ("canonicalize", "TYPE"),
         ("pixels_u8", "BASE64"),
     ]
+
+
+def test_few_of_many_unknown_fields_are_told(http: httpx.Client) -> None:
+    many = {f"field {number}": 0 for number in range(300_000)}
+    answer = refuse(http, many)
+    assert len(violations(answer)) == MAX_UNKNOWN + 1
+    long = refuse(http, {"x" * 5_000_000: 0, "pixels_u8": "!" * 5_000_000})
+    assert len(long.content) < 2_000
 
 
 @pytest.mark.parametrize(

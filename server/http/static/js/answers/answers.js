@@ -15,24 +15,25 @@ export function start({ store, root }) {
   cards.append(plain.root, canonical.root, compared.root);
 
   store.watch(["answer", "network"], () => {
-    const answer = store.get("answer");
-    plain.show({ answer, network: store.get("network"), pixels: answer?.of });
+    const { answer, network } = store.state;
+    plain.show({ answer, network, pixels: answer?.of });
   });
   store.watch(["canonical", "network"], () => {
-    const [answer, network] = [store.get("canonical"), store.get("network")];
+    const { canonical: answer, network } = store.state;
     if (network && !network.imageLayout) canonical.show({ answer: null, text: NO_LAYOUT });
     else canonical.show({ answer, network, pixels: answer?.pixels, text: answer?.done ? describeDone(answer.done) : "" });
   });
   store.watch(["comparison", "compared", "answer"], () => {
-    const [comparison, answer, own] = [store.get("comparison"), store.get("compared"), store.get("answer")];
+    const { comparison, compared: answer, answer: own, network } = store.state;
     compared.root.hidden = !comparison;
     if (!comparison) return;
     compared.name(`${comparison.model} ${comparison.version}`);
     const text = answer && own ? describeDifference(own, answer) : "";
-    compared.show({ answer, network: store.get("network"), text });
+    compared.show({ answer, network, text });
   });
   store.watch(["problem", "connection", "networkProblem"], () => {
-    const text = store.get("connection") === "ok" ? store.get("problem") || store.get("networkProblem") : "";
+    const { connection, problem: refused, networkProblem } = store.state;
+    const text = connection === "ok" ? refused || networkProblem : "";
     problem.textContent = text && `The server does not answer this: ${text}`;
   });
   // It was measured with one network.
@@ -42,7 +43,7 @@ export function start({ store, root }) {
   announce({ store, root: root.querySelector("#spoken"), keys: ["answer", "canonical", "compared"], describe });
 
   function describe() {
-    const [answer, other, third] = ["answer", "canonical", "compared"].map(store.get);
+    const { answer, canonical: other, compared: third } = store.state;
     const parts = [];
     if (answer) parts.push(`As drawn: ${describeLabel(answer)}.`);
     if (other?.done) parts.push(`Canonicalised: ${describeLabel(other)}.`);

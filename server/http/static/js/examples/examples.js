@@ -14,47 +14,43 @@ export function start({ store, root }) {
 
   /** Make one of the sheet's images the drawing. */
   function show(k) {
-    const pixels = store.get("sheet").pixelsAt(k);
+    const pixels = store.state.sheet.pixelsAt(k);
     shown = { k, pixels };
     store.set({ loaded: { pixels, name: `Test image ${EVERY * k}`, isAlone: true } });
   }
 
   function showNext(label) {
-    const { labels } = store.get("sheet");
+    const { labels } = store.state.sheet;
     const later = labels.indexOf(label, shown.k + 1);
     show(later >= 0 ? later : labels.indexOf(label));
   }
 
-  function createButton(text, onclick) {
-    return element("button", { type: "button", ariaLabel: `Show ${text === "Any" ? "any digit" : `a ${text}`}`, onclick }, text);
-  }
-
-  const digits = Array.from({ length: 10 }, (_, label) => createButton(String(label), () => showNext(label)));
-  const any = createButton("Any", () => show((shown.k + STRIDE) % store.get("sheet").length));
+  const createButton = (text, ariaLabel, onclick) => element("button", { type: "button", ariaLabel, onclick }, text);
+  const digits = Array.from({ length: 10 }, (_, k) => createButton(String(k), `Show a ${k}`, () => showNext(k)));
+  const any = createButton("Any", "Show any digit", () => show((shown.k + STRIDE) % store.state.sheet.length));
   find("digits").append(...digits, any);
   loadWhenSeen(store, root);
   startReadings(store);
   startMistakes({ store, find, show });
 
   store.watch(["network"], () => {
-    const network = store.get("network");
+    const { network } = store.state;
     const fits = Boolean(network) && fitsSheet(network);
     find("body").hidden = !fits;
-    find("missing").hidden = fits || !network;
-    find("missing").textContent = NO_SHEET;
+    find("missing").textContent = fits || !network ? "" : NO_SHEET;
   });
   store.watch(["pixels", "readings", "sheet"], () => {
-    const sheet = store.get("sheet");
+    const { sheet, pixels, readings } = store.state;
     for (const button of [...digits, any]) button.disabled = !sheet;
     // Until somebody draws on it.
-    const isShown = shown.pixels?.every((pixel, i) => pixel === store.get("pixels")[i]);
+    const isShown = shown.pixels?.every((pixel, i) => pixel === pixels[i]);
     const label = isShown ? sheet.labels[shown.k] : -1;
     digits.forEach((button, digit) => (button.ariaPressed = digit === label));
-    find("shown").textContent = isShown ? describe(label, store.get("readings")?.labels[shown.k]) : "";
+    find("shown").textContent = isShown ? describe(label, readings?.labels[shown.k]) : "";
   });
 
   function describe(label, read) {
     const verdict = read === label ? ", and read as one" : `, but read as a ${read}`;
-    return `Test image ${(EVERY * shown.k).toLocaleString("en")} is a ${label}${read === undefined ? "" : verdict}.`;
+    return `Test image ${EVERY * shown.k} is a ${label}${read === undefined ? "" : verdict}.`;
   }
 }

@@ -17,7 +17,7 @@ export function start({ store, find, show }) {
   function pictureOf({ k, label, read }) {
     if (!pictures.has(k)) {
       const canvas = element("canvas", { className: "picture" });
-      paintPixels(canvas, store.get("sheet").pixelsAt(k), [ROWS, COLUMNS]);
+      paintPixels(canvas, store.state.sheet.pixelsAt(k), [ROWS, COLUMNS]);
       pictures.set(k, element("button", { type: "button", onclick: () => show(k) }, canvas, element("span")));
     }
     const button = pictures.get(k);
@@ -38,7 +38,7 @@ export function start({ store, find, show }) {
     find("wrong").children[count - BATCH].focus();
   });
   store.watch(["sheet", "readings"], () => {
-    const [sheet, readings] = [store.get("sheet"), store.get("readings")];
+    const { sheet, readings } = store.state;
     if (!sheet || !readings) return;
     const all = Array.from(sheet.labels, (label, k) => ({ k, label, read: readings.labels[k] }));
     mistakes = all.filter(({ label, read }) => label !== read);

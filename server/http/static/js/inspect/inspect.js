@@ -41,7 +41,7 @@ export function start({ store, root }) {
     const { layer, neuron, before, weights, products } = inside;
     const listed = (names) => names.map((text, value) => ({ text, value }));
     setOptions(layers, listed(scene.sizes.map((_, k) => scene.layerName(k))).slice(1), layer);
-    setOptions(neurons, listed(Array.from({ length: scene.sizes[layer] }, (_, k) => scene.neuronName(layer, k))), neuron);
+    setOptions(neurons, listed(Array.from(scene.activations[layer], (_, k) => scene.neuronName(layer, k))), neuron);
     const isTables = store.get("view") === "tables";
     [view.ariaPressed, figures.hidden] = [isTables, isTables];
     const shape = layer === 1 ? scene.shape : null;
@@ -57,15 +57,16 @@ export function start({ store, root }) {
   function point(cell) {
     pointed = cell;
     const { before, weights, products, nameOf } = inside;
-    const product = `${signed(weights[cell], DIGITS)} × ${decimal(before[cell], DIGITS)} = ${signed(products[cell], DIGITS)}`;
-    say("cell", cell >= 0 && cell < before.length ? `${nameOf(cell)}: weight ${product}` : "");
+    if (!(cell in before)) return say("cell", "");
+    const [weight, product] = [weights, products].map((numbers) => signed(numbers[cell], DIGITS));
+    return say("cell", `${nameOf(cell)}: weight ${weight} × ${decimal(before[cell], DIGITS)} = ${product}`);
   }
 
   function showSum({ network, activations }, limit) {
     const { layer, neuron, before, weights, products, nameOf } = inside;
     const { biases, activation } = network.layers[layer - 1];
     const [b, z] = fillTerms(find("terms"), {
-      caption: (shown) => (shown < products.length ? `The ${shown} largest of ${products.length} terms` : `All ${shown} terms`),
+      caption: (shown) => `${shown < products.length ? `The ${shown} largest of` : "All"} ${products.length} terms`,
       heads: ["From", "Weight", "Activation", "Weight × activation"],
       terms: products,
       limit,

@@ -7,7 +7,9 @@ import { fillTable } from "../watch/table.js";
 const sumOf = (numbers) => numbers.reduce((sum, number) => sum + number, 0);
 
 /** The products that a neuron adds up, one for each neuron or pixel before it. */
-export const productsOf = (layer, neuron, before) => Float64Array.from(layer.row(neuron), (weight, k) => weight * before[k]);
+export function productsOf(layer, neuron, before) {
+  return Float64Array.from(layer.row(neuron), (weight, k) => weight * before[k]);
+}
 
 /**
  * Round numbers to so many decimals in such a way that they add up to their rounded sum: each is

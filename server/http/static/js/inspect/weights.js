@@ -1,5 +1,6 @@
 /** A grid of numbers on a canvas: the larger, the brighter; negative ones in a colour of their own, with a stripe. */
 
+import { element } from "../elements.js";
 import { colours } from "../watch/colours.js";
 import { cellsBetween } from "./cells.js";
 
@@ -10,16 +11,10 @@ const EMPTY = 0.05;
 const SOFT = 0.7;
 
 /**
- * Make a grid of `rows` x `columns` cells, the first `count` of which hold numbers.
- *
- * label       what it shows, in words
- * isPlain     positive numbers are white: activations and pixels rather than weights
- * onPoint     called with the cell that the pointer is above or the arrow keys have reached, or -1
- * onChoose    called with the cell that is clicked, or left by Enter
- * onPaint     called with (cells, event) while the pointer is pressed: those it has crossed, without gaps
- *
- * Returns {canvas, draw(numbers, scale), point(cell), cellAt(event)}. `scale` is the size that is
- * fully bright.
+ * Make a grid of `rows` x `columns` cells, the first `count` of which hold numbers; `isPlain` ones are white, and
+ * `cell` is the side of one in dots of the canvas. It calls onPoint(cell or -1) for the pointer and arrow keys, onChoose(cell) for a click and Enter, and
+ * onPaint(cells, event) for those that a pressed pointer crosses. Returns {canvas, draw(numbers, scale),
+ * point(cell)}, `scale` being the size that is fully bright.
  */
 export function createWeightsGrid({
   rows,
@@ -27,16 +22,13 @@ export function createWeightsGrid({
   count = rows * columns,
   label,
   isPlain = false,
+  cell = Math.max(2, Math.floor(CANVAS_SIDE / Math.max(rows, columns))),
   onPoint,
   onChoose,
   onPaint,
 }) {
-  const canvas = document.createElement("canvas");
-  const cell = Math.max(2, Math.floor(CANVAS_SIDE / Math.max(rows, columns)));
-  Object.assign(canvas, { className: "cells", width: columns * cell, height: rows * cell });
-  canvas.setAttribute("aria-label", label);
-  canvas.setAttribute("role", onPoint ? "application" : "img");
-  if (onPoint) canvas.tabIndex = 0;
+  const canvas = element("canvas", { className: "cells", width: columns * cell, height: rows * cell });
+  Object.assign(canvas, { ariaLabel: label }, onPoint ? { role: "application", tabIndex: 0 } : { role: "img" });
   const context = canvas.getContext("2d");
   const gap = cell > 4 ? 1 : 0;
   const stripes = Math.max(1, Math.round(cell / 16));
@@ -51,13 +43,13 @@ export function createWeightsGrid({
     context.globalAlpha = 1;
     context.fillStyle = background;
     context.fillRect(0, 0, canvas.width, canvas.height);
-    context.globalAlpha = EMPTY;
-    context.fillStyle = text;
-    for (let k = 0; k < count; k += 1) context.fillRect(...corner(k), cell - gap, cell - gap);
     for (let k = 0; k < count; k += 1) {
+      const [x, y] = corner(k);
+      context.globalAlpha = EMPTY;
+      context.fillStyle = text;
+      context.fillRect(x, y, cell - gap, cell - gap);
       const size = Math.min(1, Math.abs(numbers[k]) / scale);
       if (!(size > 0)) continue; // also where there is no number
-      const [x, y] = corner(k);
       context.globalAlpha = isPlain ? size : size ** SOFT;
       context.fillStyle = numbers[k] < 0 ? negative : isPlain ? text : positive;
       context.fillRect(x, y, cell - gap, cell - gap);
@@ -128,5 +120,5 @@ export function createWeightsGrid({
     });
     canvas.addEventListener("pointermove", (event) => event.buttons && paint(event));
   }
-  return { canvas, draw, point, cellAt };
+  return { canvas, draw, point };
 }

@@ -2,23 +2,22 @@
 
 const MAX_STEPS = 50;
 
-/** Keep the altered networks of a store; `onChange` is called when there are more steps or fewer. */
+/** Keep the altered networks of a store; `onChange` is called with the number of steps. */
 export function createHistory(store, onChange) {
-  const steps = [];
+  let steps = [];
   let isHeld = false;
 
-  return {
-    get length() {
-      return steps.length;
-    },
+  function set(altered) {
+    store.set({ altered });
+    onChange(steps.length);
+  }
 
+  return {
     /** Set another network: a new step, or a part of the last one while a knob is held. */
     turn(altered, hold = false) {
-      if (!isHeld) steps.push(store.get("altered"));
-      if (steps.length > MAX_STEPS) steps.shift();
+      if (!isHeld) steps = [...steps, store.state.altered].slice(-MAX_STEPS);
       isHeld = hold;
-      store.set({ altered });
-      onChange();
+      set(altered);
     },
 
     release() {
@@ -27,14 +26,12 @@ export function createHistory(store, onChange) {
 
     undo() {
       isHeld = false;
-      store.set({ altered: steps.pop() ?? null });
-      onChange();
+      set(steps.pop() ?? null);
     },
 
     clear() {
-      isHeld = false;
-      steps.length = 0;
-      onChange();
+      [steps, isHeld] = [[], false];
+      onChange(0);
     },
   };
 }

@@ -10,46 +10,40 @@ import { start as startWhole } from "./whole.js";
 
 export function start({ store, root }) {
   const find = (name) => root.querySelector(`#knobs-${name}`);
-  const current = () => store.get("altered") ?? store.get("network");
-  const history = createHistory(store, () => (find("undo").disabled = history.length === 0));
-  const fileName = () => `${store.get("model")}-turned.npz`;
+  const current = () => store.state.altered ?? store.state.network;
+  const history = createHistory(store, (length) => (find("undo").disabled = !length));
+  const fileName = () => `${store.state.model}-turned.npz`;
 
   loadWhenSeen(store, root);
   startReadings(store);
   for (const part of [startWhole, startNeuron, startScore]) part({ store, find, history, current });
   find("back").addEventListener("click", () => history.turn(null));
-  find("undo").addEventListener("click", () => history.undo());
+  find("undo").addEventListener("click", history.undo);
   find("download").addEventListener("click", () => {
-    const { model, version } = store.get("network");
+    const { model, version } = store.state.network;
     const recipe = `knobs turned by hand in the page, on model ${model}, version ${version}`;
-    download(packNetwork(current(), { recipe }), fileName());
+    const href = URL.createObjectURL(new Blob([packNetwork(current(), { recipe })]));
+    Object.assign(document.createElement("a"), { href, download: fileName() }).click();
+    URL.revokeObjectURL(href);
   });
 
-  store.watch(["networkProblem"], () => {
-    find("missing").textContent = store.get("networkProblem") || "The weights are on their way.";
+  store.watch(["network", "networkProblem"], () => {
+    const { network, networkProblem } = store.state;
+    find("body").hidden = !network;
+    find("missing").textContent = network ? "" : networkProblem || "The weights are on their way.";
   });
   store.watch(["network"], () => {
-    const network = store.get("network");
     history.clear();
-    find("body").hidden = !network;
-    find("missing").hidden = Boolean(network);
-    if (!network) return;
-    const count = network.layers.reduce((sum, { weights, biases }) => sum + weights.length + biases.length, 0);
-    find("count").textContent = `all ${count.toLocaleString("en")} of them`;
+    const count = store.state.network?.layers.reduce((sum, { weights, biases }) => sum + weights.length + biases.length, 0);
+    find("count").textContent = `all ${count?.toLocaleString("en")} of them`;
     find("file").textContent = fileName();
   });
   store.watch(["altered"], () => {
-    const isAltered = Boolean(store.get("altered"));
+    const isAltered = Boolean(store.state.altered);
     root.classList.toggle("is-altered", isAltered);
     find("back").hidden = !isAltered;
     find("state").textContent = isAltered
       ? "This page now answers with your network, not the server's."
       : "The server's network answers. Turn a knob, and yours does.";
   });
-}
-
-function download(bytes, name) {
-  const href = URL.createObjectURL(new Blob([bytes]));
-  Object.assign(document.createElement("a"), { href, download: name }).click();
-  URL.revokeObjectURL(href);
 }

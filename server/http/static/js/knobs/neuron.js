@@ -13,11 +13,10 @@ const largest = (numbers) => numbers.reduce((most, number) => Math.max(most, Mat
 
 export function start({ store, find, history, current }) {
   const [layers, neurons, silence, parts] = ["layer", "neuron", "silence", "weights"].map(find);
-  const release = () => history.release();
   const turn = (change) => history.turn(alter(current(), change, [place.layer]), true);
   const turnWeights = (pairs) =>
     turn((own) => pairs.forEach(([input, weight]) => (own.row(place.neuron)[input] = weight)));
-  const bias = createKnob("Bias", (value) => turn((own) => (own.biases[place.neuron] = value)), release);
+  const bias = createKnob("Bias", (value) => turn((own) => (own.biases[place.neuron] = value)), history.release);
   let place = { layer: 0, neuron: 0 };
   let built = "";
   /** Shows the weights of the neuron, which are usually between -reach and reach. */
@@ -33,7 +32,7 @@ export function start({ store, find, history, current }) {
   }
 
   function buildPainting(shape) {
-    const painting = createPainting(shape, turnWeights, release);
+    const painting = createPainting(shape, turnWeights, history.release);
     parts.replaceChildren(painting.root);
     showWeights = (row) => painting.show(row, Math.min(largest(row), 4 * spread(row)) || 1);
   }
@@ -43,7 +42,7 @@ export function start({ store, find, history, current }) {
     const isLong = inputs.length > MAX_SLIDERS;
     if (isLong) inputs.sort((a, b) => Math.abs(row[b]) - Math.abs(row[a])).length = MAX_SLIDERS;
     const knobs = inputs.map((input) =>
-      createKnob(nameOf(input), (weight) => turnWeights([[input, weight]]), release),
+      createKnob(nameOf(input), (weight) => turnWeights([[input, weight]]), history.release),
     );
     const which = isLong ? `The ${MAX_SLIDERS} largest of its ${row.length} weights` : "Its weights";
     parts.replaceChildren(
@@ -70,14 +69,14 @@ export function start({ store, find, history, current }) {
   store.watch(["network", "altered", "selection", "palette"], () => {
     const network = current();
     if (!network) return;
-    const selection = store.get("selection");
+    const selection = store.state.selection;
     const isThere = selection && selection.neuron < network.layers[selection.layer]?.neurons;
     place = isThere ? selection : { layer: 0, neuron: 0 };
     const { layer, neuron } = place;
     build(network, place);
     [layers.selectedIndex, neurons.selectedIndex] = [layer, neuron];
     const own = network.layers[layer];
-    const usual = store.get("network").layers[layer] ?? own;
+    const usual = store.state.network.layers[layer] ?? own;
     bias.show(own.biases[neuron], Math.max(5, 1.5 * largest(usual.biases)));
     showWeights(own.row(neuron), Math.max(1, 1.5 * largest(usual.weights)));
     silence.disabled = !largest(weightsOut(network, place));

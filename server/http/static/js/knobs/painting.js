@@ -77,7 +77,7 @@ export function createPainting([rows, columns], onPaint, onEnd) {
     "div",
     { className: "stack" },
     element("p", { className: "note" }, hint),
-    element("div", { className: "segments", role: "group", ariaLabel: "The brush paints" }, ...buttons),
+    element("div", { className: "segments", role: "group", ariaLabel: "Paint" }, ...buttons),
     element("label", { className: "slider" }, "Strength", strength, output),
     element("label", {}, wide, "wide brush"),
     told,

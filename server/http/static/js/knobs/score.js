@@ -10,9 +10,8 @@ function createBar(name) {
   return {
     root: element("div", { className: "score" }, element("span", {}, name), share, track),
     show(readings) {
-      const percent = readings ? (100 * readings.right) / readings.count : 0;
-      share.textContent = readings ? `${percent.toFixed(1)}%` : "\u2026";
-      bar.style.width = `${percent}%`;
+      const percent = `${((100 * readings.right) / readings.count).toFixed(1)}%`;
+      [share.textContent, bar.style.width] = [percent, percent];
     },
   };
 }
@@ -23,17 +22,16 @@ export function start({ store, find }) {
   find("score").append(trained.root, own.root, told);
 
   store.watch(["network", "altered", "readings", "trainedReadings"], () => {
-    const network = store.get("network");
-    if (!network) return;
-    const fits = fitsSheet(network);
-    const [readings, before] = [store.get("readings"), store.get("trainedReadings")];
-    const isKnown = fits && readings && before?.network === network;
-    trained.root.hidden = !fits;
-    own.root.hidden = !fits || !store.get("altered");
-    trained.show(isKnown ? before : null);
-    own.show(isKnown ? readings : null);
-    if (!fits) told.textContent = NO_SHEET;
+    const { network, altered, readings, trainedReadings } = store.state;
+    const isKnown = readings && trainedReadings?.network === network;
+    trained.root.hidden = !isKnown;
+    own.root.hidden = !isKnown || !altered;
+    if (network && !fitsSheet(network)) told.textContent = NO_SHEET;
     else if (!isKnown) told.textContent = "Reading the test images\u2026";
-    else told.textContent = `Of 1,000 images of MNIST, read in ${Math.ceil(readings.milliseconds)} ms`;
+    else {
+      trained.show(trainedReadings);
+      own.show(readings);
+      told.textContent = `Of 1,000 images of MNIST, read in ${Math.ceil(readings.milliseconds)} ms`;
+    }
   });
 }

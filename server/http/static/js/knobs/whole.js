@@ -17,16 +17,16 @@ export function start({ store, find, history, current }) {
 
   const makers = {
     trained: () => null,
-    handmade: async () => handmade(store.get("network"), await fetchUnzipped("/static/data/handmade.bin")),
-    random: () => randomized(store.get("network"), readSeed()),
-    zero: () => zeroed(store.get("network")),
+    handmade: async () => handmade(store.state.network, await fetchUnzipped("/static/data/handmade.bin")),
+    random: () => randomized(store.state.network, readSeed()),
+    zero: () => zeroed(store.state.network),
   };
 
   async function begin(name) {
-    const network = store.get("network");
+    const network = store.state.network;
     try {
       const altered = await makers[name]();
-      if (store.get("network") !== network) return;
+      if (store.state.network !== network) return;
       if (altered) origins.set(altered, { start: name });
       history.turn(altered);
     } catch (error) {
@@ -39,12 +39,12 @@ export function start({ store, find, history, current }) {
     const strength = noise.valueAsNumber;
     const altered = strength ? withNoise(from, strength, readSeed()) : from;
     if (strength) origins.set(altered, { from, strength });
-    history.turn(altered === store.get("network") ? null : altered, hold);
+    history.turn(altered === store.state.network ? null : altered, hold);
   }
 
   for (const button of starts) button.addEventListener("click", () => begin(button.value));
   noise.addEventListener("input", () => addNoise(true));
-  noise.addEventListener("change", () => history.release());
+  noise.addEventListener("change", history.release);
   seed.addEventListener("change", () => {
     const origin = originOf(current());
     if (origin.strength) addNoise(false);
@@ -71,8 +71,8 @@ export function start({ store, find, history, current }) {
     noise.value = originOf(network).strength ?? 0;
     find("noise-value").textContent = `${Math.round(100 * noise.valueAsNumber)}%`;
     find("drop").disabled = layers.every(({ biases }) => biases.every((bias) => bias === 0));
-    const name = store.get("altered") ? originOf(network).start : "trained";
+    const name = store.state.altered ? originOf(network).start : "trained";
     for (const button of starts) button.ariaPressed = button.value === name;
-    starts.find((button) => button.value === "handmade").disabled = !fitsSheet(store.get("network"));
+    starts.find((button) => button.value === "handmade").disabled = !fitsSheet(store.state.network);
   });
 }

@@ -7,8 +7,8 @@ import { choose, describeChanges, findVersion } from "./list.js";
 
 /** What identifies the weights of the chosen version; "" when there is none. */
 export function identify(store) {
-  const [model, version] = [store.get("model"), store.get("version")];
-  const entry = findVersion(store.get("models"), model, version);
+  const { model, version, models } = store.state;
+  const entry = findVersion(models, model, version);
   return entry?.is_loaded ? `${model}/${version}/${entry.weights_sha256}` : "";
 }
 
@@ -22,8 +22,7 @@ export async function loadModels(store) {
     return;
   }
   report(store, null);
-  const before = store.get("models");
-  const [model, version] = [store.get("model"), store.get("version")];
+  const { models: before, model, version, notice } = store.state;
   const chosen = choose(models, model, version);
   const sentences = describeChanges(before, models);
   if (model && chosen.model && (chosen.model !== model || chosen.version !== version)) {
@@ -33,27 +32,27 @@ export async function loadModels(store) {
     ...chosen,
     // An equal list is no change.
     models: JSON.stringify(before) === JSON.stringify(models) ? before : models,
-    notice: sentences.join(" ") || store.get("notice"),
+    notice: sentences.join(" ") || notice,
   });
 }
 
 /** Load the weights of the chosen version; until they are there, those of the last one stay. */
 export async function loadNetwork(store) {
-  const chosen = store.get("chosen");
-  if (!chosen || store.get("networkOf") === chosen) return;
-  const [model, version] = [store.get("model"), store.get("version")];
+  const { chosen, networkOf, model, version } = store.state;
+  if (!chosen || networkOf === chosen) return;
   let network = null;
   let networkProblem = "";
   try {
     network = Network.fromJson(await getNetwork(model, version));
   } catch (error) {
     report(store, error);
-    if (store.get("connection") !== "ok") return;
+    if (error.retryAfterSeconds) setTimeout(() => loadNetwork(store), 1000 * error.retryAfterSeconds);
+    if (error.retryAfterSeconds || store.get("connection") !== "ok") return;
     networkProblem = error.message;
   }
-  if (store.get("chosen") !== chosen) return;
-  const [inputs] = findVersion(store.get("models"), model, version).layer_sizes;
-  const selection = store.get("selection");
+  const { models, pixels, selection } = store.state;
+  if (store.state.chosen !== chosen) return;
+  const [inputs] = findVersion(models, model, version).layer_sizes;
   const keepsSelection = selection && selection.neuron < (network?.layers[selection.layer]?.neurons ?? 0);
   store.set({
     network,
@@ -63,6 +62,6 @@ export async function loadNetwork(store) {
     answer: null,
     canonical: null,
     ...(keepsSelection ? {} : { selection: null }),
-    ...(store.get("pixels").length === inputs ? {} : { pixels: new Float32Array(inputs) }),
+    ...(pixels.length === inputs ? {} : { pixels: new Float32Array(inputs) }),
   });
 }

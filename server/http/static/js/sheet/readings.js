@@ -11,21 +11,14 @@ export function start(store) {
   let worker = null;
   let isBusy = false;
 
-  /** Which network to read with next, or null. */
-  function wanted() {
-    const network = store.get("network");
-    if (!network || !fitsSheet(network)) return null;
-    if (store.get("trainedReadings")?.network !== network) return network;
-    const current = store.get("altered") ?? network;
-    return store.get("readings")?.network === current ? null : current;
-  }
-
   function next() {
-    const sheet = store.get("sheet");
-    const network = sheet && !isBusy && wanted();
-    if (!network) return;
-    if (network === store.get("trainedReadings")?.network) {
-      store.set({ readings: store.get("trainedReadings") });
+    const { sheet, network, altered, readings, trainedReadings } = store.state;
+    if (isBusy || !sheet || !network || !fitsSheet(network)) return;
+    const isTrained = trainedReadings?.network !== network;
+    const wanted = isTrained ? network : (altered ?? network);
+    if (!isTrained && readings?.network === wanted) return;
+    if (!isTrained && wanted === network) {
+      store.set({ readings: trainedReadings });
       return;
     }
     if (!worker) {
@@ -36,11 +29,11 @@ export function start(store) {
     worker.onmessage = ({ data: { labels, milliseconds } }) => {
       isBusy = false;
       const right = labels.reduce((sum, label, k) => sum + (label === sheet.labels[k]), 0);
-      const readings = { network, labels, right, count: labels.length, milliseconds };
-      store.set({ [network === store.get("network") ? "trainedReadings" : "readings"]: readings });
+      const found = { network: wanted, labels, right, count: labels.length, milliseconds };
+      store.set({ [isTrained ? "trainedReadings" : "readings"]: found });
       next();
     };
-    worker.postMessage({ layers: network.layers.map((layer) => ({ ...layer })) });
+    worker.postMessage({ layers: wanted.layers.map((layer) => ({ ...layer })) });
   }
 
   store.watch(["sheet", "network", "altered"], next);

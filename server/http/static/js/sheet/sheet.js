@@ -48,8 +48,8 @@ class Sheet {
 let isLoading = false;
 
 async function load(store) {
-  const network = store.get("network");
-  if (isLoading || store.get("sheet") || !network || !fitsSheet(network)) return;
+  const { network, sheet } = store.state;
+  if (isLoading || sheet || !network || !fitsSheet(network)) return;
   isLoading = true;
   try {
     store.set({ sheet: new Sheet(await fetchUnzipped("/static/data/digits.bin")) });
@@ -65,7 +65,7 @@ export function loadWhenSeen(store, root) {
   const observer = new IntersectionObserver((entries) => {
     if (!entries.some((entry) => entry.isIntersecting)) return;
     observer.disconnect();
-    store.watch(["network", "connection"], () => store.get("connection") === "ok" && load(store));
+    store.watch(["network", "connection"], () => store.state.connection === "ok" && load(store));
   });
   observer.observe(root);
 }

@@ -7,8 +7,8 @@ export function start({ store, root, retry, askForToken }) {
   let shown = "";
 
   store.watch(["connection", "models"], () => {
-    const connection = store.get("connection");
-    if (wasLost && connection === "ok") store.set({ notice: `The server answers again. ${store.get("notice")}` });
+    const { connection, notice } = store.state;
+    if (wasLost && connection === "ok") store.set({ notice: `The server answers again. ${notice}` });
     wasLost = connection === "lost";
   });
 
@@ -29,19 +29,19 @@ export function start({ store, root, retry, askForToken }) {
 }
 
 function describe(store) {
-  const [connection, reason] = [store.get("connection"), store.get("problem")];
+  const { connection, problem, network, models, chosen, notice } = store.state;
   if (connection === "token") {
     return [{ text: "This server answers those who have a token.", action: "Enter a token", isBad: true }];
   }
   if (connection === "lost") {
-    const own = store.get("network") ? " Meanwhile the page computes the answers by itself." : "";
-    const text = `The server does not answer${reason && ` (${reason})`}. The page tries again until it does.${own}`;
+    const own = network ? " Meanwhile the page computes the answers by itself." : "";
+    const text = `The server does not answer${problem && ` (${problem})`}. The page tries again until it does.${own}`;
     return [{ text, action: "Try now", isBad: true }];
   }
   const lines = [];
-  if (store.get("models") && !store.get("chosen")) {
+  if (models && !chosen) {
     lines.push({ text: "The server has no model loaded. The page goes on as soon as there is one.", isBad: true });
   }
-  if (store.get("notice")) lines.push({ text: store.get("notice").trim(), action: "Close" });
+  if (notice) lines.push({ text: notice.trim(), action: "Close" });
   return lines;
 }

@@ -6,7 +6,7 @@ import { findVersion, labelsOf, loadedVersions } from "../models/list.js";
 export function start({ store, root }) {
   const [model, version, comparison] = ["#model", "#version", "#comparison"].map((id) => root.querySelector(id));
   const caption = root.querySelector("#caption");
-  const find = (name) => store.get("models").models.find((entry) => entry.name === name);
+  const find = (name) => store.state.models.models.find((entry) => entry.name === name);
 
   model.addEventListener("change", () => {
     store.set({ model: model.value, version: find(model.value).default_version });
@@ -18,27 +18,23 @@ export function start({ store, root }) {
   });
 
   store.watch(["models", "model", "version", "comparison"], () => {
-    const models = store.get("models");
-    const chosen = findVersion(models, store.get("model"), store.get("version"));
+    const { models, model: name, version: number, comparison: compared } = store.state;
+    const chosen = findVersion(models, name, number);
     if (!chosen?.is_loaded) {
       for (const select of [model, version, comparison]) setOptions(select, [], "");
-      if (store.get("comparison")) store.set({ comparison: null });
+      if (compared) store.set({ comparison: null });
       return;
     }
     caption.textContent = describe(chosen.layer_sizes);
-    setOptions(model, models.models.map(modelOption), store.get("model"));
-    setOptions(
-      version,
-      find(store.get("model")).versions.map((entry) => versionOption(models, store.get("model"), entry)),
-      String(store.get("version")),
-    );
-    const others = loadedVersions(models).filter(({ entry }) => entry !== chosen && takesTheSame(entry, chosen));
-    const compared = store.get("comparison");
+    setOptions(model, models.models.map(modelOption), name);
+    setOptions(version, find(name).versions.map((entry) => versionOption(models, name, entry)), String(number));
+    const options = loadedVersions(models)
+      .filter(({ entry }) => entry !== chosen && takesTheSame(entry, chosen))
+      .map((other) => ({
+        value: JSON.stringify([other.model, other.version]),
+        text: `${other.model} ${other.version}`,
+      }));
     const current = compared && JSON.stringify([compared.model, compared.version]);
-    const options = others.map((other) => ({
-      value: JSON.stringify([other.model, other.version]),
-      text: `${other.model} ${other.version}`,
-    }));
     const isThere = options.some(({ value }) => value === current);
     setOptions(comparison, [{ value: "", text: "Nothing" }, ...options], isThere ? current : "");
     comparison.disabled = options.length === 0;
@@ -46,8 +42,7 @@ export function start({ store, root }) {
   });
 }
 
-/** A sentence about a network of these layers. */
-export function describe(sizes) {
+function describe(sizes) {
   const knobs = sizes.slice(1).reduce((sum, size, k) => sum + size * (sizes[k] + 1), 0);
   const [last, ...others] = sizes.toReversed();
   const listed = `${others.toReversed().join(", ")} and ${last}`;

@@ -26,6 +26,9 @@ function kindOf(sizes, index, shape, ratio) {
   return { isGrid: true, rows, columns, count };
 }
 
+/** Cells of whole pixels have even gaps; small ones need all the room there is. */
+const whole = (size) => (size > 3 ? Math.floor(size) : size);
+
 function across(layers, width, labelLength) {
   const most = Math.max(10, ...layers.map(({ isGrid, rows }) => (isGrid ? 0 : rows)));
   const pitch = Math.min(48, (width < 760 ? 540 : 600) / most);
@@ -34,8 +37,8 @@ function across(layers, width, labelLength) {
   const sides = 16 + Math.min(130, 24 + 8 * labelLength);
   let taken = sides;
   for (const [index, layer] of layers.entries()) {
-    const [room, largest] = index ? [150, 22] : [Math.min(300, width * 0.36), 16];
-    const cell = Math.min(room / layer.columns, body / layer.rows, largest);
+    const [room, largest] = index ? [150, 22] : [Math.min(300, width * 0.38), 16];
+    const cell = whole(Math.min(room / layer.columns, body / layer.rows, largest));
     layer.width = layer.isGrid ? cell * layer.columns : diameter;
     layer.height = (layer.isGrid ? cell : pitch) * layer.rows;
     taken += layer.width;
@@ -46,7 +49,7 @@ function across(layers, width, labelLength) {
   let left = 8;
   for (const layer of layers) {
     const caption = [left + layer.width / 2, height + 20, Math.max(layer.width, 130)];
-    Object.assign(layer, { left, top: 8 + (height - layer.height) / 2, caption });
+    Object.assign(layer, { left: Math.round(left), top: Math.round(8 + (height - layer.height) / 2), caption });
     left += layer.width + gap;
   }
   return { isAcross: true, height: height + 78, diameter, layers };
@@ -59,14 +62,14 @@ function down(layers, width) {
     const isOutput = index === layers.length - 1;
     layer.caption = [width / 2, top, width];
     top += 28;
-    let [cell, pitch] = [Math.min((index ? width : Math.min(220, width * 0.7)) / layer.columns, 12)];
+    let [cell, pitch] = [whole(Math.min((index ? width : Math.min(220, width * 0.7)) / layer.columns, 12))];
     if (!layer.isGrid) {
       layer.rows = Math.ceil(layer.count / Math.floor(width / (isOutput ? 54 : 36)));
       layer.columns = Math.ceil(layer.count / layer.rows);
       [cell, pitch] = [Math.min(90, width / layer.columns), isOutput ? 60 : 38];
     }
     Object.assign(layer, { top, width: cell * layer.columns, height: (pitch ?? cell) * layer.rows });
-    layer.left = (width - layer.width) / 2;
+    layer.left = Math.round((width - layer.width) / 2);
     top += layer.height + GAP;
   }
   return { isAcross: false, height: top - GAP + 12, diameter, layers };
@@ -76,16 +79,4 @@ function down(layers, width) {
 export function placeOf({ left, top, width, height, rows, columns }, slot) {
   const row = Math.floor(slot / columns);
   return [left + ((slot - row * columns + 0.5) * width) / columns, top + ((row + 0.5) * height) / rows];
-}
-
-/** Which of some places lies next in the direction of an arrow key, or -1. */
-export function neighbour(places, from, key) {
-  const [right, down] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[key];
-  let [best, least] = [-1, Infinity];
-  for (const [index, place] of places.entries()) {
-    const [x, y] = [place[0] - places[from][0], place[1] - places[from][1]];
-    const [along, aside] = [x * right + y * down, Math.abs(x * down) + Math.abs(y * right)];
-    if (along > 1 && along + 3 * aside < least && along >= aside / 4) [best, least] = [index, along + 3 * aside];
-  }
-  return best;
 }

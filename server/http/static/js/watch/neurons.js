@@ -1,13 +1,13 @@
 /** The circles: a button for each neuron that is shown, as bright as its activation, with the number in it. */
 
 import { element } from "../elements.js";
-import { neighbour, placeOf } from "./layout.js";
+import { placeOf } from "./layout.js";
 import { short } from "./numbers.js";
 
 /** Above it black is easier to read than white. */
 const BRIGHT = 0.46;
 
-/** Make the circles of a layout in `stage`; returns update(scene, {shown, scales, lights}), which has a list for each layer. */
+/** Make the circles of a layout; returns update(scene, {shown, scales, lights}), of a list for each layer each. */
 export function createNeurons(stage, { layers, diameter, isAcross }) {
   const last = layers.length - 1;
   const groups = layers.map((layer, index) => {
@@ -46,7 +46,8 @@ export function createNeurons(stage, { layers, diameter, isAcross }) {
         // A text that is set anew, if the same, would count as the pointer's coming back.
         if (circle.firstChild.textContent !== text) circle.firstChild.textContent = text;
         if (!layer) continue;
-        if (layer === last && circle.lastChild.textContent !== labelNames[neuron]) circle.lastChild.textContent = labelNames[neuron];
+        const name = labelNames[neuron];
+        if (layer === last && circle.lastChild.textContent !== name) circle.lastChild.textContent = name;
         circle.ariaPressed = selected?.layer === layer && selected.neuron === neuron;
         circle.ariaLabel = `${neuronName(layer, neuron)}${text && `: ${text}`}${isBest ? ", the brightest" : ""}`;
       }
@@ -54,14 +55,19 @@ export function createNeurons(stage, { layers, diameter, isAcross }) {
   };
 }
 
-/** Let arrow keys lead from a circle to the next one, and the tab key to one of them alone. */
+/** Let arrow keys lead along a layer and to the next one, and the tab key to one circle alone. */
 export function moveFocus(event) {
-  const buttons = [...event.currentTarget.querySelectorAll("button.neuron")];
-  const from = buttons.indexOf(event.target);
-  if (from < 0 || !event.key.startsWith("Arrow")) return;
+  const [stage, circle] = [event.currentTarget, event.target];
+  if (!circle.matches("button.neuron") || !event.key.startsWith("Arrow")) return;
   event.preventDefault();
-  const next = buttons[neighbour(buttons.map((button) => [button.offsetLeft, button.offsetTop]), from, event.key)];
+  const layers = [...stage.querySelectorAll("[role=group]:has(button)")].map((group) => [...group.children]);
+  const layer = layers.findIndex((circles) => circles.includes(circle));
+  const slot = layers[layer].indexOf(circle);
+  const by = /Left|Up/.test(event.key) ? -1 : 1;
+  const isAlong = /Up|Down/.test(event.key) === stage.classList.contains("across");
+  const circles = layers[isAlong ? layer : layer + by];
+  const next = circles?.[isAlong ? slot + by : Math.min(slot, circles.length - 1)];
   if (!next) return;
-  for (const button of buttons) button.tabIndex = button === next ? 0 : -1;
+  for (const button of layers.flat()) button.tabIndex = button === next ? 0 : -1;
   next.focus();
 }

@@ -14,8 +14,8 @@ const [POINTED_FAINT, SELECTED_FAINT] = [0.12, 0.4];
 const BOUNDED = ["sigmoid", "softmax", "tanh"];
 
 /**
- * Make the picture of a scene in an element; grids call `onPoint` and `onChoose` with {layer, neuron} or null.
- * Returns update(scene, state, pointed): a scene of the same network, where it stands, and what is pointed at.
+ * Make the picture of a scene in an element; its grids call `onPoint` and `onChoose` with {layer, neuron} or null.
+ * Returns update(scene, state, pointed), for others of the same sizes.
  */
 export function createPicture(stage, { sizes, shape, labelNames, layerName }, { onPoint, onChoose }) {
   const labelLength = Math.max(...labelNames.map((name) => name.length));
@@ -37,6 +37,7 @@ export function createPicture(stage, { sizes, shape, labelNames, layerName }, { 
   function placeGrid(box, layer) {
     const grid = createWeightsGrid({
       ...box,
+      cell: Math.round((box.width / box.columns) * Math.min(2, devicePixelRatio)),
       label: `${layerName(layer)}: arrow keys lead from one cell to another`,
       isPlain: true,
       onPoint: (neuron) => onPoint(neuron < 0 ? null : { layer, neuron }),
@@ -57,8 +58,9 @@ export function createPicture(stage, { sizes, shape, labelNames, layerName }, { 
   function captionOf(layer, { network }, scale) {
     const size = sizes[layer].toLocaleString("en");
     const { count } = layers[layer];
+    const noun = layer ? "neurons" : shape ? "pixels" : "inputs";
     return [
-      count < sizes[layer] ? `${count} brightest of ${size}` : `${size} ${layer ? "neurons" : shape ? "pixels" : "inputs"}`,
+      count < sizes[layer] ? `${count} brightest of ${size}` : `${size} ${noun}`,
       ...(network && layer ? [network.layers[layer - 1].activation] : []),
       ...(scale === 1 ? [] : [`white is ${scale.toPrecision(2)}`]),
     ].join(" \u00b7 ");

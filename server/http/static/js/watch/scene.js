@@ -3,20 +3,18 @@
 import { findVersion } from "../models/list.js";
 import { inputName, layerName, neuronName } from "./words.js";
 
-/** The scene of now: {network, sizes, shape, activations, label, labelNames, selected, ...names}; null for what is not known. */
+/** The scene of now: what is not known yet is null, such as the activations, which begin with the input's. */
 export function sceneOf(store) {
-  const network = store.get("altered") ?? store.get("network");
-  const answer = store.get("answer");
-  const known = answer ? [answer.of ?? store.get("pixels"), ...answer.activations] : null;
-  const sizesOf = (layers) => layers.map((layer) => layer.length);
-  const sizes = network
-    ? [network.inputs, ...network.layers.map((layer) => layer.neurons)]
-    : sizesOf(known ?? [store.get("pixels")]);
+  const { models, model, version, answer, pixels, selection, altered } = store.state;
+  const network = altered ?? store.state.network;
+  const known = answer ? [answer.of ?? pixels, ...answer.activations] : null;
+  const sizesOf = (layers) => layers.map(({ length }) => length);
+  const sizesOfNetwork = network && [network.inputs, ...network.layers.map(({ neurons }) => neurons)];
+  const sizes = sizesOfNetwork ?? sizesOf(known ?? [pixels]);
   const fits = known && String(sizesOf(known)) === String(sizes);
-  const layout = findVersion(store.get("models"), store.get("model"), store.get("version"))?.image_layout;
+  const layout = findVersion(models, model, version)?.image_layout;
   const shape = network ? network.shape : layout ? [layout.rows, layout.columns] : null;
-  const labelNames = network?.labelNames ?? answer?.labelNames ?? [];
-  const selection = store.get("selection");
+  const labelNames = (network ?? answer)?.labelNames ?? [];
   const count = sizes.length - 1;
   return {
     network,

@@ -6,6 +6,7 @@ import { decimal, signed } from "./numbers.js";
 import { fillTable } from "./table.js";
 
 const MAX_ROWS = 1000;
+const PLACE = { className: "scroll", tabIndex: 0, role: "region" };
 
 /** Make tables in an element; `onChoose` is told {layer, neuron}. Returns show(scene). */
 export function createTables(root, onChoose) {
@@ -16,9 +17,8 @@ export function createTables(root, onChoose) {
   return function show(scene) {
     while (root.children.length > scene.sizes.length) root.lastChild.remove();
     for (const layer of scene.sizes.keys()) {
-      const place =
-        root.children[layer] ??
-        root.appendChild(element("div", { className: "scroll", tabIndex: 0, role: "region" }, element("table", { className: "numbers" })));
+      if (!root.children[layer]) root.append(element("div", PLACE, element("table", { className: "numbers" })));
+      const place = root.children[layer];
       const content = layer ? neuronRows(layer, scene) : inputRows(scene);
       place.ariaLabel = content.caption;
       fillTable(place.firstChild, content);
@@ -34,11 +34,11 @@ function inputRows({ sizes, shape, activations, neuronName }) {
     return { caption, heads: ["Input", "Value"], rows };
   }
   const [rows, columns] = shape;
-  const line = (row) => numbers.slice(row * columns, (row + 1) * columns).map((number) => (number ? decimal(number) : "0"));
+  const texts = numbers.map((number) => (number ? decimal(number) : "0"));
   return {
     caption: `${caption}, ${rows} rows of ${columns}`,
     heads: ["Row", ...Array.from({ length: columns }, (_, k) => String(k + 1))],
-    rows: Array.from({ length: rows }, (_, row) => [String(row + 1), ...line(row)]),
+    rows: Array.from({ length: rows }, (_, row) => [String(row + 1), ...texts.slice(row * columns).slice(0, columns)]),
   };
 }
 
@@ -49,8 +49,9 @@ function neuronRows(layer, { sizes, network, activations, label, layerName, neur
   const shown = bySize(values, MAX_ROWS).sort((a, b) => a - b);
   const isBest = (neuron) => layer === sizes.length - 1 && neuron === label;
   const part = shown.length < values.length ? `, the ${shown.length} largest` : "";
+  const squish = own ? `, ${own.activation}` : "";
   return {
-    caption: `${layerName(layer)}: ${sizes[layer].toLocaleString("en")} neurons${part}${own ? `, ${own.activation}` : ""}`,
+    caption: `${layerName(layer)}: ${sizes[layer].toLocaleString("en")} neurons${part}${squish}`,
     heads: ["Neuron", ...(sums ? ["Sum"] : []), "Activation"],
     rows: shown.map((neuron) => [
       { text: neuronName(layer, neuron), press: JSON.stringify({ layer, neuron }) },

@@ -91,7 +91,8 @@ function stepWords({ network, activations, sizes, shape, labelNames, label }, la
   if (!activations || layer >= sizes.length) return "Live: it follows the drawing. Step through it, layer by layer.";
   const [last, count] = [sizes.length - 1, sizes[layer].toLocaleString("en")];
   const where = `${layer + 1} of ${sizes.length}:`;
-  if (!layer) return `${where} the ${count} ${shape ? "pixels light up: each holds how bright it is" : "inputs hold their numbers"}.`;
+  const input = shape ? "pixels light up: each holds how bright it is" : "inputs hold their numbers";
+  if (!layer) return `${where} the ${count} ${input}.`;
   const squish = network ? ` and squishes the sum (${network.layers[layer - 1].activation})` : "";
   const answer = layer === last ? ` The brightest is the answer: ${labelNames[label]}.` : "";
   return `${where} each of the ${count} neurons adds up weight times activation, adds its bias${squish}.${answer}`;
@@ -108,6 +109,6 @@ function readoutWords({ network, activations, layerName, neuronName }, pointed, 
   if (!layer) return `${neuronName(0, neuron)}: ${value}`;
   const name = `${layerName(layer)}, ${neuronName(layer, neuron)}`;
   if (!network) return `${name}: ${value}`;
-  const { activation } = network.layers[layer - 1];
-  return `${name}: ${activation}(${signed(network.layers[layer - 1].sums(activations[layer - 1])[neuron], 3)}) = ${value}`;
+  const own = network.layers[layer - 1];
+  return `${name}: ${own.activation}(${signed(own.sums(activations[layer - 1])[neuron], 3)}) = ${value}`;
 }
