@@ -1,10 +1,31 @@
-/** Makes elements of the document. */
+/** Finds and makes elements of the document. */
+
+/** Elements by their ids: `const { undo, padStatus } = byId;` are #undo and #pad-status. */
+export const byId = new Proxy(
+  {},
+  { get: (_, name) => document.getElementById(name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)) },
+);
 
 /** An element with properties and children (elements or texts): element("p", {className: "hint"}, "Draw."). */
 export function element(name, properties = {}, ...children) {
   const made = Object.assign(document.createElement(name), properties);
   made.append(...children);
   return made;
+}
+
+/** A slider in a line with its name and what it says: {root, input, show(number, text)}. */
+export function createSlider(name, range, onInput) {
+  const input = element("input", { type: "range", ariaLabel: name, ...range });
+  const output = element("output");
+  input.oninput = () => onInput(input.valueAsNumber);
+  return {
+    root: element("label", { className: "slider" }, element("span", {}, name), input, output),
+    input,
+    show(number, text) {
+      input.value = number;
+      input.ariaValueText = output.value = text;
+    },
+  };
 }
 
 /** Give a select these options, each {value, text, disabled}, and choose one; unchanged options stay as they are. */
@@ -15,5 +36,5 @@ export function setOptions(select, options, value) {
     select.replaceChildren(...options.map((option) => element("option", option)));
   }
   select.value = value;
-  select.disabled = options.length < 1;
+  select.disabled = !options.length;
 }
