@@ -15,7 +15,7 @@
  * canonical     what it says with canonicalization, an Answer with `done` and `pixels`, or null
  * compared      what the version to compare with says, an Answer, or null
  * comparison    {model, version} to compare with, or null
- * sheet         the Sheet of test images, or null until it is needed
+ * sheet         the test images, {labels, images}, or null until they are needed
  * readings      what `altered ?? network` reads from the sheet, or null: {network, labels,
  *               right, count, milliseconds}
  * trainedReadings  the same of `network`
