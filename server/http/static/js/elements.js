@@ -13,6 +13,11 @@ export function element(name, properties = {}, ...children) {
   return made;
 }
 
+/** Change an element's text, unless it is the same: that would be read aloud, or pointed at, once more. */
+export function say(place, text) {
+  if (place.textContent !== text) place.textContent = text;
+}
+
 /** A slider in a line with its name and what it says: {root, input, show(number, text)}. */
 export function createSlider(name, range, onInput) {
   const input = element("input", { type: "range", ariaLabel: name, ...range });
