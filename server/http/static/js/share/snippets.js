@@ -1,6 +1,5 @@
 /** Lines that ask a server for one image, for a terminal or a program. */
 
-import { pathOf } from "../api.js";
 import { toBase64 } from "./link.js";
 
 /**
@@ -10,6 +9,7 @@ import { toBase64 } from "./link.js";
 export function linesOf({ origin, hostname, grpcAddress, isEncrypted, hasToken, model, version, ...image }) {
   const { json, python } = formsOf(image);
   const name = JSON.stringify(model);
+  const url = `${origin}/v1/models/${encodeURIComponent(model)}/versions/${version}/predict`;
   // What listens everywhere is where the page was found.
   const address = grpcAddress.replace(/^(0\.0\.0\.0|\[::\])(?=:\d+$)/, hostname);
   const path = /^unix:(?:\/\/)?(.*)/.exec(address)?.[1];
@@ -23,7 +23,7 @@ export function linesOf({ origin, hostname, grpcAddress, isEncrypted, hasToken, 
   ];
   return {
     curl: lines(
-      `curl ${quote(`${origin}${pathOf(model, version)}/predict`)} -H 'content-type: application/json' \\`,
+      `curl ${quote(url)} -H 'content-type: application/json' \\`,
       bearer,
       `  -d ${quote(`{${json}}`)}`,
     ),
