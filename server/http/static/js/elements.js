@@ -33,6 +33,17 @@ export function createSlider(name, range, onInput) {
   };
 }
 
+/** Have one of a group's buttons pressed at a time; `onChoose` is called with its value. */
+export function startChoice(group, onChoose) {
+  const buttons = [...group.querySelectorAll("button")];
+  for (const button of buttons) {
+    button.onclick = () => {
+      for (const one of buttons) one.ariaPressed = one === button;
+      onChoose(button.value);
+    };
+  }
+}
+
 /** Give a select these options, each {value, text, disabled}, and choose one; unchanged options stay as they are. */
 export function setOptions(select, options, value) {
   const content = JSON.stringify(options);
