@@ -4,74 +4,46 @@ const MAX_MILLISECONDS = 15_000;
 
 /** The server has refused a request, or can't be reached (status 0). */
 export class ApiError extends Error {
-  constructor(status, message, content = {}, retryAfterSeconds = 0) {
+  constructor(status, message, retryAfterSeconds = 0) {
     super(message);
-    this.status = status;
-    this.content = content;
-    this.retryAfterSeconds = retryAfterSeconds;
+    Object.assign(this, { status, retryAfterSeconds });
   }
 }
 
-let token = sessionStorage.getItem("token") ?? "";
-
 /** Send a token with each call from now on, in this tab alone. */
-export function setToken(text) {
-  token = text;
-  sessionStorage.setItem("token", text);
-}
+export const setToken = (token) => sessionStorage.setItem("token", token);
 
 /** Whether a token is sent: then other callers need one too. */
-export function hasToken() {
-  return token !== "";
-}
+export const hasToken = () => Boolean(sessionStorage.getItem("token"));
 
-/** The path of a model and version, below /v1. */
-export function pathOf(model, version) {
-  return model ? `/v1/models/${encodeURIComponent(model)}${version ? `/versions/${version}` : ""}` : "/v1";
-}
-
-async function ask(path, options = {}) {
-  const headers = { ...options.headers };
-  if (token) headers.authorization = `Bearer ${token}`;
+async function ask(path, options = {}, headers = {}) {
   const signals = [AbortSignal.timeout(MAX_MILLISECONDS), ...(options.signal ? [options.signal] : [])];
+  if (hasToken()) headers.authorization = `Bearer ${sessionStorage.getItem("token")}`;
   let response;
-  let text;
   try {
     response = await fetch(path, { ...options, headers, cache: "no-store", signal: AbortSignal.any(signals) });
-    text = await response.text();
+    if (response.ok) return { json: await response.json(), headers: response.headers };
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(0, "the server can't be reached");
   }
-  const json = parse(text);
-  if (response.ok) return { json, headers: response.headers };
-  const wait = response.status === 429 ? Number(response.headers.get("retry-after")) || 1 : 0;
-  throw new ApiError(response.status, json.error ?? response.statusText, json, wait);
+  const { status, statusText } = response;
+  const { error = statusText } = await response.json().catch(() => ({}));
+  throw new ApiError(status, error, status === 429 ? Number(response.headers.get("retry-after")) || 1 : 0);
 }
 
-function parse(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return {};
-  }
-}
+const pathOf = (model, version) => `/v1/models/${encodeURIComponent(model)}/versions/${version}`;
 
-export async function listModels() {
-  return (await ask("/v1/models")).json;
-}
+export const listModels = async () => (await ask("/v1/models")).json;
 
-export async function getNetwork(model, version) {
-  return (await ask(`${pathOf(model, version)}/network`)).json;
-}
+export const getNetwork = async (model, version) => (await ask(`${pathOf(model, version)}/network`)).json;
 
 /**
- * Have one image classified. Returns an Answer:
- * label (index), activations (an array for each layer after the input, the last one the output),
- * labelNames, model, version, serverMilliseconds (or null), milliseconds, and with `canonicalize`
- * also done ({inverted, scales: [down, right], shifts: [down, right]}) and pixels, as the network saw them.
+ * Have one image classified. Returns an Answer: label (index), activations (an array for each layer after the input),
+ * labelNames, model, version, serverMilliseconds (or null), milliseconds, and with `canonicalize` also `done`
+ * ({inverted, scales: [down, right], shifts: [down, right]}) and the pixels as the network saw them.
  */
-export async function predict(model, version, pixels, { canonicalize = false, signal } = {}) {
+export async function predict({ model, version, pixels, canonicalize = false }, signal) {
   const begin = performance.now();
   const body = JSON.stringify({
     pixels: Array.from(pixels),
@@ -79,26 +51,22 @@ export async function predict(model, version, pixels, { canonicalize = false, si
     canonicalize,
     canonical_pixels: canonicalize,
   });
-  const { json, headers } = await ask(`${pathOf(model, version)}/predict`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body,
-    signal,
-  });
-  const timing = /total;dur=([\d.]+)/.exec(headers.get("server-timing") ?? "");
-  const done = json.canonicalization;
+  const path = `${pathOf(model, version)}/predict`;
+  const { json, headers } = await ask(path, { method: "POST", body, signal }, { "content-type": "application/json" });
+  const [, total = null] = /total;dur=([\d.]+)/.exec(headers.get("server-timing")) ?? [];
+  const { inverted, scales, shifts, pixels: seen } = json.canonicalization ?? {};
   return {
     source: "server",
     label: json.labels[0],
-    activations: [...(json.hidden_layers ?? []).map((layer) => layer[0]), json.activations[0]],
+    activations: [...(json.hidden_layers ?? []), json.activations].map(([image]) => image),
     labelNames: json.label_names,
     model: json.model,
     version: json.version,
-    serverMilliseconds: timing ? Number(timing[1]) : null,
+    serverMilliseconds: total && Number(total),
     milliseconds: performance.now() - begin,
-    done: done
-      ? { inverted: done.inverted[0], scales: done.scales[0], shifts: done.shifts[0] }
-      : null,
-    pixels: done ? Float32Array.from(done.pixels[0]) : null,
+    ...(seen && {
+      done: { inverted: inverted[0], scales: scales[0], shifts: shifts[0] },
+      pixels: Float32Array.from(seen[0]),
+    }),
   };
 }

@@ -1,53 +1,43 @@
 /** Asks one question at a time, and the newest one next, however often the question changes meanwhile. */
 
+import { predict } from "./api.js";
+
 /**
  * Returns a function to call whenever the question may have changed. `question()` returns {model, version, pixels,
- * ...options}, or something false when there is nothing to ask; `ask(model, version, pixels, options)` asks it;
- * `take(answer)` gets the answer, with the pixels as `of`, and `failed(error)` what went wrong instead. Answers of a
- * model or version that is no longer asked are dropped, at once; nothing is asked while nobody sees the page.
+ * canonicalize}, or something false when there is nothing to ask; `take(answer)` gets the answer, with the pixels as
+ * `of`, and `failed(error)` what went wrong instead. Answers of a model or version that is no longer asked are dropped
+ * at once; nothing is asked while nobody sees the page.
  */
-export function follow({ question, ask, take, failed }) {
+export function follow({ question, take, failed }) {
   let flight = null;
   let isStale = false;
-  let isWaiting = false;
 
   async function next() {
     const asked = question();
     if (flight) {
       isStale = true;
-      if (!asked || asked.model !== flight.model || asked.version !== flight.version) flight.controller.abort();
+      if (asked?.model !== flight.model || asked.version !== flight.version) flight.controller.abort();
       return;
     }
-    if (!asked || isWaiting || document.hidden) return;
+    if (!asked || document.hidden) return;
     isStale = false;
-    const { model, version, pixels, ...options } = asked;
-    const { signal } = (flight = { model, version, controller: new AbortController() }).controller;
-    let answer = null;
-    let problem = null;
+    const controller = new AbortController();
+    flight = { ...asked, controller };
+    const { signal } = controller;
     try {
-      answer = await ask(model, version, pixels, { ...options, signal });
-    } catch (error) {
-      problem = error;
-    }
-    flight = null;
-    if (problem?.retryAfterSeconds) {
-      isWaiting = true;
-      setTimeout(() => {
-        isWaiting = false;
-        next();
-      }, 1000 * problem.retryAfterSeconds);
-    }
-    try {
+      const answer = await predict(asked, signal).catch((error) => ({ error }));
       if (signal.aborted) return;
-      if (problem) failed(problem);
-      else take({ ...answer, of: pixels });
+      if (!answer.error) return take({ ...answer, of: asked.pixels });
+      failed(answer.error);
+      const seconds = answer.error.retryAfterSeconds;
+      isStale ||= seconds > 0;
+      await new Promise((wake) => setTimeout(wake, 1000 * seconds));
     } finally {
+      flight = null;
       if (isStale) next();
     }
   }
 
-  document.addEventListener("visibilitychange", () => {
-    if (!document.hidden) next();
-  });
+  document.addEventListener("visibilitychange", next);
   return next;
 }

@@ -3,14 +3,13 @@
 const POLL_MILLISECONDS = 5000;
 const FIRST_RETRY_MILLISECONDS = 500;
 const MAX_RETRY_MILLISECONDS = 8000;
-const UNREACHABLE = [0, 502, 503, 504];
 
 /** Note how a call ended: null when it was answered, otherwise its error. */
 export function report(store, error) {
   if (!error) {
-    if (store.get("connection") !== "ok") store.set({ connection: "ok", problem: "" });
+    if (store.state.connection !== "ok") store.set({ connection: "ok", problem: "" });
   } else if (error.status === 401) store.set({ connection: "token", problem: error.message });
-  else if (UNREACHABLE.includes(error.status)) store.set({ connection: "lost", problem: error.message });
+  else if ([0, 502, 503, 504].includes(error.status)) store.set({ connection: "lost", problem: error.message });
 }
 
 /**
@@ -23,32 +22,27 @@ export function keepAsking({ store, load }) {
   let isAsking = false;
 
   async function ask() {
-    clearTimeout(timer);
     if (document.hidden || isAsking) return;
     isAsking = true;
-    if (store.get("connection") === "ok") retries = 0;
     try {
       await load();
     } finally {
       isAsking = false;
       plan();
+      retries = store.state.connection === "lost" ? retries + 1 : 0;
     }
   }
 
   function plan() {
     clearTimeout(timer);
-    const connection = store.get("connection");
-    if (connection === "ok") timer = setTimeout(ask, POLL_MILLISECONDS);
-    if (connection !== "lost") return;
-    timer = setTimeout(ask, Math.min(MAX_RETRY_MILLISECONDS, FIRST_RETRY_MILLISECONDS * 2 ** retries));
-    retries += 1;
+    const { connection } = store.state;
+    const wait = Math.min(MAX_RETRY_MILLISECONDS, FIRST_RETRY_MILLISECONDS * 2 ** retries);
+    if (connection !== "token") timer = setTimeout(ask, connection === "ok" ? POLL_MILLISECONDS : wait);
   }
 
   document.addEventListener("visibilitychange", ask);
   addEventListener("online", ask);
-  store.watch(["connection"], () => {
-    if (store.get("connection") === "lost" && !isAsking) plan();
-  });
+  store.watch(["connection"], plan);
   ask();
   return ask;
 }

@@ -6,72 +6,51 @@ import { describeTime, format } from "./words.js";
 
 const BRIGHT = 0.5;
 
-/** Returns the card's element, `name(title)` to give it another name, and `show(...)` to fill it. */
-export function createCard(title) {
-  const heading = element("h3");
-  const picture = element("canvas", { className: "picture" });
-  const label = element("span", { className: "label" });
-  const activation = element("span", { className: "note number" });
-  const dim = element("p", { className: "note" });
-  const words = element("p", { className: "note" });
-  const time = element("p", { className: "note time" });
-  const body = element("tbody");
-  const table = element("table", { className: "outputs" }, element("caption", { className: "visually-hidden" }), body);
-  const parts = [picture, element("p", { className: "reading" }, label, activation), dim, table, words, time];
-  const root = element("article", { className: "card" }, heading, ...parts);
-  picture.setAttribute("role", "img");
-  name(title);
-  let rows = [];
-  let names = null;
-
-  function name(text) {
-    heading.textContent = text;
-    root.setAttribute("aria-label", text);
-    picture.setAttribute("aria-label", `The picture, ${text.toLowerCase()}`);
-    table.caption.textContent = `The outputs, ${text.toLowerCase()}`;
-  }
-
-  /** `pixels` are those of the picture, `text` is what else there is to say, also without an answer. */
-  function show({ answer, network, pixels, text = "" }) {
-    for (const part of parts) part.hidden = !answer;
-    words.hidden = !text;
-    words.textContent = text;
-    if (!answer) return;
-    const shape = pixels && network?.shape;
-    picture.hidden = !shape;
-    if (shape) paintPixels(picture, pixels, shape, endsOf(network.inputRange) ?? [0, 1]);
-    const outputs = answer.activations.at(-1);
-    label.textContent = answer.labelNames[answer.label];
-    activation.textContent = format(outputs[answer.label]);
-    dim.textContent = "No output is bright: the network does not know this.";
-    dim.hidden = network?.layers.at(-1).activation !== "sigmoid" || outputs[answer.label] >= BRIGHT;
-    time.textContent = describeTime(answer);
-    if (names !== answer.labelNames.join()) {
-      names = answer.labelNames.join();
-      rows = answer.labelNames.map(createRow);
-      body.replaceChildren(...rows.map(({ row }) => row));
-    }
+/** A card; `pixels` are those of its picture, `text` is what else there is to say, also without an answer. */
+export function createCard(name, { answer, network, pixels, text }) {
+  const note = (words) => element("p", { className: "note" }, words);
+  const parts = [element("h3", {}, name)];
+  if (answer) {
+    const { label, labelNames, activations } = answer;
+    const outputs = activations.at(-1);
+    const isDim = network?.layers.at(-1).activation === "sigmoid" && outputs[label] < BRIGHT;
     const largest = outputs.reduce((most, output) => Math.max(most, Math.abs(output)), 1);
-    outputs.forEach((output, k) => rows[k].show(output, largest, k === answer.label));
+    if (pixels && network?.shape) {
+      const ariaLabel = `The picture, ${name.toLowerCase()}`;
+      const picture = element("canvas", { className: "picture", role: "img", ariaLabel });
+      paintPixels(picture, pixels, network.shape, endsOf(network.inputRange) ?? undefined);
+      parts.push(picture);
+    }
+    parts.push(
+      element(
+        "p",
+        { className: "reading" },
+        element("span", { className: "label" }, labelNames[label]),
+        element("span", { className: "note number" }, format(outputs[label])),
+      ),
+      ...(isDim ? [note("No output is bright: the network does not know this.")] : []),
+      element(
+        "table",
+        { className: "outputs" },
+        element("caption", { className: "visually-hidden" }, `The outputs, ${name.toLowerCase()}`),
+        ...labelNames.map((title, k) => createRow(title, outputs[k], largest, k === label)),
+      ),
+    );
   }
-
-  return { root, name, show };
+  if (text) parts.push(note(text));
+  if (answer) parts.push(note(describeTime(answer)));
+  return element("article", { className: "card", ariaLabel: name }, ...parts);
 }
 
-function createRow(name) {
-  const bar = element("span", { className: "bar" });
-  const mark = element("span", { className: "visually-hidden" }, " brightest");
-  const number = element("td", { className: "number" });
-  const title = element("th", { scope: "row", title: name }, name);
-  const row = element("tr", {}, title, element("td", {}, bar, mark), number);
-  return {
-    row,
-    show(output, largest, isBrightest) {
-      row.classList.toggle("brightest", isBrightest);
-      mark.hidden = !isBrightest;
-      bar.style.width = `${(100 * Math.abs(output)) / largest}%`;
-      bar.classList.toggle("below", output < 0);
-      number.textContent = format(output);
-    },
-  };
+function createRow(title, output, largest, isBrightest) {
+  const bar = element("span", { className: output < 0 ? "bar below" : "bar" });
+  bar.style.width = `${(100 * Math.abs(output)) / largest}%`;
+  const mark = isBrightest ? [element("span", { className: "visually-hidden" }, " brightest")] : [];
+  return element(
+    "tr",
+    { className: isBrightest ? "brightest" : "" },
+    element("th", { scope: "row", title }, title),
+    element("td", {}, bar, ...mark),
+    element("td", { className: "number" }, format(output)),
+  );
 }

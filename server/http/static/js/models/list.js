@@ -1,52 +1,40 @@
 /** Questions to the list of models that /v1/models answers. */
 
-/** One version's entry, or undefined. */
-export function findVersion(models, model, version) {
-  const entry = models?.models.find(({ name }) => name === model);
-  return entry?.versions.find((candidate) => candidate.version === version);
-}
+const findModel = (models, model) => models?.models.find(({ name }) => name === model);
 
-/** All loaded versions, as {model, version, entry}. */
-export function loadedVersions(models) {
-  return (models?.models ?? []).flatMap(({ name, versions }) =>
-    versions.filter((entry) => entry.is_loaded).map((entry) => ({ model: name, version: entry.version, entry })),
+/** One version's entry, or undefined. */
+export const findVersion = (models, model, version) =>
+  findModel(models, model)?.versions.find((entry) => entry.version === version);
+
+/** All versions; their labels have "newest" among them if calls that name no version get it. */
+export const listVersions = (models) =>
+  (models?.models ?? []).flatMap(({ name: model, default_version: newest, labels, versions }) =>
+    versions.map((entry) => {
+      const { version } = entry;
+      const words = Object.keys(labels).filter((label) => labels[label] === version);
+      if (version === newest) words.unshift("newest");
+      return { model, version, title: `${model} ${version}`, labels: words.join(", "), entry };
+    }),
   );
-}
 
 /** What answers: the chosen version while it is loaded, otherwise the default of its model or of the server. */
 export function choose(models, model, version) {
   if (findVersion(models, model, version)?.is_loaded) return { model, version };
-  const usable = models.models.filter((candidate) => candidate.default_version > 0);
-  const found =
-    usable.find(({ name }) => name === model) ??
-    usable.find(({ name }) => name === models.default_model) ??
-    usable[0];
-  return found ? { model: found.name, version: found.default_version } : { model: "", version: 0 };
+  const names = [model, models.default_model, ...models.models.map(({ name }) => name)];
+  const found = names.map((name) => findModel(models, name)).find((entry) => entry?.default_version > 0);
+  return { model: found?.name ?? "", version: found?.default_version ?? 0 };
 }
 
 /** What two lists differ in, as sentences. */
 export function describeChanges(before, after) {
-  if (!before) return [];
-  const sentences = [];
-  for (const { name, versions } of after.models) {
-    for (const entry of versions) {
-      const earlier = findVersion(before, name, entry.version);
-      const title = `${name} ${entry.version}`;
-      if (entry.is_loaded && !earlier?.is_loaded) sentences.push(`${title} has been loaded.`);
-      else if (!entry.is_loaded && earlier?.error !== entry.error) {
-        sentences.push(`${title} could not be loaded: ${entry.error}`);
-      }
-    }
-  }
-  for (const { model, version } of loadedVersions(before)) {
-    if (!findVersion(after, model, version)?.is_loaded) sentences.push(`${model} ${version} is no longer served.`);
-  }
-  return sentences;
-}
-
-/** The version's labels, "newest" among them if calls that name no version get it. */
-export function labelsOf(models, model, version) {
-  const entry = models.models.find(({ name }) => name === model);
-  const labels = Object.entries(entry.labels).filter(([, labelled]) => labelled === version).map(([label]) => label);
-  return entry.default_version === version ? ["newest", ...labels] : labels;
+  const changes = listVersions(after).map(({ model, version, title, entry }) => {
+    const earlier = findVersion(before, model, version);
+    if (entry.is_loaded) return !earlier?.is_loaded && `${title} has been loaded.`;
+    return earlier?.error !== entry.error && `${title} could not be loaded: ${entry.error}`;
+  });
+  const losses = listVersions(before).map(
+    ({ model, version, title, entry }) =>
+      entry.is_loaded && !findVersion(after, model, version)?.is_loaded && `${title} is no longer served.`,
+  );
+  return [...changes, ...losses].filter(Boolean);
 }

@@ -6,8 +6,7 @@ import { Network } from "../network.js";
 import { choose, describeChanges, findVersion } from "./list.js";
 
 /** What identifies the weights of the chosen version; "" when there is none. */
-export function identify(store) {
-  const { model, version, models } = store.state;
+export function identify({ state: { model, version, models } }) {
   const entry = findVersion(models, model, version);
   return entry?.is_loaded ? `${model}/${version}/${entry.weights_sha256}` : "";
 }
@@ -21,13 +20,14 @@ export async function loadModels(store) {
     report(store, error);
     return;
   }
+  const { models: before, model, version, connection, notice } = store.state;
   report(store, null);
-  const { models: before, model, version, notice } = store.state;
   const chosen = choose(models, model, version);
-  const sentences = describeChanges(before, models);
+  const sentences = before ? describeChanges(before, models) : [];
   if (model && chosen.model && (chosen.model !== model || chosen.version !== version)) {
     sentences.push(`${chosen.model} ${chosen.version} answers now.`);
   }
+  if (connection === "lost") sentences.unshift("The server answers again.");
   store.set({
     ...chosen,
     // An equal list is no change.
@@ -47,13 +47,12 @@ export async function loadNetwork(store) {
   } catch (error) {
     report(store, error);
     if (error.retryAfterSeconds) setTimeout(() => loadNetwork(store), 1000 * error.retryAfterSeconds);
-    if (error.retryAfterSeconds || store.get("connection") !== "ok") return;
+    if (error.retryAfterSeconds || store.state.connection !== "ok") return;
     networkProblem = error.message;
   }
   const { models, pixels, selection } = store.state;
   if (store.state.chosen !== chosen) return;
   const [inputs] = findVersion(models, model, version).layer_sizes;
-  const keepsSelection = selection && selection.neuron < (network?.layers[selection.layer]?.neurons ?? 0);
   store.set({
     network,
     networkOf: chosen,
@@ -61,7 +60,7 @@ export async function loadNetwork(store) {
     altered: null,
     answer: null,
     canonical: null,
-    ...(keepsSelection ? {} : { selection: null }),
-    ...(pixels.length === inputs ? {} : { pixels: new Float32Array(inputs) }),
+    selection: selection?.neuron < network?.layers[selection?.layer]?.neurons ? selection : null,
+    pixels: pixels.length === inputs ? pixels : new Float32Array(inputs),
   });
 }

@@ -1,47 +1,33 @@
 /** Says what keeps the server from answering, and what has changed on it. */
 
-import { element } from "../elements.js";
+import { byId, element } from "../elements.js";
 
-export function start({ store, root, retry, askForToken }) {
-  let wasLost = false;
+export function start({ store, retry, askForToken }) {
+  const actions = { "Try now": retry, "Enter a token": askForToken, Close: () => store.set({ notice: "" }) };
   let shown = "";
 
-  store.watch(["connection", "models"], () => {
-    const { connection, notice } = store.state;
-    if (wasLost && connection === "ok") store.set({ notice: `The server answers again. ${notice}` });
-    wasLost = connection === "lost";
-  });
-
-  store.watch(["connection", "notice", "chosen", "models", "problem"], () => {
-    const lines = describe(store);
+  store.watch(["connection", "notice", "chosen", "models", "problem", "network"], () => {
+    const lines = describe(store.state);
     // What has been read out and what has the focus stays.
     if (JSON.stringify(lines) === shown) return;
     shown = JSON.stringify(lines);
-    const actions = { "Try now": retry, "Enter a token": askForToken, Close: () => store.set({ notice: "" }) };
-    root.replaceChildren(
-      ...lines.map(({ text, action, isBad }) => {
-        const parts = [element("p", {}, text)];
-        if (action) parts.push(element("button", { type: "button", onclick: actions[action] }, action));
-        return element("div", { className: isBad ? "row bad" : "row" }, ...parts);
+    byId.banner.replaceChildren(
+      ...lines.map(([text, action]) => {
+        const button = action ? [element("button", { type: "button", onclick: actions[action] }, action)] : [];
+        return element("div", { className: action === "Close" ? "row" : "row bad" }, element("p", {}, text), ...button);
       }),
     );
   });
 }
 
-function describe(store) {
-  const { connection, problem, network, models, chosen, notice } = store.state;
-  if (connection === "token") {
-    return [{ text: "This server answers those who have a token.", action: "Enter a token", isBad: true }];
-  }
+/** Lines, each of a text and what can be done about it. */
+function describe({ connection, problem, network, models, chosen, notice }) {
+  if (connection === "token") return [["This server answers those who have a token.", "Enter a token"]];
   if (connection === "lost") {
     const own = network ? " Meanwhile the page computes the answers by itself." : "";
-    const text = `The server does not answer${problem && ` (${problem})`}. The page tries again until it does.${own}`;
-    return [{ text, action: "Try now", isBad: true }];
+    return [[`The server does not answer (${problem}). The page tries again until it does.${own}`, "Try now"]];
   }
-  const lines = [];
-  if (models && !chosen) {
-    lines.push({ text: "The server has no model loaded. The page goes on as soon as there is one.", isBad: true });
-  }
-  if (notice) lines.push({ text: notice.trim(), action: "Close" });
+  const lines = notice ? [[notice, "Close"]] : [];
+  if (models && !chosen) lines.unshift(["The server has no model loaded. The page goes on as soon as there is one."]);
   return lines;
 }

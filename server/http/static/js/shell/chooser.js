@@ -1,67 +1,60 @@
-/** Chooses the model and version that answer, and what to compare them with. */
+/** Lists what the server has, and chooses what answers and what to compare it with. */
 
-import { setOptions } from "../elements.js";
-import { findVersion, labelsOf, loadedVersions } from "../models/list.js";
+import { byId, element, setOptions } from "../elements.js";
+import { choose, findVersion, listVersions } from "../models/list.js";
 
-export function start({ store, root }) {
-  const [model, version, comparison] = ["#model", "#version", "#comparison"].map((id) => root.querySelector(id));
-  const caption = root.querySelector("#caption");
-  const find = (name) => store.state.models.models.find((entry) => entry.name === name);
+export function start({ store }) {
+  const { model, version, comparison, caption, loadedSummary, loadedVersions } = byId;
 
-  model.addEventListener("change", () => {
-    store.set({ model: model.value, version: find(model.value).default_version });
-  });
-  version.addEventListener("change", () => store.set({ version: Number(version.value) }));
-  comparison.addEventListener("change", () => {
-    const [name, number] = comparison.value ? JSON.parse(comparison.value) : [];
-    store.set({ comparison: name ? { model: name, version: number } : null });
-  });
+  model.onchange = () => store.set(choose(store.state.models, model.value));
+  version.onchange = () => store.set({ version: Number(version.value) });
+  comparison.onchange = () => {
+    const [name, number] = comparison.value.split(" ");
+    store.set({ comparison: name ? { model: name, version: Number(number) } : null });
+  };
 
   store.watch(["models", "model", "version", "comparison"], () => {
     const { models, model: name, version: number, comparison: compared } = store.state;
+    const versions = listVersions(models);
+    if (!models) return;
     const chosen = findVersion(models, name, number);
-    if (!chosen?.is_loaded) {
-      for (const select of [model, version, comparison]) setOptions(select, [], "");
-      if (compared) store.set({ comparison: null });
-      return;
-    }
-    caption.textContent = describe(chosen.layer_sizes);
+    const others = versions.filter(({ entry }) => entry !== chosen && entry.is_loaded && takesTheSame(entry, chosen));
+    const current = compared ? `${compared.model} ${compared.version}` : "";
     setOptions(model, models.models.map(modelOption), name);
-    setOptions(version, find(name).versions.map((entry) => versionOption(models, name, entry)), String(number));
-    const options = loadedVersions(models)
-      .filter(({ entry }) => entry !== chosen && takesTheSame(entry, chosen))
-      .map((other) => ({
-        value: JSON.stringify([other.model, other.version]),
-        text: `${other.model} ${other.version}`,
-      }));
-    const current = compared && JSON.stringify([compared.model, compared.version]);
-    const isThere = options.some(({ value }) => value === current);
-    setOptions(comparison, [{ value: "", text: "Nothing" }, ...options], isThere ? current : "");
-    comparison.disabled = options.length === 0;
-    if (compared && !isThere) store.set({ comparison: null });
+    setOptions(version, versions.filter((each) => each.model === name).map(versionOption), number);
+    setOptions(comparison, [{ value: "", text: "Nothing" }, ...others.map(({ title }) => ({ text: title }))], current);
+    comparison.disabled = !others.length;
+    // It is no longer there.
+    if (comparison.value !== current) store.set({ comparison: null });
+    if (chosen?.is_loaded) caption.textContent = describe(chosen.layer_sizes);
+    const failed = versions.filter(({ entry }) => !entry.is_loaded).length;
+    const loaded = versions.length - failed;
+    const problems = failed ? `, ${failed} failed` : "";
+    loadedSummary.textContent = `${loaded} ${loaded === 1 ? "version" : "versions"} loaded${problems}`;
+    loadedVersions.replaceChildren(...versions.map(createRow));
   });
 }
 
 function describe(sizes) {
-  const knobs = sizes.slice(1).reduce((sum, size, k) => sum + size * (sizes[k] + 1), 0);
-  const [last, ...others] = sizes.toReversed();
-  const listed = `${others.toReversed().join(", ")} and ${last}`;
-  return `A neural network of ${listed} neurons reads what you draw, by ${knobs.toLocaleString("en")} weights and biases.`;
+  const knobs = sizes.slice(1).reduce((sum, size, k) => sum + size * (sizes[k] + 1), 0).toLocaleString("en");
+  const listed = `${sizes.slice(0, -1).join(", ")} and ${sizes.at(-1)}`;
+  return `A neural network of ${listed} neurons reads what you draw, by ${knobs} weights and biases.`;
 }
 
-function takesTheSame(one, other) {
-  return one.layer_sizes[0] === other.layer_sizes[0] && one.input_range === other.input_range;
+const takesTheSame = (one, other) =>
+  one.layer_sizes[0] === other?.layer_sizes[0] && one.input_range === other.input_range;
+
+const modelOption = ({ name, default_version: usable }) =>
+  ({ value: name, text: usable ? name : `${name} (failed)`, disabled: !usable });
+
+function versionOption({ version, labels, entry }) {
+  const words = entry.is_loaded ? labels : "failed";
+  return { value: version, text: version + (words && ` (${words})`), disabled: !entry.is_loaded };
 }
 
-function modelOption({ name, default_version: usable }) {
-  return { value: name, text: usable ? name : `${name} (failed)`, disabled: !usable };
-}
-
-function versionOption(models, model, { version, is_loaded: isLoaded }) {
-  const words = isLoaded ? labelsOf(models, model, version) : ["failed"];
-  return {
-    value: String(version),
-    text: words.length > 0 ? `${version} (${words.join(", ")})` : String(version),
-    disabled: !isLoaded,
-  };
+function createRow({ model, version, labels, entry }) {
+  const [look, word] = entry.is_loaded ? ["good", "loaded"] : ["bad", "failed"];
+  const state = element("td", {}, element("span", { className: `badge ${look}` }, word), ` ${entry.error}`);
+  const cells = [model, version, labels, entry.layer_sizes.join(", ")];
+  return element("tr", {}, ...cells.map((cell) => element("td", {}, cell)), state);
 }

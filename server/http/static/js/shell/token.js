@@ -1,36 +1,34 @@
 /** Asks for a token when the server wants one. */
 
 import { setToken } from "../api.js";
+import { byId } from "../elements.js";
 
 const UNKNOWN = "The server does not know this token. Check it, or ask who runs the server for another one.";
 
 /** Returns a function that opens the dialog. */
-export function start({ store, dialog, retry }) {
-  const [form, input, problem, cancel] = ["form", "input", ".bad", "button[type=button]"].map((part) =>
-    dialog.querySelector(part),
-  );
+export function start({ store, retry }) {
+  const { tokenDialog, tokenForm, token, tokenProblem, tokenCancel } = byId;
   let isTried = false;
 
   function open() {
-    problem.textContent = isTried ? UNKNOWN : "";
-    if (!dialog.open) dialog.showModal();
-    input.select();
+    tokenProblem.textContent = isTried ? UNKNOWN : "";
+    if (!tokenDialog.open) tokenDialog.showModal();
+    token.select();
   }
 
-  cancel.addEventListener("click", () => dialog.close());
-  form.addEventListener("submit", async (event) => {
+  tokenCancel.onclick = () => tokenDialog.close();
+  tokenForm.onsubmit = async (event) => {
     event.preventDefault();
-    setToken(input.value.trim());
+    setToken(token.value.trim());
     isTried = true;
     await retry();
-    if (store.get("connection") === "token") open();
-  });
+    if (store.state.connection === "token") open();
+  };
   store.watch(["connection"], () => {
-    if (store.get("connection") === "token") open();
-    else if (store.get("connection") === "ok") {
-      isTried = false;
-      dialog.close();
-    }
+    if (store.state.connection === "token") open();
+    if (store.state.connection !== "ok") return;
+    isTried = false;
+    tokenDialog.close();
   });
   return open;
 }
