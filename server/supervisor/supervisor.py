@@ -227,10 +227,12 @@ class Supervisor:
         )
 
     def _page(self) -> dict[str, str]:
-        """Return where the page is, if there is one."""
-        if self._settings.http_api == "off":
+        """Return where the page is, if there is one that anybody can open."""
+        is_tls = self._settings.http_tls == "on"
+        is_closed = self._settings.tls_client_ca is not None and not is_tls
+        if self._settings.http_api == "off" or is_closed:
             return {}
-        scheme = "https" if self._settings.http_tls == "on" else "http"
+        scheme = "https" if is_tls else "http"
         return {"page": f"{scheme}://{reachable(self._launched.http_address)}/"}
 
     def _shut_down(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from exporter.network.network import Batch
 from exporter.training.mnist import Labels
@@ -12,7 +12,7 @@ from harness.browser import open_page
 from harness.server_process import ServerProcess
 from tests.page.odd_networks import FLOWERS, MANY, WIDE
 from tests.page.pen import draw, label, pixels, ready, settle, slide
-from tests.page.storage import read, wait_until
+from tests.page.storage import read, wait_until, write
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_sliders_say_their_value_and_are_moved_by_keys(page: Page) -> None:
     slider.focus()
     for _ in range(3):
         page.keyboard.press("ArrowRight")
-    expect(page.locator("output[for=adjust-degrees]")).to_have_text("+3°")
+    expect(page.locator(".slider:has(#adjust-degrees) > output")).to_have_text("+3°")
     expect(slider).to_have_attribute("aria-valuetext", "+3°")
     expect(page.locator("#adjust-reset")).to_be_enabled()
 
@@ -105,6 +105,24 @@ def test_an_image_that_others_load_is_drawn_on_moved_and_undone(
     page.get_by_role("button", name="Undo").first.click()
     page.get_by_role("button", name="Undo").first.click()
     np.testing.assert_array_equal(pixels(page), seven)
+
+
+def test_what_is_loaded_before_the_network_is_there_is_shown_then(
+    browser: Browser, odd: ServerProcess
+) -> None:
+    held: list[Route] = []
+    with open_page(browser, odd.http_address) as opened:
+        page = opened.page
+        page.route("**/network", lambda route: held.append(route))
+        with page.expect_request("**/network"):
+            page.reload()
+        write(page, "{ loaded: { pixels: Float32Array.of(1, 2, 3, 4), name: 'numbers' } }")
+        assert read(page, "store.get('network')") is None
+        for route in held:
+            route.continue_()
+        ready(page)
+        assert read(page, "[...store.get('pixels')]") == [1, 2, 3, 4]
+        expect(page.locator("#draw").get_by_label("Input 4", exact=True)).to_have_value("4")
 
 
 @pytest.fixture

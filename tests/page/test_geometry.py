@@ -31,7 +31,7 @@ def render(page: Page, image: Array, points: str = "pixels", /, **changes: float
         page,
         "draw/drawing",
         """const drawing = new it.Drawing(shape);
-        drawing.replace(Float32Array.from(image));
+        drawing.add({ image: Float32Array.from(image) });
         return [...drawing.render({ ...it.UNCHANGED, ...changes })[points]];""",
         shape=image.shape,
         image=image.ravel().tolist(),
@@ -101,16 +101,17 @@ def test_images_are_moved_as_scipy_moves_them(page: Page, changes: dict[str, flo
     assert pixels.sum() == pytest.approx(means.sum(), rel=1e-3)
 
 
-def test_maps_are_inverted(page: Page) -> None:
+def test_maps_turn_about_the_centre_and_are_inverted(page: Page) -> None:
     found = run(
         page,
-        "draw/geometry",
+        "draw/drawing",
         """const moved = { right: 2, down: -3, scale: 0.7, width: 1.3, degrees: 40 };
         const map = it.mapOf(moved, [12, 20]);
-        const [x, y] = it.apply(map, 3, 4);
-        return [it.apply(it.invert(map), x, y), it.determinant(map)].flat();""",
+        const [centre, there] = [[10, 6], [3, 4]].map(([x, y]) => map.transformPoint({ x, y }));
+        const back = map.inverse().transformPoint(there);
+        return [centre.x, centre.y, back.x, back.y, map.a * map.d - map.b * map.c];""",
     )
-    np.testing.assert_allclose(found, [3, 4, 0.7**2 * 1.3])
+    np.testing.assert_allclose(found, [12, 3, 3, 4, 0.7**2 * 1.3])
 
 
 @pytest.mark.parametrize("radius", [1, 2, 3.5, 6, -1, -2.5, -4])
@@ -118,7 +119,7 @@ def test_ink_is_thickened_as_scipy_does(page: Page, radius: float) -> None:
     ink = noise(23, 31)
     found = run(
         page,
-        "draw/thickness",
+        "draw/raster",
         "return [...it.thicken(Float32Array.from(ink), 31, radius)];",
         ink=ink.ravel().tolist(),
         radius=radius,

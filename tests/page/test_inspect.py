@@ -48,7 +48,7 @@ def seven(page: Page, digits: tuple[Batch, Labels]) -> Batch:
 
 
 def part(page: Page, name: str) -> Locator:
-    return page.locator(f"#inspect [data-part={name}]")
+    return page.locator(f"#{name}")
 
 
 def choose(page: Page, layer: int, neuron: int) -> None:
@@ -131,13 +131,13 @@ def test_each_weight_and_product_is_told(page: Page, served: Network, seven: Bat
     assert box
     canvas.hover(position={"x": box["width"] * 15.5 / 28, "y": box["height"] * 14.5 / 28})
     weight, pixel = served.layers[0].weights[9, 14 * 28 + 15], seven[14 * 28 + 15]
-    expect(part(page, "cell")).to_contain_text("row 15, column 16")
-    told = [float(number) for number in numbers(part(page, "cell").inner_text())[-3:]]
+    expect(part(page, "cell-words")).to_contain_text("row 15, column 16")
+    told = [float(number) for number in numbers(part(page, "cell-words").inner_text())[-3:]]
     assert told == pytest.approx([weight, pixel, weight * pixel], abs=6e-5)
     canvas.focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowUp")
-    expect(part(page, "cell")).to_contain_text("row 14, column 17")
+    expect(part(page, "cell-words")).to_contain_text("row 14, column 17")
 
 
 @pytest.mark.parametrize(("layer", "neuron"), [(0, 0), (0, 9), (1, 5), (2, 7)])
@@ -147,16 +147,16 @@ def test_a_sum_is_written_out(
     choose(page, layer, neuron)
     before, z, after = layers_of(served, seven)[layer]
     w, b = served.layers[layer].weights[neuron].astype(np.float64), served.layers[layer].biases
-    weighted, bias, total = numbers(part(page, "sum").inner_text())
+    weighted, bias, total = numbers(part(page, "sum-words").inner_text())
     assert weighted + bias == total
     assert [float(weighted), float(bias), float(total)] == pytest.approx(
         [w @ before, b[neuron], z[neuron]], abs=1.5e-4
     )
-    squished = numbers(part(page, "squish").inner_text())
+    squished = numbers(part(page, "squish-words").inner_text())
     assert squished[0] == total
     assert float(squished[-1]) == pytest.approx(after[neuron], abs=6e-5)
-    expect(part(page, "squish")).to_contain_text("1 / (1 + e^(")
-    expect(part(page, "server")).to_have_text(f"The server answered {squished[-1]}.")
+    expect(part(page, "squish-words")).to_contain_text("1 / (1 + e^(")
+    expect(part(page, "served-words")).to_have_text(f"The server answered {squished[-1]}.")
 
     body, foot = rows(part(page, "terms"), "tbody"), rows(part(page, "terms"), "tfoot")
     products = w * before
@@ -192,13 +192,13 @@ def test_tables_hold_all_terms(page: Page, served: Network, seven: Batch) -> Non
 def test_why_one_output_and_not_another(page: Page, served: Network, seven: Batch) -> None:
     before, z, _ = layers_of(served, seven)[-1]
     weights, biases = served.layers[-1].weights.astype(np.float64), served.layers[-1].biases
-    table = part(page, "differences")
+    table = part(page, "why-terms")
     # What is read, and what is next to it, unless one chooses others.
     runner_up = int(np.argsort(z)[-2])
     for winner, loser in ((7, runner_up), (7, 9), (0, 9)):
         if (winner, loser) != (7, runner_up):
-            part(page, "for").select_option(str(winner))
-            part(page, "against").select_option(str(loser))
+            part(page, "why-winner").select_option(str(winner))
+            part(page, "why-loser").select_option(str(loser))
         expect(part(page, "question")).to_have_text(f"Why {winner} and not {loser}?")
         body, foot = rows(table, "tbody"), rows(table, "tfoot")
         differences = (weights[winner] - weights[loser]) * before
@@ -212,16 +212,16 @@ def test_why_one_output_and_not_another(page: Page, served: Network, seven: Batc
         assert numbers(part(page, "verdict").inner_text().rstrip("."))[-1] == abs(total)
     table.get_by_role("button", name="neuron 4", exact=True).click()
     assert read(page, "store.get('selection')") == {"layer": 1, "neuron": 3}
-    expect(part(page, "layer").locator("option:checked")).to_have_text("Hidden layer 2")
-    expect(part(page, "neuron").locator("option:checked")).to_have_text("neuron 4")
+    expect(part(page, "inside-layer").locator("option:checked")).to_have_text("Hidden layer 2")
+    expect(part(page, "inside-neuron").locator("option:checked")).to_have_text("neuron 4")
 
 
 @pytest.mark.usefixtures("seven")
 def test_a_neuron_is_chosen_here_or_in_the_picture(page: Page) -> None:
     page.locator(".stage").get_by_role("button", name="neuron 5:").first.click()
-    expect(part(page, "neuron").locator("option:checked")).to_have_text("neuron 5")
-    part(page, "layer").select_option("Output layer")
-    part(page, "neuron").select_option("output 3")
+    expect(part(page, "inside-neuron").locator("option:checked")).to_have_text("neuron 5")
+    part(page, "inside-layer").select_option("Output layer")
+    part(page, "inside-neuron").select_option("output 3")
     assert read(page, "store.get('selection')") == {"layer": 2, "neuron": 3}
     # Of the neurons before it: a row of them.
     width, height = page.locator("[data-figure=weights] > div > canvas").evaluate(
@@ -239,8 +239,8 @@ def test_turned_knobs_are_looked_into(page: Page, served: Network, seven: Batch)
             store.set({ altered, selection: { layer: 0, neuron: 2 } });
         }"""
     )
-    expect(part(page, "server")).to_be_empty()
-    weighted, bias, total = numbers(part(page, "sum").inner_text())
+    expect(part(page, "served-words")).to_be_empty()
+    weighted, bias, total = numbers(part(page, "sum-words").inner_text())
     assert bias == Decimal("1.5")
     assert float(weighted) == pytest.approx(served.layers[0].weights[2] @ seven, abs=1e-3)
     assert float(total) == pytest.approx(served.layers[0].weights[2] @ seven + 1.5, abs=1e-3)
@@ -261,8 +261,8 @@ def test_other_networks(browser: Browser, others: ServerProcess, name: str) -> N
             assert float(total) == pytest.approx(float(sums[neuron]), abs=1e-3)
             before = layer.forward(before)
         body, foot = (
-            rows(part(page, "differences"), "tbody"),
-            rows(part(page, "differences"), "tfoot"),
+            rows(part(page, "why-terms"), "tbody"),
+            rows(part(page, "why-terms"), "tfoot"),
         )
         assert sum(Decimal(row[-1]) for row in [*body, *foot[:-1]]) == Decimal(foot[-1][-1])
         first, second = np.sort(sums)[::-1][:2]
@@ -272,7 +272,7 @@ def test_other_networks(browser: Browser, others: ServerProcess, name: str) -> N
 
 
 def check_squish(page: Page, layer: Layer, sums: Batch, neuron: int) -> None:
-    text = part(page, "squish").inner_text().replace(MINUS, "-")
+    text = part(page, "squish-words").inner_text().replace(MINUS, "-")
     z, a = numbers(text)[0], numbers(text)[-1]
     assert float(z) == pytest.approx(float(sums[neuron]), abs=1e-3)
     after = ACTIVATIONS[layer.activation](sums[None])[0]
@@ -294,6 +294,6 @@ def check_squish(page: Page, layer: Layer, sums: Batch, neuron: int) -> None:
 def test_without_weights_it_says_why(browser: Browser, others: ServerProcess) -> None:
     with open_other(browser, others, "large") as (page, _, _):
         expect(part(page, "inside")).to_be_hidden()
-        expect(part(page, "missing")).to_contain_text(
+        expect(part(page, "no-weights")).to_contain_text(
             f"the network has {NETWORKS['large'].parameter_count} weights and biases"
         )

@@ -205,11 +205,11 @@ def test_steps_light_one_layer_after_the_other(page: Page) -> None:
 
 
 SENTENCES = """async () => {
-    const sentence = document.querySelector("[data-part=sentence]");
+    const sentence = document.querySelector("#step-words");
     const found = [];
     const observer = new MutationObserver(() => found.push(sentence.textContent));
     observer.observe(sentence, { childList: true });
-    document.querySelector("[data-part=play]").click();
+    document.querySelector("#play").click();
     while (!found.at(-1)?.startsWith("Live")) await new Promise(requestAnimationFrame);
     return found;
 }"""
@@ -225,7 +225,7 @@ def test_it_plays_layer_by_layer_and_is_live_again(page: Page) -> None:
 def test_it_pauses_where_it_is(page: Page) -> None:
     page.evaluate(
         """async () => {
-            const play = document.querySelector("[data-part=play]");
+            const play = document.querySelector("#play");
             play.click();
             await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
             play.click();
@@ -255,7 +255,7 @@ def test_a_neuron_is_chosen_by_mouse_and_by_keys(page: Page) -> None:
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowRight")
     expect(circles(page, 2).nth(5)).to_be_focused()
-    expect(page.locator("#watch [data-part=readout]")).to_contain_text("Hidden layer 2, neuron 6")
+    expect(page.locator("#readout")).to_contain_text("Hidden layer 2, neuron 6")
     page.keyboard.press("Enter")
     assert read(page, "store.get('selection')") == {"layer": 1, "neuron": 5}
     page.keyboard.press("Enter")
@@ -274,7 +274,7 @@ def test_the_readout_says_what_is_pointed_at(
     circles(page, 1).nth(2).hover()
     sign = "+" if z > 0 else "\u2212"
     text = f"Hidden layer 1, neuron 3: sigmoid({sign}{abs(z):.3f}) = {1 / (1 + np.exp(-z)):.4f}"
-    expect(page.locator("#watch [data-part=readout]")).to_have_text(text)
+    expect(page.locator("#readout")).to_have_text(text)
 
 
 @pytest.mark.usefixtures("seven")
@@ -323,7 +323,7 @@ def test_other_networks(browser: Browser, others: ServerProcess, name: str) -> N
         if name == "many":
             expect(caption).to_contain_text("10 brightest of 1,000")
         if name == "large":
-            expect(page.locator("#watch [data-part=readout]")).to_contain_text("Without lines")
+            expect(page.locator("#readout")).to_contain_text("Without lines")
         if name in ("iris", "signed"):
             largest = np.abs(activations[-1]).max()
             expect(caption).to_contain_text(f"white is {largest:.2g}")

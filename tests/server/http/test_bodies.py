@@ -92,6 +92,8 @@ def test_compressed_bodies_are_read(
         ("deflate", zlib.compress(bytes(500 * MAX_BYTES)), 413, "BODY_BYTES"),
         ("identity", bytes(MAX_BYTES + 1), 413, "BODY_BYTES"),
     ],
+    # Not the bodies themselves, which hold the time.
+    ids=lambda value: "" if isinstance(value, bytes) else None,
 )
 def test_others_are_refused_with_the_reason(
     client: httpx.Client, coding: str, body: bytes, status: int, reason: str

@@ -177,6 +177,8 @@ def test_plain_http_is_no_way_around_certificates(repository: Path, tmp_path: Pa
         refused = client.post("/v1/predict", json=PIXELS)
     assert refused.status_code == 403
     assert "--http-tls on" in refused.json()["error"]
+    (serving,) = (line for line in found.server.log if line["event"] == "serving")
+    assert "page" not in serving
 
 
 def test_a_certificate_that_is_for_servers_alone_is_explained(

@@ -13,6 +13,11 @@ export function element(name, properties = {}, ...children) {
   return made;
 }
 
+/** Change an element's text, unless it is the same: that would be read aloud, or pointed at, once more. */
+export function say(place, text) {
+  if (place.textContent !== text) place.textContent = text;
+}
+
 /** A slider in a line with its name and what it says: {root, input, show(number, text)}. */
 export function createSlider(name, range, onInput) {
   const input = element("input", { type: "range", ariaLabel: name, ...range });
@@ -26,6 +31,17 @@ export function createSlider(name, range, onInput) {
       input.ariaValueText = output.value = text;
     },
   };
+}
+
+/** Have one of a group's buttons pressed at a time; `onChoose` is called with its value. */
+export function startChoice(group, onChoose) {
+  const buttons = [...group.querySelectorAll("button")];
+  for (const button of buttons) {
+    button.onclick = () => {
+      for (const one of buttons) one.ariaPressed = one === button;
+      onChoose(button.value);
+    };
+  }
 }
 
 /** Give a select these options, each {value, text, disabled}, and choose one; unchanged options stay as they are. */

@@ -30,7 +30,7 @@ const state = {
   canonical: null,
   compared: null,
   comparison: null,
-  /** The Sheet of test images, once it is needed. */
+  /** The test images, {labels, images}, once they are needed. */
   sheet: null,
   /** What `altered ?? network` reads from it, {network, labels, right, count, milliseconds}; the same of `network`. */
   readings: null,

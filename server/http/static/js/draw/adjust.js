@@ -1,13 +1,13 @@
 /** Sliders that shift, scale, squeeze, turn, thicken, invert and disturb a drawing. */
 
-import { element } from "../elements.js";
+import { byId, createSlider } from "../elements.js";
 import { UNCHANGED } from "./drawing.js";
 
 const signed = (x) => `${x > 0 ? "+" : ""}${Number(x.toFixed(2))}`;
 const pixels = (x) => `${signed(x)} px`;
 const times = (x) => `${x.toFixed(2)}×`;
 
-/** The sliders of an image of rows x columns: key, label, lowest, highest, step, and what to say. */
+/** The sliders of an image of rows x columns: key, name, lowest, highest, step, and what to say. */
 function slidersOf([rows, columns]) {
   const thick = Math.max(rows, columns) / 14;
   return [
@@ -21,39 +21,29 @@ function slidersOf([rows, columns]) {
   ];
 }
 
-/** Fill `root` with the sliders of a shape; calls `onChange(adjustments)`. Returns what puts all back. */
-export function startSliders({ root, shape, onChange }) {
-  const [list, invert, again, reset] = ["adjust-sliders", "invert", "noise-again", "adjust-reset"].map((id) =>
-    root.querySelector(`#${id}`),
-  );
-  let values = UNCHANGED;
+/** Show the sliders of a shape; calls `onChange(adjustments)`. Returns what puts all back. */
+export function startSliders(shape, onChange) {
+  const { invert, noiseAgain, adjustReset, adjustSliders } = byId;
+  let values;
   const sliders = slidersOf(shape).map(([key, name, min, max, step, say]) => {
-    const id = `adjust-${key}`;
-    const input = element("input", { type: "range", id, min, max, step });
-    const output = element("output", { htmlFor: id });
-    input.addEventListener("input", () => set({ [key]: Number(input.value) }));
-    const row = element("div", { className: "slider" }, element("label", { htmlFor: id }, name), input, output);
-    return { key, row, input, output, say };
+    const { root, show } = createSlider(name, { id: `adjust-${key}`, min, max, step }, (x) => set({ [key]: x }));
+    return { root, show: () => show(values[key], say(values[key])) };
   });
-  list.replaceChildren(...sliders.map(({ row }) => row));
+  adjustSliders.replaceChildren(...sliders.map(({ root }) => root));
 
   function set(changes) {
     values = { ...values, ...changes };
-    for (const { key, input, output, say } of sliders) {
-      input.value = values[key];
-      output.value = say(values[key]);
-      input.setAttribute("aria-valuetext", output.value);
-    }
+    for (const { show } of sliders) show();
     invert.checked = values.isInverted;
-    reset.disabled = Object.keys(UNCHANGED).every((key) => values[key] === UNCHANGED[key]);
-    again.disabled = !values.noise;
+    adjustReset.disabled = Object.keys(UNCHANGED).every((key) => values[key] === UNCHANGED[key]);
+    noiseAgain.disabled = !values.noise;
     onChange(values);
   }
 
   const putBack = () => set(UNCHANGED);
   invert.onchange = () => set({ isInverted: invert.checked });
-  again.onclick = () => set({ seed: values.seed + 1 });
-  reset.onclick = putBack;
+  noiseAgain.onclick = () => set({ seed: values.seed + 1 });
+  adjustReset.onclick = putBack;
   putBack();
   return putBack;
 }

@@ -1,27 +1,32 @@
 /** What the network is asked about: a drawing, or numbers when its inputs are no image. */
 
+import { byId } from "../elements.js";
 import { startFields } from "./fields.js";
 import { startImage } from "./image.js";
 
-export function start({ store, root }) {
-  const [imageRoot, fieldsRoot] = ["#draw-image", "#draw-fields"].map((id) => root.querySelector(id));
-  const image = startImage({ store, root: imageRoot });
-  const fields = startFields({ store, root: fieldsRoot });
+export function start({ store }) {
+  const { drawTitle, drawImage, drawFields, adjust } = byId;
+  const image = startImage(store, drawImage);
+  const fields = startFields(store);
   let part = image;
   // Where it stands beside the answer; on a phone it would stand between.
-  root.querySelector("#adjust").open = matchMedia("(min-width: 64rem)").matches;
+  adjust.open = matchMedia("(min-width: 64rem)").matches;
 
   store.watch(["network"], () => {
     const { network } = store.state;
     if (!network) return;
     part = network.shape ? image : fields;
-    imageRoot.hidden = part !== image;
-    fieldsRoot.hidden = part !== fields;
-    root.querySelector("h2").textContent = titleOf(network);
+    drawImage.hidden = part !== image;
+    drawFields.hidden = part !== fields;
+    drawTitle.textContent = titleOf(network);
     part.show(network);
   });
-  store.watch(["loaded"], () => {
-    if (store.state.loaded) part.load(store.state.loaded);
+  store.watch(["loaded", "networkOf"], () => {
+    const { loaded, networkOf } = store.state;
+    // Kept until it is known what the network takes.
+    if (!loaded || !networkOf) return;
+    store.set({ loaded: null });
+    part.load(loaded);
   });
 }
 

@@ -1,15 +1,20 @@
 /** What has been drawn, step by step, and the image that becomes of it. */
 
 import { normalNoise } from "../random.js";
-import { invert, mapOf } from "./geometry.js";
-import { Raster, average, resample } from "./raster.js";
-import { thicken } from "./thickness.js";
+import { Raster, average, clamp, resample, thicken } from "./raster.js";
 
+/** What the sliders say at first; lengths are pixels, angles degrees clockwise, `width` squeezes columns. */
 export const UNCHANGED = {
   right: 0, down: 0, scale: 1, width: 1, degrees: 0, thickness: 0, noise: 0, seed: 1, isInverted: false,
 };
 
-/** Steps are strokes {points, isEraser}, and images {image} that replace all before (null: clear). */
+/** Where they take a point of an image of rows x columns: about its centre, and then shifted. */
+export function mapOf({ right, down, scale, width, degrees }, [rows, columns]) {
+  const [x, y] = [columns / 2, rows / 2];
+  return new DOMMatrix().translate(x + right, y + down).rotate(degrees).scale(scale * width, scale).translate(-x, -y);
+}
+
+/** Steps are strokes {points: [x, y, radius] each, isEraser}, and images {image} that replace all before. */
 export class Drawing {
   #steps = [];
   #done = 0;
@@ -28,13 +33,13 @@ export class Drawing {
   }
 
   get isEmpty() {
-    return !this.#seen().some(({ image, points }) => image || points);
+    return !this.raster.ink.some(Boolean);
   }
 
-  /** Begin a stroke at a point [x, y, radius]. */
-  begin(point, isEraser) {
-    this.#add({ points: [point], isEraser });
-    this.raster.stamp(point, point, isEraser);
+  add(step) {
+    this.#steps.splice(this.#done, Infinity, step);
+    this.#done += 1;
+    this.#draw(step);
   }
 
   /** Go on to a point. */
@@ -44,45 +49,33 @@ export class Drawing {
     points.push(point);
   }
 
-  /** Begin anew with the ink of an image, or with nothing. */
-  replace(image) {
-    this.#add({ image });
-    this.raster.fill(image);
-  }
-
   /** Go so many steps back (-1) or forth (1). */
   go(by) {
-    this.#done = Math.min(this.#steps.length, Math.max(0, this.#done + by));
-    this.raster.fill(null);
-    for (const { image, points, isEraser } of this.#seen()) {
-      if (!points) this.raster.fill(image);
-      else points.forEach((point, at) => this.raster.stamp(points[Math.max(0, at - 1)], point, isEraser));
-    }
+    this.#done = clamp(this.#done + by, 0, this.#steps.length);
+    const steps = this.#steps.slice(0, this.#done);
+    this.raster.fill([]);
+    for (const step of steps.slice(Math.max(0, steps.findLastIndex(({ image }) => image)))) this.#draw(step);
   }
 
   /** The image as points at high resolution and as pixels, both ink in [0, 1]. */
   render({ thickness, noise, seed, isInverted, ...moved }) {
-    const { ink, width, factor } = this.raster;
+    const { ink, width, factor, map } = this.raster;
+    const [rows, columns] = this.shape;
     // Half of it on either side.
     const thick = thickness ? thicken(ink, width, (thickness * factor) / 2) : ink;
-    let points = resample(this.raster, thick, invert(mapOf(moved, this.shape)));
+    const back = map.multiply(mapOf(moved, this.shape).inverse()).scale(1 / factor);
+    let points = resample(thick, width, back, columns * factor, rows * factor);
     if (isInverted) points = points.map((x) => 1 - x);
     let pixels = average(points, this.shape, factor);
     if (noise) {
       const disturbance = normalNoise(pixels.length, seed);
-      pixels = pixels.map((x, at) => Math.min(1, Math.max(0, x + noise * disturbance[at])));
+      pixels = pixels.map((x, at) => clamp(x + noise * disturbance[at]));
     }
     return { points, pixels };
   }
 
-  /** The steps from the last image on. */
-  #seen() {
-    const steps = this.#steps.slice(0, this.#done);
-    return steps.slice(Math.max(0, steps.findLastIndex((step) => "image" in step)));
-  }
-
-  #add(step) {
-    this.#steps.splice(this.#done, Infinity, step);
-    this.#done += 1;
+  #draw({ image, points, isEraser }) {
+    if (image) this.raster.fill(image);
+    else points.forEach((point, at) => this.raster.stamp(points[Math.max(0, at - 1)], point, isEraser));
   }
 }

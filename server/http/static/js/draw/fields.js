@@ -1,34 +1,25 @@
 /** Sliders and number fields for networks whose inputs are no image. */
 
-import { element } from "../elements.js";
+import { byId, element } from "../elements.js";
 import { sliderEnds } from "./range.js";
 
 const STEPS = 1000;
 const MAX_FLOAT32 = 3.4028234e38;
 
-/** Fill `root` with an input's slider and field each; returns {show(network), load({pixels})}. */
-export function startFields({ store, root }) {
-  const list = root.querySelector("#field-list");
+/** Show an input's slider and field each; returns {show(network), load({pixels})}. */
+export function startFields(store) {
+  const { fieldList, fieldsHint, fieldsReset } = byId;
   let rows = [];
-  let numbers = [];
-  let start = 0;
+  let numbers = new Float32Array();
 
-  const publish = () => store.set({ pixels: Float32Array.from(numbers) });
-
-  function put(changed) {
-    numbers = [...changed];
-    numbers.forEach((number, at) => {
-      rows[at].field.value = rows[at].slider.value = Number(number.toPrecision(7));
-    });
-    publish();
+  function publish(changed) {
+    numbers = changed;
+    store.set({ pixels: numbers });
   }
 
-  function change(at, from, to) {
-    // What the server would refuse is marked by the browser, and not sent.
-    if (from.value === "" || !from.checkValidity()) return;
-    to.value = from.value;
-    numbers[at] = Number(from.value);
-    publish();
+  function put(changed) {
+    publish(Float32Array.from(changed));
+    rows.forEach(({ field, slider }, at) => (field.value = slider.value = Number(numbers[at].toPrecision(7))));
   }
 
   function rowOf(at, [low, high], [min, max]) {
@@ -36,13 +27,15 @@ export function startFields({ store, root }) {
     const field = element("input", { type: "number", id, step: "any", min, max });
     const slider = element("input", { type: "range", min: low, max: high, step: (high - low) / STEPS });
     slider.ariaLabel = `${name}, slider`;
-    slider.addEventListener("input", () => change(at, slider, field));
-    field.addEventListener("input", () => change(at, field, slider));
-    const row = element("div", { className: "slider" }, element("label", { htmlFor: id }, name), slider, field);
-    return { row, slider, field };
+    function change({ target }) {
+      // What the server would refuse is marked by the browser, and not sent.
+      if (target.value === "" || !target.checkValidity()) return;
+      (target === field ? slider : field).value = target.value;
+      publish(numbers.with(at, target.value));
+    }
+    slider.oninput = field.oninput = change;
+    return { row: element("label", { className: "slider", htmlFor: id }, name, slider, field), slider, field };
   }
-
-  root.querySelector("#fields-reset").addEventListener("click", () => put(numbers.map(() => start)));
 
   return {
     /** Take numbers for another network; those that are set stay if it takes them. */
@@ -50,14 +43,14 @@ export function startFields({ store, root }) {
       const [low, high] = sliderEnds(inputRange);
       const isFinite = inputRange === "finite";
       const [min, max] = isFinite ? [-MAX_FLOAT32, MAX_FLOAT32] : [low, high];
-      start = low > 0 || high < 0 ? low : 0;
-      root.querySelector("#fields-hint").textContent =
+      const begin = new Float32Array(inputs).fill(low > 0 || high < 0 ? low : 0);
+      fieldsHint.textContent =
         `The network has ${inputs} input${inputs === 1 ? "" : "s"}, each ` +
         (isFinite ? "any number; the sliders reach from -3 to 3." : `a number from ${low} to ${high}.`);
-      rows = Array.from({ length: inputs }, (_, at) => rowOf(at, [low, high], [min, max]));
-      list.replaceChildren(...rows.map(({ row }) => row));
-      const isKept = numbers.length === inputs && numbers.every((x) => min <= x && x <= max);
-      put(isKept ? numbers : new Array(inputs).fill(start));
+      rows = Array.from(begin, (_, at) => rowOf(at, [low, high], [min, max]));
+      fieldList.replaceChildren(...rows.map(({ row }) => row));
+      fieldsReset.onclick = () => put(begin);
+      put(numbers.length === inputs && numbers.every((x) => min <= x && x <= max) ? numbers : begin);
     },
 
     load({ pixels }) {

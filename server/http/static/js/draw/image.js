@@ -1,8 +1,8 @@
 /** Draws an image for networks whose inputs are one. */
 
+import { byId, startChoice } from "../elements.js";
 import { startSliders } from "./adjust.js";
-import { Drawing } from "./drawing.js";
-import { mapOf } from "./geometry.js";
+import { Drawing, mapOf } from "./drawing.js";
 import { startPad } from "./pad.js";
 import { paint } from "./paint.js";
 import { scaleOf } from "./range.js";
@@ -11,49 +11,40 @@ import { scaleOf } from "./range.js";
 const USUAL_SIDE = 28;
 
 /** Draw in `root`; returns {show(network), load(loaded)}. */
-export function startImage({ store, root }) {
-  const find = (id) => root.querySelector(`#${id}`);
-  const [canvas, invite, status] = ["pad", "pad-invite", "pad-status"].map(find);
-  const [eraser, undo, redo, clear] = ["eraser", "undo", "redo", "clear"].map(find);
-  const [brush, brushWidth] = ["brush", "brush-width"].map(find);
-  const views = ["show-pixels", "show-strokes"].map(find);
-  const isPressed = (button) => button.ariaPressed === "true";
-  const brushOf = () => (Number(brush.value) * Math.max(...drawing.shape)) / USUAL_SIDE;
-  let [drawing, scale, values, putBack] = [];
-  let rendered = null;
-  let isScheduled = false;
+export function startImage(store, root) {
+  const { pad: canvas, padInvite, padStatus, undo, redo, eraser, clear, brush, brushWidth } = byId;
+  const isErasing = () => eraser.ariaPressed === "true";
+  const brushOf = () => (brush.valueAsNumber * Math.max(...drawing.shape)) / USUAL_SIDE;
+  let [drawing, scale, values, putBack, rendered] = [];
+  let frame = 0;
   let isStale = true;
+  let isFine = false;
 
   /** Show what has changed in the next frame; with `hasInk`, to the others too. */
   function change(hasInk) {
     isStale ||= hasInk;
-    if (isScheduled) return;
-    isScheduled = true;
-    requestAnimationFrame(() => {
-      isScheduled = false;
-      if (root.hidden) return;
-      if (isStale) rendered = drawing.render(values);
-      const isFine = isPressed(views[1]);
-      paint(canvas, isFine ? rendered.points : rendered.pixels, drawing.shape, {
-        factor: isFine ? drawing.raster.factor : 1,
-        isDark: scale.isDark,
-        cursor: pad.cursor,
-      });
-      undo.disabled = !drawing.canUndo;
-      redo.disabled = !drawing.canRedo;
-      clear.disabled = drawing.isEmpty;
-      invite.hidden = !drawing.isEmpty;
-      if (isStale) store.set({ pixels: scale.toPixels(rendered.pixels) });
-      isStale = false;
-    });
+    frame ||= requestAnimationFrame(show);
+  }
+
+  function show() {
+    frame = 0;
+    if (root.hidden) return;
+    if (isStale) rendered = drawing.render(values);
+    const [ink, factor] = isFine ? [rendered.points, drawing.raster.factor] : [rendered.pixels, 1];
+    paint(canvas, ink, drawing.shape, { factor, isDark: scale.isDark, cursor: pad.cursor });
+    undo.disabled = !drawing.canUndo;
+    redo.disabled = !drawing.canRedo;
+    clear.disabled = drawing.isEmpty;
+    padInvite.hidden = !drawing.isEmpty;
+    brushWidth.value = `${brushOf().toFixed(1)} px`;
+    if (isStale) store.set({ pixels: scale.toPixels(rendered.pixels) });
+    isStale = false;
   }
 
   const pad = startPad({
     canvas,
-    status,
-    getDrawing: () => drawing,
-    getMap: () => mapOf(values, drawing.shape),
-    getBrush: () => ({ radius: brushOf() / 2, isEraser: isPressed(eraser) }),
+    status: padStatus,
+    tools: () => ({ drawing, map: mapOf(values, drawing.shape), radius: brushOf() / 2, isEraser: isErasing() }),
     onChange: change,
   });
 
@@ -63,49 +54,35 @@ export function startImage({ store, root }) {
     change(true);
   }
 
-  function showBrush() {
-    brushWidth.value = `${brushOf().toFixed(1)} px`;
-    change(false);
-  }
-
   function begin(network) {
-    const shape = network.shape;
     scale = scaleOf(network);
     change(true);
+    const { shape } = network;
     if (String(shape) === String(drawing?.shape)) return;
     drawing = new Drawing(shape);
     canvas.style.aspectRatio = `${shape[1]} / ${shape[0]}`;
-    putBack = startSliders({
-      root,
-      shape,
-      onChange(changed) {
-        values = changed;
-        change(true);
-      },
+    putBack = startSliders(shape, (changed) => {
+      values = changed;
+      change(true);
     });
-    showBrush();
   }
 
-  const actions = {
-    undo: () => drawing.go(-1),
-    redo: () => drawing.go(1),
-    clear: () => drawing.replace(null),
-  };
-  for (const button of [undo, redo, clear]) button.addEventListener("click", () => act(actions[button.id]));
-  eraser.addEventListener("click", () => (eraser.ariaPressed = String(!isPressed(eraser))));
-  brush.addEventListener("input", showBrush);
-  for (const button of views) {
-    button.addEventListener("click", () => {
-      for (const view of views) view.ariaPressed = String(view === button);
-      change(false);
-    });
-  }
+  const go = (by) => act(() => drawing.go(by));
+  undo.onclick = () => go(-1);
+  redo.onclick = () => go(1);
+  clear.onclick = () => act(() => drawing.add({ image: [] }));
+  eraser.onclick = () => (eraser.ariaPressed = !isErasing());
+  brush.oninput = () => change(false);
+  startChoice(root.querySelector(".segments"), (value) => {
+    isFine = value === "strokes";
+    change(false);
+  });
   document.addEventListener("keydown", (event) => {
-    const isHere = (event.target === document.body || root.contains(event.target)) && !root.hidden;
-    const name = event.key.toLowerCase();
-    if (!isHere || !(event.ctrlKey || event.metaKey) || !"zy".includes(name)) return;
+    const isHere = !root.hidden && (event.target === document.body || root.contains(event.target));
+    const by = { z: event.shiftKey ? 1 : -1, y: 1 }[event.key.toLowerCase()];
+    if (!isHere || !by || !(event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
-    act(actions[name === "y" || event.shiftKey ? "redo" : "undo"]);
+    go(by);
   });
   // Until it is known which network there is.
   begin({ shape: [USUAL_SIDE, USUAL_SIDE], inputRange: "[0, 1]" });
@@ -119,8 +96,8 @@ export function startImage({ store, root }) {
       const [rows, columns] = drawing.shape;
       if (pixels.length !== rows * columns) return;
       if (isAlone) putBack();
-      act(() => drawing.replace(scale.toInk(pixels)));
-      status.textContent = `${name}, as an image to draw on`;
+      act(() => drawing.add({ image: scale.toInk(pixels) }));
+      padStatus.textContent = `${name}, as an image to draw on`;
     },
   };
 }

@@ -5,44 +5,42 @@ const LONGER_SIDE = 280;
 /** How much of a brush's radius is its soft edge, on either side: reads as MNIST's strokes do. */
 const SOFTNESS = 0.27;
 
+export const clamp = (x, low = 0, high = 1) => Math.min(high, Math.max(low, x));
+
 /** `factor` x `factor` points of ink, each in [0, 1], for each pixel of the image and of its margin. */
 export class Raster {
   constructor([rows, columns]) {
     const side = Math.max(rows, columns);
-    this.shape = [rows, columns];
+    this.columns = columns;
     this.factor = Math.min(40, Math.ceil(LONGER_SIDE / side));
     this.margin = Math.ceil(side / 2);
     this.width = this.factor * (columns + 2 * this.margin);
     this.height = this.factor * (rows + 2 * this.margin);
-    this.ink = new Float32Array(this.width * this.height);
+    /** From pixels to points. */
+    this.map = new DOMMatrix().scale(this.factor).translate(this.margin, this.margin);
+    this.fill([]);
   }
 
-  /** Begin with an image of rows x columns, or with nothing. */
+  /** Begin with an image, or with nothing. */
   fill(image) {
-    const { factor, margin, width, shape } = this;
-    const columns = shape[1];
-    this.ink = this.ink.map((_, at) => {
-      const column = Math.floor((at % width) / factor) - margin;
-      const row = Math.floor(at / width / factor) - margin;
-      return (column >= 0 && column < columns && image?.[row * columns + column]) || 0;
-    });
+    this.ink = resample(image, this.columns, this.map.inverse(), this.width, this.height);
   }
 
   /** Ink, or erase, along a line between points [x, y, radius] in pixels from the image's corner. */
   stamp([ax, ay, aRadius], [bx, by, bRadius], isEraser = false) {
     const { factor, margin, width, height, ink } = this;
     const reach = (1 + SOFTNESS) * Math.max(aRadius, bRadius);
-    const within = (x, size) => Math.min(size, Math.max(0, Math.round((x + margin) * factor)));
-    const [left, right] = [Math.min(ax, bx) - reach, Math.max(ax, bx) + reach].map((x) => within(x, width));
-    const [top, bottom] = [Math.min(ay, by) - reach, Math.max(ay, by) + reach].map((y) => within(y, height));
+    const within = (size, ...ends) => ends.map((x) => clamp(Math.round((x + margin) * factor), 0, size));
+    const [left, right] = within(width, Math.min(ax, bx) - reach, Math.max(ax, bx) + reach);
+    const [top, bottom] = within(height, Math.min(ay, by) - reach, Math.max(ay, by) + reach);
     const [dx, dy] = [bx - ax, by - ay];
     for (let v = top; v < bottom; v += 1) {
       const y = (v + 0.5) / factor - margin - ay;
       for (let u = left; u < right; u += 1) {
         const x = (u + 0.5) / factor - margin - ax;
-        const along = Math.min(1, Math.max(0, (x * dx + y * dy) / (dx * dx + dy * dy || 1)));
+        const along = clamp((x * dx + y * dy) / (dx * dx + dy * dy || 1));
         const distance = Math.hypot(x - along * dx, y - along * dy) / (aRadius + along * (bRadius - aRadius));
-        const share = Math.min(1, Math.max(0, (1 + SOFTNESS - distance) / (2 * SOFTNESS)));
+        const share = clamp((1 + SOFTNESS - distance) / (2 * SOFTNESS));
         const covered = share * share * (3 - 2 * share);
         const at = v * width + u;
         // Not added up: a stroke that crosses itself is no brighter there.
@@ -52,23 +50,43 @@ export class Raster {
   }
 }
 
-/** The image's part of such points, each taken from where the map `back` says: rows x columns x factor². */
-export function resample({ shape, factor, margin, width }, ink, [a, b, c, d, e, f]) {
-  const wide = shape[1] * factor;
-  return new Float32Array(shape[0] * factor * wide).map((_, at) => {
-    const [x, y] = [((at % wide) + 0.5) / factor, (Math.floor(at / wide) + 0.5) / factor];
-    const column = Math.floor((a * x + b * y + c + margin) * factor);
-    const row = Math.floor((d * x + e * y + f + margin) * factor);
-    return (column >= 0 && column < width && ink[row * width + column]) || 0;
+/** Points in rows of `width`, each taken from where a map leads among others; beyond those it is 0. */
+export function resample(from, fromWidth, { a, b, c, d, e, f }, width, height) {
+  return new Float32Array(width * height).map((_, at) => {
+    const [x, y] = [(at % width) + 0.5, Math.floor(at / width) + 0.5];
+    const column = Math.floor(a * x + c * y + e);
+    const row = Math.floor(b * x + d * y + f);
+    return (column >= 0 && column < fromWidth && from[row * fromWidth + column]) || 0;
   });
 }
 
 /** Pixels, each the mean of its factor x factor points. */
 export function average(points, [rows, columns], factor) {
-  const sums = new Float64Array(rows * columns);
+  const pixels = new Float64Array(rows * columns);
   points.forEach((ink, at) => {
     const row = Math.floor(at / columns / factor ** 2);
-    sums[row * columns + Math.floor(at / factor) % columns] += ink;
+    pixels[row * columns + Math.floor(at / factor) % columns] += ink / factor ** 2;
   });
-  return Float32Array.from(sums, (sum) => sum / factor ** 2);
+  return Float32Array.from(pixels);
+}
+
+/** Each point in rows of `width` as bright as the brightest within a radius; with a negative one, as the darkest. */
+export function thicken(points, width, radius) {
+  if (radius < 0) return thicken(points.map((x) => 1 - x), width, -radius).map((x) => 1 - x);
+  const reach = Math.floor(radius);
+  const beside = [1, -1, width, -width];
+  const thick = points.slice();
+  points.forEach((x, at) => {
+    // Whose neighbours are as bright spreads nothing that one of them doesn't.
+    if (!beside.some((step) => points[at + step] < x)) return;
+    const column = at % width;
+    for (let dy = -reach; dy <= reach; dy += 1) {
+      const row = at - column + dy * width;
+      const half = Math.floor(Math.sqrt(radius * radius - dy * dy));
+      const end = row + Math.min(width - 1, column + half);
+      // Beyond the ends of an array nothing is smaller.
+      for (let to = row + Math.max(0, column - half); to <= end; to += 1) if (thick[to] < x) thick[to] = x;
+    }
+  });
+  return thick;
 }

@@ -1,9 +1,8 @@
 /** Shows test images: of a chosen digit, and those that the network gets wrong. */
 
 import { element } from "../elements.js";
-import { start as startReadings } from "../sheet/readings.js";
-import { EVERY, fitsSheet, loadWhenSeen, NO_SHEET } from "../sheet/sheet.js";
-import { start as startMistakes } from "./mistakes.js";
+import { EVERY, fitsSheet, NO_SHEET } from "../sheet/sheet.js";
+import { startMistakes } from "./mistakes.js";
 
 /** How far "Any" goes on the sheet: it comes to all images, in an order that looks like none. */
 const STRIDE = 617;
@@ -14,7 +13,7 @@ export function start({ store, root }) {
 
   /** Make one of the sheet's images the drawing. */
   function show(k) {
-    const pixels = store.state.sheet.pixelsAt(k);
+    const pixels = store.state.sheet.images[k];
     shown = { k, pixels };
     store.set({ loaded: { pixels, name: `Test image ${EVERY * k}`, isAlone: true } });
   }
@@ -25,26 +24,25 @@ export function start({ store, root }) {
     show(later >= 0 ? later : labels.indexOf(label));
   }
 
-  const createButton = (text, ariaLabel, onclick) => element("button", { type: "button", ariaLabel, onclick }, text);
-  const digits = Array.from({ length: 10 }, (_, k) => createButton(String(k), `Show a ${k}`, () => showNext(k)));
-  const any = createButton("Any", "Show any digit", () => show((shown.k + STRIDE) % store.state.sheet.length));
-  find("digits").append(...digits, any);
-  loadWhenSeen(store, root);
-  startReadings(store);
+  const showAny = () => show((shown.k + STRIDE) % store.state.sheet.labels.length);
+  const createButton = (text, ariaLabel, onclick) => element("button", { ariaLabel, onclick }, text);
+  const digits = Array.from("0123456789", (digit) => createButton(digit, `Show a ${digit}`, () => showNext(+digit)));
+  const buttons = [...digits, createButton("Any", "Show any digit", showAny)];
+  find("digits").append(...buttons);
   startMistakes({ store, find, show });
 
   store.watch(["network"], () => {
     const { network } = store.state;
-    const fits = Boolean(network) && fitsSheet(network);
+    const fits = network && fitsSheet(network);
     find("body").hidden = !fits;
     find("missing").textContent = fits || !network ? "" : NO_SHEET;
   });
   store.watch(["pixels", "readings", "sheet"], () => {
     const { sheet, pixels, readings } = store.state;
-    for (const button of [...digits, any]) button.disabled = !sheet;
     // Until somebody draws on it.
     const isShown = shown.pixels?.every((pixel, i) => pixel === pixels[i]);
     const label = isShown ? sheet.labels[shown.k] : -1;
+    for (const button of buttons) button.disabled = !sheet;
     digits.forEach((button, digit) => (button.ariaPressed = digit === label));
     find("shown").textContent = isShown ? describe(label, readings?.labels[shown.k]) : "";
   });

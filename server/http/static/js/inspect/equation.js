@@ -9,10 +9,10 @@ export function squishText(activation, z, a, sums) {
   const most = sums.reduce((x, y) => Math.max(x, y));
   const total = sums.reduce((sum, x) => sum + Math.exp(x - most), 0);
   const middle = {
-    sigmoid: `1 / (1 + e^(${decimal(-z, 4)}))`,
-    relu: `max(0, ${number})`,
-    selu: z > 0 ? `1.0507 × ${number}` : `1.0507 × 1.6733 × (e^(${number}) − 1)`,
-    softmax: `e^(${decimal(z - most, 4)}) / ${decimal(total, 4)}, the sum of that over all ${sums.length} outputs`,
+    sigmoid: `1 / (1 + e^(${decimal(-z, 4)})) = `,
+    relu: `max(0, ${number}) = `,
+    selu: `1.0507 × ${z > 0 ? number : `1.6733 × (e^(${number}) − 1)`} = `,
+    softmax: `e^(${decimal(z - most, 4)}) / ${decimal(total, 4)}, the sum of that over all ${sums.length} outputs = `,
   }[activation];
-  return `${activation}(${number})${middle ? ` = ${middle}` : ""} = ${decimal(a, 4)}`;
+  return `${activation}(${number}) = ${middle ?? ""}${decimal(a, 4)}`;
 }

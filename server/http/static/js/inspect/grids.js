@@ -1,22 +1,22 @@
 /** Weights times activations, as pictures: what a neuron looks for, what is there, what speaks for and against it. */
 
+import { element } from "../elements.js";
 import { largestSize } from "../watch/contributions.js";
 import { decimal } from "../watch/numbers.js";
 import { gridOf } from "./cells.js";
 import { createWeightsGrid } from "./weights.js";
 
 const MAX_ROW = 40;
-const FIGURES = ["weights", "activations", "products"];
 
 /**
- * Make the three grids in the figures below `root`, for so many numbers; `onPoint` is called with the cell that
- * is pointed at, or -1. Returns draw({weights, activations, products}).
+ * Make the grids in the figures below `root`, for so many numbers; `onPoint` is called with the cell that is
+ * pointed at, or -1. Returns draw({weights, activations, products}).
  */
 export function createGrids(root, count, shape, onPoint) {
   const [rows, columns] = shape ?? (count <= MAX_ROW ? [1, count] : gridOf(count));
   root.classList.toggle("strips", rows === 1);
-  const grids = FIGURES.map((name) => {
-    const figure = root.querySelector(`[data-figure=${name}]`);
+  const grids = [...root.children].map((figure) => {
+    const name = figure.dataset.figure;
     const grid = createWeightsGrid({
       rows,
       columns,
@@ -38,8 +38,8 @@ export function createGrids(root, count, shape, onPoint) {
       const largest = largestSize(values[name]) || 1;
       const scale = name === "activations" ? Math.max(1, largest) : largest;
       drawGrid(values[name], scale);
-      legend.classList.toggle("plain", isPlain);
-      [legend.firstChild.textContent, legend.lastChild.textContent] = [isPlain ? "0" : decimal(-scale), decimal(scale)];
+      const ramp = element("i", { className: isPlain ? "night plain" : "night" });
+      legend.replaceChildren(isPlain ? "0" : decimal(-scale), ramp, decimal(scale));
     }
   };
 }

@@ -1,5 +1,6 @@
 /** Weighted sums, term by term, and tables of them. */
 
+import { element } from "../elements.js";
 import { bySize, largestSize } from "../watch/contributions.js";
 import { signed } from "../watch/numbers.js";
 import { fillTable } from "../watch/table.js";
@@ -33,21 +34,28 @@ export function roundTogether(numbers, decimals) {
  */
 export function fillTerms(table, { caption, heads, terms, limit, isRanked, cellsOf, bias, names, digits }) {
   const largest = bySize(terms, limit);
-  const others = terms.length - largest.length;
   if (isRanked) largest.sort((a, b) => terms[b] - terms[a]);
   const shown = largest.map((k) => terms[k]);
-  const { parts, total } = roundTogether([...shown, ...(others ? [sumOf(terms) - sumOf(shown)] : []), bias], digits);
+  const others = terms.length - shown.length;
+  const rest = others ? [sumOf(terms) - sumOf(shown)] : [];
+  const { parts, total } = roundTogether([...shown, ...rest, bias], digits);
   const most = largestSize(shown) || 1;
   const line = (name, number) => [name, ...heads.slice(2).fill(""), signed(number, digits)];
   fillTable(table, {
-    caption: caption(largest.length),
+    caption,
     heads,
-    rows: largest.map((k, row) => [...cellsOf(k), { text: signed(parts[row], digits), share: terms[k] / most }]),
+    rows: largest.map((k, row) => [...cellsOf(k), [createBar(terms[k] / most), signed(parts[row], digits)]]),
     foot: [
-      ...(others ? [line(`The other ${others}`, parts.at(-2))] : []),
+      ...rest.map(() => line(`The other ${others}`, parts.at(-2))),
       line(names[0], parts.at(-1)),
       line(names[1], total),
     ],
   });
   return [parts.at(-1), total];
+}
+
+function createBar(share) {
+  const bar = element("i", { className: share < 0 ? "negative" : "positive" });
+  bar.style.width = `${50 * Math.abs(share)}%`;
+  return element("span", { className: "share" }, bar);
 }

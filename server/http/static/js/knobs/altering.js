@@ -21,27 +21,20 @@ export function alter(network, change, indices = network.layers.keys()) {
   return new Network(layers, network);
 }
 
-/** The weights by which the next layer hears a neuron; of an output, which nobody hears, those that lead to it. */
-export function weightsOut({ layers }, { layer, neuron }) {
-  const after = layers[layer + 1];
-  return after ? Array.from(after.biases, (_, h) => after.row(h)[neuron]) : [...layers[layer].row(neuron)];
-}
-
-/** Have the next layer hear nothing of a neuron, or an output stay dark: its weights out become 0. */
+/** Have the next layer hear nothing of a neuron, or an output stay dark; null if there is nothing to silence. */
 export function silenced(network, { layer, neuron }) {
-  if (layer + 1 < network.layers.length) {
-    const ignore = (after) => after.biases.forEach((_, h) => (after.row(h)[neuron] = 0));
-    return alter(network, ignore, [layer + 1]);
-  }
-  const darken = (own) => {
-    own.row(neuron).fill(0);
-    own.biases[neuron] = SILENT_BIAS;
+  const isOutput = layer === network.layers.length - 1;
+  let isHeard = false;
+  const silence = ({ weights, biases, inputs }) => {
+    weights.forEach((weight, i) => {
+      if (!weight || (isOutput ? Math.floor(i / inputs) : i % inputs) !== neuron) return;
+      weights[i] = 0;
+      isHeard = true;
+    });
+    if (isOutput) biases[neuron] = SILENT_BIAS;
   };
-  return alter(network, darken, [layer]);
-}
-
-export function zeroed(network) {
-  return alter(network, ({ weights, biases }) => [weights, biases].forEach((numbers) => numbers.fill(0)));
+  const altered = alter(network, silence, [isOutput ? layer : layer + 1]);
+  return isHeard ? altered : null;
 }
 
 /** How far weights are from 0: the root of their mean square. */
@@ -55,29 +48,27 @@ function addNoise({ weights }, scale, seed) {
 }
 
 /** Add normal noise to all weights, `strength` times as large as those of the layer are. */
-export function withNoise(network, strength, seed) {
-  return alter(network, (layer, k) => {
-    addNoise(layer, strength * (spread(layer.weights) || usualSpread(layer)), seed + k);
-  });
-}
+export const withNoise = (network, strength, seed) =>
+  alter(network, (layer, k) => addNoise(layer, strength * (spread(layer.weights) || usualSpread(layer)), seed + k));
+
+export const withoutBiases = (network) => alter(network, ({ biases }) => biases.fill(0));
+
+export const zeroed = (network) => alter(withoutBiases(network), ({ weights }) => weights.fill(0));
 
 /** A network of the same sizes as training begins with: Glorot's random weights, biases of 0. */
 export function randomized(network, seed) {
   return alter(zeroed(network), (layer, k) => {
-    const gain = k < network.layers.length - 1 ? INITIAL_GAIN[layer.activation] : 1;
+    const gain = network.layers[k + 1] ? INITIAL_GAIN[layer.activation] : 1;
     addNoise(layer, (gain ?? 1) * usualSpread(layer), seed + k);
   });
 }
 
 /** The handmade network, from the numbers of its file: W1, b1, W2 and so on. */
-export function handmade(network, buffer) {
+export function handmade(network, numbers) {
   let offset = 0;
-  const take = (count) => {
-    offset += count;
-    return new Float32Array(buffer, 4 * (offset - count), count);
-  };
-  const layers = HANDMADE_SIZES.slice(1).map((neurons, k) => {
-    return new Layer(take(neurons * HANDMADE_SIZES[k]), take(neurons), "sigmoid");
-  });
+  const take = (count) => numbers.subarray(offset, (offset += count));
+  const layers = HANDMADE_SIZES.slice(1).map(
+    (neurons, k) => new Layer(take(neurons * HANDMADE_SIZES[k]), take(neurons), "sigmoid"),
+  );
   return new Network(layers, network);
 }

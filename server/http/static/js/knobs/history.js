@@ -1,36 +1,31 @@
 /** The way back, step by step: networks are replaced, never changed. */
 
 const MAX_STEPS = 50;
+/** What begins a step: until the next of these, all turns of a knob are one. */
+const BEGINNINGS = ["pointerdown", "keydown", "click", "change"];
 
 /** Keep the altered networks of a store; `onChange` is called with the number of steps. */
-export function createHistory(store, onChange) {
+export function createHistory(store, root, onChange) {
   let steps = [];
-  let isHeld = false;
+  let isBegun = false;
 
   function set(altered) {
     store.set({ altered });
     onChange(steps.length);
   }
 
+  for (const type of BEGINNINGS) root.addEventListener(type, () => (isBegun = false), { capture: true });
   return {
-    /** Set another network: a new step, or a part of the last one while a knob is held. */
-    turn(altered, hold = false) {
-      if (!isHeld) steps = [...steps, store.state.altered].slice(-MAX_STEPS);
-      isHeld = hold;
+    turn(altered) {
+      if (!isBegun) steps = [...steps, store.state.altered].slice(-MAX_STEPS);
+      isBegun = true;
       set(altered);
     },
 
-    release() {
-      isHeld = false;
-    },
-
-    undo() {
-      isHeld = false;
-      set(steps.pop() ?? null);
-    },
+    undo: () => set(steps.pop() ?? null),
 
     clear() {
-      [steps, isHeld] = [[], false];
+      [steps, isBegun] = [[], false];
       onChange(0);
     },
   };

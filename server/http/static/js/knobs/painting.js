@@ -1,93 +1,87 @@
-/** Paints the weights of a neuron that looks at the image. */
+/** Paints the weights of a neuron that looks at the image, with a soft brush. */
 
 import { element } from "../elements.js";
 import { createWeightsGrid } from "../inspect/weights.js";
-import { beginStroke } from "./brush.js";
+import { inputName } from "../watch/words.js";
 
 const KINDS = [
   [1, "+ for"],
   [-1, "\u2212 against"],
   [0, "0 erase"],
 ];
+const HINT =
+  "Paint on its weights, by pointer, or by arrow keys and Space. Ink speaks for the neuron where they are positive, " +
+  "and against it where they are negative, which have a stripe.";
 
-/**
- * Make the grid and its brush. `onPaint` is called with [pixel, weight] pairs, `onEnd` at the end of
- * a stroke. Returns {root, show(weights, scale)}.
- */
-export function createPainting([rows, columns], onPaint, onEnd) {
+/** Make the grid and its brush; `onPaint` is called with all weights. Returns {root, show(weights, scale)}. */
+export function createPainting(shape, onPaint) {
+  const [rows, columns] = shape;
   const strength = element("input", { type: "range", min: 0.1, max: 3, step: 0.1, value: 0.5 });
   const output = element("output", {}, "0.5");
   const wide = element("input", { type: "checkbox", checked: true });
   const told = element("p", { className: "note" });
-  let kind = 1;
+  const buttons = KINDS.map(([value, text]) =>
+    element("button", { className: "small", onclick: () => choose(value) }, text),
+  );
+  let kind = 0;
   let weights = [];
   let pointed = -1;
+  /** The weights where a stroke began, and the share by which it has changed each. */
   let stroke = null;
-
-  const buttons = KINDS.map(([value, text]) =>
-    element("button", { type: "button", className: "small", ariaPressed: value === kind, onclick: () => choose(value) }, text),
-  );
 
   function choose(value) {
     kind = value;
     KINDS.forEach(([each], k) => (buttons[k].ariaPressed = each === kind));
   }
 
+  /** The share of the strength that a cell gets beside the middle of the brush. */
+  function shareOf(cell, middle) {
+    const down = Math.abs(Math.floor(cell / columns) - Math.floor(middle / columns));
+    const right = Math.abs((cell % columns) - (middle % columns));
+    return Math.max(down, right) <= wide.checked ? 1 / 2 ** (down + right) : 0;
+  }
+
+  /** However often a stroke crosses a cell, it adds its strength once. */
   function paint(cells) {
-    const amount = kind * strength.valueAsNumber;
-    stroke ??= beginStroke(weights, { rows, columns, radius: wide.checked ? 1 : 0, amount });
-    const changes = stroke(cells);
-    if (changes.length) onPaint(changes);
+    stroke ??= { before: weights, shares: weights.map(() => 0) };
+    const { before, shares } = stroke;
+    if (cells.every((cell) => shares[cell] === 1)) return;
+    shares.forEach((share, cell) => (shares[cell] = Math.max(share, ...cells.map((middle) => shareOf(cell, middle)))));
+    const added = kind * strength.valueAsNumber;
+    onPaint(before.map((weight, cell) => (kind ? weight + added * shares[cell] : weight * (1 - shares[cell]))));
   }
 
-  function end() {
-    if (stroke) onEnd();
-    stroke = null;
+  function point(cell) {
+    pointed = cell;
+    told.textContent = cell < 0 ? "" : `${inputName(cell, shape)}: weight ${weights[cell].toFixed(3)}`;
   }
 
-  function tell() {
-    const place = `Row ${Math.floor(pointed / columns)}, column ${pointed % columns}`;
-    told.textContent = pointed < 0 ? "" : `${place}: weight ${weights[pointed].toFixed(3)}`;
-  }
-
-  const { canvas, draw } = createWeightsGrid({
-    rows,
-    columns,
-    label: "The neuron's weights as an image; arrow keys move, Space paints",
-    onPoint(cell) {
-      pointed = cell;
-      tell();
-    },
-    onPaint: paint,
-  });
+  const label = "The neuron's weights as an image; arrow keys move, Space paints";
+  const { canvas, draw } = createWeightsGrid({ rows, columns, label, onPoint: point, onPaint: paint });
   canvas.id = "knobs-painting";
-  for (const type of ["pointerup", "pointercancel", "blur"]) canvas.addEventListener(type, end);
+  canvas.onlostpointercapture = () => (stroke = null);
   canvas.addEventListener("keydown", (event) => {
     if (event.key !== " ") return;
     event.preventDefault();
     if (pointed >= 0) paint([pointed]);
-    end();
+    stroke = null;
   });
-  strength.addEventListener("input", () => (output.textContent = strength.value));
+  strength.oninput = () => (output.textContent = strength.value);
+  choose(1);
 
-  const hint =
-    "Paint on its weights, by pointer, or by arrow keys and Space. Ink speaks for the neuron where they " +
-    "are positive, and against it where they are negative, which have a stripe.";
-  const tools = element(
-    "div",
-    { className: "stack" },
-    element("p", { className: "note" }, hint),
+  const tools = [
+    element("p", { className: "note" }, HINT),
     element("div", { className: "segments", role: "group", ariaLabel: "Paint" }, ...buttons),
     element("label", { className: "slider" }, "Strength", strength, output),
     element("label", {}, wide, "wide brush"),
     told,
-  );
+  ];
   return {
-    root: element("div", { className: "painting" }, canvas, tools),
+    root: element("div", { className: "painting" }, canvas, element("div", { className: "stack" }, ...tools)),
     show(shown, scale) {
       weights = shown;
       draw(weights, scale);
-      tell();
+      point(pointed);
     },
   };
 }

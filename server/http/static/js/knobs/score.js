@@ -1,37 +1,25 @@
 /** How many of the test images are read right: by the server's network, and by this one. */
 
-import { element } from "../elements.js";
 import { fitsSheet, NO_SHEET } from "../sheet/sheet.js";
 
-function createBar(name) {
-  const share = element("output");
-  const bar = element("div");
-  const track = element("div", { className: "score-track" }, bar);
-  return {
-    root: element("div", { className: "score" }, element("span", {}, name), share, track),
-    show(readings) {
-      const percent = `${((100 * readings.right) / readings.count).toFixed(1)}%`;
-      [share.textContent, bar.style.width] = [percent, percent];
-    },
-  };
+function show(bar, readings) {
+  bar.hidden = !readings;
+  if (!readings) return;
+  const percent = `${((100 * readings.right) / readings.count).toFixed(1)}%`;
+  bar.lastElementChild.textContent = percent;
+  bar.style.setProperty("--share", percent);
 }
 
-export function start({ store, find }) {
-  const [trained, own] = [createBar("Server's"), createBar("Yours")];
-  const told = element("p", { className: "note" });
-  find("score").append(trained.root, own.root, told);
+export function startScore({ store, find }) {
+  const [trained, own, told] = find("score").children;
 
   store.watch(["network", "altered", "readings", "trainedReadings"], () => {
     const { network, altered, readings, trainedReadings } = store.state;
-    const isKnown = readings && trainedReadings?.network === network;
-    trained.root.hidden = !isKnown;
-    own.root.hidden = !isKnown || !altered;
+    const isKnown = readings && trainedReadings.network === network;
+    show(trained, isKnown && trainedReadings);
+    show(own, isKnown && altered && readings);
     if (network && !fitsSheet(network)) told.textContent = NO_SHEET;
     else if (!isKnown) told.textContent = "Reading the test images\u2026";
-    else {
-      trained.show(trainedReadings);
-      own.show(readings);
-      told.textContent = `Of 1,000 images of MNIST, read in ${Math.ceil(readings.milliseconds)} ms`;
-    }
+    else told.textContent = `Of 1,000 images of MNIST, read in ${Math.ceil(readings.milliseconds)} ms`;
   });
 }

@@ -6,19 +6,15 @@ import { element } from "../elements.js";
 const typed = (number) => String(Number(number.toFixed(4)));
 
 /**
- * Make a knob with a name. `onTurn` is called with each new number, `onEnd` once it is let go.
- * Returns {root, show(number, reach)}: the slider goes from -reach to reach, or as far as the number.
+ * Make a knob with a name; `onTurn` is called with each new number. Returns {root, show(number, reach)}: the
+ * slider goes from -reach to reach, or as far as the number.
  */
-export function createKnob(name, onTurn, onEnd) {
+export function createKnob(name, onTurn) {
   const range = element("input", { type: "range", step: "any" });
   const number = element("input", { type: "number", step: "any", ariaLabel: `${name}, as a number` });
   const root = element("div", { className: "knob" }, element("label", {}, element("span", {}, name), range), number);
-  range.addEventListener("input", () => onTurn(range.valueAsNumber));
-  range.addEventListener("change", onEnd);
-  number.addEventListener("change", () => {
-    if (Number.isFinite(number.valueAsNumber)) onTurn(number.valueAsNumber);
-    onEnd();
-  });
+  range.oninput = () => onTurn(range.valueAsNumber);
+  number.onchange = () => Number.isFinite(number.valueAsNumber) && onTurn(number.valueAsNumber);
   return {
     root,
     show(value, reach) {

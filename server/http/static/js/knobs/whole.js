@@ -5,10 +5,10 @@ import { element } from "../elements.js";
 import { ACTIVATION_NAMES } from "../network.js";
 import { fetchUnzipped, fitsSheet } from "../sheet/sheet.js";
 import { layerName } from "../watch/words.js";
-import { alter, handmade, randomized, withNoise, zeroed } from "./altering.js";
+import { alter, handmade, randomized, withNoise, withoutBiases, zeroed } from "./altering.js";
 
-export function start({ store, find, history, current }) {
-  const [noise, seed, squishes] = ["noise", "seed", "squishes"].map(find);
+export function startWhole({ store, find, history, current }) {
+  const [noise, seed, squishes, drop] = ["noise", "seed", "squishes", "drop"].map(find);
   const starts = [...find("starts").children];
   // What networks were made of: {from, strength} of noise, {start} of what the buttons bring.
   const origins = new WeakMap();
@@ -17,62 +17,62 @@ export function start({ store, find, history, current }) {
 
   const makers = {
     trained: () => null,
-    handmade: async () => handmade(store.state.network, await fetchUnzipped("/static/data/handmade.bin")),
-    random: () => randomized(store.state.network, readSeed()),
-    zero: () => zeroed(store.state.network),
+    handmade: async (network) =>
+      handmade(network, new Float32Array(await fetchUnzipped("/static/data/handmade.bin"))),
+    random: (network) => randomized(network, readSeed()),
+    zero: zeroed,
   };
 
-  async function begin(name) {
-    const network = store.state.network;
+  async function begin(start) {
+    const { network } = store.state;
     try {
-      const altered = await makers[name]();
+      const altered = await makers[start](network);
       if (store.state.network !== network) return;
-      if (altered) origins.set(altered, { start: name });
+      if (altered) origins.set(altered, { start });
       history.turn(altered);
     } catch (error) {
       report(store, error);
     }
   }
 
-  function addNoise(hold) {
+  function addNoise() {
     const from = originOf(current()).from ?? current();
     const strength = noise.valueAsNumber;
     const altered = strength ? withNoise(from, strength, readSeed()) : from;
     if (strength) origins.set(altered, { from, strength });
-    history.turn(altered === store.state.network ? null : altered, hold);
+    history.turn(altered === store.state.network ? null : altered);
   }
 
-  for (const button of starts) button.addEventListener("click", () => begin(button.value));
-  noise.addEventListener("input", () => addNoise(true));
-  noise.addEventListener("change", history.release);
-  seed.addEventListener("change", () => {
-    const origin = originOf(current());
-    if (origin.strength) addNoise(false);
-    else if (origin.start === "random") begin("random");
-  });
-  find("drop").addEventListener("click", () => history.turn(alter(current(), ({ biases }) => biases.fill(0))));
+  for (const button of starts) button.onclick = () => begin(button.value);
+  noise.oninput = addNoise;
+  seed.onchange = () => {
+    const { start, strength } = originOf(current());
+    if (strength) addNoise();
+    else if (start === "random") begin(start);
+  };
+  drop.onclick = () => history.turn(withoutBiases(current()));
 
-  function createSquish(network, k) {
-    const select = element("select", {}, ...ACTIVATION_NAMES.map((name) => new Option(name)));
-    select.addEventListener("change", () => {
-      history.turn(alter(current(), (layer) => (layer.activation = select.value), [k]));
-    });
-    return element("label", { className: "knobs-pair" }, layerName(k, network.layers.length), select);
+  function createSquish(name, k) {
+    const select = element("select", {}, ...ACTIVATION_NAMES.map((each) => new Option(each)));
+    select.onchange = () => history.turn(alter(current(), (layer) => (layer.activation = select.value), [k]));
+    return element("label", { className: "knobs-pair" }, name, select);
   }
 
   store.watch(["network", "altered"], () => {
     const network = current();
     if (!network) return;
-    const { layers } = network;
-    if (squishes.children.length !== layers.length) {
-      squishes.replaceChildren(...layers.map((_, k) => createSquish(network, k)));
+    const { length } = network.layers;
+    if (squishes.children.length !== length) {
+      squishes.replaceChildren(...network.layers.map((_, k) => createSquish(layerName(k, length), k)));
     }
-    squishes.querySelectorAll("select").forEach((select, k) => (select.value = layers[k].activation));
+    network.layers.forEach(({ activation }, k) => (squishes.children[k].lastChild.value = activation));
     noise.value = originOf(network).strength ?? 0;
-    find("noise-value").textContent = `${Math.round(100 * noise.valueAsNumber)}%`;
-    find("drop").disabled = layers.every(({ biases }) => biases.every((bias) => bias === 0));
-    const name = store.state.altered ? originOf(network).start : "trained";
-    for (const button of starts) button.ariaPressed = button.value === name;
-    starts.find((button) => button.value === "handmade").disabled = !fitsSheet(store.state.network);
+    noise.nextElementSibling.textContent = `${Math.round(100 * noise.valueAsNumber)}%`;
+    drop.disabled = !network.layers.some(({ biases }) => biases.some(Boolean));
+    const start = store.state.altered ? originOf(network).start : "trained";
+    for (const button of starts) {
+      button.ariaPressed = button.value === start;
+      button.disabled = button.value === "handmade" && !fitsSheet(store.state.network);
+    }
   });
 }

@@ -1,27 +1,23 @@
 /** Opens links: chooses their model and shows their drawing, or says why not. */
 
+import { byId } from "../elements.js";
 import { findVersion } from "../models/list.js";
 import { parseFragment, pixelsOf } from "./link.js";
 
 /** Open the page's fragment, now and when it changes. */
-export function startOpening({ store }) {
-  const word = document.getElementById("link-word");
+export function startOpening(store) {
   let link = null;
   let remark = "";
 
   function say(message) {
-    word.textContent = message;
-    word.hidden = !message;
+    byId.linkWord.textContent = message;
+    byId.linkWord.hidden = !message;
   }
 
   function open() {
-    say("");
-    try {
-      link = parseFragment(location.hash);
-    } catch {
-      link = null;
-      say("The address holds no drawing that this page can read; it is ignored.");
-    }
+    const { hash } = location;
+    link = parseFragment(hash);
+    say(link || !hash ? "" : "The address holds no drawing that this page can read; it is ignored.");
     choose();
   }
 

@@ -1,60 +1,49 @@
 /** Links that hold the drawing, and lines that ask the same from elsewhere. */
 
 import { hasToken } from "../api.js";
+import { byId, startChoice } from "../elements.js";
 import { fragmentOf } from "./link.js";
 import { startOpening } from "./opening.js";
 import { linesOf } from "./snippets.js";
 
 export function start({ store, root }) {
-  const [text, copy, status] = ["text", "copy", "status"].map((id) => root.querySelector(`#share-${id}`));
-  const choices = [...root.querySelectorAll(".segments > button")];
+  const { shareText, shareCopy, shareStatus } = byId;
   let chosen = "link";
-  let isScheduled = false;
+  let frame = 0;
 
   function textOf() {
     const { models, network, model, version, pixels } = store.state;
     if (network?.inputs !== pixels.length) return "";
-    if (chosen === "link") return location.href.split("#")[0] + fragmentOf({ network, model, version, pixels });
+    const { origin, hostname, href } = location;
+    if (chosen === "link") return href.split("#")[0] + fragmentOf({ network, model, version, pixels });
     const { shape, inputRange } = network;
-    const { origin, hostname } = location;
     const server = { origin, hostname, grpcAddress: models.grpc_address, isEncrypted: models.grpc_tls };
     return linesOf({ ...server, hasToken: hasToken(), model, version, pixels, shape, inputRange })[chosen];
   }
 
   function show() {
-    if (isScheduled) return;
-    isScheduled = true;
-    requestAnimationFrame(() => {
-      isScheduled = false;
-      text.textContent = textOf();
-      copy.disabled = !text.textContent;
-      copy.textContent = chosen === "link" ? "Copy link" : `Copy as ${chosen}`;
-      status.textContent = "";
-    });
+    frame = 0;
+    shareText.textContent = textOf();
+    shareCopy.disabled = !shareText.textContent;
+    shareCopy.textContent = chosen === "link" ? "Copy link" : `Copy as ${chosen}`;
+    shareStatus.textContent = "";
   }
 
-  copy.addEventListener("click", async () => {
-    status.textContent = (await copyText(text)) ? "Copied." : "Selected: press Ctrl+C to copy.";
+  shareCopy.onclick = async () => {
+    let isCopied = true;
+    try {
+      // There is none but on HTTPS and on this machine.
+      await navigator.clipboard.writeText(shareText.textContent);
+    } catch {
+      getSelection().selectAllChildren(shareText);
+      isCopied = document.execCommand("copy");
+    }
+    shareStatus.textContent = isCopied ? "Copied." : "Selected: press Ctrl+C to copy.";
+  };
+  startChoice(root.querySelector(".segments"), (value) => {
+    chosen = value;
+    show();
   });
-  for (const button of choices) {
-    button.addEventListener("click", () => {
-      chosen = button.value;
-      for (const one of choices) one.ariaPressed = String(one === button);
-      show();
-    });
-  }
-  store.watch(["pixels", "network", "model", "version", "models"], show);
-  startOpening({ store });
-}
-
-/** Copy an element's text; false when that is not allowed, and the text is selected instead. */
-async function copyText(element) {
-  try {
-    // There is none but on HTTPS and on this machine.
-    await navigator.clipboard.writeText(element.textContent);
-    return true;
-  } catch {
-    getSelection().selectAllChildren(element);
-    return document.execCommand("copy");
-  }
+  store.watch(["pixels", "network", "model", "version", "models"], () => (frame ||= requestAnimationFrame(show)));
+  startOpening(store);
 }

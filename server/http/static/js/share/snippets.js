@@ -1,6 +1,7 @@
 /** Lines that ask a server for one image, for a terminal or a program. */
 
-import { toBase64 } from "./bytes.js";
+import { pathOf } from "../api.js";
+import { toBase64 } from "./link.js";
 
 /**
  * Lines by name, for {origin, hostname, grpcAddress, isEncrypted, hasToken, model, version, pixels, shape,
@@ -8,46 +9,45 @@ import { toBase64 } from "./bytes.js";
  */
 export function linesOf({ origin, hostname, grpcAddress, isEncrypted, hasToken, model, version, ...image }) {
   const { json, python } = formsOf(image);
-  const url = `${origin}/v1/models/${encodeURIComponent(model)}/versions/${version}/predict`;
-  const body = `{"model": ${JSON.stringify(model)}, "version": ${version}, ${json}}`;
+  const name = JSON.stringify(model);
   // What listens everywhere is where the page was found.
   const address = grpcAddress.replace(/^(0\.0\.0\.0|\[::\])(?=:\d+$)/, hostname);
   const path = /^unix:(?:\/\/)?(.*)/.exec(address)?.[1];
-  const bearer = hasToken ? ['  -H "authorization: Bearer $MLPSERVE_TOKEN" \\'] : [];
+  const bearer = hasToken && '  -H "authorization: Bearer $MLPSERVE_TOKEN" \\';
   const options = [
     JSON.stringify(address),
-    ...(isEncrypted ? ["tls=Tls()"] : []),
-    ...(hasToken ? ['token=os.environ["MLPSERVE_TOKEN"]'] : []),
+    isEncrypted && "tls=Tls()",
+    hasToken && 'token=os.environ["MLPSERVE_TOKEN"]',
     // Without TLS the client sends a token only if told so.
-    ...(hasToken && !isEncrypted ? ["plaintext_token=True"] : []),
+    hasToken && !isEncrypted && "plaintext_token=True",
   ];
   return {
     curl: lines(
-      `curl ${quote(url)} -H 'content-type: application/json' \\`,
-      ...bearer,
+      `curl ${quote(`${origin}${pathOf(model, version)}/predict`)} -H 'content-type: application/json' \\`,
+      bearer,
       `  -d ${quote(`{${json}}`)}`,
     ),
     grpcurl: lines(
       `grpcurl${isEncrypted ? "" : " -plaintext"}${path ? " -unix" : ""} \\`,
-      ...bearer,
-      `  -d ${quote(body)} \\`,
+      bearer,
+      `  -d ${quote(`{"model": ${name}, "version": ${version}, ${json}}`)} \\`,
       `  ${quote(path ?? address)} mlpserve.v1.Classifier/Predict`,
     ),
     Python: lines(
-      ...(python.includes("base64") ? ["import base64"] : []),
-      ...(hasToken ? ["import os"] : []),
+      python.includes("base64") && "import base64",
+      hasToken && "import os",
       "import numpy as np",
       `from mlpserve import Client${isEncrypted ? ", Tls" : ""}`,
       "",
       `image = ${python}`,
-      `with Client(${options.join(", ")}) as client:`,
-      `    prediction = client.predict(image, model=${JSON.stringify(model)}, version=${version})`,
+      `with Client(${options.filter(Boolean).join(", ")}) as client:`,
+      `    prediction = client.predict(image, model=${name}, version=${version})`,
       "print(prediction.names, prediction.activations)",
     ),
   };
 }
 
-const lines = (...parts) => parts.join("\n");
+const lines = (...parts) => parts.filter((part) => part !== false).join("\n");
 
 /** An image as JSON and as Python: bytes, a quarter as long, if these say the same. */
 function formsOf({ pixels, shape, inputRange }) {
@@ -69,6 +69,4 @@ function shortest(x) {
   return Number(x.toPrecision(digits));
 }
 
-function quote(text) {
-  return /^[\w:/.,%-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
-}
+const quote = (text) => (/^[\w:/.,%-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`);

@@ -2,38 +2,32 @@
 
 import { fitsSheet } from "./sheet.js";
 
-let isStarted = false;
-
-/** Read the sheet with the server's network and with the altered one, whenever they change. */
-export function start(store) {
-  if (isStarted) return;
-  isStarted = true;
+export function startReadings(store) {
   let worker = null;
   let isBusy = false;
 
-  function next() {
-    const { sheet, network, altered, readings, trainedReadings } = store.state;
-    if (isBusy || !sheet || !network || !fitsSheet(network)) return;
-    const isTrained = trainedReadings?.network !== network;
-    const wanted = isTrained ? network : (altered ?? network);
-    if (!isTrained && readings?.network === wanted) return;
-    if (!isTrained && wanted === network) {
-      store.set({ readings: trainedReadings });
-      return;
-    }
+  function read(key, network) {
+    const { labels: expected, images } = store.state.sheet;
     if (!worker) {
       worker = new Worker("/static/js/sheet/worker.js", { type: "module" });
-      worker.postMessage({ bytes: sheet.bytes, count: sheet.length });
+      worker.postMessage({ images });
     }
     isBusy = true;
     worker.onmessage = ({ data: { labels, milliseconds } }) => {
       isBusy = false;
-      const right = labels.reduce((sum, label, k) => sum + (label === sheet.labels[k]), 0);
-      const found = { network: wanted, labels, right, count: labels.length, milliseconds };
-      store.set({ [isTrained ? "trainedReadings" : "readings"]: found });
+      const right = labels.filter((label, k) => label === expected[k]).length;
+      store.set({ [key]: { network, labels, right, count: labels.length, milliseconds } });
       next();
     };
-    worker.postMessage({ layers: wanted.layers.map((layer) => ({ ...layer })) });
+    worker.postMessage({ layers: network.layers.map((layer) => ({ ...layer })) });
+  }
+
+  function next() {
+    const { sheet, network, altered, readings, trainedReadings } = store.state;
+    if (isBusy || !sheet || !network || !fitsSheet(network)) return;
+    if (trainedReadings?.network !== network) read("trainedReadings", network);
+    else if (!altered) store.set({ readings: trainedReadings });
+    else if (readings?.network !== altered) read("readings", altered);
   }
 
   store.watch(["sheet", "network", "altered"], next);

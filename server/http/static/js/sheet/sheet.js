@@ -1,24 +1,15 @@
-/** The sheet: 1,000 of MNIST's test images with their labels, each tenth of the 10,000. */
+/** The sheet: 1,000 of MNIST's test images with their labels. */
 
 import { ApiError } from "../api.js";
 import { report } from "../connection.js";
 
-/** Which of the test images are on the sheet: each tenth. */
+/** Which of the 10,000 test images are on the sheet: each tenth. */
 export const EVERY = 10;
+export const SHAPE = [28, 28];
 
-export const ROWS = 28;
-export const COLUMNS = 28;
-const PIXELS = ROWS * COLUMNS;
-
-/** Whether a network reads such images: 28x28 pixels, light ink, labels 0 to 9. */
-export function fitsSheet({ shape, inputRange, imageLayout, labelNames }) {
-  return (
-    String(shape) === `${ROWS},${COLUMNS}` &&
-    inputRange === "[0, 1]" &&
-    imageLayout?.ink !== "dark" &&
-    String(labelNames) === "0,1,2,3,4,5,6,7,8,9"
-  );
-}
+/** Whether a network reads such images. */
+export const fitsSheet = ({ shape, inputRange, imageLayout, labelNames }) =>
+  String([shape, inputRange, labelNames]) === `${SHAPE},[0, 1],0,1,2,3,4,5,6,7,8,9` && imageLayout?.ink !== "dark";
 
 /** Why there are no test images for other networks. */
 export const NO_SHEET =
@@ -31,41 +22,35 @@ export async function fetchUnzipped(path) {
   return new Response(response.body.pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
 }
 
-class Sheet {
-  /** From its file: the labels, a byte each, and the pixels of all images, a byte each. */
-  constructor(buffer) {
-    this.length = buffer.byteLength / (1 + PIXELS);
-    this.labels = new Uint8Array(buffer, 0, this.length);
-    this.bytes = new Uint8Array(buffer, this.length);
-  }
-
-  /** The pixels of one image, as a network takes them. */
-  pixelsAt(k) {
-    return Float32Array.from(this.bytes.subarray(k * PIXELS, (k + 1) * PIXELS), (byte) => byte / 255);
-  }
+/** From its file: the labels, a byte each, and the pixels of all images, a byte each. */
+function readSheet(buffer) {
+  const size = SHAPE[0] * SHAPE[1];
+  const count = buffer.byteLength / (1 + size);
+  const pixels = Float32Array.from(new Uint8Array(buffer, count), (byte) => byte / 255);
+  const labels = [...new Uint8Array(buffer, 0, count)];
+  return { labels, images: labels.map((_, k) => pixels.subarray(k * size, (k + 1) * size)) };
 }
 
-let isLoading = false;
+/** Load the sheet once one of these sections is seen, and try again when the server is back. */
+export function loadWhenSeen(store, sections) {
+  let isLoading = false;
 
-async function load(store) {
-  const { network, sheet } = store.state;
-  if (isLoading || sheet || !network || !fitsSheet(network)) return;
-  isLoading = true;
-  try {
-    store.set({ sheet: new Sheet(await fetchUnzipped("/static/data/digits.bin")) });
-  } catch (error) {
-    report(store, error);
-  } finally {
+  async function load() {
+    const { network, sheet, connection } = store.state;
+    if (isLoading || sheet || connection !== "ok" || !network || !fitsSheet(network)) return;
+    isLoading = true;
+    try {
+      store.set({ sheet: readSheet(await fetchUnzipped("/static/data/digits.bin")) });
+    } catch (error) {
+      report(store, error);
+    }
     isLoading = false;
   }
-}
 
-/** Load the sheet once a part of the page is seen, and try again when the server is back. */
-export function loadWhenSeen(store, root) {
   const observer = new IntersectionObserver((entries) => {
     if (!entries.some((entry) => entry.isIntersecting)) return;
     observer.disconnect();
-    store.watch(["network", "connection"], () => store.state.connection === "ok" && load(store));
+    store.watch(["network", "connection"], load);
   });
-  observer.observe(root);
+  for (const section of sections) observer.observe(section);
 }

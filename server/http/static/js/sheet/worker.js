@@ -1,17 +1,27 @@
-/** Reads the sheet on a thread of its own, so that the page never waits for a large network. */
+/** Reads the sheet's images on a thread of its own, so that the page never waits for a large network. */
 
-import { Layer } from "../network.js";
-import { findInk, readAll } from "./evaluation.js";
+import { brightest, Layer } from "../network.js";
 
-let ink = null;
+let images = [];
+/** Where each image has ink; the other pixels add nothing. */
+let inked = [];
 
-self.onmessage = ({ data: { bytes, count, layers } }) => {
-  if (bytes) {
-    ink = findInk(bytes, count);
+self.onmessage = ({ data }) => {
+  if (data.images) {
+    images = data.images;
+    inked = images.map((pixels) => Uint16Array.from(pixels.keys()).filter((i) => pixels[i]));
     return;
   }
-  const made = layers.map(({ weights, biases, activation }) => new Layer(weights, biases, activation));
   const begin = performance.now();
-  const labels = readAll(made, ink);
+  const [first, ...others] = data.layers.map((layer) => new Layer(layer.weights, layer.biases, layer.activation));
+  const rows = Array.from(first.biases, (_, neuron) => first.row(neuron));
+  const labels = images.map((pixels, k) => {
+    const sums = first.biases.map((bias, neuron) => {
+      let sum = bias;
+      for (const i of inked[k]) sum += rows[neuron][i] * pixels[i];
+      return sum;
+    });
+    return brightest(others.reduce((before, layer) => layer.squish(layer.sums(before)), first.squish(sums)));
+  });
   self.postMessage({ labels, milliseconds: performance.now() - begin });
 };

@@ -1,38 +1,32 @@
 /** The circles: a button for each neuron that is shown, as bright as its activation, with the number in it. */
 
-import { element } from "../elements.js";
-import { placeOf } from "./layout.js";
+import { element, say } from "../elements.js";
+import { place, placeOf } from "./layout.js";
 import { short } from "./numbers.js";
 
 /** Above it black is easier to read than white. */
 const BRIGHT = 0.46;
 
 /** Make the circles of a layout; returns update(scene, {shown, scales, lights}), of a list for each layer each. */
-export function createNeurons(stage, { layers, diameter, isAcross }) {
+export function createNeurons(stage, layers) {
   const last = layers.length - 1;
   const groups = layers.map((layer, index) => {
-    const slots = Array.from({ length: layer.isGrid ? 0 : layer.count }, (_, slot) => placeOf(layer, slot));
-    const circles = slots.map(([x, y]) => {
-      const circle = element(index ? "button" : "span", { className: "neuron", type: "button", tabIndex: -1 });
-      circle.append(element("span", { className: "value" }));
-      if (index === last) circle.append(element("span", { className: "label" }));
-      if (index === last && !isAcross) circle.lastChild.style.maxWidth = `${layer.width / layer.columns - 4}px`;
-      const sides = { left: x - diameter / 2, top: y - diameter / 2, width: diameter, height: diameter };
-      for (const [side, size] of Object.entries(sides)) circle.style[side] = `${size}px`;
-      return circle;
+    const circles = Array.from({ length: layer.isGrid ? 0 : layer.count }, (_, slot) => {
+      const parts = ["value", "label"].map((className) => element("span", { className }));
+      const [left, top] = placeOf(layer, slot);
+      return place(element(index ? "button" : "span", { className: "neuron", tabIndex: -1 }, ...parts), { left, top });
     });
-    const group = element("div", { role: "group" }, ...circles);
-    stage.append(group);
-    return { group, circles };
+    return element("div", { role: "group" }, ...circles);
   });
-  const first = stage.querySelector("button.neuron");
+  stage.append(...groups);
+  const first = stage.querySelector("button");
   if (first) first.tabIndex = 0;
 
   return function update(scene, { shown, scales, lights }) {
     const { network, activations, selected, label, labelNames, layerName, neuronName } = scene;
-    for (const [layer, { group, circles }] of groups.entries()) {
+    for (const [layer, group] of groups.entries()) {
       group.ariaLabel = [layerName(layer), network?.layers[layer - 1]?.activation].filter(Boolean).join(", ");
-      for (const [slot, circle] of circles.entries()) {
+      for (const [slot, circle] of [...group.children].entries()) {
         const neuron = shown[layer][slot];
         const value = activations && lights[layer] ? activations[layer][neuron] : null;
         const level = lights[layer] * Math.min(1, Math.abs(value) / scales[layer]);
@@ -43,11 +37,9 @@ export function createNeurons(stage, { layers, diameter, isAcross }) {
         circle.classList.toggle("bright", level > BRIGHT);
         circle.classList.toggle("negative", value < 0);
         circle.classList.toggle("best", isBest);
-        // A text that is set anew, if the same, would count as the pointer's coming back.
-        if (circle.firstChild.textContent !== text) circle.firstChild.textContent = text;
+        say(circle.firstChild, text);
         if (!layer) continue;
-        const name = labelNames[neuron];
-        if (layer === last && circle.lastChild.textContent !== name) circle.lastChild.textContent = name;
+        if (layer === last) say(circle.lastChild, labelNames[neuron]);
         circle.ariaPressed = selected?.layer === layer && selected.neuron === neuron;
         circle.ariaLabel = `${neuronName(layer, neuron)}${text && `: ${text}`}${isBest ? ", the brightest" : ""}`;
       }
@@ -57,14 +49,14 @@ export function createNeurons(stage, { layers, diameter, isAcross }) {
 
 /** Let arrow keys lead along a layer and to the next one, and the tab key to one circle alone. */
 export function moveFocus(event) {
-  const [stage, circle] = [event.currentTarget, event.target];
-  if (!circle.matches("button.neuron") || !event.key.startsWith("Arrow")) return;
+  const { target: circle, currentTarget: stage, key } = event;
+  if (!circle.matches("button") || !key.startsWith("Arrow")) return;
   event.preventDefault();
   const layers = [...stage.querySelectorAll("[role=group]:has(button)")].map((group) => [...group.children]);
   const layer = layers.findIndex((circles) => circles.includes(circle));
   const slot = layers[layer].indexOf(circle);
-  const by = /Left|Up/.test(event.key) ? -1 : 1;
-  const isAlong = /Up|Down/.test(event.key) === stage.classList.contains("across");
+  const by = /Left|Up/.test(key) ? -1 : 1;
+  const isAlong = /Up|Down/.test(key) === stage.classList.contains("across");
   const circles = layers[isAlong ? layer : layer + by];
   const next = circles?.[isAlong ? slot + by : Math.min(slot, circles.length - 1)];
   if (!next) return;

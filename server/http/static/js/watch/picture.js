@@ -3,7 +3,7 @@
 import { element } from "../elements.js";
 import { createWeightsGrid } from "../inspect/weights.js";
 import { bySize, largestSize, strongest } from "./contributions.js";
-import { layOut, placeOf } from "./layout.js";
+import { layOut, place, placeOf } from "./layout.js";
 import { paintLines } from "./lines.js";
 import { createNeurons } from "./neurons.js";
 import { light, reach } from "./steps.js";
@@ -15,43 +15,41 @@ const BOUNDED = ["sigmoid", "softmax", "tanh"];
 
 /**
  * Make the picture of a scene in an element; its grids call `onPoint` and `onChoose` with {layer, neuron} or null.
- * Returns update(scene, state, pointed), for others of the same sizes.
+ * Returns update(scene, time, pointed), for others of the same sizes.
  */
-export function createPicture(stage, { sizes, shape, labelNames, layerName }, { onPoint, onChoose }) {
-  const labelLength = Math.max(...labelNames.map((name) => name.length));
-  const { layers, ...layout } = layOut({ width: stage.clientWidth, sizes, shape, labelLength });
-  stage.replaceChildren();
-  stage.style.height = `${layout.height}px`;
-  stage.classList.toggle("across", layout.isAcross);
-  const grids = layers.map((layer, index) => layer.isGrid && placeGrid(layer, index));
+export function createPicture(stage, scene, { onPoint, onChoose }) {
+  const { sizes, shape, layerName } = scene;
+  const { isAcross, height, diameter, layers } = layOut(stage.clientWidth, scene);
+  const grids = layers.map((layer, index) => layer.isGrid && createGrid(layer, index));
   const canvas = element("canvas", { className: "lines", ariaHidden: true });
-  stage.append(canvas);
-  const updateNeurons = createNeurons(stage, { layers, ...layout });
-  const captions = layers.map(({ caption: [middle, top, width] }) => {
-    const caption = element("p", { className: "caption" });
-    Object.assign(caption.style, { left: `${middle}px`, top: `${top}px`, maxWidth: `${width}px` });
-    stage.append(caption);
-    return caption;
-  });
+  const captions = layers.map(({ caption }) => place(element("p", { className: "caption" }), caption));
+  place(stage, { height });
+  const { width, columns } = layers.at(-1);
+  stage.style.setProperty("--diameter", `${diameter}px`);
+  stage.style.setProperty("--pitch", `${width / columns}px`);
+  stage.classList.toggle("across", isAcross);
+  stage.replaceChildren(...grids.filter(Boolean).map((grid) => grid.canvas), canvas);
+  const updateNeurons = createNeurons(stage, layers);
+  stage.append(...captions);
 
-  function placeGrid(box, layer) {
+  function createGrid({ rows, columns, count, left, top, width, height }, layer) {
     const grid = createWeightsGrid({
-      ...box,
-      cell: Math.round((box.width / box.columns) * Math.min(2, devicePixelRatio)),
+      rows,
+      columns,
+      count,
+      cell: Math.round((width / columns) * Math.min(2, devicePixelRatio)),
       label: `${layerName(layer)}: arrow keys lead from one cell to another`,
       isPlain: true,
       onPoint: (neuron) => onPoint(neuron < 0 ? null : { layer, neuron }),
-      onChoose: layer ? (neuron) => onChoose({ layer, neuron }) : undefined,
+      onChoose: (neuron) => layer && onChoose({ layer, neuron }),
     });
-    for (const side of ["left", "top", "width", "height"]) grid.canvas.style[side] = `${box[side]}px`;
-    stage.append(grid.canvas);
+    place(grid.canvas, { left, top, width, height });
     return grid;
   }
 
   /** The neurons that a layer's circles or cells stand for. */
-  function shownOf(layer, activations) {
-    const { count } = layers[layer];
-    if (count < sizes[layer] && activations) return bySize(activations[layer], count);
+  function shownOf(size, { count }, numbers) {
+    if (count < size && numbers) return bySize(numbers, count);
     return Array.from({ length: count }, (_, k) => k);
   }
 
@@ -61,44 +59,46 @@ export function createPicture(stage, { sizes, shape, labelNames, layerName }, { 
     const noun = layer ? "neurons" : shape ? "pixels" : "inputs";
     return [
       count < sizes[layer] ? `${count} brightest of ${size}` : `${size} ${noun}`,
-      ...(network && layer ? [network.layers[layer - 1].activation] : []),
-      ...(scale === 1 ? [] : [`white is ${scale.toPrecision(2)}`]),
-    ].join(" \u00b7 ");
+      network?.layers[layer - 1]?.activation,
+      scale !== 1 && `white is ${scale.toPrecision(2)}`,
+    ]
+      .filter(Boolean)
+      .join(" \u00b7 ");
   }
 
-  function paint({ network, activations, selected }, state, pointed, shown) {
+  function paint({ network, activations, selected }, time, pointed, shown) {
     const ratio = Math.min(2, devicePixelRatio);
-    [canvas.width, canvas.height] = [stage.clientWidth * ratio, layout.height * ratio];
+    [canvas.width, canvas.height] = [stage.clientWidth * ratio, height * ratio];
     const context = canvas.getContext("2d");
     context.scale(ratio, ratio);
     if (!network || !activations) return;
     const focus = pointed ?? selected;
+    const opacity = !focus ? 1 : pointed ? POINTED_FAINT : SELECTED_FAINT;
     for (const [before, layer] of network.layers.entries()) {
-      const [after, to] = [before + 1, shown[before + 1]];
-      // Compared with the largest weight at full brightness, or what is pointed at with its strongest line.
-      const scale = largestSize(layer.weights) * Math.max(before ? 0 : 1, largestSize(activations[before]));
-      const paintThose = (which, opacity, isScaled) => {
-        const found = strongest(layer, activations[before], { limit: MAX_LINES, ...which });
-        const full = (isScaled ? largestSize(found.map(({ value }) => value)) : scale) || 1;
+      const after = before + 1;
+      const to = shown[after];
+      const paintThose = (which, opacity, full) => {
+        const found = strongest(layer, activations[before], { to, limit: MAX_LINES, ...which });
+        full ??= largestSize(found.map(({ value }) => value));
         const lines = found.map((line) => ({
           from: placeOf(layers[before], line.from),
           to: placeOf(layers[after], to.indexOf(line.to)),
           strength: line.value / full,
         }));
-        paintLines(context, lines, reach(state, after), opacity);
+        paintLines(context, lines, reach(time, after), opacity);
       };
-      if (!reach(state, after)) continue;
-      paintThose({ to }, !focus ? 1 : pointed ? POINTED_FAINT : SELECTED_FAINT, false);
-      if (focus?.layer === after && to.includes(focus.neuron)) paintThose({ to: [focus.neuron] }, 1, true);
-      if (focus?.layer === before) paintThose({ to, from: [focus.neuron] }, 1, true);
+      // All beside the largest weight at full brightness; those of the one in focus beside their strongest.
+      paintThose({}, opacity, largestSize(layer.weights) * Math.max(before ? 0 : 1, largestSize(activations[before])));
+      if (focus?.layer === after && to.includes(focus.neuron)) paintThose({ to: [focus.neuron] }, 1);
+      if (focus?.layer === before) paintThose({ from: [focus.neuron] }, 1);
     }
   }
 
-  return function update(scene, state, pointed) {
+  return function update(scene, time, pointed) {
     const { activations, selected } = scene;
-    const shown = sizes.map((_, layer) => shownOf(layer, activations));
-    const scales = sizes.map((_, layer) => scaleOf(layer, scene));
-    const lights = sizes.map((_, layer) => light(state, layer));
+    const shown = layers.map((layer, index) => shownOf(sizes[index], layer, activations?.[index]));
+    const scales = layers.map((_, layer) => scaleOf(layer, scene));
+    const lights = layers.map((_, layer) => light(time, layer));
     for (const [layer, grid] of grids.entries()) {
       captions[layer].textContent = captionOf(layer, scene, scales[layer]);
       if (!grid) continue;
@@ -107,7 +107,7 @@ export function createPicture(stage, { sizes, shape, labelNames, layerName }, { 
       if (!pointed) grid.point(selected?.layer === layer ? selected.neuron : -1);
     }
     updateNeurons(scene, { shown, scales, lights });
-    paint(scene, state, pointed, shown);
+    paint(scene, time, pointed, shown);
   };
 }
 

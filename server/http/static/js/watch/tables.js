@@ -3,42 +3,42 @@
 import { element } from "../elements.js";
 import { bySize } from "./contributions.js";
 import { decimal, signed } from "./numbers.js";
-import { fillTable } from "./table.js";
+import { fillTable, link } from "./table.js";
 
 const MAX_ROWS = 1000;
-const PLACE = { className: "scroll", tabIndex: 0, role: "region" };
 
-/** Make tables in an element; `onChoose` is told {layer, neuron}. Returns show(scene). */
-export function createTables(root, onChoose) {
-  root.addEventListener("click", ({ target }) => {
-    if (target.dataset.press) onChoose(JSON.parse(target.dataset.press));
-  });
+/** Fill an element with the tables of a scene; `onChoose` is told {layer, neuron}. */
+export function showTables(root, scene, onChoose) {
+  while (root.children.length > scene.sizes.length) root.lastChild.remove();
+  for (const layer of scene.sizes.keys()) {
+    if (!root.children[layer]) root.append(createPlace((neuron) => onChoose({ layer, neuron })));
+    const place = root.children[layer];
+    const content = layer ? neuronRows(layer, scene) : inputRows(scene);
+    place.ariaLabel = content.caption;
+    fillTable(place.firstChild, content);
+  }
+}
 
-  return function show(scene) {
-    while (root.children.length > scene.sizes.length) root.lastChild.remove();
-    for (const layer of scene.sizes.keys()) {
-      if (!root.children[layer]) root.append(element("div", PLACE, element("table", { className: "numbers" })));
-      const place = root.children[layer];
-      const content = layer ? neuronRows(layer, scene) : inputRows(scene);
-      place.ariaLabel = content.caption;
-      fillTable(place.firstChild, content);
-    }
-  };
+function createPlace(onPress) {
+  const onclick = ({ target }) => target.value && onPress(Number(target.value));
+  const table = element("table", { className: "numbers" });
+  return element("div", { className: "scroll", tabIndex: 0, role: "region", onclick }, table);
 }
 
 function inputRows({ sizes, shape, activations, neuronName }) {
   const numbers = Array.from(activations?.[0] ?? []);
-  const caption = `Input: ${sizes[0].toLocaleString("en")} ${shape ? "pixels" : "numbers"}`;
+  const caption = `Input: ${sizes[0].toLocaleString("en")}`;
   if (!shape) {
     const rows = numbers.slice(0, MAX_ROWS).map((number, k) => [neuronName(0, k), decimal(number, 4)]);
-    return { caption, heads: ["Input", "Value"], rows };
+    return { caption: `${caption} numbers`, heads: ["Input", "Value"], rows };
   }
   const [rows, columns] = shape;
+  const counted = (count) => Array.from({ length: count }, (_, k) => k + 1);
   const texts = numbers.map((number) => (number ? decimal(number) : "0"));
   return {
-    caption: `${caption}, ${rows} rows of ${columns}`,
-    heads: ["Row", ...Array.from({ length: columns }, (_, k) => String(k + 1))],
-    rows: Array.from({ length: rows }, (_, row) => [String(row + 1), ...texts.slice(row * columns).slice(0, columns)]),
+    caption: `${caption} pixels, ${rows} rows of ${columns}`,
+    heads: ["Row", ...counted(columns)],
+    rows: counted(rows).map((row) => [row, ...texts.slice((row - 1) * columns, row * columns)]),
   };
 }
 
@@ -47,16 +47,16 @@ function neuronRows(layer, { sizes, network, activations, label, layerName, neur
   const values = activations?.[layer] ?? [];
   const sums = activations && own?.sums(activations[layer - 1]);
   const shown = bySize(values, MAX_ROWS).sort((a, b) => a - b);
-  const isBest = (neuron) => layer === sizes.length - 1 && neuron === label;
+  const best = layer === sizes.length - 1 ? label : -1;
   const part = shown.length < values.length ? `, the ${shown.length} largest` : "";
   const squish = own ? `, ${own.activation}` : "";
   return {
     caption: `${layerName(layer)}: ${sizes[layer].toLocaleString("en")} neurons${part}${squish}`,
     heads: ["Neuron", ...(sums ? ["Sum"] : []), "Activation"],
     rows: shown.map((neuron) => [
-      { text: neuronName(layer, neuron), press: JSON.stringify({ layer, neuron }) },
+      link(neuronName(layer, neuron), neuron),
       ...(sums ? [signed(sums[neuron], 4)] : []),
-      `${isBest(neuron) ? "brightest " : ""}${decimal(values[neuron], 4)}`,
+      `${neuron === best ? "brightest " : ""}${decimal(values[neuron], 4)}`,
     ]),
   };
 }

@@ -1,21 +1,22 @@
 /** Watch the network: its picture, live or layer by layer, or the same as tables. */
 
-import { decimal, signed } from "./numbers.js";
+import { byId, say } from "../elements.js";
 import { moveFocus } from "./neurons.js";
+import { decimal, signed } from "./numbers.js";
 import { createPicture } from "./picture.js";
 import { sceneOf } from "./scene.js";
-import { LIVE, advance, pause, play, step } from "./steps.js";
-import { createTables } from "./tables.js";
+import { LIVE, layerAt } from "./steps.js";
+import { showTables } from "./tables.js";
 
 const KEYS = ["models", "network", "altered", "pixels", "answer", "selection", "view", "palette"];
+const SECONDS_A_LAYER = 1.1;
 
-export function start({ store, root }) {
-  const find = (name) => root.querySelector(`[data-part=${name}]`);
-  const [stage, tables, playing, all, view] = ["stage", "tables", "play", "live", "view"].map(find);
+export function start({ store }) {
+  const { stage, play, step, showAll, watchView, watchTables, stepWords, readout } = byId;
   const isStill = matchMedia("(prefers-reduced-motion: reduce)");
-  const showTables = createTables(tables, onChoose);
   let scene = sceneOf(store);
-  let state = LIVE;
+  let time = LIVE;
+  let isPlaying = false;
   let pointed = null;
   let [showPicture, pictured] = [null, ""];
   let [frame, since] = [0, 0];
@@ -23,28 +24,26 @@ export function start({ store, root }) {
   function render(now) {
     frame = 0;
     scene = sceneOf(store);
-    if (state.isPlaying) {
-      state = advance(state, Math.max(0, now - since) / 1000, scene.sizes.length - 1);
+    const { sizes, shape, labelNames } = scene;
+    if (isPlaying) {
+      time += Math.max(0, now - since) / 1000 / SECONDS_A_LAYER;
       since = now;
-      if (state.isPlaying) schedule();
+      if (time < sizes.length) schedule();
+      else [time, isPlaying] = [LIVE, false];
     }
-    const isTables = store.get("view") === "tables";
-    [stage.hidden, tables.hidden, view.ariaPressed] = [isTables, !isTables, isTables];
-    [playing.hidden, playing.textContent] = [isStill.matches, state.isPlaying ? "Pause" : "Play"];
-    all.hidden = state.layer === Infinity;
-    say("sentence", stepWords(scene, state.layer));
-    say("readout", readoutWords(scene, pointed, store.get("networkProblem")));
-    if (isTables) showTables(scene);
+    const isTables = store.state.view === "tables";
+    [stage.hidden, watchTables.hidden, watchView.ariaPressed] = [isTables, !isTables, isTables];
+    [play.hidden, play.textContent] = [isStill.matches, isPlaying ? "Pause" : "Play"];
+    showAll.hidden = time === LIVE;
+    say(stepWords, describeStep(scene, layerAt(time)));
+    say(readout, read(scene, pointed, store.state.networkProblem));
+    if (isTables) showTables(watchTables, scene, choose);
     // Until it is known what follows the input, there is nothing to see.
-    if (isTables || scene.sizes.length < 2) return;
-    const key = JSON.stringify([stage.clientWidth, scene.sizes, scene.shape, scene.labelNames]);
-    if (key !== pictured) showPicture = createPicture(stage, scene, { onPoint, onChoose });
+    if (isTables || sizes.length < 2) return;
+    const key = JSON.stringify([stage.clientWidth, sizes, shape, labelNames]);
+    if (key !== pictured) showPicture = createPicture(stage, scene, { onPoint, onChoose: choose });
     pictured = key;
-    showPicture(scene, state, pointed);
-  }
-
-  function say(name, words) {
-    if (find(name).textContent !== words) find(name).textContent = words;
+    showPicture(scene, time, pointed);
   }
 
   function schedule() {
@@ -57,58 +56,58 @@ export function start({ store, root }) {
   }
 
   /** Choose a neuron; a second time, none. */
-  function onChoose({ layer, neuron }) {
-    const { selected } = sceneOf(store);
-    const isSame = selected?.layer === layer && selected.neuron === neuron;
+  function choose({ layer, neuron }) {
+    const { selection } = store.state;
+    const isSame = selection?.layer === layer - 1 && selection.neuron === neuron;
     store.set({ selection: isSame ? null : { layer: layer - 1, neuron } });
   }
 
-  function go(change) {
-    state = change(state, scene.sizes.length - 1);
-    since = performance.now();
+  function go(to, plays = false) {
+    [time, isPlaying, since] = [to, plays, performance.now()];
     schedule();
   }
 
-  const on = (place, types, listener) => types.forEach((type) => place.addEventListener(type, listener));
-  const circle = ({ target }) => {
-    const { layer, neuron } = target.closest("button.neuron")?.dataset ?? {};
-    return layer && { layer: Number(layer), neuron: Number(neuron) };
+  const isLast = () => layerAt(time) >= scene.sizes.length - 1;
+  play.onclick = () => go(isLast() && !isPlaying ? 0 : time, !isPlaying);
+  step.onclick = () => go(isLast() ? 1 : layerAt(time) + 2);
+  showAll.onclick = isStill.onchange = () => go(LIVE);
+  watchView.onclick = () => store.set({ view: stage.hidden ? "picture" : "tables" });
+  const on = (types, act) => {
+    for (const type of types) {
+      stage.addEventListener(type, ({ target }) => {
+        const { layer, neuron } = target.closest("button")?.dataset ?? {};
+        if (layer) act({ layer: Number(layer), neuron: Number(neuron) });
+      });
+    }
   };
-  on(playing, ["click"], () => go(state.isPlaying ? pause : play));
-  on(find("step"), ["click"], () => go(step));
-  on(all, ["click"], () => go(() => LIVE));
-  on(view, ["click"], () => store.set({ view: tables.hidden ? "tables" : "picture" }));
-  on(stage, ["pointerover", "focusin"], (event) => circle(event) && onPoint(circle(event)));
-  on(stage, ["pointerout", "focusout"], (event) => circle(event) && onPoint(null));
-  on(stage, ["click"], (event) => circle(event) && onChoose(circle(event)));
-  on(stage, ["keydown"], moveFocus);
-  on(isStill, ["change"], () => go(() => LIVE));
+  on(["pointerover", "focusin"], onPoint);
+  on(["pointerout", "focusout"], () => onPoint(null));
+  on(["click"], choose);
+  stage.onkeydown = moveFocus;
   new ResizeObserver(schedule).observe(stage);
   store.watch(KEYS, schedule);
 }
 
-function stepWords({ network, activations, sizes, shape, labelNames, label }, layer) {
+function describeStep({ network, activations, sizes, shape, labelNames, label }, layer) {
   if (!activations || layer >= sizes.length) return "Live: it follows the drawing. Step through it, layer by layer.";
-  const [last, count] = [sizes.length - 1, sizes[layer].toLocaleString("en")];
+  const count = sizes[layer].toLocaleString("en");
   const where = `${layer + 1} of ${sizes.length}:`;
   const input = shape ? "pixels light up: each holds how bright it is" : "inputs hold their numbers";
   if (!layer) return `${where} the ${count} ${input}.`;
   const squish = network ? ` and squishes the sum (${network.layers[layer - 1].activation})` : "";
-  const answer = layer === last ? ` The brightest is the answer: ${labelNames[label]}.` : "";
+  const answer = layer === sizes.length - 1 ? ` The brightest is the answer: ${labelNames[label]}.` : "";
   return `${where} each of the ${count} neurons adds up weight times activation, adds its bias${squish}.${answer}`;
 }
 
-function readoutWords({ network, activations, layerName, neuronName }, pointed, problem) {
+function read({ network, activations, layerName, neuronName }, pointed, problem) {
   if (!activations) return "";
-  if (!pointed) {
-    if (!network) return `Without lines: the weights are not to be had. ${problem}`;
-    return "Point at a neuron to read it; press it to look inside.";
-  }
+  if (!pointed && !network) return `Without lines: the weights are not to be had. ${problem}`;
+  if (!pointed) return "Point at a neuron to read it; press it to look inside.";
   const { layer, neuron } = pointed;
   const value = decimal(activations[layer][neuron], 4);
-  if (!layer) return `${neuronName(0, neuron)}: ${value}`;
-  const name = `${layerName(layer)}, ${neuronName(layer, neuron)}`;
-  if (!network) return `${name}: ${value}`;
-  const own = network.layers[layer - 1];
-  return `${name}: ${own.activation}(${signed(own.sums(activations[layer - 1])[neuron], 3)}) = ${value}`;
+  const name = neuronName(layer, neuron);
+  if (!layer) return `${name}: ${value}`;
+  const own = network?.layers[layer - 1];
+  const squish = own ? `${own.activation}(${signed(own.sums(activations[layer - 1])[neuron], 3)}) = ` : "";
+  return `${layerName(layer)}, ${name}: ${squish}${value}`;
 }
