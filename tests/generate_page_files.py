@@ -1,6 +1,7 @@
 """Writes the data files of the page: the sheet of test images and the handmade network."""
 
 import gzip
+import json
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +25,16 @@ def sheet() -> bytes:
 
 
 def handmade_network() -> bytes:
-    """Return the handmade network's W1, b1, W2, ... as little-endian float32."""
-    return b"".join(array.astype("<f4").tobytes() for array in handmade.build().parameters)
+    """Return the layers of the handmade network, as JSON of the HTTP API has them."""
+    layers = [
+        {
+            "weights": layer.weights.tolist(),
+            "biases": layer.biases.tolist(),
+            "activation": layer.activation,
+        }
+        for layer in handmade.build().layers
+    ]
+    return json.dumps({"layers": layers}).encode()
 
 
 FILES = {"digits.bin": sheet, "handmade.bin": handmade_network}

@@ -130,4 +130,4 @@ def test_it_fits_a_phone(browser: Browser, server: ServerProcess) -> None:
         for button in opened.page.locator("#examples button:visible").all():
             box = button.bounding_box()
             assert box is not None
-            assert min(box["width"], box["height"]) >= 20
+            assert min(box["width"], box["height"]) >= 24

@@ -33,6 +33,9 @@ from tests.page.turning import (
 
 TRAINED = networks.load(WEIGHTS).network
 
+TARGETS = "button, select, input:not([type=checkbox]), label:has(> [type=checkbox])"
+"""What a finger hits; of a checkbox, its whole label."""
+
 
 @pytest.fixture
 def knobs(page: Page) -> Locator:
@@ -210,11 +213,11 @@ def test_it_fits_a_phone(browser: Browser, server: ServerProcess) -> None:
         for layer in ("Hidden layer 1", "Output layer"):
             choice(knobs, "Layer").select_option(layer)
             assert opened.page.evaluate("document.documentElement.scrollWidth") == 360
-            for target in knobs.locator("button, select, input").all():
+            for target in knobs.locator(TARGETS).all():
                 box = target.bounding_box()
                 if box:
                     side = min(box["width"], box["height"])
-                    assert side >= 20, target.evaluate("(found) => found.outerHTML")
+                    assert side >= 24, target.evaluate("(found) => found.outerHTML")
 
 
 def test_a_network_that_reads_no_images(browser: Browser, odd: ServerProcess) -> None:

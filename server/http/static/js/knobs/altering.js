@@ -1,6 +1,9 @@
-/** Turns knobs: each function returns another network and leaves the one it was given alone. */
+/**
+ * Turns knobs: each function returns another network and leaves the one it was given alone. It may say what it was
+ * made of: `from` which and with what `strength` of noise, or `start`, the button that brought it.
+ */
 
-import { Layer, Network } from "../network.js";
+import { Network } from "../network.js";
 import { normalNoise } from "../random.js";
 
 /** The bias of an output that is silenced: a squish makes 0 of it, or next to nothing. */
@@ -8,8 +11,6 @@ const SILENT_BIAS = -50;
 
 /** How much larger than Glorot's an activation wants its first weights, as in training. */
 const INITIAL_GAIN = { sigmoid: 4, relu: Math.SQRT2 };
-
-const HANDMADE_SIZES = [784, 16, 16, 10];
 
 /** Have `change(layer, index)` change copies of some layers, or of all; the others are shared. */
 export function alter(network, change, indices = network.layers.keys()) {
@@ -58,17 +59,7 @@ export const zeroed = (network) => alter(withoutBiases(network), ({ weights }) =
 /** A network of the same sizes as training begins with: Glorot's random weights, biases of 0. */
 export function randomized(network, seed) {
   return alter(zeroed(network), (layer, k) => {
-    const gain = network.layers[k + 1] ? INITIAL_GAIN[layer.activation] : 1;
-    addNoise(layer, (gain ?? 1) * usualSpread(layer), seed + k);
+    const gain = (network.layers[k + 1] && INITIAL_GAIN[layer.activation]) ?? 1;
+    addNoise(layer, gain * usualSpread(layer), seed + k);
   });
-}
-
-/** The handmade network, from the numbers of its file: W1, b1, W2 and so on. */
-export function handmade(network, numbers) {
-  let offset = 0;
-  const take = (count) => numbers.subarray(offset, (offset += count));
-  const layers = HANDMADE_SIZES.slice(1).map(
-    (neurons, k) => new Layer(take(neurons * HANDMADE_SIZES[k]), take(neurons), "sigmoid"),
-  );
-  return new Network(layers, network);
 }

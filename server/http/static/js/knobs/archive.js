@@ -13,14 +13,11 @@ function crc32(bytes) {
 const shorts = (...numbers) => Uint16Array.from(numbers.flat());
 const long = (number) => [number, number >>> 16];
 
-/** The bytes of an array; `content` is a typed one. */
+/** The bytes of an array, whose content begins after 128 of them: 10 of the format and 118 (v) of the header. */
 function npy(type, shape, content) {
   const sizes = shape.map((size) => `${size},`).join("");
-  const header = `{'descr': '${type}', 'fortran_order': False, 'shape': (${sizes})}`;
-  // The content begins at a multiple of 64 bytes, after 10 for the format and a line's end.
-  const padded = `${header.padEnd(Math.ceil((header.length + 11) / 64) * 64 - 11)}\n`;
-  const format = `\x93NUMPY\x01\0${String.fromCharCode(padded.length & 255, padded.length >> 8)}`;
-  const bytes = Array.from(format + padded, (letter) => letter.charCodeAt(0));
+  const header = `{'descr': '${type}', 'fortran_order': False, 'shape': (${sizes})}`.padEnd(117);
+  const bytes = Array.from(`\x93NUMPY\x01\0v\0${header}\n`, (letter) => letter.charCodeAt(0));
   return Uint8Array.from([...bytes, ...new Uint8Array(content.slice().buffer)]);
 }
 
@@ -44,8 +41,8 @@ function zip(files) {
     return new Blob(["PK\x01\x02", shorts(20), common, shorts(0, 0, 0, 0, 0, begin), name]);
   });
   const directory = new Blob(entries);
-  const { length } = entries;
-  return new Blob([local, directory, "PK\x05\x06", shorts(0, 0, length, length, long(directory.size), long(local.size), 0)]);
+  const counts = shorts(0, 0, entries.length, entries.length, long(directory.size), long(local.size), 0);
+  return new Blob([local, directory, "PK\x05\x06", counts]);
 }
 
 /** The weights file of a network, as `python -m exporter export --weights` takes it. */

@@ -10,9 +10,9 @@ const typed = (number) => String(Number(number.toFixed(4)));
  * slider goes from -reach to reach, or as far as the number.
  */
 export function createKnob(name, onTurn) {
-  const range = element("input", { type: "range", step: "any" });
+  const range = element("input", { type: "range", step: "any", ariaLabel: name });
   const number = element("input", { type: "number", step: "any", ariaLabel: `${name}, as a number` });
-  const root = element("div", { className: "knob" }, element("label", {}, element("span", {}, name), range), number);
+  const root = element("div", { className: "knob" }, name, range, number);
   range.oninput = () => onTurn(range.valueAsNumber);
   number.onchange = () => Number.isFinite(number.valueAsNumber) && onTurn(number.valueAsNumber);
   return {

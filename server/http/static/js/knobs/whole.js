@@ -2,24 +2,23 @@
 
 import { report } from "../connection.js";
 import { element } from "../elements.js";
-import { ACTIVATION_NAMES } from "../network.js";
+import { ACTIVATION_NAMES, Network } from "../network.js";
 import { fetchUnzipped, fitsSheet } from "../sheet/sheet.js";
 import { layerName } from "../watch/words.js";
-import { alter, handmade, randomized, withNoise, withoutBiases, zeroed } from "./altering.js";
+import { alter, randomized, withNoise, withoutBiases, zeroed } from "./altering.js";
+
+async function loadHandmade(network) {
+  const json = await fetchUnzipped("/static/data/handmade.bin").then((response) => response.json());
+  return new Network(Network.fromJson(json).layers, network);
+}
 
 export function startWhole({ store, find, history, current }) {
   const [noise, seed, squishes, drop] = ["noise", "seed", "squishes", "drop"].map(find);
   const starts = [...find("starts").children];
-  // What networks were made of: {from, strength} of noise, {start} of what the buttons bring.
-  const origins = new WeakMap();
-  const originOf = (network) => origins.get(network) ?? {};
-  const readSeed = () => Math.trunc(Math.abs(seed.valueAsNumber)) || 0;
-
   const makers = {
     trained: () => null,
-    handmade: async (network) =>
-      handmade(network, new Float32Array(await fetchUnzipped("/static/data/handmade.bin"))),
-    random: (network) => randomized(network, readSeed()),
+    handmade: loadHandmade,
+    random: (network) => randomized(network, seed.valueAsNumber),
     zero: zeroed,
   };
 
@@ -27,26 +26,23 @@ export function startWhole({ store, find, history, current }) {
     const { network } = store.state;
     try {
       const altered = await makers[start](network);
-      if (store.state.network !== network) return;
-      if (altered) origins.set(altered, { start });
-      history.turn(altered);
+      if (store.state.network === network) history.turn(altered && Object.assign(altered, { start }));
     } catch (error) {
       report(store, error);
     }
   }
 
   function addNoise() {
-    const from = originOf(current()).from ?? current();
+    const { from = current() } = current();
     const strength = noise.valueAsNumber;
-    const altered = strength ? withNoise(from, strength, readSeed()) : from;
-    if (strength) origins.set(altered, { from, strength });
-    history.turn(altered === store.state.network ? null : altered);
+    const noisy = Object.assign(withNoise(from, strength, seed.valueAsNumber), { from, strength });
+    history.turn(strength ? noisy : from === store.state.network ? null : from);
   }
 
   for (const button of starts) button.onclick = () => begin(button.value);
   noise.oninput = addNoise;
   seed.onchange = () => {
-    const { start, strength } = originOf(current());
+    const { start, strength } = current();
     if (strength) addNoise();
     else if (start === "random") begin(start);
   };
@@ -59,19 +55,17 @@ export function startWhole({ store, find, history, current }) {
   }
 
   store.watch(["network", "altered"], () => {
-    const network = current();
-    if (!network) return;
-    const { length } = network.layers;
-    if (squishes.children.length !== length) {
-      squishes.replaceChildren(...network.layers.map((_, k) => createSquish(layerName(k, length), k)));
+    if (!current()) return;
+    const { layers, strength = 0, start } = current();
+    if (squishes.children.length !== layers.length) {
+      squishes.replaceChildren(...layers.map((_, k) => createSquish(layerName(k, layers.length), k)));
     }
-    network.layers.forEach(({ activation }, k) => (squishes.children[k].lastChild.value = activation));
-    noise.value = originOf(network).strength ?? 0;
-    noise.nextElementSibling.textContent = `${Math.round(100 * noise.valueAsNumber)}%`;
-    drop.disabled = !network.layers.some(({ biases }) => biases.some(Boolean));
-    const start = store.state.altered ? originOf(network).start : "trained";
+    layers.forEach(({ activation }, k) => (squishes.children[k].lastChild.value = activation));
+    noise.value = strength;
+    noise.nextElementSibling.textContent = `${Math.round(100 * strength)}%`;
+    drop.disabled = !layers.some(({ biases }) => biases.some(Boolean));
     for (const button of starts) {
-      button.ariaPressed = button.value === start;
+      button.ariaPressed = button.value === (store.state.altered ? start : "trained");
       button.disabled = button.value === "handmade" && !fitsSheet(store.state.network);
     }
   });

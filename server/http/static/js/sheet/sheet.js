@@ -15,11 +15,11 @@ export const fitsSheet = ({ shape, inputRange, imageLayout, labelNames }) =>
 export const NO_SHEET =
   "The test images are MNIST's: 28x28 pixels, light ink, labels 0 to 9. This model reads something else.";
 
-/** The content of a file of this site that gzip has compressed. */
+/** A file of this site that gzip has compressed, as a response without it. */
 export async function fetchUnzipped(path) {
   const response = await fetch(path).catch(() => null);
   if (!response?.ok) throw new ApiError(response?.status ?? 0, `${path} can't be loaded`);
-  return new Response(response.body.pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
+  return new Response(response.body.pipeThrough(new DecompressionStream("gzip")));
 }
 
 /** From its file: the labels, a byte each, and the pixels of all images, a byte each. */
@@ -40,7 +40,8 @@ export function loadWhenSeen(store, sections) {
     if (isLoading || sheet || connection !== "ok" || !network || !fitsSheet(network)) return;
     isLoading = true;
     try {
-      store.set({ sheet: readSheet(await fetchUnzipped("/static/data/digits.bin")) });
+      const response = await fetchUnzipped("/static/data/digits.bin");
+      store.set({ sheet: readSheet(await response.arrayBuffer()) });
     } catch (error) {
       report(store, error);
     }
