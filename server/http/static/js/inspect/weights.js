@@ -92,28 +92,28 @@ export function createWeightsGrid({
   }
 
   const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns };
-  canvas.addEventListener("pointermove", (event) => {
+  canvas.onpointermove = (event) => {
     pointTo(cellAt(event));
     if (!onPaint || !event.buttons) return;
     for (const each of event.getCoalescedEvents?.() ?? [event]) paint(cellAt(each), painted);
-  });
-  for (const type of ["pointerleave", "blur"]) canvas.addEventListener(type, () => pointTo(-1));
-  canvas.addEventListener("focus", () => pointed < 0 && canvas.matches(":focus-visible") && pointTo(0));
-  canvas.addEventListener("keydown", (event) => {
+  };
+  canvas.onpointerleave = canvas.onblur = () => pointTo(-1);
+  canvas.onfocus = () => pointed < 0 && canvas.matches(":focus-visible") && pointTo(0);
+  canvas.onkeydown = (event) => {
     const from = Math.max(0, pointed);
     const to = from + steps[event.key];
     if (to >= 0 && to < count) pointTo(to);
     else if (event.key === "Enter") onChoose?.(from);
     else return;
     event.preventDefault();
-  });
-  canvas.addEventListener("click", (event) => cellAt(event) >= 0 && onChoose?.(cellAt(event)));
+  };
+  canvas.onclick = (event) => cellAt(event) >= 0 && onChoose?.(cellAt(event));
   if (onPaint) {
     canvas.style.touchAction = "none";
-    canvas.addEventListener("pointerdown", (event) => {
+    canvas.onpointerdown = (event) => {
       canvas.setPointerCapture(event.pointerId);
       paint(cellAt(event), -1);
-    });
+    };
   }
   return { canvas, draw, point };
 }

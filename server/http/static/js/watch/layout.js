@@ -54,7 +54,8 @@ function down(layers, width) {
     const isOutput = index === layers.length - 1;
     layer.caption = { left: width / 2, top, maxWidth: width };
     const room = index ? width : Math.min(220, width * 0.7);
-    let [across, along] = Array(2).fill(whole(Math.min(room / layer.columns, 12)));
+    const cell = whole(Math.min(room / layer.columns, 12));
+    let [across, along] = [cell, cell];
     if (!layer.isGrid) {
       layer.rows = Math.ceil(layer.count / Math.floor(width / (isOutput ? 54 : 36)));
       layer.columns = Math.ceil(layer.count / layer.rows);

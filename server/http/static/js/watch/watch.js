@@ -72,17 +72,14 @@ export function start({ store }) {
   step.onclick = () => go(isLast() ? 1 : layerAt(time) + 2);
   showAll.onclick = isStill.onchange = () => go(LIVE);
   watchView.onclick = () => store.set({ view: stage.hidden ? "picture" : "tables" });
-  const on = (types, act) => {
-    for (const type of types) {
-      stage.addEventListener(type, ({ target }) => {
-        const { layer, neuron } = target.closest("button")?.dataset ?? {};
-        if (layer) act({ layer: Number(layer), neuron: Number(neuron) });
-      });
-    }
-  };
-  on(["pointerover", "focusin"], onPoint);
-  on(["pointerout", "focusout"], () => onPoint(null));
-  on(["click"], choose);
+  const leave = () => onPoint(null);
+  const listeners = { pointerover: onPoint, focusin: onPoint, pointerout: leave, focusout: leave, click: choose };
+  for (const [type, act] of Object.entries(listeners)) {
+    stage.addEventListener(type, ({ target }) => {
+      const { layer, neuron } = target.closest("button")?.dataset ?? {};
+      if (layer) act({ layer: Number(layer), neuron: Number(neuron) });
+    });
+  }
   stage.onkeydown = moveFocus;
   new ResizeObserver(schedule).observe(stage);
   store.watch(KEYS, schedule);
