@@ -32,7 +32,7 @@ async function ask(path, options = {}, headers = {}) {
   throw new ApiError(status, error, status === 429 ? Number(response.headers.get("retry-after")) || 1 : 0);
 }
 
-const pathOf = (model, version) => `/v1/models/${encodeURIComponent(model)}/versions/${version}`;
+export const pathOf = (model, version) => `/v1/models/${encodeURIComponent(model)}/versions/${version}`;
 
 export const listModels = async () => (await ask("/v1/models")).json;
 
@@ -40,20 +40,16 @@ export const getNetwork = async (model, version) => (await ask(`${pathOf(model, 
 
 /**
  * Have one image classified. Returns an Answer: label (index), activations (an array for each layer after the input),
- * labelNames, model, version, serverMilliseconds (or null), milliseconds, and with `canonicalize` also `done`
+ * labelNames, model, version, milliseconds, those of the server if it says so, and with `canonicalize` what was `done`
  * ({inverted, scales: [down, right], shifts: [down, right]}) and the pixels as the network saw them.
  */
 export async function predict({ model, version, pixels, canonicalize = false }, signal) {
   const begin = performance.now();
-  const body = JSON.stringify({
-    pixels: Array.from(pixels),
-    hidden_activations: true,
-    canonicalize,
-    canonical_pixels: canonicalize,
-  });
+  const wanted = { hidden_activations: true, canonicalize, canonical_pixels: canonicalize };
+  const body = JSON.stringify({ pixels: Array.from(pixels), ...wanted });
   const path = `${pathOf(model, version)}/predict`;
   const { json, headers } = await ask(path, { method: "POST", body, signal }, { "content-type": "application/json" });
-  const [, total = null] = /total;dur=([\d.]+)/.exec(headers.get("server-timing")) ?? [];
+  const [, total] = /total;dur=([\d.]+)/.exec(headers.get("server-timing")) ?? [];
   const { inverted, scales, shifts, pixels: seen } = json.canonicalization ?? {};
   return {
     source: "server",

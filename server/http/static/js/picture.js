@@ -2,7 +2,7 @@
 
 /** Paint numbers between `low` and `high`, row-major, from black to white onto a canvas of one dot per pixel. */
 export function paintPixels(canvas, pixels, [rows, columns], [low, high] = [0, 1]) {
-  if (canvas.width !== columns || canvas.height !== rows) Object.assign(canvas, { width: columns, height: rows });
+  Object.assign(canvas, { width: columns, height: rows });
   const image = new ImageData(columns, rows);
   for (let k = 0; k < pixels.length; k += 1) {
     const light = (255 * (pixels[k] - low)) / (high - low);
@@ -11,8 +11,5 @@ export function paintPixels(canvas, pixels, [rows, columns], [low, high] = [0, 1
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
 
-/** The ends of an input range such as "[0, 1]", or null when any number is taken. */
-export function endsOf(inputRange) {
-  const ends = inputRange.match(/-?[\d.]+(e[-+]?\d+)?/gi);
-  return ends ? ends.map(Number) : null;
-}
+/** The ends of an input range such as "[0, 1]", or undefined when any number is taken. */
+export const endsOf = (inputRange) => inputRange.match(/-?[\d.]+(e[-+]?\d+)?/gi)?.map(Number);

@@ -8,38 +8,30 @@ const BRIGHT = 0.5;
 
 /** A card; `pixels` are those of its picture, `text` is what else there is to say, also without an answer. */
 export function createCard(name, { answer, network, pixels, text }) {
-  const note = (words) => element("p", { className: "note" }, words);
-  const parts = [element("h3", {}, name)];
+  const card = element("article", { className: "card", ariaLabel: name });
+  const add = (...parts) => card.appendChild(element(...parts));
+  const note = (words) => words && add("p", { className: "note" }, words);
+  add("h3", {}, name);
   if (answer) {
     const { label, labelNames, activations } = answer;
     const outputs = activations.at(-1);
-    const isDim = network?.layers.at(-1).activation === "sigmoid" && outputs[label] < BRIGHT;
     const largest = outputs.reduce((most, output) => Math.max(most, Math.abs(output)), 1);
     if (pixels && network?.shape) {
       const ariaLabel = `The picture, ${name.toLowerCase()}`;
-      const picture = element("canvas", { className: "picture", role: "img", ariaLabel });
-      paintPixels(picture, pixels, network.shape, endsOf(network.inputRange) ?? undefined);
-      parts.push(picture);
+      const picture = add("canvas", { className: "picture", role: "img", ariaLabel });
+      paintPixels(picture, pixels, network.shape, endsOf(network.inputRange));
     }
-    parts.push(
-      element(
-        "p",
-        { className: "reading" },
-        element("span", { className: "label" }, labelNames[label]),
-        element("span", { className: "note number" }, format(outputs[label])),
-      ),
-      ...(isDim ? [note("No output is bright: the network does not know this.")] : []),
-      element(
-        "table",
-        { className: "outputs" },
-        element("caption", { className: "visually-hidden" }, `The outputs, ${name.toLowerCase()}`),
-        ...labelNames.map((title, k) => createRow(title, outputs[k], largest, k === label)),
-      ),
-    );
+    const title = element("span", { className: "label" }, labelNames[label]);
+    add("p", { className: "reading" }, title, element("span", { className: "note number" }, format(outputs[label])));
+    const isDim = network?.layers.at(-1).activation === "sigmoid" && outputs[label] < BRIGHT;
+    note(isDim && "No output is bright: the network does not know this.");
+    const caption = element("caption", { className: "visually-hidden" }, `The outputs, ${name.toLowerCase()}`);
+    const rows = labelNames.map((each, k) => createRow(each, outputs[k], largest, k === label));
+    add("table", { className: "outputs" }, caption, ...rows);
   }
-  if (text) parts.push(note(text));
-  if (answer) parts.push(note(describeTime(answer)));
-  return element("article", { className: "card", ariaLabel: name }, ...parts);
+  note(text);
+  note(answer && describeTime(answer));
+  return card;
 }
 
 function createRow(title, output, largest, isBrightest) {

@@ -26,8 +26,8 @@ export function describeDone({ inverted, scales: [height, width], shifts: [down,
 /** How long an answer took, or who else computed it. */
 export function describeTime({ source, serverMilliseconds, milliseconds }) {
   if (source === "page") return "Computed in this page";
-  const server = serverMilliseconds === null ? "R" : `Server ${serverMilliseconds.toFixed(1)} ms, r`;
-  return `${server}ound trip ${milliseconds.toFixed(1)} ms`;
+  const server = serverMilliseconds === undefined ? "" : `Server ${serverMilliseconds.toFixed(1)} ms, `;
+  return `${server}round trip ${milliseconds.toFixed(1)} ms`;
 }
 
 /** What an answer reads, such as "7 at 0.98". */

@@ -35,7 +35,7 @@ export function startSliders(shape, onChange) {
     values = { ...values, ...changes };
     for (const { show } of sliders) show();
     invert.checked = values.isInverted;
-    adjustReset.disabled = Object.keys(UNCHANGED).every((key) => values[key] === UNCHANGED[key]);
+    adjustReset.disabled = JSON.stringify(values) === JSON.stringify(UNCHANGED);
     noiseAgain.disabled = !values.noise;
     onChange(values);
   }

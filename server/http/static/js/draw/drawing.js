@@ -16,20 +16,12 @@ export function mapOf({ right, down, scale, width, degrees }, [rows, columns]) {
 
 /** Steps are strokes {points: [x, y, radius] each, isEraser}, and images {image} that replace all before. */
 export class Drawing {
-  #steps = [];
-  #done = 0;
+  steps = [];
+  done = 0;
 
   constructor(shape) {
     this.shape = shape;
     this.raster = new Raster(shape);
-  }
-
-  get canUndo() {
-    return this.#done > 0;
-  }
-
-  get canRedo() {
-    return this.#done < this.#steps.length;
   }
 
   get isEmpty() {
@@ -37,22 +29,22 @@ export class Drawing {
   }
 
   add(step) {
-    this.#steps.splice(this.#done, Infinity, step);
-    this.#done += 1;
+    this.steps.splice(this.done, Infinity, step);
+    this.done += 1;
     this.#draw(step);
   }
 
-  /** Go on to a point. */
+  /** Go on with the last stroke. */
   extend(point) {
-    const { points, isEraser } = this.#steps[this.#done - 1];
+    const { points, isEraser } = this.steps[this.done - 1];
     this.raster.stamp(points.at(-1), point, isEraser);
     points.push(point);
   }
 
   /** Go so many steps back (-1) or forth (1). */
   go(by) {
-    this.#done = clamp(this.#done + by, 0, this.#steps.length);
-    const steps = this.#steps.slice(0, this.#done);
+    this.done = clamp(this.done + by, 0, this.steps.length);
+    const steps = this.steps.slice(0, this.done);
     this.raster.fill([]);
     for (const step of steps.slice(Math.max(0, steps.findLastIndex(({ image }) => image)))) this.#draw(step);
   }

@@ -1,6 +1,7 @@
 /** Sliders and number fields for networks whose inputs are no image. */
 
 import { byId, element } from "../elements.js";
+import { endsOf } from "../picture.js";
 import { sliderEnds } from "./range.js";
 
 const STEPS = 1000;
@@ -27,13 +28,12 @@ export function startFields(store) {
     const field = element("input", { type: "number", id, step: "any", min, max });
     const slider = element("input", { type: "range", min: low, max: high, step: (high - low) / STEPS });
     slider.ariaLabel = `${name}, slider`;
-    function change({ target }) {
+    slider.oninput = field.oninput = ({ target }) => {
       // What the server would refuse is marked by the browser, and not sent.
       if (target.value === "" || !target.checkValidity()) return;
       (target === field ? slider : field).value = target.value;
       publish(numbers.with(at, target.value));
-    }
-    slider.oninput = field.oninput = change;
+    };
     return { row: element("label", { className: "slider", htmlFor: id }, name, slider, field), slider, field };
   }
 
@@ -41,12 +41,12 @@ export function startFields(store) {
     /** Take numbers for another network; those that are set stay if it takes them. */
     show({ inputs, inputRange }) {
       const [low, high] = sliderEnds(inputRange);
-      const isFinite = inputRange === "finite";
-      const [min, max] = isFinite ? [-MAX_FLOAT32, MAX_FLOAT32] : [low, high];
+      const ends = endsOf(inputRange);
+      const [min, max] = ends ?? [-MAX_FLOAT32, MAX_FLOAT32];
       const begin = new Float32Array(inputs).fill(low > 0 || high < 0 ? low : 0);
       fieldsHint.textContent =
         `The network has ${inputs} input${inputs === 1 ? "" : "s"}, each ` +
-        (isFinite ? "any number; the sliders reach from -3 to 3." : `a number from ${low} to ${high}.`);
+        (ends ? `a number from ${min} to ${max}.` : `any number; the sliders reach from ${low} to ${high}.`);
       rows = Array.from(begin, (_, at) => rowOf(at, [low, high], [min, max]));
       fieldList.replaceChildren(...rows.map(({ row }) => row));
       fieldsReset.onclick = () => put(begin);

@@ -10,7 +10,6 @@ import { scaleOf } from "./range.js";
 /** A brush's width is that of a pen on an image of this side, whatever the network's. */
 const USUAL_SIDE = 28;
 
-/** Draw in `root`; returns {show(network), load(loaded)}. */
 export function startImage(store, root) {
   const { pad: canvas, padInvite, padStatus, undo, redo, eraser, clear, brush, brushWidth } = byId;
   const isErasing = () => eraser.ariaPressed === "true";
@@ -32,8 +31,8 @@ export function startImage(store, root) {
     if (isStale) rendered = drawing.render(values);
     const [ink, factor] = isFine ? [rendered.points, drawing.raster.factor] : [rendered.pixels, 1];
     paint(canvas, ink, drawing.shape, { factor, isDark: scale.isDark, cursor: pad.cursor });
-    undo.disabled = !drawing.canUndo;
-    redo.disabled = !drawing.canRedo;
+    undo.disabled = !drawing.done;
+    redo.disabled = drawing.done === drawing.steps.length;
     clear.disabled = drawing.isEmpty;
     padInvite.hidden = !drawing.isEmpty;
     brushWidth.value = `${brushOf().toFixed(1)} px`;
@@ -67,7 +66,7 @@ export function startImage(store, root) {
     });
   }
 
-  const go = (by) => act(() => drawing.go(by));
+  const go = (steps) => act(() => drawing.go(steps));
   undo.onclick = () => go(-1);
   redo.onclick = () => go(1);
   clear.onclick = () => act(() => drawing.add({ image: [] }));
@@ -79,10 +78,10 @@ export function startImage(store, root) {
   });
   document.addEventListener("keydown", (event) => {
     const isHere = !root.hidden && (event.target === document.body || root.contains(event.target));
-    const by = { z: event.shiftKey ? 1 : -1, y: 1 }[event.key.toLowerCase()];
-    if (!isHere || !by || !(event.ctrlKey || event.metaKey)) return;
+    const steps = { z: event.shiftKey ? 1 : -1, y: 1 }[event.key.toLowerCase()];
+    if (!isHere || !steps || !(event.ctrlKey || event.metaKey)) return;
     event.preventDefault();
-    go(by);
+    go(steps);
   });
   // Until it is known which network there is.
   begin({ shape: [USUAL_SIDE, USUAL_SIDE], inputRange: "[0, 1]" });

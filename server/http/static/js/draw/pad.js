@@ -7,21 +7,22 @@ const ERASERS = { button: [2, 5], buttons: 2 | 32 };
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /**
- * Draw on a canvas. `tools()` says with what: {drawing, map (from the drawing to what is shown), radius, isEraser};
- * `onChange(hasInk)` is told of ink, and of the pen's place alone. Returns {cursor, lift}: where the pen is
- * shown, and what ends a stroke.
+ * Draw on a canvas. `tools()` says with what: {drawing, map (from it to what is shown), radius, isEraser};
+ * `onChange(hasInk)` is told of ink, or of the pen's place alone. Returns {cursor, lift}: where to show the pen,
+ * and what ends a stroke.
  */
 export function startPad({ canvas, status, tools, onChange }) {
   let pointer = null;
   let hover = null;
   let key = null;
 
-  /** A point of the drawing for one that is shown, with a radius that looks as the brush does. */
-  function pointAt(place, pressure = 1) {
+  /** A point of the drawing for a place that is shown; it looks as wide as the brush, or as a pen presses. */
+  function pointAt(place, { pointerType, pressure } = {}) {
     const { map, radius } = tools();
-    const back = map.inverse();
-    const { x, y } = back.transformPoint(place);
-    return [x, y, pressure * radius * Math.sqrt(back.a * back.d - back.b * back.c)];
+    const { a, b, c, d } = map;
+    const { x, y } = map.inverse().transformPoint(place);
+    const wider = pointerType === "pen" && pressure > 0 ? 0.4 + 1.2 * pressure : 1;
+    return [x, y, (wider * radius) / Math.sqrt(a * d - b * c)];
   }
 
   function placeOf({ clientX, clientY }) {
@@ -30,11 +31,7 @@ export function startPad({ canvas, status, tools, onChange }) {
     return { x: ((clientX - left) / width) * columns, y: ((clientY - top) / height) * rows };
   }
 
-  /** Pens say how hard they press. */
-  function pointOf(event) {
-    const isPressed = event.pointerType === "pen" && event.pressure > 0;
-    return pointAt(placeOf(event), isPressed ? 0.4 + 1.2 * event.pressure : 1);
-  }
+  const pointOf = (event) => pointAt(placeOf(event), event);
 
   function lift() {
     pointer = null;

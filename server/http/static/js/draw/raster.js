@@ -26,23 +26,25 @@ export class Raster {
     this.ink = resample(image, this.columns, this.map.inverse(), this.width, this.height);
   }
 
-  /** Ink, or erase, along a line between points [x, y, radius] in pixels from the image's corner. */
-  stamp([ax, ay, aRadius], [bx, by, bRadius], isEraser = false) {
+  /** Ink, or erase, along a line between [x, y, radius] in pixels from the image's corner. */
+  stamp(from, to, isEraser = false) {
     const { factor, margin, width, height, ink } = this;
+    const [[ax, ay, aRadius], [bx, by, bRadius]] = [from, to].map(([x, y, radius]) => [
+      (x + margin) * factor - 0.5, (y + margin) * factor - 0.5, radius * factor,
+    ]);
     const reach = (1 + SOFTNESS) * Math.max(aRadius, bRadius);
-    const within = (size, ...ends) => ends.map((x) => clamp(Math.round((x + margin) * factor), 0, size));
+    const within = (size, ...ends) => ends.map((x) => clamp(Math.round(x), 0, size - 1));
     const [left, right] = within(width, Math.min(ax, bx) - reach, Math.max(ax, bx) + reach);
     const [top, bottom] = within(height, Math.min(ay, by) - reach, Math.max(ay, by) + reach);
     const [dx, dy] = [bx - ax, by - ay];
-    for (let v = top; v < bottom; v += 1) {
-      const y = (v + 0.5) / factor - margin - ay;
-      for (let u = left; u < right; u += 1) {
-        const x = (u + 0.5) / factor - margin - ax;
-        const along = clamp((x * dx + y * dy) / (dx * dx + dy * dy || 1));
-        const distance = Math.hypot(x - along * dx, y - along * dy) / (aRadius + along * (bRadius - aRadius));
-        const share = clamp((1 + SOFTNESS - distance) / (2 * SOFTNESS));
+    for (let y = top; y <= bottom; y += 1) {
+      for (let x = left; x <= right; x += 1) {
+        const along = clamp(((x - ax) * dx + (y - ay) * dy) / (dx * dx + dy * dy || 1));
+        const distance = Math.hypot(x - ax - along * dx, y - ay - along * dy);
+        const inside = 1 + SOFTNESS - distance / (aRadius + along * (bRadius - aRadius));
+        const share = clamp(inside / (2 * SOFTNESS));
         const covered = share * share * (3 - 2 * share);
-        const at = v * width + u;
+        const at = y * width + x;
         // Not added up: a stroke that crosses itself is no brighter there.
         ink[at] = isEraser ? Math.min(ink[at], 1 - covered) : Math.max(ink[at], covered);
       }

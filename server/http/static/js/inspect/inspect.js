@@ -10,7 +10,6 @@ import { createWhy } from "./why.js";
 
 const KEYS = ["network", "networkProblem", "altered", "pixels", "answer", "selection", "view", "palette"];
 const [LARGEST, MAX_ROWS] = [10, 1000];
-const DIGITS = 4;
 
 export function start({ store }) {
   const { state } = store;
@@ -57,7 +56,7 @@ export function start({ store }) {
     const { cellsOf, nameOf, before, products } = seen;
     if (!(cell in before)) return say(cellWords, "");
     const [, weight, activation] = cellsOf(cell);
-    return say(cellWords, `${nameOf(cell)}: weight ${weight} × ${activation} = ${signed(products[cell], DIGITS)}`);
+    return say(cellWords, `${nameOf(cell)}: weight ${weight} × ${activation} = ${signed(products[cell])}`);
   }
 
   function showSum(limit) {
@@ -71,14 +70,13 @@ export function start({ store }) {
       cellsOf,
       bias: own.biases[neuron],
       names: ["Bias b", "Sum z"],
-      digits: DIGITS,
     });
-    const [weighted, size, sum] = [roundTogether([z, -b], DIGITS).total, Math.abs(b), z].map((x) => decimal(x, DIGITS));
+    const [weighted, size, sum] = [roundTogether([z, -b]).total, Math.abs(b), z].map((x) => decimal(x));
     say(sumWords, `w·a + b = ${weighted} ${b < 0 ? "\u2212" : "+"} ${size} = ${sum} = z`);
     const sums = own.sums(before);
     say(squishWords, squishText(own.activation, z, own.squish(sums)[neuron], sums));
     const isServers = state.answer.source === "server" && !state.altered;
-    say(servedWords, isServers ? `The server answered ${decimal(seen.after, DIGITS)}.` : "");
+    say(servedWords, isServers ? `The server answered ${decimal(seen.after)}.` : "");
   }
 
   insideLayer.onchange = () => select(Number(insideLayer.value), 0);
@@ -96,7 +94,7 @@ function lookInside({ network, activations, selected, neuronName }) {
   const neuron = Math.min(selected?.neuron ?? 0, own.neurons - 1);
   const [before, weights] = [activations[layer - 1], own.row(neuron)];
   const nameOf = (k) => neuronName(layer - 1, k);
-  const cellsOf = (k) => [nameOf(k), signed(weights[k], DIGITS), decimal(before[k], DIGITS)];
+  const cellsOf = (k) => [nameOf(k), signed(weights[k]), decimal(before[k])];
   const after = activations[layer][neuron];
   return { layer, own, neuron, before, after, weights, products: productsOf(own, neuron, before), nameOf, cellsOf };
 }

@@ -12,27 +12,21 @@ export function productsOf(layer, neuron, before) {
   return Float64Array.from(layer.row(neuron), (weight, k) => weight * before[k]);
 }
 
-/**
- * Round numbers to so many decimals in such a way that they add up to their rounded sum: each is
- * rounded down, and those that lose most by it up. Returns {parts, total}.
- */
-export function roundTogether(numbers, decimals) {
-  const unit = 10 ** decimals;
+/** Round numbers so that they add up to their rounded sum: those that lose most by rounding down are rounded up. */
+export function roundTogether(numbers, digits = 4) {
+  const unit = 10 ** digits;
   const exact = numbers.map((number) => number * unit);
   const total = Math.round(sumOf(exact));
   const parts = exact.map(Math.floor);
   const missing = total - sumOf(parts);
-  const order = [...exact.keys()].sort((a, b) => exact[b] - parts[b] - (exact[a] - parts[a]));
+  const loss = (k) => exact[k] - parts[k];
+  const order = [...exact.keys()].sort((a, b) => loss(b) - loss(a));
   for (const k of order.slice(0, missing)) parts[k] += 1;
   return { parts: parts.map((part) => part / unit), total: total / unit };
 }
 
-/**
- * Fill a table with the largest `limit` of some terms, what the others come to, the bias and the sum: as they
- * stand there, they add up. `cellsOf(k)` are the cells before a term, `names` those of bias and sum. Returns
- * the bias and the sum as shown.
- */
-export function fillTerms(table, { caption, heads, terms, limit, isRanked, cellsOf, bias, names, digits }) {
+/** Fill a table with the largest terms, what the others come to, bias and sum; returns these two as shown. */
+export function fillTerms(table, { caption, heads, terms, limit, isRanked, cellsOf, bias, names, digits = 4 }) {
   const largest = bySize(terms, limit);
   if (isRanked) largest.sort((a, b) => terms[b] - terms[a]);
   const shown = largest.map((k) => terms[k]);

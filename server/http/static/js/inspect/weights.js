@@ -11,9 +11,8 @@ const EMPTY = 0.05;
 const SOFT = 0.7;
 
 /**
- * Make a grid of `rows` x `columns` cells, the first `count` of which hold numbers; `isPlain` ones are white, and
- * `cell` is the side of one in dots of the canvas. It calls onPoint(cell or -1) for the pointer and arrow keys,
- * onChoose(cell) for a click and Enter, and onPaint(cells) for those that a pressed pointer crosses.
+ * Make a grid of `rows` x `columns` cells of `cell` dots, the first `count` of which hold numbers. onPoint is told
+ * the cell that is pointed at, or -1, and onPaint those that a pressed pointer crosses.
  * Returns {canvas, draw(numbers, scale), point(cell)}, `scale` being the size that is fully bright.
  */
 export function createWeightsGrid({

@@ -4,7 +4,6 @@ import { byId } from "../elements.js";
 import { findVersion } from "../models/list.js";
 import { parseFragment, pixelsOf } from "./link.js";
 
-/** Open the page's fragment, now and when it changes. */
 export function startOpening(store) {
   let link = null;
   let remark = "";

@@ -65,8 +65,7 @@ function formsOf({ pixels, shape, inputRange }) {
 
 /** The shortest number that is this one as a float32. */
 function shortest(x) {
-  const digits = [6, 7, 8].find((count) => Math.fround(x.toPrecision(count)) === x) ?? 9;
-  return Number(x.toPrecision(digits));
+  return [6, 7, 8, 9].map((digits) => Number(x.toPrecision(digits))).find((short) => Math.fround(short) === x);
 }
 
 const quote = (text) => (/^[\w:/.,%-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`);

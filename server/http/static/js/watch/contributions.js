@@ -12,10 +12,7 @@ export function bySize(numbers, limit = Infinity) {
     .slice(0, limit);
 }
 
-/**
- * The strongest contributions to some neurons of a layer: [{from, to, value}], `limit` of them at most, none
- * that is 0. Of very many sources, only those with the largest activations are looked at.
- */
+/** The strongest contributions, but for 0: [{from, to, value}], of very many sources those of the most active. */
 export function strongest(layer, before, { to: targets, from: sources, limit }) {
   const found = [];
   for (const from of sources ?? bySize(before, Math.ceil(MAX_PRODUCTS / targets.length))) {

@@ -7,25 +7,19 @@ const MAX_CIRCLES = 20;
 const SHOWN_OUTPUTS = 10;
 const GAP = 56;
 
-/**
- * Return {isAcross, height, diameter, layers}. Each layer, the input first, is a box of rows and columns of
- * circles or cells: {isGrid, rows, columns, count, left, top, width, height, caption: {left, top, maxWidth}}.
- * `shape` is that of the image or null.
- */
+/** Return {isAcross, height, diameter, layers} of a scene: each layer is a box of rows and columns. */
 export function layOut(width, { sizes, shape, labelNames }) {
   const layers = (ratio) => sizes.map((_, index) => kindOf(sizes, index, shape, ratio));
   return across(layers(0.4), width, labelNames) ?? down(layers(2.5), width);
 }
 
 function kindOf(sizes, index, shape, ratio) {
-  let count = sizes[index];
-  const isMany = count > MAX_CIRCLES;
-  if (index === sizes.length - 1 && isMany) count = SHOWN_OUTPUTS;
-  else if (isMany || (!index && shape)) {
-    const [rows, columns] = index || !shape ? gridOf(count, ratio) : shape;
-    return { isGrid: true, rows, columns, count };
-  }
-  return { isGrid: false, rows: count, columns: 1, count };
+  const isMany = sizes[index] > MAX_CIRCLES;
+  const isOutput = index === sizes.length - 1;
+  const isGrid = !isOutput && (isMany || (!index && shape !== null));
+  const count = isOutput && isMany ? SHOWN_OUTPUTS : sizes[index];
+  const [rows, columns] = !isGrid ? [count, 1] : (!index && shape) || gridOf(count, ratio);
+  return { isGrid, rows, columns, count };
 }
 
 /** Cells of whole pixels have even gaps; small ones need all the room there is. */

@@ -12,9 +12,10 @@ export function paintLines(context, lines, progress, opacity) {
   const paths = new Map();
   for (const { from, to, strength } of lines) {
     const level = Math.sign(strength) * Math.ceil(Math.min(1, Math.abs(strength)) * LEVELS);
-    if (!paths.has(level)) paths.set(level, new Path2D());
-    paths.get(level).moveTo(...from);
-    paths.get(level).lineTo(from[0] + (to[0] - from[0]) * progress, from[1] + (to[1] - from[1]) * progress);
+    const path = paths.get(level) ?? new Path2D();
+    paths.set(level, path);
+    path.moveTo(...from);
+    path.lineTo(...from.map((place, axis) => place + (to[axis] - place) * progress));
   }
   for (const [level, path] of [...paths].sort(([a], [b]) => Math.abs(a) - Math.abs(b))) {
     const size = Math.abs(level) / LEVELS;

@@ -28,10 +28,10 @@ export function createNeurons(stage, layers) {
       group.ariaLabel = [layerName(layer), network?.layers[layer - 1]?.activation].filter(Boolean).join(", ");
       for (const [slot, circle] of [...group.children].entries()) {
         const neuron = shown[layer][slot];
-        const value = activations && lights[layer] ? activations[layer][neuron] : null;
+        const value = lights[layer] && activations ? activations[layer][neuron] : null;
         const level = lights[layer] * Math.min(1, Math.abs(value) / scales[layer]);
         const text = value === null ? "" : short(value);
-        const isBest = layer === last && neuron === label && text !== "";
+        const isBest = layer === last && neuron === label && value !== null;
         Object.assign(circle.dataset, { layer, neuron });
         circle.style.setProperty("--level", level.toFixed(3));
         circle.classList.toggle("bright", level > BRIGHT);

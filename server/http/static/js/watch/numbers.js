@@ -3,7 +3,7 @@
 const MINUS = "\u2212";
 
 /** With so many decimals; huge and tiny ones as powers of ten. */
-export function decimal(number, digits = 2) {
+export function decimal(number, digits = 4) {
   if (!Number.isFinite(number)) return String(number);
   const size = Math.abs(number);
   const text = size >= 1e6 ? size.toExponential(2) : size.toFixed(digits);
@@ -11,7 +11,7 @@ export function decimal(number, digits = 2) {
 }
 
 /** With its sign, plus included. */
-export function signed(number, digits = 2) {
+export function signed(number, digits = 4) {
   const text = decimal(number, digits);
   return text.startsWith(MINUS) ? text : `+${text}`;
 }

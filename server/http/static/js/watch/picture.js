@@ -13,10 +13,7 @@ const MAX_LINES = 420;
 const [POINTED_FAINT, SELECTED_FAINT] = [0.12, 0.4];
 const BOUNDED = ["sigmoid", "softmax", "tanh"];
 
-/**
- * Make the picture of a scene in an element; its grids call `onPoint` and `onChoose` with {layer, neuron} or null.
- * Returns update(scene, time, pointed), for others of the same sizes.
- */
+/** Make the picture of a scene in an element; returns update(scene, time, pointed) for others of the same sizes. */
 export function createPicture(stage, scene, { onPoint, onChoose }) {
   const { sizes, shape, layerName } = scene;
   const { isAcross, height, diameter, layers } = layOut(stage.clientWidth, scene);
@@ -32,12 +29,10 @@ export function createPicture(stage, scene, { onPoint, onChoose }) {
   const updateNeurons = createNeurons(stage, layers);
   stage.append(...captions);
 
-  function createGrid({ rows, columns, count, left, top, width, height }, layer) {
+  function createGrid({ left, top, width, height, ...cells }, layer) {
     const grid = createWeightsGrid({
-      rows,
-      columns,
-      count,
-      cell: Math.round((width / columns) * Math.min(2, devicePixelRatio)),
+      ...cells,
+      cell: Math.round((width / cells.columns) * Math.min(2, devicePixelRatio)),
       label: `${layerName(layer)}: arrow keys lead from one cell to another`,
       isPlain: true,
       onPoint: (neuron) => onPoint(neuron < 0 ? null : { layer, neuron }),
@@ -47,23 +42,15 @@ export function createPicture(stage, scene, { onPoint, onChoose }) {
     return grid;
   }
 
-  /** The neurons that a layer's circles or cells stand for. */
-  function shownOf(size, { count }, numbers) {
-    if (count < size && numbers) return bySize(numbers, count);
-    return Array.from({ length: count }, (_, k) => k);
-  }
-
   function captionOf(layer, { network }, scale) {
-    const size = sizes[layer].toLocaleString("en");
-    const { count } = layers[layer];
+    const [size, { count }] = [sizes[layer], layers[layer]];
     const noun = layer ? "neurons" : shape ? "pixels" : "inputs";
-    return [
-      count < sizes[layer] ? `${count} brightest of ${size}` : `${size} ${noun}`,
+    const words = [
+      count < size ? `${count} brightest of ${size.toLocaleString("en")}` : `${size.toLocaleString("en")} ${noun}`,
       network?.layers[layer - 1]?.activation,
       scale !== 1 && `white is ${scale.toPrecision(2)}`,
-    ]
-      .filter(Boolean)
-      .join(" \u00b7 ");
+    ];
+    return words.filter(Boolean).join(" \u00b7 ");
   }
 
   function paint({ network, activations, selected }, time, pointed, shown) {
@@ -96,7 +83,10 @@ export function createPicture(stage, scene, { onPoint, onChoose }) {
 
   return function update(scene, time, pointed) {
     const { activations, selected } = scene;
-    const shown = layers.map((layer, index) => shownOf(sizes[index], layer, activations?.[index]));
+    // The neurons that a layer's circles or cells stand for.
+    const shown = layers.map(({ count }, layer) =>
+      activations && count < sizes[layer] ? bySize(activations[layer], count) : [...Array(count).keys()],
+    );
     const scales = layers.map((_, layer) => scaleOf(layer, scene));
     const lights = layers.map((_, layer) => light(time, layer));
     for (const [layer, grid] of grids.entries()) {

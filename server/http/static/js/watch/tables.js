@@ -26,15 +26,14 @@ function createPlace(onPress) {
 }
 
 function inputRows({ sizes, shape, activations, neuronName }) {
-  const numbers = Array.from(activations?.[0] ?? []);
+  const texts = Array.from(activations?.[0] ?? [], (number) => (number ? decimal(number, shape ? 2 : 4) : "0"));
   const caption = `Input: ${sizes[0].toLocaleString("en")}`;
   if (!shape) {
-    const rows = numbers.slice(0, MAX_ROWS).map((number, k) => [neuronName(0, k), decimal(number, 4)]);
+    const rows = texts.slice(0, MAX_ROWS).map((text, k) => [neuronName(0, k), text]);
     return { caption: `${caption} numbers`, heads: ["Input", "Value"], rows };
   }
   const [rows, columns] = shape;
   const counted = (count) => Array.from({ length: count }, (_, k) => k + 1);
-  const texts = numbers.map((number) => (number ? decimal(number) : "0"));
   return {
     caption: `${caption} pixels, ${rows} rows of ${columns}`,
     heads: ["Row", ...counted(columns)],
@@ -55,8 +54,8 @@ function neuronRows(layer, { sizes, network, activations, label, layerName, neur
     heads: ["Neuron", ...(sums ? ["Sum"] : []), "Activation"],
     rows: shown.map((neuron) => [
       link(neuronName(layer, neuron), neuron),
-      ...(sums ? [signed(sums[neuron], 4)] : []),
-      `${neuron === best ? "brightest " : ""}${decimal(values[neuron], 4)}`,
+      ...(sums ? [signed(sums[neuron])] : []),
+      `${neuron === best ? "brightest " : ""}${decimal(values[neuron])}`,
     ]),
   };
 }

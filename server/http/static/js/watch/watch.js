@@ -104,7 +104,7 @@ function read({ network, activations, layerName, neuronName }, pointed, problem)
   if (!pointed && !network) return `Without lines: the weights are not to be had. ${problem}`;
   if (!pointed) return "Point at a neuron to read it; press it to look inside.";
   const { layer, neuron } = pointed;
-  const value = decimal(activations[layer][neuron], 4);
+  const value = decimal(activations[layer][neuron]);
   const name = neuronName(layer, neuron);
   if (!layer) return `${name}: ${value}`;
   const own = network?.layers[layer - 1];
