@@ -19,9 +19,7 @@ async (turns) => {
   const { store } = await import("/static/js/store.js");
   const { alter } = await import("/static/js/knobs/altering.js");
   const until = (condition) => new Promise((done) => {
-    const end = store.watch(["network", "readings"], () => {
-      if (condition()) queueMicrotask(() => done(end()));
-    });
+    store.watch(["network", "readings"], () => condition() && queueMicrotask(done));
   });
   await until(() => store.get("network"));
   document.getElementById("knobs").scrollIntoView();

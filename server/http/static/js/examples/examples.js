@@ -42,13 +42,11 @@ export function start({ store, root }) {
     // Until somebody draws on it.
     const isShown = shown.pixels?.every((pixel, i) => pixel === pixels[i]);
     const label = isShown ? sheet.labels[shown.k] : -1;
+    const read = readings?.labels[shown.k];
+    const verdict = read === label ? "and read as one" : `but read as a ${read}`;
     for (const button of buttons) button.disabled = !sheet;
     digits.forEach((button, digit) => (button.ariaPressed = digit === label));
-    find("shown").textContent = isShown ? describe(label, readings?.labels[shown.k]) : "";
+    const text = `Test image ${EVERY * shown.k} is a ${label}${readings ? `, ${verdict}` : ""}.`;
+    find("shown").textContent = isShown ? text : "";
   });
-
-  function describe(label, read) {
-    const verdict = read === label ? ", and read as one" : `, but read as a ${read}`;
-    return `Test image ${EVERY * shown.k} is a ${label}${read === undefined ? "" : verdict}.`;
-  }
 }

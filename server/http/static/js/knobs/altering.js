@@ -1,7 +1,4 @@
-/**
- * Turns knobs: each function returns another network and leaves the one it was given alone. It may say what it was
- * made of: `from` which and with what `strength` of noise, or `start`, the button that brought it.
- */
+/** Turns knobs: each function returns another network and leaves the one it was given alone. */
 
 import { Network } from "../network.js";
 import { normalNoise } from "../random.js";

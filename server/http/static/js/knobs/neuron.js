@@ -10,26 +10,25 @@ import { createKnob } from "./slider.js";
 /** So many sliders at most; of more weights, those that are largest. */
 const MAX_SLIDERS = 32;
 
-export function startNeuron({ store, find, history, current }) {
+export function startNeuron({ store, find, turn, current }) {
   const [layers, neurons, silence, parts] = ["layer", "neuron", "silence", "weights"].map(find);
-  const turn = (change) => history.turn(alter(current(), change, [place.layer]));
-  const setRow = (row) => turn((own) => own.row(place.neuron).set(row));
-  const bias = createKnob("Bias", (value) => turn((own) => (own.biases[place.neuron] = value)));
+  const change = (changeLayer) => turn(alter(current(), changeLayer, [place.layer]));
+  const setRow = (row) => change((own) => own.row(place.neuron).set(row));
+  const bias = createKnob("Bias", (value) => change((own) => (own.biases[place.neuron] = value)));
   let place = { layer: 0, neuron: 0 };
   let built = "";
   /** Shows the weights of the neuron, which are usually between -reach and reach. */
   let showWeights = null;
 
-  const select = (layer, neuron) => store.set({ selection: { layer, neuron } });
   find("bias").append(bias.root);
-  layers.onchange = () => select(layers.selectedIndex, 0);
-  neurons.onchange = () => select(place.layer, neurons.selectedIndex);
-  silence.onclick = () => history.turn(silenced(current(), place));
+  layers.onchange = () => store.set({ selection: { layer: layers.selectedIndex, neuron: 0 } });
+  neurons.onchange = () => store.set({ selection: { ...place, neuron: neurons.selectedIndex } });
+  silence.onclick = () => turn(silenced(current(), place));
 
   function buildPainting(shape) {
     const painting = createPainting(shape, setRow);
     parts.replaceChildren(painting.root);
-    showWeights = (row) => painting.show(row, Math.min(largestSize(row), 4 * spread(row)) || 1);
+    showWeights = (shown) => painting.show(shown, Math.min(largestSize(shown), 4 * spread(shown)) || 1);
   }
 
   function buildSliders(row, names) {
@@ -55,9 +54,9 @@ export function startNeuron({ store, find, history, current }) {
     const count = sizes.length;
     const nameOf = (k, n) => (k < 0 ? inputName(n, shape) : neuronName(k, n, { count, labelNames }));
     const namesOf = (k) => Array.from({ length: sizes[k] ?? inputs }, (_, n) => nameOf(k, n));
-    const show = (list, names, index) => setOptions(list, names.map((text) => ({ text })), names[index]);
-    show(layers, sizes.map((_, k) => layerName(k, count)), layer);
-    show(neurons, namesOf(layer), neuron);
+    const listed = (names) => names.map((text, value) => ({ text, value }));
+    setOptions(layers, listed(sizes.map((_, k) => layerName(k, count))), layer);
+    setOptions(neurons, listed(namesOf(layer)), neuron);
     const isPainted = layer === 0 && shape;
     const wanted = JSON.stringify([inputs, sizes, labelNames, layer, isPainted ? shape : neuron]);
     if (wanted === built) return;

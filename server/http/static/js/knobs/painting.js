@@ -1,6 +1,6 @@
 /** Paints the weights of a neuron that looks at the image, with a soft brush. */
 
-import { element } from "../elements.js";
+import { createSlider, element, startChoice } from "../elements.js";
 import { createWeightsGrid } from "../inspect/weights.js";
 import { inputName } from "../watch/words.js";
 
@@ -11,27 +11,26 @@ const KINDS = [
 ];
 const HINT =
   "Paint on its weights, by pointer, or by arrow keys and Space. Ink speaks for the neuron where they are positive, " +
-  "and against it where they are negative, which have a stripe.";
+  "against it where they are negative, with a stripe.";
 
 /** Make the grid and its brush; `onPaint` is called with all weights. Returns {root, show(weights, scale)}. */
 export function createPainting(shape, onPaint) {
   const [rows, columns] = shape;
-  const strength = element("input", { type: "range", min: 0.1, max: 3, step: 0.1, value: 0.5 });
-  const output = element("output", {}, "0.5");
+  let kind = 1;
+  const strength = createSlider("Strength", { min: 0.1, max: 3, step: 0.1 }, showStrength);
   const wide = element("input", { type: "checkbox", checked: true });
   const told = element("p", { className: "note" });
   const buttons = KINDS.map(([value, text]) =>
-    element("button", { className: "small", onclick: () => choose(value) }, text),
+    element("button", { className: "small", value, ariaPressed: value === kind }, text),
   );
-  let kind = 0;
+  const choice = element("div", { className: "segments", role: "group", ariaLabel: "Paint" }, ...buttons);
   let weights = [];
   let pointed = -1;
   /** The weights where a stroke began, and the share by which it has changed each. */
   let stroke = null;
 
-  function choose(value) {
-    kind = value;
-    KINDS.forEach(([each], k) => (buttons[k].ariaPressed = each === kind));
+  function showStrength(number) {
+    strength.show(number, number);
   }
 
   /** The share of the strength that a cell gets beside the middle of the brush. */
@@ -47,7 +46,7 @@ export function createPainting(shape, onPaint) {
     const { before, shares } = stroke;
     if (cells.every((cell) => shares[cell] === 1)) return;
     shares.forEach((share, cell) => (shares[cell] = Math.max(share, ...cells.map((middle) => shareOf(cell, middle)))));
-    const added = kind * strength.valueAsNumber;
+    const added = kind * strength.input.valueAsNumber;
     onPaint(before.map((weight, cell) => (kind ? weight + added * shares[cell] : weight * (1 - shares[cell]))));
   }
 
@@ -66,13 +65,13 @@ export function createPainting(shape, onPaint) {
     if (pointed >= 0) paint([pointed]);
     stroke = null;
   });
-  strength.oninput = () => (output.textContent = strength.value);
-  choose(1);
+  startChoice(choice, (value) => (kind = Number(value)));
+  showStrength(0.5);
 
   const tools = [
     element("p", { className: "note" }, HINT),
-    element("div", { className: "segments", role: "group", ariaLabel: "Paint" }, ...buttons),
-    element("label", { className: "slider" }, "Strength", strength, output),
+    choice,
+    strength.root,
     element("label", {}, wide, "wide brush"),
     told,
   ];

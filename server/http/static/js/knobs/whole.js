@@ -12,7 +12,8 @@ async function loadHandmade(network) {
   return new Network(Network.fromJson(json).layers, network);
 }
 
-export function startWhole({ store, find, history, current }) {
+/** An altered network says what it was made of: `from` which with what `strength` of noise, or by which `start`. */
+export function startWhole({ store, find, turn, current }) {
   const [noise, seed, squishes, drop] = ["noise", "seed", "squishes", "drop"].map(find);
   const starts = [...find("starts").children];
   const makers = {
@@ -26,7 +27,7 @@ export function startWhole({ store, find, history, current }) {
     const { network } = store.state;
     try {
       const altered = await makers[start](network);
-      if (store.state.network === network) history.turn(altered && Object.assign(altered, { start }));
+      if (store.state.network === network) turn(altered && Object.assign(altered, { start }));
     } catch (error) {
       report(store, error);
     }
@@ -36,7 +37,7 @@ export function startWhole({ store, find, history, current }) {
     const { from = current() } = current();
     const strength = noise.valueAsNumber;
     const noisy = Object.assign(withNoise(from, strength, seed.valueAsNumber), { from, strength });
-    history.turn(strength ? noisy : from === store.state.network ? null : from);
+    turn(strength ? noisy : from === store.state.network ? null : from);
   }
 
   for (const button of starts) button.onclick = () => begin(button.value);
@@ -46,11 +47,11 @@ export function startWhole({ store, find, history, current }) {
     if (strength) addNoise();
     else if (start === "random") begin(start);
   };
-  drop.onclick = () => history.turn(withoutBiases(current()));
+  drop.onclick = () => turn(withoutBiases(current()));
 
   function createSquish(name, k) {
     const select = element("select", {}, ...ACTIVATION_NAMES.map((each) => new Option(each)));
-    select.onchange = () => history.turn(alter(current(), (layer) => (layer.activation = select.value), [k]));
+    select.onchange = () => turn(alter(current(), (layer) => (layer.activation = select.value), [k]));
     return element("label", { className: "knobs-pair" }, name, select);
   }
 

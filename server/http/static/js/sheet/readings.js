@@ -7,15 +7,15 @@ export function startReadings(store) {
   let isBusy = false;
 
   function read(key, network) {
-    const { labels: expected, images } = store.state.sheet;
+    const { sheet } = store.state;
     if (!worker) {
       worker = new Worker("/static/js/sheet/worker.js", { type: "module" });
-      worker.postMessage({ images });
+      worker.postMessage({ images: sheet.images });
     }
     isBusy = true;
     worker.onmessage = ({ data: { labels, milliseconds } }) => {
       isBusy = false;
-      const right = labels.filter((label, k) => label === expected[k]).length;
+      const right = labels.filter((label, k) => label === sheet.labels[k]).length;
       store.set({ [key]: { network, labels, right, count: labels.length, milliseconds } });
       next();
     };
