@@ -67,11 +67,18 @@ def begin_calls(file: Path, rate: float, seconds: float) -> "subprocess.Popen[st
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
+def begin_grpc(rate: float, seconds: float) -> "subprocess.Popen[str]":
+    """Have the gRPC port called as often from the core of clients."""
+    caller = ("-m", "benchmarks.callers.steady", GRPC, str(rate), str(seconds))
+    command = [*pinned(CLIENT_CORE), sys.executable, *caller]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
 def end_calls(calls: "subprocess.Popen[str]") -> list[float]:
     """Return how many were answered, and their median and 99th percentile in microseconds."""
     told, _ = calls.communicate()
     if calls.returncode:
-        raise click.ClickException("calls over HTTP failed")
+        raise click.ClickException("calls failed")
     return [float(word) for word in told.split()]
 
 
@@ -86,9 +93,9 @@ def cost_alone(pid: int, file: Path, rate: float, seconds: float) -> list[float]
     return [*latency, *(cpu / number * 1e6 for cpu in spent)]
 
 
-def row(name: str, alone: Sequence[Measured], beside: Sequence[Measured]) -> list[str]:
+def row(name: str, what: str, alone: Sequence[Measured], beside: Sequence[Measured]) -> list[str]:
     """Return the medians, and how they compare in each round."""
-    cells = [name]
+    cells = [name, what]
     for figure in ("calls_per_second", "p50", "p99"):
         ones, others = ([getattr(one, figure) for one in both] for both in (alone, beside))
         cells += [f"{statistics.median(values):,.0f}" for values in (ones, others)]
@@ -102,7 +109,8 @@ def row(name: str, alone: Sequence[Measured], beside: Sequence[Measured]) -> lis
 @click.option("--rate", default=200.0, show_default=True, help="Calls over HTTP in a second.")
 @repository_option
 def main(rounds: int, seconds: float, rate: float, repository: Path) -> None:
-    """Load gRPC with and without calls of one image over HTTP, in turns.
+    """Load gRPC with and without calls of one image over HTTP, and with as many over another
+    connection of gRPC, in turns.
 
     All processes of the server are on one core, those that call it on the other.
     """
@@ -112,6 +120,7 @@ def main(rounds: int, seconds: float, rate: float, repository: Path) -> None:
     )
     alone: dict[Shape, list[Measured]] = {shape: [] for shape in SHAPES}
     beside: dict[Shape, list[Measured]] = {shape: [] for shape in SHAPES}
+    control: dict[Shape, list[Measured]] = {shape: [] for shape in SHAPES}
     costs = []
     with started(command, GRPC) as process, tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "body"
@@ -125,10 +134,19 @@ def main(rounds: int, seconds: float, rate: float, repository: Path) -> None:
             calls = begin_calls(file, rate, seconds + 2 * WARM_SECONDS)
             beside[shape].append(run(process, GRPC, shape, seconds))
             end_calls(calls)
+            calls = begin_grpc(rate, seconds + 2 * WARM_SECONDS)
+            control[shape].append(run(process, GRPC, shape, seconds))
+            end_calls(calls)
             costs.append(cost_alone(process.pid, file, rate, seconds))
     compared = [(name, "beside", "ratio") for name in ("calls/s", "p50 us", "p99 us")]
-    headings = ("in flight", *(cell for cells in compared for cell in cells))
-    print_table(headings, [row(str(shape), alone[shape], beside[shape]) for shape in SHAPES])
+    headings = ("in flight", "beside", *(cell for cells in compared for cell in cells))
+    kinds = {"HTTP": beside, "gRPC": control}
+    rows = [
+        row(str(shape), kind, alone[shape], measured[shape])
+        for shape in SHAPES
+        for kind, measured in kinds.items()
+    ]
+    print_table(headings, rows, names=2)
     figures = [f"{statistics.median(values):,.0f}" for values in zip(*costs, strict=True)]
     print_table(("p50 us", "p99 us", "CPU us, HTTP", "CPU us, worker"), [figures], names=0)
 

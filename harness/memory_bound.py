@@ -18,7 +18,7 @@ DECODER_BYTES = 80 * MIB
 """What the process that decodes pictures takes beside a picture, rounded up."""
 
 BODY_COPIES = 10
-"""What a body becomes: numbers, a message, the answer and its JSON, in bodies."""
+"""What a body becomes: numbers, a message, the answer and its JSON until it is read, in bodies."""
 
 WORKER_BYTES = 110 * MIB
 """What a worker takes after many small calls, rounded up."""

@@ -29,6 +29,7 @@ from server.logs.setup import configure_logs
 from server.settings.addresses import is_local
 from server.supervisor.control import Link, Message
 from server.supervisor.lifeline import die_with
+from server.system.memory import keep_little
 
 log = structlog.get_logger()
 
@@ -45,6 +46,7 @@ def main() -> None:
     die_with(first["parent"])
     # As plain values: reading them as flags would take longer than everything else here.
     settings = first["settings"]
+    keep_little()
     configure_logs(
         settings["log_level"], settings["log_format"], descriptor=first["log"], process="http"
     )

@@ -2,23 +2,26 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 
-from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.exceptions import ExceptionMiddleware
-from starlette.routing import BaseRoute, Mount, Route, Router, request_response
+from starlette.routing import Router, request_response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from server.http import errors, static_files
+from server.http import static_files
 from server.http.access import Access, Demand
 from server.http.bodies import Bodies
 from server.http.coding.compression import Compressed
 from server.http.connections.bounds import Bodiless
 from server.http.connections.identity import Identities
+from server.http.connections.writing import InPieces
+from server.http.errors import explain
 from server.http.monitoring.health import Health
 from server.http.monitoring.metrics import Metrics
 from server.http.parent import Parent
+from server.http.paths.sections import Sections
 from server.settings.lists import read_list
 
 CORS_HEADERS = (
@@ -40,14 +43,17 @@ def build_app(
 ) -> ASGIApp:
     """Return the application; `identities` are the certificates that gRPC shows with TLS."""
     health = Health(parent)
-    routes: list[BaseRoute] = [
-        Route("/metrics", Bodiless(Metrics(parent, parent_pid))),
-        Route("/healthz", Bodiless(request_response(health.live))),
-        Route("/readyz", Bodiless(request_response(health.ready))),
-    ]
-    if settings["http_api"] == "on":
-        routes.append(Mount("/", _open(settings, health, identities)))
-    return Starlette(routes=routes, exception_handlers=errors.HANDLERS)
+    watching = {
+        "/metrics": Bodiless(Metrics(parent, parent_pid)),
+        "/healthz": Bodiless(request_response(health.live)),
+        "/readyz": Bodiless(request_response(health.ready)),
+    }
+    others = _open(settings, health, identities) if settings["http_api"] == "on" else _nothing
+
+    async def choose(scope: Scope, receive: Receive, send: Send) -> None:
+        await watching.get(scope["path"], others)(scope, receive, send)
+
+    return InPieces(choose)
 
 
 def _open(settings: Mapping[str, Any], health: Health, identities: Identities | None) -> ASGIApp:
@@ -60,10 +66,11 @@ def _open(settings: Mapping[str, Any], health: Health, identities: Identities | 
 
         return build_apis(GrpcPort(settings, identities), health)
 
-    routes = [*static_files.routes(), Mount("/", Late(build))]
+    page = Router(static_files.routes(), redirect_slashes=False)
+    # Paths are compared one by one in a router.
+    app: ASGIApp = Sections({"": page, "static": page}, Late(build))
     demand = Demand(settings["tls_client_ca"] is not None, settings["http_tls"] == "on")
-    app: ASGIApp = ExceptionMiddleware(Router(routes, redirect_slashes=False), errors.HANDLERS)
-    app = Access(Compressed(app), Bodies(settings["max_http_body_bytes"]), demand)
+    app = Compressed(Access(app, Bodies(settings["max_http_body_bytes"]), demand))
     if origins := read_list(settings["http_cors_origins"]):
         app = CORSMiddleware(
             app,
@@ -73,6 +80,12 @@ def _open(settings: Mapping[str, Any], health: Health, identities: Identities | 
             expose_headers=CORS_EXPOSED,
         )
     return app
+
+
+async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer where there is nothing."""
+    refusal = explain(HTTPException(HTTPStatus.NOT_FOUND), scope)
+    await refusal.response()(scope, receive, send)
 
 
 class Late:

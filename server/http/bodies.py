@@ -17,8 +17,10 @@ from server.http.errors import CALLER_LEFT, HttpError
 
 KEY = "body"
 
-BODIES = 4
-"""How many bodies of the largest size may be in memory at once, answers included."""
+BODIES, ANSWERS = 4, 12
+"""How many bodies of the largest size may be in memory at once, what gRPC answers included, and how
+much of answers that are being read, in such bodies.
+"""
 
 PATIENCE_SECONDS = 5.0
 """How long a body may take to arrive while there is no room for others."""
@@ -34,16 +36,16 @@ class Bodies:
         self._bodies: dict[Body, None] = {}
 
     @contextlib.contextmanager
-    def one(self, scope: Scope) -> Iterator[None]:
+    def one(self, scope: Scope) -> Iterator["Body"]:
         """Give a request room for its body until it has ended."""
         body = Body(self)
         self._bodies[body] = None
         scope.setdefault("state", {})[KEY] = body
         try:
-            yield
+            yield body
         finally:
             del self._bodies[body]
-            self.bytes -= body.bytes
+            body.release()
 
     def make_room(self, size: int, asking: "Body") -> bool:
         """Return whether there is room for so many bytes, if need be after giving up other bodies
@@ -81,11 +83,15 @@ class Body:
         self.bytes += size
         self.bodies.bytes += size
 
+    def release(self) -> None:
+        """Leave its room to others."""
+        self.bodies.bytes -= self.bytes
+        self.bytes = 0
+
     def give_up(self) -> None:
         """Have its reader refused, and its room taken."""
         self.is_arriving, self.is_given_up = False, True
-        self.bodies.bytes -= self.bytes
-        self.bytes = 0
+        self.release()
         if self._task is not None:
             self._task.cancel()
 

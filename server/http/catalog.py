@@ -9,7 +9,7 @@ from mlpserve.models import Model, ModelVersion, find_model
 from mlpserve.protocol.catalog import decode_models, encode_network_request
 from server.http.errors import HttpError
 from server.http.grpc_port import GrpcPort
-from server.http.selection import Selection
+from server.http.paths.selection import Selection
 
 
 async def list_models(port: GrpcPort, request: Request) -> tuple[Model, ...]:

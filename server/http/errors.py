@@ -6,8 +6,8 @@ from typing import Any
 
 import structlog
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from server.errors import INTERNAL_MESSAGE
 from server.http.coding.json_text import dump
@@ -78,20 +78,11 @@ def internal_error() -> HttpError:
     return HttpError(HTTPStatus.INTERNAL_SERVER_ERROR, INTERNAL_MESSAGE, reason="INTERNAL")
 
 
-def _answer_http_error(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, HttpError)
-    return error.response()
-
-
-def _answer_routing(request: Request, error: Exception) -> Response:
-    """Answer what Starlette refuses: unknown paths and methods."""
-    assert isinstance(error, HTTPException)
-    words = f"{request.method} {request.url.path:.200}: {error.detail}"
-    refusal = HttpError(
+def explain(error: HttpError | HTTPException, scope: Scope) -> HttpError:
+    """Return what a caller is told, also of what Starlette refuses: unknown paths and methods."""
+    if isinstance(error, HttpError):
+        return error
+    words = f"{scope['method']} {scope['path']:.200}: {error.detail}"
+    return HttpError(
         error.status_code, f"{words}; /openapi.json lists what there is", headers=error.headers
     )
-    return refusal.response()
-
-
-HANDLERS: Mapping[Any, Any] = {HttpError: _answer_http_error, HTTPException: _answer_routing}
-"""For Starlette."""

@@ -9,6 +9,7 @@ import uvicorn
 
 from server.http.connections import bounds
 from server.http.connections.greeting import TlsListener
+from server.http.connections.writing import PIECE_BYTES
 from server.supervisor.ports import BACKLOG
 
 
@@ -33,6 +34,8 @@ class Server(uvicorn.Server):
         for one in opened:
             # uvicorn uses one number for the backlog and for connections accepted at once.
             one.listen(BACKLOG)
+            # Its connections inherit it: little of an answer waits in the system.
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, PIECE_BYTES)
         if self._context is not None:
             listener = TlsListener(opened, self._make_protocol, self._context)
             # It has what uvicorn uses of it.

@@ -23,6 +23,9 @@ POOLS = 2
 FEW_POOLS = {"MALLOC_ARENA_MAX": str(POOLS)}
 """The variable of glibc's that says so, which it reads when a process starts."""
 
+LARGE_BYTES = 128 * 1024
+"""glibc's own value for what is large, which it raises otherwise once something larger is freed."""
+
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """From glibc's malloc.h."""
 
@@ -36,6 +39,12 @@ def settle() -> None:
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
         mallopt(_MMAP_THRESHOLD, KEPT_BYTES)
         mallopt(_TRIM_THRESHOLD, KEPT_BYTES)
+
+
+def keep_little() -> None:
+    """Have what is large returned to the system at once, wherever it lies in memory."""
+    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+        mallopt(_MMAP_THRESHOLD, LARGE_BYTES)
 
 
 def give_back() -> None:

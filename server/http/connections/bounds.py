@@ -15,6 +15,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from server.http.connections.caller import KEY, Caller
+from server.http.connections.writing import PIECE_BYTES, JoiningTransport, acknowledged
+from server.http.errors import explain
 
 MAX_HEAD_BYTES = 16 * 1024
 ACCEPTED_AT_ONCE = 16
@@ -47,6 +49,8 @@ class BoundedProtocol(H11Protocol):
     ended or its reader continued.
     """
     is_stalled = False
+    acknowledged = 0
+    """What the reader of a stalled answer had when that was last looked at."""
 
     @property
     def is_busy(self) -> bool:
@@ -63,7 +67,12 @@ class BoundedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Accept a connection, and close another one if there are too many."""
         super().connection_made(transport)
-        self.caller = Caller(has_certificate=bool(transport.get_extra_info("peercert")))
+        # TLS would have more.
+        transport.set_write_buffer_limits(PIECE_BYTES)
+        joining = JoiningTransport(transport)
+        # It has what uvicorn uses of it.
+        self.transport = joining  # type: ignore[assignment]
+        self.caller = Caller(bool(transport.get_extra_info("peercert")), joining)
         # Each request gets a copy of it.
         self.app_state = {**self.app_state, KEY: self.caller}
         self.since = time.monotonic()
@@ -91,6 +100,7 @@ class BoundedProtocol(H11Protocol):
     def pause_writing(self) -> None:
         """Note that the reader does not keep up."""
         self.is_stalled, self.since = True, time.monotonic()
+        self.acknowledged = acknowledged(self.transport)
         super().pause_writing()
 
     def resume_writing(self) -> None:
@@ -115,6 +125,9 @@ class BoundedProtocol(H11Protocol):
         """Whether it has made no progress for too long."""
         if self.is_stalled:
             limit = STALLED_SECONDS
+            # Even a slow reader is one.
+            if (received := acknowledged(self.transport)) > self.acknowledged:
+                self.acknowledged, self.since = received, now
         else:
             limit = REQUEST_SECONDS if self.is_busy else SILENT_SECONDS
         return now - self.since > limit
@@ -148,9 +161,10 @@ class Bodiless:
         headers = dict(scope["headers"])
         if b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0":
             words = "requests must not have a body here\n"
-            refusal = PlainTextResponse(words, 413, {"connection": "close"})
-            await refusal(scope, receive, send)
+            answer = PlainTextResponse(words, 413, {"connection": "close"})
+            await answer(scope, receive, send)
         elif scope["method"] not in ("GET", "HEAD"):
-            raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"allow": "GET, HEAD"})
+            refusal = HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"allow": "GET, HEAD"})
+            await explain(refusal, scope).response()(scope, receive, send)
         else:
             await self._app(scope, receive, send)

@@ -16,8 +16,8 @@ from server.http.inference.requests import ALL_BINARY, Asked, Forms, read_reques
 from server.http.inference.responses import write_response
 from server.http.inference.service import Service
 from server.http.inference.tensors import FLOAT_BYTES, FLOATS
+from server.http.paths.selection import MAX_DIGITS, Selection
 from server.http.pictures.pictures import MAGIC, Pictures
-from server.http.selection import MAX_DIGITS, Selection
 
 
 class Inferring:

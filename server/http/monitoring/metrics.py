@@ -40,21 +40,6 @@ MARGIN_SECONDS = 0.5
 MAX_SCRAPES = 16
 """Pages written or read at the same time; each may be large."""
 
-CHUNK_BYTES = 1 << 18
-
-
-class Chunks(Response):
-    """A response that is sent as fast as it is read, so that little of it is buffered."""
-
-    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        """Send it; for Starlette."""
-        start = {"type": "http.response.start", "status": self.status_code}
-        await send({**start, "headers": self.raw_headers})
-        body = bytes(self.body)
-        for begin in range(0, max(1, len(body)), CHUNK_BYTES):
-            chunk, is_last = body[begin : begin + CHUNK_BYTES], begin + CHUNK_BYTES >= len(body)
-            await send({"type": "http.response.body", "body": chunk, "more_body": not is_last})
-
 
 class Metrics:
     """/metrics: gathers the metrics of all processes; an ASGI application."""
@@ -86,7 +71,7 @@ class Metrics:
         except TimeoutError:
             return PlainTextResponse("the parent process does not respond\n", 503)
         body = page(families, content_type.startswith(OPEN_METRICS))
-        return Chunks(body, headers={"content-type": content_type})
+        return Response(body, headers={"content-type": content_type})
 
     async def _gather(self, seconds: float) -> list[MetricFamily]:
         """Return all families but late workers'; raises TimeoutError when the parent is late."""

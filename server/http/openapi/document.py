@@ -11,7 +11,7 @@ import mlpserve
 from server.http.openapi import inference, monitoring, typed
 from server.http.openapi.parts import JSON, TEXT, Json, items, record, refusals, schema
 
-PATH = "/openapi.json"
+NAME = "openapi.json"
 
 ABOUT = """Classifies images with multilayer perceptrons.
 
@@ -27,7 +27,7 @@ passed on.
 
 def routes() -> list[BaseRoute]:
     """Return the document's route."""
-    return [Route(PATH, _answer)]
+    return [Route(f"/{NAME}", _answer)]
 
 
 def make() -> Json:

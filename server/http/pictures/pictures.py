@@ -11,8 +11,8 @@ from mlpserve.expected_images import Expected, NoImages, expect_pictures
 from server.http.catalog import find_version
 from server.http.errors import HttpError
 from server.http.grpc_port import GrpcPort
+from server.http.paths.selection import Selection
 from server.http.pictures.process import PictureProcess
-from server.http.selection import Selection
 
 MAX_PICTURE_BYTES = 8 * 1024 * 1024
 

@@ -2,10 +2,9 @@
 
 import difflib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -45,8 +44,7 @@ MAX_UNKNOWN, MAX_NAME = 10, 64
 Violations = list[dict[str, str]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Options:
+class Options(NamedTuple):
     """What a caller wants to know beside labels and activations."""
 
     hidden_activations: bool = False

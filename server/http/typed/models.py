@@ -13,7 +13,7 @@ from server.http.aside import aside
 from server.http.catalog import find_version, list_models
 from server.http.errors import HttpError, json_response
 from server.http.grpc_port import GrpcPort
-from server.http.selection import selected
+from server.http.paths.selection import selected
 from server.http.typed.answers import describe_model, describe_network
 
 MAX_WEIGHTS = 1_000_000

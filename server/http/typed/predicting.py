@@ -1,7 +1,6 @@
 """Predict as JSON, for images as numbers and for pictures."""
 
 import time
-from dataclasses import asdict
 from http import HTTPStatus
 
 from starlette.requests import Request
@@ -16,8 +15,8 @@ from server.http.aside import aside
 from server.http.coding.json_text import dump
 from server.http.errors import HttpError
 from server.http.grpc_port import GrpcPort
+from server.http.paths.selection import selected
 from server.http.pictures.pictures import MAX_PICTURE_BYTES, Pictures, kind_of
-from server.http.selection import selected
 from server.http.typed import body
 from server.http.typed.answers import describe_prediction
 from server.http.typed.body import OPTIONS, Options
@@ -53,7 +52,7 @@ class Predicting:
                 )
             pixels, options = await aside(len(content), body.read_body, content)
         timing.note("picture" if is_picture else "decode")
-        head = encode_head(*selection, **asdict(options))
+        head = encode_head(*selection, **options._asdict())
         question = encode_request(head, pixels)
         message = await self._port.call(f"/{SERVICE}/Predict", question, request)
         prediction = decode_response(message)

@@ -10,6 +10,7 @@ from server.http import bodies, grpc_port
 from server.http.calling.statuses import STATUSES
 from server.http.coding import compression
 from server.http.connections import bounds
+from server.http.connections.writing import PIECE_BYTES
 from server.settings.settings import Settings
 
 PAGE = (ROOT / "docs" / "http.md").read_text()
@@ -54,7 +55,9 @@ def test_limits_are_those_of_the_code() -> None:
     assert request == "{:g} s, of which gRPC has {:g} s".format(*seconds)
     assert told["a reader that reads nothing of its answer"] == f"{bounds.STALLED_SECONDS:g} s"
     assert told["calls of gRPC in progress"] == str(grpc_port.MAX_CALLS)
-    everything = told["bodies and answers of all requests together"]
+    unread = told[f"unread answers of more than {PIECE_BYTES // 1024} KiB"]
+    assert unread == f"{bodies.ANSWERS} x `--max-http-body-bytes`, or one alone"
+    everything = told["bodies of all requests together, and what gRPC answers"]
     assert everything == f"{bodies.BODIES} x `--max-http-body-bytes`"
     assert f"after {bodies.PATIENCE_SECONDS:g} s, while there was no room" in PAGE
     assert f"answers of more than {compression.MIN_BYTES:,} bytes are compressed" in PAGE

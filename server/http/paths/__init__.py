@@ -1,0 +1,1 @@
+"""Paths: whose they are, and what they name."""
