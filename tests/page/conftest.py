@@ -15,7 +15,8 @@ from tests.programs import need
 expect.set_options(timeout=1000 * PATIENCE_SECONDS)
 
 
-@pytest.fixture(scope="session")
+# Not longer: while Playwright runs, its thread has an event loop, and tests of others need it.
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     need("chromium", "chromium")
     with start_browser() as browser:
