@@ -18,8 +18,6 @@ WHITE = 255
 MAX_SHOWN = 40
 """Characters of a value in a message."""
 
-MAX_FLOAT = float(np.finfo(np.float32).max)
-
 
 class Invalid(Exception):
     """A value of a request is refused; the message says why, and what to send instead."""
@@ -37,14 +35,16 @@ def has_too_many(text: bytes) -> bool:
 def read_floats(field: str, value: object, max_depth: int = MAX_DEPTH) -> npt.NDArray[np.float32]:
     """Return one image or several, as nested lists have them; raises Invalid."""
     numbers, shape = flatten(field, value, max_depth)
-    array = np.array(numbers, np.float64)
-    if not (are_small := np.abs(array) <= MAX_FLOAT).all():
-        index = int(are_small.argmin())
+    # The largest float32 is written as a decimal above it, which rounds to it.
+    with np.errstate(over="ignore"):
+        array = np.array(numbers, np.float64).astype(np.float32)
+    if not (are_finite := np.isfinite(array)).all():
+        index = int(are_finite.argmin())
         raise Invalid(
             "NOT_FINITE",
             f"{place(field, index, shape)} is {numbers[index]:g}; send finite numbers of 32 bits",
         )
-    return array.astype(np.float32).reshape(shape)
+    return array.reshape(shape)
 
 
 def read_levels(field: str, value: object, max_depth: int = MAX_DEPTH) -> npt.NDArray[np.uint8]:

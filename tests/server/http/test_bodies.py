@@ -174,7 +174,8 @@ def test_there_is_no_room_for_what_comes_in_chunks_either(
 def test_a_body_that_ends_early_is_nobodys_error(bounded: ServerProcess) -> None:
     with begin(bounded, 1000) as connection:
         connection.sendall(b"{")
-    with httpx.Client(base_url=f"http://{bounded.http_address}") as client:
+    address = f"http://{bounded.http_address}"
+    with httpx.Client(base_url=address, timeout=PATIENCE_SECONDS) as client:
         assert post(client, ONE).status_code == 200
     assert [line for line in bounded.log if line.get("level") == "error"] == []
 

@@ -79,8 +79,13 @@ def test_version_that_vanishes(own: Own) -> None:
     shutil.rmtree(own.folder / "1")
     wait_for(lambda: "is gone" in own.describe().versions[0].error)
     own.check(1)
-    said = [line["message"] for line in own.server.log if "repository" in line["event"]]
-    assert any(own.name in text and "is gone; the version stays" in text for text in said)
+
+    def is_said() -> bool:
+        said = [line["message"] for line in own.server.log if "repository" in line["event"]]
+        return any(own.name in text and "is gone; the version stays" in text for text in said)
+
+    # The log is read by a thread of its own.
+    wait_for(is_said)
     own.publish(1)
     wait_for(lambda: own.describe().versions[0].error == "")
     own.check(1)

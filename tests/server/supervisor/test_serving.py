@@ -5,6 +5,7 @@ from pathlib import Path
 import httpx
 
 from harness.server_process import start_server
+from harness.waiting import PATIENCE_SECONDS
 
 
 def test_it_says_where_the_page_is(repository: Path) -> None:
@@ -13,6 +14,6 @@ def test_it_says_where_the_page_is(repository: Path) -> None:
         (line,) = (line for line in server.log if line["event"] == "serving")
         port = server.http_address.rpartition(":")[2]
         assert line["page"] == f"http://127.0.0.1:{port}/"
-        page = httpx.get(line["page"])
+        page = httpx.get(line["page"], timeout=PATIENCE_SECONDS)
     assert page.headers["content-type"].startswith("text/html")
     assert "<title>mlpserve" in page.text
