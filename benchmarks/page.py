@@ -21,16 +21,16 @@ async (turns) => {
   const until = (condition) => new Promise((done) => {
     store.watch(["network", "readings"], () => condition() && queueMicrotask(done));
   });
-  await until(() => store.get("network"));
+  await until(() => store.state.network);
   document.getElementById("knobs").scrollIntoView();
-  await until(() => store.get("readings"));
+  await until(() => store.state.readings);
   const found = [];
-  const network = store.get("network");
+  const network = store.state.network;
   for (let k = 0; k < turns; k += 1) {
     const turn = ({ weights }) => (weights[k % weights.length] += 0.5);
     const altered = alter(network, turn, [k % network.layers.length]);
     const begin = performance.now();
-    const scored = until(() => store.get("readings").network === altered);
+    const scored = until(() => store.state.readings.network === altered);
     store.set({ altered });
     const answered = performance.now();
     await scored;

@@ -52,13 +52,13 @@ def open_other(
     with open_page(browser, server.http_address, **options) as watched:
         page = watched.page
         page.set_default_timeout(1000 * PATIENCE_SECONDS)
-        wait_until(page, "store.get('answer') !== null")
+        wait_until(page, "store.state.answer !== null")
         write(page, f"{{ model: '{name}', version: 1 }}")
-        wait_until(page, f"store.get('networkOf').startsWith('{name}/')")
-        wait_until(page, f"store.get('pixels').length === {network.n_inputs}")
-        wait_until(page, "store.get('answer')?.of === store.get('pixels')")
+        wait_until(page, f"store.state.networkOf.startsWith('{name}/')")
+        wait_until(page, f"store.state.pixels.length === {network.n_inputs}")
+        wait_until(page, "store.state.answer?.of === store.state.pixels")
         draw(page, image[0])
-        wait_until(page, "store.get('answer')?.of === store.get('pixels')")
+        wait_until(page, "store.state.answer?.of === store.state.pixels")
         # What the server refuses is a console error, too: of a network that is too large.
         watched.errors[:] = [error for error in watched.errors if "413" not in error]
         yield page, network, image

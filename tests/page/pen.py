@@ -16,7 +16,7 @@ SEVEN: tuple[Point, ...] = ((8, 7), (20, 7), (13, 22))
 
 def ready(page: Page) -> None:
     """Wait until the page has its network, and has shown it."""
-    wait_until(page, "store.get('network') !== null")
+    wait_until(page, "store.state.network !== null")
     settle(page)
 
 
@@ -28,14 +28,14 @@ def settle(page: Page) -> None:
 def pixels(page: Page, rows: int = 28) -> npt.NDArray[np.float32]:
     """Return the image that the network gets (rows, columns)."""
     settle(page)
-    return np.array(read(page, "[...store.get('pixels')]"), np.float32).reshape(rows, -1)
+    return np.array(read(page, "[...store.state.pixels]"), np.float32).reshape(rows, -1)
 
 
 def label(page: Page) -> str:
     """Return the name of the label of what is drawn, once it is answered."""
     settle(page)
-    wait_until(page, "store.get('answer')?.of === store.get('pixels')")
-    return str(read(page, "store.get('answer').labelNames[store.get('answer').label]"))
+    wait_until(page, "store.state.answer?.of === store.state.pixels")
+    return str(read(page, "store.state.answer.labelNames[store.state.answer.label]"))
 
 
 def place(page: Page, point: Point, shape: tuple[int, int] = (28, 28)) -> Point:

@@ -68,7 +68,7 @@ def turn_knobs(page: Page) -> None:
     select(knobs, "Hidden layer 1", "neuron 13")
     press(knobs, "\N{MINUS SIGN} against")
     drag(page, knobs.locator("canvas"), (5, 6), (5, 20), (10, 18), (22, 13))
-    wait_until(page, "store.get('readings').network === store.get('altered')")
+    wait_until(page, "store.state.readings.network === store.state.altered")
     page.mouse.move(0, 0)
 
 
@@ -101,7 +101,7 @@ def shown(browser: Browser, address: str, picture: Picture) -> Iterator[Page]:
     options = {"color_scheme": "dark", "reduced_motion": "reduce", **picture.options}
     with open_page(browser, address, **options) as opened:
         page = opened.page
-        wait_until(page, "store.get('networkOf') !== ''")
+        wait_until(page, "store.state.networkOf !== ''")
         write_digit(page, SEVEN)
         picture.prepare(page)
         settle(page)

@@ -45,12 +45,12 @@ def load(page: Page, pixels: Iterable[float]) -> None:
         })""",
         [*map(float, pixels)],
     )
-    wait_until(page, "store.get('answer')?.of.some((pixel) => pixel > 0)")
+    wait_until(page, "store.state.answer?.of.some((pixel) => pixel > 0)")
 
 
 def settle(page: Page) -> None:
     """Wait until both answers are those to the image that the page holds."""
     wait_until(
         page,
-        "['answer', 'canonical'].every((key) => store.get(key)?.of === store.get('pixels'))",
+        "['answer', 'canonical'].every((key) => store.state[key]?.of === store.state.pixels)",
     )

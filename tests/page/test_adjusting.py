@@ -117,11 +117,11 @@ def test_what_is_loaded_before_the_network_is_there_is_shown_then(
         with page.expect_request("**/network"):
             page.reload()
         write(page, "{ loaded: { pixels: Float32Array.of(1, 2, 3, 4), name: 'numbers' } }")
-        assert read(page, "store.get('network')") is None
+        assert read(page, "store.state.network") is None
         for route in held:
             route.continue_()
         ready(page)
-        assert read(page, "[...store.get('pixels')]") == [1, 2, 3, 4]
+        assert read(page, "[...store.state.pixels]") == [1, 2, 3, 4]
         expect(page.locator("#draw").get_by_label("Input 4", exact=True)).to_have_value("4")
 
 
@@ -134,7 +134,7 @@ def odd_page(browser: Browser, odd: ServerProcess) -> Iterator[Page]:
 
 def choose(page: Page, model: str) -> None:
     page.get_by_role("combobox", name="Model", exact=True).select_option(model)
-    wait_until(page, f"store.get('network')?.model === '{model}'")
+    wait_until(page, f"store.state.network?.model === '{model}'")
     settle(page)
 
 
@@ -148,15 +148,15 @@ def test_numbers_that_are_no_image_have_sliders(odd_page: Page) -> None:
     slide(page, "Input 1, slider", 7.5)
     expect(page.locator("#draw").get_by_label("Input 1", exact=True)).to_have_value("7.5")
     expect(page.get_by_label("Input 3, slider")).to_have_value("2.5")
-    assert read(page, "[...store.get('pixels')]") == [7.5, 0, 2.5, 0]
+    assert read(page, "[...store.state.pixels]") == [7.5, 0, 2.5, 0]
     asked = np.array([[7.5, 0, 2.5, 0]], np.float32)
     assert label(page) == FLOWERS.labels[FLOWERS.forward(asked)[-1].argmax()]
     # What the server would refuse is not asked.
     field.fill("11")
-    assert read(page, "[...store.get('pixels')]") == [7.5, 0, 2.5, 0]
+    assert read(page, "[...store.state.pixels]") == [7.5, 0, 2.5, 0]
     assert field.evaluate("(field) => field.matches(':invalid')")
     page.get_by_role("button", name="Reset", exact=True).click()
-    assert read(page, "[...store.get('pixels')]") == [0, 0, 0, 0]
+    assert read(page, "[...store.state.pixels]") == [0, 0, 0, 0]
 
 
 def test_many_numbers_are_a_list_that_scrolls(odd_page: Page) -> None:
@@ -164,7 +164,7 @@ def test_many_numbers_are_a_list_that_scrolls(odd_page: Page) -> None:
     choose(page, "many")
     expect(page.locator("#fields-hint")).to_contain_text("100 inputs, each any number")
     page.locator("#draw").get_by_label("Input 100", exact=True).fill("-70.25")
-    assert read(page, "store.get('pixels')[99]") == -70.25
+    assert read(page, "store.state.pixels[99]") == -70.25
     assert page.locator("#field-list").evaluate("(list) => list.scrollHeight > list.clientHeight")
     assert label(page) in MANY.labels
 
@@ -186,4 +186,4 @@ def test_an_image_may_have_any_rows_and_columns_and_dark_ink(odd_page: Page) -> 
     assert label(page) == WIDE.labels[wanted]
     # Back to numbers: nothing of the drawing is sent to them.
     choose(page, "flowers")
-    assert read(page, "store.get('pixels').length") == 4
+    assert read(page, "store.state.pixels.length") == 4

@@ -106,7 +106,7 @@ def plain_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerPro
 def test_a_model_without_a_layout_says_so(browser: Browser, plain_server: ServerProcess) -> None:
     with open_page(browser, plain_server.http_address) as opened:
         page = opened.page
-        wait_until(page, "store.get('answer')?.of === store.get('pixels')")
+        wait_until(page, "store.state.answer?.of === store.state.pixels")
         expect(card(page, "Canonicalised")).to_contain_text("no image layout")
         outputs = PLAIN.forward(np.zeros((1, 9), np.float32))[-1][0]
         assert bars(card(page, "As drawn")) == [f"{output:.2f}" for output in outputs]
@@ -121,20 +121,20 @@ def test_with_knobs_turned_the_page_reads_both_pictures(page: Page, shifted: Bat
     page.evaluate(
         """async () => {
           const { store } = await import("/static/js/store.js");
-          const altered = store.get("network").clone();
+          const altered = store.state.network.clone();
           altered.layers.at(-1).biases.fill(-3);
           store.set({ altered });
         }"""
     )
-    seen = {"As drawn": "store.get('pixels')", "Canonicalised": "store.get('canonical').pixels"}
+    seen = {"As drawn": "store.state.pixels", "Canonicalised": "store.state.canonical.pixels"}
     for name, pixels in seen.items():
         expect(card(page, name)).to_contain_text("in this page")
-        layers = f"store.get('altered').forward({pixels}).activations"
+        layers = f"store.state.altered.forward({pixels}).activations"
         outputs = read(page, f"[...{layers}.at(-1)]")
         assert bars(card(page, name)) == [f"{output:.2f}" for output in outputs]
     write(page, "{ altered: null }")
-    wait_until(page, "store.get('answer').source === 'server'")
-    wait_until(page, "store.get('canonical').source === 'server'")
+    wait_until(page, "store.state.answer.source === 'server'")
+    wait_until(page, "store.state.canonical.source === 'server'")
 
 
 def test_a_network_too_large_to_be_sent_still_answers(browser: Browser, tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_a_network_too_large_to_be_sent_still_answers(browser: Browser, tmp_path
     ):
         page = opened.page
         expect(page.locator("#problem")).to_contain_text("weights")
-        wait_until(page, "store.get('answer')?.source === 'server'")
+        wait_until(page, "store.state.answer?.source === 'server'")
         outputs = network.forward(np.zeros((1, 784), np.float32))[-1][0]
         assert bars(card(page, "As drawn")) == [f"{output:.2f}" for output in outputs]
         assert "413" in opened.errors.pop()

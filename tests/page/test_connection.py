@@ -42,11 +42,11 @@ def test_a_server_restarts(
             publishing.publish(graph.build(network), models, "digits", 1)
             with start_server(models, "--http-address", address):
                 expect(banner).to_contain_text("The server answers again.")
-                wait_until(page, "store.get('answer')?.source === 'server'")
-                neurons = read(page, "store.get('network').layers.map((layer) => layer.neurons)")
+                wait_until(page, "store.state.answer?.source === 'server'")
+                neurons = read(page, "store.state.network.layers.map((layer) => layer.neurons)")
                 assert neurons == [20, 10]
-                image = np.array([read(page, "[...store.get('answer').of]")], np.float32)
-                outputs = read(page, "store.get('answer').activations.at(-1)")
+                image = np.array([read(page, "[...store.state.answer.of]")], np.float32)
+                outputs = read(page, "store.state.answer.activations.at(-1)")
                 np.testing.assert_allclose(outputs, network.forward(image)[-1][0], atol=1e-5)
 
             # Now with another model only.
@@ -55,7 +55,7 @@ def test_a_server_restarts(
             publishing.publish(graph.build(random_network((9, 4, 3))), models, "small", 1)
             with start_server(models, "--http-address", address):
                 expect(banner).to_contain_text("digits 1 is no longer served. small 1 answers now.")
-                wait_until(page, "store.get('answer')?.model === 'small'")
+                wait_until(page, "store.state.answer?.model === 'small'")
                 expect(page.get_by_label("Model", exact=True)).to_have_value("small")
             assert all(any(known in error for known in UNREACHABLE) for error in opened.errors)
             opened.errors.clear()

@@ -182,7 +182,7 @@ def test_the_image_is_set_once_a_frame_at_most(page: Page) -> None:
           const send = (name, x) => pad.dispatchEvent(new PointerEvent(
             name, { pointerId: 1, clientX: left + x, clientY: top + 50, buttons: 1 }));
           const images = [];
-          store.watch(["pixels"], () => images.push(store.get("pixels")));
+          store.watch(["pixels"], () => images.push(store.state.pixels));
           send("pointerdown", 10);
           for (let x = 11; x < 200; x += 1) send("pointermove", x);
           send("pointerup", 200);
@@ -275,9 +275,9 @@ def test_only_what_is_drawn_on_keeps_touches_to_itself(page: Page) -> None:
 
 
 def test_each_image_is_a_new_array_of_levels_that_bytes_can_say(page: Page) -> None:
-    before = read(page, "(globalThis.before = store.get('pixels')).length")
+    before = read(page, "(globalThis.before = store.state.pixels).length")
     draw(page)
     levels = pixels(page) * 255
     np.testing.assert_allclose(levels, levels.round(), atol=1e-4)
-    assert read(page, "globalThis.before !== store.get('pixels')")
+    assert read(page, "globalThis.before !== store.state.pixels")
     assert before == 784

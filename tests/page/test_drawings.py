@@ -47,7 +47,7 @@ def test_they_are_the_same_each_time_and_on_the_canvas() -> None:
 @pytest.mark.parametrize("number", [17, 42])
 def test_the_page_makes_the_same_pixels_of_the_same_strokes(page: Page, number: int) -> None:
     drawing = DRAWINGS[number]
-    wait_until(page, "store.get('networkOf') !== ''")
+    wait_until(page, "store.state.networkOf !== ''")
     brush = round(drawing.brush, 1)
     slide(page, "Brush", brush)
     for stroke in drawing.strokes:
@@ -82,5 +82,5 @@ def test_the_page_says_so_of_the_network_it_was_measured_with(
     expect(page.locator("#drawn-accuracy")).to_be_visible()
     publishing.publish(graph.build(random_network((784, 10))), tmp_path, "other")
     with start_server(tmp_path) as other, open_page(browser, other.http_address) as opened:
-        wait_until(opened.page, "store.get('networkOf') !== ''")
+        wait_until(opened.page, "store.state.networkOf !== ''")
         expect(opened.page.locator("#drawn-accuracy")).to_be_hidden()

@@ -33,7 +33,7 @@ def shown(page: Page, name: str, digits: Digits) -> int:
     assert found
     index = int(found[1])
     assert int(found[2]) == digits[1][index]
-    pixels = np.array(read(page, "Array.from(store.get('pixels'))"), np.float32)
+    pixels = np.array(read(page, "Array.from(store.state.pixels)"), np.float32)
     assert np.array_equal(pixels, digits[0][index])
     return index
 
@@ -73,7 +73,7 @@ def test_any_shows_all_in_time(page: Page, examples: Locator, digits: Digits) ->
     for _ in range(12):
         page.evaluate("window.before = window.testedStore.get('pixels')")
         button.click()
-        wait_until(page, "store.get('pixels') !== window.before")
+        wait_until(page, "store.state.pixels !== window.before")
         found.add(shown(page, "Test image", digits))
     assert len(found) == 12
 
@@ -93,12 +93,12 @@ def test_the_wrong_ones_are_those_of_numpy(page: Page, examples: Locator, digits
     first.click()
     index = shown(page, "but read as", digits)
     assert expected[0].startswith(f"Test image {index},")
-    wait_until(page, f"store.get('answer')?.label === {readings(page)[index // EVERY]}")
+    wait_until(page, f"store.state.answer?.label === {readings(page)[index // EVERY]}")
 
 
 def test_they_follow_the_knobs(page: Page, examples: Locator, digits: Digits) -> None:
     page.locator("#knobs").get_by_role("button", name="Handmade").click()
-    wait_until(page, "store.get('altered') !== null")
+    wait_until(page, "store.state.altered !== null")
     readings(page)
     expected = mistakes(handmade.build(), digits)
     more = examples.get_by_role("button", name="Show more")

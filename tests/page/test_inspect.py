@@ -211,7 +211,7 @@ def test_why_one_output_and_not_another(page: Page, served: Network, seven: Batc
         assert float(total) == pytest.approx(z[winner] - z[loser], abs=1e-3)
         assert numbers(part(page, "verdict").inner_text().rstrip("."))[-1] == abs(total)
     table.get_by_role("button", name="neuron 4", exact=True).click()
-    assert read(page, "store.get('selection')") == {"layer": 1, "neuron": 3}
+    assert read(page, "store.state.selection") == {"layer": 1, "neuron": 3}
     expect(part(page, "inside-layer").locator("option:checked")).to_have_text("Hidden layer 2")
     expect(part(page, "inside-neuron").locator("option:checked")).to_have_text("neuron 4")
 
@@ -222,7 +222,7 @@ def test_a_neuron_is_chosen_here_or_in_the_picture(page: Page) -> None:
     expect(part(page, "inside-neuron").locator("option:checked")).to_have_text("neuron 5")
     part(page, "inside-layer").select_option("Output layer")
     part(page, "inside-neuron").select_option("output 3")
-    assert read(page, "store.get('selection')") == {"layer": 2, "neuron": 3}
+    assert read(page, "store.state.selection") == {"layer": 2, "neuron": 3}
     # Of the neurons before it: a row of them.
     width, height = page.locator("[data-figure=weights] > div > canvas").evaluate(
         "(canvas) => [canvas.width, canvas.height]"
@@ -234,7 +234,7 @@ def test_turned_knobs_are_looked_into(page: Page, served: Network, seven: Batch)
     page.evaluate(
         """async () => {
             const { store } = await import("/static/js/store.js");
-            const altered = store.get("network").clone();
+            const altered = store.state.network.clone();
             altered.layers[0].biases[2] = 1.5;
             store.set({ altered, selection: { layer: 0, neuron: 2 } });
         }"""

@@ -137,12 +137,12 @@ def test_noise_is_as_strong_as_the_slider_says(page: Page, knobs: Locator, digit
     seed.press("Enter")
     assert not differing(noisy, current_network(page))
     noise.fill("0")
-    assert read(page, "store.get('altered')") is None
+    assert read(page, "store.state.altered") is None
 
 
 def test_start_from_the_handmade_network(page: Page, knobs: Locator, digits: Digits) -> None:
     press(knobs, "Handmade")
-    wait_until(page, "store.get('altered') !== null")
+    wait_until(page, "store.state.altered !== null")
     assert not differing(handmade.build(), current_network(page))
     check_answers(page, digits)
 
@@ -177,8 +177,8 @@ def test_undo_and_back(page: Page, knobs: Locator) -> None:
     press(knobs, "Undo")
     assert differing(TRAINED, current_network(page)) == ["b1", "b2", "b3"]
     press(knobs, "Back to the server's network")
-    assert read(page, "store.get('altered')") is None
-    wait_until(page, "store.get('answer')?.source === 'server'")
+    assert read(page, "store.state.altered") is None
+    wait_until(page, "store.state.answer?.source === 'server'")
     press(knobs, "Undo")
     assert differing(TRAINED, current_network(page)) == ["b1", "b2", "b3"]
     press(knobs, "Undo")
@@ -188,7 +188,7 @@ def test_undo_and_back(page: Page, knobs: Locator) -> None:
 
 def test_the_selection_is_shared(page: Page, knobs: Locator) -> None:
     select(knobs, "Output layer", "output 3")
-    assert read(page, "store.get('selection')") == {"layer": 2, "neuron": 3}
+    assert read(page, "store.state.selection") == {"layer": 2, "neuron": 3}
     write(page, "{ selection: { layer: 0, neuron: 9 } }")
     expect(choice(knobs, "Layer")).to_have_value("0")
     expect(choice(knobs, "Neuron")).to_have_value("9")
@@ -198,7 +198,7 @@ def test_the_sheet_is_loaded_when_it_is_needed(browser: Browser, server: ServerP
     with open_page(browser, server.http_address, viewport={"width": 360, "height": 640}) as opened:
         requested: list[str] = []
         opened.page.on("request", lambda request: requested.append(request.url))
-        wait_until(opened.page, "store.get('answer') !== null")
+        wait_until(opened.page, "store.state.answer !== null")
         assert not [url for url in requested if "digits.bin" in url]
         open_section(opened.page, "knobs")
         assert len([url for url in requested if "digits.bin" in url]) == 1
@@ -224,7 +224,7 @@ def test_a_network_that_reads_no_images(browser: Browser, odd: ServerProcess) ->
     with open_page(browser, odd.http_address) as opened:
         page = opened.page
         write(page, "{ model: 'many', version: 1 }")
-        wait_until(page, "store.get('network')?.model === 'many'")
+        wait_until(page, "store.state.network?.model === 'many'")
         knobs = page.locator("#knobs")
         knobs.scroll_into_view_if_needed()
         expect(knobs.get_by_text("This model reads something else.")).to_be_visible()
@@ -237,5 +237,5 @@ def test_a_network_that_reads_no_images(browser: Browser, odd: ServerProcess) ->
         number.press("Enter")
         weights[0, strongest] = 0.5
         assert np.array_equal(current_network(page).layers[0].weights, weights)
-        assert read(page, "store.get('answer').source") == "page"
-        assert read(page, "store.get('sheet')") is None
+        assert read(page, "store.state.answer.source") == "page"
+        assert read(page, "store.state.sheet") is None

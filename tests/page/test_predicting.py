@@ -74,7 +74,7 @@ def test_one_request_is_in_flight_and_the_next_has_the_newest_image(
     settle(page)
     plain = [sent for sent in held.sent if not sent["canonicalize"]]
     assert len(plain) == 2
-    np.testing.assert_array_equal(np.float32(read(page, "[...store.get('answer').of]")), images[-1])
+    np.testing.assert_array_equal(np.float32(read(page, "[...store.state.answer.of]")), images[-1])
 
 
 def test_an_answer_is_shown_within_a_frame(page: Page, images: Batch) -> None:
@@ -84,7 +84,7 @@ def test_an_answer_is_shown_within_a_frame(page: Page, images: Batch) -> None:
           const { store } = await import("/static/js/store.js");
           window.shown = [];
           store.watch(["answer"], () => requestAnimationFrame(() => {
-            const { label, labelNames } = store.get("answer");
+            const { label, labelNames } = store.state.answer;
             window.shown.push([labelNames[label], document.querySelector(".label").textContent]);
           }));
         }"""
@@ -120,7 +120,7 @@ def test_answers_of_a_version_that_is_no_longer_asked_are_dropped(
     # The server has no such version: it is the page that is asked to turn to it.
     with page.expect_event("requestfailed", is_plain):
         write(page, "{ version: 2 }")
-    assert read(page, "store.get('answer')?.of === store.get('pixels')") is False
+    assert read(page, "store.state.answer?.of === store.state.pixels") is False
 
 
 def test_too_many_calls_are_waited_for_as_the_server_says(opened: Watched, images: Batch) -> None:
@@ -176,7 +176,7 @@ def test_what_is_refused_of_one_answer_is_said_beside_the_other(
     for image in images[:2]:
         with page.expect_response(lambda response: response.status == 400):
             draw(page, image)
-        wait_until(page, "store.get('answer').of === store.get('pixels')")
+        wait_until(page, "store.state.answer.of === store.state.pixels")
         expect(page.locator("#problem")).to_contain_text("no ink for this test")
     page.unroute(PREDICT)
     draw(page, images[2])
@@ -221,6 +221,6 @@ def test_answers_are_told_once_they_rest(page: Page, images: Batch) -> None:
     page.clock.run_for(1000)
     page.wait_for_function("window.told.length > 0")
     (told,) = page.evaluate("window.told")
-    label = read(page, "store.get('answer').labelNames[store.get('answer').label]")
+    label = read(page, "store.state.answer.labelNames[store.state.answer.label]")
     assert told.startswith(f"As drawn: {label} at ")
     assert "Canonicalised: " in told

@@ -111,7 +111,7 @@ def test_numbers_are_kept_in_links_too(browser: Browser, odd: ServerProcess) -> 
         ready(one.page)
         slide(one.page, "Input 2, slider", 3.3)
         one.page.locator("#draw").get_by_label("Input 4", exact=True).fill("0.123456")
-        numbers = read(one.page, "[...store.get('pixels')]")
+        numbers = read(one.page, "[...store.state.pixels]")
         link = text(one.page, "Link")
         command = text(one.page, "curl")
     assert '"pixels": [0, 3.3, 0, 0.123456]' in command
@@ -121,7 +121,7 @@ def test_numbers_are_kept_in_links_too(browser: Browser, odd: ServerProcess) -> 
     with open_page(browser, address, link[link.index("/#") :]) as two:
         ready(two.page)
         expect(two.page.locator("#link-word")).to_have_text("Opened from a link.")
-        assert read(two.page, "[...store.get('pixels')]") == numbers
+        assert read(two.page, "[...store.state.pixels]") == numbers
 
 
 def shell(command: str, **variables: str) -> str:
@@ -137,8 +137,8 @@ def shell(command: str, **variables: str) -> str:
 
 def answer_of(page: Page) -> dict[str, Any]:
     settle(page)
-    wait_until(page, "store.get('answer')?.of === store.get('pixels')")
-    answer: dict[str, Any] = read(page, "store.get('answer')")
+    wait_until(page, "store.state.answer?.of === store.state.pixels")
+    answer: dict[str, Any] = read(page, "store.state.answer")
     return answer
 
 
@@ -248,7 +248,7 @@ def test_names_are_quoted_for_the_shell(page: Page) -> None:
 
 
 def test_the_address_is_told_by_the_list_of_models(page: Page, server: ServerProcess) -> None:
-    models = read(page, "store.get('models')")
+    models = read(page, "store.state.models")
     assert (models["grpc_address"], models["grpc_tls"]) == (server.grpc_address, False)
     with Client(models["grpc_address"]) as client:
         assert client.list_models()[0].name == models["default_model"]

@@ -48,7 +48,7 @@ def served(repository: Path, tmp_path: Path) -> Iterator[tuple[Path, ServerProce
 @pytest.fixture
 def page(browser: Browser, served: tuple[Path, ServerProcess]) -> Iterator[Page]:
     with open_page(browser, served[1].http_address) as opened:
-        wait_until(opened.page, "store.get('answer')?.of === store.get('pixels')")
+        wait_until(opened.page, "store.state.answer?.of === store.state.pixels")
         yield opened.page
 
 
@@ -62,18 +62,18 @@ def test_a_version_is_chosen_and_compared(
         ["digits", "letters (failed)"]
     )
     load(page, digits[0][0])
-    image = np.array(read(page, "[...store.get('pixels')]"), np.float32)
+    image = np.array(read(page, "[...store.state.pixels]"), np.float32)
     with Client(served[1].grpc_address) as client:
         one, two = (int(client.predict(image[None], version=n).labels[0]) for n in (1, 2))
     assert one != two
-    wait_until(page, "store.get('answer')?.of === store.get('pixels')")
+    wait_until(page, "store.state.answer?.of === store.state.pixels")
     drawn = page.get_by_role("article", name="As drawn").locator(".label")
     expect(drawn).to_have_text(str(two))
 
     versions.select_option("1")
     expect(drawn).to_have_text(str(one))
     settle(page)
-    assert read(page, "[store.get('network').version, store.get('answer').version]") == [1, 1]
+    assert read(page, "[store.state.network.version, store.state.answer.version]") == [1, 1]
 
     page.get_by_label("Compare with").select_option(label="digits 2")
     other = page.get_by_role("article", name="digits 2")
@@ -98,9 +98,9 @@ def test_versions_come_and_go_while_the_page_is_open(
     banner = page.locator("#banner")
     publish(repository, "digits", 3)
     expect(banner).to_contain_text("digits 3 has been loaded.")
-    assert read(page, "store.get('version')") == 2, "what one looks at stays"
+    assert read(page, "store.state.version") == 2, "what one looks at stays"
     shutil.rmtree(repository / "digits" / "2")
     expect(banner).to_contain_text("digits 2 is no longer served. digits 3 answers now.")
-    wait_until(page, "store.get('answer')?.version === 3")
+    wait_until(page, "store.state.answer?.version === 3")
     banner.get_by_role("button", name="Close").click()
     expect(banner).to_be_empty()

@@ -90,7 +90,7 @@ def test_an_answer_is_shown_at_the_next_frame(page: Page) -> None:
             const first = document.querySelector(".stage > [role=group]:nth-of-type(2) .value");
             const frames = [];
             for (let k = 0; k < 20; k += 1) {
-                const answer = structuredClone(store.get("answer"));
+                const answer = structuredClone(store.state.answer);
                 answer.activations[0][0] = k / 100;
                 store.set({ answer });
                 await new Promise((done) => requestAnimationFrame(done));
@@ -110,7 +110,7 @@ def test_a_line_tells_the_sign_and_the_size(page: Page, palette: str, sign: int)
         """async ([sign, palette]) => {
             const { store } = await import("/static/js/store.js");
             document.documentElement.dataset.palette = palette;
-            const altered = store.get("network").clone();
+            const altered = store.state.network.clone();
             for (const layer of altered.layers) layer.weights.fill(0);
             // One strong line, and one that is a quarter as strong.
             altered.layers[1].weights[0] = sign;
@@ -174,8 +174,8 @@ def test_the_strongest_products_become_lines(
             const { store } = await import("/static/js/store.js");
             const { strongest } = await import("/static/js/watch/contributions.js");
             const to = Array.from({ length: 16 }, (_, k) => k);
-            const [layer] = store.get("network").layers;
-            return strongest(layer, store.get("pixels"), { to, limit: 300 });
+            const [layer] = store.state.network.layers;
+            return strongest(layer, store.state.pixels, { to, limit: 300 });
         }"""
     )
     products = weights * seven[0]
@@ -240,7 +240,7 @@ def test_it_pauses_where_it_is(page: Page) -> None:
 def test_without_motion_it_only_steps(browser: Browser, server: ServerProcess) -> None:
     with open_page(browser, server.http_address, reduced_motion="reduce") as watched:
         section = watched.page.locator("#watch")
-        wait_until(watched.page, "store.get('answer') !== null")
+        wait_until(watched.page, "store.state.answer !== null")
         expect(section.get_by_role("button", name="Step")).to_be_visible()
         expect(section.get_by_role("button", name="Play")).to_be_hidden()
         section.get_by_role("button", name="Step").click()
@@ -250,16 +250,16 @@ def test_without_motion_it_only_steps(browser: Browser, server: ServerProcess) -
 @pytest.mark.usefixtures("seven")
 def test_a_neuron_is_chosen_by_mouse_and_by_keys(page: Page) -> None:
     circles(page, 1).nth(4).click()
-    assert read(page, "store.get('selection')") == {"layer": 0, "neuron": 4}
+    assert read(page, "store.state.selection") == {"layer": 0, "neuron": 4}
     expect(page.locator(".neuron[aria-pressed=true]")).to_have_count(1)
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowRight")
     expect(circles(page, 2).nth(5)).to_be_focused()
     expect(page.locator("#readout")).to_contain_text("Hidden layer 2, neuron 6")
     page.keyboard.press("Enter")
-    assert read(page, "store.get('selection')") == {"layer": 1, "neuron": 5}
+    assert read(page, "store.state.selection") == {"layer": 1, "neuron": 5}
     page.keyboard.press("Enter")
-    assert read(page, "store.get('selection')") is None
+    assert read(page, "store.state.selection") is None
     # One stop for the tab key, on the way from the buttons to what follows.
     assert page.locator(".stage button[tabindex='0']").count() == 1
 
@@ -300,7 +300,7 @@ def test_tables_hold_the_same(page: Page, server: ServerProcess, seven: Batch) -
     rows = [row.split("\t")[1:] for row in pixels.locator("tbody").inner_text().splitlines()]
     assert np.array(rows, np.float32).ravel() == pytest.approx(seven[0], abs=0.00501)
     page.get_by_role("button", name="neuron 3").first.click()
-    assert read(page, "store.get('selection')") == {"layer": 0, "neuron": 2}
+    assert read(page, "store.state.selection") == {"layer": 0, "neuron": 2}
     button.click()
     expect(page.locator(".stage")).to_be_visible()
 
@@ -354,7 +354,7 @@ def test_it_fits_a_phone(browser: Browser, others: ServerProcess, name: str) -> 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_is_dark_in_every_theme(browser: Browser, server: ServerProcess, scheme: str) -> None:
     with open_page(browser, server.http_address, color_scheme=scheme) as watched:
-        wait_until(watched.page, "store.get('answer') !== null")
+        wait_until(watched.page, "store.state.answer !== null")
         colour = watched.page.locator(".stage").evaluate(
             "(it) => getComputedStyle(it).backgroundColor"
         )

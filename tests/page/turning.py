@@ -9,7 +9,7 @@ from exporter.training.mnist import Labels
 from tests.generate_page_files import EVERY
 from tests.page.storage import read, wait_until
 
-CURRENT = "(store.get('altered') ?? store.get('network'))"
+CURRENT = "(store.state.altered ?? store.state.network)"
 
 ALTERED = "This page now answers with your network, not the server's."
 SIDE = 28
@@ -19,9 +19,9 @@ Digits = tuple[Batch, Labels]
 
 def open_section(page: Page, name: str) -> None:
     """Scroll to a section, and wait until the sheet has been read there."""
-    wait_until(page, "store.get('network') !== null")
+    wait_until(page, "store.state.network !== null")
     page.locator(f"#{name}").scroll_into_view_if_needed()
-    wait_until(page, "store.get('readings') !== null")
+    wait_until(page, "store.state.readings !== null")
 
 
 def current_network(page: Page) -> Network:
@@ -46,8 +46,8 @@ def current_network(page: Page) -> Network:
 
 def readings(page: Page) -> npt.NDArray[np.int64]:
     """Return the labels (1000,) that the network which answers reads from the sheet."""
-    wait_until(page, f"store.get('readings').network === {CURRENT}")
-    return np.array(read(page, "Array.from(store.get('readings').labels)"))
+    wait_until(page, f"store.state.readings.network === {CURRENT}")
+    return np.array(read(page, "Array.from(store.state.readings.labels)"))
 
 
 def expected_readings(network: Network, digits: Digits) -> npt.NDArray[np.int64]:
@@ -94,10 +94,10 @@ def check_answers(page: Page, digits: Digits) -> None:
     assert np.array_equal(readings(page), expected_readings(network, digits))
     score = page.locator("#knobs .score:visible output").last
     expect(score).to_have_text(expected_score(network, digits))
-    pixels = np.array([read(page, "Array.from(store.get('pixels'))")], np.float32)
-    answer = read(page, "store.get('answer').activations.at(-1)")
+    pixels = np.array([read(page, "Array.from(store.state.pixels)")], np.float32)
+    answer = read(page, "store.state.answer.activations.at(-1)")
     assert np.allclose(answer, network.forward(pixels)[-1][0], atol=1e-5)
-    assert read(page, "store.get('answer').source") == "page"
+    assert read(page, "store.state.answer.source") == "page"
     expect(page.get_by_text(ALTERED)).to_be_visible()
 
 

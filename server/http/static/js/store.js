@@ -52,8 +52,6 @@ const state = {
 export const store = {
   state,
 
-  get: (key) => state[key],
-
   /** Change some keys; listeners of those that differ are called once, after all are changed. */
   set(changes) {
     const changed = Object.keys(changes).filter((key) => state[key] !== changes[key]);
