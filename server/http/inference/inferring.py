@@ -10,11 +10,11 @@ from server.http.aside import aside
 from server.http.bodies import read_body
 from server.http.errors import HttpError
 from server.http.inference.fields import invalid
-from server.http.inference.models import find_metadata, names_of
+from server.http.inference.models import find_metadata
 from server.http.inference.parts import LENGTH, json_length
 from server.http.inference.requests import ALL_BINARY, Asked, Forms, read_request
 from server.http.inference.responses import write_response
-from server.http.inference.service import Service
+from server.http.inference.service import Service, names_of
 from server.http.inference.tensors import FLOAT_BYTES, FLOATS
 from server.http.paths.selection import MAX_DIGITS, Selection
 from server.http.pictures.pictures import MAGIC, Pictures

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from mlpserve.inference import open_inference_pb2 as protocol
 from server.http.errors import json_response
 from server.http.inference.described import describe
-from server.http.inference.service import Service
+from server.http.inference.service import Service, names_of
 
 
 class Models:
@@ -33,10 +33,9 @@ class Models:
 
     async def ready(self, request: Request) -> Response:
         """Answer .../ready: 404 for a model that isn't loaded, 503 while none is welcome."""
-        name, version = names_of(request)
-        told = await self._service.call(
+        told = await self._service.call_about(
             "ModelReady",
-            protocol.ModelReadyRequest(name=name, version=version),
+            protocol.ModelReadyRequest,
             protocol.ModelReadyResponse,
             request,
         )
@@ -44,14 +43,14 @@ class Models:
             # Raises HttpError if there is no such model, which is not told apart.
             await find_metadata(self._service, request)
         status = HTTPStatus.OK if told.ready else HTTPStatus.SERVICE_UNAVAILABLE
+        name, _ = names_of(request)
         return json_response({"name": name, "ready": told.ready}, status)
 
     async def config(self, request: Request) -> Response:
         """Answer .../config."""
-        name, version = names_of(request)
-        told = await self._service.call(
+        told = await self._service.call_about(
             "ModelConfig",
-            protocol.ModelConfigRequest(name=name, version=version),
+            protocol.ModelConfigRequest,
             protocol.ModelConfigResponse,
             request,
         )
@@ -59,27 +58,20 @@ class Models:
 
     async def statistics(self, request: Request) -> Response:
         """Answer .../stats, and /v2/models/stats for all models."""
-        name, version = names_of(request)
-        told = await self._service.call(
+        told = await self._service.call_about(
             "ModelStatistics",
-            protocol.ModelStatisticsRequest(name=name, version=version),
+            protocol.ModelStatisticsRequest,
             protocol.ModelStatisticsResponse,
             request,
         )
         return json_response(describe(told))
 
 
-def names_of(request: Request) -> tuple[str, str]:
-    """Return the model and the version, or its label, that a path names; empty if it names none."""
-    return request.path_params.get("model", ""), request.path_params.get("version", "")
-
-
 async def find_metadata(service: Service, request: Request) -> protocol.ModelMetadataResponse:
     """Return the metadata of the model that a path names; raises HttpError."""
-    name, version = names_of(request)
-    return await service.call(
+    return await service.call_about(
         "ModelMetadata",
-        protocol.ModelMetadataRequest(name=name, version=version),
+        protocol.ModelMetadataRequest,
         protocol.ModelMetadataResponse,
         request,
     )

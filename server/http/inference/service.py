@@ -1,5 +1,6 @@
 """inference.GRPCInferenceService behind the server's own gRPC port."""
 
+from collections.abc import Callable
 from typing import TypeVar
 
 from google.protobuf.message import Message
@@ -23,3 +24,15 @@ class Service:
         """Return a method's answer to a message; raises HttpError."""
         content = await self._port.call(f"/{NAME}/{method}", message.SerializeToString(), request)
         return answer.FromString(content)
+
+    async def call_about(
+        self, method: str, question: Callable[..., Message], answer: type[M], request: Request
+    ) -> M:
+        """Return a method's answer about the model that a path names; raises HttpError."""
+        name, version = names_of(request)
+        return await self.call(method, question(name=name, version=version), answer, request)
+
+
+def names_of(request: Request) -> tuple[str, str]:
+    """Return the model and the version, or its label, that a path names; empty if it names none."""
+    return request.path_params.get("model", ""), request.path_params.get("version", "")
