@@ -27,6 +27,17 @@ class Certificate:
         """The key's content."""
         return self.key_file.read_bytes()
 
+    def replace(self, new: "Certificate") -> None:
+        """Put another certificate in place; for a moment the key doesn't fit it."""
+        for content, file in (
+            (new.certificate, self.certificate_file),
+            (new.key, self.key_file),
+        ):
+            temporary = file.with_suffix(".new")
+            temporary.write_bytes(content)
+            temporary.chmod(0o600)
+            temporary.replace(file)
+
 
 def make(
     folder: Path, name: str = "certificate", days: int = 1, key: Sequence[str] = P_256

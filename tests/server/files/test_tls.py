@@ -44,17 +44,6 @@ class Secured:
         trust = Tls(ca=self.authority.certificate_file)
         return Client(self.server.grpc_address, tls=trust, options=OPTIONS)
 
-    def replace(self, new: Certificate) -> None:
-        """Put another certificate in place; for a moment the key doesn't fit it."""
-        for content, file in (
-            (new.certificate, self.files.certificate_file),
-            (new.key, self.files.key_file),
-        ):
-            temporary = file.with_suffix(".new")
-            temporary.write_bytes(content)
-            temporary.chmod(0o600)
-            temporary.replace(file)
-
     def shown(self) -> str:
         """Return the name in the certificate that a new connection is shown."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -127,7 +116,7 @@ def test_rotation_under_load_fails_no_call(secured: Secured) -> None:
         counts.go_on(20)
         for number in range(ROTATIONS):
             name = f"rotated {number}"
-            secured.replace(certificate.sign(secured.authority, secured.folder, name))
+            secured.files.replace(certificate.sign(secured.authority, secured.folder, name))
             wait_for(lambda name=name: secured.shown() == name)  # type: ignore[misc]
             counts.go_on(20)
     counts.check()
@@ -163,7 +152,7 @@ def test_what_no_caller_would_take_replaces_nothing(
     before, failed = secured.shown(), reloads(secured.server, "failed")
     until = value(secured.server, EXPIRY)
     files, good = secured.files, (secured.files.certificate, secured.files.key)
-    secured.replace(unusable(secured.authority, tmp_path, kind))
+    secured.files.replace(unusable(secured.authority, tmp_path, kind))
 
     def reasons() -> list[str]:
         return [
@@ -226,10 +215,10 @@ def test_one_that_becomes_valid_is_taken_then(secured: Secured, tmp_path: Path) 
     soon = certificate.make_between(
         tmp_path, "soon", now + timedelta(seconds=3), now + timedelta(days=1)
     )
-    secured.replace(soon)
+    secured.files.replace(soon)
     wait_for(lambda: value(secured.server, EXPIRY) == expiry(soon.certificate))
     afterwards = certificate.sign(secured.authority, secured.folder, "afterwards", days=2)
-    secured.replace(afterwards)
+    secured.files.replace(afterwards)
     wait_for(lambda: value(secured.server, EXPIRY) == expiry(afterwards.certificate))
     assert secured.shown() == "afterwards"
 

@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -42,17 +43,6 @@ class Secured:
         port = split_address(self.server.http_address, "")[1]
         url = f"https://localhost:{port}"
         return httpx.Client(base_url=url, verify=context, timeout=PATIENCE_SECONDS)
-
-    def replace(self, new: Certificate) -> None:
-        """Put another certificate in place."""
-        for content, file in (
-            (new.certificate, self.files.certificate_file),
-            (new.key, self.files.key_file),
-        ):
-            temporary = file.with_suffix(".new")
-            temporary.write_bytes(content)
-            temporary.chmod(0o600)
-            temporary.replace(file)
 
     def shown(self) -> str:
         """Return the common name that a new connection to HTTP is shown."""
@@ -125,14 +115,20 @@ def test_silent_connections_hinder_nobody(secured: Secured) -> None:
 
 
 def test_another_certificate_is_shown_and_trusted(secured: Secured) -> None:
+    def is_shown(name: str) -> bool:
+        return name in secured.shown()
+
+    def is_answered(client: httpx.Client) -> bool:
+        return client.post("/v1/predict", json=PIXELS).status_code == 200
+
     names = ("subjectAltName=DNS:localhost,DNS:other.example",)
     for name, extensions in (("second", (certificate.NAMES,)), ("third", names)):
         new = certificate.sign(secured.authority, secured.folder, name, extensions=extensions)
-        secured.replace(new)
-        wait_for(lambda name=name: name in secured.shown())  # type: ignore[misc]
+        secured.files.replace(new)
+        wait_for(partial(is_shown, name))
         with secured.client() as client:
             # Workers may read theirs some moments later.
-            wait_for(lambda c=client: c.post("/v1/predict", json=PIXELS).status_code == 200)  # type: ignore[misc]
+            wait_for(partial(is_answered, client))
     before = secured.shown()
     secured.files.key_file.write_bytes(b"nonsense")
     wait_for(
