@@ -5,15 +5,12 @@ import contextlib
 import time
 from collections.abc import Iterator
 from http import HTTPStatus
-from typing import Any
 
-import orjson
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Scope
 
-from server.http.aside import aside
 from server.http.coding.decoding import decode, too_large
-from server.http.errors import CALLER_LEFT, HttpError
+from server.http.errors import CALLER_LEFT, LATER, HttpError
 
 KEY = "body"
 
@@ -78,7 +75,7 @@ class Body:
                 f"other requests and their answers fill the {self.bodies.max_bytes} bytes that "
                 "there are for all; retry later",
                 reason="BODIES",
-                headers={"retry-after": "1"},
+                headers=LATER,
             )
         self.bytes += size
         self.bodies.bytes += size
@@ -127,7 +124,7 @@ async def read_body(request: Request, max_bytes: int | None = None) -> bytes:
             HTTPStatus.REQUEST_TIMEOUT,
             "the body took too long to arrive while others waited; send it faster, or in parts",
             reason="SLOW_BODY",
-            headers={"retry-after": "1"},
+            headers=LATER,
         ) from error
     finally:
         body.is_arriving = False
@@ -154,19 +151,3 @@ async def _receive(request: Request, body: Body, max_bytes: int) -> bytes:
             body.take(len(part))
         parts.append(part)
     return b"".join(parts)
-
-
-async def read_json(request: Request) -> dict[str, Any]:
-    """Return the JSON object that a request's body is; raises HttpError."""
-    body = await read_body(request)
-    try:
-        content = await aside(len(body), orjson.loads, body)
-    except orjson.JSONDecodeError as error:
-        raise HttpError(
-            HTTPStatus.BAD_REQUEST, f"the body is not valid JSON: {error}", reason="JSON"
-        ) from error
-    if not isinstance(content, dict):
-        raise HttpError(
-            HTTPStatus.BAD_REQUEST, "the body is JSON, but not an object", reason="JSON"
-        )
-    return content

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from mlpserve.connection.options import SERVICE
 from mlpserve.models import Model, ModelVersion, find_model
 from mlpserve.protocol.catalog import decode_models, encode_network_request
-from server.http.errors import HttpError
+from server.http.errors import LATER, HttpError
 from server.http.grpc_port import GrpcPort
 from server.http.paths.selection import Selection
 
@@ -36,5 +36,5 @@ async def find_version(
     raise HttpError(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "the model has just been loaded; retry",
-        headers={"retry-after": "1"},
+        headers=LATER,
     )

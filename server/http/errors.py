@@ -17,6 +17,9 @@ log = structlog.get_logger()
 CALLER_LEFT = 499
 """The status for those who no longer wait for it, which they never see."""
 
+LATER = {"retry-after": "1"}
+"""Headers for those who may ask again in a second."""
+
 CODES = {
     HTTPStatus.UNAUTHORIZED: "UNAUTHENTICATED",
     HTTPStatus.FORBIDDEN: "PERMISSION_DENIED",

@@ -17,7 +17,7 @@ from server.http.calling.statuses import from_rpc_error
 from server.http.calling.trust import trust
 from server.http.connections.caller import caller_of
 from server.http.connections.identity import Identities, Identity
-from server.http.errors import CALLER_LEFT, HttpError
+from server.http.errors import CALLER_LEFT, LATER, HttpError
 from server.settings.addresses import reachable
 
 log = structlog.get_logger()
@@ -93,7 +93,7 @@ class GrpcPort:
                 HTTPStatus.TOO_MANY_REQUESTS,
                 f"{MAX_CALLS} requests are in progress, as many as HTTP takes at once; retry later",
                 reason="TOO_MANY_CALLS",
-                headers={"retry-after": "1"},
+                headers=LATER,
             )
         self._calls += 1
         try:
@@ -168,11 +168,6 @@ class GrpcPort:
         task = asyncio.get_running_loop().create_task(close())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
-
-    async def close(self) -> None:
-        """Close the connections."""
-        if self._channel is not None:
-            await self._channel.close()
 
 
 def forwarded(request: Request) -> Metadata:

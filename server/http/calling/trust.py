@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from mlpserve import Tls
 from server.http.connections.identity import Identities, leaf
-from server.http.errors import HttpError
+from server.http.errors import LATER, HttpError
 
 
 def trust(identities: Identities) -> tuple[Tls, Mapping[str, str | int]]:
@@ -36,5 +36,5 @@ def _unusable(why: str) -> HttpError:
         f"HTTP can't connect to the gRPC port with the server's certificate: {why}; give "
         "--tls-certificate another one",
         reason="CERTIFICATE",
-        headers={"retry-after": "1"},
+        headers=LATER,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from server.http.connections.caller import Caller
-from server.http.errors import HttpError
+from server.http.errors import LATER, HttpError
 
 PATIENCE_SECONDS = 5.0
 """How long an answer may take to be read while there is no room for others."""
@@ -39,7 +39,7 @@ class Unread:
                 f"answers that are not read yet fill the {self.max_bytes} bytes that there are for "
                 "them; read faster, or retry later",
                 reason="UNREAD",
-                headers={"retry-after": "1"},
+                headers=LATER,
             )
         answer = Answer(caller, size, now)
         self._answers[answer] = None

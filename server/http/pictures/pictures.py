@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from mlpserve.expected_images import Expected, NoImages, expect_pictures
 from server.http.catalog import find_version
-from server.http.errors import HttpError
+from server.http.errors import LATER, HttpError
 from server.http.grpc_port import GrpcPort
 from server.http.paths.selection import Selection
 from server.http.pictures.process import PictureProcess
@@ -70,7 +70,7 @@ class Pictures:
                 HTTPStatus.TOO_MANY_REQUESTS,
                 f"{MAX_WAITING} pictures wait to be decoded; retry later, or send pixels",
                 reason="TOO_MANY_PICTURES",
-                headers={"retry-after": "1"},
+                headers=LATER,
             )
         self._n_waiting += 1
         try:

@@ -16,7 +16,6 @@ import grpc
 import structlog
 from google.protobuf.message import Message
 
-from mlpserve.v1 import classifier_pb2
 from server.rpc.admission import KINDS, UNREAD_ANSWERS, Admission, no_message, too_large
 from server.rpc.lane.outbox import LARGE_RESPONSE_BYTES, Outbox
 from server.rpc.threads import inside
@@ -36,8 +35,6 @@ Mount: TypeAlias = Callable[..., Handler]
 
 Respond = Callable[[ThreadCall, bytes, grpc.ServicerContext], bytes]
 RespondEach = Callable[[ThreadCall, Iterator[bytes], grpc.ServicerContext], Iterator[bytes]]
-
-_STREAMED = classifier_pb2.PredictStreamResponse
 
 
 class Service(grpc.GenericRpcHandler):

@@ -32,7 +32,7 @@ async function ask(path, options = {}, headers = {}) {
   throw new ApiError(status, error, status === 429 ? Number(response.headers.get("retry-after")) || 1 : 0);
 }
 
-export const pathOf = (model, version) => `/v1/models/${encodeURIComponent(model)}/versions/${version}`;
+const pathOf = (model, version) => `/v1/models/${encodeURIComponent(model)}/versions/${version}`;
 
 export const listModels = async () => (await ask("/v1/models")).json;
 

@@ -6,7 +6,7 @@ import { findVersion } from "./models/list.js";
 import { brightest } from "./network.js";
 
 /** What a network answers, as an Answer that the page has computed. */
-export function compute(network, pixels) {
+function compute(network, pixels) {
   const activations = network.forward(pixels).activations.map((layer) => Array.from(layer));
   const { labelNames, model, version } = network;
   return { source: "page", label: brightest(activations.at(-1)), activations, labelNames, model, version, of: pixels };
