@@ -71,7 +71,7 @@ def test_any_shows_all_in_time(page: Page, examples: Locator, digits: Digits) ->
     button = examples.get_by_role("button", name="Show any digit")
     found = set()
     for _ in range(12):
-        page.evaluate("window.before = window.testedStore.get('pixels')")
+        page.evaluate("window.before = window.testedStore.state.pixels")
         button.click()
         wait_until(page, "store.state.pixels !== window.before")
         found.add(shown(page, "Test image", digits))
