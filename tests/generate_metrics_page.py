@@ -36,8 +36,8 @@ older text format, as the scraper asks. The page you are reading is written by
 - Every method, reason and common code is present from the start, at zero. Callers can't add
   series: unknown methods are counted as `other`.
 - `grpc_server_handling_seconds`, `mlpserve_prediction_seconds` and `mlpserve_stage_seconds` have
-  {len(LATENCY_BUCKETS)} bounds from 50 us to 10 s, in steps of 1.2 between 100 us and 10 ms, where a
-  quantile read from them is off by a fifth at most, and one at 5 ms, the objective of the alerts.
+  {len(LATENCY_BUCKETS)} bounds from 50 us to 10 s, in steps of 1.2 between 100 us and 10 ms, where
+  a quantile read from them is off by a fifth at most, and one at 5 ms, the objective of the alerts.
 - `mlpserve_predictions_total`, `mlpserve_prediction_seconds` and `mlpserve_stage_seconds` tell the
   versions of models apart, so that a canary can be held against the stable version beside it; which
   versions these are, `mlpserve_version_label_info` says. A call that is refused before its version
