@@ -24,18 +24,18 @@ class Worker:
     start: float
     values: dict[Series, float] = field(default_factory=lambda: defaultdict(float))
 
-    def add(self, name: str, amount: float = 1, **labels: str) -> None:
+    def add(self, name: str, amount: float = 1, /, **labels: str) -> None:
         self.values[name, tuple(labels.items())] += amount
 
-    def set(self, name: str, value: float, **labels: str) -> None:
+    def set(self, name: str, value: float, /, **labels: str) -> None:
         self.values[name, tuple(labels.items())] = value
 
-    def observe(self, name: str, value: float, **labels: str) -> None:
+    def observe(self, name: str, value: float, /, **labels: str) -> None:
         for bound in BOUNDS:
             le = "+Inf" if bound == float("inf") else str(bound)
             self.add(f"{name}_bucket", value <= bound, **labels, le=le)
         self.add(f"{name}_sum", value, **labels)
-        self.add(f"{name}_count", **labels)
+        self.add(f"{name}_count", 1, **labels)
 
 
 class Simulated:
@@ -47,14 +47,13 @@ class Simulated:
         self._seconds = 1000.0
         self.silent: set[str] = set()
         self.workers: dict[str, Worker] = {}
-        self.restart([str(number) for number in range(workers)])
+        self.restart(*map(str, range(workers)), "parent")
 
-    def restart(self, names: list[str] | None = None) -> None:
-        """Begin anew: the whole server, or these workers."""
+    def restart(self, *names: str) -> None:
+        """Begin anew: these workers, or the whole server."""
         parent = self.workers.get("parent")
-        if names is None or parent is None:
-            names = [*self.workers, *(names or []), "parent"]
-            parent = None
+        if not names:
+            names, parent = tuple(self.workers), None
         for name in names:
             self._seconds += 0.25
             self.workers[name] = Worker(self._seconds)
@@ -71,7 +70,6 @@ class Simulated:
         for model, version in VERSIONS:
             labels = {"model": model, "version": version}
             worker.set("mlpserve_model_info", 1, **labels, layer_sizes="2-1")
-            # Canary labels
             worker.set("mlpserve_version_label_info", 1, **labels, version_label=f"v{version}")
             for of in DISTRIBUTIONS:
                 for k, share in enumerate((0.0, 0.3, 0.7)):
@@ -105,7 +103,7 @@ class Simulated:
         model, version = chance.choice(VERSIONS)
         labels = {"model": model, "version": version}
         if self._tells_predictions:
-            worker.add("mlpserve_predictions_total", **labels, grpc_code=code)
+            worker.add("mlpserve_predictions_total", 1, **labels, grpc_code=code)
             worker.observe("mlpserve_prediction_seconds", chance.expovariate(900), **labels)
         for stage in ("decode", "queue", "run", "encode"):
             worker.observe(

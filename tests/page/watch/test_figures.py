@@ -59,7 +59,7 @@ READ = """async ([pages, over, sections]) => {
 @pytest.fixture(scope="module")
 def blank(browser: Browser, server: ServerProcess) -> Iterator[Page]:
     """A page of the server's origin that shows nothing."""
-    with open_page(browser, server.http_address, "/static/icon.svg") as opened:
+    with open_page(browser, server.http_address, "/readyz") as opened:
         yield opened.page
 
 
@@ -118,10 +118,10 @@ def eventful(seed: int) -> Pages:
             case 3:
                 server.silent = {"1"}
             case 5:
-                server.restart(["0"])
+                server.restart("0")
             case 7:
                 # Meanwhile it has begun anew, and counted much.
-                server.restart(["1"])
+                server.restart("1")
                 server.work(40)
                 server.silent = set()
             case 9:
@@ -129,7 +129,7 @@ def eventful(seed: int) -> Pages:
             case 11:
                 server.restart()
             case 13:
-                server.restart(["3"])
+                server.restart("3")
         server.work(10)
         pages.append((server.page(), time))
         time += 0.9 + 0.2 * server.random.random()
