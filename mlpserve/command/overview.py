@@ -134,7 +134,8 @@ def _draw_images(loaded: Sequence[Version]) -> Table:
         confidence = version.confidence
         spread = [confidence.p10, confidence.p50, confidence.p90]
         shares = [
-            f"{each.label} {format_share(each.share)}" for each in version.labels[:MAX_LABELS]
+            f"{' '.join(each.label.split())} {format_share(each.share)}"
+            for each in version.labels[:MAX_LABELS]
         ]
         table.add_row(
             version.model,
