@@ -70,7 +70,8 @@ export function formatTime(seconds, hasSeconds = true) {
 
 const isMissing = (value) => typeof value !== "number" || Number.isNaN(value);
 
-const grouped = (number, digits) => number.toLocaleString("en", { maximumFractionDigits: digits });
+const GROUPED = [0, 1].map((digits) => new Intl.NumberFormat("en", { maximumFractionDigits: digits }));
+const grouped = (number, digits) => GROUPED[digits].format(number);
 
 /** As Python's format writes it: 0.0001, but 1e-05. */
 function plain(number) {
@@ -80,6 +81,7 @@ function plain(number) {
 
 /** So many digits; of what is halfway between two numbers the even one, as in Python. */
 function round(number, digits) {
+  if (Number(number.toPrecision(digits + 1)) !== number) return Number(number.toPrecision(digits));
   const [mantissa, exponent] = Math.abs(number).toExponential(60).split("e");
   const kept = mantissa.slice(0, digits + 1);
   const isHalfway = /^50*$/.test(mantissa.slice(digits + 1));
