@@ -22,8 +22,9 @@ const MAX_ROWS = 12;
  * @param {object} content
  * @param {string} content.title what it shows; the table's caption
  * @param {string} [content.hint] a sentence on how to read it
- * @param {{name: string, value: number, colour?: string}[]} content.rows what is shared out; colours are variables of the stylesheets
- * @param {"count"|"rate"|"number"|"seconds"|"bytes"} [content.unit] of the values beside the shares; "count" if none is given
+ * @param {{name: string, value: number, colour?: string}[]} content.rows what is shared out; colours are variables of
+ *     the stylesheets
+ * @param {string} [content.unit] of the values beside the shares, see format.js; "count" if none is given
  * @param {"value"|"given"} [content.order] the largest first, or as they are given
  * @param {number} [content.total] of what they are shares, if it is not their sum: such as all calls, for errors
  * @param {string} [content.nothing] what is said if there is nothing to share

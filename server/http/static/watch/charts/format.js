@@ -34,7 +34,7 @@ export function formatRate(rate) {
   return grouped(isHalfway ? (2 * Math.round(rate * 5)) / 10 : Number(rate.toFixed(1)), 1);
 }
 
-/** A share of 1 as per cent with one decimal; with more where it is nearly 0 or nearly 100, which it is never rounded to. */
+/** A share of 1 as per cent with one decimal, and more near 0 and 100, which it is never rounded to. */
 export function formatShare(share) {
   if (isMissing(share)) return "-";
   const percent = 100 * share;

@@ -44,7 +44,8 @@ export function createChart(kind, root) {
   function show(newest) {
     content = { marks: [], ...newest };
     columns = columnsOf(content.times);
-    if (content.tools) toggle.before(content.tools);
+    // Moved again, it would lose the focus.
+    if (content.tools && !tools.contains(content.tools)) toggle.before(content.tools);
     work();
   }
 
@@ -117,14 +118,14 @@ export function createChart(kind, root) {
     if (pointerType === "mouse") pointAt(null);
   };
   plot.onkeydown = (event) => {
+    const { key } = event;
     const current = columns.at(pointed);
-    const from = current < 0 ? columns.count - 1 : current;
-    if (event.key === "Escape") pointAt(null);
-    // The first press chooses the newest.
-    else if (event.key in STEPS) point(current < 0 && STEPS[event.key] === -1 ? from : from + STEPS[event.key], rowNow());
-    else if (event.key in RISES && kind.row) {
-      point(from, Math.min(kind.rows(view) - 1, Math.max(0, rowNow() + RISES[event.key])));
-    } else return;
+    // With none chosen, the first step back leads to the newest.
+    const from = current < 0 ? columns.count : current;
+    if (key === "Escape") pointAt(null);
+    else if (key in STEPS) point(from + STEPS[key], rowNow());
+    else if (key in RISES && kind.row) point(from, Math.min(kind.rows(view) - 1, Math.max(0, rowNow() + RISES[key])));
+    else return;
     event.preventDefault();
   };
   toggle.onclick = () => {
