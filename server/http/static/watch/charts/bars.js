@@ -8,7 +8,7 @@
  */
 
 import { element, say } from "../../js/elements.js";
-import { createCaption } from "./figure/caption.js";
+import { createFigure } from "./figure/figure.js";
 import { keptIn } from "./figure/kept.js";
 import { formatOf, formatShare } from "./format.js";
 import { isValue } from "./scale.js";
@@ -44,18 +44,18 @@ export function largest(rows, order, most = MAX_ROWS) {
 }
 
 function createBars(root) {
-  const caption = createCaption();
   const [body, name] = [element("tbody"), element("caption", { className: "visually-hidden" })];
   const table = element("table", { className: "bars" }, name, body);
   const nothing = element("p", { className: "note" });
-  root.replaceChildren(element("figure", { className: "chart" }, caption.root, table, nothing));
+  const figure = createFigure(table, nothing);
+  root.replaceChildren(figure.root);
 
   return function show(content) {
     const { rows, unit = "count", order = "value" } = content;
     const shown = largest(rows, order);
     const total = content.total ?? shown.reduce((sum, { value }) => sum + value, 0);
     const most = Math.max(...shown.map(({ value, isRest }) => (isRest ? 0 : value)));
-    caption.show(content);
+    figure.show(content);
     say(name, content.title);
     say(nothing, total > 0 ? "" : (content.nothing ?? "Nothing yet."));
     table.hidden = !(total > 0);

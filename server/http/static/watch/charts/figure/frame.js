@@ -9,7 +9,7 @@ import { formatTime } from "../format.js";
 import { columnsOf } from "../scale.js";
 import { areaOf, paintMarks, paintPointer, paintTimes } from "./axes.js";
 import { createPicture } from "./canvas.js";
-import { createCaption } from "./caption.js";
+import { createFigure } from "./figure.js";
 import { showKeys } from "./keys.js";
 import { pointAt, pointed } from "./pointer.js";
 
@@ -29,14 +29,14 @@ export function createChart(kind, root) {
   const picture = createPicture({ say: write, paint });
   // Arrow keys reach a slider from within a screen reader, which reads its value text, politely, whenever it changes.
   const plot = element("div", { className: "plot", role: "slider", tabIndex: 0 }, picture.canvas);
-  const caption = createCaption();
   const [time, note] = [element("span", { className: "number" }), element("p", { className: "note" })];
   const keys = element("ul", { className: "keys" });
   const toggle = element("button", { type: "button", className: "small", ariaPressed: "false" }, "Table");
-  const tools = element("div", { className: "tools" }, time, toggle);
   const table = element("table", { className: "numbers" });
   const place = element("div", { className: "scroll", role: "region", tabIndex: 0, hidden: true }, table);
-  root.replaceChildren(element("figure", { className: "chart" }, caption.root, tools, plot, place, keys, note));
+  const figure = createFigure(plot, place, keys, note);
+  figure.tools.append(time, toggle);
+  root.replaceChildren(figure.root);
   const hidden = new Set();
   let [content, columns, view, area] = [null, null, null, null];
   let [row, rowTime] = [-1, null];
@@ -45,7 +45,7 @@ export function createChart(kind, root) {
     content = { marks: [], ...newest };
     columns = columnsOf(content.times);
     // Moved again, it would lose the focus.
-    if (content.tools && !tools.contains(content.tools)) toggle.before(content.tools);
+    if (content.tools && !figure.tools.contains(content.tools)) toggle.before(content.tools);
     work();
   }
 
@@ -64,7 +64,7 @@ export function createChart(kind, root) {
     const marks = content.marks.filter((mark) => isPointed && columns.at(mark.time) === column);
     const words = [kind.words?.(view, column, rowNow()), ...marks.map(({ label }) => label)].filter(Boolean);
     const when = isPointed ? formatTime(content.times[column]) : (content.now?.label ?? "newest");
-    caption.show(content);
+    figure.show(content);
     say(time, when);
     showKeys(keys, series, hidden, press);
     say(note, words.join(", "));
