@@ -1,27 +1,17 @@
 """Every panel's query, asked of a real Prometheus that watched a real server under a known load."""
 
-import contextlib
-import io
 import os
 import signal
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
-from PIL import Image
 
-from deploy.grafana import pictures
-from deploy.grafana.page import picture_of
-from deploy.grafana.reading import Dashboard, fill, read
-from deploy.grafana.rendering import watching
-from deploy.grafana.rendering.answered import Answered
-from deploy.grafana.rendering.asking import Prometheus, Series
-from deploy.grafana.rendering.drawing import draw
+from deploy.grafana.reading import Dashboard, read
 from exporter import network
 from exporter.export import graph, publishing
 from exporter.network.network import Batch, Network
@@ -33,8 +23,10 @@ from harness.scrape import by_worker, value
 from harness.server_process import ROOT, ServerProcess, start_server
 from harness.waiting import wait_for
 from server.telemetry.metrics import LATENCY_BUCKETS
-from tests.deploy import known_load
+from tests.deploy import asking, known_load
+from tests.deploy.asking import Series, fill
 from tests.deploy.known_load import Load
+from tests.deploy.prometheus import Prometheus, start_prometheus
 from tests.programs import need
 
 FILES = sorted((ROOT / "deploy" / "grafana" / "dashboards").glob("*.json"))
@@ -63,7 +55,6 @@ class Watched:
     `seconds` are how long the load's calls of ModelInfer took, as the server has logged them.
     """
 
-    address: str
     prometheus: Prometheus
     load: Load
     seconds: Sequence[float]
@@ -80,15 +71,15 @@ class Watched:
         # From one scrape to the other, both of which Prometheus 2 takes into account.
         window = f"{round((self.end - self.start) * 1000)}ms" if time else "1m"
         windows = dict.fromkeys(("__rate_interval", "__interval", "__range"), window)
-        values = self.prometheus.choose(board.variables) | windows
+        values = asking.choose(self.prometheus, board.variables) | windows
         values["method"] = method or values.get("method", "")
-        return self.prometheus.at(fill(expression, values), time)
+        return asking.ask(self.prometheus, fill(expression, values), time)
 
     def measured(self, title: str, method: str = "") -> dict[str, float]:
         """Return what a panel shows of the whole load, by legend."""
         board, panel = PANELS[title]
         return {
-            target.name(series.labels): series.last
+            target.name(series.labels): series.value
             for target in panel.targets
             for series in self.ask(board, target.expression, self.end, method)
         }
@@ -108,8 +99,7 @@ def watched(
     digits: tuple[Batch, Labels], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Watched]:
     """All that panels can show has happened: calls of every kind, a failed load, a restart."""
-    for program in ("prometheus", "openssl"):
-        need(program, program)
+    need("openssl", "openssl")
     folder = tmp_path_factory.mktemp("watched")
     models, images = folder / "models", digits[0][:64]
     shipped = network.load(ROOT / "exporter" / "weights" / "digits.npz").network
@@ -130,27 +120,25 @@ def watched(
         *("--tls-certificate", str(tls.certificate_file), "--tls-key", str(tls.key_file)),
         *("--tokens-file", str(tokens)),
     ]
-    with start_server(models, *settings) as server:
-        config = watching.configure(folder, server.http_address, "1s", more=FIRING, hurry=True)
-        with (
-            watching.prometheus(config) as address,
-            contextlib.closing(Prometheus(address)) as asking,
-        ):
-            first, load, start, end = _watch(server, asking, models, images, tls.certificate)
-            seconds = [
-                line["seconds"]
-                for line in server.log
-                if line["event"] == "call" and line["method"] == known_load.INFER
-            ]
-            earlier = first.calls[known_load.INFER, "OK"]
-            yield Watched(address, asking, load, seconds[earlier:], start, end)
+    with (
+        start_server(models, *settings) as server,
+        start_prometheus(folder, server.http_address, more=FIRING) as prometheus,
+    ):
+        first, load, start, end = _watch(server, prometheus, models, images, tls.certificate)
+        seconds = [
+            line["seconds"]
+            for line in server.log
+            if line["event"] == "call" and line["method"] == known_load.INFER
+        ]
+        earlier = first.calls[known_load.INFER, "OK"]
+        yield Watched(prometheus, load, seconds[earlier:], start, end)
 
 
 def _watch(
-    server: ServerProcess, asking: Prometheus, models: Path, images: Batch, certificate: bytes
+    server: ServerProcess, prometheus: Prometheus, models: Path, images: Batch, certificate: bytes
 ) -> tuple[Load, Load, float, float]:
     """Let all happen; returns calls made before and during the load, and the time around it."""
-    _wait_for(asking, "sum(mlpserve_workers_ready) == 2")
+    prometheus.wait_for("sum(mlpserve_workers_ready) == 2")
     os.kill(server.workers[0], signal.SIGKILL)
     wait_for(lambda: value(server, "mlpserve_worker_restarts_total", reason="killed") == 1)
     wait_for(lambda: value(server, "mlpserve_workers_ready") == 2)
@@ -160,17 +148,19 @@ def _watch(
     wait_for(lambda: value(server, "mlpserve_model_load_failures_total") >= 2)
     server.process.send_signal(signal.SIGHUP)
     wait_for(lambda: value(server, "mlpserve_reloads_total") >= 2)
-    _wait_for(asking, "count(process_start_time_seconds) == 4 and sum(mlpserve_reloads_total) >= 2")
+    prometheus.wait_for(
+        "count(process_start_time_seconds) == 4 and sum(mlpserve_reloads_total) >= 2"
+    )
     first = Load()
     # Rates miss the first calls of a series that no scrape has seen before them.
     while any(_untold(server, method) for method in known_load.SLOW_METHODS):
         first += known_load.run(server.grpc_address, certificate, images, rounds=1)
-    start = _scrape(asking, first)
+    start = _scrape(prometheus, first)
     load = known_load.run(server.grpc_address, certificate, images, rounds=ROUNDS)
-    end = _scrape(asking, first + load)
+    end = _scrape(prometheus, first + load)
     # Rules are evaluated between scrapes, and some read what others have recorded before.
     for rule in ("model:mlpserve_drift_psi:1h", "slo:sli_error:ratio_rate3d"):
-        _wait_for(asking, f"timestamp({rule}) > {end}")
+        prometheus.wait_for(f"timestamp({rule}) > {end}")
     return first, load, start, end
 
 
@@ -195,16 +185,11 @@ def _spoil(models: Path, version: int) -> None:
     temporary.rename(folder / "model.onnx")
 
 
-def _scrape(asking: Prometheus, load: Load) -> float:
+def _scrape(prometheus: Prometheus, load: Load) -> float:
     """Wait until Prometheus has read all of the load; returns when it did."""
-    _wait_for(asking, f"sum(grpc_server_handled_total) == {load.calls.total()}")
-    _wait_for(asking, f"sum(mlpserve_images_total) == {load.images}")
-    (series,) = asking.at("timestamp(mlpserve_workers_ready)")
-    return series.last
-
-
-def _wait_for(asking: Prometheus, expression: str) -> None:
-    wait_for(lambda: bool(asking.at(expression)))
+    prometheus.wait_for(f"sum(grpc_server_handled_total) == {load.calls.total()}")
+    prometheus.wait_for(f"sum(mlpserve_images_total) == {load.images}")
+    return prometheus.value("timestamp(mlpserve_workers_ready)")
 
 
 @pytest.mark.parametrize("title", PANELS)
@@ -224,9 +209,9 @@ def test_panel_has_data(watched: Watched, title: str) -> None:
 @pytest.mark.parametrize("name", DASHBOARDS)
 def test_variables_have_values(watched: Watched, name: str) -> None:
     board = DASHBOARDS[name]
-    chosen = watched.prometheus.choose(board.variables)
+    chosen = asking.choose(watched.prometheus, board.variables)
     for variable in board.variables:
-        assert watched.prometheus.options(variable, chosen), variable
+        assert asking.options(watched.prometheus, variable, chosen), variable
 
 
 @pytest.mark.parametrize("name", DASHBOARDS)
@@ -277,7 +262,7 @@ def test_the_heatmap_has_every_call(watched: Watched) -> None:
     board, panel = PANELS["service: Durations"]
     (target,) = panel.targets
     answer = watched.ask(board, target.expression, watched.end, method="ModelInfer")
-    buckets = {float(series.labels["le"]): series.last for series in answer}
+    buckets = {float(series.labels["le"]): series.value for series in answer}
     assert sorted(buckets) == [*LATENCY_BUCKETS, float("inf")]
     for bound, count in buckets.items():
         # The log has whole microseconds.
@@ -285,50 +270,6 @@ def test_the_heatmap_has_every_call(watched: Watched) -> None:
             sum(seconds <= bound + error for seconds in watched.seconds) for error in (-1e-6, 1e-6)
         )
         assert least <= round(count) <= most
-
-
-def test_pictures_can_be_drawn_of_it(watched: Watched, tmp_path: Path) -> None:
-    """Those that have each kind of panel between them."""
-    sections = {
-        ("service", "Latency"): {"timeseries", "heatmap"},
-        ("model", "What is served"): {"timeseries", "table"},
-        ("model", "Drift"): {"timeseries", "stat", "barchart"},
-        ("slo", "Burn rates"): {"timeseries", "bargauge"},
-    }
-    names = [picture_of(*section) for section in sections]
-    only = [word for name in names for word in ("--only", name)]
-    asked = ["--prometheus", watched.address, "--minutes", "1", "--folder", str(tmp_path), *only]
-    drawn = CliRunner().invoke(pictures.main, asked, catch_exceptions=False)
-    assert drawn.exit_code == 0, drawn.output
-    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(names)
-    assert set().union(*sections.values()) == {panel.kind for _, panel in PANELS.values()}
-    for (name, section), kinds in sections.items():
-        panels = [panel for panel in DASHBOARDS[name].panels if panel.section == section]
-        assert {panel.kind for panel in panels} == kinds
-        with Image.open(tmp_path / picture_of(name, section)) as picture:
-            assert picture.info["Description"] == pictures.fingerprint(panels)
-            colours = picture.convert("RGB").getcolors(maxcolors=2**20)
-        # As many as lines and letters with smooth edges have.
-        assert colours is not None
-        assert len(colours) > 100
-
-
-@pytest.mark.parametrize("times", [(30.0,), (15.0, 30.0)])
-def test_buckets_can_be_drawn_from_the_first_scrape_on(times: tuple[float, ...]) -> None:
-    (heat,) = (panel for _, panel in PANELS.values() if panel.kind == "heatmap")
-    heat = replace(heat, x=0, y=0)
-    colours = []
-    for height in (0.0, 1.0):
-        buckets = [
-            Series({"le": bound}, times, (height * count,) * len(times))
-            for bound, count in (("0.001", 1.0), ("0.01", 5.0), ("+Inf", 5.0))
-        ]
-        drawn = draw([Answered(heat, [buckets], 0.0, 60.0, [])], "")
-        with Image.open(io.BytesIO(drawn)) as picture:
-            found = picture.convert("RGB").getcolors(maxcolors=2**20)
-        assert found is not None
-        colours.append({colour for _, colour in found})
-    assert colours[1] - colours[0], "what was counted has a colour"
 
 
 def _bucket(seconds: float) -> tuple[float, float]:
