@@ -48,13 +48,13 @@ class Prometheus:
         )
         return answer.raise_for_status().json()["data"]
 
-    def wait_for(self, expression: str) -> None:
-        """Return once an expression has a series, before a test gives up."""
+    def wait_for(self, expression: str) -> dict[frozenset[tuple[str, str]], float]:
+        """Return what an expression has once it has a series, before a test gives up."""
         end = time.monotonic() + TIMEOUT_SECONDS
         while time.monotonic() < end and self.process.poll() is None:
             with contextlib.suppress(httpx.HTTPError):
-                if self.query(expression):
-                    return
+                if found := self.query(expression):
+                    return found
             time.sleep(0.1)
         raise AssertionError(f"Prometheus has nothing for {expression}")
 
