@@ -16,6 +16,7 @@ from harness.server_process import ServerProcess, start_server
 from mlpserve.inference import open_inference_pb2
 from mlpserve.v1 import classifier_pb2
 from mlpserve.v1.classifier_pb2 import PredictRequest
+from server.telemetry.codes import code_name
 from tests.deploy import rules
 from tests.deploy.alertmanager import Alertmanager, start_alertmanager
 from tests.deploy.models import with_reference
@@ -49,13 +50,14 @@ def watched(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     folder = tmp_path_factory.mktemp("watched")
     its = certificate.make(folder)
     tls = ["--tls-certificate", str(its.certificate_file), "--tls-key", str(its.key_file)]
+    labelled = ["--labels", "digits: stable 1"]
     models = with_reference(repository, folder / "repository")
     damaged = models / "digits" / "2" / "model.onnx"
     damaged.parent.mkdir()
     damaged.write_bytes(b"damaged")
     with (
         start_alertmanager(folder / "alertmanager") as alertmanager,
-        start_server(models, *tls, "--max-message-bytes", "8192") as server,
+        start_server(models, *tls, *labelled, "--max-message-bytes", "8192") as server,
         start_prometheus(
             folder / "prometheus", server.http_address, alertmanager.address
         ) as prometheus,
@@ -171,7 +173,7 @@ def test_what_rules_select_is_spelt_as_the_server_spells_it(watched: Watched) ->
         {sample.labels[label] for sample in samples if label in sample.labels}
         for label in ("le", "grpc_code")
     )
-    codes = {code.name.title().replace("_", "") for code in grpc.StatusCode}
+    codes = {code_name(code) for code in grpc.StatusCode}
     assert len(codes & shown) > 5
     services = [
         *classifier_pb2.DESCRIPTOR.services_by_name.values(),
