@@ -99,8 +99,8 @@ class Method:
     def admit(
         self, begin: float, metadata: Pairs, gate: "Gate[Any] | None"
     ) -> tuple[Record | None, RequestError | None]:
-        """Return where to note what a call does, if it is logged or traced, and why it must not be
-        answered, if its caller may not make it or the gate is full.
+        """Return where to note what a call does, if it is logged, traced or timed, and why it must
+        not be answered, if its caller may not make it or the gate is full.
         """
         record = self._recorder.begin(begin, metadata)
         refusal: RequestError | None = None

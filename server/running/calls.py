@@ -36,7 +36,7 @@ class Call(Protocol):
     """When its caller stops waiting, by time.perf_counter; ages away for never."""
     cancelled: bool
     record: Record | None
-    """Where to note its progress, when the call is logged or traced."""
+    """Where to note its progress, when the call is logged, traced or timed."""
     request: Request
     pixels: memoryview
     identifier: bytes

@@ -28,7 +28,7 @@ from server.running.pixels import (
 )
 from server.running.request import FLOAT_BYTES, LABELS_OF_ONE_BYTE, Answer, Labels
 from server.telemetry import metrics
-from server.telemetry.record import Record, note_run
+from server.telemetry.record import Record, note_expired, note_run
 from server.telemetry.version_stats import VersionStats
 
 log = structlog.get_logger()
@@ -105,7 +105,7 @@ def drop_abandoned(model: Model, stats: VersionStats, calls: Sequence[Call]) -> 
         else:
             error = Expired("deadline", "the call's time was over before the model ran")
         call.record = call.record or Record()
-        call.record.predict(model, call.size)
+        note_expired(call, call.record, model, now)
         fail(call, error, stats)
     return waiting
 
