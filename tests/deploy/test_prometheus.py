@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
+import httpx
 import pytest
 
 from harness import certificate, scrape
-from harness.calls import predict
+from harness.calls import predict_method
 from harness.server_process import ServerProcess, start_server
+from harness.waiting import wait_for
 from mlpserve.inference import open_inference_pb2
 from mlpserve.v1 import classifier_pb2
 from mlpserve.v1.classifier_pb2 import PredictRequest
@@ -20,6 +22,7 @@ from tests.deploy import rules
 from tests.deploy.alertmanager import Alertmanager, start_alertmanager
 from tests.deploy.models import with_reference
 from tests.deploy.prometheus import Prometheus, start_prometheus
+from tests.server.telemetry.collector import SERVER, SOON, Collector, collecting
 
 ROUNDS = 50
 IMAGES = 8
@@ -30,12 +33,16 @@ SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum"), 
 SCRAPED = {"up"}
 """What Prometheus itself adds."""
 
+TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
+TRACED = (("traceparent", f"00-{TRACE_ID}-b7ad6b7169203331-01"),)
+
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A server after known calls, and who watches it."""
+    """A server after known calls, all of one trace, and who watches it."""
 
     server: ServerProcess
+    collector: Collector
     prometheus: Prometheus
     alertmanager: Alertmanager
 
@@ -55,7 +62,13 @@ def watched(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     damaged.write_bytes(b"damaged")
     with (
         start_alertmanager(folder / "alertmanager") as alertmanager,
-        start_server(models, *tls, "--max-message-bytes", "8192") as server,
+        collecting() as collector,
+        start_server(
+            models,
+            *(*tls, "--max-message-bytes", "8192"),
+            *("--otlp-endpoint", collector.url, "--trace-sample-rate", "0"),
+            **SOON,
+        ) as server,
         start_prometheus(
             folder / "prometheus", server.http_address, alertmanager.address
         ) as prometheus,
@@ -73,17 +86,21 @@ def watched(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         prometheus.wait_for(
             f"timestamp(slo:calls:rate5m) > {prometheus.value('vector(time())') + 1}"
         )
-        yield Watched(server, prometheus, alertmanager)
+        yield Watched(server, collector, prometheus, alertmanager)
 
 
 def send_a_round(channel: grpc.Channel) -> None:
     """Send a call that is answered, one that is too large, and one that is the caller's mistake."""
-    predict(channel, PredictRequest(pixels_u8=bytes(784 * IMAGES)))
+
+    def predict(request: PredictRequest) -> None:
+        predict_method(channel)(request.SerializeToString(), metadata=TRACED, timeout=60)
+
+    predict(PredictRequest(pixels_u8=bytes(784 * IMAGES)))
     with pytest.raises(grpc.RpcError) as refused:
-        predict(channel, PredictRequest(pixels_u8=bytes(784 * 12)))
+        predict(PredictRequest(pixels_u8=bytes(784 * 12)))
     assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
     with pytest.raises(grpc.RpcError):
-        predict(channel, PredictRequest())
+        predict(PredictRequest())
 
 
 def test_calls_are_counted_exactly(watched: Watched) -> None:
@@ -129,6 +146,45 @@ def quantile(buckets: dict[float, float], share: float) -> float:
             return lower + (bound - lower) * (rank - below) / (count - below)
         lower, below = bound, count
     raise AssertionError("no bucket has as many")
+
+
+def test_a_bucket_leads_to_the_trace_of_a_call_in_it(watched: Watched) -> None:
+    """What the page shows at every scrape is stored once, and refused never."""
+    prometheus = watched.prometheus
+    shown = {
+        (float(its.labels["le"]), its.exemplar.labels["span_id"])
+        for its in scrape.exemplars(watched.server)
+    }
+    assert shown
+    wait_for(lambda: shown <= {*stored_exemplars(prometheus)})
+    prometheus.wait_for(f"timestamp(up) > {prometheus.value('vector(time())') + 1}")
+    stored = stored_exemplars(prometheus)
+    assert len({*stored}) == len(stored)
+    own = httpx.get(f"http://{prometheus.address}/metrics").raise_for_status().text
+    assert "\nprometheus_target_scrapes_exemplar_out_of_order_total 0\n" in own
+    spans = watched.collector.spans
+    wait_for(
+        lambda: (
+            {span_id for _, span_id in stored}
+            <= {s.span_id.hex() for s in spans if (s.trace_id.hex(), s.kind) == (TRACE_ID, SERVER)}
+        )
+    )
+
+
+def stored_exemplars(prometheus: Prometheus) -> list[tuple[float, str]]:
+    """Return the bucket and the span of each exemplar of Predict that Prometheus has."""
+    now = prometheus.value("vector(time())")
+    found = prometheus.get(
+        "query_exemplars",
+        query=f"grpc_server_handling_seconds_bucket{{{PREDICT}}}",
+        start=str(now - 3600),
+        end=str(now + 60),
+    )
+    return [
+        (float(series["seriesLabels"]["le"]), exemplar["labels"]["span_id"])
+        for series in found
+        for exemplar in series["exemplars"]
+    ]
 
 
 def test_drift_is_that_of_the_images_sent(watched: Watched) -> None:
