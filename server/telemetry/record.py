@@ -1,9 +1,10 @@
 """What is recorded about the few calls that are logged or traced, while they are answered."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from server.telemetry.accumulators import Exemplars
 from server.telemetry.model import Model
 from server.telemetry.predictions import TimedCall
 
@@ -72,13 +73,13 @@ def note_run(
     begin: float,
     ran: float,
     encoded: float,
-) -> None:
+) -> bool:
     """Record a run of a model, and when its answers were written, for the calls with records; times
-    are by time.perf_counter.
+    are by time.perf_counter. Returns whether any of them is traced.
     """
     recorded = [(call, call.record) for call in calls if call.record is not None]
     if not recorded:
-        return
+        return False
     spans = [record.span for _, record in recorded if record.span is not None]
     run = Stage("run", begin, ran, len(calls), images, spans)
     encode = Stage("encode", ran, encoded)
@@ -87,3 +88,11 @@ def note_run(
         # The time before a call is read counts as waiting, too.
         decode = Stage("decode", call.begin, call.waiting_since)
         record.add(decode, Stage("queue", call.waiting_since, begin), run, encode)
+    return bool(spans)
+
+
+def note_exemplars(calls: Iterable[RecordedCall], exemplars: Exemplars, encoded: float) -> None:
+    """Note those of the calls that are traced, whose answers were written then."""
+    for call in calls:
+        if call.record is not None and call.record.span is not None:
+            exemplars.note(call.record.span, encoded - call.begin)

@@ -204,16 +204,25 @@ def test_each_worker_traces_at_the_rate_and_sends_all_spans_before_it_ends(
     assert {its["service.name"] for its in resources} == {"its name"}
 
 
-def exemplar_of(server: ServerProcess, trace_id: str) -> Exemplified:
-    """Wait for the bucket that has a call as its exemplar, which it gets after its answer."""
+def exemplar_of(server: ServerProcess, trace_id: str, name: str) -> Exemplified:
+    """Wait for the bucket of a histogram that has a call as its exemplar, which it may get after
+    the answer; the exemplar's value must be one of that bucket.
+    """
     found: list[Exemplified] = []
 
     def is_there() -> bool:
-        found[:] = [its for its in exemplars(server) if its.exemplar.labels["trace_id"] == trace_id]
+        found[:] = [
+            its
+            for its in exemplars(server)
+            if its.name.startswith(name) and its.exemplar.labels["trace_id"] == trace_id
+        ]
         return bool(found)
 
     wait_for(is_there)
     (only,) = found
+    assert only.name == f"{name}_bucket"
+    bound = bisect_left(LATENCY_BUCKETS, only.exemplar.value)
+    assert float(only.labels["le"]) == (*LATENCY_BUCKETS, math.inf)[bound]
     return only
 
 
@@ -222,7 +231,7 @@ def test_a_traced_call_is_the_exemplar_of_its_bucket(
 ) -> None:
     for path, message, method in (
         (PREDICT, ONE, "Predict"),
-        # A failure is as slow as it is.
+        # A failure takes its time, too.
         (PREDICT, b"", "Predict"),
         ("/grpc.health.v1.Health/Check", b"", "Check"),
         ("/of/no/form", b"", "other"),
@@ -230,20 +239,39 @@ def test_a_traced_call_is_the_exemplar_of_its_bucket(
         trace_id, _, metadata = new_trace()
         with contextlib.suppress(grpc.RpcError):
             raw_method(connected, path)(message, metadata=metadata, timeout=60)
-        its = exemplar_of(traced, trace_id)
-        assert its.name == "grpc_server_handling_seconds_bucket"
+        its = exemplar_of(traced, trace_id, "grpc_server_handling_seconds")
         assert its.labels["grpc_method"] == method
-        bound = bisect_left(LATENCY_BUCKETS, its.exemplar.value)
-        assert float(its.labels["le"]) == (*LATENCY_BUCKETS, math.inf)[bound]
         assert round(its.exemplar.value, 6) == line_of(traced, trace_id)["seconds"]
         span_id = collector.of_trace(trace_id).span_id.hex()
         assert its.exemplar.labels == {"trace_id": trace_id, "span_id": span_id}
 
 
+def test_a_traced_prediction_is_an_exemplar_of_its_version(
+    connected: grpc.Channel, collector: Collector, traced: ServerProcess
+) -> None:
+    small = PredictRequest(model="small", pixels=[0.5] * 4)
+    wrong = PredictRequest(model="small", pixels=[0.5] * 5)
+    for send in (
+        lambda its: predict_method(connected)(small.SerializeToString(), metadata=its, timeout=60),
+        lambda its: predict_method(connected)(wrong.SerializeToString(), metadata=its, timeout=60),
+        lambda its: list(stream_method(connected)(iter([small]), metadata=its, timeout=60)),
+    ):
+        trace_id, _, metadata = new_trace()
+        with contextlib.suppress(grpc.RpcError):
+            send(metadata)
+        its = exemplar_of(traced, trace_id, "mlpserve_prediction_seconds")
+        assert (its.labels["model"], its.labels["version"]) == ("small", "2")
+        assert (
+            its.exemplar.value
+            <= exemplar_of(traced, trace_id, "grpc_server_handling_seconds").exemplar.value
+        )
+        assert its.exemplar.labels["span_id"] == collector.of_trace(trace_id).span_id.hex()
+
+
 def test_only_open_metrics_has_exemplars(connected: grpc.Channel, traced: ServerProcess) -> None:
     trace_id, _, metadata = new_trace()
     predict_method(connected)(ONE, metadata=metadata, timeout=60)
-    exemplar_of(traced, trace_id)
+    exemplar_of(traced, trace_id, "grpc_server_handling_seconds")
     assert {its.name.rpartition("_")[2] for its in exemplars(traced)} == {"bucket"}
     text = httpx.get(f"http://{traced.http_address}/metrics", timeout=60).text
     assert "trace_id" not in text
