@@ -28,6 +28,9 @@ DEPLOY = ROOT / "deploy"
 DEFAULTS = Settings()
 GRPC, HTTP, STATS = 50051, 8080, 9901
 
+TRACES_MIB = 10
+"""What a worker needs for them, as docs/deploying.md says."""
+
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -237,6 +240,8 @@ def test_traces_go_to_jaeger_when_they_are_chosen(programs: Path) -> None:
     assert "\nopentelemetry-exporter-otlp-proto-grpc==" in lock.read_text()
     # Or that without the packages, which is there already, would be started.
     assert server["image"] != default
+    limits = server["deploy"]["resources"]["limits"]
+    assert int(limits["memory"]) >= (2048 + int(limits["cpus"]) * TRACES_MIB) * MIB
 
 
 def test_envoy_takes_its_file(envoy: Path) -> None:
