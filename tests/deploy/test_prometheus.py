@@ -6,13 +6,14 @@ import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import grpc
 import httpx
 import pytest
 
 from harness import certificate, scrape
-from harness.calls import predict_method
+from harness.calls import predict, predict_method
 from harness.server_process import ServerProcess, start_server
 from harness.waiting import wait_for
 from mlpserve.inference import open_inference_pb2
@@ -22,7 +23,7 @@ from tests.deploy import rules
 from tests.deploy.alertmanager import Alertmanager, start_alertmanager
 from tests.deploy.models import with_reference
 from tests.deploy.prometheus import Prometheus, start_prometheus
-from tests.server.telemetry.collector import SERVER, SOON, Collector, collecting
+from tests.server.telemetry.collector import SOON, Collector, collecting
 
 ROUNDS = 50
 IMAGES = 8
@@ -39,7 +40,7 @@ TRACED = (("traceparent", f"00-{TRACE_ID}-b7ad6b7169203331-01"),)
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A server after known calls, all of one trace, and who watches it."""
+    """A server after known calls, of which one is traced, and who watches it."""
 
     server: ServerProcess
     collector: Collector
@@ -78,8 +79,9 @@ def watched(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     ):
         # From what was there at first, nothing is known to have increased.
         prometheus.wait_for('up{job="mlpserve"} == 1')
-        for _ in range(ROUNDS):
+        for _ in range(ROUNDS - 1):
             send_a_round(channel)
+        send_a_round(channel, TRACED)
         # Until the rules, too, have seen all of it.
         count = f"sum(grpc_server_handled_total{{{PREDICT}}})"
         prometheus.wait_for(f"{count} == {3 * ROUNDS}")
@@ -89,18 +91,15 @@ def watched(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield Watched(server, collector, prometheus, alertmanager)
 
 
-def send_a_round(channel: grpc.Channel) -> None:
+def send_a_round(channel: grpc.Channel, metadata: tuple[tuple[str, str], ...] = ()) -> None:
     """Send a call that is answered, one that is too large, and one that is the caller's mistake."""
-
-    def predict(request: PredictRequest) -> None:
-        predict_method(channel)(request.SerializeToString(), metadata=TRACED, timeout=60)
-
-    predict(PredictRequest(pixels_u8=bytes(784 * IMAGES)))
+    answered = PredictRequest(pixels_u8=bytes(784 * IMAGES)).SerializeToString()
+    predict_method(channel)(answered, metadata=metadata, timeout=60)
     with pytest.raises(grpc.RpcError) as refused:
-        predict(PredictRequest(pixels_u8=bytes(784 * 12)))
+        predict(channel, PredictRequest(pixels_u8=bytes(784 * 12)))
     assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
     with pytest.raises(grpc.RpcError):
-        predict(PredictRequest())
+        predict(channel, PredictRequest())
 
 
 def test_calls_are_counted_exactly(watched: Watched) -> None:
@@ -148,40 +147,31 @@ def quantile(buckets: dict[float, float], share: float) -> float:
     raise AssertionError("no bucket has as many")
 
 
-def test_a_bucket_leads_to_the_trace_of_a_call_in_it(watched: Watched) -> None:
-    """What the page shows at every scrape is stored once, and refused never."""
-    prometheus = watched.prometheus
-    shown = {
-        (float(its.labels["le"]), its.exemplar.labels["span_id"])
-        for its in scrape.exemplars(watched.server)
-    }
-    assert shown
-    wait_for(lambda: shown <= {*stored_exemplars(prometheus)})
+@pytest.mark.parametrize("name", ["grpc_server_handling_seconds", "mlpserve_prediction_seconds"])
+def test_a_bucket_leads_to_the_trace_of_a_call_in_it(watched: Watched, name: str) -> None:
+    """The page shows it at every scrape: Prometheus stores it once, and refuses nothing."""
+    prometheus, bucket = watched.prometheus, f"{name}_bucket"
+    wait_for(lambda: bool(stored_exemplars(prometheus, bucket)))
+    (shown,) = (its for its in scrape.exemplars(watched.server) if its.name == bucket)
     prometheus.wait_for(f"timestamp(up) > {prometheus.value('vector(time())') + 1}")
-    stored = stored_exemplars(prometheus)
-    assert len({*stored}) == len(stored)
+    ((le, exemplar),) = stored_exemplars(prometheus, bucket)
+    assert le == float(shown.labels["le"])
+    assert float(exemplar["value"]) == shown.exemplar.value
+    assert exemplar["labels"] == shown.exemplar.labels
+    span_id = watched.collector.of_trace(TRACE_ID).span_id.hex()
+    assert exemplar["labels"] == {"trace_id": TRACE_ID, "span_id": span_id}
     own = httpx.get(f"http://{prometheus.address}/metrics").raise_for_status().text
     assert "\nprometheus_target_scrapes_exemplar_out_of_order_total 0\n" in own
-    spans = watched.collector.spans
-    wait_for(
-        lambda: (
-            {span_id for _, span_id in stored}
-            <= {s.span_id.hex() for s in spans if (s.trace_id.hex(), s.kind) == (TRACE_ID, SERVER)}
-        )
-    )
 
 
-def stored_exemplars(prometheus: Prometheus) -> list[tuple[float, str]]:
-    """Return the bucket and the span of each exemplar of Predict that Prometheus has."""
+def stored_exemplars(prometheus: Prometheus, bucket: str) -> list[tuple[float, dict[str, Any]]]:
+    """Return the exemplars of a histogram that Prometheus has, and the bounds of their buckets."""
     now = prometheus.value("vector(time())")
     found = prometheus.get(
-        "query_exemplars",
-        query=f"grpc_server_handling_seconds_bucket{{{PREDICT}}}",
-        start=str(now - 3600),
-        end=str(now + 60),
+        "query_exemplars", query=bucket, start=str(now - 3600), end=str(now + 60)
     )
     return [
-        (float(series["seriesLabels"]["le"]), exemplar["labels"]["span_id"])
+        (float(series["seriesLabels"]["le"]), exemplar)
         for series in found
         for exemplar in series["exemplars"]
     ]
