@@ -38,17 +38,14 @@ def _page(server: ServerProcess, accept: str = "text/plain") -> str:
     return httpx.get(address, headers=headers, timeout=60).raise_for_status().text
 
 
-def open_metrics(server: ServerProcess) -> list[Metric]:
-    """Return all metrics as the page of OpenMetrics has them, exemplars included."""
-    text = _page(server, OPEN_METRICS)
-    return list(parser.text_string_to_metric_families(text))  # type: ignore[no-untyped-call]
-
-
 def exemplars(server: ServerProcess) -> list[Exemplified]:
-    """Return the samples that have an exemplar."""
+    """Return the samples that have an exemplar, which only the page of OpenMetrics has."""
+    families = parser.text_string_to_metric_families(  # type: ignore[no-untyped-call]
+        _page(server, OPEN_METRICS)
+    )
     return [
         Exemplified(sample.name, sample.labels, sample.exemplar)
-        for family in open_metrics(server)
+        for family in families
         for sample in family.samples
         if sample.exemplar
     ]
