@@ -165,11 +165,12 @@ def test_a_bucket_leads_to_the_trace_of_a_call_in_it(watched: Watched, name: str
 
 
 def stored_exemplars(prometheus: Prometheus, bucket: str) -> list[tuple[float, dict[str, Any]]]:
-    """Return the exemplars of a histogram that Prometheus has, and the bounds of their buckets."""
+    """Return the exemplars of a histogram that Prometheus has, and the bounds of their buckets:
+    those that it has for the query of a panel.
+    """
     now = prometheus.value("vector(time())")
-    found = prometheus.get(
-        "query_exemplars", query=bucket, start=str(now - 3600), end=str(now + 60)
-    )
+    query = f"histogram_quantile(0.99, sum by (le) (rate({bucket}[5m])))"
+    found = prometheus.get("query_exemplars", query=query, start=str(now - 3600), end=str(now + 60))
     return [
         (float(series["seriesLabels"]["le"]), exemplar)
         for series in found
