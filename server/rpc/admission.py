@@ -131,11 +131,13 @@ class Admission:
         tokens = self.admin_tokens if is_admin else self.tokens
         if service in self.open_services:
             tokens = None
-        return Method(METHODS.calls(kind, service, name), self.recording.recorder(path), tokens)
+        counts = METHODS.calls(kind, service, name)
+        return Method(counts, self.recording.recorder(path, counts.exemplars), tokens)
 
     def unknown_method(self, path: str) -> Method:
         """Return what counts a call of a method that nobody knows."""
-        return Method(METHODS.calls(*UNKNOWN_METHOD), self.recording.recorder(path[:MAX_PATH]))
+        counts = METHODS.calls(*UNKNOWN_METHOD)
+        return Method(counts, self.recording.recorder(path[:MAX_PATH], counts.exemplars))
 
 
 def declare(services: Iterable[ServiceDescriptor]) -> None:

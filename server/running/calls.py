@@ -86,8 +86,9 @@ def fail(call: Call, error: Exception, stats: VersionStats) -> None:
     """End a call with an error, and count it among the failures of the version that it is for."""
     if call.ended:
         return
+    span = call.record.span if call.record is not None else None
     try:
-        stats.predictions.count_failure(call.begin, code_name(code_of(error)))
+        stats.predictions.count_failure(call.begin, code_name(code_of(error)), span)
     except Exception:
         log.exception(NOT_COUNTED)
     refuse(call, error)

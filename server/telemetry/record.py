@@ -1,9 +1,10 @@
 """What is recorded of the few calls that are logged, traced or timed, while they are answered."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from server.telemetry.accumulators import Exemplars
 from server.telemetry.model import Model
 from server.telemetry.predictions import TimedCall
 
@@ -92,19 +93,27 @@ def note_run(
     begin: float,
     ran: float,
     encoded: float,
-) -> None:
+) -> bool:
     """Record a run of a model, and when its answers were written, for the calls with records; times
-    are by time.perf_counter.
+    are by time.perf_counter. Returns whether any of them is traced.
     """
     recorded = [(call, call.record) for call in calls if call.record is not None]
     if not recorded:
-        return
+        return False
     spans = [record.span for _, record in recorded if record.span is not None]
     run = Stage("run", begin, ran, len(calls), images, spans)
     encode = Stage("encode", ran, encoded)
     for call, record in recorded:
         record.predict(model, call.size)
         record.add(*_before_run(call, begin), run, encode)
+    return bool(spans)
+
+
+def note_exemplars(calls: Iterable[RecordedCall], exemplars: Exemplars, encoded: float) -> None:
+    """Note those of the calls that are traced, whose answers were written then."""
+    for call in calls:
+        if call.record is not None and call.record.span is not None:
+            exemplars.note(call.record.span, encoded - call.begin)
 
 
 def note_expired(call: RecordedCall, record: Record, model: Model, now: float) -> None:

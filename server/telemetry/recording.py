@@ -18,6 +18,7 @@ from server.logs.sampling import RateLimit, calls_until_next
 from server.settings import otel
 from server.settings.settings import Settings
 from server.telemetry import trace_context
+from server.telemetry.accumulators import Exemplars
 from server.telemetry.codes import code_name
 from server.telemetry.record import Record, Timing
 
@@ -80,9 +81,11 @@ class Recording:
             lambda calls: log.warning("calls ended with errors that are not logged", calls=calls),
         )
 
-    def recorder(self, path: str) -> "Recorder":
-        """Return the recorder of a method at a path such as /SERVICE/METHOD."""
-        return Recorder(self, path)
+    def recorder(self, path: str, exemplars: Exemplars) -> "Recorder":
+        """Return the recorder of a method at a path such as /SERVICE/METHOD; `exemplars` are those
+        of its calls.
+        """
+        return Recorder(self, path, exemplars)
 
     def stop(self) -> None:
         """Write what has not been written yet, including spans."""
@@ -94,8 +97,8 @@ class Recording:
 class Recorder:
     """Records some calls of one method."""
 
-    def __init__(self, recording: Recording, path: str) -> None:
-        self._path = path
+    def __init__(self, recording: Recording, path: str, exemplars: Exemplars) -> None:
+        self._path, self._exemplars = path, exemplars
         self._log_rate, self._trace_rate = recording.log_rate, recording.trace_rate
         self._tracing, self._errors = recording.tracing, recording.errors
         self._until_logged = calls_until_next(self._log_rate)
@@ -157,13 +160,15 @@ class Recorder:
         seconds: float,
         reason: str = "",
     ) -> None:
-        """Write the log line and the span of a call, if it is to have them.
+        """Write the log line and the span of a call, if it is to have them, and note it as an
+        exemplar if it is traced.
 
         `seconds` is how long it took, `reason` that of its error.
         """
         if record is not None:
             record.reason = record.reason or reason
             if record.span is not None and self._tracing is not None:
+                self._exemplars.note(record.span, seconds)
                 self._tracing.end(record, code.value[0], begin + seconds)
         if code is not grpc.StatusCode.OK:
             is_logged = self._errors.allows()

@@ -8,6 +8,8 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from server.logs.sampling import RateLimit, calls_until_next
 from server.telemetry import trace_context
+from server.telemetry.accumulators import Exemplars
+from server.telemetry.metrics import LATENCY_BUCKETS
 from server.telemetry.record import MAX_STAGES, Record, Stage, Timing
 from server.telemetry.recording import Recording, trailing
 
@@ -67,7 +69,7 @@ def test_a_parent_is_what_opentelemetry_finds(traceparent: str) -> None:
 
 
 def test_a_record_is_made_for_a_call_that_asks_for_its_timing_alone() -> None:
-    recorder = Recording(0, 0).recorder("/a.Service/Method")
+    recorder = Recording(0, 0).recorder("/a.Service/Method", Exemplars(LATENCY_BUCKETS))
     assert recorder.begin(0.0, (("authorization", "Bearer x"), ("x-server-timing", "0"))) is None
     record = recorder.begin(2.0, (("user-agent", "x"), ("x-server-timing", "1")))
     assert record is not None
