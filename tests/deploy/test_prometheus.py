@@ -19,6 +19,7 @@ from harness.waiting import wait_for
 from mlpserve.inference import open_inference_pb2
 from mlpserve.v1 import classifier_pb2
 from mlpserve.v1.classifier_pb2 import PredictRequest
+from server.telemetry.codes import code_name
 from tests.deploy import rules
 from tests.deploy.alertmanager import Alertmanager, start_alertmanager
 from tests.deploy.models import with_reference
@@ -57,6 +58,7 @@ def watched(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     folder = tmp_path_factory.mktemp("watched")
     its = certificate.make(folder)
     tls = ["--tls-certificate", str(its.certificate_file), "--tls-key", str(its.key_file)]
+    labelled = ["--labels", "digits: stable 1"]
     models = with_reference(repository, folder / "repository")
     damaged = models / "digits" / "2" / "model.onnx"
     damaged.parent.mkdir()
@@ -66,7 +68,7 @@ def watched(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         collecting() as collector,
         start_server(
             models,
-            *(*tls, "--max-message-bytes", "8192"),
+            *(*tls, *labelled, "--max-message-bytes", "8192"),
             *("--otlp-endpoint", collector.url, "--trace-sample-rate", "0"),
             **SOON,
         ) as server,
@@ -218,7 +220,7 @@ def test_what_rules_select_is_spelt_as_the_server_spells_it(watched: Watched) ->
         {sample.labels[label] for sample in samples if label in sample.labels}
         for label in ("le", "grpc_code")
     )
-    codes = {code.name.title().replace("_", "") for code in grpc.StatusCode}
+    codes = {code_name(code) for code in grpc.StatusCode}
     assert len(codes & shown) > 5
     services = [
         *classifier_pb2.DESCRIPTOR.services_by_name.values(),
