@@ -1,0 +1,68 @@
+/** Reads the server's page of metrics once a second, and says how that goes. */
+
+import { parse } from "../data/exposition.js";
+
+const PERIOD_MILLISECONDS = 1000;
+const MAX_MILLISECONDS = 10_000;
+const PATIENCE_MILLISECONDS = 3000;
+const MAX_WORDS = 200;
+
+/** A metric that every mlpserve server has, and no other. */
+const KNOWN_BY = "mlpserve_workers";
+
+/**
+ * Read for ever, never twice at once: `onPage(page, seconds)` gets each parsed page and when it came, in seconds since
+ * 1970; `onProblem(words)` what is wrong, or "" when nothing is any longer. Returns a function that reads at once.
+ */
+export function keepReading({ onPage, onProblem }) {
+  let timer = 0;
+  let isReading = false;
+
+  async function read() {
+    if (isReading) return;
+    isReading = true;
+    clearTimeout(timer);
+    const begin = performance.now();
+    const impatience = setTimeout(() => onProblem("it takes long"), PATIENCE_MILLISECONDS);
+    try {
+      const { page, seconds } = await readOnce();
+      onProblem("");
+      onPage(page, seconds);
+    } catch (error) {
+      if (!(error instanceof Unread)) throw error;
+      onProblem(error.message);
+    } finally {
+      clearTimeout(impatience);
+      isReading = false;
+      timer = setTimeout(read, Math.max(0, begin + PERIOD_MILLISECONDS - performance.now()));
+    }
+  }
+
+  addEventListener("online", read);
+  document.addEventListener("visibilitychange", () => document.hidden || read());
+  read();
+  return read;
+}
+
+/** There is no page, and why. */
+class Unread extends Error {}
+
+async function readOnce() {
+  let response, text, seconds;
+  try {
+    response = await fetch("/metrics", {
+      headers: { accept: "text/plain" },
+      cache: "no-store",
+      signal: AbortSignal.timeout(MAX_MILLISECONDS),
+    });
+    seconds = Date.now() / 1000;
+    text = await response.text();
+  } catch (error) {
+    const isLate = error.name === "TimeoutError";
+    throw new Unread(isLate ? `it took more than ${MAX_MILLISECONDS / 1000} s` : "it can't be reached");
+  }
+  if (!response.ok) throw new Unread(`it says ${response.status}, ${text.trim().slice(0, MAX_WORDS)}`);
+  const page = parse(text);
+  if (!page[KNOWN_BY]) throw new Unread("its /metrics is not that of mlpserve");
+  return { page, seconds };
+}
