@@ -38,7 +38,7 @@ function onPage(text, seconds) {
   if (seconds <= history.time) [history, marks] = [new History(), new Marks()];
   history.add(text, seconds);
   banner.answered();
-  const restarted = marks.note(history.look(-Infinity, seconds));
+  const restarted = marks.note(history.look(seconds, seconds));
   if (restarted !== null) banner.restarted(restarted);
   if (!chosen.isPaused) show();
 }

@@ -16,14 +16,14 @@ const TILES = [
   ({ calls: { noServerError }, errors }) => ({
     title: "No server error",
     value: formatShare(noServerError),
-    detail: `${formatCount(errors)} calls with any error since the start`,
+    detail: `${formatCount(errors)} errors since the start`,
     state: noServerError < NO_SERVER_ERROR ? "bad" : "",
   }),
-  ({ calls: { p50 } }) => ({ title: "p50", value: formatDuration(p50), detail: "half of the calls take no longer" }),
+  ({ calls: { p50 } }) => ({ title: "p50", value: formatDuration(p50), detail: "half take no longer" }),
   ({ calls: { p99 } }) => ({
     title: "p99",
     value: formatDuration(p99),
-    detail: "objective: 5 ms",
+    detail: "objective 5 ms",
     state: p99 > P99_SECONDS ? "bad" : "",
   }),
   ({ head: { ready, wanted } }) => ({

@@ -1,18 +1,16 @@
 /** Reads the server's page of metrics once a second, and says how that goes. */
 
-import { parse } from "../data/exposition.js";
-
 const PERIOD_MILLISECONDS = 1000;
 const MAX_MILLISECONDS = 10_000;
 const PATIENCE_MILLISECONDS = 3000;
 const MAX_WORDS = 200;
 
 /** A metric that every mlpserve server has, and no other. */
-const KNOWN_BY = "mlpserve_workers";
+const KNOWN_BY = /^mlpserve_workers[ {]/m;
 
 /**
- * Read for ever, never twice at once: `onPage(page, seconds)` gets each parsed page and when it came, in seconds since
- * 1970; `onProblem(words)` what is wrong, or "" when nothing is any longer. Returns a function that reads at once.
+ * Read for ever, never twice at once: `onPage(text, seconds)` gets each page and when it came, in seconds since 1970,
+ * `onProblem(words)` why there is none. Returns a function that reads at once.
  */
 export function keepReading({ onPage, onProblem }) {
   let timer = 0;
@@ -25,9 +23,7 @@ export function keepReading({ onPage, onProblem }) {
     const begin = performance.now();
     const impatience = setTimeout(() => onProblem("it takes long"), PATIENCE_MILLISECONDS);
     try {
-      const { page, seconds } = await readOnce();
-      onProblem("");
-      onPage(page, seconds);
+      onPage(...(await readOnce()));
     } catch (error) {
       if (!(error instanceof Unread)) throw error;
       onProblem(error.message);
@@ -62,7 +58,6 @@ async function readOnce() {
     throw new Unread(isLate ? `it took more than ${MAX_MILLISECONDS / 1000} s` : "it can't be reached");
   }
   if (!response.ok) throw new Unread(`it says ${response.status}, ${text.trim().slice(0, MAX_WORDS)}`);
-  const page = parse(text);
-  if (!page[KNOWN_BY]) throw new Unread("its /metrics is not that of mlpserve");
-  return { page, seconds };
+  if (!KNOWN_BY.test(text)) throw new Unread("its /metrics is not that of mlpserve");
+  return [text, seconds];
 }

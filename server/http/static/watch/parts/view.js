@@ -6,6 +6,9 @@ import { GAP_SECONDS, MAX_POINTS } from "../data/history.js";
 /** The time that numbers are of, as that of `mlpserve top`. */
 export const NOW_SECONDS = 10;
 
+/** The most versions that have lines of their own. */
+const MAX_ACTIVE = 8;
+
 export class View {
   /** Of a History up to `end`, in seconds since 1970; `marks` are those of the charts. */
   constructor(history, { range, end, marks }) {
@@ -20,6 +23,11 @@ export class View {
     /** When the range's steps end, and their Looks, null for those without. */
     this.times = steps.map((step) => step * width);
     this.looks = arrange(history.points(range, end), steps, width);
+  }
+
+  /** The figures in the range of the versions that have classified images in it. */
+  get active() {
+    return versions(this.whole).filter(({ images }) => images.perSecond > 0).slice(0, MAX_ACTIVE);
   }
 }
 
