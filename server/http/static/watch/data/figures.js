@@ -93,12 +93,12 @@ export function queue(look) {
   };
 }
 
-/** Where the time of an answered call goes, in order: {stage, mean, p99}. */
-export function stages(look) {
+/** Where the time of an answered call goes, in order, of all calls or of {model, version}: {stage, mean, p99}. */
+export function stages(look, labels = {}) {
   return STAGES.map((stage) => ({
     stage,
-    mean: look.mean("mlpserve_stage_seconds", { stage }),
-    p99: look.quantile(0.99, "mlpserve_stage_seconds", { stage }),
+    mean: look.mean("mlpserve_stage_seconds", { ...labels, stage }),
+    p99: look.quantile(0.99, "mlpserve_stage_seconds", { ...labels, stage }),
   }));
 }
 
@@ -124,10 +124,13 @@ export function workers(look) {
   });
 }
 
-/** How many calls took how long, for a heatmap: [{low, high, count}] by ascending bounds, the last up to Infinity. */
-export function durations(look, labels) {
+/**
+ * How many calls took how long, for a heatmap: [{low, high, count}] by ascending bounds, the last up to Infinity.
+ * `histogram` is mlpserve_prediction_seconds for labels {model, version}.
+ */
+export function durations(look, labels, histogram = SECONDS) {
   let [low, below] = [0, 0];
-  return look.buckets(SECONDS, labels).map(([high, upTo]) => {
+  return look.buckets(histogram, labels).map(([high, upTo]) => {
     const bucket = { low, high, count: upTo - below };
     [low, below] = [high, upTo];
     return bucket;

@@ -5,6 +5,12 @@ const MAX_MILLISECONDS = 10_000;
 const PATIENCE_MILLISECONDS = 3000;
 const MAX_WORDS = 200;
 
+/**
+ * When within a second: not at its ends, as charts have a place for each second; not the same for all who watch, as the
+ * server writes so many pages at once.
+ */
+const PHASE_MILLISECONDS = 200 + 600 * Math.random();
+
 /** A metric that every mlpserve server has, and no other. */
 const KNOWN_BY = /^mlpserve_workers[ {]/m;
 
@@ -20,7 +26,6 @@ export function keepReading({ onPage, onProblem }) {
     if (isReading) return;
     isReading = true;
     clearTimeout(timer);
-    const begin = performance.now();
     const impatience = setTimeout(() => onProblem("it takes long"), PATIENCE_MILLISECONDS);
     try {
       onPage(...(await readOnce()));
@@ -30,7 +35,7 @@ export function keepReading({ onPage, onProblem }) {
     } finally {
       clearTimeout(impatience);
       isReading = false;
-      timer = setTimeout(read, Math.max(0, begin + PERIOD_MILLISECONDS - performance.now()));
+      timer = setTimeout(read, wait());
     }
   }
 
@@ -38,6 +43,12 @@ export function keepReading({ onPage, onProblem }) {
   document.addEventListener("visibilitychange", () => document.hidden || read());
   read();
   return read;
+}
+
+function wait() {
+  const past = (Date.now() - PHASE_MILLISECONDS) % PERIOD_MILLISECONDS;
+  // A timer may be early.
+  return past > 0.9 * PERIOD_MILLISECONDS ? 2 * PERIOD_MILLISECONDS - past : PERIOD_MILLISECONDS - past;
 }
 
 /** There is no page, and why. */
