@@ -10,7 +10,7 @@ import { Marks } from "./parts/marks.js";
 import { keepReading } from "./parts/reading.js";
 import { startSaid } from "./parts/said.js";
 import { startSaturation } from "./parts/saturation.js";
-import { startServed } from "./parts/served.js";
+import { startVersions } from "./parts/versions.js";
 import { View } from "./parts/view.js";
 import { startWorkers } from "./parts/workers.js";
 
@@ -18,7 +18,7 @@ const SECTIONS = {
   glance: startGlance,
   latency: startLatency,
   calls: startCalls,
-  served: startServed,
+  versions: startVersions,
   said: startSaid,
   saturation: startSaturation,
   workers: startWorkers,

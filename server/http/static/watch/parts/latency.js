@@ -20,7 +20,7 @@ export function startLatency(section, { onChange }) {
   });
   const heat = addHeatmap(section, {
     title: "Durations",
-    hint: "How many calls took how long. Two bands are two kinds of calls; one that widens upwards is a queue.",
+    hint: "How many calls took how long; a band that widens upwards is a queue.",
     needs: `${HANDLING}_bucket`,
   });
   const means = addLines(section, {
