@@ -10,15 +10,15 @@ const UNTOLD = "This server does not tell.";
 /** More lines than these can't be told from each other. */
 const MAX_LINES = 8;
 
-/** Add a table. Returns a function that fills it with {heads, rows}, or says `none` when there are no rows. */
+/** Add a table. Returns a function that fills it with {heads, rows}; below stands `note`, or `none` for no rows. */
 export function addTable(section, title, none) {
   const table = element("table");
   const place = element("div", { className: "scroll", role: "region", tabIndex: 0, ariaLabel: title }, table);
   const words = element("p", { className: "note" });
   addPanel(section, "panel wide").append(place, words);
-  return ({ heads, rows }) => {
+  return ({ heads, rows, note = "" }) => {
     fillTable(table, { caption: title, heads: rows.length ? heads : [], rows });
-    say(words, rows.length ? "" : none);
+    say(words, rows.length ? note : none);
   };
 }
 
@@ -32,7 +32,7 @@ export function addLines(section, { needs, none, draw = lineChart, ...content })
   const readAll = remember();
   let order = [];
   return (view, read, { key = "", hint = "" } = {}) => {
-    const found = readAll(view, read, key);
+    const found = readAll(view.rates, read, key);
     const names = new Set(found.flatMap((numbers) => Object.keys(numbers ?? {})));
     // A line keeps its colour when another one comes.
     order = [...new Set([...order.filter((name) => names.has(name)), ...names])];
@@ -51,17 +51,17 @@ export function addHeatmap(section, { needs, ...content }) {
   return (view, read, { key }) => {
     const bounds = read(view.now).map(({ high }) => high);
     if (!panel.isDrawn(view.now.has(needs) && bounds.length ? "" : UNTOLD)) return;
-    const counts = readAll(view, read, key).map((buckets) => buckets && buckets.map(({ count }) => count));
+    const counts = readAll(view.looks, read, key).map((buckets) => buckets && buckets.map(({ count }) => count));
     heatmap(panel.place, { ...content, times: view.times, marks: view.marks, bounds, counts });
   };
 }
 
-/** Read all of a View's Looks, of which most are those of a second ago. */
+/** Read all of these Looks, of which most are those of a second ago. */
 function remember() {
   let [known, knownKey] = [new WeakMap(), ""];
-  return (view, read, key) => {
+  return (looks, read, key) => {
     if (key !== knownKey) [known, knownKey] = [new WeakMap(), key];
-    return view.looks.map((look) => {
+    return looks.map((look) => {
       if (look && !known.has(look)) known.set(look, read(look));
       return look && known.get(look);
     });

@@ -20,9 +20,11 @@ export class View {
     this.now = history.look(end - NOW_SECONDS, end);
     this.whole = history.look(end - range, end);
     this.versions = versions(this.now);
-    /** When the range's steps end, and their Looks, null for those without. */
+    /** When the range's steps end, their Looks, and those of rates, which are null only where pages are missing. */
     this.times = steps.map((step) => step * width);
-    this.looks = arrange(history.points(range, end), steps, width);
+    const found = new Map(history.points(range, end).map(({ time, look }) => [Math.ceil(time / width), look]));
+    this.looks = steps.map((step) => found.get(step) ?? null);
+    this.rates = fill(this.looks, this.times, Math.max(GAP_SECONDS, width));
   }
 
   /** The figures in the range of the versions that have classified images in it. */
@@ -31,16 +33,13 @@ export class View {
   }
 }
 
-/** Put Looks where their steps are; when a page came late, its Look is that of the step before, too. */
-function arrange(points, steps, width) {
-  const found = new Map(points.map(({ time, look }) => [Math.ceil(time / width), look]));
-  const longest = Math.max(GAP_SECONDS, width);
+/** Where a page came late, and so in the step after, that one's Look is of this step as well. */
+function fill(looks, times, longest) {
   let later = null;
-  return steps
-    .toReversed()
-    .map((step) => {
-      const isCovered = later && later.seconds <= longest && later.time - later.seconds < step * width;
-      return (later = found.get(step) ?? (isCovered ? later : null));
-    })
-    .reverse();
+  const filled = looks.toReversed().map((look, k) => {
+    const isCovered = later && later.seconds <= longest && later.time - later.seconds < times.at(-1 - k);
+    later = look ?? (isCovered ? later : null);
+    return later;
+  });
+  return filled.reverse();
 }

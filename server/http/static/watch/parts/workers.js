@@ -25,7 +25,9 @@ export function startWorkers(section) {
   });
 
   return (view) => {
-    table({ heads: HEADS, rows: workers(view.now).map(cellsOf) });
+    const reasons = restarts(view.now).map(({ name, total }) => `${name} ${formatCount(total)}`);
+    const note = `Restarts by reason, since the server's start: ${reasons.join(", ") || "none"}.`;
+    table({ heads: HEADS, rows: workers(view.now).map(cellsOf), note });
     cpu(view, (look) => Object.fromEntries(look.rates(CPU, "worker")));
     memory(view, (look) => Object.fromEntries(look.values(MEMORY, "worker")));
   };
