@@ -8,12 +8,13 @@
  */
 
 import { element, say } from "../../js/elements.js";
+import { createCaption } from "./figure/caption.js";
+import { keptIn } from "./figure/kept.js";
 import { formatOf, formatShare } from "./format.js";
 import { isValue } from "./scale.js";
 
 /** How many rows have bars of their own. */
 const MAX_ROWS = 12;
-const charts = new WeakMap();
 
 /**
  * Draw shares in an element.
@@ -27,10 +28,7 @@ const charts = new WeakMap();
  * @param {number} [content.total] of what they are shares, if it is not their sum: such as all calls, for errors
  * @param {string} [content.nothing] what is said if there is nothing to share
  */
-export function shareBars(element, content) {
-  if (!charts.has(element)) charts.set(element, createBars(element));
-  charts.get(element)(content);
-}
+export const shareBars = keptIn(createBars);
 
 /** The rows that are shown, with the rest as the last: [{name, value, colour}]. */
 export function largest(rows, order, most = MAX_ROWS) {
@@ -45,22 +43,19 @@ export function largest(rows, order, most = MAX_ROWS) {
 }
 
 function createBars(root) {
-  const [title, hint] = [element("h3"), element("p", { className: "hint" })];
-  const [body, caption] = [element("tbody"), element("caption", { className: "visually-hidden" })];
-  const table = element("table", { className: "bars" }, caption, body);
+  const caption = createCaption();
+  const [body, name] = [element("tbody"), element("caption", { className: "visually-hidden" })];
+  const table = element("table", { className: "bars" }, name, body);
   const nothing = element("p", { className: "note" });
-  root.replaceChildren(
-    element("figure", { className: "chart" }, element("figcaption", {}, title, hint), table, nothing),
-  );
+  root.replaceChildren(element("figure", { className: "chart" }, caption.root, table, nothing));
 
   return function show(content) {
     const { rows, unit = "count", order = "value" } = content;
     const shown = largest(rows, order);
     const total = content.total ?? shown.reduce((sum, { value }) => sum + value, 0);
-    const most = Math.max(...shown.map(({ value }) => value));
-    say(title, content.title);
-    say(hint, content.hint ?? "");
-    say(caption, content.title);
+    const most = Math.max(...shown.map(({ value, isRest }) => (isRest ? 0 : value)));
+    caption.show(content);
+    say(name, content.title);
     say(nothing, total > 0 ? "" : (content.nothing ?? "Nothing yet."));
     table.hidden = !(total > 0);
     if (table.hidden) return;
@@ -73,15 +68,17 @@ function createBars(root) {
 
 function createRow() {
   const number = () => element("td", { className: "number" });
-  return element("tr", {}, element("th", { scope: "row" }), element("td", {}, element("span")), number(), number());
+  const bar = element("td", {}, element("span", { className: "bar" }));
+  return element("tr", {}, element("th", { scope: "row" }), bar, number(), number());
 }
 
-function fillRow(row, { name, value, colour = "series-1", isRest = false }, { total, most, format }) {
-  const [title, bar, share, count] = row.cells;
+/** The rest has no bar: among many small ones it is by far the longest. */
+function fillRow({ cells }, { name, value, colour = "series-1", isRest = false }, { total, most, format }) {
+  const [title, { firstChild: bar }, share, count] = cells;
   if (title.title !== name) title.textContent = title.title = name;
-  bar.firstChild.className = isRest ? "bar rest" : "bar";
-  bar.firstChild.style.width = `${(100 * value) / most}%`;
-  bar.firstChild.style.setProperty("--ink", `var(--${isRest ? "muted" : colour})`);
+  bar.hidden = isRest;
+  bar.style.width = `${most ? (100 * value) / most : 0}%`;
+  bar.style.setProperty("--ink", `var(--${colour})`);
   say(share, formatShare(value / total));
   say(count, format(value));
 }

@@ -34,13 +34,14 @@ export function formatRate(rate) {
   return grouped(isHalfway ? (2 * Math.round(rate * 5)) / 10 : Number(rate.toFixed(1)), 1);
 }
 
-/** A share of 1 as per cent; never 0% or 100% for what is only nearly nothing, or nearly all. */
+/** A share of 1 as per cent with one decimal; with more where it is nearly 0 or nearly 100, which it is never rounded to. */
 export function formatShare(share) {
   if (isMissing(share)) return "-";
   const percent = 100 * share;
-  if (percent > 0 && percent < 0.001) return "<0.001%";
-  if (percent > 99.999 && percent < 100) return ">99.999%";
-  return `${Number(percent.toPrecision(percent > 99.9 ? 5 : 3))}%`;
+  const distance = Math.min(Math.abs(percent), Math.abs(100 - percent));
+  if (!distance) return `${percent}%`;
+  const decimals = distance < 1 ? Math.min(5, 1 - Math.floor(Math.log10(distance))) : 1;
+  return `${percent.toFixed(decimals)}%`;
 }
 
 /** Bytes with three digits, by thousands. */

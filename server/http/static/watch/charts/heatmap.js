@@ -12,8 +12,9 @@
 
 import { paintTicks } from "./figure/axes.js";
 import { colour } from "./figure/colours.js";
-import { showChart } from "./figure/frame.js";
-import { formatCount, formatOf, formatShare } from "./format.js";
+import { createChart } from "./figure/frame.js";
+import { keptIn } from "./figure/kept.js";
+import { formatCount, formatDuration, formatShare } from "./format.js";
 import { columnsOf } from "./scale.js";
 import { logTicks } from "./ticks.js";
 
@@ -29,18 +30,16 @@ import { logTicks } from "./ticks.js";
  * @param {string} [content.noun] what is counted: "calls" if nothing else is given
  * @param {{time: number, letter: string, label: string}[]} [content.marks] what happened, as dotted lines
  */
-export function heatmap(element, content) {
-  showChart(KIND, element, { unit: "seconds", noun: "calls", ...content });
-}
-
-const KIND = { view, paint, keys: () => [], words, table, row, rows: ({ rows }) => rows.length };
+export const heatmap = keptIn((root) =>
+  createChart({ view, paint, keys: () => [], words, table, row, rows: ({ rows }) => rows.length }, root),
+);
 
 /** Colours from few to many; and rows on both sides of those that occur. */
 const LEVELS = 16;
 const AROUND = 1;
 const TICK_HEIGHT = 34;
 
-function view({ times, bounds, counts, unit, noun }) {
+function view({ times, bounds, counts, noun = "calls" }) {
   const there = counts.filter(Boolean);
   const most = there.reduce((largest, column) => Math.max(largest, ...column), 0);
   const occurring = bounds.map((_, bucket) => bucket).filter((bucket) => there.some((column) => column[bucket] > 0));
@@ -48,7 +47,7 @@ function view({ times, bounds, counts, unit, noun }) {
   const last = Math.min(bounds.length - 1, (occurring.at(-1) ?? bounds.length - 1) + AROUND);
   const rows = [];
   for (let bucket = first; bucket <= last; bucket += 1) rows.push({ bucket, ...endsOf(bounds, bucket) });
-  return { columns: columnsOf(times), counts, unit, noun, most, rows, format: formatOf(unit) };
+  return { columns: columnsOf(times), counts, noun, most, rows };
 }
 
 /** The outermost have no end: they are drawn as high as their neighbours. */
@@ -60,10 +59,10 @@ function endsOf(bounds, bucket) {
 }
 
 /** "1 ms to 2 ms": what a bucket holds. */
-function nameOf({ bucket, low, high }, { counts, format }) {
-  if (!bucket) return `up to ${format(high)}`;
+function nameOf({ bucket, low, high }, { counts }) {
+  if (!bucket) return `up to ${formatDuration(high)}`;
   const isLast = bucket === (counts.find(Boolean)?.length ?? 0) - 1;
-  return isLast ? `above ${format(low)}` : `${format(low)} to ${format(high)}`;
+  return isLast ? `above ${formatDuration(low)}` : `${formatDuration(low)} to ${formatDuration(high)}`;
 }
 
 function words(content, column, row) {
@@ -97,12 +96,12 @@ function row({ rows }, share) {
   return found < 0 ? rows.length - 1 : found;
 }
 
-function paint(context, area, { columns, counts, unit, most, rows }, column, pointedRow) {
+function paint(context, area, { columns, counts, most, rows }, column, pointedRow) {
   const { left, top, width, height } = area;
   const place = placeIn(rows);
   const y = (value) => top + height * (1 - place(value));
   const ticks = logTicks(rows[0].low, rows.at(-1).high, Math.max(2, Math.floor(height / TICK_HEIGHT)));
-  paintTicks(context, area, { ticks, place }, unit);
+  paintTicks(context, area, { ticks, place }, "seconds");
   const tops = rows.map(({ high }) => Math.round(y(high)));
   const bottoms = rows.map(({ low }) => Math.round(y(low)));
   for (const [k, found] of counts.entries()) {

@@ -14,7 +14,8 @@
 import { formatOf, formatShare } from "./format.js";
 import { paintTicks } from "./figure/axes.js";
 import { colour } from "./figure/colours.js";
-import { showChart } from "./figure/frame.js";
+import { createChart } from "./figure/frame.js";
+import { keptIn } from "./figure/kept.js";
 import { DASHES, paintTexture, strokesOf } from "./figure/strokes.js";
 import { columnsOf, isValue, linearScale, logScale, stack } from "./scale.js";
 
@@ -33,19 +34,16 @@ import { columnsOf, isValue, linearScale, logScale, stack } from "./scale.js";
  * @param {"lines"|"area"|"stack"|"share"} [content.mode] "stack" adds the series up, "share" makes their sum 100%
  * @param {number} [content.max] what no value can be above, such as 1 for shares
  * @param {{time: number, letter: string, label: string}[]} [content.marks] what happened, as dotted lines
+ * @param {HTMLElement} [content.tools] controls that stand above the chart
  * @param {{label: string, values: number[]}} [content.now] what is read out while no time is pointed at, such as the
  *     values of the "last 10 s"; those of the newest step if it is not given
  * @param {boolean} [content.hasShares] whether shares of the sum are read out as well
  * @param {function(number[]): void} [content.onShow] called with the values that are read out
  */
-export function lineChart(element, content) {
-  showChart(KIND, element, content);
-}
+export const lineChart = keptIn((root) => createChart({ view, paint, keys, table }, root));
 
 /** Pixels of height for each tick, at least. */
 const TICK_HEIGHT = 34;
-
-const KIND = { view, paint, keys, table };
 
 function view(content, hidden) {
   const { unit, times, series, mode = "lines", max } = content;
@@ -69,8 +67,9 @@ function keys({ all, columns, now, mode, isStacked, hasShares, onShow, format },
   onShow?.(values);
   const total = values.reduce((sum, value) => sum + (isValue(value) ? value : 0), 0);
   return all.map(({ name, colour, dash, texture }, index) => {
-    const isShared = (hasShares || mode === "share") && isValue(values[index]) && total > 0;
-    const text = format(values[index]) + (isShared ? ` (${formatShare(values[index] / total)})` : "");
+    const share = formatShare(total > 0 ? values[index] / total : NaN);
+    const value = format(values[index]);
+    const text = mode === "share" ? share : hasShares && share !== "-" ? `${value} (${share})` : value;
     return { name, text, colour, ...(!isStacked && { dash }), ...((isStacked || hasShares) && { texture }) };
   });
 }
@@ -103,11 +102,17 @@ function paint(context, area, { unit, mode, shown, tops, isStacked, axis, column
     }
   }
   context.restore();
+  if (!tops.some((values) => values.some(isValue))) paintNothing(context, area);
   if (isStacked) return;
   for (const { values, colour: name } of shown) {
     paintSpikes(context, area, values, scale.top, x, { ink: colour(name), format });
     if (column >= 0 && isValue(values[column])) paintPoint(context, x(column), Math.max(top, y(values[column])), colour(name));
   }
+}
+
+function paintNothing(context, { left, top, width, height }) {
+  [context.textAlign, context.textBaseline, context.fillStyle] = ["center", "middle", colour("muted")];
+  context.fillText("no values", left + width / 2, top + height / 2);
 }
 
 function paintLine(context, values, x, y, ink, dash) {

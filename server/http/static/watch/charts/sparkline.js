@@ -8,10 +8,9 @@
 
 import { colour } from "./figure/colours.js";
 import { createPicture } from "./figure/canvas.js";
+import { keptIn } from "./figure/kept.js";
 import { formatOf } from "./format.js";
 import { isValue, linearScale, logScale } from "./scale.js";
-
-const charts = new WeakMap();
 
 /**
  * Draw values in an element.
@@ -22,10 +21,7 @@ const charts = new WeakMap();
  * @param {number[]} content.values the newest last; null or NaN where there is none
  * @param {string} [content.colour] a variable of the stylesheets
  */
-export function sparkline(element, content) {
-  if (!charts.has(element)) charts.set(element, createSparkline(element));
-  charts.get(element)(content);
-}
+export const sparkline = keptIn(createSparkline);
 
 function createSparkline(root) {
   let content = null;

@@ -13,23 +13,19 @@
  */
 
 import { element, startChoice } from "../../js/elements.js";
+import { keptIn } from "./figure/kept.js";
 import { createTexture } from "./figure/keys.js";
 import { strokesOf } from "./figure/strokes.js";
 import { formatShare } from "./format.js";
 import { lineChart } from "./lines.js";
 import { isValue } from "./scale.js";
 
-const charts = new WeakMap();
-
 /**
  * Draw what a call's stages take in an element.
  * @param {HTMLElement} element
  * @param {object} content as that of lineChart, where each series is a stage, and its values are in seconds
  */
-export function stages(element, content) {
-  if (!charts.has(element)) charts.set(element, createStages(element));
-  charts.get(element)(content);
-}
+export const stages = keptIn(createStages);
 
 function createStages(root) {
   const [chart, bar] = [element("div"), element("div", { className: "share-bar", role: "img" })];
@@ -38,7 +34,7 @@ function createStages(root) {
     element("button", { type: "button", className: "small", value, ariaPressed }, text);
   choice.append(choose("lines", "Time", "true"), choose("share", "Share", "false"));
   root.classList.add("stages");
-  root.replaceChildren(choice, chart, bar);
+  root.replaceChildren(chart, bar);
   let [content, mode] = [null, "lines"];
   startChoice(choice, (chosen) => {
     mode = chosen;
@@ -47,7 +43,7 @@ function createStages(root) {
 
   function show(newest) {
     content = newest;
-    lineChart(chart, { unit: "seconds", ...content, mode, hasShares: true, onShow: fill });
+    lineChart(chart, { unit: "seconds", ...content, mode, tools: choice, hasShares: true, onShow: fill });
   }
 
   /** Fill the bar with values: a part for each stage that is not hidden, as wide as its share. */

@@ -1,6 +1,6 @@
 /** Where an axis has its ticks: numbers that people count in, 1, 2 and 5 times powers of ten. */
 
-import { formatOf, formatShare, formatTime } from "./format.js";
+import { formatOf, formatTime } from "./format.js";
 
 /** Seconds between ticks of time. */
 const TIME_STEPS = [5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
@@ -49,7 +49,7 @@ export function timeTicks(begin, end, count) {
 
 /** What stands beside a tick, with as many decimals as tell it from the next. */
 export function tickText(tick, unit, step) {
-  if (unit === "share") return formatShare(tick);
+  if (unit === "share") return `${exact(100 * tick)}%`;
   if (unit === "seconds" || unit === "bytes") return tick ? formatOf(unit)(tick) : "0";
   const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
   return tick.toLocaleString("en", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });

@@ -7,8 +7,7 @@
  */
 
 import { element, say } from "../../js/elements.js";
-
-const tiles = new WeakMap();
+import { keptIn } from "./figure/kept.js";
 
 /**
  * Show a number in an element.
@@ -19,10 +18,7 @@ const tiles = new WeakMap();
  * @param {string} [content.detail] a line below
  * @param {""|"good"|"bad"} [content.state] how it is, beside what its texts say
  */
-export function tile(element, content) {
-  if (!tiles.has(element)) tiles.set(element, createTile(element));
-  tiles.get(element)(content);
-}
+export const tile = keptIn(createTile);
 
 function createTile(root) {
   const [title, detail] = [element("dt"), element("dd", { className: "note" })];

@@ -50,13 +50,17 @@ export function paintMarks(context, { left, top, width, height, em }, columns, m
   context.setLineDash([1.5, 3]);
   context.lineWidth = 1.5;
   context.beginPath();
+  let written = -Infinity;
   for (const { time, letter } of marks) {
     const place = columns.place(time);
     if (place < 0 || place > 1) continue;
     const x = left + width * place;
     context.moveTo(x, top);
     context.lineTo(x, top + height);
+    // Letters of what happened at nearly the same time would be illegible.
+    if (x - written < em) continue;
     context.fillText(letter, x, top - 0.3 * em);
+    written = x;
   }
   context.stroke();
   context.setLineDash([]);

@@ -29,7 +29,8 @@ export function showKeys(list, keys, hidden, onPress) {
 
 function createItem({ name, colour, dash, texture }, canHide, onPress) {
   const line = dash === undefined ? [] : [createLine(colour, dash)];
-  const parts = [...line, ...(texture === undefined ? [] : [createTexture(colour, texture)]), name];
+  const parts = [...line, ...(texture === undefined ? [] : [createTexture(colour, texture)])];
+  parts.push(element("span", { className: "name", title: name }, name));
   const title = canHide
     ? element("button", { type: "button", ariaPressed: "true", onclick: () => onPress(name) }, ...parts)
     : element("span", {}, ...parts);

@@ -32,7 +32,7 @@ export function paintTexture(context, path, colour, texture, ink, { left, top, w
     context.lineTo(left + width, top + y + (slope > 0 ? width : 0));
   }
   context.strokeStyle = ink;
-  context.globalAlpha = 0.55;
+  context.globalAlpha = 0.4;
   context.lineWidth = 1.5;
   context.stroke();
   context.restore();
