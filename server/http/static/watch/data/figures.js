@@ -30,13 +30,15 @@ export function head(look) {
 }
 
 /**
- * All calls, or those with labels such as {grpc_method}: {total, perSecond, errorsPerSecond, noServerError (share of
- * those that ended), p50, p90, p99, p999, inProgress}. An error is a call that ended with another code than OK.
+ * All calls, or those of a method: {method, total, perSecond, errorsPerSecond, noServerError (share of those that
+ * ended), p50, p90, p99, p999, inProgress}. An error is a call that ended with another code than OK.
  */
-export function calls(look, labels = {}) {
+export function calls(look, method = "") {
+  const labels = selector(method);
   const codes = look.increases(HANDLED, "grpc_code", labels);
   const failed = SERVER_ERRORS.reduce((sum, code) => sum + (codes.get(code) ?? 0), 0);
   return {
+    method,
     total: look.total(STARTED, labels),
     perSecond: look.rate(STARTED, labels),
     errorsPerSecond: look.errors(HANDLED, labels),
@@ -46,14 +48,11 @@ export function calls(look, labels = {}) {
   };
 }
 
-/** Each method that has been called, by name: {method, ...} and what `calls` has. */
+/** Each method that has been called, by name, as `calls` has it. */
 export function methods(look) {
-  const names = new Set([...look.totals(STARTED, "grpc_method").keys()]);
-  for (const name of look.values(IN_PROGRESS, "grpc_method").keys()) names.add(name);
-  return [...names]
-    .sort(byText)
-    .map((method) => ({ method, ...calls(look, { grpc_method: method }) }))
-    .filter(({ total, inProgress }) => total || inProgress);
+  const [totals, inProgress] = [look.totals(STARTED, "grpc_method"), look.values(IN_PROGRESS, "grpc_method")];
+  const called = [...totals, ...inProgress].filter(([, count]) => count).map(([method]) => method);
+  return [...new Set(called)].sort(byText).map((method) => calls(look, method));
 }
 
 /** How calls ended, the most frequent first: {name (the code), total, perSecond}. */
@@ -125,16 +124,21 @@ export function workers(look) {
 }
 
 /**
- * How many calls took how long, for a heatmap: [{low, high, count}] by ascending bounds, the last up to Infinity.
- * `histogram` is mlpserve_prediction_seconds for labels {model, version}.
+ * How many calls took how long, of all, of a method or of a version {model, version}: [{low, high, count}], ascending,
+ * the last up to Infinity.
  */
-export function durations(look, labels, histogram = SECONDS) {
+export function durations(look, method = "", version = null) {
+  const [histogram, labels] = version ? ["mlpserve_prediction_seconds", version] : [SECONDS, selector(method)];
   let [low, below] = [0, 0];
   return look.buckets(histogram, labels).map(([high, upTo]) => {
     const bucket = { low, high, count: upTo - below };
     [low, below] = [high, upTo];
     return bucket;
   });
+}
+
+function selector(method) {
+  return method ? { grpc_method: method } : {};
 }
 
 function counts(look, counter, key) {

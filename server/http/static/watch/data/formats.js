@@ -12,29 +12,21 @@ export function formatDuration(seconds) {
   return `${Math.abs(value) >= 100 ? value.toFixed(0) : Number(value.toPrecision(3))} ${name}`;
 }
 
-/** A rate, such as calls per second, with one decimal: "1,234.5". */
-export const formatRate = (number) => formatNumber(number, 1);
-
-/** A whole number: "1,234". */
-export const formatCount = (number) => formatNumber(number, 0);
-
-/** A share, such as 0.5, in percent: "50%"; small ones with the digits that tell them from nothing: "0.04%". */
-export function formatShare(share) {
-  if (Number.isNaN(share)) return "-";
-  const percent = 100 * share;
-  if (percent !== 0 && Math.abs(percent) < 1) return `${Number(percent.toPrecision(1))}%`;
-  return `${percent.toFixed(0)}%`;
-}
-
-/** A number of bytes, in millions: "12 MB". */
-export const formatBytes = (bytes) => (Number.isNaN(bytes) ? "-" : `${formatCount(bytes / 1e6)} MB`);
-
-/** An activation or an index, with two decimals: "0.97". */
-export const formatDecimal = (number) => formatNumber(number, 2);
-
-function formatNumber(number, digits) {
+/** A number with so many decimals and commas between thousands: "1,234.5". */
+export function formatNumber(number, digits = 0) {
   if (Number.isNaN(number)) return "-";
   const [whole, decimals] = number.toFixed(digits).split(".");
   const grouped = whole.replace(/\B(?=(\d{3})+$)/g, ",");
   return decimals === undefined ? grouped : `${grouped}.${decimals}`;
 }
+
+/** A share, such as 0.5, in percent: "50%"; what is little is not nothing: "<1%". */
+export function formatShare(share, digits = 0) {
+  const percent = 100 * share;
+  const least = 10 ** -digits;
+  if (percent > 0 && percent < least / 2) return `<${least.toFixed(digits)}%`;
+  return Number.isNaN(share) ? "-" : `${formatNumber(percent, digits)}%`;
+}
+
+/** A number of bytes in millions: "12 MB". */
+export const formatMegabytes = (number) => (Number.isNaN(number) ? "-" : `${formatNumber(number / 1e6)} MB`);

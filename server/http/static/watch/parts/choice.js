@@ -7,8 +7,8 @@ import { titleOf } from "./words.js";
 const ALL = "{}";
 
 /**
- * Returns a function that keeps the choice to what a View has, and returns what is chosen: `key`, a text for it, and
- * labels of its calls: `version`, undefined unless one is chosen, or `method`, which is empty for all calls.
+ * Returns a function that keeps the choice to what a View has, and returns what is chosen: a `method`'s name, or a
+ * `version`, {model, version}, or neither for all calls; and `key`, a text for it.
  */
 export function startChoice({ onChange }) {
   const { of } = byId;
@@ -17,7 +17,7 @@ export function startChoice({ onChange }) {
 
   return (view) => {
     const groups = [
-      ["Method", methods(view.now).map(({ method }) => [method, { method: { grpc_method: method } }])],
+      ["Method", methods(view.now).map(({ method }) => [method, { method }])],
       ["Version", view.versions.map((one) => [titleOf(one), { version: { model: one.model, version: one.version } }])],
     ];
     const content = JSON.stringify(groups);
@@ -29,7 +29,7 @@ export function startChoice({ onChange }) {
       // What was chosen may be gone.
       if (of.selectedIndex < 0) of.value = ALL;
     }
-    return { key: of.value, method: {}, ...JSON.parse(of.value) };
+    return { key: of.value, ...JSON.parse(of.value) };
   };
 }
 

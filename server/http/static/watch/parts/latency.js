@@ -40,9 +40,9 @@ export function startLatency(section, { onChange }) {
 
   return (view) => {
     const { key, method, version } = chosen(view);
-    const [metric, labels] = version ? [PREDICTION, version] : [HANDLING, method];
+    const [metric, labels] = version ? [PREDICTION, version] : [HANDLING, method ? { grpc_method: method } : {}];
     duration(view, (look) => named(look.quantiles(QUANTILES, metric, labels)), { key });
-    heat(view, (look) => durations(look, labels, metric), { key });
+    heat(view, (look) => durations(look, method, version), { key });
     means(view, (look) => byStage(stages(look, version), "mean"), { key });
     slowest(view, (look) => byStage(stages(look, version), "p99"), { key });
   };
