@@ -38,8 +38,8 @@ class Sent:
         for three in images[:18].reshape(6, -1):
             predict(channel, PredictRequest(model="digits", label="canary", pixels=three))
         for _ in range(4):
-            request = protocol.ModelInferRequest.FromString(infer_fp32(2))
-            ask(channel, "ModelInfer", request, protocol.ModelInferResponse)
+            inferred = protocol.ModelInferRequest.FromString(infer_fp32(2))
+            ask(channel, "ModelInfer", inferred, protocol.ModelInferResponse)
         short = PredictRequest(model="digits", version=1, pixels_u8=bytes(3))
         for request in [short] * 5 + [PredictRequest(model="nothing")] * 2:
             with contextlib.suppress(grpc.RpcError):

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import grpc
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from deploy.grafana import model, service
 from exporter.network.network import Batch
@@ -14,6 +14,7 @@ from exporter.training.mnist import Labels
 from harness.browser import Watched, open_page
 from harness.server_process import ServerProcess
 from tests.conftest import connected
+from tests.page.watch.reading import cells, expect_calls, panel, row, table, tile
 from tests.page.watch.sending import CANARY, STABLE, Sent
 
 DESKTOP = {"width": 1400, "height": 1000}
@@ -47,36 +48,6 @@ def sent(page: Page, channel: grpc.Channel, digits: tuple[Batch, Labels]) -> Sen
     sent.send(channel, digits[0])
     expect_calls(page, sent)
     return sent
-
-
-def tile(page: Page, title: str) -> Locator:
-    return page.locator(".tile").filter(has=page.get_by_text(title, exact=True))
-
-
-def table(page: Page, title: str) -> Locator:
-    return page.locator(".panel").filter(has=page.get_by_role("region", name=title, exact=True))
-
-
-def panel(page: Page, title: str) -> Locator:
-    return page.locator(".panel").filter(has=page.get_by_role("heading", name=title, exact=True))
-
-
-def cells(row: Locator) -> dict[str, str]:
-    """The cells of a table's row by their columns' heads."""
-    heads = row.locator("xpath=ancestor::table").locator("thead th").all_text_contents()
-    return dict(zip(heads, row.locator("th, td").all_text_contents(), strict=True))
-
-
-def expect_calls(page: Page, sent: Sent) -> None:
-    expect(tile(page, "Calls")).to_contain_text(f"{sent.methods.total()} since the start")
-
-
-def row(page: Page, title: str, name: str) -> Locator:
-    return (
-        table(page, title)
-        .locator("tbody tr")
-        .filter(has=page.get_by_role("rowheader", name=name, exact=True))
-    )
 
 
 def test_totals_are_those_of_what_was_sent(page: Page, sent: Sent) -> None:
@@ -134,8 +105,8 @@ def test_a_pause_keeps_the_picture_and_reading_goes_on(
         sent.send(channel, digits[0])
         for _ in range(2):
             page.wait_for_event("requestfinished", lambda request: "/metrics" in request.url)
-        page.get_by_role("button", name="1 min").click()
-        page.get_by_role("button", name="15 min").click()
+        page.get_by_role("button", name="1 min", exact=True).click()
+        page.get_by_role("button", name="15 min", exact=True).click()
         assert tile(page, "Calls").inner_text() == shown
         page.evaluate("document.activeElement.blur()")
         page.keyboard.press(resume)
@@ -144,9 +115,11 @@ def test_a_pause_keeps_the_picture_and_reading_goes_on(
 
 
 def test_space_presses_what_has_the_focus(page: Page) -> None:
-    page.get_by_role("button", name="5 min").focus()
+    page.get_by_role("button", name="5 min", exact=True).focus()
     page.keyboard.press(" ")
-    expect(page.get_by_role("button", name="5 min")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="5 min", exact=True)).to_have_attribute(
+        "aria-pressed", "true"
+    )
     expect(page.get_by_role("button", name="Pause")).to_have_attribute("aria-pressed", "false")
 
 
