@@ -8,7 +8,7 @@
  */
 
 import { element, say } from "../../js/elements.js";
-import { createCaption } from "./figure/caption.js";
+import { createFigure } from "./figure/figure.js";
 import { keptIn } from "./figure/kept.js";
 import { formatOf, formatShare } from "./format.js";
 import { isValue } from "./scale.js";
@@ -22,8 +22,9 @@ const MAX_ROWS = 12;
  * @param {object} content
  * @param {string} content.title what it shows; the table's caption
  * @param {string} [content.hint] a sentence on how to read it
- * @param {{name: string, value: number, colour?: string}[]} content.rows what is shared out; colours are variables of the stylesheets
- * @param {"count"|"rate"|"number"|"seconds"|"bytes"} [content.unit] of the values beside the shares; "count" if none is given
+ * @param {{name: string, value: number, colour?: string}[]} content.rows what is shared out; colours are variables of
+ *     the stylesheets
+ * @param {string} [content.unit] of the values beside the shares, see format.js; "count" if none is given
  * @param {"value"|"given"} [content.order] the largest first, or as they are given
  * @param {number} [content.total] of what they are shares, if it is not their sum: such as all calls, for errors
  * @param {string} [content.nothing] what is said if there is nothing to share
@@ -43,18 +44,18 @@ export function largest(rows, order, most = MAX_ROWS) {
 }
 
 function createBars(root) {
-  const caption = createCaption();
   const [body, name] = [element("tbody"), element("caption", { className: "visually-hidden" })];
   const table = element("table", { className: "bars" }, name, body);
   const nothing = element("p", { className: "note" });
-  root.replaceChildren(element("figure", { className: "chart" }, caption.root, table, nothing));
+  const figure = createFigure(table, nothing);
+  root.replaceChildren(figure.root);
 
   return function show(content) {
     const { rows, unit = "count", order = "value" } = content;
     const shown = largest(rows, order);
     const total = content.total ?? shown.reduce((sum, { value }) => sum + value, 0);
     const most = Math.max(...shown.map(({ value, isRest }) => (isRest ? 0 : value)));
-    caption.show(content);
+    figure.show(content);
     say(name, content.title);
     say(nothing, total > 0 ? "" : (content.nothing ?? "Nothing yet."));
     table.hidden = !(total > 0);

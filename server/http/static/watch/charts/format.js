@@ -34,7 +34,7 @@ export function formatRate(rate) {
   return grouped(isHalfway ? (2 * Math.round(rate * 5)) / 10 : Number(rate.toFixed(1)), 1);
 }
 
-/** A share of 1 as per cent with one decimal; with more where it is nearly 0 or nearly 100, which it is never rounded to. */
+/** A share of 1 as per cent with one decimal, and more near 0 and 100, which it is never rounded to. */
 export function formatShare(share) {
   if (isMissing(share)) return "-";
   const percent = 100 * share;
@@ -70,7 +70,8 @@ export function formatTime(seconds, hasSeconds = true) {
 
 const isMissing = (value) => typeof value !== "number" || Number.isNaN(value);
 
-const grouped = (number, digits) => number.toLocaleString("en", { maximumFractionDigits: digits });
+const GROUPED = [0, 1].map((digits) => new Intl.NumberFormat("en", { maximumFractionDigits: digits }));
+const grouped = (number, digits) => GROUPED[digits].format(number);
 
 /** As Python's format writes it: 0.0001, but 1e-05. */
 function plain(number) {
@@ -80,6 +81,7 @@ function plain(number) {
 
 /** So many digits; of what is halfway between two numbers the even one, as in Python. */
 function round(number, digits) {
+  if (Number(number.toPrecision(digits + 1)) !== number) return Number(number.toPrecision(digits));
   const [mantissa, exponent] = Math.abs(number).toExponential(60).split("e");
   const kept = mantissa.slice(0, digits + 1);
   const isHalfway = /^50*$/.test(mantissa.slice(digits + 1));

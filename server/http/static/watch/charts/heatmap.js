@@ -10,6 +10,7 @@
  * between the shortest and the longest that occur are shown.
  */
 
+import { element, say } from "../../js/elements.js";
 import { paintTicks } from "./figure/axes.js";
 import { colour } from "./figure/colours.js";
 import { createChart } from "./figure/frame.js";
@@ -25,14 +26,21 @@ import { logTicks } from "./ticks.js";
  * @param {string} content.title what it shows; the chart's name
  * @param {string} [content.hint] a sentence on how to read it
  * @param {number[]} content.times when each step ended, in seconds since the epoch; evenly apart
- * @param {number[]} content.bounds the upper bounds of the buckets, ascending, above 0; the last may be Infinity
+ * @param {number[]} content.bounds the upper bounds of the buckets, at least two, ascending, above 0; the last may be
+ *     Infinity
  * @param {(number[]|null)[]} content.counts of each time: how many are in each bucket
  * @param {string} [content.noun] what is counted: "calls" if nothing else is given
  * @param {{time: number, letter: string, label: string}[]} [content.marks] what happened, as dotted lines
  */
-export const heatmap = keptIn((root) =>
-  createChart({ view, paint, keys: () => [], words, table, row, rows: ({ rows }) => rows.length }, root),
-);
+export const heatmap = keptIn((root) => {
+  const most = element("span");
+  const tools = element("span", { className: "ramp" }, "1", element("span"), most);
+  const show = createChart({ view, paint, keys: () => [], words, table, row, rows: ({ rows }) => rows.length }, root);
+  return (content) => {
+    show({ ...content, tools });
+    say(most, formatCount(mostOf(content.counts)));
+  };
+});
 
 /** Colours from few to many; and rows on both sides of those that occur. */
 const LEVELS = 16;
@@ -41,32 +49,25 @@ const TICK_HEIGHT = 34;
 
 function view({ times, bounds, counts, noun = "calls" }) {
   const there = counts.filter(Boolean);
-  const most = there.reduce((largest, column) => Math.max(largest, ...column), 0);
   const occurring = bounds.map((_, bucket) => bucket).filter((bucket) => there.some((column) => column[bucket] > 0));
   const first = Math.max(0, (occurring[0] ?? 0) - AROUND);
   const last = Math.min(bounds.length - 1, (occurring.at(-1) ?? bounds.length - 1) + AROUND);
   const rows = [];
-  for (let bucket = first; bucket <= last; bucket += 1) rows.push({ bucket, ...endsOf(bounds, bucket) });
-  return { columns: columnsOf(times), counts, noun, most, rows };
+  for (let bucket = first; bucket <= last; bucket += 1) rows.push(rowOf(bounds, bucket));
+  return { columns: columnsOf(times), counts, noun, most: mostOf(counts), rows };
 }
 
-/** The outermost have no end: they are drawn as high as their neighbours. */
-function endsOf(bounds, bucket) {
-  const [below, above] = [bounds[bucket - 1], bounds[bucket]];
-  if (below === undefined) return { low: above / (bounds[1] < Infinity ? bounds[1] / above : 2), high: above };
-  if (above < Infinity) return { low: below, high: above };
-  return { low: below, high: (below * below) / (bounds[bucket - 2] ?? below / 2) };
+const mostOf = (counts) => counts.reduce((most, column) => Math.max(most, ...(column ?? [])), 1);
+
+/** What a bucket holds, in words, and its ends; one that has none is drawn as high as its neighbour. */
+function rowOf(bounds, bucket) {
+  const [low, high] = [bounds[bucket - 1], bounds[bucket]];
+  if (!bucket) return { bucket, name: `up to ${formatDuration(high)}`, low: high ** 2 / bounds[1] || high / 2, high };
+  const name = high === Infinity ? `above ${formatDuration(low)}` : `${formatDuration(low)} to ${formatDuration(high)}`;
+  return { bucket, name, low, high: Math.min(high, (low * low) / (bounds[bucket - 2] ?? low / 2)) };
 }
 
-/** "1 ms to 2 ms": what a bucket holds. */
-function nameOf({ bucket, low, high }, { counts }) {
-  if (!bucket) return `up to ${formatDuration(high)}`;
-  const isLast = bucket === (counts.find(Boolean)?.length ?? 0) - 1;
-  return isLast ? `above ${formatDuration(low)}` : `${formatDuration(low)} to ${formatDuration(high)}`;
-}
-
-function words(content, column, row) {
-  const { counts, noun, rows } = content;
+function words({ counts, noun, rows }, column, row) {
   const found = counts.at(column);
   const sum = found?.reduce((total, count) => total + count, 0) ?? 0;
   if (!sum) return `no ${noun}`;
@@ -74,14 +75,13 @@ function words(content, column, row) {
   const shown = rows[row] ?? busiest;
   const count = found[shown.bucket];
   const part = `${formatCount(count)} of ${formatCount(sum)} ${noun} (${formatShare(count / sum)})`;
-  return `${nameOf(shown, content)}: ${part}${rows[row] ? "" : ", the most"}`;
+  return `${shown.name}: ${part}${rows[row] ? "" : ", the most"}`;
 }
 
-function table(content) {
-  const { counts, rows } = content;
+function table({ counts, rows }) {
   return {
-    heads: rows.map((each) => nameOf(each, content)),
-    rows: counts.map((column) => rows.map(({ bucket }) => (column ? formatCount(column[bucket]) : "-"))),
+    heads: rows.map(({ name }) => name),
+    rows: counts.map((column) => rows.map(({ bucket }) => formatCount(column?.[bucket]))),
   };
 }
 
@@ -102,6 +102,7 @@ function paint(context, area, { columns, counts, most, rows }, column, pointedRo
   const y = (value) => top + height * (1 - place(value));
   const ticks = logTicks(rows[0].low, rows.at(-1).high, Math.max(2, Math.floor(height / TICK_HEIGHT)));
   paintTicks(context, area, { ticks, place }, "seconds");
+  const inks = Array.from({ length: LEVELS }, (_, level) => heat((level + 1) / LEVELS));
   const tops = rows.map(({ high }) => Math.round(y(high)));
   const bottoms = rows.map(({ low }) => Math.round(y(low)));
   for (const [k, found] of counts.entries()) {
@@ -110,7 +111,8 @@ function paint(context, area, { columns, counts, most, rows }, column, pointedRo
     for (const [index, { bucket }] of rows.entries()) {
       const count = found[bucket];
       if (!count) continue;
-      context.fillStyle = heat(Math.log1p(count) / Math.log1p(most));
+      // Logarithmic: the few slow calls among thousands are those that one looks for.
+      context.fillStyle = inks[Math.ceil((LEVELS * Math.log1p(count)) / Math.log1p(most)) - 1];
       context.fillRect(begin, tops[index], end - begin, bottoms[index] - tops[index]);
     }
   }
@@ -121,8 +123,5 @@ function paint(context, area, { columns, counts, most, rows }, column, pointedRo
   context.strokeRect(begin, tops[pointedRow], wide, bottoms[pointedRow] - tops[pointedRow]);
 }
 
-/** The colour of a strength above 0, up to 1. */
-function heat(strength) {
-  const level = Math.max(1, Math.ceil(strength * LEVELS)) / LEVELS;
-  return colour(`color-mix(in oklab, var(--heat-many) ${100 * level}%, var(--heat-few))`);
-}
+/** The colour of a strength, up to 1. */
+const heat = (strength) => colour(`color-mix(in oklab, var(--heat-many) ${100 * strength}%, var(--heat-few))`);

@@ -27,9 +27,9 @@ import { columnsOf, isValue, linearScale, logScale, stack } from "./scale.js";
  * @param {string} [content.hint] a sentence on how to read it
  * @param {"seconds"|"rate"|"share"|"bytes"|"count"|"number"} content.unit see format.js
  * @param {number[]} content.times when each step ended, in seconds since the epoch; evenly apart
- * @param {{name: string, values: number[], colour?: string, dash?: number, texture?: number}[]} content.series a value for each
- *     time, null or NaN where there is none; colours are variables of the stylesheets, "series-1" to "series-8" in
- *     their order if none is given
+ * @param {{name: string, values: number[], colour?: string, dash?: number, texture?: number}[]} content.series a
+ *     value for each time, null or NaN where there is none; colours are variables of the stylesheets, "series-1" to
+ *     "series-8" in their order if none is given
  * @param {"linear"|"log"} [content.scale] "log" by default for seconds; a linear one starts at 0
  * @param {"lines"|"area"|"stack"|"share"} [content.mode] "stack" adds the series up, "share" makes their sum 100%
  * @param {number} [content.max] what no value can be above, such as 1 for shares
@@ -52,10 +52,11 @@ function view(content, hidden) {
   const shown = all.filter(({ name }) => !hidden.has(name));
   const lists = shown.map(({ values }) => values);
   const isStacked = mode === "stack" || mode === "share";
-  const tops = isStacked ? stack(lists, mode === "share").tops : lists;
+  const tops = isStacked ? stack(lists, mode === "share") : lists;
   const axis = (count) => {
     if (mode === "share") return linearScale([[1]], { count });
-    return scale === "log" && !isStacked ? logScale(tops, { count }) : linearScale(tops, { count, max });
+    if (scale === "log" && !isStacked) return logScale(tops, { count });
+    return linearScale(tops, { count, max, isWhole: unit === "count" });
   };
   return { ...content, mode, all, shown, tops, isStacked, axis, columns: columnsOf(times), format: formatOf(unit) };
 }
@@ -103,10 +104,14 @@ function paint(context, area, { unit, mode, shown, tops, isStacked, axis, column
   }
   context.restore();
   if (!tops.some((values) => values.some(isValue))) paintNothing(context, area);
-  if (isStacked) return;
+  if (isStacked) {
+    if (mode === "stack") paintSpikes(context, area, tops.at(-1) ?? [], scale.top, x, { ink: colour("text"), format });
+    return;
+  }
   for (const { values, colour: name } of shown) {
     paintSpikes(context, area, values, scale.top, x, { ink: colour(name), format });
-    if (column >= 0 && isValue(values[column])) paintPoint(context, x(column), Math.max(top, y(values[column])), colour(name));
+    if (column < 0 || !isValue(values[column])) continue;
+    paintPoint(context, x(column), Math.max(top, y(values[column])), colour(name));
   }
 }
 

@@ -22,11 +22,14 @@ export function withoutSpikes(values) {
   return limit > 0 ? Math.min(largest, limit) : largest;
 }
 
-/** A linear axis from 0 for lists of values: {ticks, top, place}; `max` is what no value can be above. */
-export function linearScale(lists, { count = 4, max = Infinity } = {}) {
+/**
+ * A linear axis from 0 for lists of values: {ticks, top, place}, in at most `count` steps, of whole numbers if
+ * `isWhole`; `max` is what no value can be above.
+ */
+export function linearScale(lists, { count = 4, max = Infinity, isWhole = false } = {}) {
   // Of each by itself: one busy series among thirty quiet ones is no spike.
   const most = Math.min(max, Math.max(0, ...lists.map(withoutSpikes)));
-  const ticks = linearTicks(most, count);
+  const ticks = linearTicks(most, count, isWhole ? 1 : 0);
   const top = ticks.at(-1);
   return { ticks, top, place: (value) => value / top };
 }
@@ -41,29 +44,31 @@ export function logScale(lists, { count = 4 } = {}) {
   if (!most) [least, most] = [1e-4, 1e-1];
   let [low, high] = [niceBelow(least), niceAbove(most)];
   for (let below = true; high / low < MIN_RATIO * (1 - 1e-9); below = !below) {
-    if (below) low = niceBelow(low * 0.99);
-    else high = niceAbove(high * 1.01);
+    [low, high] = below ? [niceBelow(low * 0.99), high] : [low, niceAbove(high * 1.01)];
   }
   const span = Math.log(high / low);
   const place = (value) => (value > 0 ? Math.max(0, Math.log(value / low) / span) : 0);
   return { ticks: logTicks(low, high, count), low, top: high, place };
 }
 
-/** Lists of values on top of each other: {tops}, one list for each; as shares of their sum if `isShare`. */
+/**
+ * Lists of values on top of each other: what each and those before it add up to; as shares of the sum of all if
+ * `isShare`. Where no list has a value, there is none.
+ */
 export function stack(lists, isShare) {
   const length = lists[0]?.length ?? 0;
   const totals = Array.from({ length }, (_, k) => {
     const there = lists.map((values) => values[k]).filter(isValue);
-    return there.length ? there.reduce((sum, value) => sum + value, 0) : NaN;
+    return there.length ? there.reduce((sum, value) => sum + value) : NaN;
   });
   const sums = new Array(length).fill(0);
-  const tops = lists.map((values) =>
+  return lists.map((values) =>
     totals.map((total, k) => {
-      sums[k] += isValue(values[k]) ? values[k] : 0;
-      return isShare ? (total ? sums[k] / total : NaN) : isValue(total) ? sums[k] : NaN;
+      if (isValue(values[k])) sums[k] += values[k];
+      if (isShare) return total ? sums[k] / total : NaN;
+      return isValue(total) ? sums[k] : NaN;
     }),
   );
-  return { tops, totals };
 }
 
 /** The columns of a chart, one for each time, which is when it ends; evenly apart. */

@@ -3,7 +3,7 @@
  *
  *     sparkline(cell, { name: "p99", unit: "seconds", values });
  *
- * Call it again with the newest values. The line goes from the least to the largest value; an axis of rates starts at 0.
+ * Call it again with the newest values. Durations are logarithmic; all else starts at 0.
  */
 
 import { colour } from "./figure/colours.js";

@@ -19,14 +19,14 @@ export function niceBelow(number) {
   return exact([5, 2, 1].find((each) => each * power <= number * (1 + 1e-9)) * power);
 }
 
-/** Ticks from 0 to the first that is not below `most`, in at most `count` steps. */
-export function linearTicks(most, count) {
-  const step = niceAbove((most || 1) / Math.max(1, count));
+/** Ticks from 0 to the first that is not below `most`, in at most `count` steps, none shorter than `minStep`. */
+export function linearTicks(most, count, minStep = 0) {
+  const step = Math.max(minStep, niceAbove((most || 1) / count));
   const steps = Math.max(1, Math.ceil((most || 1) / step - 1e-9));
   return Array.from({ length: steps + 1 }, (_, k) => exact(k * step));
 }
 
-/** Ticks between two ends: 1, 2 and 5 in each decade if at most `count` of them fit, or 1, or every second power. */
+/** Ticks between two ends: 1, 2 and 5 in each decade if that is at most `count`, or 1, or 1 in every second. */
 export function logTicks(low, high, count) {
   const [first, last] = [Math.floor(Math.log10(low) + 1e-9), Math.ceil(Math.log10(high) - 1e-9)];
   const powers = Array.from({ length: last - first + 1 }, (_, k) => first + k);
@@ -34,11 +34,11 @@ export function logTicks(low, high, count) {
   const fine = powers.flatMap((power) => [1, 2, 5].map((factor) => exact(factor * 10 ** power))).filter(within);
   if (fine.length <= count) return fine;
   const decades = powers.map((power) => exact(10 ** power)).filter(within);
-  const every = Math.ceil(decades.length / Math.max(1, count));
+  const every = Math.ceil(decades.length / count);
   return decades.filter((_, k) => k % every === 0);
 }
 
-/** Ticks of time between two ends, at most `count`: [{time, text}], whole minutes where there is room for no more. */
+/** Ticks of time between two ends, at most `count`: [{time, text}]. */
 export function timeTicks(begin, end, count) {
   const step = TIME_STEPS.find((each) => (end - begin) / each <= count) ?? TIME_STEPS.at(-1);
   const first = Math.ceil(begin / step);
@@ -52,7 +52,7 @@ export function tickText(tick, unit, step) {
   if (unit === "share") return `${exact(100 * tick)}%`;
   if (unit === "seconds" || unit === "bytes") return tick ? formatOf(unit)(tick) : "0";
   const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
-  return tick.toLocaleString("en", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+  return decimals ? tick.toFixed(decimals) : formatOf("count")(tick);
 }
 
 /** Without what floats add: 0.30000000000000004 is 0.3. */

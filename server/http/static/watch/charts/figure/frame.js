@@ -9,7 +9,7 @@ import { formatTime } from "../format.js";
 import { columnsOf } from "../scale.js";
 import { areaOf, paintMarks, paintPointer, paintTimes } from "./axes.js";
 import { createPicture } from "./canvas.js";
-import { createCaption } from "./caption.js";
+import { createFigure } from "./figure.js";
 import { showKeys } from "./keys.js";
 import { pointAt, pointed } from "./pointer.js";
 
@@ -29,14 +29,14 @@ export function createChart(kind, root) {
   const picture = createPicture({ say: write, paint });
   // Arrow keys reach a slider from within a screen reader, which reads its value text, politely, whenever it changes.
   const plot = element("div", { className: "plot", role: "slider", tabIndex: 0 }, picture.canvas);
-  const caption = createCaption();
   const [time, note] = [element("span", { className: "number" }), element("p", { className: "note" })];
   const keys = element("ul", { className: "keys" });
   const toggle = element("button", { type: "button", className: "small", ariaPressed: "false" }, "Table");
-  const tools = element("div", { className: "tools" }, time, toggle);
   const table = element("table", { className: "numbers" });
   const place = element("div", { className: "scroll", role: "region", tabIndex: 0, hidden: true }, table);
-  root.replaceChildren(element("figure", { className: "chart" }, caption.root, tools, plot, place, keys, note));
+  const figure = createFigure(plot, place, keys, note);
+  figure.tools.append(time, toggle);
+  root.replaceChildren(figure.root);
   const hidden = new Set();
   let [content, columns, view, area] = [null, null, null, null];
   let [row, rowTime] = [-1, null];
@@ -44,7 +44,8 @@ export function createChart(kind, root) {
   function show(newest) {
     content = { marks: [], ...newest };
     columns = columnsOf(content.times);
-    if (content.tools) toggle.before(content.tools);
+    // Moved again, it would lose the focus.
+    if (content.tools && !figure.tools.contains(content.tools)) toggle.before(content.tools);
     work();
   }
 
@@ -63,7 +64,7 @@ export function createChart(kind, root) {
     const marks = content.marks.filter((mark) => isPointed && columns.at(mark.time) === column);
     const words = [kind.words?.(view, column, rowNow()), ...marks.map(({ label }) => label)].filter(Boolean);
     const when = isPointed ? formatTime(content.times[column]) : (content.now?.label ?? "newest");
-    caption.show(content);
+    figure.show(content);
     say(time, when);
     showKeys(keys, series, hidden, press);
     say(note, words.join(", "));
@@ -117,14 +118,14 @@ export function createChart(kind, root) {
     if (pointerType === "mouse") pointAt(null);
   };
   plot.onkeydown = (event) => {
+    const { key } = event;
     const current = columns.at(pointed);
-    const from = current < 0 ? columns.count - 1 : current;
-    if (event.key === "Escape") pointAt(null);
-    // The first press chooses the newest.
-    else if (event.key in STEPS) point(current < 0 && STEPS[event.key] === -1 ? from : from + STEPS[event.key], rowNow());
-    else if (event.key in RISES && kind.row) {
-      point(from, Math.min(kind.rows(view) - 1, Math.max(0, rowNow() + RISES[event.key])));
-    } else return;
+    // With none chosen, the first step back leads to the newest.
+    const from = current < 0 ? columns.count : current;
+    if (key === "Escape") pointAt(null);
+    else if (key in STEPS) point(from + STEPS[key], rowNow());
+    else if (key in RISES && kind.row) point(from, Math.min(kind.rows(view) - 1, Math.max(0, rowNow() + RISES[key])));
+    else return;
     event.preventDefault();
   };
   toggle.onclick = () => {
