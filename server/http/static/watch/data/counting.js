@@ -30,9 +30,9 @@ export class Counting {
   }
 
   /**
-   * What a page {series, values}, read at `time`, adds to the one before: {time, seconds, columns, increases, gauges,
-   * facts, before}. `increases` has a number for each of `columns`, those that have grown; `gauges` and `facts` one for
-   * each column, NaN for those that the page lacks. `before` is null, or the totals until then where more has become
+   * What a page {series, values}, read at `time`, adds to the one before: {time, seconds, size, columns, increases,
+   * gauges, facts, before}. `increases` has a number for each of `columns`, those of `size` that have grown; `gauges`
+   * and `facts` have one for each column, NaN for those that the page lacks. `before` is null, or the totals until then where more has become
    * of them than the increases say: workers are new, or it is another server. At first nothing is added.
    */
   count({ series, values }, time) {
@@ -63,7 +63,31 @@ export class Counting {
     }
     const seconds = isFirst ? 0 : time - this.#time;
     [this.#time, this.totals] = [time, totals];
-    return { time, seconds, ...sparse(sums), gauges, facts, before };
+    return { time, seconds, size: totals.length, ...sparse(sums), gauges, facts, before };
+  }
+
+  /** Forget series that no page has had since `time`; totals keep what they counted. Returns those that are gone. */
+  forget(time) {
+    const gone = new Set([...this.#tracked].filter(({ seen }) => !(seen >= time)));
+    for (const one of gone) {
+      this.#tracked.delete(one);
+      if (one.name === START) this.#starts.delete(one.worker);
+    }
+    const needed = new Set([...this.#tracked].map(({ found }) => found));
+    for (const found of new Set([...gone].map((one) => one.found))) if (!needed.has(found)) this.#release(found);
+    return gone;
+  }
+
+  #release(found) {
+    if (found.kind === "counters") {
+      const { column } = this.#columns.find(found.name, {});
+      const totals = new Float64Array(this.#columns.count("counters"));
+      totals.set(this.totals);
+      totals[column] += totals[found.column];
+      totals[found.column] = 0;
+      this.totals = totals;
+    }
+    this.#columns.free(found);
   }
 
   /**

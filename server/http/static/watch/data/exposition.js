@@ -46,9 +46,9 @@ export class Reader {
     return { series, values };
   }
 
-  /** Forget how series are written for which `isGone(series)`. */
+  /** Forget how series are written for which `isGone(series)`, and which were left out. */
   forget(isGone) {
-    for (const [beginning, { series }] of this.#known) if (series && isGone(series)) this.#known.delete(beginning);
+    for (const [beginning, { series }] of this.#known) if (!series || isGone(series)) this.#known.delete(beginning);
     this.#order = [];
   }
 

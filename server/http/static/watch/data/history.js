@@ -17,6 +17,7 @@ export class History {
   #counting = new Counting(this.#columns);
   #reader = new Reader((name, labels) => this.#counting.track(name, labels));
   #steps = [];
+  #forgotten = NaN;
   /** Looks of points that were asked for before: by the range, and by where they begin and end. */
   #points = new Map();
 
@@ -33,6 +34,7 @@ export class History {
     this.#steps.push(step);
     const kept = this.#steps.findIndex(({ time }) => time > seconds - KEPT_SECONDS);
     this.#steps.splice(0, kept);
+    if (!(seconds - this.#forgotten < KEPT_SECONDS)) this.#forget(seconds);
   }
 
   /**
@@ -69,8 +71,15 @@ export class History {
     return points;
   }
 
+  /** Let go of series that are gone, such as those of versions that were unloaded. */
+  #forget(seconds) {
+    const gone = this.#counting.forget(seconds - KEPT_SECONDS);
+    this.#reader.forget((series) => gone.has(series));
+    this.#forgotten = seconds;
+  }
+
   #look(steps, step, totals) {
-    const counts = new Float64Array(this.#columns.count("counters"));
+    const counts = new Float64Array(step.size);
     let seconds = 0;
     for (const { columns, increases, seconds: its } of steps) {
       seconds += its;
@@ -81,10 +90,10 @@ export class History {
 
   /** What had been counted since the server's start when a step ended: less than now by what came later. */
   #totalsAt(step) {
-    let totals = Float64Array.from(this.#counting.totals);
+    let totals = this.#counting.totals.slice();
     for (let k = this.#steps.length - 1; this.#steps[k] !== step; k -= 1) {
       const { columns, increases, before } = this.#steps[k];
-      if (before) totals = Float64Array.from(before);
+      if (before) totals = before.slice();
       else columns.forEach((column, j) => (totals[column] -= increases[j]));
     }
     return totals;
