@@ -18,7 +18,6 @@ from server.rpc import classifier
 from server.running import run as prediction
 from server.running.batcher import Batcher
 from server.running.request import Request
-from server.telemetry import metrics
 from server.telemetry.calls import METHODS
 from server.telemetry.record import Record
 from server.telemetry.recording import Recording
@@ -89,12 +88,8 @@ def main(model_file: Path) -> None:
         batcher.take(calls)
 
     def count_run() -> None:
-        metrics.DECODE.observe(1e-4, TOGETHER)
-        metrics.QUEUE.observe_all([1e-4] * TOGETHER)
-        metrics.RUN.observe(1e-4, TOGETHER)
-        metrics.ENCODE.observe(1e-4, TOGETHER)
         counts.count_run(TOGETHER, TOGETHER)
-        counts.inference.count_run(calls, TOGETHER, TOGETHER, (0.1, 0.2, 0.3))
+        counts.predictions.count_run(calls, TOGETHER, TOGETHER, (0.1, 0.2, 0.3))
 
     steps = {
         "read the message, find the model": microseconds(

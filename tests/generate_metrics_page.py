@@ -35,9 +35,18 @@ older text format, as the scraper asks. The page you are reading is written by
   `mlpserve_worker_answered`, and a line in the log.
 - Every method, reason and common code is present from the start, at zero. Callers can't add
   series: unknown methods are counted as `other`.
-- `grpc_server_handling_seconds` and `mlpserve_stage_seconds` have {len(LATENCY_BUCKETS)} bounds
-  from 50 us to 10 s, in steps of 1.2 between 100 us and 10 ms, where a quantile read from them is
-  off by a fifth at most, and one at 5 ms, the objective of the alerts.
+- `grpc_server_handling_seconds`, `mlpserve_prediction_seconds` and `mlpserve_stage_seconds` have
+  {len(LATENCY_BUCKETS)} bounds from 50 us to 10 s, in steps of 1.2 between 100 us and 10 ms, where
+  a quantile read from them is off by a fifth at most, and one at 5 ms, the objective of the alerts.
+- `mlpserve_predictions_total`, `mlpserve_prediction_seconds` and `mlpserve_stage_seconds` tell the
+  versions of models apart, so that a canary can be held against the stable version beside it; which
+  versions these are, `mlpserve_version_label_info` says. A call that is refused before its version
+  is known is in the metrics of its method alone.
+- A version that is unloaded keeps its series for five minutes: without them, what was counted after
+  the last scrape would be lost, and of a canary that is taken away because it fails that is what
+  matters. Then they go: Prometheus marks series that vanish as stale, and each one that stays would
+  cost memory in both for nothing. A version that is loaded again begins at zero, an ordinary
+  counter reset.
 - `mlpserve_stage_seconds` covers nearly all of the time of each answered call: *decode* is reading
   the messages of the calls that arrived together, *queue* is waiting, *run* is the model's run,
   *encode* is counting and writing the responses of that run. Time spent handing responses to gRPC

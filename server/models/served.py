@@ -11,13 +11,6 @@ from server.models.repository import Models
 from server.telemetry import metrics
 from server.telemetry.version_stats import VERSIONS
 
-_OF_VERSIONS = (
-    metrics.MODEL_LOAD_SECONDS,
-    metrics.SHADOW_IMAGES,
-    metrics.SHADOW_DIFFERING,
-    metrics.SHADOW_SKIPPED,
-)
-
 
 def not_loaded() -> NotReady:
     """Return the error for calls before the first load."""
@@ -49,7 +42,7 @@ class Served:
         return [model for model in before if model not in after]
 
 
-def describe(models: Iterable[Model], gone: Iterable[Model]) -> None:
+def describe(models: Models, gone: Iterable[Model]) -> None:
     """Publish the metrics that describe models, and no longer those of models that are gone."""
     served = {_describe(model): model for model in models}
     for labels in {_describe(model) for model in gone} - served.keys():
@@ -57,14 +50,31 @@ def describe(models: Iterable[Model], gone: Iterable[Model]) -> None:
     for labels, model in served.items():
         metrics.MODEL_INFO.labels(*labels).set(1)
         metrics.MODEL_LOAD_SECONDS.labels(model.name, str(model.version)).set(model.load_seconds)
-        VERSIONS.stats(model)
+        VERSIONS.load(model)
+    _describe_labels(models)
 
 
-def forget(name: str, version: int) -> None:
-    """Remove the series of a version that is unloaded and has ended its last run."""
-    VERSIONS.forget(name, version)
-    for metric in _OF_VERSIONS:
-        metric.remove(name, str(version))
+def retire(name: str, version: int) -> None:
+    """Publish no longer how a version was loaded that has ended its last run, and soon no longer
+    what it has counted.
+    """
+    VERSIONS.retire(name, version)
+    metrics.MODEL_LOAD_SECONDS.remove(name, str(version))
+
+
+def _describe_labels(models: Models) -> None:
+    """Publish which versions the settings' labels point to now."""
+    pointed = {
+        (name, str(model.version), label)
+        for name, versions in models.by_name.items()
+        for label, model in versions.by_label.items()
+    }
+    (published,) = metrics.VERSION_LABEL_INFO.collect()
+    for sample in published.samples:
+        if (labels := tuple(sample.labels.values())) not in pointed:
+            metrics.VERSION_LABEL_INFO.remove(*labels)
+    for labels in pointed:
+        metrics.VERSION_LABEL_INFO.labels(*labels).set(1)
 
 
 def _describe(model: Model) -> tuple[str, ...]:

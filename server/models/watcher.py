@@ -21,7 +21,7 @@ from server.models.loader import NOTHING, Loader
 from server.models.model import Model
 from server.models.passes import Refreshed
 from server.models.repository import Models
-from server.models.served import Served, describe, forget
+from server.models.served import Served, describe, retire
 from server.system import memory
 from server.telemetry import metrics
 from server.telemetry.version_stats import VERSIONS
@@ -198,7 +198,7 @@ class ModelWatcher:
             if change.kind == UNLOAD and name in before.by_name:
                 for version in before.by_name[name].by_number:
                     # If it is loaded again, its counts begin anew.
-                    VERSIONS.forget(name, version)
+                    VERSIONS.retire(name, version)
             if refreshed.tried:
                 memory.give_back()
             return _join_problems(refreshed)
@@ -285,13 +285,13 @@ class ModelWatcher:
                 request.outcome.set_result(problem)
 
     def _note_released(self) -> None:
-        """Forget the versions that have ended their last run."""
+        """Retire the versions that have ended their last run."""
         released = [self._draining.pop(ref) for ref in list(self._draining) if ref() is None]
         alive = {(model.name, model.version) for model in self._served.models or ()}
         alive |= {*self._draining.values()}
         for name, version in released:
             if (name, version) not in alive:
-                forget(name, version)
+                retire(name, version)
             log.info("model released", model=name, version=version)
         if released:
             memory.give_back()

@@ -18,17 +18,14 @@ from google.rpc import error_details_pb2, status_pb2
 
 from server.errors import (
     INTERNAL_MESSAGE,
-    Cancelled,
-    Expired,
     InvalidField,
     NotLoaded,
-    NotReady,
     Overloaded,
     RequestError,
     TooLarge,
     Unauthenticated,
-    WrongState,
 )
+from server.telemetry.codes import code_of
 from server.texts import shorten
 
 DETAILS_KEY = "grpc-status-details-bin"
@@ -75,31 +72,22 @@ def _status_of(error: Exception) -> Status:
     match error:
         case InvalidField():
             return _invalid_field(error)
-        case NotLoaded():
-            return _status(
-                grpc.StatusCode.NOT_FOUND, error.message, _error_info(error, error.known)
-            )
-        case NotReady():
-            return _status(grpc.StatusCode.UNAVAILABLE, error.message, _error_info(error, {}))
-        case WrongState():
-            return _status(
-                grpc.StatusCode.FAILED_PRECONDITION, error.message, _error_info(error, {})
-            )
         case Overloaded():
             return _overloaded(error.reason, error.message, error.retry_seconds)
-        case TooLarge():
-            sizes = {"bytes": str(error.size), "max_bytes": str(error.limit)} if error.limit else {}
-            return _status(
-                grpc.StatusCode.RESOURCE_EXHAUSTED, error.message, _error_info(error, sizes)
-            )
         case Unauthenticated():
             return _unauthenticated(error)
-        case Expired():
-            return _status(grpc.StatusCode.DEADLINE_EXCEEDED, error.message, _error_info(error, {}))
-        case Cancelled():
-            return _status(grpc.StatusCode.CANCELLED, error.message, _error_info(error, {}))
+        case NotLoaded():
+            return _described(error, error.known)
+        case TooLarge(size=size, limit=limit):
+            return _described(error, {"bytes": str(size), "max_bytes": str(limit)} if limit else {})
+        case RequestError():
+            return _described(error, {})
         case _:
             return _INTERNAL
+
+
+def _described(error: RequestError, values: Mapping[str, str]) -> Status:
+    return _status(code_of(error), error.message, _error_info(error, values))
 
 
 def _invalid_field(error: InvalidField) -> Status:
@@ -111,7 +99,7 @@ def _invalid_field(error: InvalidField) -> Status:
     details: list[Message] = [error_details_pb2.BadRequest(field_violations=[violation])]
     if error.refused:
         details.append(_error_info(error, error.refused))
-    return _status(grpc.StatusCode.INVALID_ARGUMENT, error.message, *details)
+    return _status(code_of(error), error.message, *details)
 
 
 @functools.lru_cache
@@ -120,14 +108,14 @@ def _overloaded(reason: str, message: str, retry_seconds: float) -> Status:
     delay = duration_pb2.Duration()
     delay.FromNanoseconds(round(retry_seconds * 1e9))
     retry = error_details_pb2.RetryInfo(retry_delay=delay)
-    info = _error_info(Overloaded(reason, message), {})
-    return _status(grpc.StatusCode.RESOURCE_EXHAUSTED, message, info, retry)
+    error = Overloaded(reason, message)
+    return _status(code_of(error), message, _error_info(error, {}), retry)
 
 
 @functools.lru_cache
 def _unauthenticated(error: Unauthenticated) -> Status:
     """Return the status, made once for each of the few errors."""
-    return _status(grpc.StatusCode.UNAUTHENTICATED, error.message, _error_info(error, {}))
+    return _described(error, {})
 
 
 def _error_info(error: RequestError, known: Mapping[str, str]) -> error_details_pb2.ErrorInfo:

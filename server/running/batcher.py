@@ -22,7 +22,7 @@ from server.errors import Overloaded, RequestError, TakesLong, TooLarge
 from server.models.model import Model
 from server.models.served import Served, not_loaded
 from server.running import run
-from server.running.calls import NOT_COUNTED, Call, fail, fail_all, refuse, refuse_all
+from server.running.calls import Call, fail, fail_all, refuse, refuse_all
 from server.running.queues import Queue, Queues
 from server.running.request import Request
 from server.running.shadowing import Shadow
@@ -176,10 +176,6 @@ class Batcher:
         for read in arrived.values():
             for call in read:
                 call.waiting_since = call.begin + seconds
-            try:
-                metrics.DECODE.observe(seconds, len(read))
-            except Exception:
-                log.exception(NOT_COUNTED)
         return arrived
 
     def _read(self, calls: Sequence[Call], patient: bool) -> dict[Model, list[Call]]:

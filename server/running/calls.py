@@ -8,6 +8,7 @@ import structlog
 from server.errors import reason_of
 from server.running.request import Request
 from server.telemetry import metrics
+from server.telemetry.codes import code_name, code_of
 from server.telemetry.record import Record
 from server.telemetry.version_stats import VersionStats
 
@@ -83,9 +84,13 @@ def refuse(call: Call, error: Exception) -> None:
 
 def fail(call: Call, error: Exception, stats: VersionStats) -> None:
     """End a call with an error, and count it among the failures of the version that it is for."""
-    if not call.ended:
-        stats.inference.count_failure(call.begin)
-        refuse(call, error)
+    if call.ended:
+        return
+    try:
+        stats.predictions.count_failure(call.begin, code_name(code_of(error)))
+    except Exception:
+        log.exception(NOT_COUNTED)
+    refuse(call, error)
 
 
 def fail_all(calls: Iterable[Call], error: Exception, stats: VersionStats) -> None:

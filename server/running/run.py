@@ -27,7 +27,6 @@ from server.running.pixels import (
     slices,
 )
 from server.running.request import FLOAT_BYTES, LABELS_OF_ONE_BYTE, Answer, Labels
-from server.telemetry import metrics
 from server.telemetry.record import Record, note_run
 from server.telemetry.version_stats import VersionStats
 
@@ -115,8 +114,6 @@ def _answer(model: Model, stats: VersionStats, calls: Sequence[Call]) -> Run:
     finished = run(model, calls)
     ran = time.perf_counter()
     try:
-        metrics.QUEUE.observe_all([begin - call.waiting_since for call in calls])
-        metrics.RUN.observe(ran - begin, len(calls))
         stats.count_run(len(calls), len(finished.labels))
         _observe(stats, calls, finished)
     except Exception:
@@ -124,7 +121,6 @@ def _answer(model: Model, stats: VersionStats, calls: Sequence[Call]) -> Run:
     responses = write(calls, finished)
     encoded = time.perf_counter()
     try:
-        metrics.ENCODE.observe(encoded - ran, len(calls))
         _count(stats, calls, responses, len(finished.labels), (begin, ran, encoded))
         note_run(calls, model, len(finished.labels), begin, ran, encoded)
     except Exception:
@@ -155,7 +151,7 @@ def _count(
         pairs = zip(calls, responses, strict=True)
         answered = [call for call, response in pairs if isinstance(response, bytes)]
         answered_images = sum(map(_size, answered))
-    stats.inference.count_run(answered, images, answered_images, times)
+    stats.predictions.count_run(answered, images, answered_images, times)
 
 
 def _observe(stats: VersionStats, calls: Sequence[Call], finished: Run) -> None:

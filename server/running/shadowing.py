@@ -17,7 +17,7 @@ from server.running import run
 from server.running.calls import Call
 from server.running.request import Request
 from server.system.threads import Threads
-from server.telemetry import metrics
+from server.telemetry.version_stats import VERSIONS
 
 log = structlog.get_logger()
 
@@ -126,15 +126,13 @@ class Shadow:
             log.exception("shadow run failed", model=model.name, version=model.version)
             _skip(model, answered)
         else:
-            labels = (model.name, str(model.version))
-            metrics.SHADOW_IMAGES.labels(*labels).inc(answered.size)
-            metrics.SHADOW_DIFFERING.labels(*labels).inc(differing)
+            VERSIONS.stats(model).count_shadowed(answered.size, differing)
         finally:
             self._release(answered, held)
 
 
 def _skip(model: Model, answered: Answered) -> None:
-    metrics.SHADOW_SKIPPED.labels(model.name, str(model.version)).inc(answered.size)
+    VERSIONS.stats(model).count_skipped(answered.size)
 
 
 def _count_differing(model: Model, answered: Answered) -> int:

@@ -16,7 +16,6 @@ from prometheus_client import (
 )
 
 from server.errors import REASONS
-from server.telemetry.accumulators import HotHistogram
 from server.telemetry.families import WORKER, MetricFamily
 
 # An environment made for other programs must not have the library count in files: each process here
@@ -85,17 +84,7 @@ TOKEN_CALLS = _counter(
     ("part", "token"),
 )
 
-# Every run.
-STAGE_SECONDS = MetricFamily(
-    "mlpserve_stage_seconds",
-    "histogram",
-    "Time that each answered call spent in a stage: decode is reading the messages of the calls "
-    "that met, queue waiting before and after that, run the model's run, encode counting and "
-    "writing the answers of that run.",
-    ("stage",),
-)
-STAGES = {name: HotHistogram(LATENCY_BUCKETS) for name in ("decode", "queue", "run", "encode")}
-DECODE, QUEUE, RUN, ENCODE = STAGES.values()
+# What waits.
 QUEUED_IMAGES = _gauge("mlpserve_queued_images", "Images that wait for a run.")
 MAX_QUEUED_IMAGES = _gauge(
     "mlpserve_max_queued_images", "Images that may wait for a run of each model."
@@ -109,6 +98,27 @@ MAX_QUEUED_BYTES = _gauge(
 
 # Every version: see `version_stats`.
 _VERSION = ("model", "version")
+PREDICTIONS = MetricFamily(
+    "mlpserve_predictions",
+    "counter",
+    "Calls, and messages of streams, that a version has answered or failed, by status code.",
+    (*_VERSION, "grpc_code"),
+)
+PREDICTION_SECONDS = MetricFamily(
+    "mlpserve_prediction_seconds",
+    "histogram",
+    "Time from the arrival of such a call or message until its answer is written or it fails.",
+    _VERSION,
+)
+STAGES = ("decode", "queue", "run", "encode")
+STAGE_SECONDS = MetricFamily(
+    "mlpserve_stage_seconds",
+    "histogram",
+    "Time that each answered call or message spent in a stage: decode is reading the messages of "
+    "the calls that met, queue waiting before and after that, run the model's run, encode counting "
+    "and writing the answers of that run.",
+    (*_VERSION, "stage"),
+)
 IMAGES = MetricFamily("mlpserve_images", "counter", "Images classified.", _VERSION)
 RUN_CALLS = MetricFamily(
     "mlpserve_run_calls", "histogram", "Calls that a run of the model answered together.", _VERSION
@@ -152,18 +162,21 @@ DRIFT_REFERENCE = MetricFamily(
     "The share of the training images in each bin, as the model's file tells.",
     (*_VERSION, "of", "bin"),
 )
-SHADOW_IMAGES = _counter(
+SHADOW_IMAGES = MetricFamily(
     "mlpserve_shadow_images",
+    "counter",
     "Images that others have answered and this version has classified too.",
     _VERSION,
 )
-SHADOW_DIFFERING = _counter(
+SHADOW_DIFFERING = MetricFamily(
     "mlpserve_shadow_differing_images",
+    "counter",
     "Images to which this version gave another label than the answer had.",
     _VERSION,
 )
-SHADOW_SKIPPED = _counter(
+SHADOW_SKIPPED = MetricFamily(
     "mlpserve_shadow_skipped_images",
+    "counter",
     "Images that this version did not classify too, since too many were waiting for it, it does "
     "not take them, or its run failed.",
     _VERSION,
@@ -172,6 +185,11 @@ MODEL_INFO = _gauge(
     "mlpserve_model_info",
     "1 for each loaded model.",
     (*_VERSION, "weights_sha256", "layer_sizes", "parameters"),
+)
+VERSION_LABEL_INFO = _gauge(
+    "mlpserve_version_label_info",
+    "1 for each label of the settings that points to a loaded version, such as stable or canary.",
+    (*_VERSION, "version_label"),
 )
 MODEL_LOAD_SECONDS = _gauge(
     "mlpserve_model_load_seconds", "Time to load and check the model.", _VERSION

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from server.telemetry.inference import TimedCall
 from server.telemetry.model import Model
+from server.telemetry.predictions import TimedCall
 
 if TYPE_CHECKING:
     # An optional package, which is imported only when there are traces.

@@ -9,10 +9,8 @@ from server.telemetry.version_stats import VERSIONS
 
 def families(*labels: Label) -> list[MetricFamily]:
     """Return the families, each sample with these labels too."""
-    stages = [((stage,), histogram.read()) for stage, histogram in metrics.STAGES.items()]
     return [
         *METHODS.families(*labels),
-        metrics.STAGE_SECONDS.with_histograms(stages, *labels),
         *VERSIONS.families(*labels),
         *adapt(metrics.REGISTRY, *labels),
         metrics.LINES_LOST.with_samples([((), STDERR.lost)], *labels),

@@ -5,7 +5,9 @@ examined together.
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -16,8 +18,8 @@ from modelfile.reference import LABELS as ANSWERS
 from server.telemetry import metrics
 from server.telemetry.accumulators import HotHistogram
 from server.telemetry.families import Buckets, Label, MetricFamily, Values
-from server.telemetry.inference import InferenceSums, Sums
 from server.telemetry.model import Model
+from server.telemetry.predictions import Counted, Predictions, Sums
 
 Batch = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.intp]
@@ -32,7 +34,19 @@ KEPT_BYTES = 512 * 1024
 ENTRY_BYTES = 1024
 """Overhead of a run's arrays."""
 
+KEPT_SECONDS = 300.0
+"""How long the series of a version that is gone are there: time for several scrapes, and as far as
+Prometheus looks back.
+"""
+
+MAX_KEPT = 16
+"""Versions that are gone and kept."""
+
+Key = tuple[str, int]
+"""A model's name, and a version's number."""
+
 A = TypeVar("A", bound=np.generic)
+T = TypeVar("T")
 
 
 def own(values: npt.NDArray[A]) -> npt.NDArray[A]:
@@ -52,7 +66,8 @@ class VersionStats:
         self._histograms = {
             name: HotHistogram(model.reference.bounds[name]) for name in DISTRIBUTIONS
         }
-        self.inference = InferenceSums()
+        self.predictions = Predictions()
+        self._shadowed = [0, 0, 0]
         self._labels = np.zeros(len(model.labels), np.int64)
         self._kept: list[tuple[Batch, Batch, Labels]] = []
         self._kept_bytes = 0
@@ -81,6 +96,22 @@ class VersionStats:
             is_full = self._kept_bytes >= KEPT_BYTES
         if is_full:
             self.flush()
+
+    def count_shadowed(self, images: int, differing: int) -> None:
+        """Count images that this version has classified after another has answered them."""
+        with self._lock:
+            self._shadowed[0] += images
+            self._shadowed[1] += differing
+
+    def count_skipped(self, images: int) -> None:
+        """Count images that it should have classified too, and did not."""
+        with self._lock:
+            self._shadowed[2] += images
+
+    def shadowed(self, place: int) -> Iterable[tuple[Values, float]]:
+        """Yield one of the counts of these, unless this version is no shadow."""
+        if any(self._shadowed):
+            yield (), self._shadowed[place]
 
     def flush(self) -> None:
         """Count what has been kept."""
@@ -143,10 +174,19 @@ class VersionStats:
 
 
 class Versions:
-    """The versions that are loaded, or have not yet ended their last run."""
+    """The versions that are loaded, have not yet ended their last run, or have only just gone.
 
-    def __init__(self) -> None:
-        self._versions: dict[tuple[str, int], VersionStats] = {}
+    Prometheus marks series that vanish as stale, and none of it is lost but what was counted after
+    the last scrape: of a canary that was taken away because it fails, that is what matters. So a
+    version that goes keeps its series for `KEPT_SECONDS`, and no longer, since each costs memory
+    here and there for as long as the server runs.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._versions: dict[Key, VersionStats] = {}
+        # When they went, those that went first before the others.
+        self._gone: dict[Key, float] = {}
+        self._clock = clock
         self._lock = threading.Lock()
 
     def stats(self, model: Model) -> VersionStats:
@@ -162,51 +202,89 @@ class Versions:
                 self._versions[key] = stats = VersionStats(model)
             return stats
 
-    def forget(self, name: str, version: int) -> None:
-        """Remove a version's series."""
-        self._versions.pop((name, version), None)
+    def load(self, model: Model) -> None:
+        """Have the series of a version that is loaded; if it was gone, its counts begin anew."""
+        key = model.name, model.version
+        with self._lock:
+            if self._gone.pop(key, None) is not None:
+                del self._versions[key]
+        self.stats(model)
 
-    def sums(self) -> dict[tuple[str, int], Sums]:
-        """Return where the time of each version's calls went."""
-        return {key: stats.inference.read() for key, stats in list(self._versions.items())}
+    def retire(self, name: str, version: int) -> None:
+        """Keep a version's series for a while yet."""
+        with self._lock:
+            if (name, version) in self._versions:
+                self._gone[name, version] = self._clock()
+            self._forget()
+
+    def _forget(self) -> None:
+        """Remove the series of what has been gone for long, or before many others; the caller holds
+        the lock.
+        """
+        since, too_many = self._clock() - KEPT_SECONDS, len(self._gone) - MAX_KEPT
+        for place, (key, gone_at) in enumerate(list(self._gone.items())):
+            if place < too_many or gone_at <= since:
+                del self._gone[key], self._versions[key]
+
+    def sums(self) -> dict[Key, Sums]:
+        """Return where the time of each loaded version's calls went."""
+        with self._lock:
+            loaded = {key: stats for key, stats in self._versions.items() if key not in self._gone}
+        return {key: stats.predictions.sums() for key, stats in loaded.items()}
 
     def families(self, *labels: Label) -> list[MetricFamily]:
         """Return the families, each sample with these labels too."""
-        versions = [
-            ((name, str(version)), stats) for (name, version), stats in list(self._versions.items())
-        ]
+        with self._lock:
+            self._forget()
+            known = list(self._versions.items())
+        versions = [((name, str(version)), stats) for (name, version), stats in known]
         for _, stats in versions:
             stats.flush()
+        looks = [(version, Look(stats, stats.predictions.read())) for version, stats in versions]
 
-        samples = [
-            family.with_samples(
-                (
-                    ((*version, *values), number)
-                    for version, stats in versions
-                    for values, number in read(stats)
-                ),
-                *labels,
+        def rows(read: Callable[[Look], Iterable[tuple[Values, T]]]) -> Iterable[tuple[Values, T]]:
+            return (
+                ((*version, *values), found)
+                for version, look in looks
+                for values, found in read(look)
             )
-            for family, read in SAMPLES.items()
-        ]
+
+        samples = [family.with_samples(rows(read), *labels) for family, read in SAMPLES.items()]
         histograms = [
-            family.with_histograms(((version, read(stats)) for version, stats in versions), *labels)
-            for family, read in HISTOGRAMS.items()
+            family.with_histograms(rows(read), *labels) for family, read in HISTOGRAMS.items()
         ]
         return samples + histograms
 
 
-SAMPLES: Mapping[MetricFamily, Callable[[VersionStats], Iterable[tuple[Values, float]]]] = {
-    metrics.IMAGES: lambda stats: [((), stats.images)],
-    metrics.PREDICTED_LABELS: lambda stats: [((name,), n) for name, n in stats.labels().items()],
-    metrics.DRIFT_IMAGES: VersionStats.drift,
-    metrics.DRIFT_REFERENCE: VersionStats.drift_reference,
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A version's counts, and those of its predictions, which are read together."""
+
+    stats: VersionStats
+    predictions: Counted
+
+
+SAMPLES: Mapping[MetricFamily, Callable[[Look], Iterable[tuple[Values, float]]]] = {
+    metrics.PREDICTIONS: lambda look: [((code,), n) for code, n in look.predictions.codes.items()],
+    metrics.IMAGES: lambda look: [((), look.stats.images)],
+    metrics.PREDICTED_LABELS: lambda look: [
+        ((name,), n) for name, n in look.stats.labels().items()
+    ],
+    metrics.DRIFT_IMAGES: lambda look: look.stats.drift(),
+    metrics.DRIFT_REFERENCE: lambda look: look.stats.drift_reference(),
+    metrics.SHADOW_IMAGES: lambda look: look.stats.shadowed(0),
+    metrics.SHADOW_DIFFERING: lambda look: look.stats.shadowed(1),
+    metrics.SHADOW_SKIPPED: lambda look: look.stats.shadowed(2),
 }
-HISTOGRAMS: Mapping[MetricFamily, Callable[[VersionStats], Buckets]] = {
-    metrics.RUN_CALLS: lambda stats: stats.run_calls.read(),
-    metrics.RUN_IMAGES: lambda stats: stats.run_images.read(),
-    metrics.WINNING_ACTIVATION: lambda stats: stats.distribution(WINNING),
-    metrics.MARGIN: lambda stats: stats.distribution(MARGIN),
-    metrics.INK: lambda stats: stats.distribution(INK),
+HISTOGRAMS: Mapping[MetricFamily, Callable[[Look], Iterable[tuple[Values, Buckets]]]] = {
+    metrics.PREDICTION_SECONDS: lambda look: [((), look.predictions.seconds)],
+    metrics.STAGE_SECONDS: lambda look: [
+        ((stage,), buckets) for stage, buckets in look.predictions.stages.items()
+    ],
+    metrics.RUN_CALLS: lambda look: [((), look.stats.run_calls.read())],
+    metrics.RUN_IMAGES: lambda look: [((), look.stats.run_images.read())],
+    metrics.WINNING_ACTIVATION: lambda look: [((), look.stats.distribution(WINNING))],
+    metrics.MARGIN: lambda look: [((), look.stats.distribution(MARGIN))],
+    metrics.INK: lambda look: [((), look.stats.distribution(INK))],
 }
 VERSIONS = Versions()

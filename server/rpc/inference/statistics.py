@@ -12,7 +12,7 @@ from server.models.served import Served
 from server.rpc.inference.asking import AskAll, Shared, ask_each
 from server.rpc.inference.requests import read_version
 from server.running.request import encodable
-from server.telemetry.inference import Sums, Times
+from server.telemetry.predictions import Sums, Times
 from server.telemetry.version_stats import VERSIONS
 
 SUBJECT = "statistics"

@@ -140,12 +140,15 @@ def test_an_error_anywhere_is_told_and_ends_no_thread(
     assert running.change(LOAD) == Outcome()
 
 
-def test_an_unloaded_version_is_gone_with_its_counts(running: Running) -> None:
+def test_a_version_that_is_loaded_again_counts_anew(running: Running) -> None:
     (model,) = running.served.require()
     before = VERSIONS.stats(model)
     assert running.change(UNLOAD) == Outcome()
     assert list(running.served.require()) == []
     assert (model.name, model.version) not in VERSIONS.sums()
+    assert VERSIONS.stats(model) is before
+    running.loader.act = lambda _name: Refreshed(serving(model.version), (), 1)
+    assert running.change(LOAD) == Outcome()
     assert VERSIONS.stats(model) is not before
 
 

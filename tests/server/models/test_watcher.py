@@ -18,7 +18,7 @@ from server.models.loader import Loader
 from server.models.model import Model
 from server.models.passes import Refreshed
 from server.models.repository import Models, Versions
-from server.models.served import Served, describe, forget
+from server.models.served import Served, describe, retire
 from server.models.watcher import ModelWatcher
 from server.system import memory
 from server.telemetry import metrics
@@ -111,9 +111,9 @@ def clean() -> Iterator[None]:
     forget_reloads()
     yield
     forget_reloads()
-    describe((), [cast(Model, FakeModel(version)) for version in (1, 2)])
+    describe(Models({}, None), [cast(Model, FakeModel(version)) for version in (1, 2)])
     for version in (1, 2):
-        forget("small", version)
+        retire("small", version)
 
 
 def sample(name: str, **labels: str) -> float | None:

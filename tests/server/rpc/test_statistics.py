@@ -17,7 +17,7 @@ from harness.server_process import ServerProcess, mode, start_server
 from harness.waiting import wait_for
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.v1.classifier_pb2 import PredictRequest
-from server.telemetry.inference import MAX_EXACT_SIZE
+from server.telemetry.predictions import MAX_EXACT_SIZE
 from tests.server.faults import SLOW, Runs
 from tests.server.modes import ON_THE_LANE
 from tests.server.rpc.infer_calls import infer, raw_request

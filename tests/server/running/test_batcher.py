@@ -12,7 +12,7 @@ import pytest
 
 from harness.waiting import wait_for
 from mlpserve.v1.classifier_pb2 import PredictRequest, PredictResponse
-from server.errors import Cancelled, Expired, Overloaded, TakesLong, TooLarge
+from server.errors import Cancelled, Expired, InvalidField, Overloaded, TakesLong, TooLarge
 from server.models.model import Batch, Model, load_model
 from server.models.repository import Models, Versions
 from server.models.served import Served
@@ -21,9 +21,9 @@ from server.running import run
 from server.running.batcher import RUNNERS, Batcher
 from server.running.calls import Read
 from server.running.request import Request
-from server.telemetry import metrics
+from server.telemetry.predictions import Predictions
 from server.telemetry.record import Record
-from server.telemetry.version_stats import VERSIONS
+from server.telemetry.version_stats import VERSIONS, VersionStats
 
 PATIENCE_SECONDS = 30.0
 SLOW, FAST = (10.0, 10.0), (1e-6, 1e-6)
@@ -148,10 +148,8 @@ FAILING = {
     "splitting": break_at(run, "split"),
 }
 UNHURT = {
-    "counting the reading": break_at(metrics, "DECODE"),
-    "counting the run": break_at(metrics, "RUN"),
-    "counting the wait": break_at(metrics, "QUEUE"),
-    "counting the writing": break_at(metrics, "ENCODE"),
+    "counting the run": break_at(VersionStats, "count_run"),
+    "counting the times": break_at(Predictions, "count_run"),
     "looking at the images": break_at(run, "_observe"),
     "noting": break_at(run, "note_run"),
 }
@@ -189,6 +187,16 @@ def test_an_error_in_counting_costs_no_answer(
     calls = [FakeCall(message()) for _ in range(5)]
     batcher.take(calls)
     assert [labels(call.wait()) for call in calls] == [1] * 5
+
+
+def test_an_error_in_counting_a_failure_ends_the_call(
+    small: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batcher = serve(named(small, "small", FAST))
+    break_at(Predictions, "count_failure")(monkeypatch, MemoryError())
+    failing = FakeCall(PredictRequest(pixels=[0.5] * 3).SerializeToString())
+    batcher.take([failing])
+    assert isinstance(failing.wait().error, InvalidField)
 
 
 @pytest.mark.parametrize("seconds", [FAST, SLOW], ids=["fast", "slow"])

@@ -11,14 +11,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from harness.waiting import wait_for
+from modelfile.reference import UNMEASURED
 from server.errors import InvalidField
-from server.models import served
 from server.models.model import Model
 from server.models.repository import Models
 from server.running import run, shadowing
 from server.running.request import Request
 from server.running.shadowing import OVERHEAD_BYTES, SPARE_BYTES, Answered, Shadow
-from server.telemetry import metrics
+from server.telemetry.version_stats import VERSIONS
 
 PATIENCE_SECONDS = 60.0
 PIXELS = 4
@@ -70,6 +70,7 @@ def model(
         n_pixels=n_pixels,
         labels=labels,
         takes_pixels=takes_pixels,
+        reference=UNMEASURED,
     )
     return cast(Model, fake)
 
@@ -104,10 +105,9 @@ def answered(
 
 def counted(version: int) -> tuple[int, int, int]:
     """Return the images classified, those with another label, and those skipped."""
-    labels = {"model": "small", "version": str(version)}
+    stats = VERSIONS.stats(model(version))
     images, differing, skipped = (
-        int(metrics.REGISTRY.get_sample_value(f"mlpserve_shadow_{name}_total", labels) or 0)
-        for name in ("images", "differing_images", "skipped_images")
+        int(sum(count for _, count in stats.shadowed(place))) for place in range(3)
     )
     return images, differing, skipped
 
@@ -115,8 +115,9 @@ def counted(version: int) -> tuple[int, int, int]:
 @pytest.fixture
 def second() -> Iterator[Model]:
     """A version with series of its own."""
+    VERSIONS.load(model(2))
     yield model(2)
-    served.forget("small", 2)
+    VERSIONS.retire("small", 2)
 
 
 def test_labels_that_differ_are_counted(runs: Runs, second: Model) -> None:
@@ -187,12 +188,11 @@ def test_nobody_needs_the_hidden_activations(runs: Runs, second: Model) -> None:
     assert not runs.parts[0][2].hidden_activations
 
 
-def test_another_number_of_pixels_is_skipped(runs: Runs) -> None:
+def test_another_number_of_pixels_is_skipped(runs: Runs, second: Model) -> None:
     shadow = Shadow(1000)
     shadow.offer(shadowed_by(model(2, n_pixels=5)), answered(3))
     assert counted(2) == (0, 0, 3)
     assert shadow._waiting_images == 0
-    served.forget("small", 2)
 
 
 def test_bytes_are_not_for_a_version_of_other_numbers(runs: Runs, second: Model) -> None:
@@ -227,8 +227,8 @@ def test_runs_that_fail_are_skipped_and_end_nothing(runs: Runs, second: Model) -
     shadow.offer(shadowed_by(second), answered(2))
     wait_for(lambda: counted(2) == (0, 0, 5))
     runs.errors = []
-    # It has fewer labels than its activations say.
-    shadow.offer(shadowed_by(model(2, labels=())), answered(1))
+    # The answer's model has fewer labels than its answer says.
+    shadow.offer(shadowed_by(second), answered(1, label=9))
     wait_for(lambda: counted(2) == (0, 0, 6))
     shadow.offer(shadowed_by(second), answered(1))
     wait_for(lambda: counted(2) == (1, 0, 6))

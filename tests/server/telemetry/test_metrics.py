@@ -128,9 +128,11 @@ def test_everything_known_is_there_at_zero(counted: Counted) -> None:
             assert _one(found, "grpc_server_calls_in_progress", **known) == 0
     for reason in REASONS:
         assert _one(found, "mlpserve_rejected_requests_total", reason=reason) == 0
-    for stage in STAGES:
-        assert _one(found, "mlpserve_stage_seconds_count", stage=stage) == 0
     digits = {"model": "digits", "version": "1"}
+    for stage in STAGES:
+        assert _one(found, "mlpserve_stage_seconds_count", stage=stage, **digits) == 0
+    for code in COMMON_CODES:
+        assert _one(found, "mlpserve_predictions_total", grpc_code=code, **digits) == 0
     for label in range(10):
         assert _one(found, "mlpserve_predicted_labels_total", label=str(label), **digits) == 0
 

@@ -6,7 +6,7 @@ import pytest
 
 from harness.waiting import running_threads
 from server.telemetry.accumulators import MAX_WAITING
-from server.telemetry.inference import MAX_EXACT_SIZE, InferenceSums, size_class
+from server.telemetry.predictions import MAX_EXACT_SIZE, Predictions, size_class
 
 
 @dataclass(slots=True)
@@ -16,11 +16,11 @@ class Timed:
 
 
 def test_each_part_of_the_time_is_where_it_belongs() -> None:
-    sums = InferenceSums()
+    sums = Predictions()
     calls = [Timed(1.0, 1.5), Timed(2.0, 2.5)]
     sums.count_run(calls, 3, 3, (4.0, 6.0, 7.0))
     sums.count_run(calls[:1], 3, 2, (4.0, 5.0, 5.25))
-    found = sums.read()
+    found = sums.sums()
     answered = found.answered
     assert answered.count == 3
     assert answered.decode_seconds == pytest.approx(3 * 0.5)
@@ -38,10 +38,10 @@ def test_each_part_of_the_time_is_where_it_belongs() -> None:
 
 
 def test_a_run_of_which_all_calls_fail_is_a_run_without_calls() -> None:
-    sums = InferenceSums()
+    sums = Predictions()
     sums.count_run([], 2, 0, (4.0, 6.0, 7.0))
-    sums.count_failure(0.0)
-    found = sums.read()
+    sums.count_failure(0.0, "Internal")
+    found = sums.sums()
     assert (found.answered.count, found.failed, found.images) == (0, 1, 0)
     assert found.failed_seconds > 0
     assert {size: times.count for size, times in found.by_size.items()} == {2: 1}
@@ -57,17 +57,17 @@ def test_sizes_are_exact_as_long_as_they_are_few() -> None:
 
 
 def test_nothing_is_lost_between_threads() -> None:
-    sums = InferenceSums()
+    sums = Predictions()
     runs = 3 * MAX_WAITING + 1
 
     def count() -> None:
         for _ in range(runs):
             sums.count_run([Timed(0.0, 0.0)], 1, 1, (0.0, 1.0, 1.0))
-            sums.count_failure(0.0)
-            sums.read()
+            sums.count_failure(0.0, "Internal")
+            sums.sums()
 
     with running_threads(4, count):
         pass
-    found = sums.read()
+    found = sums.sums()
     assert (found.answered.count, found.failed, found.images) == (4 * runs,) * 3
     assert found.by_size[1].count == 4 * runs
