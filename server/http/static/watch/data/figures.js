@@ -93,12 +93,12 @@ export function queue(look) {
   };
 }
 
-/** Where the time of an answered call goes, in order: {stage, mean, p99}. */
-export function stages(look) {
+/** Where the time of an answered call goes, in order, of all calls or of {model, version}: {stage, mean, p99}. */
+export function stages(look, labels = {}) {
   return STAGES.map((stage) => ({
     stage,
-    mean: look.mean("mlpserve_stage_seconds", { stage }),
-    p99: look.quantile(0.99, "mlpserve_stage_seconds", { stage }),
+    mean: look.mean("mlpserve_stage_seconds", { ...labels, stage }),
+    p99: look.quantile(0.99, "mlpserve_stage_seconds", { ...labels, stage }),
   }));
 }
 
@@ -124,10 +124,14 @@ export function workers(look) {
   });
 }
 
-/** How many calls took how long, of all or of a method: [{low, high, count}], ascending, the last up to Infinity. */
-export function durations(look, method = "") {
+/**
+ * How many calls took how long, of all, of a method or of a version {model, version}: [{low, high, count}], ascending,
+ * the last up to Infinity.
+ */
+export function durations(look, method = "", version = null) {
+  const [histogram, labels] = version ? ["mlpserve_prediction_seconds", version] : [SECONDS, selector(method)];
   let [low, below] = [0, 0];
-  return look.buckets(SECONDS, selector(method)).map(([high, upTo]) => {
+  return look.buckets(histogram, labels).map(([high, upTo]) => {
     const bucket = { low, high, count: upTo - below };
     [low, below] = [high, upTo];
     return bucket;
