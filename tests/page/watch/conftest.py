@@ -1,11 +1,13 @@
-"""A server of two versions, stable and canary."""
+"""A server of two versions, stable and canary, and a page for modules alone."""
 
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, Page
 
+from harness.browser import open_page
 from harness.server_process import ServerProcess, start_server
 from tests.page.watch.sending import VERSIONED
 
@@ -24,3 +26,15 @@ def served(versions: Path) -> Iterator[ServerProcess]:
     """A server of two workers that nobody else calls."""
     with start_server(versions, "--workers", "2", *VERSIONED) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def blank(browser: Browser, server: ServerProcess) -> Iterator[Page]:
+    """A page of the server's origin that shows nothing."""
+    html = '<!doctype html><title>Blank</title><link rel="icon" href="data:,">'
+
+    def prepare(page: Page) -> None:
+        page.route("**/blank", lambda route: route.fulfill(content_type="text/html", body=html))
+
+    with open_page(browser, server.http_address, "/blank", prepare=prepare) as opened:
+        yield opened.page
