@@ -13,8 +13,11 @@ from mlpserve.metrics.figures import Count, Level, Sizes, Stage
 from mlpserve.metrics.looks import Look
 from mlpserve.metrics.versions import Version, versions
 from mlpserve.terminal.durations import format_duration
-from mlpserve.terminal.numbers import format_megabytes, format_number, format_share
-from mlpserve.terminal.tables import plain_table
+from mlpserve.terminal.numbers import format_bytes, format_count, format_number, format_share
+from mlpserve.terminal.tables import format_rate, plain_table
+
+TOTAL = "since the\nstart"
+"""The head of what is counted since the server's start."""
 
 MAX_LABELS = 12
 """Labels whose share is shown, the most frequent ones."""
@@ -43,22 +46,22 @@ def _draw_head(address: str, look: Look) -> Text:
         (f"mlpserve at {address}", "bold"),
         f"   {head.ready:.0f} of {head.wanted:.0f} workers ready",
         since,
-        f"   last {format_number(head.seconds, 1)} s",
+        f"   last {format_duration(head.seconds)}",
         style="" if head.ready >= head.wanted else "red",
     )
 
 
 def _draw_methods(look: Look) -> Table:
     quantiles = ("p50", "p90", "p99", "p99.9")
-    table = plain_table("method", "calls/s", "total", "errors/s", *quantiles, "in progress")
+    table = plain_table("method", "calls/s", TOTAL, "errors/s", *quantiles, "in\nprogress")
     for calls in figures.methods(look):
         table.add_row(
             calls.method,
-            format_number(calls.per_second, 1),
-            format_number(calls.total),
-            format_number(calls.errors_per_second, 1),
+            format_rate(calls.per_second),
+            format_count(calls.total),
+            format_rate(calls.errors_per_second),
             *map(format_duration, (calls.p50, calls.p90, calls.p99, calls.p999)),
-            format_number(calls.in_progress),
+            format_count(calls.in_progress),
         )
     if not table.row_count:
         table.add_row("no calls yet")
@@ -69,21 +72,19 @@ def _draw_lines(look: Look) -> Table:
     """Draw what is about the server as a whole: a name and a line each."""
     images, runs, queue = figures.images(look), figures.runs(look), figures.queue(look)
     stages = figures.stages(look)
+    total = f"{format_count(images.total)} since the start"
     table = Table.grid(padding=(0, 2))
-    table.add_row("codes", _format_counts(figures.codes(look)))
-    table.add_row("rejected", _format_counts(figures.rejected(look)))
-    table.add_row(
-        "images",
-        f"{format_number(images.per_second, 1)}/s   total {format_number(images.total)}"
-        f"   in a run {_format_sizes(runs.images)}",
-    )
+    table.add_row("calls by code", _format_counts(figures.codes(look)))
+    table.add_row("rejected requests by reason", _format_counts(figures.rejected(look)))
+    table.add_row("images", f"{format_rate(images.per_second)}/s   {total}")
+    table.add_row("images in a run", _format_sizes(runs.images))
     table.add_row("calls in a run", _format_sizes(runs.calls))
     table.add_row("images queued", _format_level(queue.images))
-    table.add_row("bytes queued", _format_level(queue.bytes, format_megabytes))
+    table.add_row("bytes queued", _format_level(queue.bytes, format_bytes))
     table.add_row("calls in progress", _format_level(queue.calls))
-    table.add_row("stages, mean", _format_stages(stages, [stage.mean for stage in stages]))
-    table.add_row("stages, p99", _format_stages(stages, [stage.p99 for stage in stages]))
-    table.add_row("restarts", _format_counts(figures.restarts(look)))
+    table.add_row("where a call's time goes", _format_stages(stages, lambda stage: stage.mean))
+    table.add_row("stages (p99)", _format_stages(stages, lambda stage: stage.p99))
+    table.add_row("restarts by reason", _format_counts(figures.restarts(look)))
     return table
 
 
@@ -93,11 +94,11 @@ def _draw_workers(look: Look) -> Table:
         table.add_row(
             worker.worker,
             format_share(worker.cpu),
-            format_megabytes(worker.memory_bytes),
-            format_number(worker.files),
-            format_number(worker.calls_per_second, 1),
-            format_number(worker.in_progress),
-            format_number(worker.queued_images),
+            format_bytes(worker.memory_bytes),
+            format_count(worker.files),
+            format_rate(worker.calls_per_second),
+            format_count(worker.in_progress),
+            format_count(worker.queued_images),
             "" if worker.answers else "does not answer",
             style="" if worker.answers else "red",
         )
@@ -105,19 +106,15 @@ def _draw_workers(look: Look) -> Table:
 
 
 def _draw_predictions(loaded: Sequence[Version]) -> Table:
-    quantiles = ("p50", "p90", "p99", "queue p99")
-    table = plain_table(
-        "model", "version", "share", "predictions/s", "total", "errors/s", *quantiles
-    )
-    table.columns[1].justify = "left"
+    names = ("share of\ncalls", "calls/s", TOTAL, "errors/s", "p50", "p90", "p99", "queued\n(p99)")
+    table = plain_table("version", *names)
     for version in loaded:
         table.add_row(
-            version.model,
-            " ".join((version.version, *version.version_labels)),
+            _title_of(version),
             format_share(version.share),
-            format_number(version.per_second, 1),
-            format_number(version.total),
-            format_number(version.errors_per_second, 1),
+            format_rate(version.per_second),
+            format_count(version.total),
+            format_rate(version.errors_per_second),
             *map(format_duration, (version.p50, version.p90, version.p99, version.queue_p99)),
         )
     return table
@@ -125,51 +122,53 @@ def _draw_predictions(loaded: Sequence[Version]) -> Table:
 
 def _draw_images(loaded: Sequence[Version]) -> Table:
     """Draw what the versions saw and said."""
-    table = plain_table(
-        "model", "version", "images/s", "total", "confidence", "drift", "differing", "labels"
-    )
-    table.columns[1].justify = "left"
+    names = ("images/s", TOTAL, "winning\nactivation", "drift", "shadow\ndiffers", "labels")
+    table = plain_table("version", *names)
     table.columns[-1].justify, table.columns[-1].no_wrap = "left", False
     for version in loaded:
         confidence = version.confidence
         spread = [confidence.p10, confidence.p50, confidence.p90]
         shares = [
-            f"{each.label} {format_share(each.share)}" for each in version.labels[:MAX_LABELS]
+            f"{' '.join(each.label.split())} {format_share(each.share)}"
+            for each in version.labels[:MAX_LABELS]
         ]
         table.add_row(
-            version.model,
-            version.version,
-            format_number(version.images.per_second, 1),
-            format_number(version.images.total),
-            "-" if math.isnan(spread[0]) else " ".join(f"{value:.2f}" for value in spread),
-            format_number(_max_known(version.drift.values()), 2),
+            _title_of(version),
+            format_rate(version.images.per_second),
+            format_count(version.images.total),
+            "-" if math.isnan(spread[0]) else " ".join(map(format_number, spread)),
+            format_number(_max_known(version.drift.values())),
             format_share(version.shadow_differing),
             "  ".join(shares) or "-",
         )
     return table
 
 
+def _title_of(version: Version) -> str:
+    labels = ", ".join(version.version_labels)
+    return f"{version.model} {version.version}{f' ({labels})' if labels else ''}"
+
+
 def _format_counts(counts: Sequence[Count]) -> str:
     texts = [
-        f"{count.name} {format_number(count.total)} ({format_number(count.per_second, 1)}/s)"
+        f"{count.name} {format_count(count.total)} ({format_rate(count.per_second)}/s)"
         for count in counts
     ]
     return "   ".join(texts) or "none"
 
 
 def _format_sizes(sizes: Sizes) -> str:
-    mean, p50, p99 = (format_number(size, 1) for size in (sizes.mean, sizes.p50, sizes.p99))
-    return f"{mean}   p50 {p50}   p99 {p99}"
+    mean, p50, p99 = map(format_number, (sizes.mean, sizes.p50, sizes.p99))
+    return f"mean {mean}   p50 {p50}   p99 {p99}"
 
 
-def _format_level(level: Level, show: Callable[[float], str] = format_number) -> str:
+def _format_level(level: Level, show: Callable[[float], str] = format_count) -> str:
     fullest = format_share(level.share)
     return f"{show(level.now)} of {show(level.limit)}   fullest worker {fullest}"
 
 
-def _format_stages(stages: Sequence[Stage], seconds: Sequence[float]) -> str:
-    pairs = zip(stages, seconds, strict=True)
-    return "   ".join(f"{stage.stage} {format_duration(value)}" for stage, value in pairs)
+def _format_stages(stages: Sequence[Stage], read: Callable[[Stage], float]) -> str:
+    return "   ".join(f"{stage.stage} {format_duration(read(stage))}" for stage in stages)
 
 
 def _max_known(numbers: Iterable[float]) -> float:

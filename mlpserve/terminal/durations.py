@@ -3,13 +3,11 @@
 import math
 import re
 from collections.abc import Callable
-from decimal import ROUND_HALF_UP, Context
 
 import click
 
 from mlpserve.connection.seconds import check_seconds
 
-_THREE_DIGITS = Context(prec=3, rounding=ROUND_HALF_UP)
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*([^\W\d]*)\s*")
 
@@ -35,8 +33,8 @@ def format_duration(seconds: float) -> str:
     """Return a duration with three digits and its unit; "-" for nan."""
     if math.isnan(seconds):
         return "-"
-    # Rounded first: 999.9 us is 1 ms. What lies in the middle is rounded up, as browsers do.
-    rounded = float(_THREE_DIGITS.create_decimal_from_float(seconds))
+    # Rounded first: 999.9 us is 1 ms.
+    rounded = float(f"{seconds:.3g}")
     name = next((unit for unit in ("s", "ms") if abs(rounded) >= _UNITS[unit]), "us")
     value = rounded / _UNITS[name]
     return f"{value:.0f} {name}" if abs(value) >= 100 else f"{value:.3g} {name}"

@@ -27,6 +27,7 @@ from server.settings.lists import read_list
 CORS_HEADERS = (
     *("authorization", "content-encoding", "content-type", "grpc-timeout"),
     *("inference-header-content-length", "route-key", "traceparent", "x-request-id"),
+    "x-server-timing",
 )
 CORS_EXPOSED = (
     *("inference-header-content-length", "retry-after", "server-timing", "www-authenticate"),

@@ -2,13 +2,14 @@
 
 import random
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 ODD = 'odd "\\\n} 1 \u2028\x85 \U0001f600{,=\uff21'
 """A name of all that might break a line or a label."""
 
 METHODS = ("Predict", "ModelInfer", "ServerLive", "PredictStream")
-VERSIONS = (("digits", "1"), ("digits", "2"), ("digits", "10"), (ODD, "1"))
+VERSIONS = ("1", "2", "10")
 LABELS = ("7", "10", "\uff21", "\U0001f600", ODD)
 CODES = ("OK", "InvalidArgument", "ResourceExhausted")
 BOUNDS = (0.0005, 0.001, 0.005, float("inf"))
@@ -39,15 +40,20 @@ class Worker:
 
 
 class Simulated:
-    """A server of so many workers; `tells_predictions` is False for one that lacks the metrics."""
+    """A server of three workers and of models with these names; `tells_predictions` is False for
+    one that lacks the metrics.
+    """
 
-    def __init__(self, seed: int, workers: int = 3, *, tells_predictions: bool = True) -> None:
+    def __init__(
+        self, seed: int, *, names: Sequence[str] = ("digits", ODD), tells_predictions: bool = True
+    ) -> None:
         self.random = random.Random(seed)
+        self._versions = [(name, version) for name in names for version in VERSIONS]
         self._tells_predictions = tells_predictions
         self._seconds = 1000.0
         self.silent: set[str] = set()
         self.workers: dict[str, Worker] = {}
-        self.restart(*map(str, range(workers)), "parent")
+        self.restart("0", "1", "2", "parent")
 
     def restart(self, *names: str) -> None:
         """Begin anew: these workers, or the whole server."""
@@ -67,9 +73,11 @@ class Simulated:
     def _describe(self, worker: Worker) -> None:
         worker.set("mlpserve_max_calls_in_progress", 10)
         worker.set("mlpserve_max_queued_images", 100)
-        for model, version in VERSIONS:
+        for model, version in self._versions:
             labels = {"model": model, "version": version}
             worker.set("mlpserve_model_info", 1, **labels, layer_sizes="2-1")
+            if self._tells_predictions:
+                worker.set("mlpserve_predictions_total", 0, **labels, grpc_code="OK")
             worker.set("mlpserve_version_label_info", 1, **labels, version_label=f"v{version}")
             for of in DISTRIBUTIONS:
                 for k, share in enumerate((0.0, 0.3, 0.7)):
@@ -100,7 +108,7 @@ class Simulated:
         code = chance.choice((*CODES, "OK", "OK"))
         worker.add("grpc_server_handled_total", grpc_method=method, grpc_code=code)
         worker.observe("grpc_server_handling_seconds", chance.expovariate(800), grpc_method=method)
-        model, version = chance.choice(VERSIONS)
+        model, version = chance.choice(self._versions)
         labels = {"model": model, "version": version}
         if self._tells_predictions:
             worker.add("mlpserve_predictions_total", 1, **labels, grpc_code=code)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import random
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -16,7 +17,8 @@ from mlpserve.metrics.exposition import parse
 from mlpserve.metrics.looks import Look, RecentWatch
 from mlpserve.metrics.versions import versions
 from mlpserve.terminal.durations import format_duration
-from mlpserve.terminal.numbers import format_megabytes, format_number, format_share
+from mlpserve.terminal.numbers import format_bytes, format_count, format_number, format_share
+from mlpserve.terminal.tables import format_rate
 from tests.mlpserve.metrics.simulated import Simulated
 
 Pages = Sequence[tuple[str, float]]
@@ -165,27 +167,27 @@ def test_they_are_the_same(blank: Page, case: str, over: float) -> None:
 
 
 def test_they_are_shown_in_the_same_way(blank: Page) -> None:
-    numbers = [0, 1e-9, 0.00099949, 0.0009995, 0.03125, 0.125, 0.005, 0.0049, 0.994, 0.995, 1]
-    numbers += [2.25, 2.5, 999.5, 1234.5678, 12345678.5, 1e15 / 7, 59.95, 3600, math.nan]
+    chance = random.Random(0)
+    numbers = [chance.choice((1, 10)) ** chance.uniform(-8, 13) for _ in range(500)]
+    numbers += [chance.randrange(2000) / 2 ** chance.randrange(12) for _ in range(500)]
+    numbers += [0, 1, 0.0625, 0.99996, 1 - 1e-7, 1 - 1e-5, 1e-4, 1e-5, 950, 999.6e6, math.nan]
     found = blank.evaluate(
         """async (numbers) => {
-            const it = await import("/static/watch/data/formats.js");
-            return numbers.map((number) => [
-                it.formatDuration(number),
-                ...[0, 1, 2].flatMap((digits) => [
-                    it.formatNumber(number, digits),
-                    it.formatShare(number, digits),
-                ]),
-                it.formatMegabytes(number),
-            ]);
+            const it = await import("/static/watch/charts/format.js");
+            const shown = [it.formatDuration, it.formatRate, it.formatShare, it.formatBytes];
+            return [...shown, it.formatNumber].map((show) => numbers.map(show));
         }""",
         numbers,
     )
-    assert found == [
-        [
-            format_duration(number),
-            *(show(number, k) for k in range(3) for show in (format_number, format_share)),
-            format_megabytes(number),
-        ]
-        for number in numbers
-    ]
+    shown = (format_duration, format_rate, format_share, format_bytes, format_number)
+    for texts, show in zip(found, shown, strict=True):
+        assert texts == [show(number) for number in numbers]
+    counts = [0, 7, 1000, 1234567]
+    found = blank.evaluate(
+        """async (counts) => {
+            const { formatCount } = await import("/static/watch/charts/format.js");
+            return counts.map(formatCount);
+        }""",
+        counts,
+    )
+    assert found == list(map(format_count, counts))

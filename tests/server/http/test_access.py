@@ -205,7 +205,7 @@ def preflight(client: httpx.Client, origin: str, path: str = "/v1/predict") -> h
     headers = {
         "origin": origin,
         "access-control-request-method": "POST",
-        "access-control-request-headers": "authorization, content-type",
+        "access-control-request-headers": "authorization, content-type, x-server-timing",
     }
     return client.options(path, headers=headers)
 
