@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import yaml
 
+from harness.server_process import ROOT
 from harness.waiting import PATIENCE_SECONDS
 from tests.deploy.programs import free_address, running
 from tests.deploy.rules import PROMETHEUS
@@ -91,6 +92,13 @@ def start_prometheus(
         f"--config.file={folder / 'prometheus.yml'}",
         f"--storage.tsdb.path={folder / 'data'}",
         f"--web.listen-address={address}",
+        *_features(),
     ]
     with running(command, folder / "log") as process:
         yield Prometheus(address, process)
+
+
+def _features() -> list[str]:
+    """Return the flags for features that are on in docker-compose.yml, too."""
+    service = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["prometheus"]
+    return [flag for flag in service["command"] if flag.startswith("--enable-feature=")]
