@@ -18,6 +18,11 @@ from exporter.training import mnist
 from exporter.training.mnist import Labels
 from harness.server_process import ROOT, ServerProcess, mode, start_server
 
+# Servers and commands start in half of the time when what they import is compiled only once, and so
+# are the tests collected; an environment that forbids to keep bytecode would have each compile all.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # Tests that use ONNX Runtime themselves report no more than the server does.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 

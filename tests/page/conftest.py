@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from harness.browser import Watched, open_page, start_browser
+from harness.browser import CHROMIUM, PROGRAMS, Watched, open_page, start_browser
 from harness.server_process import ServerProcess, start_server
 from harness.waiting import PATIENCE_SECONDS
 from tests.page import odd_networks
@@ -18,7 +18,7 @@ expect.set_options(timeout=1000 * PATIENCE_SECONDS)
 # Not longer: while Playwright runs, its thread has an event loop, and tests of others need it.
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    need("chromium", "chromium")
+    need(CHROMIUM or PROGRAMS[0], PROGRAMS[0])
     with start_browser() as browser:
         yield browser
 
