@@ -11,7 +11,7 @@ ODD = 'odd "\\\n} 1 \u2028\x85 \U0001f600{,=\uff21'
 METHODS = ("Predict", "ModelInfer", "ServerLive", "PredictStream")
 VERSIONS = ("1", "2", "10")
 LABELS = ("7", "10", "\uff21", "\U0001f600", ODD)
-CODES = ("OK", "InvalidArgument", "ResourceExhausted")
+CODES = ("OK", "InvalidArgument", "ResourceExhausted", "Canceled")
 BOUNDS = (0.0005, 0.001, 0.005, float("inf"))
 DISTRIBUTIONS = ("labels", "ink")
 

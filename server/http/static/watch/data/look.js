@@ -46,12 +46,6 @@ export class Look {
     return new Map([...increases].map(([value, increase]) => [value, increase / this.seconds]));
   }
 
-  /** How many calls in a second ended with another code than OK, by a counter of calls with their codes. */
-  errors(name, labels) {
-    const good = this.increase(name, { ...labels, grpc_code: "OK" });
-    return (this.increase(name, labels) - good) / this.seconds;
-  }
-
   /** What was counted since the server's start, also by workers that are gone. */
   total(name, labels) {
     return this.#sum(this.#totals, name, labels);
