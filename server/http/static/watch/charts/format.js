@@ -39,9 +39,9 @@ export function formatShare(share) {
   if (isMissing(share)) return "-";
   const percent = 100 * share;
   const distance = Math.min(Math.abs(percent), Math.abs(100 - percent));
-  if (!distance) return `${percent}%`;
-  const decimals = distance < 1 ? Math.min(5, 1 - Math.floor(Math.log10(distance))) : 1;
-  return `${percent.toFixed(decimals)}%`;
+  if (distance >= 1) return `${percent.toFixed(1)}%`;
+  if (distance && distance < 1e-4) return percent < 50 ? "<0.0001%" : ">99.9999%";
+  return `${distance ? Number(percent.toFixed(1 - Math.floor(Math.log10(distance)))) : percent}%`;
 }
 
 /** Bytes with three digits, by thousands. */

@@ -97,7 +97,7 @@ export class Look {
 
   #matching(numbers, name, labels = {}) {
     const wanted = Object.entries(labels);
-    return this.#columns.of(name).filter((one) => {
+    return this.#columns.of(name, labels.model).filter((one) => {
       const isKnown = one.column < numbers.length && !Number.isNaN(numbers[one.column]);
       return isKnown && wanted.every(([key, value]) => one.labels[key] === value);
     });
