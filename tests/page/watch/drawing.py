@@ -27,9 +27,13 @@ SHOW = """async ([kind, id, content]) => {
   const place = document.getElementById(id) ?? document.createElement("div");
   if (!place.isConnected) document.querySelector("main").append(Object.assign(place, { id }));
   module[kind](place, content);
-  // What is to be drawn is drawn in the next frame, before this.
   for (let k = 0; k < 2; k += 1) await new Promise(requestAnimationFrame);
 }"""
+
+FRAMES = """async () => {
+  for (let k = 0; k < 4; k += 1) await new Promise(requestAnimationFrame);
+}"""
+"""After which observers have told what they see, and what is due has been drawn."""
 
 IS_PAINTED = """(id) => {
   const canvas = document.querySelector(`#${id} canvas`);
