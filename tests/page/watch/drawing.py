@@ -75,13 +75,14 @@ FIND_AREA = """async (canvas) => {
 
 
 @contextmanager
-def blank_page(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
+def blank_page(browser: Browser, address: str) -> Iterator[Page]:
     """Open a page that holds nothing but the stylesheets, with the headers of the server's; at the
     end it must not have reported any error.
     """
     headers = {"content-type": "text/html", **HEADERS}
-    size = {"viewport": {"width": 700, "height": 700}, "color_scheme": "dark"}
-    context = browser.new_context(**(size | options))
+    context = browser.new_context(
+        viewport={"width": 700, "height": 700}, color_scheme="dark", timezone_id="Etc/UTC"
+    )
     try:
         page, errors = context.new_page(), list[str]()
         page.route("**/blank", lambda route: route.fulfill(body=BLANK, headers=headers))

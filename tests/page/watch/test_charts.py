@@ -6,23 +6,16 @@ from itertools import count
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from harness.server_process import ServerProcess
 from tests.page.test_accessibility import check
-from tests.page.watch.drawing import CLEAR, COUNT, FRAMES, STEP, TIMES, Chart, blank_page
+from tests.page.watch.drawing import CLEAR, COUNT, FRAMES, STEP, TIMES, Chart
 
 NAN = math.nan
 FLAT = [0.002] * COUNT
 RISING = [float(k) for k in range(COUNT)]
 
 New = Callable[..., Chart]
-
-
-@pytest.fixture(scope="module")
-def blank(browser: Browser, server: ServerProcess) -> Iterator[Page]:
-    with blank_page(browser, server.http_address, timezone_id="Etc/UTC") as page:
-        yield page
 
 
 @pytest.fixture
