@@ -16,8 +16,6 @@ FAILED = 'grpc_code!~"OK|Canceled"'
 """Who cancels does not wait for the answer: that says nothing of the version."""
 
 LABELLED_VERSION = "{{model}} {{version_label}} {{version}}"
-CERTAIN_G = 20
-"""From which on the alerts take a difference for more than chance."""
 
 
 def by_version() -> Sequence[Panel]:
@@ -110,12 +108,15 @@ def canary() -> Sequence[Panel]:
         ),
         lines(
             "More than chance",
-            "How unlikely it is that half an hour's predictions of the two differ by chance: G of "
-            "their errors, and of their durations at the bound where it is most. Chance alone "
-            "hardly ever makes more than 20. When it stays above: the panels before say which of "
-            "the two is worse.",
-            {"{{model}} {{of}}": 'max by (model, of) (canary:predictions:g30m{model=~"$model"})'},
-            steps=high_is_bad(CERTAIN_G, CERTAIN_G),
+            "How sure it is that the canary is worse, by half an hour's predictions: G, which "
+            "chance hardly ever makes more than 20, of its errors, and of durations if its p99 is "
+            "higher. When it stays above: take the canary out of the traffic. Below 0 it fails "
+            "less often than stable.",
+            {
+                "{{model}} errors": _of_models("canary:predictions:g30m", ', of="errors"'),
+                "{{model}} p99": _of_models("canary:slower_predictions:g30m"),
+            },
+            steps=high_is_bad(10, 20),
         ),
         lines(
             "Differing labels: same images",
@@ -132,10 +133,14 @@ def canary() -> Sequence[Panel]:
             "canary against stable, of an hour's answers. It sees no errors that cancel out. Of a "
             "thousand images of ten labels chance alone makes 4%. When it is higher: see the "
             "labels of both on the dashboard of the model.",
-            {"{{model}}": 'canary:label_distance:ratio_increase1h{model=~"$model"}'},
+            {"{{model}}": _of_models("canary:label_distance:ratio_increase1h")},
             unit="percentunit",
         ),
     ]
+
+
+def _of_models(recorded: str, more: str = "") -> str:
+    return f'max by (model) ({recorded}{{model=~"$model"{more}}})'
 
 
 def _error_share(selector: str) -> str:
