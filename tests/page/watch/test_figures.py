@@ -4,14 +4,12 @@ import dataclasses
 import math
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
-from harness.browser import open_page
-from harness.server_process import ServerProcess
 from mlpserve.metrics import figures
 from mlpserve.metrics.exposition import parse
 from mlpserve.metrics.looks import Look, RecentWatch
@@ -56,13 +54,6 @@ READ = """async ([pages, over, sections]) => {
     });
     return { live, later: pages.map(([, seconds]) => read(seconds)) };
 }"""
-
-
-@pytest.fixture(scope="module")
-def blank(browser: Browser, server: ServerProcess) -> Iterator[Page]:
-    """A page of the server's origin that shows nothing."""
-    with open_page(browser, server.http_address, "/readyz") as opened:
-        yield opened.page
 
 
 def read_by_page(blank: Page, pages: Pages, over: float) -> dict[str, list[dict[str, Any]]]:

@@ -39,9 +39,9 @@ export function formatShare(share) {
   if (isMissing(share)) return "-";
   const percent = 100 * share;
   const distance = Math.min(Math.abs(percent), Math.abs(100 - percent));
-  if (!distance) return `${percent}%`;
-  const decimals = distance < 1 ? Math.min(5, 1 - Math.floor(Math.log10(distance))) : 1;
-  return `${percent.toFixed(decimals)}%`;
+  if (distance >= 1) return `${percent.toFixed(1)}%`;
+  if (distance && distance < 1e-4) return percent < 50 ? "<0.0001%" : ">99.9999%";
+  return `${distance ? Number(percent.toFixed(1 - Math.floor(Math.log10(distance)))) : percent}%`;
 }
 
 /** Bytes with three digits, by thousands. */
@@ -49,7 +49,7 @@ export function formatBytes(bytes) {
   if (isMissing(bytes)) return "-";
   const rounded = round(bytes, 3);
   const power = Math.min(4, Math.max(0, Math.floor(Math.log10(Math.abs(rounded) || 1) / 3)));
-  return `${round(rounded / 1000 ** power, 3)} ${["B", "kB", "MB", "GB", "TB"][power]}`;
+  return `${plain(round(rounded / 1000 ** power, 3))} ${["B", "kB", "MB", "GB", "TB"][power]}`;
 }
 
 /** A whole number, with commas. */
