@@ -37,6 +37,11 @@ def served(server: ServerProcess) -> Network:
 
 
 @pytest.fixture
+def page(shared_page: Page) -> Page:
+    return shared_page
+
+
+@pytest.fixture
 def seven(page: Page, digits: tuple[Batch, Labels]) -> Batch:
     """The pixels (784,) of a seven, which the page shows."""
     image: Batch = digits[0][0]

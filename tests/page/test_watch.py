@@ -24,6 +24,11 @@ def others(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 
 @pytest.fixture
+def page(shared_page: Page) -> Page:
+    return shared_page
+
+
+@pytest.fixture
 def seven(page: Page, digits: tuple[Batch, Labels]) -> Batch:
     """A seven (1, 784), which the page shows."""
     image = digits[0][:1]
