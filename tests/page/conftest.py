@@ -9,6 +9,7 @@ from harness.browser import CHROMIUM, PROGRAMS, Watched, open_page, start_browse
 from harness.server_process import ServerProcess, start_server
 from harness.waiting import PATIENCE_SECONDS
 from tests.page import odd_networks
+from tests.page.other_networks import start_others
 from tests.page.shared import put_back
 from tests.programs import need
 
@@ -52,6 +53,21 @@ def shared_page(kept_open: Watched) -> Iterator[Page]:
     """That page, put back as it opens: for tests that neither load it anew nor tamper with it."""
     with put_back(kept_open):
         yield kept_open.page
+
+
+@pytest.fixture(scope="session")
+def others(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server of networks that have nothing in common with the shipped one."""
+    with start_others(tmp_path_factory.mktemp("others")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def other_page(browser: Browser, others: ServerProcess) -> Iterator[Watched]:
+    """Its page, for all tests of a module: they turn to the network that they are about."""
+    with open_page(browser, others.http_address, viewport=DESKTOP) as opened:
+        opened.page.set_default_timeout(1000 * PATIENCE_SECONDS)
+        yield opened
 
 
 @pytest.fixture(scope="session")

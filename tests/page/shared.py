@@ -41,17 +41,21 @@ PUT_BACK = """async () => {
 
 @contextmanager
 def put_back(opened: Watched) -> Iterator[Watched]:
-    """Have a page of digits that is open already as it opens, for one test, which fails for errors
-    and requests elsewhere as one that opens a page does.
-    """
+    """Have a page of digits that is open already as it opens, for one test."""
     page = opened.page
     page.mouse.move(0, 0)
     wait_until(page, "store.state.network !== null")
     page.evaluate(PUT_BACK)
     settle(page)
-    yield opened
+    with blamed(opened):
+        yield opened
+
+
+@contextmanager
+def blamed(opened: Watched) -> Iterator[None]:
+    """Fail for errors and requests elsewhere until now, which then are no other test's."""
+    yield
     errors, elsewhere = list(opened.errors), list(opened.elsewhere)
-    # Only of this test.
     opened.errors.clear()
     opened.elsewhere.clear()
     assert not errors
