@@ -37,7 +37,7 @@ up: ## Start the stack in containers; SERVERS=3 for several servers behind Envoy
 	@echo "Alertmanager http://localhost:9093   Grafana http://localhost:3000   stop with: make down"
 
 down: ## Stop the stack; its volumes keep models and measurements.
-	docker compose --profile scale down
+	docker compose --profile scale --profile traces down
 
 test: .venv/ready ## Run every test, two files at a time on each core; one alone: .venv/bin/pytest FILE -k NAME.
 	@# Tests of processes and sockets wait for half of their time.

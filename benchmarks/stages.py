@@ -75,7 +75,7 @@ def main(model_file: Path) -> None:
     served = Served(Models({"digits": Versions({1: model}, {}, model)}, "digits"))
     batcher = Batcher(4096, 16384, 64 * 1024 * 1024, 128 * 1024 * 1024, served)
     method = METHODS.calls("unary", "benchmark", "Predict")
-    recorder = Recording(0, 0).recorder("/benchmark/Predict")
+    recorder = Recording(0, 0).recorder("/benchmark/Predict", method.exemplars)
     metadata = (("user-agent", "benchmark"),)
     counts = VERSIONS.stats(model)
     run = prediction.run(model, calls)

@@ -2,17 +2,30 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import httpx
 from prometheus_client import Metric
+from prometheus_client.openmetrics import parser
 from prometheus_client.parser import text_string_to_metric_families
-from prometheus_client.samples import Sample
+from prometheus_client.samples import Exemplar, Sample
 
 from harness.server_process import ServerProcess
 
 Samples: TypeAlias = dict[tuple[str, frozenset[tuple[str, str]]], float]
 """Values by the names and labels of their samples."""
+
+OPEN_METRICS = "application/openmetrics-text; version=1.0.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Exemplified:
+    """The name and the labels of a sample, and its exemplar."""
+
+    name: str
+    labels: dict[str, str]
+    exemplar: Exemplar
 
 
 def families(server: ServerProcess) -> list[Metric]:
@@ -20,8 +33,22 @@ def families(server: ServerProcess) -> list[Metric]:
     return list(text_string_to_metric_families(_page(server)))
 
 
-def _page(server: ServerProcess) -> str:
-    return httpx.get(f"http://{server.http_address}/metrics", timeout=60).raise_for_status().text
+def _page(server: ServerProcess, accept: str = "text/plain") -> str:
+    address, headers = f"http://{server.http_address}/metrics", {"accept": accept}
+    return httpx.get(address, headers=headers, timeout=60).raise_for_status().text
+
+
+def exemplars(server: ServerProcess) -> list[Exemplified]:
+    """Return the samples that have an exemplar, which only the page of OpenMetrics has."""
+    families = parser.text_string_to_metric_families(  # type: ignore[no-untyped-call]
+        _page(server, OPEN_METRICS)
+    )
+    return [
+        Exemplified(sample.name, sample.labels, sample.exemplar)
+        for family in families
+        for sample in family.samples
+        if sample.exemplar
+    ]
 
 
 def samples(server: ServerProcess) -> Samples:

@@ -22,6 +22,7 @@ from mlpserve.errors import (
 from mlpserve.models import ImageLayout, Layer, Model, ModelVersion, Network
 from mlpserve.prediction import Canonicalization, Prediction
 from mlpserve.streams.answer import Answer
+from mlpserve.timing import Timing
 
 try:
     __version__ = metadata.version("mlpserve")
@@ -47,6 +48,7 @@ __all__ = [
     "Overloaded",
     "Prediction",
     "ScaleWarning",
+    "Timing",
     "Tls",
     "TooLarge",
     "Unauthenticated",

@@ -1,8 +1,9 @@
 """The client for asyncio: the calls of `mlpserve.Client`, to be awaited."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable
-from typing import Self
+import functools
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
+from typing import Self, TypeVar
 
 import grpc
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from mlpserve.connection.address import DEFAULT_ADDRESS
 from mlpserve.connection.credentials import Tls
-from mlpserve.connection.loops import LoopChannel, LoopMethod
+from mlpserve.connection.loops import LoopChannel
 from mlpserve.connection.options import SERVICE, Options
 from mlpserve.connection.seconds import check_seconds
 from mlpserve.connection.settings import Settings
@@ -40,6 +41,8 @@ from mlpserve.streams.answer import Answer
 
 _READINESS_PAUSE_SECONDS = 0.05
 _NO_LESS = Less()
+
+R = TypeVar("R")
 
 __all__ = ["DEFAULT_ADDRESS", "Client"]
 
@@ -92,8 +95,15 @@ class Client:
         self._list_models = self._channel.unary_unary(f"/{SERVICE}/ListModels")
         self._get_network = self._channel.unary_unary(f"/{SERVICE}/GetNetwork")
         self._joined: Tasks | None = None
+        self._joined_timed: Tasks | None = None
         if coalesce:
-            self._joined = Tasks(self._ask, self._predict, self._reader.read, self._settings)
+            joined = functools.partial(
+                Tasks, begin=self._predict, read=self._reader.read, settings=self._settings
+            )
+            self._joined, self._joined_timed = (
+                joined(self._ask),
+                joined(self._ask_timed, is_timed=True),
+            )
 
     @property
     def address(self) -> str:
@@ -118,13 +128,14 @@ class Client:
         timeout_seconds: float | None = None,
         progress: bool | None = None,
         request_id: str | None = None,
+        timing: bool = False,
     ) -> Prediction:
         """Classify one image or a batch, as `mlpserve.Client.predict` does."""
         if (type(images) is not np.ndarray or images.nbytes > FEW_BYTES) and (
             is_large(images) or hasattr(images, "__aiter__")
         ):
             asked = Asked(model, version, label, hidden_activations, canonicalize, canonical_pixels)
-            caller = self._caller.named(request_id)
+            caller = self._caller.named(request_id).timed(timing)
             return await parts.predict_all(caller, images, asked, timeout_seconds, progress)
         pixels = as_pixels(images)
         head = encode_head(
@@ -136,6 +147,8 @@ class Client:
             request = encode_request(head, pixels)
             if not is_bright(request, pixels):
                 warn_of_scale(pixels)
+            if timing:
+                return await self._predict_timed(head, request, pixels, timeout_seconds, request_id)
             if self._joined is not None:
                 return await self._joined.predict(
                     head, request, pixels, timeout_seconds, request_id
@@ -156,10 +169,11 @@ class Client:
         canonicalize: bool = False,
         canonical_pixels: bool = False,
         timeout_seconds: float | None = None,
+        timing: bool = False,
     ) -> AsyncGenerator[Prediction, None]:
         """Yield predictions part by part, as `mlpserve.Client.predict_parts` does."""
         asked = Asked(model, version, label, hidden_activations, canonicalize, canonical_pixels)
-        return parts.predict_parts(self._caller, images, asked, timeout_seconds)
+        return parts.predict_parts(self._caller.timed(timing), images, asked, timeout_seconds)
 
     def predict_stream(
         self,
@@ -172,6 +186,7 @@ class Client:
         canonicalize: bool = False,
         canonical_pixels: bool = False,
         timeout_seconds: float | None = None,
+        timing: bool = False,
     ) -> AsyncGenerator[Answer, None]:
         """Yield an answer for each item, as `mlpserve.Client.predict_stream` does.
 
@@ -182,7 +197,7 @@ class Client:
             model, version, label, hidden_activations, canonicalize, canonical_pixels
         )
         seconds = self._settings.seconds(timeout_seconds)
-        return streams.predict_stream(self._stream, images, head, seconds)
+        return streams.predict_stream(self._stream.timed(timing), images, head, seconds)
 
     async def list_models(self, *, timeout_seconds: float | None = None) -> tuple[Model, ...]:
         """Return the server's models, as `mlpserve.Client.list_models` does."""
@@ -230,14 +245,37 @@ class Client:
         check_count(pixels, prediction)
         return prediction
 
+    async def _predict_timed(
+        self,
+        head: bytes,
+        request: bytes,
+        pixels: Pixels,
+        timeout_seconds: float | None,
+        request_id: str | None,
+    ) -> Prediction:
+        if (joined := self._joined_timed) is not None:
+            return await joined.predict(head, request, pixels, timeout_seconds, request_id)
+        return await self._ask_timed(request, pixels, timeout_seconds, request_id)
+
+    async def _ask_timed(
+        self, request: bytes, pixels: Pixels, timeout_seconds: float | None, request_id: str | None
+    ) -> Prediction:
+        """Return the answer with its timing, as `_ask` without it."""
+        method, less = self._predict.timed, FEWER_IMAGES
+        response, timing = await self._call(method, request, timeout_seconds, less, request_id)
+        prediction = self._reader.read(response)
+        check_count(pixels, prediction)
+        prediction.timing = timing
+        return prediction
+
     async def _call(
         self,
-        method: LoopMethod,
+        method: Callable[..., Awaitable[R]],
         request: bytes,
         timeout_seconds: float | None,
         less: Less = _NO_LESS,
         request_id: str | None = None,
-    ) -> bytes:
+    ) -> R:
         """Return the response to a request; raises MlpserveError."""
         settings = self._settings
         seconds = settings.seconds(timeout_seconds)
@@ -245,14 +283,13 @@ class Client:
         if request_id is not None:
             metadata = add_request_ids(metadata, [request_id])
         try:
-            response: bytes = await method(request, timeout=seconds, metadata=metadata)
+            return await method(request, timeout=seconds, metadata=metadata)
         except grpc.RpcError as error:
             raise from_rpc_error(error, settings.address, less) from error
         except asyncio.CancelledError as error:
-            if (explained := method.explain_cancelled()) is not None:
+            if (explained := self._channel.explain_cancelled()) is not None:
                 raise explained from error
             raise
-        return response
 
     async def close(self) -> None:
         """Close the connection; calls in progress end with MlpserveError."""

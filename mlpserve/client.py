@@ -3,9 +3,10 @@
 One file, since more than half of it tells callers what they can give and get.
 """
 
+import functools
 import time
-from collections.abc import Generator, Iterable
-from typing import Self
+from collections.abc import Callable, Generator, Iterable
+from typing import Self, TypeVar
 
 import grpc
 import numpy as np
@@ -43,6 +44,8 @@ from mlpserve.streams.answer import Answer
 
 _READINESS_PAUSE_SECONDS = 0.05
 _NO_LESS = Less()
+
+R = TypeVar("R")
 
 __all__ = ["DEFAULT_ADDRESS", "Client"]
 
@@ -142,10 +145,17 @@ class Client:
         self._list_models = self._method(f"/{SERVICE}/ListModels")
         self._get_network = self._method(f"/{SERVICE}/GetNetwork")
         self._joined: Threads | None = None
+        self._joined_timed: Threads | None = None
         if coalesce:
-            self._joined = Threads(
-                self._ask, self._predict.next_future, self._reader.read, self._settings
+            joined = functools.partial(
+                Threads,
+                begin=self._predict.next_future,
+                read=self._reader.read,
+                settings=self._settings,
             )
+            self._joined = joined(self._ask)
+            # The two never travel together, so that who has not asked pays for nothing.
+            self._joined_timed = joined(self._ask_timed, is_timed=True)
 
     @property
     def address(self) -> str:
@@ -170,6 +180,7 @@ class Client:
         timeout_seconds: float | None = None,
         progress: bool | None = None,
         request_id: str | None = None,
+        timing: bool = False,
     ) -> Prediction:
         """Classify one image, a batch, or any number of images.
 
@@ -209,6 +220,10 @@ class Client:
         request_id
             What the call is called in the server's log: up to 128 printable ASCII characters.
             Errors have it too.
+        timing
+            Whether the server is to tell where the call's time went: see `Prediction.timing`. Parts
+            have the sums of all, more than the time that passed as some are answered together, and
+            calls that travel together all have the timing of their request.
 
         Raises
         ------
@@ -231,7 +246,7 @@ class Client:
         """
         if (type(images) is not np.ndarray or images.nbytes > FEW_BYTES) and is_large(images):
             asked = Asked(model, version, label, hidden_activations, canonicalize, canonical_pixels)
-            caller = self._caller.named(request_id)
+            caller = self._caller.named(request_id).timed(timing)
             return parts.predict_all(caller, images, asked, timeout_seconds, progress)
         pixels = as_pixels(images)
         head = encode_head(
@@ -243,6 +258,8 @@ class Client:
             request = encode_request(head, pixels)
             if not is_bright(request, pixels):
                 warn_of_scale(pixels)
+            if timing:
+                return self._predict_timed(head, request, pixels, timeout_seconds, request_id)
             if self._joined is not None:
                 return self._joined.predict(head, request, pixels, timeout_seconds, request_id)
             return self._ask(request, pixels, timeout_seconds, request_id)
@@ -261,6 +278,7 @@ class Client:
         canonicalize: bool = False,
         canonical_pixels: bool = False,
         timeout_seconds: float | None = None,
+        timing: bool = False,
     ) -> Generator[Prediction, None, None]:
         """Classify any number of images, and yield the predictions of some at a time, in order.
 
@@ -268,7 +286,7 @@ class Client:
         the calls in flight.
         """
         asked = Asked(model, version, label, hidden_activations, canonicalize, canonical_pixels)
-        return parts.predict_parts(self._caller, images, asked, timeout_seconds)
+        return parts.predict_parts(self._caller.timed(timing), images, asked, timeout_seconds)
 
     def predict_stream(
         self,
@@ -281,6 +299,7 @@ class Client:
         canonicalize: bool = False,
         canonical_pixels: bool = False,
         timeout_seconds: float | None = None,
+        timing: bool = False,
     ) -> Generator[Answer, None, None]:
         """Classify items over one call, and yield an `Answer` for each, in order.
 
@@ -297,7 +316,7 @@ class Client:
             model, version, label, hidden_activations, canonicalize, canonical_pixels
         )
         seconds = self._settings.seconds(timeout_seconds)
-        return streams.predict_stream(self._stream, images, head, seconds)
+        return streams.predict_stream(self._stream.timed(timing), images, head, seconds)
 
     def list_models(self, *, timeout_seconds: float | None = None) -> tuple[Model, ...]:
         """Return the server's models by name: their versions, those that failed to load too, and
@@ -359,14 +378,37 @@ class Client:
         check_count(pixels, prediction)
         return prediction
 
+    def _predict_timed(
+        self,
+        head: bytes,
+        request: bytes,
+        pixels: Pixels,
+        timeout_seconds: float | None,
+        request_id: str | None,
+    ) -> Prediction:
+        if self._joined_timed is not None:
+            return self._joined_timed.predict(head, request, pixels, timeout_seconds, request_id)
+        return self._ask_timed(request, pixels, timeout_seconds, request_id)
+
+    def _ask_timed(
+        self, request: bytes, pixels: Pixels, timeout_seconds: float | None, request_id: str | None
+    ) -> Prediction:
+        """Return the answer with its timing, as `_ask` without it."""
+        method, less = self._predict.timed, FEWER_IMAGES
+        response, timing = self._call(method, request, timeout_seconds, less, request_id)
+        prediction = self._reader.read(response)
+        check_count(pixels, prediction)
+        prediction.timing = timing
+        return prediction
+
     def _call(
         self,
-        method: UnaryMethod,
+        method: Callable[..., R],
         request: bytes,
         timeout_seconds: float | None,
         less: Less = _NO_LESS,
         request_id: str | None = None,
-    ) -> bytes:
+    ) -> R:
         """Return the response to a request; raises MlpserveError."""
         settings = self._settings
         seconds = settings.timeout_seconds

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from mlpserve.timing import Timing
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Canonicalization:
@@ -49,6 +51,9 @@ class Prediction:
         One (N, H) float32 array per hidden layer, from input to output; empty unless asked for.
     canonicalization
         How the images were normalised; None unless asked for.
+    timing
+        Where the call's time went in the server; None unless asked for, and from a server that
+        doesn't tell.
     """
 
     labels: npt.NDArray[np.int64]
@@ -58,6 +63,7 @@ class Prediction:
     version: int
     hidden_layers: tuple[npt.NDArray[np.float32], ...] = ()
     canonicalization: Canonicalization | None = None
+    timing: Timing | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

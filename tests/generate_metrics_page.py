@@ -33,6 +33,8 @@ older text format, as the scraper asks. The page you are reading is written by
 - A scraper that sends `X-Prometheus-Scrape-Timeout-Seconds`, as Prometheus does, gets its answer
   within that time, others within four seconds. A worker that takes longer is left out, has 0 for
   `mlpserve_worker_answered`, and a line in the log.
+- With traces on, the buckets of `grpc_server_handling_seconds` and `mlpserve_prediction_seconds`
+  have exemplars, in OpenMetrics: see [observability.md](observability.md#traces).
 - Every method, reason and common code is present from the start, at zero. Callers can't add
   series: unknown methods are counted as `other`.
 - `grpc_server_handling_seconds`, `mlpserve_prediction_seconds` and `mlpserve_stage_seconds` have

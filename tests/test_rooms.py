@@ -33,7 +33,7 @@ ARROWS = {
     "server.running": "server.models, canonical",
     "server.rpc": "server.running, mlpserve",
     "server": "server.rpc, server.http",
-    "deploy": "exporter, mlpserve",
+    "deploy": "",
     "harness": "exporter, server, mlpserve.cli",
     "benchmarks": "harness",
     "tests": "harness, deploy",

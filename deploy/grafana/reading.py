@@ -1,4 +1,4 @@
-"""What a dashboard's file asks Prometheus, as Grafana understands it."""
+"""What a dashboard's file says, as far as its page and the tests look at it."""
 
 import json
 import re
@@ -24,30 +24,14 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A panel; `x`, `width` are in 24ths of the page, `y`, `height` in 30 pixels.
-
-    `steps` are the values from which on a colour holds, `colours` are those of series by name. Of
-    a table, `hidden` are the columns that aren't shown, and `value` is what the last one is called.
-    """
+    """A panel below the heading `section`."""
 
     section: str
     kind: str
     title: str
     description: str
     unit: str
-    x: int
-    y: int
-    width: int
-    height: int
     targets: tuple[Target, ...]
-    steps: tuple[tuple[float, str], ...]
-    colours: Mapping[str, str]
-    stacking: str
-    is_logarithmic: bool
-    are_counts: bool
-    dashed: frozenset[str]
-    hidden: frozenset[str]
-    value: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,41 +91,14 @@ def parse(content: str) -> Dashboard:
     )
 
 
-def fill(expression: str, values: Mapping[str, str]) -> str:
-    """Return the expression with the values of its variables; raises KeyError for unknown ones."""
-    return re.sub(r"\$(\w+)", lambda found: values[found[1]], expression)
-
-
 def _panel(panel: Mapping[str, Any], section: str) -> Panel:
-    defaults = panel["fieldConfig"]["defaults"]
-    custom = defaults.get("custom", {})
-    position = panel["gridPos"]
-    properties = [
-        (override["matcher"]["options"], each["id"], each["value"])
-        for override in panel["fieldConfig"].get("overrides", [])
-        for each in override["properties"]
-    ]
-    steps = defaults.get("thresholds", {}).get("steps", [])
-    transformed = [each["options"] for each in panel.get("transformations", [])]
     return Panel(
         section,
         panel["type"],
         panel["title"],
         panel["description"],
-        defaults["unit"],
-        position["x"],
-        position["y"],
-        position["w"],
-        position["h"],
+        panel["fieldConfig"]["defaults"]["unit"],
         tuple(Target(each["expr"], each["legendFormat"]) for each in panel["targets"]),
-        tuple((float("-inf") if s["value"] is None else s["value"], s["color"]) for s in steps),
-        {name: value["fixedColor"] for name, what, value in properties if what == "color"},
-        custom.get("stacking", {}).get("mode", "none"),
-        custom.get("scaleDistribution", {}).get("type") == "log",
-        defaults.get("decimals") == 0,
-        frozenset(name for name, what, _ in properties if what == "custom.lineStyle"),
-        frozenset(name for each in transformed for name in each.get("excludeByName", ())),
-        "".join(each.get("renameByName", {}).get("Value", "") for each in transformed),
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from grafana_foundation_sdk.models import common as options
 from grafana_foundation_sdk.models import dashboard as models
 
-from deploy.grafana import capacity, colours
+from deploy.grafana import capacity, colours, versions
 from deploy.grafana.boards import LOADED, RESTARTED, assemble, chosen
 from deploy.grafana.panels import HALF, Panel, heat, high_is_bad, lines, low_is_bad, number
 from deploy.grafana.promql import (
@@ -50,11 +50,15 @@ def build() -> models.Dashboard:
             chosen("instance", "mlpserve_workers"),
             chosen("worker", 'process_cpu_seconds_total{instance=~"$instance"}', every=".*"),
             chosen("method", f'{HANDLING}_count{{instance=~"$instance"}}', label="grpc_method"),
+            chosen("model", f"mlpserve_model_info{{{INSTANCES}}}", every=".*"),
+            chosen("version", f'mlpserve_model_info{{{INSTANCES}, model=~"$model"}}', every=".*"),
         ],
         {
             "At a glance": _glance(),
             "Calls": _calls(),
             "Latency": _latency(),
+            "Versions": versions.by_version(),
+            "Canary against stable": versions.canary(),
             "Saturation": capacity.saturation(),
             "Workers": capacity.workers(),
             "Files and callers": capacity.files(),
@@ -194,10 +198,10 @@ def _latency() -> Sequence[Panel]:
         ),
         lines(
             "Where a call's time goes",
-            "Mean time of an answered call in each stage: decode reads the message, queue waits "
-            "for the model, run is the model's, encode writes the answer. When queue is the "
-            "thickest: add workers. When run is: batches are large.",
-            {"{{stage}}": mean(stage, WORKERS, "stage")},
+            "Mean time of an answered call in each stage, of the chosen versions: decode reads the "
+            "message, queue waits for the model, run is the model's, encode writes the answer. "
+            "When queue is the thickest: add workers. When run is: batches are large.",
+            {"{{stage}}": mean(stage, versions.VERSIONS, "stage")},
             unit="s",
             width=HALF,
             colours=STAGES,
@@ -205,9 +209,9 @@ def _latency() -> Sequence[Panel]:
         ),
         lines(
             "Stages (p99)",
-            "99% of the answered calls spend no longer in the stage. When queue stands out: calls "
-            "wait for others that run long; lower max_batch_size or add workers.",
-            {"{{stage}}": quantile("0.99", stage, WORKERS, "stage")},
+            "99% of the chosen versions' answered calls spend no longer in the stage. When queue "
+            "stands out: calls wait for others that run long; lower max_batch_size or add workers.",
+            {"{{stage}}": quantile("0.99", stage, versions.VERSIONS, "stage")},
             unit="s",
             is_logarithmic=True,
             width=HALF,

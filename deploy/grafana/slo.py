@@ -81,7 +81,12 @@ def build() -> models.Dashboard:
         "The objectives, 99.9% of calls answered without server error and 99% within 5 ms: what is "
         "left of the errors that they allow, and how fast it goes.",
         [chosen("job", "mlpserve_workers")],
-        {"Budgets": _budgets(), "Burn rates": _burning(), "Causes": _causes()},
+        {
+            "Budgets": _budgets(),
+            "Burn rates": _burning(),
+            "Versions": _by_version(),
+            "Causes": _causes(),
+        },
         [LOADED, RESTARTED],
         since="now-24h",
     )
@@ -193,6 +198,24 @@ def _burning() -> Sequence[Panel]:
         for objective in OBJECTIVES
     ]
     return [*rates, *alarms]
+
+
+def _by_version() -> Sequence[Panel]:
+    return [
+        lines(
+            f"Burn rate by version: {objective.slo}",
+            "How many times faster than allowed the budget would go over an hour, were all "
+            f"predictions {objective.good} as often as each version's. Above 1 for one version "
+            "alone: take it out of the traffic; for all: see the causes below.",
+            {
+                "{{model}} {{version}}": f"version:sli_error:ratio_rate1h{{{JOB}, "
+                f'slo="{objective.slo}"}} / {_allowed(objective)}'
+            },
+            width=HALF,
+            steps=high_is_bad(1, 14.4),
+        )
+        for objective in OBJECTIVES
+    ]
 
 
 def _nearness(objective: Objective, alarm: Alarm) -> str:

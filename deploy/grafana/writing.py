@@ -11,7 +11,6 @@ from deploy.grafana.reading import parse
 _ROOT = Path(__file__).resolve().parent.parent.parent
 FOLDER = _ROOT / "deploy" / "grafana" / "dashboards"
 PAGE = _ROOT / "docs" / "dashboards.md"
-PICTURES = _ROOT / "docs" / "dashboards"
 
 
 def dashboards() -> dict[Path, str]:

@@ -16,6 +16,7 @@ from server.rpc.lane.call import LaneCall, Route
 from server.settings.settings import Settings
 from server.system import memory
 from server.system.scheduling import Scheduling
+from server.telemetry.accumulators import Exemplars
 from server.telemetry.recording import Recording
 
 PREDICT = f"/{classifier.SERVICE}/Predict"
@@ -73,7 +74,7 @@ def main(address: str, on_lane: bool) -> None:
             delay_seconds=0.0,
             joined_calls=lane.JOINED_CALLS,
         )
-        method = Method(Uncounted(), Recording(0, 0).recorder(PREDICT))
+        method = Method(Uncounted(), Recording(0, 0).recorder(PREDICT, Exemplars(())))
         route = Route(method, read=classifier.read_request)
         hot = lane.Lane(server, {PREDICT: route}, answer_all, limits)
         server.start()

@@ -1,70 +1,67 @@
-"""Draws a look at a server as tables for a terminal."""
+"""Draws the figures of a server as tables for a terminal."""
 
 import math
+import time
+from collections.abc import Callable, Iterable, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from mlpserve.metrics.exposition import STAGES
-from mlpserve.metrics.looks import Look, total, totals
+from mlpserve.metrics import figures
+from mlpserve.metrics.figures import Count, Level, Sizes, Stage
+from mlpserve.metrics.looks import Look
+from mlpserve.metrics.versions import Version, versions
 from mlpserve.terminal.durations import format_duration
-from mlpserve.terminal.tables import format_counts, plain_table
+from mlpserve.terminal.numbers import format_bytes, format_count, format_number, format_share
+from mlpserve.terminal.tables import format_rate, plain_table
 
-QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999}
+TOTAL = "since the\nstart"
+"""The head of what is counted since the server's start."""
+
 MAX_LABELS = 12
 """Labels whose share is shown, the most frequent ones."""
-
-_STARTED, _HANDLED = "grpc_server_started_total", "grpc_server_handled_total"
-_SECONDS = "grpc_server_handling_seconds"
-_LABELS = "mlpserve_predicted_labels_total"
 
 
 def draw(address: str, look: Look) -> RenderableType:
     """Return a look as tables."""
-    return Group(
+    loaded = versions(look)
+    parts = (
         _draw_head(address, look),
-        Text(),
         _draw_methods(look),
-        Text(),
         _draw_lines(look),
-        Text(),
         _draw_workers(look),
-        Text(),
-        _draw_models(look),
+        _draw_predictions(loaded),
+        _draw_images(loaded),
     )
+    return Group(*(line for part in parts for line in (part, Text())))
 
 
 def _draw_head(address: str, look: Look) -> Text:
-    ready = total(look.page, "mlpserve_workers_ready")
-    wanted = total(look.page, "mlpserve_workers")
+    head = figures.head(look)
+    since = ""
+    if not math.isnan(head.since):
+        since = f"   since {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(head.since))}"
     return Text.assemble(
         (f"mlpserve at {address}", "bold"),
-        f"   {ready:.0f} of {wanted:.0f} workers ready",
-        f"   last {look.seconds:.1f} s",
-        style="" if ready >= wanted else "red",
+        f"   {head.ready:.0f} of {head.wanted:.0f} workers ready",
+        since,
+        f"   last {format_duration(head.seconds)}",
+        style="" if head.ready >= head.wanted else "red",
     )
 
 
 def _draw_methods(look: Look) -> Table:
-    """Draw the methods that have been called since the first look or are being called."""
-    table = plain_table("method", "calls", "calls/s", "errors/s", *QUANTILES, "in progress")
-    methods = {dict(labels)["grpc_method"] for labels in look.page.get(_STARTED, ())}
-    for method in sorted(methods):
-        selector = {"grpc_method": method}
-        calls = total(look.counted, _STARTED, **selector)
-        in_progress = total(look.page, "grpc_server_calls_in_progress", **selector)
-        if not calls and not in_progress:
-            continue
-        errors = look.rate(_HANDLED, **selector) - look.rate(_HANDLED, grpc_code="OK", **selector)
-        quantiles = [look.quantile(share, _SECONDS, **selector) for share in QUANTILES.values()]
+    quantiles = ("p50", "p90", "p99", "p99.9")
+    table = plain_table("method", "calls/s", TOTAL, "errors/s", *quantiles, "in\nprogress")
+    for calls in figures.methods(look):
         table.add_row(
-            method,
-            f"{calls:.0f}",
-            f"{look.rate(_STARTED, **selector):.1f}",
-            f"{errors:.1f}",
-            *map(format_duration, quantiles),
-            f"{in_progress:.0f}",
+            calls.method,
+            format_rate(calls.per_second),
+            format_count(calls.total),
+            format_rate(calls.errors_per_second),
+            *map(format_duration, (calls.p50, calls.p90, calls.p99, calls.p999)),
+            format_count(calls.in_progress),
         )
     if not table.row_count:
         table.add_row("no calls yet")
@@ -73,72 +70,106 @@ def _draw_methods(look: Look) -> Table:
 
 def _draw_lines(look: Look) -> Table:
     """Draw what is about the server as a whole: a name and a line each."""
+    images, runs, queue = figures.images(look), figures.runs(look), figures.queue(look)
+    stages = figures.stages(look)
+    total = f"{format_count(images.total)} since the start"
     table = Table.grid(padding=(0, 2))
-    codes = totals(look.counted, _HANDLED, "grpc_code")
-    rejected = totals(look.counted, "mlpserve_rejected_requests_total", "reason")
-    restarts = totals(look.page, "mlpserve_worker_restarts_total", "reason")
-    queued = total(look.page, "mlpserve_queued_images")
-    limit = total(look.page, "mlpserve_max_queued_images")
-    stages = [(stage, look.mean("mlpserve_stage_seconds", stage=stage)) for stage in STAGES]
-    images = _format("{:.1f}", look.mean("mlpserve_run_images"))
-    calls = _format("{:.1f}", look.mean("mlpserve_run_calls"))
-    runs = f"{images} images of {calls} calls together"
-    table.add_row("codes", format_counts(codes))
-    table.add_row("rejected", format_counts(rejected))
-    table.add_row("images", f"{look.rate('mlpserve_images_total'):.1f}/s, {runs}")
-    table.add_row("queue", f"{queued:.0f} of {limit:.0f} images")
-    table.add_row(
-        "stages", "   ".join(f"{stage} {format_duration(mean)}" for stage, mean in stages)
-    )
-    table.add_row("restarts", format_counts(restarts))
+    table.add_row("calls by code", _format_counts(figures.codes(look)))
+    table.add_row("rejected requests by reason", _format_counts(figures.rejected(look)))
+    table.add_row("images", f"{format_rate(images.per_second)}/s   {total}")
+    table.add_row("images in a run", _format_sizes(runs.images))
+    table.add_row("calls in a run", _format_sizes(runs.calls))
+    table.add_row("images queued", _format_level(queue.images))
+    table.add_row("bytes queued", _format_level(queue.bytes, format_bytes))
+    table.add_row("calls in progress", _format_level(queue.calls))
+    table.add_row("where a call's time goes", _format_stages(stages, lambda stage: stage.mean))
+    table.add_row("stages (p99)", _format_stages(stages, lambda stage: stage.p99))
+    table.add_row("restarts by reason", _format_counts(figures.restarts(look)))
     return table
 
 
 def _draw_workers(look: Look) -> Table:
     table = plain_table("worker", "CPU", "memory", "files", "calls/s", "in progress", "queued", "")
-    cpu = look.rates("process_cpu_seconds_total", "worker")
-    memory = totals(look.page, "process_resident_memory_bytes", "worker")
-    files = totals(look.page, "process_open_fds", "worker")
-    calls = look.rates(_STARTED, "worker")
-    in_progress = totals(look.page, "grpc_server_calls_in_progress", "worker")
-    queued = totals(look.page, "mlpserve_queued_images", "worker")
-    answered = totals(look.page, "mlpserve_worker_answered", "worker")
-    counts = (files, calls, in_progress, queued)
-    for worker in sorted({*cpu, *answered}, key=_by_number):
-        is_silent = answered.get(worker) == 0
+    for worker in figures.workers(look):
         table.add_row(
-            worker,
-            _format("{:.0%}", cpu.get(worker, math.nan)),
-            _format("{:.0f} MB", memory.get(worker, math.nan) / 1e6),
-            *(_format("{:.0f}", values.get(worker, math.nan)) for values in counts),
-            "does not answer" if is_silent else "",
-            style="red" if is_silent else "",
+            worker.worker,
+            format_share(worker.cpu),
+            format_bytes(worker.memory_bytes),
+            format_count(worker.files),
+            format_rate(worker.calls_per_second),
+            format_count(worker.in_progress),
+            format_count(worker.queued_images),
+            "" if worker.answers else "does not answer",
+            style="" if worker.answers else "red",
         )
     return table
 
 
-def _draw_models(look: Look) -> Table:
-    """Draw each loaded version, with the shares of its labels since the look before."""
-    table = plain_table("model", "version", "images/s", "labels")
-    table.columns[-1].justify, table.columns[-1].no_wrap = "left", False
-    loaded = {
-        (labels["model"], labels["version"])
-        for labels in map(dict, look.page.get("mlpserve_model_info", ()))
-    }
-    for model, version in sorted(loaded, key=lambda key: (key[0], len(key[1]), key[1])):
-        selector = {"model": model, "version": version}
-        labels = totals(look.increases, _LABELS, "label", **selector)
-        images = sum(labels.values())
-        often = sorted(labels, key=lambda label: (-labels[label], label))[:MAX_LABELS]
-        shares = [f"{label} {labels[label] / images:.0%}" for label in often if labels[label]]
-        rate = look.rate("mlpserve_images_total", **selector)
-        table.add_row(model, version, f"{rate:.1f}", "  ".join(shares) or "-")
+def _draw_predictions(loaded: Sequence[Version]) -> Table:
+    names = ("share of\ncalls", "calls/s", TOTAL, "errors/s", "p50", "p90", "p99", "queued\n(p99)")
+    table = plain_table("version", *names)
+    for version in loaded:
+        table.add_row(
+            _title_of(version),
+            format_share(version.share),
+            format_rate(version.per_second),
+            format_count(version.total),
+            format_rate(version.errors_per_second),
+            *map(format_duration, (version.p50, version.p90, version.p99, version.queue_p99)),
+        )
     return table
 
 
-def _by_number(worker: str) -> tuple[bool, int, str]:
-    return not worker.isdecimal(), len(worker), worker
+def _draw_images(loaded: Sequence[Version]) -> Table:
+    """Draw what the versions saw and said."""
+    names = ("images/s", TOTAL, "winning\nactivation", "drift", "shadow\ndiffers", "labels")
+    table = plain_table("version", *names)
+    table.columns[-1].justify, table.columns[-1].no_wrap = "left", False
+    for version in loaded:
+        confidence = version.confidence
+        spread = [confidence.p10, confidence.p50, confidence.p90]
+        shares = [
+            f"{' '.join(each.label.split())} {format_share(each.share)}"
+            for each in version.labels[:MAX_LABELS]
+        ]
+        table.add_row(
+            _title_of(version),
+            format_rate(version.images.per_second),
+            format_count(version.images.total),
+            "-" if math.isnan(spread[0]) else " ".join(map(format_number, spread)),
+            format_number(_max_known(version.drift.values())),
+            format_share(version.shadow_differing),
+            "  ".join(shares) or "-",
+        )
+    return table
 
 
-def _format(form: str, value: float) -> str:
-    return "-" if math.isnan(value) else form.format(value)
+def _title_of(version: Version) -> str:
+    labels = ", ".join(version.version_labels)
+    return f"{version.model} {version.version}{f' ({labels})' if labels else ''}"
+
+
+def _format_counts(counts: Sequence[Count]) -> str:
+    texts = [
+        f"{count.name} {format_count(count.total)} ({format_rate(count.per_second)}/s)"
+        for count in counts
+    ]
+    return "   ".join(texts) or "none"
+
+
+def _format_sizes(sizes: Sizes) -> str:
+    mean, p50, p99 = map(format_number, (sizes.mean, sizes.p50, sizes.p99))
+    return f"mean {mean}   p50 {p50}   p99 {p99}"
+
+
+def _format_level(level: Level, show: Callable[[float], str] = format_count) -> str:
+    fullest = format_share(level.share)
+    return f"{show(level.now)} of {show(level.limit)}   fullest worker {fullest}"
+
+
+def _format_stages(stages: Sequence[Stage], read: Callable[[Stage], float]) -> str:
+    return "   ".join(f"{stage.stage} {format_duration(read(stage))}" for stage in stages)
+
+
+def _max_known(numbers: Iterable[float]) -> float:
+    return max((number for number in numbers if not math.isnan(number)), default=math.nan)

@@ -10,23 +10,26 @@ from rich.text import Text
 from mlpserve.command.options import time_option
 from mlpserve.command.overview import draw
 from mlpserve.metrics.exposition import DEFAULT_ADDRESS, PageError, fetch
-from mlpserve.metrics.looks import Watch
+from mlpserve.metrics.looks import RecentWatch
 
 
 @click.command()
 @click.argument("address", default=DEFAULT_ADDRESS)
 @click.option("--once", is_flag=True, help="Print once, after one interval, and exit.")
+@time_option("--over-seconds", 10.0, "The time that rates and quantiles cover.", min_seconds=0.1)
 @time_option("--interval-seconds", 1.0, "Time between two updates.", min_seconds=0.1)
 @time_option("--timeout-seconds", 10.0, "How long the server may take to answer.")
-def top(address: str, once: bool, interval_seconds: float, timeout_seconds: float) -> None:
+def top(
+    address: str, once: bool, over_seconds: float, interval_seconds: float, timeout_seconds: float
+) -> None:
     """Show what the server at ADDRESS does: calls, latency, errors, workers and models.
 
     ADDRESS is HOST:PORT of the server's metrics, its --http-address (default: localhost:8080).
-    Calls and codes are counted from the start of this command; rates, latencies and labels cover
-    the last interval.
+    Totals are since the server's start; rates, quantiles, shares and labels cover the last
+    --over-seconds. The page /watch of the same address shows the same, with charts.
     """
     console = Console(highlight=False, markup=False, emoji=False)
-    watch = Watch()
+    watch = RecentWatch(over_seconds)
 
     def look() -> RenderableType:
         page = fetch(address, timeout_seconds)

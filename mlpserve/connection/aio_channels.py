@@ -7,7 +7,7 @@ from typing import Any
 import grpc.aio
 
 from mlpserve.connection.forks import PROCESS, REMEDY
-from mlpserve.connection.hedging import HedgeBudget, call_hedged_aio
+from mlpserve.connection.hedging import HedgeBudget, HedgedCall, call_hedged_aio
 from mlpserve.connection.settings import Metadata, Settings
 from mlpserve.connection.turns import take_turns
 from mlpserve.errors import ForkedProcess
@@ -46,19 +46,18 @@ class AioChannels:
         def hedged(request: bytes, *, timeout: float, metadata: Metadata | None) -> Any:
             self.check_process()
             method, another = take()
-            return asyncio.ensure_future(
-                call_hedged_aio(
-                    lambda seconds: method(
-                        request, timeout=seconds, metadata=metadata, wait_for_ready=waits
-                    ),
-                    lambda seconds: another(
-                        request, timeout=seconds, metadata=metadata, wait_for_ready=waits
-                    ),
-                    hedge_after_seconds,
-                    timeout,
-                    self._budget,
-                )
+            attempts = call_hedged_aio(
+                lambda seconds: method(
+                    request, timeout=seconds, metadata=metadata, wait_for_ready=waits
+                ),
+                lambda seconds: another(
+                    request, timeout=seconds, metadata=metadata, wait_for_ready=waits
+                ),
+                hedge_after_seconds,
+                timeout,
+                self._budget,
             )
+            return HedgedCall(asyncio.ensure_future(attempts))
 
         return hedged
 

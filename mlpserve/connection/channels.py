@@ -9,6 +9,7 @@ from mlpserve.connection.forks import PROCESS
 from mlpserve.connection.hedging import HedgeBudget, call_hedged
 from mlpserve.connection.settings import Metadata, Settings
 from mlpserve.connection.turns import take_turns
+from mlpserve.timing import Timing, asking, read_timing
 
 
 def open_channel(settings: Settings) -> grpc.Channel:
@@ -97,27 +98,47 @@ class UnaryMethod:
         calls.append(None)
         try:
             method, another = self._turns.take()
+            answer: bytes
             if self._hedge_after_seconds is not None:
-                return self._call_hedged(method, another, request, timeout, metadata)
-            answer: bytes = method(
-                request, timeout=timeout, metadata=metadata, wait_for_ready=self._waits
-            )
+                answer = self._call_hedged(method, another, request, timeout, metadata).result()
+                return answer
+            answer = method(request, timeout=timeout, metadata=metadata, wait_for_ready=self._waits)
             return answer
+        finally:
+            calls.pop()
+
+    def timed(
+        self, request: bytes, *, timeout: float, metadata: Metadata | None
+    ) -> tuple[bytes, Timing | None]:
+        """Return the response, and what the server tells of the call's time."""
+        calls = PROCESS.calls
+        calls.append(None)
+        try:
+            method, another = self._turns.take()
+            metadata = asking(metadata)
+            if self._hedge_after_seconds is not None:
+                call = self._call_hedged(method, another, request, timeout, metadata)
+                answer = call.result()
+            else:
+                answer, call = method.with_call(
+                    request, timeout=timeout, metadata=metadata, wait_for_ready=self._waits
+                )
+            return answer, read_timing(call.trailing_metadata())
         finally:
             calls.pop()
 
     def _call_hedged(
         self, method: Any, another: Any, request: bytes, timeout: float, metadata: Metadata | None
-    ) -> bytes:
+    ) -> Any:
+        """Return the attempt that has brought the answer."""
         assert self._hedge_after_seconds is not None
-        answer: bytes = call_hedged(
+        return call_hedged(
             lambda seconds: self._begin(method, request, seconds, metadata),
             lambda seconds: self._begin(another, request, seconds, metadata),
             self._hedge_after_seconds,
             timeout,
             self._budget,
         )
-        return answer
 
     def future(self, request: bytes, *, timeout: float, metadata: Metadata | None) -> Any:
         """Begin a call, which is not hedged, and return gRPC's future of it."""

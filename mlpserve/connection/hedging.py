@@ -7,7 +7,7 @@ import asyncio
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
 import grpc
@@ -52,8 +52,8 @@ class HedgeBudget:
 def call_hedged(
     first: Start, second: Start, after_seconds: float, timeout_seconds: float, budget: HedgeBudget
 ) -> Any:
-    """Return the first good answer of two attempts, of which the second begins when the first has
-    not ended after some time; raises grpc.RpcError. Attempts are gRPC's futures.
+    """Return the one of two attempts that brought the first good answer, where the second begins
+    when the first has not ended after some time; raises grpc.RpcError. Attempts are gRPC's futures.
     """
     end = time.monotonic() + timeout_seconds
     budget.earn()
@@ -71,7 +71,8 @@ def call_hedged(
         if len(attempts) > 1 and found.code() in _HOPEFUL:
             other = ended.get()
             found = other if other.code() is grpc.StatusCode.OK else found
-        return found.result()
+        found.result()
+        return found
     finally:
         for attempt in attempts:
             attempt.cancel()
@@ -94,18 +95,44 @@ async def call_hedged_aio(
         outcomes = [attempt.result() for attempt in ended]
         if waiting and all(error and error.code() in _HOPEFUL for _, error in outcomes):
             outcomes.append(await waiting.pop())
-        for answer, error in outcomes:
+        for call, error in outcomes:
             if error is None:
-                return answer
+                return call
         raise outcomes[0][1]
     finally:
         for attempt in attempts:
             attempt.cancel()
 
 
+class HedgedCall:
+    """Two attempts, from a task of `call_hedged_aio`, as one of gRPC's calls for asyncio."""
+
+    def __init__(self, winner: "asyncio.Task[Any]") -> None:
+        self._winner = winner
+
+    def __await__(self) -> Generator[Any, Any, bytes]:
+        """Return the answer, once it is there."""
+        call = yield from self._winner.__await__()
+        answer: bytes = yield from call.__await__()
+        return answer
+
+    async def trailing_metadata(self) -> Any:
+        """Return what came with the answer."""
+        return await (await self._winner).trailing_metadata()
+
+    def done(self) -> bool:
+        """Return whether there is an answer, or an error."""
+        return self._winner.done()
+
+    def cancel(self) -> bool:
+        """End the attempts."""
+        return self._winner.cancel()
+
+
 async def _outcome(call: Any) -> tuple[Any, Any]:
-    """Return a call's answer, or its error, which is then nobody's to forget."""
+    """Return a call that has its answer, or its error, which is then nobody's to forget."""
     try:
-        return await call, None
+        await call
+        return call, None
     except grpc.RpcError as error:
         return None, error

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from mlpserve.connection.aio_channels import AioChannels
-from mlpserve.connection.settings import Settings
+from mlpserve.connection.settings import Metadata, Settings
 from mlpserve.errors import MlpserveError, unanswered
+from mlpserve.timing import Timing, asking, read_timing
 
 _OTHER_LOOP = (
     "this client belongs to another event loop, which is not closed: use it there, and make "
@@ -97,6 +98,13 @@ class LoopMethod:
             self._method = self._make(channel)
             self._opened = channel
         return self._method(*request, **options)
+
+    async def timed(
+        self, request: bytes, *, timeout: float, metadata: Metadata | None
+    ) -> tuple[bytes, Timing | None]:
+        """Return the response, and what the server tells of the call's time."""
+        call = self(request, timeout=timeout, metadata=asking(metadata))
+        return await call, read_timing(await call.trailing_metadata())
 
     def explain_cancelled(self) -> MlpserveError | None:
         """Return why a call ended with CancelledError, as `LoopChannel.explain_cancelled` does."""

@@ -1,6 +1,6 @@
 """What a client is made with, checked: both clients make their channels from it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Self
 
@@ -10,6 +10,7 @@ from mlpserve.connection.address import check_address
 from mlpserve.connection.credentials import Tls, token_metadata
 from mlpserve.connection.options import MAX_RETRIES, Options, channel_options
 from mlpserve.connection.seconds import check_seconds
+from mlpserve.timing import asking
 
 Metadata = tuple[tuple[str, str], ...]
 
@@ -76,6 +77,10 @@ class Settings:
             bool(wait_for_ready),
             hedge_after_seconds,
         )
+
+    def timed(self) -> Self:
+        """Return the settings of calls that ask for their timing."""
+        return replace(self, metadata=asking(self.metadata))
 
     def seconds(self, timeout_seconds: float | None) -> float:
         """Return how long a call may take; raises TypeError and ValueError."""

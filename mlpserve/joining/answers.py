@@ -114,4 +114,5 @@ def _cut(prediction: Prediction, part: slice) -> Prediction:
             done.shifts[part].copy(),
             None if done.pixels is None else done.pixels[part].copy(),
         ),
+        prediction.timing,
     )

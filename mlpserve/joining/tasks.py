@@ -18,6 +18,7 @@ from mlpserve.joining.answers import Closed, receive, take, too_late
 from mlpserve.joining.queues import ALONE, Group, Member, Queues
 from mlpserve.joining.requests import Read, write
 from mlpserve.prediction import Prediction
+from mlpserve.timing import read_timing
 
 Ask = Callable[[bytes, Pixels, float | None, str | None], Awaitable[Prediction]]
 
@@ -28,11 +29,20 @@ _Group = Group["asyncio.Future[None]"]
 
 class Tasks:
     """Calls that travel together; `ask` makes one on its own, `begin` is the method, and `read`
-    reads an answer.
+    reads an answer; `is_timed` is whether they ask for their timing.
     """
 
-    def __init__(self, ask: Ask, begin: LoopMethod, read: Read, settings: Settings) -> None:
-        self._ask, self._begin, self._read, self._settings = ask, begin, read, settings
+    def __init__(
+        self,
+        ask: Ask,
+        begin: LoopMethod,
+        read: Read,
+        settings: Settings,
+        *,
+        is_timed: bool = False,
+    ) -> None:
+        self._ask, self._begin, self._read = ask, begin, read
+        self._settings, self._is_timed = settings.timed() if is_timed else settings, is_timed
         self._start()
 
     def _start(self) -> None:
@@ -173,7 +183,10 @@ class Tasks:
             group.call = self._begin(request, timeout=seconds, metadata=metadata)
             if group.is_abandoned:
                 group.call.cancel()
-            return self._read(await group.call)
+            answer = self._read(await group.call)
+            if self._is_timed:
+                answer.timing = read_timing(await group.call.trailing_metadata())
+            return answer
         except (grpc.aio.UsageError, ValueError):
             return Closed()
         except asyncio.CancelledError:

@@ -17,6 +17,7 @@ from mlpserve.joining.answers import Closed, receive, take, too_late
 from mlpserve.joining.queues import ALONE, Group, Member, Queues
 from mlpserve.joining.requests import Read, write
 from mlpserve.prediction import Prediction
+from mlpserve.timing import read_timing
 
 Ask = Callable[[bytes, Pixels, float | None, str | None], Prediction]
 _Member = Member[threading.Lock]
@@ -25,11 +26,20 @@ _Group = Group[threading.Lock]
 
 class Threads:
     """Calls that travel together; `ask` makes one on its own, `begin` is the method's `future`, and
-    `read` reads an answer.
+    `read` reads an answer; `is_timed` is whether they ask for their timing.
     """
 
-    def __init__(self, ask: Ask, begin: Callable[..., Any], read: Read, settings: Settings) -> None:
-        self._ask, self._begin, self._read, self._settings = ask, begin, read, settings
+    def __init__(
+        self,
+        ask: Ask,
+        begin: Callable[..., Any],
+        read: Read,
+        settings: Settings,
+        *,
+        is_timed: bool = False,
+    ) -> None:
+        self._ask, self._begin, self._read = ask, begin, read
+        self._settings, self._is_timed = settings.timed() if is_timed else settings, is_timed
         # One for each process: a forked one has neither the calls in flight of its parent nor the
         # thread that may have held the lock.
         self._states: dict[int, tuple[threading.Lock, Queues[threading.Lock]]] = {}
@@ -121,6 +131,8 @@ class Threads:
         answer: Prediction | Exception
         try:
             answer = self._read(call.result())
+            if self._is_timed:
+                answer.timing = read_timing(call.trailing_metadata())
         except Exception as error:  # noqa: BLE001  # whatever it is, its callers wait for it
             answer = error
         self._send(self._receive(group, answer))

@@ -63,7 +63,8 @@ def fetch(address: str, timeout_seconds: float) -> Samples:
 def parse(text: str) -> Samples:
     """Return the samples of a page; lines that are none are left out."""
     samples: dict[str, dict[Labels, float]] = defaultdict(dict)
-    for line in text.splitlines():
+    # Not at what else may end a line, such as U+2028: names of labels may hold it.
+    for line in text.split("\n"):
         if line.startswith("#") or not (match := _SAMPLE.match(line)):
             continue
         name, labels, value = match.groups()

@@ -18,6 +18,7 @@ from mlpserve.joining.request_ids import add_request_ids, check_request_id
 from mlpserve.parts.steps import Seconds
 from mlpserve.prediction import Prediction
 from mlpserve.protocol.predict import ResponseReader
+from mlpserve.timing import read_timing
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,11 @@ class Caller:
     settings: Settings
     reader: ResponseReader
     request_id: str | None = None
+    is_timed: bool = False
+
+    def timed(self, is_timed: bool) -> "Caller":
+        """Return a caller whose calls ask for their timing, or do not."""
+        return replace(self, settings=self.settings.timed(), is_timed=True) if is_timed else self
 
     def named(self, request_id: str | None) -> "Caller":
         """Return a caller whose calls have this id in the server's log; raises TypeError and
@@ -48,12 +54,16 @@ class Caller:
         clock = time.monotonic
         return Seconds(seconds, clock, None if timeout_seconds is None else clock() + seconds)
 
-    def read(self, response: bytes) -> Prediction | MlpserveError:
-        """Return what a response says, or why it says nothing."""
+    def read(self, response: bytes, told: Any = ()) -> Prediction | MlpserveError:
+        """Return what a response says, or why it says nothing; `told` is the trailing metadata of
+        a call that has asked for its timing.
+        """
         try:
-            return self.reader.read(response)
+            prediction = self.reader.read(response)
         except InvalidResponse as error:
             return error
+        prediction.timing = read_timing(told)
+        return prediction
 
     def explain(self, error: grpc.RpcError) -> MlpserveError:
         """Return the error for one that gRPC raised."""

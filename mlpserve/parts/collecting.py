@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from mlpserve.errors import InvalidResponse
 from mlpserve.prediction import Canonicalization, Prediction
+from mlpserve.timing import Timing
 
 _Number = TypeVar("_Number", bound=np.generic)
 
@@ -22,14 +23,18 @@ class Collector:
         self._first: Prediction | None = None
         self._tables: list[npt.NDArray[Any]] = []
         self._n_images = 0
+        self._timing: Timing | None = None
 
     def add(self, prediction: Prediction) -> None:
         """Take the next prediction; raises InvalidResponse when it can't follow the others."""
         begin, self._n_images = self._n_images, self._n_images + len(prediction)
         rows = _tables(prediction)
         if self._first is None:
-            self._first, self._tables = prediction, rows
+            self._first, self._tables, self._timing = prediction, rows, prediction.timing
             return
+        if self._timing is not None:
+            # Another server may be older, and a sum of some would mislead.
+            self._timing = prediction.timing and self._timing + prediction.timing
         if _kind(prediction, rows) != _kind(self._first, self._tables):
             raise InvalidResponse(
                 f"{prediction.model} {prediction.version} answers otherwise than before: was it "
@@ -59,6 +64,7 @@ class Collector:
             first.version,
             tuple(rest[:n_layers]),
             done,
+            self._timing,
         )
 
 

@@ -93,10 +93,11 @@ async def pull(items: Iterator[Any] | AsyncIterator[Any]) -> Any:
 async def _wait(call: Any, caller: Caller) -> Prediction | MlpserveError:
     try:
         response = await call
+        told = await call.trailing_metadata() if caller.is_timed else ()
     except grpc.RpcError as error:
         return caller.explain(error)
     except asyncio.CancelledError as error:
         if (explained := caller.method.explain_cancelled()) is not None:
             raise explained from error
         raise
-    return caller.read(response)
+    return caller.read(response, told)

@@ -84,4 +84,4 @@ def _wait(call: Any, caller: Caller) -> Prediction | MlpserveError:
         response = call.result()
     except grpc.RpcError as error:
         return caller.explain(error)
-    return caller.read(response)
+    return caller.read(response, call.trailing_metadata() if caller.is_timed else ())

@@ -4,6 +4,14 @@ from dataclasses import dataclass, field
 
 from mlpserve.errors import MlpserveError
 from mlpserve.prediction import Prediction
+from mlpserve.timing import Timing
+
+
+@dataclass(slots=True, eq=False)
+class Ending:
+    """What is known of a stream once it has ended, which its answers share."""
+
+    timing: Timing | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,6 +30,7 @@ class Answer:
     index: int
     error: MlpserveError | TypeError | ValueError | None = None
     _prediction: Prediction | None = field(default=None, repr=False)
+    _ending: Ending = field(default_factory=Ending, repr=False)
 
     @property
     def prediction(self) -> Prediction:
@@ -30,3 +39,10 @@ class Answer:
             raise self.error
         assert self._prediction is not None
         return self._prediction
+
+    @property
+    def timing(self) -> Timing | None:
+        """Where the stream's time went in the server: the sums of all its items, and the whole time
+        that it was open. None until the generator has come to its end, and as `Prediction.timing`.
+        """
+        return self._ending.timing

@@ -17,7 +17,7 @@ from mlpserve.images import Pixels, as_pixels, check_count, doubt_scale, warn_of
 from mlpserve.parts.window import Window
 from mlpserve.protocol import wire
 from mlpserve.protocol.predict import ResponseReader, encode_request
-from mlpserve.streams.answer import Answer
+from mlpserve.streams.answer import Answer, Ending
 from mlpserve.v1 import classifier_pb2
 
 MAX_ITEMS_AHEAD = 64
@@ -55,6 +55,7 @@ class Flight:
         self._window = Window(MAX_ITEMS_AHEAD, MAX_BYTES_AHEAD)
         self._items: deque[Item] = deque()
         self._n_items = self.n_answers = 0
+        self.ending = Ending()
 
     def __len__(self) -> int:
         """Return how many items have no answer yet."""
@@ -104,13 +105,13 @@ class Flight:
     def read(self, item: Item, response: bytes) -> Answer:
         """Return the answer to an item, which the response is for, if it was sent."""
         if item.pixels is None:
-            return Answer(item.index, item.error)
+            return Answer(item.index, item.error, None, self.ending)
         if item.doubt is not None:
             warn_of(item.doubt)
         try:
             return self._read(response, item.index, item.pixels)
         except MlpserveError as error:
-            return Answer(item.index, error)
+            return Answer(item.index, error, None, self.ending)
 
     def _read(self, response: bytes, index: int, pixels: Pixels) -> Answer:
         try:
@@ -118,10 +119,11 @@ class Flight:
             if contents := wire.read_contents(fields, _RESPONSE.RESPONSE_FIELD_NUMBER):
                 prediction = self._reader.read(bytes(contents[-1]))
                 check_count(pixels, prediction)
-                return Answer(index, None, prediction)
+                return Answer(index, None, prediction, self.ending)
             for packed in wire.read_contents(fields, _RESPONSE.ERROR_FIELD_NUMBER):
                 for status in wire.read_contents(wire.read_fields(packed), _ANY_VALUE):
-                    return Answer(index, from_status(bytes(status), self._address, FEWER_IMAGES))
+                    error = from_status(bytes(status), self._address, FEWER_IMAGES)
+                    return Answer(index, error, None, self.ending)
             raise wire.WireError("it has neither an answer nor an error")
         except wire.WireError as error:
             raise InvalidResponse(

@@ -1,6 +1,7 @@
 """A stream for asyncio: one task asks the caller's iterable for items, the caller's reads."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from mlpserve.parts.tasks import pull
 from mlpserve.streams import writing
 from mlpserve.streams.answer import Answer
 from mlpserve.streams.flight import Flight
+from mlpserve.timing import read_timing
 
 
 async def predict_stream(
@@ -50,6 +52,11 @@ async def predict_stream(
             flight.pop()
             changed.set()
             yield flight.read(item, response)
+        if caller.is_timed:
+            with contextlib.suppress(grpc.RpcError, TimeoutError):
+                async with asyncio.timeout(timeout_seconds):
+                    await anext(responses, None)
+                    flight.ending.timing = read_timing(await call.trailing_metadata())
     finally:
         call.cancel()
         producing.cancel()

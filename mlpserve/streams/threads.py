@@ -11,6 +11,7 @@ from mlpserve.parts.caller import Caller
 from mlpserve.streams.answer import Answer
 from mlpserve.streams.flight import Flight, Item
 from mlpserve.streams.watchdog import Watchdog
+from mlpserve.timing import read_timing
 
 
 def predict_stream(
@@ -42,6 +43,12 @@ def predict_stream(
                 response = read
             producer.pop()
             yield flight.read(item, response)
+        if caller.is_timed:
+            watchdog.begin()
+            with contextlib.suppress(grpc.RpcError):
+                next(call, None)
+            flight.ending.timing = read_timing(call.trailing_metadata())
+            watchdog.end()
     finally:
         producer.stop()
         call.cancel()

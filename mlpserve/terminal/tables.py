@@ -1,5 +1,6 @@
 """Tables and lists as commands show them."""
 
+import math
 from collections.abc import Iterable, Mapping
 
 from rich.table import Table
@@ -21,5 +22,11 @@ def format_counts(counts: Mapping[str, float]) -> str:
 
 
 def format_rate(per_second: float) -> str:
-    """Return a rate with one decimal, if it is not whole."""
+    """Return a rate with one decimal, if it is not whole; what would be 0 has its first digit, and
+    what nobody knows is "-".
+    """
+    if math.isnan(per_second):
+        return "-"
+    if 0 < abs(per_second) < 0.05:
+        return f"{per_second:.1g}"
     return f"{per_second:,.1f}".removesuffix(".0")

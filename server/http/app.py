@@ -1,4 +1,4 @@
-"""The HTTP application: what watches the server, the APIs, and the page."""
+"""The HTTP application: what watches the server, the APIs, and the pages."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -27,6 +27,7 @@ from server.settings.lists import read_list
 CORS_HEADERS = (
     *("authorization", "content-encoding", "content-type", "grpc-timeout"),
     *("inference-header-content-length", "route-key", "traceparent", "x-request-id"),
+    "x-server-timing",
 )
 CORS_EXPOSED = (
     *("inference-header-content-length", "retry-after", "server-timing", "www-authenticate"),
@@ -57,7 +58,7 @@ def build_app(
 
 
 def _open(settings: Mapping[str, Any], health: Health, identities: Identities | None) -> ASGIApp:
-    """Return the APIs and the page, behind what guards them."""
+    """Return the APIs and the pages, behind what guards them."""
 
     def build() -> ASGIApp:
         # Imported by the first request, as it takes longer than all else here.
@@ -66,9 +67,9 @@ def _open(settings: Mapping[str, Any], health: Health, identities: Identities | 
 
         return build_apis(GrpcPort(settings, identities), health)
 
-    page = Router(static_files.routes(), redirect_slashes=False)
+    pages = Router(static_files.routes(), redirect_slashes=False)
     # Paths are compared one by one in a router.
-    app: ASGIApp = Sections({"": page, "static": page}, Late(build))
+    app: ASGIApp = Sections(dict.fromkeys(("", "watch", "static"), pages), Late(build))
     demand = Demand(settings["tls_client_ca"] is not None, settings["http_tls"] == "on")
     app = Compressed(Access(app, Bodies(settings["max_http_body_bytes"]), demand))
     if origins := read_list(settings["http_cors_origins"]):

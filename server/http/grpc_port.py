@@ -12,8 +12,10 @@ from starlette.requests import Request
 
 from mlpserve.connection.loops import LoopChannel, LoopMethod
 from mlpserve.connection.settings import Metadata, Settings
+from mlpserve.timing import asking
 from server.http.bodies import hold
 from server.http.calling.statuses import from_rpc_error
+from server.http.calling.timing import Timing
 from server.http.calling.trust import trust
 from server.http.connections.caller import caller_of
 from server.http.connections.identity import Identities, Identity
@@ -71,13 +73,19 @@ class GrpcPort:
         self._is_rejected = False
 
     async def call(
-        self, path: str, message: bytes, request: Request, seconds: float = MAX_SECONDS
+        self,
+        path: str,
+        message: bytes,
+        request: Request,
+        seconds: float = MAX_SECONDS,
+        *,
+        timing: Timing | None = None,
     ) -> bytes:
         """Return the answer to a serialized message, sent with the token, the id and the trace of
         an HTTP request; raises HttpError.
 
         The call ends after `seconds` or what the request's grpc-timeout says if that is sooner, and
-        when the request's sender leaves.
+        when the request's sender leaves. Into `timing` goes the worker's, if it is asked for.
         """
         timeout = min(seconds, timeout_of(request), MAX_SECONDS)
         if len(message) > self.max_message_bytes:
@@ -97,17 +105,26 @@ class GrpcPort:
             )
         self._calls += 1
         try:
-            return await self._call(self._method(path), message, request, timeout)
+            return await self._call(self._method(path), message, request, timeout, timing)
         finally:
             self._calls -= 1
 
     async def _call(
-        self, method: LoopMethod, message: bytes, request: Request, timeout: float
+        self,
+        method: LoopMethod,
+        message: bytes,
+        request: Request,
+        timeout: float,
+        timing: Timing | None,
     ) -> bytes:
-        call = method(message, timeout=timeout, metadata=forwarded(request))
+        is_timed = timing is not None and timing.is_asked
+        metadata = asking(forwarded(request)) if is_timed else forwarded(request)
+        call = method(message, timeout=timeout, metadata=metadata)
         try:
             with caller_of(request.scope).ending(call.cancel):
                 answer: bytes = await call
+                if timing is not None and is_timed:
+                    timing.tell(await call.trailing_metadata())
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is not None and task.cancelling():

@@ -1,4 +1,4 @@
-"""The page: its files, and headers that keep it to itself."""
+"""The pages: their files, and headers that keep them to themselves."""
 
 from pathlib import Path
 
@@ -20,21 +20,26 @@ HEADERS = {
 }
 
 
-INDEX = "index.html"
+PAGES = {"/": "index.html", "/watch": "watch.html"}
+"""The pages' files by their paths: one draws a digit, the other watches the server."""
 
 
 def routes() -> list[BaseRoute]:
-    """Return the routes of the page and of its files."""
-    files = Guarded(StaticFiles(directory=FOLDER))
-    return [Route("/", Guarded(Index(directory=FOLDER))), Mount("/static", files)]
+    """Return the routes of the pages and of their files."""
+    pages = [Route(path, Guarded(Page(file))) for path, file in PAGES.items()]
+    return [*pages, Mount("/static", Guarded(StaticFiles(directory=FOLDER)))]
 
 
-class Index(StaticFiles):
-    """The page itself."""
+class Page(StaticFiles):
+    """A page itself, whatever its path."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__(directory=FOLDER)
+        self._file = file
 
     def get_path(self, _scope: Scope) -> str:
         """Return its file."""
-        return INDEX
+        return self._file
 
 
 class Guarded:

@@ -99,8 +99,8 @@ class Method:
     def admit(
         self, begin: float, metadata: Pairs, gate: "Gate[Any] | None"
     ) -> tuple[Record | None, RequestError | None]:
-        """Return where to note what a call does, if it is logged or traced, and why it must not be
-        answered, if its caller may not make it or the gate is full.
+        """Return where to note what a call does, if it is logged, traced or timed, and why it must
+        not be answered, if its caller may not make it or the gate is full.
         """
         record = self._recorder.begin(begin, metadata)
         refusal: RequestError | None = None
@@ -131,11 +131,13 @@ class Admission:
         tokens = self.admin_tokens if is_admin else self.tokens
         if service in self.open_services:
             tokens = None
-        return Method(METHODS.calls(kind, service, name), self.recording.recorder(path), tokens)
+        counts = METHODS.calls(kind, service, name)
+        return Method(counts, self.recording.recorder(path, counts.exemplars), tokens)
 
     def unknown_method(self, path: str) -> Method:
         """Return what counts a call of a method that nobody knows."""
-        return Method(METHODS.calls(*UNKNOWN_METHOD), self.recording.recorder(path[:MAX_PATH]))
+        counts = METHODS.calls(*UNKNOWN_METHOD)
+        return Method(counts, self.recording.recorder(path[:MAX_PATH], counts.exemplars))
 
 
 def declare(services: Iterable[ServiceDescriptor]) -> None:

@@ -37,7 +37,7 @@ class Call(Protocol):
     """When its caller stops waiting, by time.perf_counter; ages away for never."""
     cancelled: bool
     record: Record | None
-    """Where to note its progress, when the call is logged or traced."""
+    """Where to note its progress, when the call is logged, traced or timed."""
     request: Request
     pixels: memoryview
     identifier: bytes
@@ -86,8 +86,9 @@ def fail(call: Call, error: Exception, stats: VersionStats) -> None:
     """End a call with an error, and count it among the failures of the version that it is for."""
     if call.ended:
         return
+    span = call.record.span if call.record is not None else None
     try:
-        stats.predictions.count_failure(call.begin, code_name(code_of(error)))
+        stats.predictions.count_failure(call.begin, code_name(code_of(error)), span)
     except Exception:
         log.exception(NOT_COUNTED)
     refuse(call, error)

@@ -27,7 +27,7 @@ from server.running.pixels import (
     slices,
 )
 from server.running.request import FLOAT_BYTES, LABELS_OF_ONE_BYTE, Answer, Labels
-from server.telemetry.record import Record, note_run
+from server.telemetry.record import Record, note_exemplars, note_expired, note_run
 from server.telemetry.version_stats import VersionStats
 
 log = structlog.get_logger()
@@ -104,7 +104,7 @@ def drop_abandoned(model: Model, stats: VersionStats, calls: Sequence[Call]) -> 
         else:
             error = Expired("deadline", "the call's time was over before the model ran")
         call.record = call.record or Record()
-        call.record.predict(model, call.size)
+        note_expired(call, call.record, model, now)
         fail(call, error, stats)
     return waiting
 
@@ -121,8 +121,9 @@ def _answer(model: Model, stats: VersionStats, calls: Sequence[Call]) -> Run:
     responses = write(calls, finished)
     encoded = time.perf_counter()
     try:
-        _count(stats, calls, responses, len(finished.labels), (begin, ran, encoded))
-        note_run(calls, model, len(finished.labels), begin, ran, encoded)
+        answered = _count(stats, calls, responses, len(finished.labels), (begin, ran, encoded))
+        if note_run(calls, model, len(finished.labels), begin, ran, encoded):
+            note_exemplars(answered, stats.predictions.exemplars, encoded)
     except Exception:
         log.exception(NOT_COUNTED)
     for call, response in zip(calls, responses, strict=True):
@@ -144,14 +145,15 @@ def _count(
     responses: Sequence[bytes | Exception],
     images: int,
     times: tuple[float, float, float],
-) -> None:
-    """Count the run and the calls that are going to be answered."""
+) -> Sequence[Call]:
+    """Count the run and the calls that are going to be answered, and return these."""
     answered, answered_images = calls, images
     if set(map(type, responses)) != _ALL_WRITTEN:
         pairs = zip(calls, responses, strict=True)
         answered = [call for call, response in pairs if isinstance(response, bytes)]
         answered_images = sum(map(_size, answered))
     stats.predictions.count_run(answered, images, answered_images, times)
+    return answered
 
 
 def _observe(stats: VersionStats, calls: Sequence[Call], finished: Run) -> None:

@@ -218,7 +218,7 @@ class Supervisor:
     def _tell_serving(self, default_model: str | None) -> None:
         log.info(
             "serving",
-            **self._page(),
+            **self._pages(),
             grpc=self._settings.grpc_address,
             http=self._launched.http_address,
             default_model=default_model,
@@ -226,14 +226,15 @@ class Supervisor:
             seconds=round(time.perf_counter() - self._launched.begin, 4),
         )
 
-    def _page(self) -> dict[str, str]:
-        """Return where the page is, if there is one that anybody can open."""
+    def _pages(self) -> dict[str, str]:
+        """Return where the pages are, if there are some that anybody can open."""
         is_tls = self._settings.http_tls == "on"
         is_closed = self._settings.tls_client_ca is not None and not is_tls
         if self._settings.http_api == "off" or is_closed:
             return {}
         scheme = "https" if is_tls else "http"
-        return {"page": f"{scheme}://{reachable(self._launched.http_address)}/"}
+        root = f"{scheme}://{reachable(self._launched.http_address)}/"
+        return {"page": root, "watch": f"{root}watch"}
 
     def _shut_down(self) -> None:
         """Stop without losing a call: announce it, wait for balancers, then refuse new calls."""

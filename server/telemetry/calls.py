@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from server.telemetry import metrics
-from server.telemetry.accumulators import MAX_WAITING, bound_names
+from server.telemetry.accumulators import MAX_WAITING, Exemplars, bound_names
 from server.telemetry.families import Buckets, Label, MetricFamily
 
 
 class Calls:
-    """The calls of one method: their messages, how each call ended and how long it took."""
+    """The calls of one method: their messages, how each call ended and how long it took.
+
+    `exemplars` are of the traced ones.
+    """
 
     def __init__(self, bounds: Sequence[float], codes: Iterable[str]) -> None:
         self._bounds = bounds
@@ -23,6 +26,7 @@ class Calls:
         self._codes = dict.fromkeys(codes, 0)
         self._counts = [0] * (len(bounds) + 1)
         self._seconds = 0.0
+        self.exemplars = Exemplars(bounds)
         # Those not yet counted: how they ended, after how many seconds, and how many messages were
         # received and sent.
         self._ended: deque[tuple[str, float, int, int]] = deque()
@@ -50,6 +54,7 @@ class Calls:
 
     def read(self) -> "Counted":
         """Return all counts as they are now."""
+        exemplars = self.exemplars.read()
         with self._lock:
             self._sort()
             return Counted(
@@ -59,6 +64,7 @@ class Calls:
                 dict(self._codes),
                 list(accumulate(self._counts)),
                 self._seconds,
+                exemplars,
             )
 
     def _sort(self) -> None:
@@ -77,7 +83,8 @@ class Calls:
 @dataclass(frozen=True, slots=True)
 class Counted:
     """The counts of a method's calls: `codes` by how they ended, `counts` of those that took at
-    most each bound and, last, of all that have ended, `seconds` that these took in all.
+    most each bound and, last, of all that have ended, `seconds` that these took in all, `exemplars`
+    of those between each bound and the one before.
     """
 
     started: int
@@ -86,6 +93,7 @@ class Counted:
     codes: Mapping[str, int]
     counts: Sequence[int]
     seconds: float
+    exemplars: Sequence[str]
 
 
 class Methods:
@@ -132,7 +140,7 @@ class Methods:
             ),
             metrics.HANDLING_SECONDS.with_histograms(
                 (
-                    (method, Buckets(bounds, calls.counts, calls.seconds))
+                    (method, Buckets(bounds, calls.counts, calls.seconds, calls.exemplars))
                     for method, calls in methods
                 ),
                 *labels,

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -19,14 +20,29 @@ PARENT, HTTP = "parent", "http"
 Label = tuple[str, str]
 Values = tuple[str, ...]
 
+_EXEMPLAR = re.compile(
+    rb' # \{trace_id="[0-9a-f]{32}",span_id="[0-9a-f]{16}"\} \S+ \S+$', re.MULTILINE
+)
+"""No label's value has it in it, since quotes are escaped there."""
+
+
+def exemplar(trace_id: int, span_id: int, value: float, timestamp: float) -> str:
+    """Return what names a traced call behind the count of its bucket, in OpenMetrics alone: its
+    span, its value, and when it ended, in seconds since 1970.
+    """
+    return f' # {{trace_id="{trace_id:032x}",span_id="{span_id:016x}"}} {value} {timestamp:.3f}'
+
 
 @dataclass(frozen=True, slots=True)
 class Buckets:
-    """A histogram: how many values are at most each bound, the last +Inf, and the sum of all."""
+    """A histogram: how many values are at most each bound, the last +Inf, and the sum of all; and
+    the exemplars of the buckets, empty where there is none.
+    """
 
     bounds: Sequence[str]
     counts: Sequence[int]
     total: float
+    exemplars: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +71,10 @@ class MetricFamily:
         for values, buckets in histograms:
             own = self._format(values, labels)
             begin = f'{self.name}_bucket{own[:-1]},le="'
+            ends = buckets.exemplars or [""] * len(buckets.bounds)
             lines += [
-                f'{begin}{bound}"}} {count}\n'
-                for bound, count in zip(buckets.bounds, buckets.counts, strict=True)
+                f'{begin}{bound}"}} {count}{end}\n'
+                for bound, count, end in zip(buckets.bounds, buckets.counts, ends, strict=True)
             ]
             lines.append(f"{self.name}_count{own} {buckets.counts[-1]}\n")
             lines.append(f"{self.name}_sum{own} {buckets.total}\n")
@@ -114,7 +131,9 @@ def unpack(packed: bytes) -> list[MetricFamily]:
 
 
 def page(families: Iterable[MetricFamily], open_metrics: bool) -> bytes:
-    """Return a page, with the samples of several processes' families of one name together."""
+    """Return a page, with the samples of several processes' families of one name together; only
+    that of OpenMetrics has exemplars.
+    """
     by_name: dict[str, list[MetricFamily]] = {}
     for family in families:
         by_name.setdefault(family.name, []).append(family)
@@ -124,5 +143,7 @@ def page(families: Iterable[MetricFamily], open_metrics: bool) -> bytes:
         full_name = f"{name}_total" if kind == "counter" and not open_metrics else name
         text = documentation.replace("\\", r"\\").replace("\n", r"\n")
         parts.append(f"# HELP {full_name} {text}\n# TYPE {full_name} {kind}\n".encode())
-        parts += [family.lines for family in same]
+        parts += [
+            family.lines if open_metrics else _EXEMPLAR.sub(b"", family.lines) for family in same
+        ]
     return b"".join((*parts, b"# EOF\n" if open_metrics else b""))

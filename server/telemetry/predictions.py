@@ -11,14 +11,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, chain
 from operator import attrgetter
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from server.telemetry import metrics
-from server.telemetry.accumulators import MAX_WAITING, bound_names
+from server.telemetry.accumulators import MAX_WAITING, Exemplars, bound_names
 from server.telemetry.families import Buckets
+
+if TYPE_CHECKING:
+    # An optional package, which is imported only when there are traces.
+    from opentelemetry.trace import Span
 
 MAX_EXACT_SIZE = 64
 """Images of a run up to which each size has counts of its own; above, a size counts as the next
@@ -103,13 +107,16 @@ class _Durations:
         self._counts += counts.astype(np.int64, copy=False)
         self.seconds += float(seconds.sum() if times is None else seconds @ times)
 
-    def read(self) -> Buckets:
-        return Buckets(self._NAMES, list(accumulate(self._counts.tolist())), self.seconds)
+    def read(self, exemplars: Sequence[str] = ()) -> Buckets:
+        counts = list(accumulate(self._counts.tolist()))
+        return Buckets(self._NAMES, counts, self.seconds, exemplars)
 
 
 class Predictions:
     """The predictions of one version: its calls, and its messages of streams; any thread may use
     it.
+
+    `exemplars` are of the traced ones that are counted.
     """
 
     __slots__ = (
@@ -124,12 +131,14 @@ class Predictions:
         "_stages",
         "_waiting",
         "_waiting_calls",
+        "exemplars",
     )
 
     def __init__(self) -> None:
         self._codes = dict.fromkeys(metrics.COMMON_CODES, 0)
         self._seconds = _Durations()
         self._stages = {stage: _Durations() for stage in metrics.STAGES}
+        self.exemplars = Exemplars(metrics.LATENCY_BUCKETS)
         self._by_size: dict[int, Times] = {}
         self._failed_seconds = self._last = 0.0
         self._failed = self._images = 0
@@ -160,14 +169,16 @@ class Predictions:
             with self._lock:
                 self._sort()
 
-    def count_failure(self, begin: float, code: str) -> None:
-        """Count a prediction that has failed with a code, and began then."""
+    def count_failure(self, begin: float, code: str, span: "Span | None" = None) -> None:
+        """Count a prediction that has failed with a code, and began then; it may be traced."""
         seconds = time.perf_counter() - begin
         with self._lock:
             self._failed += 1
             self._failed_seconds += seconds
             self._codes[code] = self._codes.get(code, 0) + 1
             self._seconds.add(np.array([seconds]))
+        if span is not None:
+            self.exemplars.note(span, seconds)
 
     def _sort(self) -> None:
         """Count the waiting runs; the caller holds the lock."""
@@ -217,10 +228,11 @@ class Predictions:
 
     def read(self) -> Counted:
         """Return the counts as they are now."""
+        exemplars = self.exemplars.read()
         with self._lock:
             self._sort()
             stages = {stage: durations.read() for stage, durations in self._stages.items()}
-            return Counted(dict(self._codes), self._seconds.read(), stages)
+            return Counted(dict(self._codes), self._seconds.read(exemplars), stages)
 
     def sums(self) -> Sums:
         """Return the sums as they are now."""

@@ -1,10 +1,12 @@
-"""Decides which calls are logged and traced, and writes their log lines and spans when they end.
+"""Decides which calls are logged, traced and timed, and writes their log lines, spans and timings
+when they end.
 
 Most calls only pay for a look at their metadata and one subtraction.
 """
 
 import logging
 import random
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -16,8 +18,9 @@ from server.logs.sampling import RateLimit, calls_until_next
 from server.settings import otel
 from server.settings.settings import Settings
 from server.telemetry import trace_context
+from server.telemetry.accumulators import Exemplars
 from server.telemetry.codes import code_name
-from server.telemetry.record import Record
+from server.telemetry.record import Record, Timing
 
 if TYPE_CHECKING:
     from server.telemetry.tracing import Tracing
@@ -31,6 +34,12 @@ unless it is more than one.
 
 TRACE_RESPONSE = "traceresponse"
 """Trailing metadata of a traced call: its span, as in the draft of W3C Trace Context."""
+
+TIMING_REQUEST = "x-server-timing"
+"""Metadata with the value 1 by which a caller asks for `SERVER_TIMING`."""
+
+SERVER_TIMING = "server-timing"
+"""Trailing metadata of a timed call: the milliseconds of its stages and in all, in W3C's syntax."""
 
 MAX_REQUEST_ID = 128
 MAX_REQUEST_IDS = 4096
@@ -72,9 +81,11 @@ class Recording:
             lambda calls: log.warning("calls ended with errors that are not logged", calls=calls),
         )
 
-    def recorder(self, path: str) -> "Recorder":
-        """Return the recorder of a method at a path such as /SERVICE/METHOD."""
-        return Recorder(self, path)
+    def recorder(self, path: str, exemplars: Exemplars) -> "Recorder":
+        """Return the recorder of a method at a path such as /SERVICE/METHOD; `exemplars` are those
+        of its calls.
+        """
+        return Recorder(self, path, exemplars)
 
     def stop(self) -> None:
         """Write what has not been written yet, including spans."""
@@ -86,15 +97,15 @@ class Recording:
 class Recorder:
     """Records some calls of one method."""
 
-    def __init__(self, recording: Recording, path: str) -> None:
-        self._path = path
+    def __init__(self, recording: Recording, path: str, exemplars: Exemplars) -> None:
+        self._path, self._exemplars = path, exemplars
         self._log_rate, self._trace_rate = recording.log_rate, recording.trace_rate
         self._tracing, self._errors = recording.tracing, recording.errors
         self._until_logged = calls_until_next(self._log_rate)
         self._until_traced = calls_until_next(self._trace_rate)
 
     def begin(self, begin: float, metadata: Pairs) -> Record | None:
-        """Return the record of a call that may be logged or traced, else None.
+        """Return the record of a call that may be logged, traced or timed, else None.
 
         `begin` is its arrival by time.perf_counter.
         """
@@ -118,6 +129,9 @@ class Recorder:
                 record = record or Record()
                 # A longer one is invalid, and must not be kept for as long as the call.
                 record.traceparent = str(value)[:MAX_REQUEST_ID]
+            elif key == TIMING_REQUEST and value == "1":
+                record = record or Record()
+                record.timing = Timing(begin)
         if self._until_logged < 1:
             self._until_logged = calls_until_next(self._log_rate)
             record = record or Record()
@@ -146,13 +160,15 @@ class Recorder:
         seconds: float,
         reason: str = "",
     ) -> None:
-        """Write the log line and the span of a call, if it is to have them.
+        """Write the log line and the span of a call, if it is to have them, and note it as an
+        exemplar if it is traced.
 
         `seconds` is how long it took, `reason` that of its error.
         """
         if record is not None:
             record.reason = record.reason or reason
             if record.span is not None and self._tracing is not None:
+                self._exemplars.note(record.span, seconds)
                 self._tracing.end(record, code.value[0], begin + seconds)
         if code is not grpc.StatusCode.OK:
             is_logged = self._errors.allows()
@@ -194,14 +210,24 @@ def _start_tracing(settings: Settings, server_version: str) -> "Tracing | None":
 
 
 def trailing(record: Record) -> tuple[tuple[str, str], ...]:
-    """Return what the caller gets of the record, as trailing metadata."""
+    """Return what the caller gets of the record, as trailing metadata, now that the call ends."""
     pairs: tuple[tuple[str, str], ...] = ()
     # Who joins several knows them, and they might not fit beside an error's details.
     if record.request_id and len(record.request_id) <= MAX_REQUEST_ID:
         pairs = ((REQUEST_ID, record.request_id),)
     if record.span is not None:
         pairs += ((TRACE_RESPONSE, trace_context.write(record.span.get_span_context())),)
+    if record.timing is not None:
+        pairs += ((SERVER_TIMING, _write_timing(record.timing)),)
     return pairs
+
+
+def _write_timing(timing: Timing) -> str:
+    total = time.perf_counter() - timing.begin
+    return ", ".join(
+        f"{name};dur={1000 * seconds:.3f}"
+        for name, seconds in (*timing.seconds.items(), ("total", total))
+    )
 
 
 def _is_request_id(text: str) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 
 from exporter.network.network import Batch
 from mlpserve.inference import open_inference_pb2 as protocol
-from mlpserve.v1.classifier_pb2 import PredictRequest
+from mlpserve.v1.classifier_pb2 import PredictRequest, PredictResponse, PredictStreamResponse
 
 # In quotes, since the classes take parameters for the type checker alone.
 Unary: TypeAlias = "grpc.UnaryUnaryMultiCallable[bytes, bytes]"
@@ -38,23 +38,52 @@ SMALL = 4
 
 @dataclass(slots=True)
 class Load:
-    """What callers have counted: calls by method and code, and the images that were answered."""
+    """What callers have counted: calls by method and code; answers, also within streams, by model,
+    version and number of images; and failures of a model's version that they had named, by code.
+    """
 
     calls: Counter[tuple[str, str]] = field(default_factory=Counter)
-    images: int = 0
+    answers: Counter[tuple[str, str, int]] = field(default_factory=Counter)
+    failures: Counter[tuple[str, str, str]] = field(default_factory=Counter)
 
     def __add__(self, other: "Load") -> "Load":
-        return Load(self.calls + other.calls, self.images + other.images)
+        return Load(
+            self.calls + other.calls,
+            self.answers + other.answers,
+            self.failures + other.failures,
+        )
+
+    @property
+    def images(self) -> int:
+        """The images that were answered."""
+        return sum(n * calls for (_, _, n), calls in self.answers.items())
+
+    def images_of(self, model: str, version: str) -> int:
+        """Return the images that a version has answered."""
+        answers = self.answers.items()
+        return sum(n * calls for (*which, n), calls in answers if which == [model, version])
+
+    def count(self, method: str, answer: bytes, images: int) -> None:
+        """Count what a method has answered for so many images."""
+        if method == INFER:
+            inferred = protocol.ModelInferResponse.FromString(answer)
+            self.answers[inferred.model_name, inferred.model_version, images] += 1
+        else:
+            predicted = PredictResponse.FromString(answer)
+            self.answers[predicted.model, str(predicted.version), images] += 1
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A unary call's method, message and number of images, and whether it shows its token."""
+    """A unary call's method, message and number of images, whether it shows its token, and the
+    version of digits that it names.
+    """
 
     method: str
     message: bytes
     images: int = 0
     shows_token: bool = True
+    version: str = ""
 
 
 def _mixture(images: Batch) -> list[Request]:
@@ -74,13 +103,19 @@ def _mixture(images: Batch) -> list[Request]:
     answered.append(Request(PREDICT, small, 1))
     one = pixels[:1].tobytes()
     refused = [
-        Request(PREDICT, PredictRequest(pixels=[2.0] * 784).SerializeToString()),
+        *(_bad("canary", "2"), _bad("canary", "2"), _bad("stable", "1")),
         Request(PREDICT, PredictRequest(pixels_u8=one, model="no").SerializeToString()),
         Request(PREDICT, PredictRequest(pixels_u8=one).SerializeToString(), shows_token=False),
         Request(f"{CLASSIFIER}/Nothing", b""),
         Request(f"{CLASSIFIER}/ListModels", b""),
     ]
     return [*answered, *refused]
+
+
+def _bad(label: str, version: str) -> Request:
+    """Return a request that the version with that label refuses."""
+    message = PredictRequest(pixels=[2.0] * 784, label=label)
+    return Request(PREDICT, message.SerializeToString(), version=version)
 
 
 def _infer(pixels: "np.ndarray[tuple[int, int], np.dtype[np.uint8]]") -> protocol.ModelInferRequest:
@@ -108,15 +143,20 @@ def run(address: str, certificate: bytes, images: Batch, *, rounds: int) -> Load
             for request in itertools.chain.from_iterable(itertools.repeat(turned, rounds)):
                 metadata = METADATA if request.shows_token else ()
                 try:
-                    methods[request.method](request.message, metadata=metadata, timeout=30)
+                    answer = methods[request.method](request.message, metadata=metadata, timeout=30)
                 except grpc.RpcError as error:
-                    own.calls[request.method, code_name(error.code())] += 1
+                    code = code_name(error.code())
+                    own.calls[request.method, code] += 1
+                    if request.version:
+                        own.failures["digits", request.version, code] += 1
                 else:
                     own.calls[request.method, "OK"] += 1
-                    own.images += request.images
+                    if request.images:
+                        own.count(request.method, answer, request.images)
         with lock:
             load.calls += own.calls
-            load.images += own.images
+            load.answers += own.answers
+            load.failures += own.failures
 
     threads = [threading.Thread(target=call, args=(number,)) for number in range(CONNECTIONS)]
     for thread in threads:
@@ -140,8 +180,8 @@ def _refuse_a_stream(address: str, certificate: bytes, load: Load) -> None:
     with connect(address, certificate) as channel:
         open_stream: Stream = channel.stream_stream(f"/{stream}")
         first = open_stream(messages(), metadata=METADATA, timeout=30)
-        next(first)
-        load.images += 1
+        answer = PredictStreamResponse.FromString(next(first)).response
+        load.count(PREDICT, answer.SerializeToString(), 1)
         try:
             list(open_stream(iter([message]), metadata=METADATA, timeout=30))
         except grpc.RpcError as error:

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import yaml
 
+from harness.server_process import ROOT
 from harness.waiting import PATIENCE_SECONDS
 from tests.deploy.programs import free_address, running
 from tests.deploy.rules import PROMETHEUS
@@ -48,25 +49,31 @@ class Prometheus:
         )
         return answer.raise_for_status().json()["data"]
 
-    def wait_for(self, expression: str) -> None:
-        """Return once an expression has a series, before a test gives up."""
+    def wait_for(self, expression: str) -> dict[frozenset[tuple[str, str]], float]:
+        """Return what an expression has once it has a series, before a test gives up."""
         end = time.monotonic() + TIMEOUT_SECONDS
         while time.monotonic() < end and self.process.poll() is None:
             with contextlib.suppress(httpx.HTTPError):
-                if self.query(expression):
-                    return
+                if found := self.query(expression):
+                    return found
             time.sleep(0.1)
         raise AssertionError(f"Prometheus has nothing for {expression}")
 
 
 @contextlib.contextmanager
-def start_prometheus(folder: Path, target: str, alertmanager: str) -> Iterator[Prometheus]:
-    """Run a Prometheus with what is shipped, but for where the others are and how long it waits."""
+def start_prometheus(
+    folder: Path, target: str, alertmanager: str = "", *, more: str = ""
+) -> Iterator[Prometheus]:
+    """Run a Prometheus with what is shipped, but for where the others are and how long it waits.
+
+    Without an Alertmanager's address it tells nobody. `more` is a file of further rules.
+    """
     program = need("prometheus", "prometheus")
     config = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())
     config["global"] |= {"scrape_interval": "1s", "scrape_timeout": "1s"}
     config["global"]["evaluation_interval"] = "1s"
-    config["alerting"]["alertmanagers"] = [{"static_configs": [{"targets": [alertmanager]}]}]
+    told = [{"targets": [alertmanager]}] if alertmanager else []
+    config["alerting"]["alertmanagers"] = [{"static_configs": told}]
     (job,) = (job for job in config["scrape_configs"] if job["job_name"] == "mlpserve")
     del job["dns_sd_configs"]
     job["static_configs"] = [{"targets": [target]}]
@@ -77,12 +84,21 @@ def start_prometheus(folder: Path, target: str, alertmanager: str) -> Iterator[P
         # Longer than a busy machine may keep a page from being read.
         text = _FOR.sub(r"\1 2s", _INTERVAL.sub(r"\1 1s", file.read_text()))
         (folder / "rules" / file.name).write_text(text)
+    if more:
+        (folder / "rules" / "more.yml").write_text(more)
     address = free_address()
     command = [
         program,
         f"--config.file={folder / 'prometheus.yml'}",
         f"--storage.tsdb.path={folder / 'data'}",
         f"--web.listen-address={address}",
+        *_features(),
     ]
     with running(command, folder / "log") as process:
         yield Prometheus(address, process)
+
+
+def _features() -> list[str]:
+    """Return the flags for features that are on in docker-compose.yml, too."""
+    service = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["prometheus"]
+    return [flag for flag in service["command"] if flag.startswith("--enable-feature=")]

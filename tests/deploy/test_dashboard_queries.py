@@ -1,210 +1,31 @@
 """Every panel's query, asked of a real Prometheus that watched a real server under a known load."""
 
-import contextlib
-import io
-import os
-import signal
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
-from PIL import Image
+from scipy.stats import chi2_contingency
 
-from deploy.grafana import pictures
-from deploy.grafana.page import picture_of
-from deploy.grafana.reading import Dashboard, fill, read
-from deploy.grafana.rendering import watching
-from deploy.grafana.rendering.answered import Answered
-from deploy.grafana.rendering.asking import Prometheus, Series
-from deploy.grafana.rendering.drawing import draw
-from exporter import network
-from exporter.export import graph, publishing
-from exporter.network.network import Batch, Network
-from exporter.training import reference
+from exporter.network.network import Batch
 from exporter.training.mnist import Labels
-from harness import certificate
-from harness.networks import random_network
-from harness.scrape import by_worker, value
-from harness.server_process import ROOT, ServerProcess, start_server
-from harness.waiting import wait_for
 from server.telemetry.metrics import LATENCY_BUCKETS
-from tests.deploy import known_load
-from tests.deploy.known_load import Load
+from tests.deploy import asking, known_load
+from tests.deploy.watched import CANARY, DASHBOARDS, PANELS, STABLE, Watched, watch
 from tests.programs import need
-
-FILES = sorted((ROOT / "deploy" / "grafana" / "dashboards").glob("*.json"))
-DASHBOARDS = {file.stem: read(file) for file in FILES}
-PANELS = {
-    f"{name}: {panel.title}": (board, panel)
-    for name, board in DASHBOARDS.items()
-    for panel in board.panels
-}
-
-ROUNDS = 30
-
-FIRING = """\
-groups:
-  - name: always
-    rules:
-      - {alert: Always, expr: vector(1)}
-"""
-"""What the dashboard of the objectives must show, and the server gives no reason for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """A Prometheus, and what it watched: a load between two scrapes, `start` and `end`.
-
-    `seconds` are how long the load's calls of ModelInfer took, as the server has logged them.
-    """
-
-    address: str
-    prometheus: Prometheus
-    load: Load
-    seconds: Sequence[float]
-    start: float
-    end: float
-
-    def ask(
-        self, board: Dashboard, expression: str, time: float | None = None, method: str = ""
-    ) -> list[Series]:
-        """Return the answer with All chosen; at `end` rates are over exactly the load.
-
-        `method` is what is chosen for that variable instead.
-        """
-        # From one scrape to the other, both of which Prometheus 2 takes into account.
-        window = f"{round((self.end - self.start) * 1000)}ms" if time else "1m"
-        windows = dict.fromkeys(("__rate_interval", "__interval", "__range"), window)
-        values = self.prometheus.choose(board.variables) | windows
-        values["method"] = method or values.get("method", "")
-        return self.prometheus.at(fill(expression, values), time)
-
-    def measured(self, title: str, method: str = "") -> dict[str, float]:
-        """Return what a panel shows of the whole load, by legend."""
-        board, panel = PANELS[title]
-        return {
-            target.name(series.labels): series.last
-            for target in panel.targets
-            for series in self.ask(board, target.expression, self.end, method)
-        }
-
-    def counted(self, title: str) -> dict[str, int]:
-        """Return what a panel's rates come to over the whole load, which are whole numbers."""
-        rates = self.measured(title)
-        counts = {name: rate * (self.end - self.start) for name, rate in rates.items()}
-        assert counts == pytest.approx(
-            {name: round(each) for name, each in counts.items()}, abs=0.1
-        )
-        return {name: round(count) for name, count in counts.items()}
 
 
 @pytest.fixture(scope="module")
-def watched(
-    digits: tuple[Batch, Labels], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Watched]:
-    """All that panels can show has happened: calls of every kind, a failed load, a restart."""
-    for program in ("prometheus", "openssl"):
-        need(program, program)
-    folder = tmp_path_factory.mktemp("watched")
-    models, images = folder / "models", digits[0][:64]
-    shipped = network.load(ROOT / "exporter" / "weights" / "digits.npz").network
-    _publish(models, "digits", 1, shipped, images)
-    _publish(models, "digits", 2, random_network((784, 16, 10), seed=2), images)
-    # The second can't shadow the first, which takes images of another size.
-    few = known_load.SMALL
-    _publish(models, "small", 1, random_network((few, 10), seed=1), images[:, :few])
-    _publish(models, "small", 2, random_network((784, 10), seed=2), images)
-    tokens, tls = folder / "tokens", certificate.make(folder)
-    tokens.write_text(f"caller: {known_load.TOKEN}\n")
-    tokens.chmod(0o600)
-    settings = [
-        *("--workers", "2", "--max-streams", "1", "--log-calls", "1"),
-        *("--versions", "latest 2", "--labels", "stable 1, canary 2"),
-        *("--traffic", "digits: stable 90, canary 10; small: stable 100"),
-        *("--shadow", "digits: canary 50; small: canary 100"),
-        *("--tls-certificate", str(tls.certificate_file), "--tls-key", str(tls.key_file)),
-        *("--tokens-file", str(tokens)),
-    ]
-    with start_server(models, *settings) as server:
-        config = watching.configure(folder, server.http_address, "1s", more=FIRING, hurry=True)
-        with (
-            watching.prometheus(config) as address,
-            contextlib.closing(Prometheus(address)) as asking,
-        ):
-            first, load, start, end = _watch(server, asking, models, images, tls.certificate)
-            seconds = [
-                line["seconds"]
-                for line in server.log
-                if line["event"] == "call" and line["method"] == known_load.INFER
-            ]
-            earlier = first.calls[known_load.INFER, "OK"]
-            yield Watched(address, asking, load, seconds[earlier:], start, end)
+def images(digits: tuple[Batch, Labels]) -> Batch:
+    return digits[0][:64]
 
 
-def _watch(
-    server: ServerProcess, asking: Prometheus, models: Path, images: Batch, certificate: bytes
-) -> tuple[Load, Load, float, float]:
-    """Let all happen; returns calls made before and during the load, and the time around it."""
-    _wait_for(asking, "sum(mlpserve_workers_ready) == 2")
-    os.kill(server.workers[0], signal.SIGKILL)
-    wait_for(lambda: value(server, "mlpserve_worker_restarts_total", reason="killed") == 1)
-    wait_for(lambda: value(server, "mlpserve_workers_ready") == 2)
-    _publish(models, "digits", 3, random_network((784, 16, 10), seed=3), images)
-    wait_for(lambda: value(server, "mlpserve_model_info", model="digits", version="3") == 2)
-    _spoil(models, 4)
-    wait_for(lambda: value(server, "mlpserve_model_load_failures_total") >= 2)
-    server.process.send_signal(signal.SIGHUP)
-    wait_for(lambda: value(server, "mlpserve_reloads_total") >= 2)
-    _wait_for(asking, "count(process_start_time_seconds) == 4 and sum(mlpserve_reloads_total) >= 2")
-    first = Load()
-    # Rates miss the first calls of a series that no scrape has seen before them.
-    while any(_untold(server, method) for method in known_load.SLOW_METHODS):
-        first += known_load.run(server.grpc_address, certificate, images, rounds=1)
-    start = _scrape(asking, first)
-    load = known_load.run(server.grpc_address, certificate, images, rounds=ROUNDS)
-    end = _scrape(asking, first + load)
-    # Rules are evaluated between scrapes, and some read what others have recorded before.
-    for rule in ("model:mlpserve_drift_psi:1h", "slo:sli_error:ratio_rate3d"):
-        _wait_for(asking, f"timestamp({rule}) > {end}")
-    return first, load, start, end
-
-
-def _untold(server: ServerProcess, method: str) -> bool:
-    """Whether a worker has had no call of a method yet."""
-    started = by_worker(server, "grpc_server_started_total", grpc_method=method)
-    return sum(calls > 0 for calls in started.values()) < 2
-
-
-def _publish(models: Path, name: str, version: int, its: Network, images: Batch) -> None:
-    """Publish a network as if it had been trained on the images."""
-    model = graph.build(its, reference=reference.measure(its, images))
-    publishing.publish(model, models, name, version)
-
-
-def _spoil(models: Path, version: int) -> None:
-    """Publish what is no model."""
-    folder = models / "digits" / str(version)
-    folder.mkdir()
-    temporary = folder / "new"
-    temporary.write_bytes(b"no model")
-    temporary.rename(folder / "model.onnx")
-
-
-def _scrape(asking: Prometheus, load: Load) -> float:
-    """Wait until Prometheus has read all of the load; returns when it did."""
-    _wait_for(asking, f"sum(grpc_server_handled_total) == {load.calls.total()}")
-    _wait_for(asking, f"sum(mlpserve_images_total) == {load.images}")
-    (series,) = asking.at("timestamp(mlpserve_workers_ready)")
-    return series.last
-
-
-def _wait_for(asking: Prometheus, expression: str) -> None:
-    wait_for(lambda: bool(asking.at(expression)))
+@pytest.fixture(scope="module")
+def watched(images: Batch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    need("openssl", "openssl")
+    with watch(tmp_path_factory.mktemp("watched"), images) as watched:
+        yield watched
 
 
 @pytest.mark.parametrize("title", PANELS)
@@ -224,15 +45,15 @@ def test_panel_has_data(watched: Watched, title: str) -> None:
 @pytest.mark.parametrize("name", DASHBOARDS)
 def test_variables_have_values(watched: Watched, name: str) -> None:
     board = DASHBOARDS[name]
-    chosen = watched.prometheus.choose(board.variables)
     for variable in board.variables:
-        assert watched.prometheus.options(variable, chosen), variable
+        chosen = watched.chosen[board.uid]
+        assert asking.options(watched.prometheus, variable, chosen), variable
 
 
 @pytest.mark.parametrize("name", DASHBOARDS)
 def test_marks_have_been_seen(watched: Watched, name: str) -> None:
     for expression in DASHBOARDS[name].marks.values():
-        assert watched.ask(DASHBOARDS[name], expression), expression
+        assert asking.ask(watched.prometheus, f"max_over_time(({expression})[1h:1s])"), expression
 
 
 def test_each_call_is_counted_once(watched: Watched) -> None:
@@ -276,8 +97,8 @@ def test_quantiles_are_those_of_the_calls(watched: Watched) -> None:
 def test_the_heatmap_has_every_call(watched: Watched) -> None:
     board, panel = PANELS["service: Durations"]
     (target,) = panel.targets
-    answer = watched.ask(board, target.expression, watched.end, method="ModelInfer")
-    buckets = {float(series.labels["le"]): series.last for series in answer}
+    answer = watched.ask(board, target.expression, method="ModelInfer")
+    buckets = {float(series.labels["le"]): series.value for series in answer}
     assert sorted(buckets) == [*LATENCY_BUCKETS, float("inf")]
     for bound, count in buckets.items():
         # The log has whole microseconds.
@@ -287,48 +108,128 @@ def test_the_heatmap_has_every_call(watched: Watched) -> None:
         assert least <= round(count) <= most
 
 
-def test_pictures_can_be_drawn_of_it(watched: Watched, tmp_path: Path) -> None:
-    """Those that have each kind of panel between them."""
-    sections = {
-        ("service", "Latency"): {"timeseries", "heatmap"},
-        ("model", "What is served"): {"timeseries", "table"},
-        ("model", "Drift"): {"timeseries", "stat", "barchart"},
-        ("slo", "Burn rates"): {"timeseries", "bargauge"},
+def test_each_prediction_is_counted_once(watched: Watched) -> None:
+    answered, failed = Counter[str](), Counter[str]()
+    for (model, version, _), calls in watched.load.answers.items():
+        answered[f"{model} {version}"] += calls
+    for (model, version, _), calls in watched.load.failures.items():
+        failed[f"{model} {version}"] += calls
+    assert set(answered) == {"digits 1", "digits 2", "small 1"}
+    unused = {"digits 3": 0, "small 2": 0}
+    assert watched.counted("service: Predictions by version") == answered + failed | unused
+    assert watched.counted("service: Errors by version and code") == {
+        f"{name} InvalidArgument": calls for name, calls in failed.items()
     }
-    names = [picture_of(*section) for section in sections]
-    only = [word for name in names for word in ("--only", name)]
-    asked = ["--prometheus", watched.address, "--minutes", "1", "--folder", str(tmp_path), *only]
-    drawn = CliRunner().invoke(pictures.main, asked, catch_exceptions=False)
-    assert drawn.exit_code == 0, drawn.output
-    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(names)
-    assert set().union(*sections.values()) == {panel.kind for _, panel in PANELS.values()}
-    for (name, section), kinds in sections.items():
-        panels = [panel for panel in DASHBOARDS[name].panels if panel.section == section]
-        assert {panel.kind for panel in panels} == kinds
-        with Image.open(tmp_path / picture_of(name, section)) as picture:
-            assert picture.info["Description"] == pictures.fingerprint(panels)
-            colours = picture.convert("RGB").getcolors(maxcolors=2**20)
-        # As many as lines and letters with smooth edges have.
-        assert colours is not None
-        assert len(colours) > 100
+    assert watched.measured("service: Errors by version") == pytest.approx(
+        {name: failed[name] / (failed[name] + calls) for name, calls in answered.items()}
+    )
 
 
-@pytest.mark.parametrize("times", [(30.0,), (15.0, 30.0)])
-def test_buckets_can_be_drawn_from_the_first_scrape_on(times: tuple[float, ...]) -> None:
-    (heat,) = (panel for _, panel in PANELS.values() if panel.kind == "heatmap")
-    heat = replace(heat, x=0, y=0)
-    colours = []
-    for height in (0.0, 1.0):
-        buckets = [
-            Series({"le": bound}, times, (height * count,) * len(times))
-            for bound, count in (("0.001", 1.0), ("0.01", 5.0), ("+Inf", 5.0))
-        ]
-        drawn = draw([Answered(heat, [buckets], 0.0, 60.0, [])], "")
-        with Image.open(io.BytesIO(drawn)) as picture:
-            found = picture.convert("RGB").getcolors(maxcolors=2**20)
-        assert found is not None
-        colours.append({colour for _, colour in found})
-    assert colours[1] - colours[0], "what was counted has a colour"
+@pytest.mark.parametrize("share", [0.5, 0.99])
+def test_quantiles_of_versions_are_those_of_the_page(watched: Watched, share: float) -> None:
+    shown = watched.measured(f"service: Duration by version (p{100 * share:.0f})")
+    assert set(shown) == {"digits 1", "digits 2", "small 1"}
+    for name, seconds in shown.items():
+        model, version = name.split()
+        exact = _quantile(watched, share, model=model, version=version)
+        assert seconds == pytest.approx(exact, rel=1e-6), name
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_stages_are_those_of_the_chosen_version(watched: Watched, version: str) -> None:
+    means = {}
+    for stage in ("decode", "queue", "run", "encode"):
+        labels = {"model": "digits", "version": version, "stage": stage}
+        seconds = watched.grown("mlpserve_stage_seconds_sum", **labels)
+        means[stage] = seconds / watched.grown("mlpserve_stage_seconds_count", **labels)
+    chosen = {"model": "digits", "version": version}
+    shown = watched.measured("service: Where a call's time goes", **chosen)
+    assert shown == pytest.approx(means, rel=1e-6)
+    queued = watched.measured("service: Time queued by version")[f"digits {version}"]
+    assert queued == pytest.approx(means["queue"], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("panel", "by_version"),
+    [
+        ("p50", "Duration by version (p50)"),
+        ("p99", "Duration by version (p99)"),
+        ("errors", "Errors by version"),
+    ],
+)
+def test_canary_and_stable_are_what_their_versions_are(
+    watched: Watched, panel: str, by_version: str
+) -> None:
+    exact = watched.measured(f"service: {by_version}")
+    labelled = {"digits stable 1": "digits 1", "digits canary 2": "digits 2"}
+    assert watched.measured(f"service: Canary against stable: {panel}") == {
+        "small stable 1": exact["small 1"],
+        **{label: exact[version] for label, version in labelled.items()},
+    }
+
+
+def test_more_than_chance_is_what_the_counts_say(watched: Watched) -> None:
+    every = watched.earlier + watched.load
+    table = []
+    for label, version in (("stable", "1"), ("canary", "2")):
+        which = f'model="digits", of="errors", version_label="{label}"'
+        recorded = f"version_label:predictions:increase30m{{{which}}}"
+        series = asking.ask(watched.prometheus, recorded, watched.settled)
+        counts = {each.labels["outcome"]: each.value for each in series}
+        table.append([counts["good"], counts["bad"]])
+        answered = sum(n for (*its, _), n in every.answers.items() if its == ["digits", version])
+        failed = every.failures["digits", version, "InvalidArgument"]
+        # Prometheus takes counts to have grown until a moment after the last scrape, all alike.
+        assert counts["bad"] / counts["good"] == pytest.approx(failed / answered, rel=0.02)
+    exact = chi2_contingency(table, correction=False, lambda_="log-likelihood").statistic
+    assert watched.measured("service: More than chance")["digits errors"] == pytest.approx(exact)
+    firing = 'ALERTS{alertname="CanaryErrors", alertstate="firing"}'
+    alerts = asking.ask(watched.prometheus, firing, watched.settled)
+    assert [alert.labels["model"] for alert in alerts] == ["digits"]
+
+
+def test_distance_of_labels_is_that_of_the_answers(watched: Watched, images: Batch) -> None:
+    networks = {"1": STABLE, "2": CANARY}
+    counts = {version: np.zeros(10) for version in networks}
+    for (model, version, n), calls in (watched.earlier + watched.load).answers.items():
+        if model == "digits":
+            labels = networks[version].forward(images[:n])[-1].argmax(axis=1)
+            counts[version] += calls * np.bincount(labels, minlength=10)
+    stable, canary = (each / each.sum() for each in counts.values())
+    exact = float(np.abs(stable - canary).sum()) / 2
+    assert exact > 0.1
+    shown = watched.measured("service: Differing labels: shares of each")
+    assert shown == pytest.approx({"digits": exact}, rel=0.02)
+
+
+def test_differing_labels_are_those_of_the_shadow(watched: Watched) -> None:
+    shadowed, differing = (
+        watched.grown(f"mlpserve_shadow_{what}images_total", model="digits", version="2")
+        for what in ("", "differing_")
+    )
+    shown = watched.measured("service: Differing labels: same images")
+    assert shown == pytest.approx({"digits canary 2": differing / shadowed})
+
+
+def test_no_version_burns_the_budget_by_mistakes_of_callers(watched: Watched) -> None:
+    names = {"digits 1", "digits 2", "small 1"}
+    assert watched.measured("slo: Burn rate by version: availability") == dict.fromkeys(names, 0)
+    latency = watched.measured("slo: Burn rate by version: latency")
+    assert set(latency) == names
+    assert all(0 <= burn <= 100 for burn in latency.values())
+
+
+def _quantile(watched: Watched, share: float, **labels: str) -> float:
+    """Read a quantile from the page's buckets, as Prometheus does."""
+    lower, below = 0.0, 0.0
+    name = "mlpserve_prediction_seconds"
+    rank = share * watched.grown(f"{name}_count", **labels)
+    for bound in LATENCY_BUCKETS:
+        count = watched.grown(f"{name}_bucket", le=str(bound), **labels)
+        if count >= rank:
+            return lower + (bound - lower) * (rank - below) / (count - below)
+        lower, below = bound, count
+    return lower
 
 
 def _bucket(seconds: float) -> tuple[float, float]:

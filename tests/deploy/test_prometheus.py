@@ -6,20 +6,25 @@ import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import grpc
+import httpx
 import pytest
 
 from harness import certificate, scrape
-from harness.calls import predict
+from harness.calls import predict, predict_method
 from harness.server_process import ServerProcess, start_server
+from harness.waiting import wait_for
 from mlpserve.inference import open_inference_pb2
 from mlpserve.v1 import classifier_pb2
 from mlpserve.v1.classifier_pb2 import PredictRequest
+from server.telemetry.codes import code_name
 from tests.deploy import rules
 from tests.deploy.alertmanager import Alertmanager, start_alertmanager
 from tests.deploy.models import with_reference
 from tests.deploy.prometheus import Prometheus, start_prometheus
+from tests.server.telemetry.collector import SOON, Collector, collecting
 
 ROUNDS = 50
 IMAGES = 8
@@ -30,12 +35,16 @@ SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum"), 
 SCRAPED = {"up"}
 """What Prometheus itself adds."""
 
+TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
+TRACED = (("traceparent", f"00-{TRACE_ID}-b7ad6b7169203331-01"),)
+
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A server after known calls, and who watches it."""
+    """A server after known calls, of which one is traced, and who watches it."""
 
     server: ServerProcess
+    collector: Collector
     prometheus: Prometheus
     alertmanager: Alertmanager
 
@@ -49,13 +58,20 @@ def watched(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     folder = tmp_path_factory.mktemp("watched")
     its = certificate.make(folder)
     tls = ["--tls-certificate", str(its.certificate_file), "--tls-key", str(its.key_file)]
+    labelled = ["--labels", "digits: stable 1"]
     models = with_reference(repository, folder / "repository")
     damaged = models / "digits" / "2" / "model.onnx"
     damaged.parent.mkdir()
     damaged.write_bytes(b"damaged")
     with (
         start_alertmanager(folder / "alertmanager") as alertmanager,
-        start_server(models, *tls, "--max-message-bytes", "8192") as server,
+        collecting() as collector,
+        start_server(
+            models,
+            *(*tls, *labelled, "--max-message-bytes", "8192"),
+            *("--otlp-endpoint", collector.url, "--trace-sample-rate", "0"),
+            **SOON,
+        ) as server,
         start_prometheus(
             folder / "prometheus", server.http_address, alertmanager.address
         ) as prometheus,
@@ -65,20 +81,22 @@ def watched(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     ):
         # From what was there at first, nothing is known to have increased.
         prometheus.wait_for('up{job="mlpserve"} == 1')
-        for _ in range(ROUNDS):
+        for _ in range(ROUNDS - 1):
             send_a_round(channel)
+        send_a_round(channel, TRACED)
         # Until the rules, too, have seen all of it.
         count = f"sum(grpc_server_handled_total{{{PREDICT}}})"
         prometheus.wait_for(f"{count} == {3 * ROUNDS}")
         prometheus.wait_for(
             f"timestamp(slo:calls:rate5m) > {prometheus.value('vector(time())') + 1}"
         )
-        yield Watched(server, prometheus, alertmanager)
+        yield Watched(server, collector, prometheus, alertmanager)
 
 
-def send_a_round(channel: grpc.Channel) -> None:
+def send_a_round(channel: grpc.Channel, metadata: tuple[tuple[str, str], ...] = ()) -> None:
     """Send a call that is answered, one that is too large, and one that is the caller's mistake."""
-    predict(channel, PredictRequest(pixels_u8=bytes(784 * IMAGES)))
+    answered = PredictRequest(pixels_u8=bytes(784 * IMAGES)).SerializeToString()
+    predict_method(channel)(answered, metadata=metadata, timeout=60)
     with pytest.raises(grpc.RpcError) as refused:
         predict(channel, PredictRequest(pixels_u8=bytes(784 * 12)))
     assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
@@ -131,6 +149,37 @@ def quantile(buckets: dict[float, float], share: float) -> float:
     raise AssertionError("no bucket has as many")
 
 
+@pytest.mark.parametrize("name", ["grpc_server_handling_seconds", "mlpserve_prediction_seconds"])
+def test_a_bucket_leads_to_the_trace_of_a_call_in_it(watched: Watched, name: str) -> None:
+    """The page shows it at every scrape: Prometheus stores it once, and refuses nothing."""
+    prometheus, bucket = watched.prometheus, f"{name}_bucket"
+    wait_for(lambda: bool(stored_exemplars(prometheus, bucket)))
+    (shown,) = (its for its in scrape.exemplars(watched.server) if its.name == bucket)
+    prometheus.wait_for(f"timestamp(up) > {prometheus.value('vector(time())') + 1}")
+    ((le, exemplar),) = stored_exemplars(prometheus, bucket)
+    assert le == float(shown.labels["le"])
+    assert float(exemplar["value"]) == shown.exemplar.value
+    assert exemplar["labels"] == shown.exemplar.labels
+    span_id = watched.collector.of_trace(TRACE_ID).span_id.hex()
+    assert exemplar["labels"] == {"trace_id": TRACE_ID, "span_id": span_id}
+    own = httpx.get(f"http://{prometheus.address}/metrics").raise_for_status().text
+    assert "\nprometheus_target_scrapes_exemplar_out_of_order_total 0\n" in own
+
+
+def stored_exemplars(prometheus: Prometheus, bucket: str) -> list[tuple[float, dict[str, Any]]]:
+    """Return the exemplars of a histogram that Prometheus has, and the bounds of their buckets:
+    those that it has for the query of a panel.
+    """
+    now = prometheus.value("vector(time())")
+    query = f"histogram_quantile(0.99, sum by (le) (rate({bucket}[5m])))"
+    found = prometheus.get("query_exemplars", query=query, start=str(now - 3600), end=str(now + 60))
+    return [
+        (float(series["seriesLabels"]["le"]), exemplar)
+        for series in found
+        for exemplar in series["exemplars"]
+    ]
+
+
 def test_drift_is_that_of_the_images_sent(watched: Watched) -> None:
     seen, reference = (
         {
@@ -171,7 +220,7 @@ def test_what_rules_select_is_spelt_as_the_server_spells_it(watched: Watched) ->
         {sample.labels[label] for sample in samples if label in sample.labels}
         for label in ("le", "grpc_code")
     )
-    codes = {code.name.title().replace("_", "") for code in grpc.StatusCode}
+    codes = {code_name(code) for code in grpc.StatusCode}
     assert len(codes & shown) > 5
     services = [
         *classifier_pb2.DESCRIPTOR.services_by_name.values(),

@@ -9,9 +9,12 @@ import pytest
 import yaml
 
 from harness.server_process import ROOT
+from server.models.policy import read_policies
 from tests.deploy import rules
 from tests.deploy.rules import Rule
 from tests.programs import need
+
+UNSET = ("labels", "traffic", "shadow")
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +55,14 @@ def test_each_alert_has_a_section_of_the_runbook_and_each_section_an_alert() -> 
     sections = re.findall(r"^## (\w+)$", rules.RUNBOOK.read_text(), re.MULTILINE)
     assert sections == list(dict.fromkeys(sections))
     assert set(sections) == {rule.alert for rule in rules.alerting()}
+
+
+def test_settings_of_the_runbook_can_be_read() -> None:
+    found = re.findall(r'--(labels|traffic) "(.+?)"', rules.RUNBOOK.read_text())
+    assert {setting for setting, _ in found} == {"labels", "traffic"}
+    for setting, text in found:
+        policies = read_policies("latest 1", **dict.fromkeys(UNSET, "") | {setting: text})
+        assert policies.named == ["digits"]
 
 
 def test_what_is_counted_in_steps_is_recorded_in_such_steps() -> None:

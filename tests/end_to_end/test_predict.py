@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -122,6 +123,16 @@ def test_canonicalize(server: ServerProcess, digits: tuple[Batch, Labels], tmp_p
         right.append(np.mean(np.load(output)["label"] == digits[1][:500]))
     assert right[0] < 0.4
     assert right[1] > 0.9
+
+
+def test_the_servers_time_is_told(server: ServerProcess, tmp_path: Path) -> None:
+    np.save(tmp_path / "images.npy", np.zeros((3, 784), np.uint8))
+    arguments = command(server, tmp_path / "images.npy", "--timing")
+    told = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert len(told.stdout.splitlines()) == 3
+    duration = r"[0-9.]+ (us|ms|s)"
+    stages = ", ".join(f"{stage} {duration}" for stage in ("decode", "queue", "run", "encode"))
+    assert re.fullmatch(rf"Timing: 1 call took the server {duration}; {stages}\n", told.stderr)
 
 
 def save_sparse(path: Path, n_images: int) -> Path:

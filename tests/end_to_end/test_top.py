@@ -21,12 +21,14 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.network.network import Batch
 from exporter.training.mnist import Labels
+from harness.scrape import value
 from harness.server_process import ROOT, ServerProcess, start_server
 from harness.waiting import PATIENCE_SECONDS
 from mlpserve import Client
 from mlpserve.command.commands import mlpserve
 from mlpserve.errors import InvalidRequest
 from mlpserve.metrics.exposition import parse
+from mlpserve.terminal.numbers import format_share
 
 IMAGES = 5
 GOOD, WRONG = 20, 3
@@ -40,29 +42,45 @@ def two_workers(repository: Path) -> Iterator[ServerProcess]:
         yield server
 
 
-def look_once(
-    address: str, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]
+def look(
+    address: str,
+    monkeypatch: pytest.MonkeyPatch,
+    meanwhile: Callable[[], object],
+    *options: str,
+    times: int = 1,
 ) -> Result:
-    """Run the command in this process, and do something between its two looks, a second apart."""
+    """Run the command in this process, and do something between its looks, a second apart, until
+    it has been done so many times and Ctrl+C is pressed.
+    """
     now = 0.0
 
     def sleep(_seconds: float) -> None:
         nonlocal now
+        if now == times:
+            raise KeyboardInterrupt
         meanwhile()
         now += 1.0
 
     clock = SimpleNamespace(monotonic=lambda: now, sleep=sleep)
     monkeypatch.setattr("mlpserve.command.top.time", clock)
-    runner = CliRunner(env={"COLUMNS": "120"})
-    result = runner.invoke(mlpserve, ["top", address, "--once", *PATIENT])
+    runner = CliRunner(env={"COLUMNS": "200"})
+    result = runner.invoke(mlpserve, ["top", address, *PATIENT, *options])
     assert result.exception is None or isinstance(result.exception, SystemExit)
     return result
 
 
+def look_once(
+    address: str, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]
+) -> Result:
+    """Run it with --once, and do something between its two looks."""
+    return look(address, monkeypatch, meanwhile, "--once")
+
+
 def rows(result: Result) -> dict[str, list[str]]:
-    """Return the words of each line after its first."""
+    """Return the words of each line after its first column."""
     assert (result.exit_code, result.stderr) == (0, "")
-    return {words[0]: words[1:] for line in result.stdout.splitlines() if (words := line.split())}
+    cells = (re.split("  +", line) for line in result.stdout.splitlines())
+    return {first: " ".join(others).split() for first, *others in cells}
 
 
 def call(server: ServerProcess, images: Batch) -> None:
@@ -78,50 +96,78 @@ def call(server: ServerProcess, images: Batch) -> None:
 def test_the_calls_that_were_made(
     two_workers: ServerProcess, digits: tuple[Batch, Labels], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Totals have those before the first look too, rates and all else have not."""
     images, _ = digits
-    call(two_workers, images)  # Before the first look, so not counted.
+    call(two_workers, images)
     shown = rows(
         look_once(two_workers.http_address, monkeypatch, lambda: call(two_workers, images))
     )
-    assert shown["Predict"][0] == str(GOOD + WRONG)
-    assert shown["codes"] == ["OK", str(GOOD), "InvalidArgument", str(WRONG)]
-    calls_a_second, errors_a_second = map(float, shown["Predict"][1:3])
-    assert errors_a_second / calls_a_second == pytest.approx(WRONG / (GOOD + WRONG), rel=0.1)
-    assert "-" not in shown["Predict"]
-    assert shown["images"][1:4] == [f"{IMAGES}.0", "images", "of"]
-    assert {"0", "1", "parent", "digits"} <= set(shown)
+    rate, count, errors, *quantiles = shown["Predict"]
+    assert (rate, count, errors) == (str(GOOD + WRONG), str(2 * (GOOD + WRONG)), str(WRONG))
+    assert "-" not in quantiles
+    codes = f"OK {2 * GOOD} ({GOOD}/s) InvalidArgument {2 * WRONG} ({WRONG}/s)"
+    assert shown["calls by code"] == codes.split()
+    total = f"{2 * GOOD * IMAGES} since the start"
+    assert shown["images"] == [f"{GOOD * IMAGES}/s", *total.split()]
+    assert shown["images in a run"][:2] == ["mean", str(IMAGES)]
+    assert {"0", "1", "parent", "digits 1"} <= set(shown)
 
 
-def test_shares_of_labels(
+def test_each_version_has_its_predictions(
     two_workers: ServerProcess, digits: tuple[Batch, Labels], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images, _ = digits
     with Client(two_workers.grpc_address) as client:
-        labels = client.predict(images[:100]).labels
-        shown = rows(
-            look_once(two_workers.http_address, monkeypatch, lambda: client.predict(images[:100]))
+        labels = client.predict(images[:200]).labels
+        answer = look_once(
+            two_workers.http_address, monkeypatch, lambda: client.predict(images[:200])
         )
-    shares = {str(label): f"{count}%" for label, count in enumerate(np.bincount(labels)) if count}
-    _version, _rate, *pairs = shown["digits"]
+    predictions, seen = (
+        line.removeprefix("digits 1").split()
+        for line in answer.stdout.splitlines()
+        if line.startswith("digits 1")
+    )
+    assert predictions[:2] == ["100%", "1"]
+    assert "-" not in predictions
+    rate, total, p10, p50, p90, drift, differs, *pairs = seen
+    assert (rate, total, differs) == ("200", str(2 * GOOD * IMAGES + 400), "-")
+    assert 0 < float(p10) < float(p50) < float(p90) <= 1
+    assert float(drift) > 0
+    counts = dict(enumerate(np.bincount(labels)))
+    shares = {str(label): format_share(count / 200) for label, count in counts.items() if count}
     assert dict(zip(pairs[::2], pairs[1::2], strict=True)) == shares
 
 
-def test_nothing_happens(two_workers: ServerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    result = look_once(two_workers.http_address, monkeypatch, lambda: None)
-    assert "no calls yet" in result.stdout
-    assert "2 of 2 workers ready" in result.stdout
-    assert rows(result)["rejected"] == ["none"]
+def test_rates_cover_the_last_seconds(
+    two_workers: ServerProcess, digits: tuple[Batch, Labels], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, _ = digits
+    left = [4, 0, 0]
+    with Client(two_workers.grpc_address) as client:
+
+        def predict() -> None:
+            for _ in range(left.pop(0)):
+                client.predict(images[:1])
+
+        options = ("--over-seconds", "2")
+        shown = look(two_workers.http_address, monkeypatch, predict, *options, times=3).stdout
+    assert re.findall(r"last (\S+) s", shown) == ["1", "2", "2"]
+    assert re.findall(r"Predict +(\S+)", shown) == ["4", "2", "0"]
 
 
-def test_a_killed_worker_is_counted(
+def test_a_killed_worker_is_counted_and_what_it_has_counted_is_kept(
     two_workers: ServerProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    counted = int(value(two_workers, "grpc_server_started_total", grpc_method="Predict"))
+
     def kill() -> None:
         os.kill(two_workers.workers[0], signal.SIGKILL)
         two_workers.wait_for("worker ready")
 
     shown = rows(look_once(two_workers.http_address, monkeypatch, kill))
-    assert shown["restarts"] == ["killed", "1"]
+    assert shown["restarts by reason"] == ["killed", "1", "(1/s)"]
+    assert shown["Predict"][:2] == ["0", str(counted)]
+    assert value(two_workers, "grpc_server_started_total", grpc_method="Predict") < counted
 
 
 def test_a_real_page_is_read_as_by_the_library(two_workers: ServerProcess) -> None:
@@ -173,8 +219,8 @@ def test_on_a_terminal(two_workers: ServerProcess) -> None:
     with on_terminal(two_workers.http_address) as (top, terminal):
         read_until(terminal, r"2 of 2 workers ready")
         with Client(two_workers.grpc_address) as client:
-            client.predict(np.zeros((28, 28), np.uint8))
-        read_until(terminal, r"Predict +1 ")
+            client.list_models()
+        read_until(terminal, r"ListModels +\S+ +1 ")
         assert two_workers.terminate() == 0
         read_until(terminal, r"does not answer \(connection refused\)")
         top.send_signal(signal.SIGINT)

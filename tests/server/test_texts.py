@@ -179,7 +179,9 @@ def test_callers_are_told_that_a_model_is_not_there_whatever_its_name(
     for path, message in calls.items():
         with pytest.raises(grpc.RpcError) as caught:
             raw_method(crowded, path)(
-                message.SerializeToString(), timeout=60, metadata=(("x-request-id", "i" * 128),)
+                message.SerializeToString(),
+                timeout=60,
+                metadata=(("x-request-id", "i" * 128), ("x-server-timing", "1")),
             )
         assert caught.value.code() is grpc.StatusCode.NOT_FOUND
         assert status(caught.value).message == caught.value.details()

@@ -97,7 +97,7 @@ def describe_workers(before: Samples, after: Samples, connections: int) -> str:
     watch = Watch()
     watch.look(before, 0.0)
     look = watch.look(after, 1.0)
-    calls = totals(look.counted, "grpc_server_handled_total", "worker")
+    calls = totals(look.increases, "grpc_server_handled_total", "worker")
     n_loaded = sum(count > 0 for count in calls.values())
     n_workers = round(total(after, KNOWN_BY))
     if not 0 < n_loaded < n_workers:

@@ -21,6 +21,7 @@ from mlpserve.command.predict.outputs.text import TextOutput
 from mlpserve.command.predict.parts import Reader
 from mlpserve.command.predict.running import run
 from mlpserve.command.predict.target import Target
+from mlpserve.command.predict.timed import tell_timing
 from mlpserve.pictures import Invert
 
 _HELP = """Print the label of each IMAGE, its activation, and what the network saw.
@@ -85,6 +86,7 @@ standard error, has a row that says so, and makes the exit code 1. Ctrl-C leaves
     type=click.IntRange(min=1),
     help="Rows and columns of pictures' images. Default: the model's.",
 )
+@click.option("--timing", is_flag=True, help="Say on standard error where the server's time went.")
 @with_client
 def predict(
     client: Client,
@@ -99,6 +101,7 @@ def predict(
     as_json: bool,
     invert: str,
     side: int | None,
+    timing: bool,
 ) -> None:
     """Classify images, and write what becomes of each."""
     form = choose_format(chosen, output, as_json=as_json, has_hidden=hidden)
@@ -119,6 +122,7 @@ def predict(
         "hidden_activations": hidden,
         "canonicalize": canonicalize,
         "progress": False,
+        "timing": timing,
     }
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Names may hold letters that the terminal can't show.
@@ -127,8 +131,9 @@ def predict(
     with interrupts.catch():
         written = _make_output(form, target, is_file=output is not None, has_failures=not as_json)
         parts = Reader(target, Invert(invert)).read(entries)
+        outcomes = Asker(client, options).ask_all(parts)
         run(
-            Asker(client, options).ask_all(parts),
+            tell_timing(outcomes) if timing else outcomes,
             Results(written, _create(output), interrupts),
             lambda: count_images(entries, target),
             has_one_input=len(inputs) == 1,

@@ -8,6 +8,7 @@ from mlpserve.inference import open_inference_pb2 as protocol
 from modelfile.layout import INPUT
 from server.http.aside import aside
 from server.http.bodies import read_body
+from server.http.calling.timing import Timing
 from server.http.errors import HttpError
 from server.http.inference.fields import invalid
 from server.http.inference.models import find_metadata
@@ -28,6 +29,7 @@ class Inferring:
 
     async def infer(self, request: Request) -> Response:
         """Answer .../infer."""
+        timing = Timing(request)
         message, values, forms = await self._read(request)
         message.model_name, message.model_version = names_of(request)
         # Numbers are cheaper to take out of bytes, whatever becomes of them.
@@ -38,10 +40,15 @@ class Inferring:
             values = images.tobytes()
         if values is not None:
             message.raw_input_contents.append(bytes(values))
+        timing.note("decode")
         answer = await self._service.call(
-            "ModelInfer", message, protocol.ModelInferResponse, request
+            "ModelInfer", message, protocol.ModelInferResponse, request, timing
         )
-        return await aside(answer.ByteSize(), write_response, answer, forms)
+        timing.note("grpc")
+        response = await aside(answer.ByteSize(), write_response, answer, forms)
+        timing.note("encode")
+        response.headers.update(timing.headers())
+        return response
 
     async def _read(self, request: Request) -> Asked:
         """Return what a request asks for; raises HttpError."""

@@ -7,6 +7,7 @@ from google.protobuf.message import Message
 from starlette.requests import Request
 
 from mlpserve.inference import open_inference_pb2 as protocol
+from server.http.calling.timing import Timing
 from server.http.grpc_port import GrpcPort
 
 NAME = protocol.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
@@ -20,9 +21,17 @@ class Service:
     def __init__(self, port: GrpcPort) -> None:
         self._port = port
 
-    async def call(self, method: str, message: Message, answer: type[M], request: Request) -> M:
+    async def call(
+        self,
+        method: str,
+        message: Message,
+        answer: type[M],
+        request: Request,
+        timing: Timing | None = None,
+    ) -> M:
         """Return a method's answer to a message; raises HttpError."""
-        content = await self._port.call(f"/{NAME}/{method}", message.SerializeToString(), request)
+        path, content = f"/{NAME}/{method}", message.SerializeToString()
+        content = await self._port.call(path, content, request, timing=timing)
         return answer.FromString(content)
 
     async def call_about(

@@ -21,7 +21,8 @@ that a request counts, waits and fails as one over gRPC does; errors have gRPC's
 A path means the same with a slash at its end. Bodies may be compressed with gzip or deflate, and
 answers are, as `Accept-Encoding` says. The header `x-request-id` names a request in the server's
 log and comes back; `grpc-timeout`, such as `500m` for 500 ms, limits its time; `traceparent` is
-passed on.
+passed on. Predictions tell in `Server-Timing` where their time went; with `x-server-timing: 1` also
+how long they waited for a run of the model, and that run.
 """
 
 

@@ -220,7 +220,7 @@ def _infer(name: str) -> Json:
             200: answer(
                 "The answer: JSON, and behind it the outputs that are wanted in binary form.",
                 {JSON: schema("InferResponse"), BINARY: binary},
-                LENGTH,
+                {**LENGTH, "Server-Timing": TEXT},
             )
         },
         (*ALWAYS, *BODY),

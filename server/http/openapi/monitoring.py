@@ -1,4 +1,4 @@
-"""The document's part about what watches the server, and about the page."""
+"""The document's part about what watches the server, and about the pages."""
 
 from collections.abc import Mapping
 
@@ -32,12 +32,17 @@ def paths() -> Json:
             "Return this document",
             {200: answer("The document.", {JSON: {"type": "object"}})},
         ),
-        "/": _get("page", "Return the page", {200: answer("The page.", {"text/html": TEXT})}),
+        "/": _page("page", "Return the page that draws a digit"),
+        "/watch": _page("watch", "Return the page that watches the server"),
         "/static/{path}": {
             "parameters": [FILE],
-            **_get("file", "Return a file of the page", {200: answer("It.", {"*/*": {}})}, 404),
+            **_get("file", "Return a file of the pages", {200: answer("It.", {"*/*": {}})}, 404),
         },
     }
+
+
+def _page(name: str, summary: str) -> Json:
+    return _get(name, summary, {200: answer("The page.", {"text/html": TEXT})})
 
 
 def _get(name: str, summary: str, answers: Mapping[int, Json], *errors: int) -> Json:

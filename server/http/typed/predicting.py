@@ -1,6 +1,5 @@
 """Predict as JSON, for images as numbers and for pictures."""
 
-import time
 from http import HTTPStatus
 
 from starlette.requests import Request
@@ -12,6 +11,7 @@ from mlpserve.prediction import Prediction
 from mlpserve.protocol.predict import decode_response, encode_head, encode_request
 from server.http import bodies
 from server.http.aside import aside
+from server.http.calling.timing import Timing
 from server.http.coding.json_text import dump
 from server.http.errors import HttpError
 from server.http.grpc_port import GrpcPort
@@ -38,7 +38,7 @@ class Predicting:
         kind = content_type(request)
         most = MAX_PICTURE_BYTES if kind in PICTURES else None
         content = await bodies.read_body(request, most)
-        timing = Timing()
+        timing = Timing(request)
         is_picture = kind in PICTURES or (kind in UNTOLD and kind_of(content) is not None)
         if is_picture:
             options = read_query(request)
@@ -54,32 +54,13 @@ class Predicting:
         timing.note("picture" if is_picture else "decode")
         head = encode_head(*selection, **options._asdict())
         question = encode_request(head, pixels)
-        message = await self._port.call(f"/{SERVICE}/Predict", question, request)
+        message = await self._port.call(f"/{SERVICE}/Predict", question, request, timing=timing)
         prediction = decode_response(message)
         timing.note("grpc")
         check_shape(pixels, prediction)
         answer = await aside(len(message), dump, describe_prediction(prediction))
         timing.note("encode")
-        return Response(answer, headers={"server-timing": timing.header()}, media_type=JSON)
-
-
-class Timing:
-    """How long each part of an answer took."""
-
-    def __init__(self) -> None:
-        self._first = self._begin = time.perf_counter()
-        self._parts: list[str] = []
-
-    def note(self, name: str) -> None:
-        """Note that a part has ended, and the next begins."""
-        end = time.perf_counter()
-        self._parts.append(f"{name};dur={1000 * (end - self._begin):.3f}")
-        self._begin = end
-
-    def header(self) -> str:
-        """Return the whole time and that of each part as the header Server-Timing, in ms."""
-        total = f"total;dur={1000 * (self._begin - self._first):.3f}"
-        return ", ".join((total, *self._parts))
+        return Response(answer, headers=timing.headers(), media_type=JSON)
 
 
 def content_type(request: Request) -> str:

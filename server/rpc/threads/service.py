@@ -154,8 +154,7 @@ def serve_unary(
         _hold(call, response, context)
         call.end_naturally(context)
         call.sent = 1 if call.code is grpc.StatusCode.OK else 0
-        if pairs := trailing(call.record):
-            context.set_trailing_metadata(pairs)
+        _tell(call, context)
         return response
     except BaseException as error:
         _end(call, error, messages, context)
@@ -180,13 +179,12 @@ def serve_stream(
             yield message
 
     try:
-        if pairs := trailing(call.record):
-            context.set_trailing_metadata(pairs)
         for response in respond_each(call, receive_each(), context):
             _check(call, response)
             call.served.method.counts.exchange(sent=1)
             yield response
         call.end_naturally(context)
+        _tell(call, context)
     except GeneratorExit:
         # Its caller has left.
         raise
@@ -213,13 +211,12 @@ def serve_watch(
 
     def end() -> None:
         call.code = grpc.StatusCode.OK
+        _tell(call, context)
         finish(None)
 
     if not context.add_callback(call.end):
         call.end()
     try:
-        if pairs := trailing(call.record):
-            context.set_trailing_metadata(pairs)
         message = _receive(call, messages, context)
         call.served.method.counts.exchange(received=1)
         begin(message, context, Sender(send, end))
@@ -245,6 +242,12 @@ def turn_away(
         _end(call, call.refusal, messages, context)
     finally:
         call.end()
+
+
+def _tell(call: ThreadCall, context: grpc.ServicerContext) -> None:
+    """Give the caller what it gets of the record, as the call is about to end well."""
+    if pairs := trailing(call.record):
+        context.set_trailing_metadata(pairs)
 
 
 def _receive(call: ThreadCall, messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes:

@@ -136,10 +136,12 @@ class ThreadCaller:
         return self._pool.submit(self._client.predict, images, **options)
 
     def waiting(self) -> int:
-        joined = self._client._joined
-        assert joined is not None
-        with joined._lock:
-            return len(list(joined._queues.pending()))
+        waiting = 0
+        for joined in (self._client._joined, self._client._joined_timed):
+            assert joined is not None
+            with joined._lock:
+                waiting += len(list(joined._queues.pending()))
+        return waiting
 
     def close(self) -> None:
         self._client.close()
@@ -164,9 +166,11 @@ class TaskCaller:
 
     def waiting(self) -> int:
         async def count() -> int:
-            joined = self._client._joined
-            assert joined is not None
-            return len(list(joined._queues.pending()))
+            waiting = 0
+            for joined in (self._client._joined, self._client._joined_timed):
+                assert joined is not None
+                waiting += len(list(joined._queues.pending()))
+            return waiting
 
         return int(self._run(count()))
 

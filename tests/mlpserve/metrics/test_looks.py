@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mlpserve.metrics.exposition import Labels, Samples, parse
-from mlpserve.metrics.looks import Watch, quantile, total, totals
+from mlpserve.metrics.looks import RecentWatch, Watch, quantile, total, totals
 
 
 def page(**workers: tuple[float, float]) -> Samples:
@@ -30,7 +30,7 @@ def test_what_is_added_is_counted() -> None:
     assert second.rate("calls_total", kind="b") == 0
     third = watch.look(page(w0=(1, 131), w1=(1, 52)), 13)
     assert total(third.increases, "calls_total") == 3
-    assert total(third.counted, "calls_total") == 33
+    assert total(third.totals, "calls_total") == 183
 
 
 @pytest.mark.parametrize("calls", [7, 100, 170])
@@ -62,6 +62,39 @@ def test_a_new_series_of_a_known_worker_counts_whole() -> None:
     }
     more["calls_total"][frozenset({("worker", "0"), ("kind", "new")})] = 4
     assert totals(watch.look(more, 2).increases, "calls_total", "kind") == {"a": 0, "new": 4}
+
+
+def test_totals_are_since_the_servers_start_whatever_becomes_of_its_workers() -> None:
+    watch = Watch()
+    pages = [
+        (page(wparent=(1, 0), w0=(1, 10), w1=(1, 20)), 30),
+        (page(wparent=(1, 0), w0=(2, 15), w1=(1, 21)), 46),
+        (page(wparent=(1, 0), w0=(2, 16)), 47),
+        (page(wparent=(1, 0), w0=(2, 16), w1=(3, 1), w2=(3, 4)), 52),
+        (page(wparent=(4, 0), w0=(4, 3), w1=(4, 900), w2=(4, 1)), 904),
+    ]
+    for time, (text, expected) in enumerate(pages):
+        assert total(watch.look(text, time).totals, "calls_total") == expected
+
+
+def test_recent_looks_cover_whole_steps() -> None:
+    watch = RecentWatch(3)
+    times = {0.0: 100.0, 1.0: 101.0, 2.0: 103.0, 3.1: 107.0, 4.0: 107.0, 60.0: 150.0, 61.0: 151.0}
+    looks = [watch.look(page(w0=(1, calls)), time) for time, calls in times.items()]
+    found = [(look.seconds, total(look.increases, "calls_total")) for look in looks]
+    assert math.isnan(found[0][0])
+    assert found[0][1] == 0
+    # That which ended at 1 is over by 4; that which began at 4 is the newest all along.
+    assert found[1:] == [(1, 1), (2, 3), (pytest.approx(3.1), 7), (3, 6), (56, 43), (57, 44)]
+
+
+def test_recent_histograms_have_all_their_buckets() -> None:
+    """Also those into which nothing has fallen: they say how far the next one reaches down."""
+    watch = RecentWatch(10)
+    text = 'process_start_time_seconds{{worker="0"}} 1\nt_bucket{{worker="0",le="1"}} 0\n'
+    text += 't_bucket{{worker="0",le="2"}} {0}\nt_bucket{{worker="0",le="+Inf"}} {0}\n'
+    looks = [watch.look(parse(text.format(count)), time) for time, count in enumerate((0, 4, 4))]
+    assert [look.quantile(0.5, "t") for look in looks[1:]] == [1.5, 1.5]
 
 
 def test_quantiles_are_close_to_exact_ones() -> None:

@@ -51,6 +51,7 @@ def test_a_slash_at_the_end_changes_nothing(client: httpx.Client) -> None:
         ("GET", "/v1/predict", 405, "UNIMPLEMENTED"),
         ("DELETE", "/v1/models", 405, "UNIMPLEMENTED"),
         ("POST", "/", 405, "UNIMPLEMENTED"),
+        ("POST", "/watch", 405, "UNIMPLEMENTED"),
         ("POST", "/readyz", 405, "UNIMPLEMENTED"),
         ("OPTIONS", "/v1/models", 405, "UNIMPLEMENTED"),
         ("GET", "/static/nothing.js", 404, "NOT_FOUND"),
@@ -82,7 +83,9 @@ def test_there_is_no_way_out_of_the_pages_folder(server: ServerProcess, path: st
         assert connection.makefile("rb").read().startswith(b"HTTP/1.1 404")
 
 
-@pytest.mark.parametrize("path", ["/", "/static/js/main.js", "/static/css/base.css"])
+@pytest.mark.parametrize(
+    "path", ["/", "/watch", "/static/js/main.js", "/static/css/base.css", "/static/watch/main.js"]
+)
 def test_the_page_keeps_to_itself(client: httpx.Client, path: str) -> None:
     page = client.get(path)
     assert page.status_code == 200
@@ -108,13 +111,14 @@ def test_the_page_keeps_to_itself(client: httpx.Client, path: str) -> None:
 def test_large_answers_are_compressed_for_those_who_like_it(
     client: httpx.Client, coding: str
 ) -> None:
-    packed = client.get("/v1/network", headers={"accept-encoding": coding})
-    plain = client.get("/v1/network", headers={"accept-encoding": "identity"})
-    assert packed.headers["content-encoding"] == coding
-    assert int(packed.headers["content-length"]) < int(plain.headers["content-length"]) / 2
-    assert packed.json() == plain.json()
-    assert "Accept-Encoding" in packed.headers["vary"]
-    assert "content-encoding" not in plain.headers
+    for path in ("/v1/network", "/watch"):
+        packed = client.get(path, headers={"accept-encoding": coding})
+        plain = client.get(path, headers={"accept-encoding": "identity"})
+        assert packed.headers["content-encoding"] == coding
+        assert int(packed.headers["content-length"]) < int(plain.headers["content-length"]) / 2
+        assert packed.content == plain.content
+        assert "Accept-Encoding" in packed.headers["vary"]
+        assert "content-encoding" not in plain.headers
     assert "content-encoding" not in client.get("/v1/models").headers
 
 
@@ -171,8 +175,8 @@ def asked(guarded: ServerProcess) -> Iterator[httpx.Client]:
         yield opened
 
 
-def test_tokens_hold_for_the_apis_and_not_for_the_page(asked: httpx.Client) -> None:
-    for path in ("/", "/static/js/main.js", "/metrics", "/readyz"):
+def test_tokens_hold_for_the_apis_and_not_for_the_pages(asked: httpx.Client) -> None:
+    for path in ("/", "/watch", "/static/js/main.js", "/metrics", "/readyz"):
         assert asked.get(path).status_code == 200
     refused = asked.post("/v1/predict", json=PIXELS)
     assert refused.status_code == 401
@@ -201,7 +205,7 @@ def preflight(client: httpx.Client, origin: str, path: str = "/v1/predict") -> h
     headers = {
         "origin": origin,
         "access-control-request-method": "POST",
-        "access-control-request-headers": "authorization, content-type",
+        "access-control-request-headers": "authorization, content-type, x-server-timing",
     }
     return client.options(path, headers=headers)
 
@@ -261,8 +265,8 @@ def test_without_the_apis_there_is_what_watches(repository: Path, tmp_path: Path
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
             for path in ("/metrics", "/healthz", "/readyz"):
                 assert client.get(path).status_code == 200
-            for path in ("/", "/v1/models", "/v2", "/static/js/main.js"):
+            for path in ("/", "/watch", "/v1/models", "/v2", "/static/js/main.js"):
                 assert client.get(path).json()["code"] == "NOT_FOUND"
     (serving,) = (line for line in server.log if line["event"] == "serving")
-    assert "page" not in serving
+    assert not {"page", "watch"} & serving.keys()
     assert [line for line in server.log if line.get("level") == "warning"] == []

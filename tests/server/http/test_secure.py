@@ -82,12 +82,13 @@ def mutual(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 def test_all_is_answered_over_tls(secured: Secured) -> None:
     with secured.client() as client:
-        for path in ("/", "/metrics", "/healthz", "/readyz", "/v1/models"):
+        for path in ("/", "/watch", "/metrics", "/healthz", "/readyz", "/v1/models"):
             assert client.get(path).status_code == 200
         answer = client.post("/v1/predict", json=PIXELS)
     assert answer.json()["labels"] == [8]
     (serving,) = (line for line in secured.server.log if line["event"] == "serving")
-    assert serving["page"].startswith("https://")
+    for name in ("page", "watch"):
+        assert serving[name].startswith("https://")
 
 
 def test_who_does_not_speak_tls_is_let_go(secured: Secured) -> None:
@@ -151,7 +152,7 @@ def test_probes_need_no_certificate_and_callers_do(mutual: Secured) -> None:
     with mutual.client() as stranger:
         for path in ("/metrics", "/healthz", "/readyz"):
             assert stranger.get(path).status_code == 200
-        for path in ("/", "/static/js/main.js", "/v1/models", "/v2/models"):
+        for path in ("/", "/watch", "/static/js/main.js", "/v1/models", "/v2/models"):
             refused = stranger.get(path)
             assert refused.status_code == 403
             assert refused.json()["reason"] == "NO_CERTIFICATE"
@@ -174,7 +175,7 @@ def test_plain_http_is_no_way_around_certificates(repository: Path, tmp_path: Pa
     assert refused.status_code == 403
     assert "--http-tls on" in refused.json()["error"]
     (serving,) = (line for line in found.server.log if line["event"] == "serving")
-    assert "page" not in serving
+    assert not {"page", "watch"} & serving.keys()
 
 
 def test_a_certificate_that_is_for_servers_alone_is_explained(

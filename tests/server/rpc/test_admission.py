@@ -70,7 +70,9 @@ def test_a_call_is_counted_where_its_method_is() -> None:
 
 def test_names_that_callers_make_up_get_no_series(monkeypatch: pytest.MonkeyPatch) -> None:
     paths: list[str] = []
-    monkeypatch.setattr(Recorder, "__init__", lambda _self, _recording, path: paths.append(path))
+    monkeypatch.setattr(
+        Recorder, "__init__", lambda _self, _recording, path, _exemplars: paths.append(path)
+    )
     monkeypatch.setattr(Recorder, "end", lambda *_: None)
     other = METHODS.calls("unary", "other", "other")
     before = other.read().started

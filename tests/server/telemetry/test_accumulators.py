@@ -1,10 +1,18 @@
-"""Counts that many threads add to while others read them: none is lost, none counted twice."""
+"""Counts that many threads add to while others read them: none is lost, none counted twice; and
+exemplars, of which few are kept.
+"""
 
+import itertools
+import re
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 
-from server.telemetry.accumulators import MAX_WAITING, HotHistogram
+import pytest
+from opentelemetry.trace import NonRecordingSpan, SpanContext
+
+from server.telemetry.accumulators import MAX_WAITING, Exemplars, HotHistogram
 from server.telemetry.calls import Calls
 
 THREADS, TIMES = 4, 5 * MAX_WAITING + 3
@@ -53,3 +61,18 @@ def test_calls_are_counted_once() -> None:
     assert (counted.started, counted.received, counted.sent) == (all_of_them,) * 3
     assert counted.codes == {"OK": all_of_them}
     assert counted.counts == [all_of_them] * 2
+
+
+def test_a_bucket_keeps_its_newest_exemplar(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1700000000.1234)
+    exemplars = Exemplars([1.0, 2.0])
+    assert exemplars.read() == ["", "", ""]
+    for number, value in enumerate((1.5, 0.5, 1.0, 2.0, 3.0, 2.5), 1):
+        exemplars.note(NonRecordingSpan(SpanContext(number, number, False)), value)
+    texts = exemplars.read()
+    assert [text.partition('",')[0][-2:] for text in texts] == ["03", "04", "06"]
+    ends = [text.split()[2:] for text in texts]
+    assert ends == [[value, "1700000000.123"] for value in ("1.0", "2.0", "2.5")]
+    # Prometheus takes no longer ones.
+    labels = re.findall(r'(\w+)="(\w+)"', texts[0])
+    assert 0 < sum(map(len, itertools.chain(*labels))) <= 128

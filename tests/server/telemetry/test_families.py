@@ -1,10 +1,13 @@
 """Families keep what they hold on the way from one process to another, and on the page."""
 
+from dataclasses import replace
+
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.openmetrics import parser as open_metrics
 from prometheus_client.parser import text_string_to_metric_families as parse
+from prometheus_client.samples import Exemplar, Timestamp
 
-from server.telemetry.families import Buckets, MetricFamily, adapt, pack, page, unpack
+from server.telemetry.families import Buckets, MetricFamily, adapt, exemplar, pack, page, unpack
 
 ODD = 'a "quoted" \\ name\nof two lines ä'
 COUNTER = MetricFamily("calls", "counter", ODD, ("name",))
@@ -47,6 +50,28 @@ def test_a_histogram_has_a_line_for_each_bound() -> None:
         ("seconds_count", ("0", "run")): 3,
         ("seconds_sum", ("0", "run")): 7.5,
     }
+
+
+def test_buckets_alone_have_exemplars_and_only_in_open_metrics() -> None:
+    looks_like_one = f"name{exemplar(1, 2, 0.25, 3)}"
+    buckets = Buckets(["0.5", "+Inf"], [2, 3], 7.5)
+    newest = replace(buckets, exemplars=["", exemplar(2**128 - 1, 1, 6.5, 1700000000.1234)])
+    plain, exemplified = (
+        MetricFamily("seconds", "histogram", "Time.", ("stage",)).with_histograms(
+            [((looks_like_one,), each)], WORKER
+        )
+        for each in (buckets, newest)
+    )
+    assert page([exemplified], False) == page([plain], False)
+    assert page([plain], True) == page([plain], False) + b"# EOF\n"
+    (read,) = open_metrics.text_string_to_metric_families(  # type: ignore[no-untyped-call]
+        page(unpack(b"".join(pack([exemplified]))), True).decode()
+    )
+    found = {sample.labels.get("le", sample.name): sample.exemplar for sample in read.samples}
+    trace = {"trace_id": "f" * 32, "span_id": "0" * 15 + "1"}
+    assert found.pop("+Inf") == Exemplar(trace, 6.5, Timestamp(1700000000, 123000000))
+    assert found == dict.fromkeys(("0.5", "seconds_count", "seconds_sum"))
+    assert {sample.labels["stage"] for sample in read.samples} == {looks_like_one}
 
 
 def test_the_library_says_what_it_counts_and_no_more() -> None:

@@ -8,6 +8,10 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from server.logs.sampling import RateLimit, calls_until_next
 from server.telemetry import trace_context
+from server.telemetry.accumulators import Exemplars
+from server.telemetry.metrics import LATENCY_BUCKETS
+from server.telemetry.record import MAX_STAGES, Record, Stage, Timing
+from server.telemetry.recording import Recording, trailing
 
 TRACE_ID, SPAN_ID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
@@ -62,3 +66,27 @@ def test_a_parent_is_what_opentelemetry_finds(traceparent: str) -> None:
         assert found == trace_context.Parent(
             f"{expected.trace_id:032x}", expected.trace_flags.sampled
         )
+
+
+def test_a_record_is_made_for_a_call_that_asks_for_its_timing_alone() -> None:
+    recorder = Recording(0, 0).recorder("/a.Service/Method", Exemplars(LATENCY_BUCKETS))
+    assert recorder.begin(0.0, (("authorization", "Bearer x"), ("x-server-timing", "0"))) is None
+    record = recorder.begin(2.0, (("user-agent", "x"), ("x-server-timing", "1")))
+    assert record is not None
+    assert (record.timing is not None and record.timing.begin) == 2.0
+    assert (record.is_logged, record.span) == (False, None)
+    named = recorder.begin(0.0, (("x-request-id", "its name"),))
+    assert named is not None
+    assert trailing(named) == (("x-request-id", "its name"),)
+
+
+def test_the_times_of_any_number_of_messages_are_summed() -> None:
+    record = Record(timing=Timing(0.0))
+    for _ in range(MAX_STAGES):
+        record.add(Stage("queue", 1.0, 1.25), Stage("run", 2.0, 2.5))
+    assert record.timing is not None
+    assert record.timing.seconds == {"queue": 0.25 * MAX_STAGES, "run": 0.5 * MAX_STAGES}
+    assert not record.stages, "nothing is kept of each"
+    ((key, text),) = trailing(record)
+    assert key == "server-timing"
+    assert text.startswith("queue;dur=16000.000, run;dur=32000.000, total;dur=")

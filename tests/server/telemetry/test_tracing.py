@@ -1,25 +1,30 @@
 """Calls as spans, at a real collector: what is in them, who decides on them, what they cost."""
 
+import contextlib
+import math
 import secrets
 import socket
 import sys
+from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import grpc
+import httpx
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from harness.calls import PREDICT, predict_method, raw_method, stream_method
-from harness.scrape import by_worker, value
+from harness.scrape import Exemplified, by_worker, exemplars, value
 from harness.server_process import ServerProcess, mode, start_server
 from harness.waiting import wait_for
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.v1.classifier_pb2 import ListModelsRequest, PredictRequest
 from server.errors import StartupError
 from server.settings.settings import Settings
+from server.telemetry.metrics import LATENCY_BUCKETS
 from server.telemetry.recording import make_recording
 from tests.mlpserve.connection.proxy import start_proxy
 from tests.server.faults import SLOW, Runs
@@ -197,6 +202,102 @@ def test_each_worker_traces_at_the_rate_and_sends_all_spans_before_it_ends(
     resources = collector.resources[before:]
     assert {its["process.pid"] for its in resources} == workers
     assert {its["service.name"] for its in resources} == {"its name"}
+
+
+def exemplar_of(server: ServerProcess, trace_id: str, name: str) -> Exemplified:
+    """Wait for the bucket of a histogram that has a call as its exemplar, which it may get after
+    the answer; the exemplar's value must be one of that bucket.
+    """
+    found: list[Exemplified] = []
+
+    def is_there() -> bool:
+        found[:] = [
+            its
+            for its in exemplars(server)
+            if its.name.startswith(name) and its.exemplar.labels["trace_id"] == trace_id
+        ]
+        return bool(found)
+
+    wait_for(is_there)
+    (only,) = found
+    assert only.name == f"{name}_bucket"
+    bound = bisect_left(LATENCY_BUCKETS, only.exemplar.value)
+    assert float(only.labels["le"]) == (*LATENCY_BUCKETS, math.inf)[bound]
+    return only
+
+
+def test_a_traced_call_is_the_exemplar_of_its_bucket(
+    connected: grpc.Channel, collector: Collector, traced: ServerProcess
+) -> None:
+    for path, message, method in (
+        (PREDICT, ONE, "Predict"),
+        # A failure takes its time, too.
+        (PREDICT, b"", "Predict"),
+        ("/grpc.health.v1.Health/Check", b"", "Check"),
+        ("/of/no/form", b"", "other"),
+    ):
+        trace_id, _, metadata = new_trace()
+        with contextlib.suppress(grpc.RpcError):
+            raw_method(connected, path)(message, metadata=metadata, timeout=60)
+        its = exemplar_of(traced, trace_id, "grpc_server_handling_seconds")
+        assert its.labels["grpc_method"] == method
+        assert round(its.exemplar.value, 6) == line_of(traced, trace_id)["seconds"]
+        span_id = collector.of_trace(trace_id).span_id.hex()
+        assert its.exemplar.labels == {"trace_id": trace_id, "span_id": span_id}
+
+
+def test_a_traced_prediction_is_an_exemplar_of_its_version(
+    connected: grpc.Channel, collector: Collector, traced: ServerProcess
+) -> None:
+    small = PredictRequest(model="small", pixels=[0.5] * 4)
+    wrong = PredictRequest(model="small", pixels=[0.5] * 5)
+    for send in (
+        lambda its: predict_method(connected)(small.SerializeToString(), metadata=its, timeout=60),
+        lambda its: predict_method(connected)(wrong.SerializeToString(), metadata=its, timeout=60),
+        lambda its: list(stream_method(connected)(iter([small]), metadata=its, timeout=60)),
+    ):
+        trace_id, _, metadata = new_trace()
+        with contextlib.suppress(grpc.RpcError):
+            send(metadata)
+        its = exemplar_of(traced, trace_id, "mlpserve_prediction_seconds")
+        assert (its.labels["model"], its.labels["version"]) == ("small", "2")
+        assert (
+            its.exemplar.value
+            <= exemplar_of(traced, trace_id, "grpc_server_handling_seconds").exemplar.value
+        )
+        assert its.exemplar.labels["span_id"] == collector.of_trace(trace_id).span_id.hex()
+
+
+def test_only_open_metrics_has_exemplars(connected: grpc.Channel, traced: ServerProcess) -> None:
+    trace_id, _, metadata = new_trace()
+    predict_method(connected)(ONE, metadata=metadata, timeout=60)
+    exemplar_of(traced, trace_id, "grpc_server_handling_seconds")
+    assert {its.name.rpartition("_")[2] for its in exemplars(traced)} == {"bucket"}
+    text = httpx.get(f"http://{traced.http_address}/metrics", timeout=60).text
+    assert "trace_id" not in text
+    assert value(traced, "grpc_server_handling_seconds_count", grpc_method="Predict") > 0
+
+
+def test_a_call_that_is_not_traced_leaves_no_exemplar(
+    connected: grpc.Channel, traced: ServerProcess
+) -> None:
+    trace_id, span_id, _ = new_trace()
+    odd = (
+        "",
+        f"00-{trace_id}-{span_id}-00",
+        f"00-{trace_id.upper()}ABCD-{span_id}-01",
+        f'00-{trace_id}-{span_id}-01"}} 1',
+        f'00-{trace_id}" # {{trace_id="{trace_id}"}} 1 1',
+        "x" * 4096,
+    )
+    before = exemplars(traced)
+    for number, traceparent in enumerate(odd):
+        metadata = (("traceparent", traceparent), ("x-request-id", f"{trace_id} {number}"))
+        predict_method(connected)(ONE, metadata=metadata, timeout=60)
+    names = {f"{trace_id} {number}" for number in range(len(odd))}
+    # The line of a call is written last.
+    wait_for(lambda: names <= {line.get("request_id") for line in list(traced.log)})
+    assert exemplars(traced) == before
 
 
 def test_calls_that_share_a_run_name_each_other(

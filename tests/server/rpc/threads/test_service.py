@@ -235,11 +235,12 @@ def echo(_call: ThreadCall, sent: Iterator[bytes], _context: Any) -> Iterator[by
 
 
 def test_stream_to_its_end(request: pytest.FixtureRequest) -> None:
-    method = fresh(request)
-    assert list(call_stream(method, echo, messages(b"a", b"b"), Context())) == [b"a", b"b"]
+    method, context = fresh(request), Context()
+    assert list(call_stream(method, echo, messages(b"a", b"b"), context)) == [b"a", b"b"]
     assert ended(method) == {"OK": 1}
     counted = counts_of(method)
     assert (counted.received, counted.sent) == (2, 2)
+    assert context.told == (("x-request-id", "me"),)
 
 
 def test_stream_that_is_closed_early(request: pytest.FixtureRequest) -> None:
@@ -337,6 +338,7 @@ def test_watch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     assert counts_of(method).counts[-1] == 0
     sender.end()
     assert finished == [None]
+    assert context.told == (("x-request-id", "me"),)
     for callback in context.callbacks:
         callback()
     assert ended(method) == {"OK": 1}

@@ -1,0 +1,35 @@
+/** Says that the server does not answer, and that it was restarted. */
+
+import { byId, say } from "../../js/elements.js";
+import { clockTime } from "./words.js";
+
+/** Returns functions: `answered()`, `failed(words)` after each reading, and `restarted(seconds)`, a time since 1970. */
+export function startBanner({ retry }) {
+  const { problem, problemWords, problemTime, retry: button, notice, noticeWords, noticeClose } = byId;
+  let last = null;
+
+  button.onclick = retry;
+  noticeClose.onclick = () => (notice.hidden = true);
+  // Not read aloud: it changes all the time.
+  setInterval(() => {
+    const ago = last === null ? "No answer yet." : `Last answer ${Math.round((Date.now() - last) / 1000)} s ago.`;
+    if (!problem.hidden) say(problemTime, ago);
+  }, 1000);
+
+  return {
+    answered() {
+      last = Date.now();
+      problem.hidden = true;
+      say(problemWords, "");
+      say(problemTime, "");
+    },
+    failed(words) {
+      problem.hidden = false;
+      say(problemWords, `The server does not answer: ${words}. Trying again.`);
+    },
+    restarted(seconds) {
+      notice.hidden = false;
+      say(noticeWords, `The server was restarted at ${clockTime(seconds)}.`);
+    },
+  };
+}

@@ -1,0 +1,40 @@
+/** How the processes do. */
+
+import { formatBytes, formatCount, formatRate, formatShare } from "../charts/format.js";
+import { restarts, workers } from "../data/figures.js";
+import { addLines, addTable } from "./panels.js";
+
+const HEADS = ["Worker", "CPU", "Memory", "Files", "Calls/s", "In progress", "Images queued", "State"];
+const CPU = "process_cpu_seconds_total";
+const MEMORY = "process_resident_memory_bytes";
+
+/** Returns a function that shows a View. */
+export function startWorkers(section) {
+  const table = addTable(section, "Workers", "No worker is known.");
+  const cpu = addLines(section, {
+    title: "CPU by worker",
+    hint: "Cores in use. A worker can use one: near 100% calls wait.",
+    unit: "share",
+    needs: CPU,
+  });
+  const memory = addLines(section, {
+    title: "Memory",
+    hint: "Resident memory of each process.",
+    unit: "bytes",
+    needs: MEMORY,
+  });
+
+  return (view) => {
+    const reasons = restarts(view.now).map(({ name, total }) => `${name} ${formatCount(total)}`);
+    const note = `Restarts by reason, since the server's start: ${reasons.join(", ") || "none"}.`;
+    table({ heads: HEADS, rows: workers(view.now).map(cellsOf), note });
+    cpu(view, (look) => Object.fromEntries(look.rates(CPU, "worker")));
+    memory(view, (look) => Object.fromEntries(look.values(MEMORY, "worker")));
+  };
+}
+
+function cellsOf({ worker, answers, cpu, memoryBytes, files, callsPerSecond, inProgress, queuedImages }) {
+  const process = [formatShare(cpu), formatBytes(memoryBytes), formatCount(files)];
+  const load = [formatRate(callsPerSecond), formatCount(inProgress), formatCount(queuedImages)];
+  return [worker, ...process, ...load, answers ? "answers" : "does not answer"];
+}

@@ -1,0 +1,167 @@
+"""What the page shows of a known load, and what one can choose there."""
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import grpc
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from deploy.grafana import model, service
+from exporter.network.network import Batch
+from exporter.training.mnist import Labels
+from harness.browser import Watched, open_page
+from harness.server_process import ServerProcess
+from tests.conftest import connected
+from tests.page.watch.reading import cells, expect_calls, panel, row, table, tile
+from tests.page.watch.sending import CANARY, STABLE, Sent
+
+DESKTOP = {"width": 1400, "height": 1000}
+
+
+@pytest.fixture(scope="module")
+def channel(served: ServerProcess) -> Iterator[grpc.Channel]:
+    with connected(served) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def opened(browser: Browser, served: ServerProcess) -> Iterator[Watched]:
+    """The page, which remembers all that is sent; before anything is."""
+    path = "/watch#range=900"
+    with open_page(browser, served.http_address, path, viewport=DESKTOP) as page:
+        expect(tile(page.page, "Workers missing")).to_contain_text("2 of 2 ready")
+        yield page
+
+
+@pytest.fixture(scope="module")
+def page(opened: Watched) -> Page:
+    return opened.page
+
+
+@pytest.fixture(scope="module")
+def sent(page: Page, channel: grpc.Channel, digits: tuple[Batch, Labels]) -> Sent:
+    """What has been sent, and appears on the page."""
+    expect(table(page, "Calls by method")).to_contain_text("No calls yet.")
+    sent = Sent()
+    sent.send(channel, digits[0])
+    expect_calls(page, sent)
+    return sent
+
+
+def test_totals_are_those_of_what_was_sent(page: Page, sent: Sent) -> None:
+    expect(tile(page, "Images")).to_contain_text(f"{sent.images} since the start")
+    expect(tile(page, "No server error")).to_contain_text(f"{sent.codes.total()} errors since")
+    for method, calls in sent.methods.items():
+        assert cells(row(page, "Calls by method", method))["Since the start"] == str(calls)
+    for version, calls in sent.predictions.items():
+        assert cells(row(page, "Versions loaded", version))["Since the start"] == str(calls)
+    for title, counts in (
+        ("Errors by code", sent.codes),
+        ("Rejected requests by reason", sent.reasons),
+    ):
+        words = ", ".join(f"{name} {count}" for name, count in counts.most_common())
+        expect(panel(page, title)).to_contain_text(f"Since the start: {words}.")
+    card = page.get_by_role("article").filter(has=page.get_by_role("heading", name=STABLE))
+    shown = {
+        line.get_by_role("rowheader").inner_text(): line.get_by_role("cell").last.inner_text()
+        for line in card.get_by_role("table", name="Labels").get_by_role("row").all()
+    }
+    assert shown == {label: str(count) for label, count in sent.labels.items()}
+    expect(row(page, "Workers", "1")).to_contain_text("answers")
+
+
+@pytest.mark.parametrize(
+    ("of", "calls"),
+    [
+        ("All calls", lambda sent: sent.methods.total()),
+        ("ModelInfer", lambda sent: sent.methods["ModelInfer"]),
+        (STABLE, lambda sent: sent.predictions[STABLE]),
+        (CANARY, lambda sent: sent.predictions[CANARY]),
+    ],
+    ids=["all", "method", "stable", "canary"],
+)
+def test_durations_are_of_the_calls_that_one_chooses(
+    page: Page, sent: Sent, of: str, calls: Callable[[Sent], int]
+) -> None:
+    page.get_by_label("Of", exact=True).select_option(of)
+    durations = panel(page, "Durations")
+    durations.get_by_role("button", name="Table").click()
+    counts = durations.locator("tbody td").all_inner_texts()
+    assert sum(int(count.replace("-", "0")) for count in counts) == calls(sent)
+    durations.get_by_role("button", name="Table").click()
+    page.get_by_label("Of", exact=True).select_option("All calls")
+
+
+def test_a_pause_keeps_the_picture_and_reading_goes_on(
+    page: Page, sent: Sent, channel: grpc.Channel, digits: tuple[Batch, Labels]
+) -> None:
+    pause = page.get_by_role("button", name="Pause")
+    for resume in ("p", " "):
+        pause.click()
+        expect(pause).to_have_attribute("aria-pressed", "true")
+        shown = tile(page, "Calls").inner_text()
+        sent.send(channel, digits[0])
+        for _ in range(2):
+            page.wait_for_event("requestfinished", lambda request: "/metrics" in request.url)
+        page.get_by_role("button", name="1 min", exact=True).click()
+        page.get_by_role("button", name="15 min", exact=True).click()
+        assert tile(page, "Calls").inner_text() == shown
+        page.evaluate("document.activeElement.blur()")
+        page.keyboard.press(resume)
+        expect(pause).to_have_attribute("aria-pressed", "false")
+        expect_calls(page, sent)
+
+
+def test_space_presses_what_has_the_focus(page: Page) -> None:
+    page.get_by_role("button", name="5 min", exact=True).focus()
+    page.keyboard.press(" ")
+    expect(page.get_by_role("button", name="5 min", exact=True)).to_have_attribute(
+        "aria-pressed", "true"
+    )
+    expect(page.get_by_role("button", name="Pause")).to_have_attribute("aria-pressed", "false")
+
+
+def since_midnight(time: str) -> timedelta:
+    hours, minutes, seconds = map(int, time.split(":"))
+    return timedelta(hours=hours, minutes=minutes, seconds=seconds)
+
+
+@pytest.mark.parametrize("minutes", [1, 5, 15])
+def test_the_range_is_in_the_charts_and_in_the_link(page: Page, sent: Sent, minutes: int) -> None:
+    button = page.get_by_role("button", name=f"{minutes} min", exact=True)
+    button.click()
+    expect(button).to_have_attribute("aria-pressed", "true")
+    assert page.url.endswith(f"/watch#range={60 * minutes}")
+    duration = panel(page, "Duration")
+    duration.get_by_role("button", name="Table").click()
+    times = duration.locator("tbody th").all_inner_texts()
+    first, last = (since_midnight(time) for time in (times[-1], times[0]))
+    assert (last - first) % timedelta(days=1) == timedelta(minutes=minutes) * 59 / 60
+    duration.get_by_role("button", name="Table").click()
+
+
+def test_a_link_has_its_range(page: Page) -> None:
+    for seconds, name in ((60, "1 min"), (900, "15 min")):
+        page.evaluate(f"location.hash = 'range={seconds}'")
+        button = page.get_by_role("button", name=name, exact=True)
+        expect(button).to_have_attribute("aria-pressed", "true")
+
+
+def test_values_are_shown_where_one_points(page: Page, sent: Sent) -> None:
+    calls = panel(page, "Predictions by version")
+    expect(calls.locator(".time")).to_have_text("newest")
+    calls.locator(".plot").hover()
+    expect(calls.locator(".time")).to_have_text(re.compile(r"\d\d:\d\d:\d\d"))
+    expect(panel(page, "Duration").locator(".time")).to_have_text(re.compile(r"\d\d:\d\d:\d\d"))
+    page.mouse.move(0, 0)
+    expect(calls.locator(".time")).to_have_text("newest")
+
+
+def test_titles_are_those_of_grafana(page: Page, sent: Sent) -> None:
+    boards = [service.build(), model.build()]
+    known = {panel.title for board in boards for panel in board.panels or []}
+    shown = page.locator("h2, .panel h3, caption, dt").all_inner_texts()
+    own = {STABLE, CANARY, ""}
+    assert [title for title in shown if title not in known | own] == []
