@@ -1,4 +1,4 @@
-"""A server of two versions, stable and canary, and a page for modules alone."""
+"""A server of two versions, stable and canary, and a page for the modules of /watch alone."""
 
 import shutil
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ from playwright.sync_api import Browser, Page
 
 from exporter.network.network import Batch
 from exporter.training.mnist import Labels
-from harness.browser import open_page
 from harness.server_process import ServerProcess, start_server
+from tests.page.watch.drawing import blank_page
 from tests.page.watch.recorded import Recorded, record
 from tests.page.watch.sending import VERSIONED
 
@@ -37,13 +37,8 @@ def recorded(digits: tuple[Batch, Labels], tmp_path_factory: pytest.TempPathFact
     return record(tmp_path_factory.mktemp("recorded"), digits[0])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def blank(browser: Browser, server: ServerProcess) -> Iterator[Page]:
-    """A page of the server's origin that shows nothing."""
-    html = '<!doctype html><title>Blank</title><link rel="icon" href="data:,">'
-
-    def prepare(page: Page) -> None:
-        page.route("**/blank", lambda route: route.fulfill(content_type="text/html", body=html))
-
-    with open_page(browser, server.http_address, "/blank", prepare=prepare) as opened:
-        yield opened.page
+    """A page of the server's origin that holds nothing but the stylesheets."""
+    with blank_page(browser, server.http_address) as page:
+        yield page
