@@ -29,12 +29,14 @@ def eventful(seed: int) -> Pages:
                 server.restart("1")
                 server.work(40)
                 server.silent = set()
+            case 8:
+                server.reload("digits", "2")
             case 9:
                 time += 60
             case 11:
                 server.restart()
             case 13:
-                server.restart("3")
+                server.restart("3", "0", "1")
         server.work(10)
         pages.append((server.page(), time))
         time += 0.9 + 0.2 * server.random.random()
