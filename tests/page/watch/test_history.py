@@ -52,6 +52,13 @@ def test_points_of_longer_ranges_hold_several_pages(blank: Page) -> None:
     assert [point[0] for point in points(blank, 900, *steps)] == [0, 15, 30, 40]
 
 
+def test_points_are_whole_from_the_first_on(blank: Page) -> None:
+    """However the range ends: they lie where they did a second ago."""
+    found = points(blank, 300, *((float(time), 2.0 * time) for time in range(403)))
+    assert [point[0] for point in found] == [*range(105, 401, 5), 402]
+    assert [point[2] for point in found] == [10] * 60 + [4]
+
+
 def test_a_time_without_pages_is_a_gap(blank: Page) -> None:
     """What was counted in it is in the point after, as the rate of all of it."""
     found = points(blank, 300, (1, 0), (2, 5), (63, 127), (64, 128))

@@ -214,5 +214,13 @@ def test_limits(page: Page, look: Look) -> None:
         assert f"Now {words}, in all workers." in panel(page, title).inner_text()
 
 
+def test_sizes_of_runs(page: Page, look: Look) -> None:
+    runs = figures.runs(look)
+    for title, sizes in (("Images in a run", runs.images), ("Calls in a run", runs.calls)):
+        numbers = {"mean": sizes.mean, "p50": sizes.p50, "p99": sizes.p99}
+        words = ", ".join(f"{name} {format_number(size)}" for name, size in numbers.items())
+        assert f"Now {words}." in panel(page, title).inner_text()
+
+
 def title_of(version: Version) -> str:
     return f"{version.model} {version.version} ({', '.join(version.version_labels)})"

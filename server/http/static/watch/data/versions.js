@@ -15,9 +15,9 @@ const LABELS = "mlpserve_predicted_labels_total";
  * {model, version, versionLabels (those that point to it), share (of its model's predictions), total, perSecond,
  * errorsPerSecond, errorShare, p50, p90, p99, queueP99 (of the time queued), images: {total, perSecond}, labels:
  * [{label, share}] (of its images, the most frequent first), confidence: {p10, p50, p90} (of the winning activation),
- * drift: {labels, ...: the Population Stability Index of what the label `of` names}, shadowDiffering (of the images that
- * it shadowed)}. A prediction is a call, or a message of a stream. An error is another code than OK; who cancels waits
- * for no answer, which counts neither way.
+ * drift: {labels, ...: the Population Stability Index of what the label `of` names}, shadowDiffering (of the images
+ * that it shadowed)}. A prediction is a call, or a message of a stream. An error is another code than OK; who cancels
+ * waits for no answer, which counts neither way.
  */
 export function versions(look) {
   return names(look).map(([model, version]) => {

@@ -1,7 +1,7 @@
-/** How near the limits are: calls in progress, images and bytes that wait. */
+/** How near the limits are: calls in progress, images and bytes that wait, and what is run together. */
 
-import { formatBytes, formatCount } from "../charts/format.js";
-import { queue } from "../data/figures.js";
+import { formatBytes, formatCount, formatNumber } from "../charts/format.js";
+import { queue, runs } from "../data/figures.js";
 import { addLines } from "./panels.js";
 
 const SHARE = { unit: "share", mode: "area" };
@@ -20,6 +20,18 @@ export function startSaturation(section) {
     hint: "Of the fullest worker, and of the bytes that wait. At 100% further calls get ResourceExhausted.",
     needs: "mlpserve_max_queued_images",
   });
+  const imagesInRun = addLines(section, {
+    title: "Images in a run",
+    hint: "How many images the model classified together. Large runs are efficient, and let others wait.",
+    unit: "number",
+    needs: "mlpserve_run_images_count",
+  });
+  const callsInRun = addLines(section, {
+    title: "Calls in a run",
+    hint: "How many calls the model answered together. 1: nobody waits for anybody.",
+    unit: "number",
+    needs: "mlpserve_run_calls_count",
+  });
 
   return (view) => {
     const now = queue(view.now);
@@ -32,5 +44,13 @@ export function startSaturation(section) {
     images(view, (look) => ({ images: queue(look).images.share, bytes: queue(look).bytes.share }), {
       hint: waiting.join(", "),
     });
+    const sizes = runs(view.now);
+    imagesInRun(view, (look) => runs(look).images, { hint: describe(sizes.images) });
+    callsInRun(view, (look) => runs(look).calls, { hint: describe(sizes.calls) });
   };
+}
+
+function describe(sizes) {
+  const words = Object.entries(sizes).map(([name, size]) => `${name} ${formatNumber(size)}`);
+  return `Now ${words.join(", ")}.`;
 }
