@@ -27,14 +27,15 @@ setup: .venv/ready ## Prepare .venv: the hashed locks, and mlpserve as it stands
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
-run: .venv/ready ## Start the server with the shipped network, and print its page's address.
+run: .venv/ready ## Start the server with the shipped network, and print its pages' addresses.
 	@ls models/*/*/model.onnx >/dev/null 2>&1 || $(BIN)/python -m exporter export
 	@exec $(BIN)/python -m server
 
 up: ## Start the stack in containers; SERVERS=3 for several servers behind Envoy.
 	docker compose $(if $(SERVERS),--env-file deploy/scale.env) up --detach --build --wait $(if $(SERVERS),--scale server=$(SERVERS))
 	@echo "gRPC 127.0.0.1:50051   page http://localhost:8080   Prometheus http://localhost:9090"
-	@echo "Alertmanager http://localhost:9093   Grafana http://localhost:3000   stop with: make down"
+	@echo "watch http://localhost:8080/watch   Alertmanager http://localhost:9093   Grafana http://localhost:3000"
+	@echo "stop with: make down"
 
 down: ## Stop the stack; its volumes keep models and measurements.
 	docker compose --profile scale --profile traces down

@@ -140,13 +140,16 @@ def calls(look: Look, method: str = "") -> Calls:
     labels = {"grpc_method": method} if method else {}
     codes = totals(look.increases, _HANDLED, "grpc_code", **labels)
     ended = sum(codes.values())
-    failed = sum(codes.get(code, 0.0) for code in SERVER_ERRORS)
+    errors, failed = (
+        ended - codes.get("OK", 0.0),
+        sum(codes.get(code, 0.0) for code in SERVER_ERRORS),
+    )
     buckets = look.buckets("grpc_server_handling_seconds", **labels)
     return Calls(
         method,
         total=total(look.totals, _STARTED, **labels),
         per_second=look.rate(_STARTED, **labels),
-        errors_per_second=look.errors(_HANDLED, **labels),
+        errors_per_second=errors / look.seconds,
         no_server_error=1 - failed / ended if ended else math.nan,
         p50=quantile(buckets, 0.5),
         p90=quantile(buckets, 0.9),

@@ -33,13 +33,6 @@ class Look:
         increases = totals(self.increases, name, key, **labels)
         return {value: increase / self.seconds for value, increase in increases.items()}
 
-    def errors(self, name: str, **labels: str) -> float:
-        """Return how many calls in a second ended with another code than OK, by a counter of calls
-        with their codes.
-        """
-        good = total(self.increases, name, **labels, grpc_code="OK")
-        return (total(self.increases, name, **labels) - good) / self.seconds
-
     def mean(self, name: str, **labels: str) -> float:
         """Return the mean of what a histogram has seen since the look before; nan of nothing."""
         count = total(self.increases, f"{name}_count", **labels)

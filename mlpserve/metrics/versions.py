@@ -42,7 +42,8 @@ class Version:
     """A version, and what it predicted; a prediction is a call, or a message of a stream.
 
     `version_labels` are those that point to it, `share` is that of its model's predictions,
-    `queue_p99` of the time queued, and `labels` has the most frequent first. `drift` is the
+    `queue_p99` of the time queued, and `labels` has the most frequent first. An error is another
+    code than OK; who cancels waits for no answer, which counts neither way. `drift` is the
     Population Stability Index by what it is of, such as "labels". `shadow_differing` is the share
     of shadowed images to which the version gave another label.
     """
@@ -54,6 +55,7 @@ class Version:
     total: float
     per_second: float
     errors_per_second: float
+    error_share: float
     p50: float
     p90: float
     p99: float
@@ -79,6 +81,9 @@ def versions(look: Look) -> Sequence[Version]:
 
 def _version(look: Look, model: str, version: str) -> Version:
     selector = {"model": model, "version": version}
+    codes = totals(look.increases, _PREDICTIONS, "grpc_code", **selector)
+    ended = sum(count for code, count in codes.items() if code != "Canceled")
+    failed = ended - codes.get("OK", 0.0)
     of_model = total(look.increases, _PREDICTIONS, model=model)
     shadowed = total(look.increases, "mlpserve_shadow_images_total", **selector)
     differing = total(look.increases, "mlpserve_shadow_differing_images_total", **selector)
@@ -94,7 +99,8 @@ def _version(look: Look, model: str, version: str) -> Version:
         share=total(look.increases, _PREDICTIONS, **selector) / of_model if of_model else math.nan,
         total=total(look.totals, _PREDICTIONS, **selector) * known,
         per_second=look.rate(_PREDICTIONS, **selector) * known,
-        errors_per_second=look.errors(_PREDICTIONS, **selector) * known,
+        errors_per_second=failed / look.seconds * known,
+        error_share=failed / ended if ended else math.nan,
         p50=quantile(seconds, 0.5),
         p90=quantile(seconds, 0.9),
         p99=quantile(seconds, 0.99),

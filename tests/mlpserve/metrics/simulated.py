@@ -11,7 +11,7 @@ ODD = 'odd "\\\n} 1 \u2028\x85 \U0001f600{,=\uff21'
 METHODS = ("Predict", "ModelInfer", "ServerLive", "PredictStream")
 VERSIONS = ("1", "2", "10")
 LABELS = ("7", "10", "\uff21", "\U0001f600", ODD)
-CODES = ("OK", "InvalidArgument", "ResourceExhausted")
+CODES = ("OK", "InvalidArgument", "ResourceExhausted", "Canceled")
 BOUNDS = (0.0005, 0.001, 0.005, float("inf"))
 DISTRIBUTIONS = ("labels", "ink")
 
@@ -73,6 +73,8 @@ class Simulated:
     def _describe(self, worker: Worker) -> None:
         worker.set("mlpserve_max_calls_in_progress", 10)
         worker.set("mlpserve_max_queued_images", 100)
+        for method in METHODS:
+            worker.set("grpc_server_started_total", 0, grpc_type="unary", grpc_method=method)
         for model, version in self._versions:
             labels = {"model": model, "version": version}
             worker.set("mlpserve_model_info", 1, **labels, layer_sizes="2-1")

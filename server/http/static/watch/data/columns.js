@@ -3,8 +3,8 @@
 import { KEPT } from "./kept.js";
 
 export class Columns {
-  /** [{column, labels}] by the names of samples. */
-  #byName = new Map();
+  /** Lists of columns: those of a metric by its name, and by its model as well, as a server may have many. */
+  #lists = new Map();
   #byText = new Map();
   #counts = { counters: 0, gauges: 0, facts: 0 };
   #free = { counters: [], gauges: [], facts: [] };
@@ -19,7 +19,10 @@ export class Columns {
       const own = Object.fromEntries(here.map((label) => [label, labels[label]]));
       found = { column: this.#free[kind].pop() ?? this.#counts[kind]++, labels: own, kind, name, text };
       this.#byText.set(text, found);
-      this.#byName.set(name, [...this.of(name), found]);
+      for (const key of keysOf(found)) {
+        if (!this.#lists.has(key)) this.#lists.set(key, []);
+        this.#lists.get(key).push(found);
+      }
     }
     return found;
   }
@@ -29,15 +32,19 @@ export class Columns {
     return this.#counts[kind];
   }
 
-  /** The columns of a metric: {column, labels} each. */
-  of(name) {
-    return this.#byName.get(name) ?? [];
+  /** The columns of a metric, those of a model if one is given: {column, labels} each. */
+  of(name, model) {
+    return this.#lists.get(keyOf(name, model)) ?? [];
   }
 
   /** Let another series have the column. */
   free(found) {
     this.#byText.delete(found.text);
-    this.#byName.set(found.name, this.of(found.name).filter((other) => other !== found));
+    for (const key of keysOf(found)) this.#lists.set(key, this.#lists.get(key).filter((other) => other !== found));
     this.#free[found.kind].push(found.column);
   }
 }
+
+const keyOf = (name, model) => (model === undefined ? name : `${name} ${model}`);
+
+const keysOf = ({ name, labels: { model } }) => (model === undefined ? [name] : [name, keyOf(name, model)]);

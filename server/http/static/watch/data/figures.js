@@ -36,13 +36,14 @@ export function head(look) {
 export function calls(look, method = "") {
   const labels = selector(method);
   const codes = look.increases(HANDLED, "grpc_code", labels);
+  const ended = look.increase(HANDLED, labels);
   const failed = SERVER_ERRORS.reduce((sum, code) => sum + (codes.get(code) ?? 0), 0);
   return {
     method,
     total: look.total(STARTED, labels),
     perSecond: look.rate(STARTED, labels),
-    errorsPerSecond: look.errors(HANDLED, labels),
-    noServerError: 1 - failed / look.increase(HANDLED, labels),
+    errorsPerSecond: (ended - (codes.get("OK") ?? 0)) / look.seconds,
+    noServerError: 1 - failed / ended,
     ...look.quantiles(QUANTILES, SECONDS, labels),
     inProgress: look.value(IN_PROGRESS, labels),
   };

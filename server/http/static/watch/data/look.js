@@ -46,12 +46,6 @@ export class Look {
     return new Map([...increases].map(([value, increase]) => [value, increase / this.seconds]));
   }
 
-  /** How many calls in a second ended with another code than OK, by a counter of calls with their codes. */
-  errors(name, labels) {
-    const good = this.increase(name, { ...labels, grpc_code: "OK" });
-    return (this.increase(name, labels) - good) / this.seconds;
-  }
-
   /** What was counted since the server's start, also by workers that are gone. */
   total(name, labels) {
     return this.#sum(this.#totals, name, labels);
@@ -103,7 +97,7 @@ export class Look {
 
   #matching(numbers, name, labels = {}) {
     const wanted = Object.entries(labels);
-    return this.#columns.of(name).filter((one) => {
+    return this.#columns.of(name, labels.model).filter((one) => {
       const isKnown = one.column < numbers.length && !Number.isNaN(numbers[one.column]);
       return isKnown && wanted.every(([key, value]) => one.labels[key] === value);
     });

@@ -20,16 +20,13 @@ export class View {
     this.now = history.look(end - NOW_SECONDS, end);
     this.whole = history.look(end - range, end);
     this.versions = versions(this.now);
+    /** The figures in the range of the versions that have classified images in it. */
+    this.active = versions(this.whole).filter(({ images }) => images.perSecond > 0).slice(0, MAX_ACTIVE);
     /** When the range's steps end, their Looks, and those of rates, which are null only where pages are missing. */
     this.times = steps.map((step) => step * width);
     const found = new Map(history.points(range, end).map(({ time, look }) => [Math.ceil(time / width), look]));
     this.looks = steps.map((step) => found.get(step) ?? null);
     this.rates = fill(this.looks, this.times, Math.max(GAP_SECONDS, width));
-  }
-
-  /** The figures in the range of the versions that have classified images in it. */
-  get active() {
-    return versions(this.whole).filter(({ images }) => images.perSecond > 0).slice(0, MAX_ACTIVE);
   }
 }
 
