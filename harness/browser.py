@@ -2,7 +2,7 @@
 
 import contextlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -41,11 +41,17 @@ class Watched:
 
 @contextlib.contextmanager
 def open_page(
-    browser: Browser, address: str, path: str = "/", *, scheme: str = "http", **options: Any
+    browser: Browser,
+    address: str,
+    path: str = "/",
+    *,
+    scheme: str = "http",
+    prepare: Callable[[Page], None] = lambda _page: None,
+    **options: Any,
 ) -> Iterator[Watched]:
     """Open a page of a server in a context of its own; `options` are those of Playwright's
-    `new_context`. At the end nothing may have gone wrong but what the test has removed from
-    `errors`.
+    `new_context`, and `prepare` is called before. At the end nothing may have gone wrong but what
+    the test has removed from `errors`.
     """
     context = browser.new_context(**options)
     try:
@@ -53,6 +59,7 @@ def open_page(
         watched.page.on("console", lambda message: _note_message(watched, message))
         watched.page.on("pageerror", lambda error: watched.errors.append(str(error)))
         watched.page.on("request", lambda request: _note_request(watched, request))
+        prepare(watched.page)
         watched.page.goto(f"{scheme}://{address}{path}")
         yield watched
         assert not watched.errors

@@ -100,10 +100,8 @@ class Client:
             joined = functools.partial(
                 Tasks, begin=self._predict, read=self._reader.read, settings=self._settings
             )
-            self._joined, self._joined_timed = (
-                joined(self._ask),
-                joined(self._ask_timed, is_timed=True),
-            )
+            self._joined = joined(self._ask)
+            self._joined_timed = joined(self._ask_timed, is_timed=True)
 
     @property
     def address(self) -> str:

@@ -306,7 +306,7 @@ class Client:
         An item is what goes in one call of `predict`, whose parameters these are; one that can't be
         sent or is refused has an answer with its `error`, and the stream goes on. Another thread
         asks for the items: at most 64 of them, or 4 MiB, wait for their answers. Each answer may
-        take `timeout_seconds`, the stream as long as it likes.
+        take `timeout_seconds`, the stream as long as it likes. With `timing` see `Answer.timing`.
 
         What ends the stream raises MlpserveError, and nothing is sent again; what the iterable
         raises follows the answers to the items before. Closing the generator ends the call, and the

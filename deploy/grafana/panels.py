@@ -1,6 +1,6 @@
 """The kinds of panels that the dashboards have."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from string import ascii_uppercase
 from typing import Protocol, Self, TypeVar
 
@@ -36,6 +36,9 @@ Queries = Mapping[str, str]
 
 Steps = Sequence[models.Threshold]
 """Colours for values from a number on, which is None for the first of them."""
+
+EXEMPLIFIED = ("grpc_server_handling_seconds_bucket", "mlpserve_prediction_seconds_bucket")
+"""The series that have exemplars."""
 
 NO_STEPS: Steps = (models.Threshold(None, BLUE),)
 
@@ -86,7 +89,8 @@ def lines(
     are_counts: bool = False,
 ) -> Panel:
     """Return curves over time; those whose names are in `dashed` are limits."""
-    panel = _dress(timeseries.Panel(), title, description, _targets(queries), unit, width, 8, steps)
+    targets = _with_exemplars(_targets(queries)) if unit == "s" else _targets(queries)
+    panel = _dress(timeseries.Panel(), title, description, targets, unit, width, 8, steps)
     is_stacked = stacking != options.StackingMode.NONE
     panel.line_width(1).fill_opacity(60 if is_stacked else 8).show_points(
         options.VisibilityMode.NEVER
@@ -151,7 +155,9 @@ def gauges(
 
 def heat(title: str, description: str, query: Queries, *, unit: str) -> Panel:
     """Return a histogram's buckets over time, darker where more fell."""
-    targets = (target.format(PromQueryFormat.HEATMAP) for target in _targets(query))
+    targets = (
+        target.format(PromQueryFormat.HEATMAP) for target in _with_exemplars(_targets(query))
+    )
     panel = _dress(heatmap.Panel(), title, description, targets, unit, HALF)
     panel.color(
         heatmap.HeatmapColorOptions()
@@ -237,6 +243,13 @@ def _targets(queries: Queries) -> list[prometheus.Dataquery]:
         prometheus.Dataquery().expr(expression).legend_format(legend).ref_id(letter).range()
         for letter, (legend, expression) in zip(ascii_uppercase, queries.items(), strict=False)
     ]
+
+
+def _with_exemplars(targets: Iterable[prometheus.Dataquery]) -> Iterator[prometheus.Dataquery]:
+    """Show traced calls as dots over durations, which lead to their traces."""
+    for target in targets:
+        expression = target.build().expr
+        yield target.exemplar(True) if any(name in expression for name in EXEMPLIFIED) else target
 
 
 def _colour(panel: Kind, colours: Mapping[str, str]) -> Kind:

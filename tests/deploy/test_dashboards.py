@@ -11,6 +11,8 @@ from deploy.grafana import writing
 from deploy.grafana.panels import DATASOURCE
 from deploy.grafana.reading import Panel, read
 from harness.server_process import ROOT
+from server.telemetry.metrics import HANDLING_SECONDS, PREDICTION_SECONDS
+from tests.deploy import rules
 
 GRAFANA = ROOT / "deploy" / "grafana"
 WRITTEN = writing.files()
@@ -84,3 +86,17 @@ def test_rates_are_as_long_as_scrapes_need() -> None:
     prometheus = (ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text()
     (interval,) = re.findall(r"timeInterval: (\w+)", provisioned)
     assert re.findall(r"scrape_interval: (\w+)", prometheus) == [interval]
+
+
+def test_durations_show_the_calls_that_have_traces() -> None:
+    """The server gives exemplars to these; over a share, dots of seconds would be nonsense."""
+    buckets = {f"{its.name}_bucket" for its in (HANDLING_SECONDS, PREDICTION_SECONDS)}
+    shown: set[str] = set()
+    for panel in (each for file in FILES for each in json.loads(file.read_text())["panels"]):
+        kind = panel["type"], panel.get("fieldConfig", {}).get("defaults", {}).get("unit")
+        has_dots = kind in (("timeseries", "s"), ("heatmap", "s"))
+        for target in panel.get("targets", ()):
+            expected = buckets & rules.metrics_in(target["expr"]) if has_dots else set()
+            assert target.get("exemplar", False) == bool(expected), panel["title"]
+            shown |= expected
+    assert shown == buckets

@@ -165,9 +165,9 @@ def peak_bytes(server: ServerProcess, *arguments: Path | str) -> int:
 @pytest.mark.parametrize(
     ("ending", "save", "n_images"),
     [
-        ("npy", save_sparse, 1_000_000),
-        ("jsonl", save_sparse, 200_000),
-        ("csv", save_packed, 300_000),
+        ("npy", save_sparse, 400_000),
+        ("jsonl", save_sparse, 80_000),
+        ("csv", save_packed, 120_000),
     ],
 )
 def test_memory_does_not_grow_with_the_images(
@@ -182,5 +182,5 @@ def test_memory_does_not_grow_with_the_images(
     many = peak_bytes(server, save(tmp_path / "many.gz", n_images), "--output", output)
     if ending == "npy":
         assert np.load(output, mmap_mode="r").shape == (n_images,)
-    # Their pixels have 157 MB or more, their rows 44 MB or more.
-    assert many - few < 24 * 1024 * 1024
+    # Their pixels have 62 MB or more, their rows 16 MB or more; what is on its way, 5 MB at most.
+    assert many - few < 12 * 1024 * 1024

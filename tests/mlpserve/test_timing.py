@@ -194,6 +194,23 @@ def test_a_stream_has_a_timing_once_it_has_ended(timing: Serving, clock: Clock, 
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_stream_that_the_server_does_not_end_has_none(kind: str) -> None:
+    over = threading.Event()
+
+    def stay(
+        requests: Iterator[classifier_pb2.PredictRequest], context: grpc.ServicerContext
+    ) -> Iterator[Any]:
+        assert context.add_callback(over.set)
+        yield from classify_each(requests, context)
+        assert over.wait(PATIENCE_SECONDS)
+
+    with start_serving(stream=stay) as serving:
+        found = ask(kind, serving.address, [IMAGE], timing=True, timeout_seconds=1)
+    assert found.outcomes() == [[0]]
+    assert (found.error, found.answers[0].timing) == (None, None)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_server_tells(server: ServerProcess, connect: type[Client], kind: str) -> None:
     with connect(server.grpc_address) as client:
         found = client.predict(IMAGE, timing=True).timing

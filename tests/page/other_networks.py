@@ -4,17 +4,16 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from exporter.export import graph, publishing
 from exporter.network.network import Batch, Network
-from harness.browser import open_page
+from harness.browser import Watched
 from harness.networks import random_batch, random_network
 from harness.server_process import ServerProcess, start_server
-from harness.waiting import PATIENCE_SECONDS
 from modelfile.input_range import FINITE
+from tests.page.shared import blamed
 from tests.page.storage import draw, wait_until, write
 
 FLOWERS = ("setosa", "versicolor", "virginica")
@@ -43,17 +42,14 @@ def start_others(repository: Path) -> Iterator[ServerProcess]:
 
 
 @contextlib.contextmanager
-def open_other(
-    browser: Browser, server: ServerProcess, name: str, **options: Any
-) -> Iterator[tuple[Page, Network, Batch]]:
-    """Open the page on one of them, with an image (1, inputs) that has been answered."""
+def turned_to(watched: Watched, name: str) -> Iterator[tuple[Page, Network, Batch]]:
+    """Turn an open page to one of them, with an image (1, inputs) that has been answered."""
     network = NETWORKS[name]
     image = random_batch(1, network.n_inputs, seed=3)
-    with open_page(browser, server.http_address, **options) as watched:
-        page = watched.page
-        page.set_default_timeout(1000 * PATIENCE_SECONDS)
+    page = watched.page
+    with blamed(watched):
         wait_until(page, "store.state.answer !== null")
-        write(page, f"{{ model: '{name}', version: 1 }}")
+        write(page, f"{{ model: '{name}', version: 1, selection: null, view: 'picture' }}")
         wait_until(page, f"store.state.networkOf.startsWith('{name}/')")
         wait_until(page, f"store.state.pixels.length === {network.n_inputs}")
         wait_until(page, "store.state.answer?.of === store.state.pixels")

@@ -16,9 +16,8 @@ from tests.page.storage import read, wait_until, write
 
 
 @pytest.fixture
-def page(page: Page) -> Page:
-    ready(page)
-    return page
+def page(shared_page: Page) -> Page:
+    return shared_page
 
 
 def test_a_seven_that_is_shifted_is_read_as_something_else(page: Page) -> None:

@@ -40,6 +40,11 @@ def picture(card: Locator) -> Batch:
 
 
 @pytest.fixture
+def page(shared_page: Page) -> Page:
+    return shared_page
+
+
+@pytest.fixture
 def shifted(digits: tuple[Batch, Labels]) -> Batch:
     """A seven in a corner, smaller than those of MNIST, dark on light."""
     images, labels = digits

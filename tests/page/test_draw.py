@@ -9,16 +9,22 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, CDPSession, Page, expect
 
-from harness.browser import open_page
+from harness.browser import Watched, open_page
 from harness.server_process import ServerProcess
 from tests.page.pen import draw, label, pixels, place, ready, settle
 from tests.page.storage import read
 
 
 @pytest.fixture
-def page(page: Page) -> Page:
-    ready(page)
-    return page
+def page(shared_page: Page) -> Page:
+    return shared_page
+
+
+@pytest.fixture
+def own_page(opened: Watched) -> Page:
+    """A page that no other test sees."""
+    ready(opened.page)
+    return opened.page
 
 
 def test_a_seven_is_read_as_seven(page: Page) -> None:
@@ -40,7 +46,8 @@ def test_a_fast_stroke_has_no_gaps(page: Page) -> None:
         assert image[row, column] > 0.8, row
 
 
-def test_events_that_were_held_back_are_drawn_too(page: Page) -> None:
+def test_events_that_were_held_back_are_drawn_too(own_page: Page) -> None:
+    page = own_page
     page.evaluate(
         """() => {
           const pad = document.getElementById("pad");
@@ -172,7 +179,8 @@ def shot(page: Page) -> npt.NDArray[np.int64]:
     return np.asarray(picture.convert("L")).astype(np.int64)
 
 
-def test_the_image_is_set_once_a_frame_at_most(page: Page) -> None:
+def test_the_image_is_set_once_a_frame_at_most(own_page: Page) -> None:
+    page = own_page
     counted = page.evaluate(
         """async () => {
           const { store } = await import("/static/js/store.js");
@@ -231,7 +239,8 @@ def test_a_finger_draws_and_the_page_stays_unless_it_is_elsewhere(
         page.wait_for_function("(before) => scrollY > before", arg=before)
 
 
-def test_a_pen_draws_wider_where_it_presses_harder(page: Page) -> None:
+def test_a_pen_draws_wider_where_it_presses_harder(own_page: Page) -> None:
+    page = own_page
     session = page.context.new_cdp_session(page)
 
     def pen(kind: str, point: tuple[float, float], force: float) -> None:

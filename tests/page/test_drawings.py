@@ -44,6 +44,11 @@ def test_they_are_the_same_each_time_and_on_the_canvas() -> None:
             assert stroke.max() <= SIDE
 
 
+@pytest.fixture
+def page(shared_page: Page) -> Page:
+    return shared_page
+
+
 @pytest.mark.parametrize("number", [17, 42])
 def test_the_page_makes_the_same_pixels_of_the_same_strokes(page: Page, number: int) -> None:
     drawing = DRAWINGS[number]

@@ -20,6 +20,11 @@ TRAINED = networks.load(WEIGHTS).network
 
 
 @pytest.fixture
+def page(shared_page: Page) -> Page:
+    return shared_page
+
+
+@pytest.fixture
 def examples(page: Page) -> Locator:
     open_section(page, "examples")
     return page.locator("#examples")

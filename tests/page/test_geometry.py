@@ -9,7 +9,14 @@ import pytest
 from playwright.sync_api import Page
 from scipy import ndimage
 
+from harness.browser import Watched
+
 Array = npt.NDArray[np.float64]
+
+
+@pytest.fixture(scope="module")
+def page(kept_open: Watched) -> Page:
+    return kept_open.page
 
 
 def run(page: Page, module: str, body: str, **arguments: Any) -> Any:

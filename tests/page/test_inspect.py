@@ -1,21 +1,21 @@
 """Inside a neuron: its weights, its sum written out, and why one output and not another."""
 
 import re
-from collections.abc import Iterator
 from decimal import Decimal
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from exporter.network.network import Batch, Layer
 from exporter.training.mnist import Labels
+from harness.browser import Watched
 from harness.server_process import ServerProcess
 from mlpserve import Client
 from mlpserve.models import Network
 from modelfile.activations import ACTIVATIONS
-from tests.page.other_networks import NETWORKS, open_other, start_others
+from tests.page.other_networks import NETWORKS, turned_to
 from tests.page.storage import draw, read, settle, write
 
 Numbers = npt.NDArray[np.float64]
@@ -24,16 +24,15 @@ NEXT_FRAME = "() => new Promise((done) => requestAnimationFrame(() => done()))"
 
 
 @pytest.fixture(scope="module")
-def others(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    with start_others(tmp_path_factory.mktemp("others")) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
 def served(server: ServerProcess) -> Network:
     """The network as the server tells it."""
     with Client(server.grpc_address) as client:
         return client.get_network()
+
+
+@pytest.fixture
+def page(shared_page: Page) -> Page:
+    return shared_page
 
 
 @pytest.fixture
@@ -247,8 +246,8 @@ def test_turned_knobs_are_looked_into(page: Page, served: Network, seven: Batch)
 
 
 @pytest.mark.parametrize("name", ["iris", "flat", "signed", "many"])
-def test_other_networks(browser: Browser, others: ServerProcess, name: str) -> None:
-    with open_other(browser, others, name) as (page, network, image):
+def test_other_networks(other_page: Watched, name: str) -> None:
+    with turned_to(other_page, name) as (page, network, image):
         before = image
         for index, layer in enumerate(network.layers):
             sums = (before @ layer.weights.T + layer.biases)[0]
@@ -291,8 +290,8 @@ def check_squish(page: Page, layer: Layer, sums: Batch, neuron: int) -> None:
     assert float(a) == pytest.approx(float(after[neuron]), abs=1e-3)
 
 
-def test_without_weights_it_says_why(browser: Browser, others: ServerProcess) -> None:
-    with open_other(browser, others, "large") as (page, _, _):
+def test_without_weights_it_says_why(other_page: Watched) -> None:
+    with turned_to(other_page, "large") as (page, _, _):
         expect(part(page, "inside")).to_be_hidden()
         expect(part(page, "no-weights")).to_contain_text(
             f"the network has {NETWORKS['large'].parameter_count} weights and biases"

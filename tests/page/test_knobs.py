@@ -38,6 +38,11 @@ TARGETS = "button, select, input:not([type=checkbox]), label:has(> [type=checkbo
 
 
 @pytest.fixture
+def page(shared_page: Page) -> Page:
+    return shared_page
+
+
+@pytest.fixture
 def knobs(page: Page) -> Locator:
     open_section(page, "knobs")
     return page.locator("#knobs")

@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from harness.browser import Watched, open_page
 from harness.server_process import ServerProcess
+from tests.page.shared import put_back
 from tests.page.storage import settle
 
 MAX_BYTES = 150_000
@@ -24,14 +25,19 @@ SCREENS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(params=SCREENS)
-def screen(
+@pytest.fixture(params=SCREENS, scope="module")
+def sized(
     request: pytest.FixtureRequest, browser: Browser, server: ServerProcess
-) -> Iterator[Page]:
-    """The page on screens of three sizes."""
+) -> Iterator[Watched]:
     with open_page(browser, server.http_address, **SCREENS[request.param]) as opened:
-        settle(opened.page)
-        yield opened.page
+        yield opened
+
+
+@pytest.fixture
+def screen(sized: Watched) -> Iterator[Page]:
+    """The page on screens of three sizes."""
+    with put_back(sized):
+        yield sized.page
 
 
 def test_it_is_small(page: Page) -> None:

@@ -22,6 +22,11 @@ TRAINED = networks.load(WEIGHTS).network
 
 
 @pytest.fixture
+def page(shared_page: Page) -> Page:
+    return shared_page
+
+
+@pytest.fixture
 def knobs(page: Page) -> Locator:
     open_section(page, "knobs")
     return page.locator("#knobs")

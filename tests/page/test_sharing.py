@@ -16,15 +16,15 @@ from harness.server_process import ROOT, ServerProcess, start_server
 from mlpserve import Client
 from tests.page.odd_networks import FLOWERS
 from tests.page.pen import draw, pixels, ready, settle, slide
+from tests.page.shared import blamed
 from tests.page.storage import read, wait_until
 
 TOKEN = "a-token-of-32-characters-at-least"
 
 
 @pytest.fixture
-def page(page: Page) -> Page:
-    ready(page)
-    return page
+def page(shared_page: Page) -> Page:
+    return shared_page
 
 
 def text(page: Page, name: str) -> str:
@@ -94,15 +94,19 @@ def test_a_link_keeps_inverted_images_too(page: Page, other: Watched) -> None:
     ],
 )
 def test_foreign_fragments_are_ignored_with_a_word(
-    browser: Browser, server: ServerProcess, fragment: str, words: str
+    kept_open: Watched, fragment: str, words: str
 ) -> None:
-    with open_page(browser, server.http_address, f"/{fragment}") as opened:
-        ready(opened.page)
-        expect(opened.page.locator("#link-word")).to_contain_text(words)
+    page = kept_open.page
+    # Away, since a page that is open would only be told of another fragment.
+    page.goto("about:blank")
+    with blamed(kept_open):
+        page.goto(f"http://{kept_open.address}/{fragment}")
+        ready(page)
+        expect(page.locator("#link-word")).to_contain_text(words)
         if "served" not in words:
-            assert not pixels(opened.page).any()
-        draw(opened.page)
-        assert pixels(opened.page).any()
+            assert not pixels(page).any()
+        draw(page)
+        assert pixels(page).any()
 
 
 def test_numbers_are_kept_in_links_too(browser: Browser, odd: ServerProcess) -> None:

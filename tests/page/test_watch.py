@@ -1,26 +1,34 @@
 """The picture of the network: what is lit, which lines lead there, and the steps through it."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
 from exporter.network.network import Batch
 from exporter.training.mnist import Labels
-from harness.browser import open_page
+from harness.browser import Watched, open_page
 from harness.server_process import ServerProcess
 from mlpserve import Client
-from tests.page.other_networks import open_other, start_others
+from tests.page.other_networks import turned_to
 from tests.page.storage import draw, read, settle, wait_until
 
 NEXT_FRAME = "() => new Promise((done) => requestAnimationFrame(() => done()))"
 
 
 @pytest.fixture(scope="module")
-def others(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    with start_others(tmp_path_factory.mktemp("others")) as server:
-        yield server
+def phone(browser: Browser, others: ServerProcess) -> Iterator[Watched]:
+    options: dict[str, Any] = {"has_touch": True, "is_mobile": True}
+    size: ViewportSize = {"width": 360, "height": 740}
+    with open_page(browser, others.http_address, viewport=size, **options) as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(shared_page: Page) -> Page:
+    return shared_page
 
 
 @pytest.fixture
@@ -306,8 +314,8 @@ def test_tables_hold_the_same(page: Page, server: ServerProcess, seven: Batch) -
 
 
 @pytest.mark.parametrize("name", ["iris", "flat", "signed", "many", "large"])
-def test_other_networks(browser: Browser, others: ServerProcess, name: str) -> None:
-    with open_other(browser, others, name, viewport={"width": 1400, "height": 1000}) as (
+def test_other_networks(other_page: Watched, name: str) -> None:
+    with turned_to(other_page, name) as (
         page,
         network,
         image,
@@ -337,9 +345,8 @@ def test_other_networks(browser: Browser, others: ServerProcess, name: str) -> N
 
 
 @pytest.mark.parametrize("name", ["iris", "many", "signed"])
-def test_it_fits_a_phone(browser: Browser, others: ServerProcess, name: str) -> None:
-    phone = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
-    with open_other(browser, others, name, **phone) as (page, _, _):
+def test_it_fits_a_phone(phone: Watched, name: str) -> None:
+    with turned_to(phone, name) as (page, _, _):
         stage = page.locator(".stage").bounding_box()
         assert stage
         assert page.evaluate("document.documentElement.scrollWidth") == 360

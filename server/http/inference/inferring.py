@@ -29,8 +29,9 @@ class Inferring:
 
     async def infer(self, request: Request) -> Response:
         """Answer .../infer."""
+        body = await read_body(request)
         timing = Timing(request)
-        message, values, forms = await self._read(request)
+        message, values, forms = await self._read(request, body)
         message.model_name, message.model_version = names_of(request)
         # Numbers are cheaper to take out of bytes, whatever becomes of them.
         message.parameters[ALL_BINARY].bool_param = True
@@ -50,9 +51,8 @@ class Inferring:
         response.headers.update(timing.headers())
         return response
 
-    async def _read(self, request: Request) -> Asked:
+    async def _read(self, request: Request, body: bytes) -> Asked:
         """Return what a request asks for; raises HttpError."""
-        body = await read_body(request)
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind in MAGIC.values():
             message = protocol.ModelInferRequest()

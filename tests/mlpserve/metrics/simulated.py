@@ -73,6 +73,8 @@ class Simulated:
     def _describe(self, worker: Worker) -> None:
         worker.set("mlpserve_max_calls_in_progress", 10)
         worker.set("mlpserve_max_queued_images", 100)
+        for method in METHODS:
+            worker.set("grpc_server_started_total", 0, grpc_type="unary", grpc_method=method)
         for model, version in self._versions:
             labels = {"model": model, "version": version}
             worker.set("mlpserve_model_info", 1, **labels, layer_sizes="2-1")

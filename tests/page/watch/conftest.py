@@ -1,12 +1,14 @@
-"""A server of two versions, stable and canary."""
+"""A server of two versions, stable and canary, and a page for the modules of /watch alone."""
 
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, Page
 
 from harness.server_process import ServerProcess, start_server
+from tests.page.watch.drawing import blank_page
 from tests.page.watch.sending import VERSIONED
 
 
@@ -24,3 +26,10 @@ def served(versions: Path) -> Iterator[ServerProcess]:
     """A server of two workers that nobody else calls."""
     with start_server(versions, "--workers", "2", *VERSIONED) as server:
         yield server
+
+
+@pytest.fixture(scope="package")
+def blank(browser: Browser, server: ServerProcess) -> Iterator[Page]:
+    """A page of the server's origin that holds nothing but the stylesheets."""
+    with blank_page(browser, server.http_address) as page:
+        yield page

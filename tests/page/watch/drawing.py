@@ -27,9 +27,13 @@ SHOW = """async ([kind, id, content]) => {
   const place = document.getElementById(id) ?? document.createElement("div");
   if (!place.isConnected) document.querySelector("main").append(Object.assign(place, { id }));
   module[kind](place, content);
-  // What is to be drawn is drawn in the next frame, before this.
   for (let k = 0; k < 2; k += 1) await new Promise(requestAnimationFrame);
 }"""
+
+FRAMES = """async () => {
+  for (let k = 0; k < 4; k += 1) await new Promise(requestAnimationFrame);
+}"""
+"""After which observers have told what they see, and what is due has been drawn."""
 
 IS_PAINTED = """(id) => {
   const canvas = document.querySelector(`#${id} canvas`);
@@ -71,13 +75,14 @@ FIND_AREA = """async (canvas) => {
 
 
 @contextmanager
-def blank_page(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
+def blank_page(browser: Browser, address: str) -> Iterator[Page]:
     """Open a page that holds nothing but the stylesheets, with the headers of the server's; at the
     end it must not have reported any error.
     """
     headers = {"content-type": "text/html", **HEADERS}
-    size = {"viewport": {"width": 700, "height": 700}, "color_scheme": "dark"}
-    context = browser.new_context(**(size | options))
+    context = browser.new_context(
+        viewport={"width": 700, "height": 700}, color_scheme="dark", timezone_id="Etc/UTC"
+    )
     try:
         page, errors = context.new_page(), list[str]()
         page.route("**/blank", lambda route: route.fulfill(body=BLANK, headers=headers))

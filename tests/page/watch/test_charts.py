@@ -6,23 +6,16 @@ from itertools import count
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from harness.server_process import ServerProcess
 from tests.page.test_accessibility import check
-from tests.page.watch.drawing import CLEAR, COUNT, STEP, TIMES, Chart, blank_page
+from tests.page.watch.drawing import CLEAR, COUNT, FRAMES, STEP, TIMES, Chart
 
 NAN = math.nan
 FLAT = [0.002] * COUNT
 RISING = [float(k) for k in range(COUNT)]
 
 New = Callable[..., Chart]
-
-
-@pytest.fixture(scope="module")
-def blank(browser: Browser, server: ServerProcess) -> Iterator[Page]:
-    with blank_page(browser, server.http_address, timezone_id="Etc/UTC") as page:
-        yield page
 
 
 @pytest.fixture
@@ -278,9 +271,7 @@ def test_it_is_drawn_again_in_the_colours_of_another_theme_and_on_paper(new: New
 
     def change(script: str) -> None:
         page.evaluate(script)
-        page.evaluate(
-            "async () => { for (const _ of [1, 2, 3]) await new Promise(requestAnimationFrame); }"
-        )
+        page.evaluate(FRAMES)
 
     change("document.documentElement.dataset.theme = 'light'")
     assert chart.ink(light)
@@ -303,17 +294,21 @@ def test_it_fits_its_box_at_the_screens_resolution(new: New) -> None:
     assert max(x for x, _ in chart.ink("series-1")) == pytest.approx(chart.area().x(59), abs=2)
 
 
-def test_what_is_out_of_sight_is_drawn_when_it_comes_into_sight(new: New) -> None:
-    first, last = new(), new()
-    first.paint(unit="rate", series=lines(RISING))
-    first.root.evaluate("(root) => { root.style.marginBottom = '3000px'; }")
-    last.show(unit="rate", series=lines(RISING))
-    assert last.values() == ["line 0 59"]
-    untouched = last.root.locator("canvas").evaluate("(canvas) => canvas.width")
-    assert untouched == 300
-    last.root.scroll_into_view_if_needed()
-    last.paint(unit="rate", series=lines(RISING))
-    assert last.ink("series-1")
+def test_out_of_sight_new_values_are_drawn_and_the_pointer_when_that_is_scrolled_to(
+    new: New,
+) -> None:
+    near, far = new(), new()
+    near.paint(unit="rate", series=lines(RISING))
+    near.root.evaluate("(root) => { root.style.marginBottom = '3000px'; }")
+    far.paint(unit="rate", series=lines(RISING))
+    assert far.ink("series-1")
+    near.plot.press("Home")
+    expect(far.root.locator(".keys .number")).to_have_text("0")
+    assert near.ink("text")
+    assert not far.ink("text")
+    far.page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    far.page.evaluate(FRAMES)
+    assert far.ink("text")
 
 
 def test_axe_finds_nothing_serious(new: New) -> None:

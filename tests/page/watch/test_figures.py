@@ -2,25 +2,16 @@
 
 import math
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
-from harness.browser import open_page
-from harness.server_process import ServerProcess
 from mlpserve.terminal.durations import format_duration
 from mlpserve.terminal.numbers import format_bytes, format_count, format_number, format_share
 from mlpserve.terminal.tables import format_rate
 from tests.mlpserve.metrics.simulated import Simulated
 from tests.page.watch.comparing import Pages, assert_same, read_by_page, read_by_top
-
-
-@pytest.fixture(scope="module")
-def blank(browser: Browser, server: ServerProcess) -> Iterator[Page]:
-    """A page of the server's origin that shows nothing."""
-    with open_page(browser, server.http_address, "/readyz") as opened:
-        yield opened.page
 
 
 def eventful(seed: int) -> Pages:

@@ -6,21 +6,14 @@ from collections.abc import Callable, Iterator
 from itertools import count
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from harness.server_process import ServerProcess
-from tests.page.watch.drawing import CLEAR, COUNT, Chart, blank_page
+from tests.page.watch.drawing import CLEAR, COUNT, Chart
 
 NAN, INF = math.nan, math.inf
 BOUNDS = [0.0005, 0.001, 0.002, 0.004, INF]
 
 New = Callable[[str], Chart]
-
-
-@pytest.fixture(scope="module")
-def blank(browser: Browser, server: ServerProcess) -> Iterator[Page]:
-    with blank_page(browser, server.http_address, timezone_id="Etc/UTC") as page:
-        yield page
 
 
 @pytest.fixture
@@ -55,21 +48,21 @@ def test_a_heatmap_is_stronger_where_more_calls_are(new: New) -> None:
 
 def test_a_heatmap_reads_out_the_bucket_that_is_pointed_at(new: New) -> None:
     chart = new("heatmap")
-    chart.paint(bounds=BOUNDS, counts=[[0, k, 3, 0, 1] for k in range(COUNT)], noun="images")
+    chart.paint(bounds=BOUNDS, counts=[[0, k, 3, 0, 1] for k in range(COUNT)])
     note = chart.root.locator(".note")
-    expect(note).to_have_text("500 us to 1 ms: 59 of 63 images (93.7%), the most")
+    expect(note).to_have_text("500 us to 1 ms: 59 of 63 calls (93.7%), the most")
     # Five rows, each twice as high as the one below it.
     chart.point(9, 0.5)
-    expect(note).to_have_text("1 ms to 2 ms: 3 of 13 images (23.1%)")
+    expect(note).to_have_text("1 ms to 2 ms: 3 of 13 calls (23.1%)")
     chart.point(9, 0.95)
-    expect(note).to_have_text("above 4 ms: 1 of 13 images (7.7%)")
+    expect(note).to_have_text("above 4 ms: 1 of 13 calls (7.7%)")
     chart.point(0, 0.05)
-    expect(note).to_have_text("up to 500 us: 0 of 4 images (0%)")
+    expect(note).to_have_text("up to 500 us: 0 of 4 calls (0%)")
     chart.plot.focus()
     for key, text in {
-        "ArrowUp": "500 us to 1 ms: 0 of 4 images (0%)",
-        "ArrowRight": "500 us to 1 ms: 1 of 5 images (20.0%)",
-        "ArrowDown": "up to 500 us: 0 of 5 images (0%)",
+        "ArrowUp": "500 us to 1 ms: 0 of 4 calls (0%)",
+        "ArrowRight": "500 us to 1 ms: 1 of 5 calls (20.0%)",
+        "ArrowDown": "up to 500 us: 0 of 5 calls (0%)",
     }.items():
         chart.plot.press(key)
         expect(note).to_have_text(text)

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 
 import pytest
 import yaml
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from exporter.network.network import Batch
 from exporter.training.mnist import Labels
-from harness.browser import open_page
-from harness.server_process import ServerProcess
 from mlpserve.metrics import figures
 from mlpserve.metrics.exposition import parse
 from mlpserve.metrics.figures import Calls
@@ -26,7 +24,9 @@ from tests.page.watch.comparing import assert_same, read_by_page, read_by_top
 from tests.page.watch.imported import start_prometheus
 from tests.page.watch.recorded import Recorded, record
 
-WINDOW_SECONDS = 10
+WINDOW_SECONDS = 16
+"""A power of two, by which counts become rates and back without rounding: at a bucket's edge a
+quantile is decided by the last bit."""
 
 Numbers = Mapping[str, float]
 """By the legend of a panel."""
@@ -46,13 +46,6 @@ def look(recorded: Recorded) -> Look:
         for text, time in zip(recorded.pages, recorded.times, strict=True)
     ]
     return looks[-1]
-
-
-@pytest.fixture(scope="module")
-def blank(browser: Browser, server: ServerProcess) -> Iterator[Page]:
-    """A page of the server's origin that shows nothing."""
-    with open_page(browser, server.http_address, "/readyz") as opened:
-        yield opened.page
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +147,11 @@ SHOWN: Mapping[str, Callable[[Look], Numbers]] = {
     "Duration by version (p99)": by_version(lambda version: version.p99),
     "CPU by worker": by_worker(lambda worker: worker.cpu),
     "Memory": by_worker(lambda worker: worker.memory_bytes),
-    "Workers": lambda look: (lambda head: {"wanted": head.wanted, "ready": head.ready})(
-        figures.head(look)
-    ),
+    "Workers": lambda look: {
+        "wanted": figures.head(look).wanted,
+        "ready": figures.head(look).ready,
+        "silent": sum(not worker.answers for worker in figures.workers(look)),
+    },
     "Images in a run": lambda look: sizes(figures.runs(look).images),
     "Calls in a run": lambda look: sizes(figures.runs(look).calls),
 }

@@ -32,12 +32,12 @@ const MAX_ROWS = 12;
 export const shareBars = keptIn(createBars);
 
 /** The rows that are shown, with the rest as the last: [{name, value, colour}]. */
-export function largest(rows, order, most = MAX_ROWS) {
+function largest(rows, order) {
   const there = rows.filter(({ value }) => isValue(value));
   const sorted = there.toSorted((a, b) => b.value - a.value);
-  if (there.length <= most) return order === "given" ? there : sorted;
-  const kept = new Set(sorted.slice(0, most));
-  const rest = sorted.slice(most);
+  if (there.length <= MAX_ROWS) return order === "given" ? there : sorted;
+  const kept = new Set(sorted.slice(0, MAX_ROWS));
+  const rest = sorted.slice(MAX_ROWS);
   const value = rest.reduce((sum, row) => sum + row.value, 0);
   const shown = order === "given" ? there.filter((row) => kept.has(row)) : [...kept];
   return [...shown, { name: `${rest.length} others`, value, isRest: true }];

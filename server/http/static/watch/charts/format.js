@@ -49,7 +49,7 @@ export function formatBytes(bytes) {
   if (isMissing(bytes)) return "-";
   const rounded = round(bytes, 3);
   const power = Math.min(4, Math.max(0, Math.floor(Math.log10(Math.abs(rounded) || 1) / 3)));
-  return `${round(rounded / 1000 ** power, 3)} ${["B", "kB", "MB", "GB", "TB"][power]}`;
+  return `${plain(round(rounded / 1000 ** power, 3))} ${["B", "kB", "MB", "GB", "TB"][power]}`;
 }
 
 /** A whole number, with commas. */

@@ -29,7 +29,6 @@ import { logTicks } from "./ticks.js";
  * @param {number[]} content.bounds the upper bounds of the buckets, at least two, ascending, above 0; the last may be
  *     Infinity
  * @param {(number[]|null)[]} content.counts of each time: how many are in each bucket
- * @param {string} [content.noun] what is counted: "calls" if nothing else is given
  * @param {{time: number, letter: string, label: string}[]} [content.marks] what happened, as dotted lines
  */
 export const heatmap = keptIn((root) => {
@@ -47,14 +46,14 @@ const LEVELS = 16;
 const AROUND = 1;
 const TICK_HEIGHT = 34;
 
-function view({ times, bounds, counts, noun = "calls" }) {
+function view({ times, bounds, counts }) {
   const there = counts.filter(Boolean);
   const occurring = bounds.map((_, bucket) => bucket).filter((bucket) => there.some((column) => column[bucket] > 0));
   const first = Math.max(0, (occurring[0] ?? 0) - AROUND);
   const last = Math.min(bounds.length - 1, (occurring.at(-1) ?? bounds.length - 1) + AROUND);
   const rows = [];
   for (let bucket = first; bucket <= last; bucket += 1) rows.push(rowOf(bounds, bucket));
-  return { columns: columnsOf(times), counts, noun, most: mostOf(counts), rows };
+  return { columns: columnsOf(times), counts, most: mostOf(counts), rows };
 }
 
 const mostOf = (counts) => counts.reduce((most, column) => Math.max(most, ...(column ?? [])), 1);
@@ -67,14 +66,14 @@ function rowOf(bounds, bucket) {
   return { bucket, name, low, high: Math.min(high, (low * low) / (bounds[bucket - 2] ?? low / 2)) };
 }
 
-function words({ counts, noun, rows }, column, row) {
+function words({ counts, rows }, column, row) {
   const found = counts.at(column);
   const sum = found?.reduce((total, count) => total + count, 0) ?? 0;
-  if (!sum) return `no ${noun}`;
+  if (!sum) return "no calls";
   const busiest = rows.reduce((best, each) => (found[each.bucket] > found[best.bucket] ? each : best), rows[0]);
   const shown = rows[row] ?? busiest;
   const count = found[shown.bucket];
-  const part = `${formatCount(count)} of ${formatCount(sum)} ${noun} (${formatShare(count / sum)})`;
+  const part = `${formatCount(count)} of ${formatCount(sum)} calls (${formatShare(count / sum)})`;
   return `${shown.name}: ${part}${rows[row] ? "" : ", the most"}`;
 }
 
@@ -105,6 +104,7 @@ function paint(context, area, { columns, counts, most, rows }, column, pointedRo
   const inks = Array.from({ length: LEVELS }, (_, level) => heat((level + 1) / LEVELS));
   const tops = rows.map(({ high }) => Math.round(y(high)));
   const bottoms = rows.map(({ low }) => Math.round(y(low)));
+  let last = "";
   for (const [k, found] of counts.entries()) {
     if (!found) continue;
     const [begin, end] = [k, k + 1].map((edge) => Math.round(left + (width * edge) / columns.count));
@@ -112,7 +112,9 @@ function paint(context, area, { columns, counts, most, rows }, column, pointedRo
       const count = found[bucket];
       if (!count) continue;
       // Logarithmic: the few slow calls among thousands are those that one looks for.
-      context.fillStyle = inks[Math.ceil((LEVELS * Math.log1p(count)) / Math.log1p(most)) - 1];
+      const ink = inks[Math.ceil((LEVELS * Math.log1p(count)) / Math.log1p(most)) - 1];
+      // Reading a colour takes longer than filling a cell with it.
+      if (ink !== last) context.fillStyle = last = ink;
       context.fillRect(begin, tops[index], end - begin, bottoms[index] - tops[index]);
     }
   }

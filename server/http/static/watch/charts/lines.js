@@ -32,7 +32,6 @@ import { columnsOf, isValue, linearScale, logScale, stack } from "./scale.js";
  *     "series-8" in their order if none is given
  * @param {"linear"|"log"} [content.scale] "log" by default for seconds; a linear one starts at 0
  * @param {"lines"|"area"|"stack"|"share"} [content.mode] "stack" adds the series up, "share" makes their sum 100%
- * @param {number} [content.max] what no value can be above, such as 1 for shares
  * @param {{time: number, letter: string, label: string}[]} [content.marks] what happened, as dotted lines
  * @param {HTMLElement} [content.tools] controls that stand above the chart
  * @param {{label: string, values: number[]}} [content.now] what is read out while no time is pointed at, such as the
@@ -46,7 +45,7 @@ export const lineChart = keptIn((root) => createChart({ view, paint, keys, table
 const TICK_HEIGHT = 34;
 
 function view(content, hidden) {
-  const { unit, times, series, mode = "lines", max } = content;
+  const { unit, times, series, mode = "lines" } = content;
   const scale = content.scale ?? (unit === "seconds" ? "log" : "linear");
   const all = series.map((one, index) => strokesOf(one, index));
   const shown = all.filter(({ name }) => !hidden.has(name));
@@ -56,7 +55,7 @@ function view(content, hidden) {
   const axis = (count) => {
     if (mode === "share") return linearScale([[1]], { count });
     if (scale === "log" && !isStacked) return logScale(tops, { count });
-    return linearScale(tops, { count, max, isWhole: unit === "count" });
+    return linearScale(tops, { count, isWhole: unit === "count" });
   };
   return { ...content, mode, all, shown, tops, isStacked, axis, columns: columnsOf(times), format: formatOf(unit) };
 }

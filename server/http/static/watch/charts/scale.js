@@ -24,11 +24,11 @@ export function withoutSpikes(values) {
 
 /**
  * A linear axis from 0 for lists of values: {ticks, top, place}, in at most `count` steps, of whole numbers if
- * `isWhole`; `max` is what no value can be above.
+ * `isWhole`.
  */
-export function linearScale(lists, { count = 4, max = Infinity, isWhole = false } = {}) {
+export function linearScale(lists, { count = 4, isWhole = false } = {}) {
   // Of each by itself: one busy series among thirty quiet ones is no spike.
-  const most = Math.min(max, Math.max(0, ...lists.map(withoutSpikes)));
+  const most = Math.max(0, ...lists.map(withoutSpikes));
   const ticks = linearTicks(most, count, isWhole ? 1 : 0);
   const top = ticks.at(-1);
   return { ticks, top, place: (value) => value / top };

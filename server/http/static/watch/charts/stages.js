@@ -46,7 +46,7 @@ function createStages(root) {
     lineChart(chart, { unit: "seconds", ...content, mode, tools: choice, hasShares: true, onShow: fill });
   }
 
-  /** Fill the bar with values: a part for each stage that is not hidden, as wide as its share. */
+  /** Fill the bar with values: a part for each stage, as wide as its share. */
   function fill(values) {
     const total = values.reduce((sum, value) => sum + (isValue(value) ? value : 0), 0);
     const shares = values.map((value) => (isValue(value) && total ? value / total : 0));

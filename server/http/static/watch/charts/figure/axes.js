@@ -36,9 +36,9 @@ export function paintTimes(context, { left, top, width, height, em }, columns) {
   context.textAlign = "center";
   context.fillStyle = colour("muted");
   for (const { time, text } of timeTicks(columns.begin, columns.end, width / (TICK_WIDTH * em))) {
-    const half = context.measureText(text).width / 2;
     const x = left + width * columns.place(time);
-    context.fillText(text, Math.min(Math.max(x, left + half), left + width - half), top + height + 1.4 * em);
+    // On the left there is room below the ticks.
+    if (x + context.measureText(text).width / 2 <= left + width) context.fillText(text, x, top + height + 1.4 * em);
   }
 }
 

@@ -1,13 +1,10 @@
 /**
- * Canvases that fit their boxes, at the screen's resolution. All that have changed are drawn in one frame, those out
- * of sight when they come into sight: what nobody sees costs nothing.
+ * Canvases that fit their boxes, at the screen's resolution. All that have changed are drawn in one frame. New values
+ * are drawn out of sight as well; where the pointer is, only in sight, or when that is scrolled to.
  */
 
 import { element } from "../../../js/elements.js";
 import { fontSize, onColours } from "./colours.js";
-
-/** What is drawn before it is scrolled into sight. */
-const MARGIN = "200px";
 
 const pictures = new Set();
 const byCanvas = new WeakMap();
@@ -20,29 +17,26 @@ const sizes = new ResizeObserver((entries) => {
     picture.draw();
   }
 });
-const sights = new IntersectionObserver(
-  (entries) => {
-    for (const { target, isIntersecting } of entries) {
-      const picture = byCanvas.get(target);
-      picture.isSeen = isIntersecting;
-      if (isIntersecting && !picture.isPainted) schedule();
-    }
-  },
-  { rootMargin: MARGIN },
-);
+const sights = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) {
+    const picture = byCanvas.get(target);
+    picture.isSeen = isIntersecting;
+    if (isIntersecting && !picture.isPainted) schedule();
+  }
+});
 
 /**
  * Make a canvas: {canvas, draw()}, where draw has it drawn in the next frame: `say()` writes what stands beside it,
- * and `paint(context, width, height)` paints it when it is seen.
+ * and `paint(context, width, height)` paints it.
  */
 export function createPicture({ say, paint }) {
   const canvas = element("canvas", { ariaHidden: "true" });
-  const picture = { canvas, say, paint, width: 0, height: 0, isSeen: false, isSaid: false, isPainted: false, draw };
+  const picture = { canvas, say, paint, width: 0, height: 0, isSeen: false, isNew: true, draw };
   function draw() {
-    picture.isSaid = picture.isPainted = false;
+    picture.isNew = true;
     // Those that have left the document are forgotten, and remembered when they are drawn again.
     pictures.add(picture);
-    schedule();
+    change(picture);
   }
   byCanvas.set(canvas, picture);
   sizes.observe(canvas);
@@ -50,9 +44,14 @@ export function createPicture({ say, paint }) {
   return picture;
 }
 
-/** Draw all of them again: the pointer, or the colours have changed. */
+/** Draw those in sight again, and the others once they are: the pointer, or the colours have changed. */
 export function drawAll() {
-  for (const { draw } of pictures) draw();
+  for (const picture of pictures) change(picture);
+}
+
+function change(picture) {
+  picture.isSaid = picture.isPainted = false;
+  schedule();
 }
 
 function schedule() {
@@ -68,12 +67,12 @@ function paintDue(isAll = false) {
     }
     if (!picture.isSaid) picture.say();
     picture.isSaid = true;
-    if (!picture.isPainted && picture.width && (picture.isSeen || isAll)) paintOne(picture);
+    if (!picture.isPainted && picture.width && (picture.isSeen || picture.isNew || isAll)) paintOne(picture);
   }
 }
 
 function paintOne(picture) {
-  picture.isPainted = true;
+  [picture.isPainted, picture.isNew] = [true, false];
   const { canvas, width, height } = picture;
   const ratio = devicePixelRatio;
   const [columns, rows] = [Math.round(width * ratio), Math.round(height * ratio)];
