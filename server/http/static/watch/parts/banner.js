@@ -1,7 +1,7 @@
 /** Says that the server does not answer, and that it was restarted. */
 
 import { byId, say } from "../../js/elements.js";
-import { clockTime } from "./words.js";
+import { formatTime } from "../charts/format.js";
 
 /** Returns functions: `answered()`, `failed(words)` after each reading, and `restarted(seconds)`, a time since 1970. */
 export function startBanner({ retry }) {
@@ -29,7 +29,7 @@ export function startBanner({ retry }) {
     },
     restarted(seconds) {
       notice.hidden = false;
-      say(noticeWords, `The server was restarted at ${clockTime(seconds)}.`);
+      say(noticeWords, `The server was restarted at ${formatTime(seconds)}.`);
     },
   };
 }

@@ -1,10 +1,10 @@
 /** Calls by method, and those that could not be answered. */
 
-import { formatCount, formatDuration, formatRate, formatShare } from "../charts/format.js";
+import { formatCount, formatDuration, formatRate } from "../charts/format.js";
 import { codes, methods, rejected } from "../data/figures.js";
 import { addLines, addTable } from "./panels.js";
 
-const HEADS = ["Method", "Calls/s", "Since the start", "No server error", "p50", "p90", "p99", "p99.9", "In progress"];
+const HEADS = ["Method", "Calls/s", "Since the start", "Errors/s", "p50", "p90", "p99", "p99.9", "In progress"];
 const HANDLED = "grpc_server_handled_total";
 const REJECTED = "mlpserve_rejected_requests_total";
 
@@ -33,8 +33,8 @@ export function startCalls(section) {
   };
 }
 
-function cellsOf({ method, perSecond, total, noServerError, p50, p90, p99, p999, inProgress }) {
-  const numbers = [formatRate(perSecond), formatCount(total), formatShare(noServerError)];
+function cellsOf({ method, perSecond, total, errorsPerSecond, p50, p90, p99, p999, inProgress }) {
+  const numbers = [formatRate(perSecond), formatCount(total), formatRate(errorsPerSecond)];
   return [method, ...numbers, ...[p50, p90, p99, p999].map(formatDuration), formatCount(inProgress)];
 }
 
