@@ -1,6 +1,7 @@
-"""Takes the pictures of the page that README and docs/page.md show.
+"""Takes the pictures of the pages that the documents show.
 
-`python -m tests.page.screenshots` writes them into docs/page, or into the folder that is given.
+`python -m tests.page.screenshots` writes those of the page / into docs/page, and in five minutes
+those of /watch into docs/watch; with a folder, into page/ and watch/ there.
 """
 
 import io
@@ -28,9 +29,10 @@ from tests.page.pen import draw
 from tests.page.pen import settle as show
 from tests.page.storage import settle, wait_until, write
 from tests.page.turning import drag, open_section, press, select
+from tests.page.watch import pictures
 
 FOLDER = ROOT / "docs" / "page"
-COLOURS = 80
+COLOURS = 128
 DESKTOP = {"viewport": {"width": 1360, "height": 900}}
 TALL = {"viewport": {"width": 1400, "height": 2400}}
 """Higher than any section, whose pictures then need no scrolling."""
@@ -134,13 +136,16 @@ def save(picture: Image.Image, path: Path) -> None:
     few.save(path, optimize=True)
 
 
-def main(folder: Path = FOLDER) -> None:
+def main(folder: Path = FOLDER.parent) -> None:
     """Start a server of the shipped network, and take all pictures."""
     with tempfile.TemporaryDirectory() as repository, start_browser() as browser:
         command = [sys.executable, "-m", "exporter", "export", "--repository", repository]
         subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        print("The page / ...")
         with start_server(Path(repository)) as server:
-            take(browser, server.http_address, folder)
+            take(browser, server.http_address, folder / FOLDER.name)
+        print(f"The page /watch, which is watched for {pictures.RANGE_SECONDS:.0f} s ...")
+        pictures.take(browser, folder / pictures.FOLDER.name, save)
 
 
 if __name__ == "__main__":
