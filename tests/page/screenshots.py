@@ -25,6 +25,7 @@ from harness.drawings.hand import Drawing, draw_all
 from harness.drawings.raster import pixels_of
 from harness.drawings.sheet import make_sheet
 from harness.server_process import ROOT, start_server
+from tests.page.few_colours import save
 from tests.page.pen import draw
 from tests.page.pen import settle as show
 from tests.page.storage import settle, wait_until, write
@@ -32,7 +33,7 @@ from tests.page.turning import drag, open_section, press, select
 from tests.page.watch import pictures
 
 FOLDER = ROOT / "docs" / "page"
-COLOURS = 128
+COLOURS = 80
 DESKTOP = {"viewport": {"width": 1360, "height": 900}}
 TALL = {"viewport": {"width": 1400, "height": 2400}}
 """Higher than any section, whose pictures then need no scrolling."""
@@ -93,7 +94,7 @@ def take(browser: Browser, address: str, folder: Path) -> None:
     for picture in PICTURES:
         with shown(browser, address, picture) as page:
             target = page.locator(picture.section) if picture.section else page
-            save(Image.open(io.BytesIO(target.screenshot())), folder / f"{picture.name}.png")
+            save(target.screenshot(), folder / f"{picture.name}.png", COLOURS)
     save_sheet(folder / "drawings.png")
 
 
@@ -127,13 +128,9 @@ def save_sheet(path: Path) -> None:
     digits, pixels = np.array([drawing.digit for drawing in drawings]), pixels_of(drawings)
     seen = canonicalize(pixels, saved.image_layout).batch
     is_wrong = saved.network.forward(seen)[-1].argmax(axis=1) != digits
-    save(Image.fromarray(make_sheet(pixels, digits, is_wrong)), path)
-
-
-def save(picture: Image.Image, path: Path) -> None:
-    """Write a picture in few colours, which is a third of the bytes."""
-    few = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-    few.save(path, optimize=True)
+    sheet = io.BytesIO()
+    Image.fromarray(make_sheet(pixels, digits, is_wrong)).save(sheet, "PNG")
+    save(sheet.getvalue(), path, COLOURS)
 
 
 def main(folder: Path = FOLDER.parent) -> None:
@@ -145,7 +142,7 @@ def main(folder: Path = FOLDER.parent) -> None:
         with start_server(Path(repository)) as server:
             take(browser, server.http_address, folder / FOLDER.name)
         print(f"The page /watch, which is watched for {pictures.RANGE_SECONDS:.0f} s ...")
-        pictures.take(browser, folder / pictures.FOLDER.name, save)
+        pictures.take(browser, folder / pictures.FOLDER.name)
 
 
 if __name__ == "__main__":

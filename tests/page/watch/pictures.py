@@ -1,23 +1,22 @@
 """Takes the pictures of the page /watch that the documents show, under the load of scene.py."""
 
-import io
 import tempfile
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from harness.browser import open_page
 from harness.server_process import ROOT
 from harness.waiting import PATIENCE_SECONDS
+from tests.page.few_colours import save
 from tests.page.pen import settle
 from tests.page.watch.scene import loaded
 
 FOLDER = ROOT / "docs" / "watch"
+COLOURS = 128
 RANGE_SECONDS = 300.0
 """What the page's charts show, and as long is the load."""
 
@@ -55,12 +54,7 @@ PICTURES = (
 )
 
 
-def take(
-    browser: Browser,
-    folder: Path,
-    save: Callable[[Image.Image, Path], None],
-    seconds: float = RANGE_SECONDS,
-) -> None:
+def take(browser: Browser, folder: Path, seconds: float = RANGE_SECONDS) -> None:
     """Write the pictures into a folder, after a load of so many seconds."""
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -78,7 +72,7 @@ def take(
         for picture in PICTURES:
             page = pages[picture.screen]
             page.set_default_timeout(1000 * PATIENCE_SECONDS)
-            save(Image.open(io.BytesIO(shot(page, picture))), folder / f"{picture.name}.png")
+            save(shot(page, picture), folder / f"{picture.name}.png", COLOURS)
 
 
 def shot(page: Page, picture: Picture) -> bytes:

@@ -8,7 +8,6 @@ from PIL import Image
 from playwright.sync_api import Browser
 
 from harness.server_process import ROOT
-from tests.page.screenshots import save
 from tests.page.test_screenshots import MAX_BYTES, pictures
 from tests.page.watch.pictures import FOLDER, take
 
@@ -17,7 +16,7 @@ PAGES = {"docs/watch.md": "watch/", "docs/dashboards.md": "watch/", "README.md":
 
 
 def test_the_script_takes_them(browser: Browser, tmp_path: Path) -> None:
-    take(browser, tmp_path, save, SECONDS)
+    take(browser, tmp_path, SECONDS)
     taken, kept = pictures(tmp_path), pictures(FOLDER)
     assert taken.keys() == kept.keys()
     for name, path in taken.items():
