@@ -1,6 +1,6 @@
 /** Calls by method, and those that could not be answered. */
 
-import { formatCount, formatDuration, formatRate } from "../charts/format.js";
+import { formatCount, formatDuration, formatRate, formatShare } from "../charts/format.js";
 import { codes, methods, rejected } from "../data/figures.js";
 import { addLines, addTable } from "./panels.js";
 
