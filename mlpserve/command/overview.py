@@ -53,13 +53,15 @@ def _draw_head(address: str, look: Look) -> Text:
 
 def _draw_methods(look: Look) -> Table:
     quantiles = ("p50", "p90", "p99", "p99.9")
-    table = plain_table("method", "calls/s", TOTAL, "errors/s", *quantiles, "in\nprogress")
+    names = ("calls/s", TOTAL, "errors/s", "no server\nerror", *quantiles, "in\nprogress")
+    table = plain_table("method", *names)
     for calls in figures.methods(look):
         table.add_row(
             calls.method,
             format_rate(calls.per_second),
             format_count(calls.total),
             format_rate(calls.errors_per_second),
+            format_share(calls.no_server_error),
             *map(format_duration, (calls.p50, calls.p90, calls.p99, calls.p999)),
             format_count(calls.in_progress),
         )
@@ -89,7 +91,9 @@ def _draw_lines(look: Look) -> Table:
 
 
 def _draw_workers(look: Look) -> Table:
-    table = plain_table("worker", "CPU", "memory", "files", "calls/s", "in progress", "queued", "")
+    table = plain_table(
+        "worker", "CPU", "memory", "files", "calls/s", "in\nprogress", "images\nqueued", ""
+    )
     for worker in figures.workers(look):
         table.add_row(
             worker.worker,

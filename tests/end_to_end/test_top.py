@@ -102,8 +102,9 @@ def test_the_calls_that_were_made(
     shown = rows(
         look_once(two_workers.http_address, monkeypatch, lambda: call(two_workers, images))
     )
-    rate, count, errors, *quantiles = shown["Predict"]
+    rate, count, errors, good, *quantiles = shown["Predict"]
     assert (rate, count, errors) == (str(GOOD + WRONG), str(2 * (GOOD + WRONG)), str(WRONG))
+    assert good == "100%"
     assert "-" not in quantiles
     codes = f"OK {2 * GOOD} ({GOOD}/s) InvalidArgument {2 * WRONG} ({WRONG}/s)"
     assert shown["calls by code"] == codes.split()

@@ -14,6 +14,8 @@ LABELS = ("7", "10", "\uff21", "\U0001f600", ODD)
 CODES = ("OK", "InvalidArgument", "ResourceExhausted", "Canceled")
 BOUNDS = (0.0005, 0.001, 0.005, float("inf"))
 DISTRIBUTIONS = ("labels", "ink")
+COUNTED = ("mlpserve_predict", "mlpserve_stage", "mlpserve_images", "mlpserve_drift_images")
+"""How the names of most counters of a version begin."""
 
 Series = tuple[str, tuple[tuple[str, str], ...]]
 
@@ -69,6 +71,14 @@ class Simulated:
                 self._describe(self.workers[name])
         if parent is not None:
             parent.add("restarts", len(names))
+
+    def reload(self, model: str, version: str) -> None:
+        """Have a version's series begin anew in processes that go on."""
+        version_labels = {("model", model), ("version", version)}
+        for worker in self.workers.values():
+            for metric, labels in list(worker.values):
+                if version_labels <= set(labels) and metric.startswith(COUNTED):
+                    worker.values[metric, labels] = 0
 
     def _describe(self, worker: Worker) -> None:
         worker.set("mlpserve_max_calls_in_progress", 10)

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
+from exporter.network.network import Batch
+from exporter.training.mnist import Labels
 from harness.server_process import ServerProcess, start_server
 from tests.page.watch.drawing import blank_page
+from tests.page.watch.recorded import Recorded, record
 from tests.page.watch.sending import VERSIONED
 
 
@@ -26,6 +29,12 @@ def served(versions: Path) -> Iterator[ServerProcess]:
     """A server of two workers that nobody else calls."""
     with start_server(versions, "--workers", "2", *VERSIONED) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def recorded(digits: tuple[Batch, Labels], tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    """Pages of a server of two versions under a known load."""
+    return record(tmp_path_factory.mktemp("recorded"), digits[0])
 
 
 @pytest.fixture(scope="package")

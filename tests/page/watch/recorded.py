@@ -15,13 +15,13 @@ from exporter.network.network import Batch
 from exporter.training import reference
 from harness.callers import OWN_CONNECTION
 from harness.calls import ask, predict
-from harness.networks import random_network
 from harness.server_process import ServerProcess, start_server
 from harness.waiting import PATIENCE_SECONDS, wait_for
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.metrics.exposition import parse
 from mlpserve.metrics.looks import total, totals
 from mlpserve.v1.classifier_pb2 import PredictRequest
+from tests.deploy.watched import CANARY, STABLE
 
 BEGIN_SECONDS = 1_700_000_000
 """When the first page was read."""
@@ -59,8 +59,7 @@ class Recorded:
 
 def record(folder: Path, images: Batch) -> Recorded:
     """Start a server of two versions, and read its page between calls of all kinds."""
-    for version in (1, 2):
-        network = random_network((784, 16, 10), seed=version)
+    for version, network in enumerate((STABLE, CANARY), start=1):
         model = graph.build(network, reference=reference.measure(network, images[:500]))
         publishing.publish(model, folder, "digits", version)
     pages, all_sent, sent = [], [], Sent()

@@ -278,8 +278,14 @@ def test_it_is_drawn_again_in_the_colours_of_another_theme_and_on_paper(new: New
     assert not chart.ink(dark)
     change("delete document.documentElement.dataset.theme")
     assert chart.ink(dark)
+    # Paper has all of the page, and is printed before the next frame.
+    far = new()
+    chart.root.evaluate("(root) => { root.style.marginBottom = '3000px'; }")
+    far.paint(unit="rate", series=lines(RISING))
+    assert far.ink(dark)
     page.emulate_media(media="print")
     assert chart.ink(light)
+    assert far.ink(light)
     page.emulate_media(media="screen")
 
 

@@ -9,8 +9,6 @@ import pytest
 import yaml
 from playwright.sync_api import Page
 
-from exporter.network.network import Batch
-from exporter.training.mnist import Labels
 from mlpserve.metrics import figures
 from mlpserve.metrics.exposition import parse
 from mlpserve.metrics.figures import Calls
@@ -22,7 +20,7 @@ from tests.deploy.rules import PROMETHEUS
 from tests.deploy.watched import PANELS
 from tests.page.watch.comparing import assert_same, read_by_page, read_by_top
 from tests.page.watch.imported import start_prometheus
-from tests.page.watch.recorded import Recorded, record
+from tests.page.watch.recorded import Recorded
 
 WINDOW_SECONDS = 16
 """A power of two, by which counts become rates and back without rounding: at a bucket's edge a
@@ -30,11 +28,6 @@ quantile is decided by the last bit."""
 
 Numbers = Mapping[str, float]
 """By the legend of a panel."""
-
-
-@pytest.fixture(scope="module")
-def recorded(digits: tuple[Batch, Labels], tmp_path_factory: pytest.TempPathFactory) -> Recorded:
-    return record(tmp_path_factory.mktemp("recorded"), digits[0])
 
 
 @pytest.fixture(scope="module")

@@ -1,24 +1,25 @@
 """The page and `mlpserve top` show the same texts of the same samples."""
 
+import functools
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Browser, Locator, Page, Route
 
-from exporter.network.network import Batch
-from exporter.training.mnist import Labels
 from harness.browser import open_page
 from harness.server_process import ServerProcess
 from harness.waiting import wait_for
 from mlpserve.metrics import figures
 from mlpserve.metrics.exposition import parse
+from mlpserve.metrics.figures import Calls, Worker
 from mlpserve.metrics.looks import Look, RecentWatch
+from mlpserve.metrics.versions import Version, versions
 from mlpserve.terminal.durations import format_duration
-from mlpserve.terminal.numbers import format_count, format_share
+from mlpserve.terminal.numbers import format_bytes, format_count, format_number, format_share
 from mlpserve.terminal.tables import format_rate
-from tests.page.watch.reading import tile
-from tests.page.watch.recorded import BEGIN_SECONDS, Recorded, record
+from tests.page.watch.reading import cells, panel, row, tile
+from tests.page.watch.recorded import BEGIN_SECONDS, Recorded
 
 RANGE_SECONDS = 60
 PHASE_SECONDS = 0.2
@@ -37,10 +38,12 @@ Response.prototype.text = async function () {
 """
 """Makes the page read at full seconds of its clock, and count what it has read."""
 
-
-@pytest.fixture(scope="module")
-def recorded(digits: tuple[Batch, Labels], tmp_path_factory: pytest.TempPathFactory) -> Recorded:
-    return record(tmp_path_factory.mktemp("recorded"), digits[0])
+DRIFT = {
+    "Drift of labels": "labels",
+    "Drift of winning activation": "winning_activation",
+    "Drift of margin": "margin",
+    "Drift of ink": "ink",
+}
 
 
 @pytest.fixture(scope="module")
@@ -60,10 +63,16 @@ def page(browser: Browser, server: ServerProcess, recorded: Recorded) -> Iterato
     path = f"/watch#range={RANGE_SECONDS}"
     with open_page(browser, server.http_address, path, prepare=prepare) as opened:
         for number in range(1, len(recorded.pages) + 1):
-            wait_for(lambda number=number: opened.page.evaluate("pagesRead") == number)
+            wait_for(functools.partial(has_read, opened.page, number))
             if number < len(recorded.pages):
                 opened.page.clock.run_for(1000)
+        # Charts are drawn in the next frame.
+        opened.page.clock.run_for(100)
         yield opened.page
+
+
+def has_read(page: Page, number: int) -> bool:
+    return bool(page.evaluate("pagesRead") == number)
 
 
 def at(seconds: float) -> datetime:
@@ -97,3 +106,113 @@ def test_tiles(page: Page, look: Look) -> None:
         words = tile(page, title).inner_text().removeprefix(title).split("\n")
         assert words[1:2] == [number], title
         assert words[2].split()[0] == detail, title
+
+
+def test_methods(page: Page, look: Look) -> None:
+    for calls in figures.methods(look):
+        found = cells(row(page, "Calls by method", calls.method))
+        assert found == {"Method": calls.method} | describe_calls(calls)
+    assert [calls.method for calls in figures.methods(look)] == ["ModelInfer", "Predict"]
+
+
+def describe_calls(calls: Calls) -> dict[str, str]:
+    return {
+        "Calls/s": format_rate(calls.per_second),
+        "Since the start": format_count(calls.total),
+        "Errors/s": format_rate(calls.errors_per_second),
+        "No server error": format_share(calls.no_server_error),
+        "p50": format_duration(calls.p50),
+        "p90": format_duration(calls.p90),
+        "p99": format_duration(calls.p99),
+        "p99.9": format_duration(calls.p999),
+        "In progress": format_count(calls.in_progress),
+    }
+
+
+def test_versions(page: Page, look: Look) -> None:
+    for version in versions(look):
+        name = title_of(version)
+        assert cells(row(page, "Versions loaded", name)) == {
+            "Version": name,
+            "Share of calls": format_share(version.share),
+            "Calls/s": format_rate(version.per_second),
+            "Since the start": format_count(version.total),
+            "Images/s": format_rate(version.images.per_second),
+            "Errors/s": format_rate(version.errors_per_second),
+            "p50": format_duration(version.p50),
+            "p90": format_duration(version.p90),
+            "p99": format_duration(version.p99),
+            "Queued (p99)": format_duration(version.queue_p99),
+            "Shadow differs": format_share(version.shadow_differing),
+        }
+
+
+def test_what_versions_see_and_say(page: Page, recorded: Recorded) -> None:
+    """Of the whole range, as far as pages go back."""
+    for version in versions(look_over(recorded, RANGE_SECONDS)):
+        heading = page.get_by_role("heading", name=title_of(version), exact=True)
+        card = page.get_by_role("article").filter(has=heading)
+        rows = card.get_by_role("table", name="Labels").get_by_role("row").all()
+        shown = {
+            row.get_by_role("rowheader").inner_text(): row.get_by_role("cell").nth(1).inner_text()
+            for row in rows
+        }
+        assert shown == {each.label: format_share(each.share) for each in version.labels}
+        spread = version.confidence
+        numbers = {"p10": spread.p10, "p50": spread.p50, "p90": spread.p90}
+        words = ", ".join(f"{name} {format_number(value)}" for name, value in numbers.items())
+        found = {name: text_of(card, name) for name in ("Winning activation", *DRIFT)}
+        assert found.pop("Winning activation") == words
+        assert {name: text.split(",")[0] for name, text in found.items()} == {
+            name: format_number(version.drift[of]) for name, of in DRIFT.items()
+        }
+
+
+def text_of(card: Locator, name: str) -> str:
+    head = card.page.get_by_role("rowheader", name=name, exact=True)
+    return card.get_by_role("row").filter(has=head).get_by_role("cell").inner_text()
+
+
+def test_workers(page: Page, look: Look) -> None:
+    for worker in figures.workers(look):
+        found = cells(row(page, "Workers", worker.worker))
+        assert found == {"Worker": worker.worker} | describe_worker(worker)
+
+
+def describe_worker(worker: Worker) -> dict[str, str]:
+    return {
+        "CPU": format_share(worker.cpu),
+        "Memory": format_bytes(worker.memory_bytes),
+        "Files": format_count(worker.files),
+        "Calls/s": format_rate(worker.calls_per_second),
+        "In progress": format_count(worker.in_progress),
+        "Images queued": format_count(worker.queued_images),
+        "State": "answers",
+    }
+
+
+def test_counts_by_code_and_by_reason(page: Page, look: Look) -> None:
+    errors = [count for count in figures.codes(look) if count.name != "OK"]
+    for title, counts in (
+        ("Errors by code", errors),
+        ("Rejected requests by reason", figures.rejected(look)),
+    ):
+        words = ", ".join(f"{count.name} {format_count(count.total)}" for count in counts)
+        assert f"Since the start: {words}." in panel(page, title).inner_text()
+        assert len(counts) == 2
+
+
+def test_limits(page: Page, look: Look) -> None:
+    queue = figures.queue(look)
+    waiting = f"{format_count(queue.images.now)} of {format_count(queue.images.limit)} images"
+    size = f"{format_bytes(queue.bytes.now)} of {format_bytes(queue.bytes.limit)}"
+    in_progress = f"{format_count(queue.calls.now)} of {format_count(queue.calls.limit)}"
+    for title, words in (
+        ("Images queued, share of the limit", f"{waiting}, {size}"),
+        ("Calls in progress, share of the limit", in_progress),
+    ):
+        assert f"Now {words}, in all workers." in panel(page, title).inner_text()
+
+
+def title_of(version: Version) -> str:
+    return f"{version.model} {version.version} ({', '.join(version.version_labels)})"

@@ -32,8 +32,9 @@ export class Counting {
   /**
    * What a page {series, values}, read at `time`, adds to the one before: {time, seconds, size, columns, increases,
    * gauges, facts, before}. `increases` has a number for each of `columns`, those of `size` that have grown; `gauges`
-   * and `facts` have one for each column, NaN for those that the page lacks. `before` is null, or the totals until then where more has become
-   * of them than the increases say: workers are new, or it is another server. At first nothing is added.
+   * and `facts` have one for each column, NaN for those that the page lacks. `before` is null, or the totals until then
+   * where more has become of them than the increases say: workers are new, or it is another server. At first nothing
+   * is added.
    */
   count({ series, values }, time) {
     const isFirst = Number.isNaN(this.#time);

@@ -15,9 +15,9 @@ const LABELS = "mlpserve_predicted_labels_total";
  * {model, version, versionLabels (those that point to it), share (of its model's predictions), total, perSecond,
  * errorsPerSecond, errorShare, p50, p90, p99, queueP99 (of the time queued), images: {total, perSecond}, labels:
  * [{label, share}] (of its images, the most frequent first), confidence: {p10, p50, p90} (of the winning activation),
- * drift: {labels, ...: the Population Stability Index of what the label `of` names}, shadowDiffering (share of images)}.
- * A prediction is a call, or a message of a stream. An error is another code than OK; who cancels waits for no answer,
- * which counts neither way.
+ * drift: {labels, ...: the Population Stability Index of what the label `of` names}, shadowDiffering (of the images that
+ * it shadowed)}. A prediction is a call, or a message of a stream. An error is another code than OK; who cancels waits
+ * for no answer, which counts neither way.
  */
 export function versions(look) {
   return names(look).map(([model, version]) => {
@@ -57,17 +57,26 @@ function names(look) {
 function predictions(look, labels) {
   // Zero where nothing was counted, unknown where nothing counts.
   const known = look.has(PREDICTIONS) ? 1 : NaN;
-  const codes = look.increases(PREDICTIONS, "grpc_code", labels);
-  const ended = look.increase(PREDICTIONS, labels) - (codes.get("Canceled") ?? 0);
-  const failed = ended - (codes.get("OK") ?? 0);
   return {
     share: look.increase(PREDICTIONS, labels) / look.increase(PREDICTIONS, { model: labels.model }),
     total: look.total(PREDICTIONS, labels) * known,
     perSecond: look.rate(PREDICTIONS, labels) * known,
-    errorsPerSecond: (failed / look.seconds) * known,
-    errorShare: failed / ended,
+    errorsPerSecond: (countErrors(look, labels).failed / look.seconds) * known,
+    errorShare: errorShare(look, labels),
     ...look.quantiles({ p50: 0.5, p90: 0.9, p99: 0.99 }, "mlpserve_prediction_seconds", labels),
   };
+}
+
+/** The share of predictions that are errors, of the version with the labels {model, version}. */
+export function errorShare(look, labels) {
+  const { failed, ended } = countErrors(look, labels);
+  return failed / ended;
+}
+
+function countErrors(look, labels) {
+  const codes = look.increases(PREDICTIONS, "grpc_code", labels);
+  const ended = look.increase(PREDICTIONS, labels) - (codes.get("Canceled") ?? 0);
+  return { failed: ended - (codes.get("OK") ?? 0), ended };
 }
 
 function labelShares(look, labels) {

@@ -1,10 +1,13 @@
 /** Calls by method, and those that could not be answered. */
 
-import { formatCount, formatDuration, formatRate } from "../charts/format.js";
+import { formatCount, formatDuration, formatRate, formatShare } from "../charts/format.js";
 import { codes, methods, rejected } from "../data/figures.js";
 import { addLines, addTable } from "./panels.js";
 
-const HEADS = ["Method", "Calls/s", "Since the start", "Errors/s", "p50", "p90", "p99", "p99.9", "In progress"];
+const HEADS = [
+  ...["Method", "Calls/s", "Since the start", "Errors/s", "No server error"],
+  ...["p50", "p90", "p99", "p99.9", "In progress"],
+];
 const HANDLED = "grpc_server_handled_total";
 const REJECTED = "mlpserve_rejected_requests_total";
 
@@ -33,8 +36,9 @@ export function startCalls(section) {
   };
 }
 
-function cellsOf({ method, perSecond, total, errorsPerSecond, p50, p90, p99, p999, inProgress }) {
-  const numbers = [formatRate(perSecond), formatCount(total), formatRate(errorsPerSecond)];
+function cellsOf({ method, perSecond, total, errorsPerSecond, noServerError, p50, p90, p99, p999, inProgress }) {
+  const counted = [formatRate(perSecond), formatCount(total)];
+  const numbers = [...counted, formatRate(errorsPerSecond), formatShare(noServerError)];
   return [method, ...numbers, ...[p50, p90, p99, p999].map(formatDuration), formatCount(inProgress)];
 }
 

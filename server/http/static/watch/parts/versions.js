@@ -1,6 +1,7 @@
 /** The versions, side by side: what each answers, and how fast. */
 
 import { formatCount, formatDuration, formatRate, formatShare } from "../charts/format.js";
+import { errorShare } from "../data/versions.js";
 import { addLines, addTable } from "./panels.js";
 import { titleOf } from "./words.js";
 
@@ -12,8 +13,6 @@ const PREDICTIONS = "mlpserve_predictions_total";
 const SECONDS = "mlpserve_prediction_seconds";
 const STAGE = "mlpserve_stage_seconds";
 const MAX_ROWS = 40;
-/** Who cancels does not wait for the answer: that says nothing of the version. */
-const NO_ERRORS = ["OK", "Canceled"];
 
 /** Lines of each version: what lineChart takes, and `read(look, labels)`. */
 const LINES = [
@@ -60,12 +59,6 @@ export function startVersions(section) {
       draw(view, readAll, { key: JSON.stringify(active) });
     }
   };
-}
-
-function errorShare(look, labels) {
-  const counts = look.increases(PREDICTIONS, "grpc_code", labels);
-  const failed = [...counts].filter(([code]) => !NO_ERRORS.includes(code));
-  return failed.reduce((sum, [, count]) => sum + count, 0) / look.increase(PREDICTIONS, labels);
 }
 
 const mostCalled = (versions) => versions.toSorted((left, right) => right.total - left.total).slice(0, MAX_ROWS);
