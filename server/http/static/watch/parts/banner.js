@@ -12,13 +12,14 @@ export function startBanner({ retry }) {
   noticeClose.onclick = () => (notice.hidden = true);
   // Not read aloud: it changes all the time.
   setInterval(() => {
-    const ago = last === null ? "No answer yet." : `Last answer ${Math.round((Date.now() - last) / 1000)} s ago.`;
-    if (!problem.hidden) say(problemTime, ago);
+    if (problem.hidden) return;
+    const seconds = Math.round((performance.now() - last) / 1000);
+    say(problemTime, last === null ? "No answer yet." : `Last answer ${seconds} s ago.`);
   }, 1000);
 
   return {
     answered() {
-      last = Date.now();
+      last = performance.now();
       problem.hidden = true;
       say(problemWords, "");
       say(problemTime, "");
