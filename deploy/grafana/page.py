@@ -12,7 +12,9 @@ has them, on http://localhost:3000. Elsewhere, import the files in
 [deploy/grafana/dashboards](../deploy/grafana/dashboards); they ask the datasource with the uid
 `{uid}`, which [provisioning/datasources](../deploy/grafana/provisioning/datasources/prometheus.yml)
 sets up. [The page /watch](watch.md) shows the same numbers live, of one server and with nothing
-installed.
+installed: here it compares two versions, as the dashboard of models does.
+
+![Two versions side by side on the page /watch, in numbers and over time](watch/versions.png)
 
 The dashboards are written as code. To change one, change its module in
 [deploy/grafana](../deploy/grafana), then `make dashboards`, which writes the files and this page.

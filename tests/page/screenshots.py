@@ -1,6 +1,7 @@
-"""Takes the pictures of the page that README and docs/page.md show.
+"""Takes the pictures of the pages that the documents show.
 
-`python -m tests.page.screenshots` writes them into docs/page, or into the folder that is given.
+`python -m tests.page.screenshots` writes those of the page / into docs/page, and in five minutes
+those of /watch into docs/watch; with a folder, into page/ and watch/ there.
 """
 
 import io
@@ -24,10 +25,12 @@ from harness.drawings.hand import Drawing, draw_all
 from harness.drawings.raster import pixels_of
 from harness.drawings.sheet import make_sheet
 from harness.server_process import ROOT, start_server
+from tests.page.few_colours import save
 from tests.page.pen import draw
 from tests.page.pen import settle as show
 from tests.page.storage import settle, wait_until, write
 from tests.page.turning import drag, open_section, press, select
+from tests.page.watch import pictures
 
 FOLDER = ROOT / "docs" / "page"
 COLOURS = 80
@@ -91,7 +94,7 @@ def take(browser: Browser, address: str, folder: Path) -> None:
     for picture in PICTURES:
         with shown(browser, address, picture) as page:
             target = page.locator(picture.section) if picture.section else page
-            save(Image.open(io.BytesIO(target.screenshot())), folder / f"{picture.name}.png")
+            save(target.screenshot(), folder / f"{picture.name}.png", COLOURS)
     save_sheet(folder / "drawings.png")
 
 
@@ -125,22 +128,21 @@ def save_sheet(path: Path) -> None:
     digits, pixels = np.array([drawing.digit for drawing in drawings]), pixels_of(drawings)
     seen = canonicalize(pixels, saved.image_layout).batch
     is_wrong = saved.network.forward(seen)[-1].argmax(axis=1) != digits
-    save(Image.fromarray(make_sheet(pixels, digits, is_wrong)), path)
+    sheet = io.BytesIO()
+    Image.fromarray(make_sheet(pixels, digits, is_wrong)).save(sheet, "PNG")
+    save(sheet.getvalue(), path, COLOURS)
 
 
-def save(picture: Image.Image, path: Path) -> None:
-    """Write a picture in few colours, which is a third of the bytes."""
-    few = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
-    few.save(path, optimize=True)
-
-
-def main(folder: Path = FOLDER) -> None:
+def main(folder: Path = FOLDER.parent) -> None:
     """Start a server of the shipped network, and take all pictures."""
     with tempfile.TemporaryDirectory() as repository, start_browser() as browser:
         command = [sys.executable, "-m", "exporter", "export", "--repository", repository]
         subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        print("The page / ...")
         with start_server(Path(repository)) as server:
-            take(browser, server.http_address, folder)
+            take(browser, server.http_address, folder / FOLDER.name)
+        print(f"The page /watch, which is watched for {pictures.RANGE_SECONDS:.0f} s ...")
+        pictures.take(browser, folder / pictures.FOLDER.name)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -17,7 +17,11 @@ from tests.page.storage import draw, settle
 SERIOUS = ("serious", "critical")
 
 DESKTOP = {"width": 1400, "height": 1000}
-PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
+PHONE: dict[str, Any] = {
+    "viewport": {"width": 360, "height": 740},
+    "is_mobile": True,
+    "has_touch": True,
+}
 
 
 def as_it_opens(_page: Page) -> None:
@@ -32,13 +36,12 @@ def as_tables(page: Page) -> None:
     page.locator("#watch").get_by_role("button", name="Tables").click()
 
 
-LOOKS: dict[str, tuple[dict[str, Any], Callable[[Page], None]]] = {
-    "dark": ({"viewport": DESKTOP, "color_scheme": "dark"}, as_it_opens),
-    "light": ({"viewport": DESKTOP, "color_scheme": "light"}, as_it_opens),
-    "film, dark": ({"viewport": DESKTOP, "color_scheme": "dark"}, in_film_colours),
-    "film, light": ({"viewport": DESKTOP, "color_scheme": "light"}, in_film_colours),
-    "phone": ({**PHONE, "color_scheme": "light"}, as_it_opens),
-    "tables": ({"viewport": DESKTOP, "color_scheme": "dark"}, as_tables),
+LOOKS: dict[str, tuple[Literal["dark", "light"], Callable[[Page], None]]] = {
+    "dark": ("dark", as_it_opens),
+    "light": ("light", as_it_opens),
+    "film, dark": ("dark", in_film_colours),
+    "film, light": ("light", in_film_colours),
+    "tables": ("dark", as_tables),
 }
 
 
@@ -52,20 +55,30 @@ def check(page: Page) -> None:
     ] == []
 
 
+def check_all(page: Page, image: Batch, change: Callable[[Page], None] = as_it_opens) -> None:
+    """Check the page with an image, and with all opened that can be."""
+    settle(page)
+    draw(page, image)
+    settle(page)
+    change(page)
+    page.evaluate(
+        "document.querySelectorAll('details').forEach((details) => { details.open = true; })"
+    )
+    check(page)
+
+
 @pytest.mark.parametrize("look", LOOKS)
-def test_nothing_serious(
-    browser: Browser, server: ServerProcess, look: str, digits: tuple[Batch, Labels]
+def test_nothing_serious(shared_page: Page, look: str, digits: tuple[Batch, Labels]) -> None:
+    scheme, change = LOOKS[look]
+    shared_page.emulate_media(color_scheme=scheme)
+    check_all(shared_page, digits[0][0], change)
+
+
+def test_nothing_serious_on_a_phone(
+    browser: Browser, server: ServerProcess, digits: tuple[Batch, Labels]
 ) -> None:
-    options, change = LOOKS[look]
-    with open_page(browser, server.http_address, **options) as opened:
-        settle(opened.page)
-        draw(opened.page, digits[0][0])
-        settle(opened.page)
-        change(opened.page)
-        opened.page.evaluate(
-            "document.querySelectorAll('details').forEach((details) => { details.open = true; })"
-        )
-        check(opened.page)
+    with open_page(browser, server.http_address, color_scheme="light", **PHONE) as opened:
+        check_all(opened.page, digits[0][0])
 
 
 @pytest.fixture

@@ -12,10 +12,13 @@ from harness.forms import infer_fp32
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.v1.classifier_pb2 import PredictRequest
 
-STABLE, CANARY = "digits 1 (stable)", "digits 2 (canary)"
-"""How versions are called where they are loaded with `LABELS`."""
+LONG = "m" * 63
+"""A label of a version as long as may be: wider than a phone."""
 
-VERSIONED = ("--versions", "latest 2", "--labels", "digits: stable 1, canary 2")
+VERSIONED = ("--versions", "latest 2", "--labels", f"digits: stable 1, canary 2, {LONG} 1")
+"""Settings of a server whose versions are called as follows."""
+
+STABLE, CANARY = f"digits 1 ({LONG}, stable)", "digits 2 (canary)"
 
 
 @dataclass(slots=True)

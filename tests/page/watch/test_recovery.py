@@ -6,17 +6,20 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import grpc
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from exporter.network.network import Batch
 from exporter.training.mnist import Labels
 from harness.browser import Watched, open_page
+from harness.calls import predict
 from harness.scrape import by_worker
 from harness.server_process import ServerProcess, start_server
+from mlpserve.v1.classifier_pb2 import PredictRequest
 from tests.conftest import connected
 from tests.page.watch.reading import expect_calls, panel, table, tile
-from tests.page.watch.sending import VERSIONED, Sent
+from tests.page.watch.sending import CANARY, VERSIONED, Sent
 
 UNREACHABLE = ("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE", "503")
 
@@ -39,15 +42,32 @@ def page(opened: Watched) -> Page:
     return opened.page
 
 
+@pytest.fixture(scope="module")
+def sent() -> Sent:
+    """What has been sent to the first server."""
+    return Sent()
+
+
 def expect_mark(page: Page, words: str) -> None:
     """Go through a chart with the arrow keys until it says these words."""
     plot = panel(page, "Duration").get_by_role("slider")
     plot.press("End")
     for _ in range(60):
+        # It is said in the next frame.
+        page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
         if words in (plot.get_attribute("aria-valuetext") or ""):
             return
         plot.press("ArrowLeft")
     raise AssertionError(f"no mark says {words!r}")
+
+
+def test_a_version_that_answers_nothing_is_there_too(
+    page: Page, served: ServerProcess, sent: Sent
+) -> None:
+    with connected(served) as channel, pytest.raises(grpc.RpcError):
+        predict(channel, PredictRequest(model="digits", version=2, pixels_u8=bytes(3)))
+    sent.methods["Predict"] += 1
+    expect(panel(page, "Errors by version").get_by_role("listitem")).to_contain_text(CANARY)
 
 
 def test_while_the_server_is_silent_one_question_waits(page: Page, served: ServerProcess) -> None:
@@ -95,7 +115,7 @@ def test_a_server_that_lacks_metrics_does_not_tell(page: Page, served: ServerPro
     for title in ("Predictions by version", "Duration by version (p99)"):
         expect(panel(other, title)).to_contain_text("This server does not tell.")
     expect(panel(other, "CPU by worker")).not_to_contain_text("does not tell")
-    expect(table(other, "Versions loaded")).to_contain_text("digits 2 (canary)")
+    expect(table(other, "Versions loaded")).to_contain_text(CANARY)
     other.close()
 
 
@@ -109,16 +129,19 @@ def test_what_is_no_server_of_ours_is_said(page: Page, served: ServerProcess) ->
 
 
 def test_a_server_that_is_restarted(
-    page: Page, served: ServerProcess, versions: Path, digits: tuple[Batch, Labels]
+    page: Page,
+    served: ServerProcess,
+    versions: Path,
+    sent: Sent,
+    digits: tuple[Batch, Labels],
 ) -> None:
-    before = Sent()
     with connected(served) as channel:
-        before.send(channel, digits[0])
-    expect_calls(page, before)
+        sent.send(channel, digits[0])
+    expect_calls(page, sent)
     problem, notice = page.locator("#problem"), page.locator("#notice")
     served.terminate()
     expect(problem).to_contain_text("The server does not answer: it can't be reached.")
-    expect(tile(page, "Calls")).to_contain_text(f"{before.methods.total()} since the start")
+    expect_calls(page, sent)
 
     with start_server(versions, *VERSIONED, "--http-address", served.http_address) as again:
         expect(problem).to_be_hidden()
@@ -128,10 +151,10 @@ def test_a_server_that_is_restarted(
         expect(tile(page, "Workers missing")).to_contain_text("1 of 1 ready")
         expect(table(page, "Calls by method")).to_contain_text("No calls yet.")
         expect(panel(page, "Errors by code")).to_contain_text("No call has ended with an error")
-        sent = Sent()
+        anew = Sent()
         with connected(again) as channel:
-            sent.send(channel, digits[0])
-        expect_calls(page, sent)
+            anew.send(channel, digits[0])
+        expect_calls(page, anew)
         expect_mark(page, "Server restarted")
         notice.get_by_role("button", name="Close").click()
         expect(notice).to_be_hidden()

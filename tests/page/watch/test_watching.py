@@ -1,18 +1,20 @@
 """What the page shows of a known load, and what one can choose there."""
 
+import contextlib
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import grpc
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from deploy.grafana import model, service
 from exporter.network.network import Batch
 from exporter.training.mnist import Labels
 from harness.browser import Watched, open_page
 from harness.server_process import ServerProcess
+from harness.waiting import wait_for
 from tests.conftest import connected
 from tests.page.watch.reading import cells, expect_calls, panel, row, table, tile
 from tests.page.watch.sending import CANARY, STABLE, Sent
@@ -72,6 +74,27 @@ def test_totals_are_those_of_what_was_sent(page: Page, sent: Sent) -> None:
     expect(row(page, "Workers", "1")).to_contain_text("answers")
 
 
+@contextlib.contextmanager
+def as_table(page: Page, title: str) -> Iterator[Locator]:
+    """A chart as a table, which is filled in the next frame."""
+    toggle = panel(page, title).get_by_role("button", name="Table")
+    toggle.click()
+    yield panel(page, title).get_by_role("table")
+    toggle.click()
+
+
+def count(table: Locator) -> int:
+    return sum(int(cell.replace("-", "0")) for cell in table.locator("td").all_inner_texts())
+
+
+def span(table: Locator) -> timedelta | None:
+    """From the first time to the last, on whatever day; None without rows."""
+    times = table.locator("tbody th").all_inner_texts()
+    if not times:
+        return None
+    return (since_midnight(times[0]) - since_midnight(times[-1])) % timedelta(days=1)
+
+
 @pytest.mark.parametrize(
     ("of", "calls"),
     [
@@ -86,11 +109,8 @@ def test_durations_are_of_the_calls_that_one_chooses(
     page: Page, sent: Sent, of: str, calls: Callable[[Sent], int]
 ) -> None:
     page.get_by_label("Of", exact=True).select_option(of)
-    durations = panel(page, "Durations")
-    durations.get_by_role("button", name="Table").click()
-    counts = durations.locator("tbody td").all_inner_texts()
-    assert sum(int(count.replace("-", "0")) for count in counts) == calls(sent)
-    durations.get_by_role("button", name="Table").click()
+    with as_table(page, "Durations") as table:
+        wait_for(lambda: count(table) == calls(sent))
     page.get_by_label("Of", exact=True).select_option("All calls")
 
 
@@ -134,12 +154,8 @@ def test_the_range_is_in_the_charts_and_in_the_link(page: Page, sent: Sent, minu
     button.click()
     expect(button).to_have_attribute("aria-pressed", "true")
     assert page.url.endswith(f"/watch#range={60 * minutes}")
-    duration = panel(page, "Duration")
-    duration.get_by_role("button", name="Table").click()
-    times = duration.locator("tbody th").all_inner_texts()
-    first, last = (since_midnight(time) for time in (times[-1], times[0]))
-    assert (last - first) % timedelta(days=1) == timedelta(minutes=minutes) * 59 / 60
-    duration.get_by_role("button", name="Table").click()
+    with as_table(page, "Duration") as table:
+        wait_for(lambda: span(table) == timedelta(minutes=minutes) * 59 / 60)
 
 
 def test_a_link_has_its_range(page: Page) -> None:
@@ -150,13 +166,17 @@ def test_a_link_has_its_range(page: Page) -> None:
 
 
 def test_values_are_shown_where_one_points(page: Page, sent: Sent) -> None:
-    calls = panel(page, "Predictions by version")
-    expect(calls.locator(".time")).to_have_text("newest")
-    calls.locator(".plot").hover()
-    expect(calls.locator(".time")).to_have_text(re.compile(r"\d\d:\d\d:\d\d"))
-    expect(panel(page, "Duration").locator(".time")).to_have_text(re.compile(r"\d\d:\d\d:\d\d"))
+    charts = [
+        panel(page, title).locator("figcaption") for title in ("Duration", "Predictions by version")
+    ]
+    for chart in charts:
+        expect(chart.get_by_text("newest", exact=True)).to_be_visible()
+    panel(page, "Duration").get_by_role("slider").hover()
+    for chart in charts:
+        expect(chart.get_by_text(re.compile(r"^\d\d:\d\d:\d\d$"))).to_be_visible()
     page.mouse.move(0, 0)
-    expect(calls.locator(".time")).to_have_text("newest")
+    for chart in charts:
+        expect(chart.get_by_text("newest", exact=True)).to_be_visible()
 
 
 def test_titles_are_those_of_grafana(page: Page, sent: Sent) -> None:

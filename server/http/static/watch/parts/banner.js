@@ -1,7 +1,7 @@
 /** Says that the server does not answer, and that it was restarted. */
 
 import { byId, say } from "../../js/elements.js";
-import { clockTime } from "./words.js";
+import { formatTime } from "../charts/format.js";
 
 /** Returns functions: `answered()`, `failed(words)` after each reading, and `restarted(seconds)`, a time since 1970. */
 export function startBanner({ retry }) {
@@ -12,13 +12,14 @@ export function startBanner({ retry }) {
   noticeClose.onclick = () => (notice.hidden = true);
   // Not read aloud: it changes all the time.
   setInterval(() => {
-    const ago = last === null ? "No answer yet." : `Last answer ${Math.round((Date.now() - last) / 1000)} s ago.`;
-    if (!problem.hidden) say(problemTime, ago);
+    if (problem.hidden) return;
+    const seconds = Math.round((performance.now() - last) / 1000);
+    say(problemTime, last === null ? "No answer yet." : `Last answer ${seconds} s ago.`);
   }, 1000);
 
   return {
     answered() {
-      last = Date.now();
+      last = performance.now();
       problem.hidden = true;
       say(problemWords, "");
       say(problemTime, "");
@@ -29,7 +30,7 @@ export function startBanner({ retry }) {
     },
     restarted(seconds) {
       notice.hidden = false;
-      say(noticeWords, `The server was restarted at ${clockTime(seconds)}.`);
+      say(noticeWords, `The server was restarted at ${formatTime(seconds)}.`);
     },
   };
 }

@@ -1,14 +1,11 @@
 /** What one chooses: the range, a picture that stands still, and how the page looks. */
 
-import { byId, setOptions, startChoice } from "../../js/elements.js";
+import { byId, startChoice } from "../../js/elements.js";
 
 const CONTROLS = "a, button, select, input, summary, [tabindex]";
 const FIELD = /^#range=(\d+)$/;
 
-/**
- * Start the controls; `onChange` is called after each change. Returns what is chosen: `range` in seconds, `isPaused`,
- * and `of`, {method} or {model, version} or {} for all calls, which `offer(page)` keeps to those that there are.
- */
+/** Start the controls. Returns what is chosen, {range (in seconds), isPaused}; `onChange` is called after a change. */
 export function startControls({ onChange }) {
   const { range, pause, theme } = byId;
   const ranges = [...range.querySelectorAll("button")];
@@ -41,7 +38,7 @@ export function startControls({ onChange }) {
   addEventListener("keydown", (event) => {
     const isPlain = !event.ctrlKey && !event.altKey && !event.metaKey && !event.repeat;
     // What has the focus may want the key itself.
-    const isOurs = event.key === "p" || (event.key === " " && !event.target.closest(CONTROLS));
+    const isOurs = event.key.toLowerCase() === "p" || (event.key === " " && !event.target.closest(CONTROLS));
     if (!isPlain || !isOurs || event.target.closest("select, input")) return;
     event.preventDefault();
     pause.click();
@@ -49,9 +46,6 @@ export function startControls({ onChange }) {
 
   // Kept for the next visit, here and on the page that draws: see looks.js.
   theme.value = document.documentElement.dataset.theme ?? "auto";
-  theme.onchange = () => {
-    document.documentElement.dataset.theme = localStorage.theme = theme.value;
-    onChange();
-  };
+  theme.onchange = () => (document.documentElement.dataset.theme = localStorage.theme = theme.value);
   return chosen;
 }

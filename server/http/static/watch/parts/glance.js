@@ -23,7 +23,7 @@ const TILES = [
   ({ calls: { p99 } }) => ({
     title: "p99",
     value: formatDuration(p99),
-    detail: "objective 5 ms",
+    detail: `objective ${formatDuration(P99_SECONDS)}`,
     state: p99 > P99_SECONDS ? "bad" : "",
   }),
   ({ head: { ready, wanted } }) => ({
@@ -58,5 +58,7 @@ function describe({ since }) {
   const seconds = Math.max(1, Date.now() / 1000 - since);
   const [size, name] = UNITS.find(([one]) => seconds >= one);
   const count = Math.floor(seconds / size);
-  return `The server has been running for ${count} ${name}${count === 1 ? "" : "s"}.`;
+  // Sweden writes times as the log does.
+  const time = new Date(1000 * since).toLocaleString("sv-SE");
+  return `Running for ${count} ${name}${count === 1 ? "" : "s"}, since ${time}.`;
 }

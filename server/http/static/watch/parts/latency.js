@@ -25,9 +25,7 @@ export function startLatency(section, { onChange }) {
   });
   const means = addLines(section, {
     title: "Where a call's time goes",
-    hint:
-      "Mean time of an answered call: decode reads the message, queue waits for the model, run is the model's, " +
-      "encode writes the answer.",
+    hint: "Mean of answered calls: decode reads the message, queue waits, encode writes the answer.",
     needs: `${STAGE}_count`,
     draw: drawStages,
   });

@@ -24,7 +24,9 @@ export class Marks {
       this.#add(look, "S", "Server restarted");
       this.#versions = null;
     } else {
-      for (const worker of anew) this.#add(look, "W", worker === "http" ? "HTTP replaced" : `Worker ${worker} replaced`);
+      for (const worker of anew) {
+        this.#add(look, "W", worker === "http" ? "HTTP's process replaced" : `Worker ${worker} replaced`);
+      }
     }
     this.#noteVersions(look);
     this.list = this.list.filter(({ time }) => time > look.time - KEPT_SECONDS);

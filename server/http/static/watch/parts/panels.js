@@ -23,9 +23,9 @@ export function addTable(section, title, none) {
 }
 
 /**
- * Add lines over time, of what lineChart takes, or what draws such with `draw`. Returns a function of a View, and of a
- * function from a Look to numbers by the names of their lines; `key` says what these are of, if that changes, and `hint`
- * is added to the hint. Without any line the panel says `none`. A server that lacks the metric `needs` does not tell.
+ * Add lines over time, of what lineChart takes, or `draw` in its place. Returns a function of a View, and of a function
+ * from a Look to numbers by the names of their lines; `key` says what these are of, if that changes, and `hint` is
+ * added to the hint. Without any line the panel says `none`. A server that lacks the metric `needs` does not tell.
  */
 export function addLines(section, { needs, none, draw = lineChart, ...content }) {
   const panel = addChart(section, content.title);

@@ -3,7 +3,7 @@
 import { element, say } from "../../js/elements.js";
 import { fillTable } from "../../js/watch/table.js";
 import { shareBars } from "../charts/bars.js";
-import { formatNumber } from "../charts/format.js";
+import { formatCount, formatNumber } from "../charts/format.js";
 import { MIN_DRIFT_IMAGES } from "../data/versions.js";
 import { titleOf } from "./words.js";
 
@@ -36,13 +36,15 @@ function createCard(title) {
   const root = element("article", { className: "card" }, element("h3", {}, title), bars, table);
   return {
     root,
-    fill({ model, version, confidence, drift }, look) {
+    fill({ model, version, images, confidence, drift }, look) {
       const counts = look.increases(LABELS, "label", { model, version });
-      const rows = [...counts].map(([name, value]) => ({ name, value })).filter(({ value }) => value);
-      shareBars(bars, { title: "Labels", rows });
+      const given = [...counts].map(([name, value]) => ({ name, value })).filter(({ value }) => value);
+      shareBars(bars, { title: "Labels", rows: given });
       const spread = Object.entries(confidence).map(([name, activation]) => `${name} ${formatNumber(activation)}`);
       const drifts = Object.entries(drift).map(([of, index]) => [`Drift of ${of.replace("_", " ")}`, describe(index)]);
-      fillTable(table, { caption: "", heads: [], rows: [["Winning activation", spread.join(", ")], ...drifts] });
+      const counted = ["Images", `${formatCount(images.total)} since the start`];
+      const rows = [counted, ["Winning activation", spread.join(", ")], ...drifts];
+      fillTable(table, { caption: "", heads: [], rows });
     },
   };
 }

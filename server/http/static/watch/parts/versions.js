@@ -46,7 +46,8 @@ const LINES = [
 export function startVersions(section) {
   const table = addTable(section, "Versions loaded", "No version is loaded.");
   const none = "No version has been called in this time.";
-  const lines = LINES.map(({ read, ...content }) => [read, addLines(section, { needs: PREDICTIONS, none, ...content })]);
+  const addOne = ({ read, ...content }) => [read, addLines(section, { needs: PREDICTIONS, none, ...content })];
+  const lines = LINES.map(addOne);
 
   return (view) => {
     // A server may have hundreds: then those that are called most.

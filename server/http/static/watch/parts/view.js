@@ -4,7 +4,7 @@ import { versions } from "../data/figures.js";
 import { GAP_SECONDS, MAX_POINTS } from "../data/history.js";
 
 /** The time that numbers are of, as that of `mlpserve top`. */
-export const NOW_SECONDS = 10;
+const NOW_SECONDS = 10;
 
 /** The most versions that have lines of their own. */
 const MAX_ACTIVE = 8;
@@ -15,13 +15,13 @@ export class View {
     const width = range / MAX_POINTS;
     const last = Math.ceil(end / width);
     const steps = Array.from({ length: MAX_POINTS }, (_, k) => last - MAX_POINTS + 1 + k);
-    Object.assign(this, { range, marks });
+    this.marks = marks;
     /** The Looks at the last seconds, and at all of the range; the figures of each version, of the first of them. */
     this.now = history.look(end - NOW_SECONDS, end);
     this.whole = history.look(end - range, end);
     this.versions = versions(this.now);
-    /** The figures in the range of the versions that have classified images in it. */
-    this.active = versions(this.whole).filter(({ images }) => images.perSecond > 0).slice(0, MAX_ACTIVE);
+    /** The figures in the range of the versions that were called in it, or classified the images of others. */
+    this.active = versions(this.whole).filter(isActive).slice(0, MAX_ACTIVE);
     /** When the range's steps end, their Looks, and those of rates, which are null only where pages are missing. */
     this.times = steps.map((step) => step * width);
     const found = new Map(history.points(range, end).map(({ time, look }) => [Math.ceil(time / width), look]));
@@ -29,6 +29,8 @@ export class View {
     this.rates = fill(this.looks, this.times, Math.max(GAP_SECONDS, width));
   }
 }
+
+const isActive = ({ perSecond, images }) => perSecond > 0 || images.perSecond > 0;
 
 /** Where a page came late, and so in the step after, that one's Look is of this step as well. */
 function fill(looks, times, longest) {

@@ -5,8 +5,6 @@ import { restarts, workers } from "../data/figures.js";
 import { addLines, addTable } from "./panels.js";
 
 const HEADS = ["Worker", "CPU", "Memory", "Files", "Calls/s", "In progress", "Images queued", "State"];
-const CPU = "process_cpu_seconds_total";
-const MEMORY = "process_resident_memory_bytes";
 
 /** Returns a function that shows a View. */
 export function startWorkers(section) {
@@ -15,21 +13,21 @@ export function startWorkers(section) {
     title: "CPU by worker",
     hint: "Cores in use. A worker can use one: near 100% calls wait.",
     unit: "share",
-    needs: CPU,
+    needs: "process_cpu_seconds_total",
   });
   const memory = addLines(section, {
     title: "Memory",
     hint: "Resident memory of each process.",
     unit: "bytes",
-    needs: MEMORY,
+    needs: "process_resident_memory_bytes",
   });
 
   return (view) => {
     const reasons = restarts(view.now).map(({ name, total }) => `${name} ${formatCount(total)}`);
     const note = `Restarts by reason, since the server's start: ${reasons.join(", ") || "none"}.`;
     table({ heads: HEADS, rows: workers(view.now).map(cellsOf), note });
-    cpu(view, (look) => Object.fromEntries(look.rates(CPU, "worker")));
-    memory(view, (look) => Object.fromEntries(look.values(MEMORY, "worker")));
+    cpu(view, (look) => Object.fromEntries(workers(look).map((one) => [one.worker, one.cpu])));
+    memory(view, (look) => Object.fromEntries(workers(look).map((one) => [one.worker, one.memoryBytes])));
   };
 }
 
