@@ -1,7 +1,7 @@
 """The page and `mlpserve top` show the same texts of the same samples."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -12,7 +12,7 @@ from harness.server_process import ServerProcess
 from harness.waiting import wait_for
 from mlpserve.metrics import figures
 from mlpserve.metrics.exposition import parse
-from mlpserve.metrics.figures import Calls, Worker
+from mlpserve.metrics.figures import Calls, Count, Sizes, Worker
 from mlpserve.metrics.looks import Look, RecentWatch
 from mlpserve.metrics.versions import Version, versions
 from mlpserve.terminal.durations import format_duration
@@ -204,22 +204,55 @@ def test_counts_by_code_and_by_reason(page: Page, look: Look) -> None:
 
 def test_limits(page: Page, look: Look) -> None:
     queue = figures.queue(look)
-    waiting = f"{format_count(queue.images.now)} of {format_count(queue.images.limit)} images"
-    size = f"{format_bytes(queue.bytes.now)} of {format_bytes(queue.bytes.limit)}"
-    in_progress = f"{format_count(queue.calls.now)} of {format_count(queue.calls.limit)}"
-    for title, words in (
-        ("Images queued, share of the limit", f"{waiting}, {size}"),
-        ("Calls in progress, share of the limit", in_progress),
+    for level, show in (
+        (queue.images, format_count),
+        (queue.bytes, format_bytes),
+        (queue.calls, format_count),
     ):
-        assert f"Now {words}, in all workers." in panel(page, title).inner_text()
+        assert (
+            f"{show(level.now)} of {show(level.limit)}" in page.locator("#saturation").inner_text()
+        )
 
 
-def test_sizes_of_runs(page: Page, look: Look) -> None:
-    runs = figures.runs(look)
-    for title, sizes in (("Images in a run", runs.images), ("Calls in a run", runs.calls)):
-        numbers = {"mean": sizes.mean, "p50": sizes.p50, "p99": sizes.p99}
-        words = ", ".join(f"{name} {format_number(size)}" for name, size in numbers.items())
-        assert f"Now {words}." in panel(page, title).inner_text()
+def test_charts_read_out_the_same_seconds(page: Page, look: Look) -> None:
+    calls, runs, queue = figures.calls(look), figures.runs(look), figures.queue(look)
+    loaded = versions(look)
+    expected = {
+        "Duration": {
+            name: format_duration(value)
+            for name, value in (
+                *(("p50", calls.p50), ("p90", calls.p90)),
+                *(("p99", calls.p99), ("p99.9", calls.p999)),
+            )
+        },
+        "Stages (p99)": {each.stage: format_duration(each.p99) for each in figures.stages(look)},
+        "Errors by code": rates(figures.codes(look)),
+        "Rejected requests by reason": rates(figures.rejected(look)),
+        "Predictions by version": {title_of(each): format_rate(each.per_second) for each in loaded},
+        "Errors by version": {title_of(each): format_share(each.error_share) for each in loaded},
+        "Duration by version (p99)": {title_of(each): format_duration(each.p99) for each in loaded},
+        "Images in a run": describe_sizes(runs.images),
+        "Calls in a run": describe_sizes(runs.calls),
+        "Images queued, share of the limit": {
+            "images": format_share(queue.images.share),
+            "bytes": format_share(queue.bytes.share),
+        },
+        "CPU by worker": {each.worker: format_share(each.cpu) for each in figures.workers(look)},
+    }
+    for title, values in expected.items():
+        chart = panel(page, title)
+        shown = [item.inner_text().split("\n") for item in chart.get_by_role("listitem").all()]
+        assert {item[0]: item[-1] for item in shown} == values, title
+        assert "last 10 s" in chart.inner_text()
+
+
+def rates(counts: Sequence[Count]) -> dict[str, str]:
+    return {count.name: format_rate(count.per_second) for count in counts if count.name != "OK"}
+
+
+def describe_sizes(sizes: Sizes) -> dict[str, str]:
+    numbers = {"mean": sizes.mean, "p50": sizes.p50, "p99": sizes.p99}
+    return {name: format_number(size) for name, size in numbers.items()}
 
 
 def title_of(version: Version) -> str:

@@ -34,6 +34,8 @@ import { columnsOf, isValue, linearScale, logScale, stackedShares } from "./scal
  * @param {"lines"|"area"|"share"} [content.mode] "share" stacks the series, whose sum is 100%
  * @param {{time: number, letter: string, label: string}[]} [content.marks] what happened, as dotted lines
  * @param {HTMLElement} [content.tools] controls that stand above the chart
+ * @param {{label: string, values: number[]}} [content.now] what is read out while no time is pointed at, such as the
+ *     values of the "last 10 s"; those of the newest step if it is not given
  * @param {boolean} [content.hasShares] whether shares of the sum are read out as well
  * @param {function(number[]): void} [content.onShow] called with the values that are read out
  */
@@ -57,8 +59,10 @@ function view(content, hidden) {
   return { ...content, mode, all, shown, tops, isStacked, axis, columns: columnsOf(times), format: formatOf(unit) };
 }
 
-function keys({ all, columns, isStacked, hasShares, onShow, format }, column) {
-  const values = all.map((one) => one.values[column < 0 ? columns.count - 1 : column]);
+function keys({ all, columns, now, isStacked, hasShares, onShow, format }, column) {
+  const values = all.map((one, index) =>
+    column < 0 && now ? now.values[index] : one.values[column < 0 ? columns.count - 1 : column],
+  );
   onShow?.(values);
   const total = values.reduce((sum, value) => sum + (isValue(value) ? value : 0), 0);
   return all.map(({ name, colour, dash, texture }, index) => {
