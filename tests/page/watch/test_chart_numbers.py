@@ -173,8 +173,7 @@ def test_scales_put_values_where_they_belong(blank: Page) -> None:
 
 def test_series_are_stacked(blank: Page) -> None:
     lists = [[1, NAN, 2, 0], [3, None, NAN, 0]]
-    summed, shares = call(blank, "scale", "stack", [lists, False], [lists, True])
-    np.testing.assert_array_equal(summed, [[1, NAN, 2, 0], [4, NAN, 2, 0]])
+    (shares,) = call(blank, "scale", "stackedShares", [lists])
     np.testing.assert_array_equal(shares, [[0.25, NAN, 1, NAN], [1, NAN, 1, NAN]])
 
 

@@ -104,14 +104,11 @@ def test_durations_are_logarithmic(new: New) -> None:
     assert middles[0] - middles[1] == pytest.approx(area.height / 4, abs=2)
 
 
-def test_stacks_and_shares_fill_what_they_stand_for(new: New) -> None:
+def test_shares_fill_what_they_stand_for(new: New) -> None:
     chart = new()
     series = lines([30.0] * COUNT, [10.0] * COUNT)
-    chart.paint(unit="rate", mode="stack", series=series)
+    chart.paint(unit="rate", mode="share", series=series)
     area = chart.area()
-    plain = [y for x, y in chart.ink("series-1") if x == round(area.x(30))]
-    assert len(plain) == pytest.approx(area.height * 0.75, abs=3)
-    chart.show(unit="rate", mode="share", series=series)
     plain = [y for x, y in chart.ink("series-1") if x == round(area.x(30))]
     assert len(plain) == pytest.approx(area.height * 0.75, abs=3)
     assert min(y for _, y in chart.ink("series-2")) == pytest.approx(area.top, abs=2)
@@ -196,16 +193,6 @@ def test_values_that_arrive_while_one_listens_are_not_read_aloud(new: New) -> No
     chart.plot.blur()
     chart.show(unit="count", series=lines([8.0] * COUNT))
     expect(chart.plot).to_have_attribute("aria-valuetext", "newest: line 0 8")
-
-
-def test_what_is_read_out_without_a_pointer_may_be_of_more_than_the_newest_step(new: New) -> None:
-    chart = new()
-    now = {"label": "last 10 s", "values": [41.0]}
-    chart.paint(unit="rate", series=lines(RISING), now=now)
-    expect(chart.root.get_by_text("last 10 s")).to_be_visible()
-    assert chart.values() == ["line 0 41"]
-    chart.point(3)
-    expect(chart.root.locator(".keys .number")).to_have_text("3")
 
 
 def test_a_series_is_taken_out_and_put_back(new: New) -> None:
@@ -323,7 +310,6 @@ def test_axe_finds_nothing_serious(new: New) -> None:
         "stages": {"series": lines(FLAT, FLAT)},
         "heatmap": {"bounds": [0.001, math.inf], "counts": [[k, 1] for k in range(COUNT)]},
         "shareBars": {"rows": [{"name": "7", "value": 3}, {"name": "1", "value": 1}]},
-        "sparkline": {"name": "p99", "unit": "seconds", "values": FLAT},
         "tile": {"value": "12.3 calls/s", "detail": "456 since the start"},
     }
     for kind, content in contents.items():

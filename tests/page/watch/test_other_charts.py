@@ -1,4 +1,4 @@
-"""Heatmaps, stages, shares, sparklines and tiles: what is drawn, and what is said."""
+"""Heatmaps, stages, shares and tiles: what is drawn, and what is said."""
 
 import math
 import re
@@ -133,19 +133,13 @@ def test_shares_are_bars_with_the_largest_first(new: New) -> None:
     assert cells(chart) == [["7", "75.0%", "30"], ["1", "25.0%", "10"], ["3", "0%", "0"]]
     found = widths(chart)
     assert found[0] / found[1] == pytest.approx(3, rel=0.02)
-    chart.show(rows=rows, order="given", total=400)
-    assert cells(chart) == [["1", "2.5%", "10"], ["7", "7.5%", "30"], ["3", "0%", "0"]]
 
 
-@pytest.mark.parametrize("order", ["value", "given"])
-def test_of_many_shares_twelve_have_bars_and_the_rest_is_added_up(new: New, order: str) -> None:
+def test_of_many_shares_twelve_have_bars_and_the_rest_is_added_up(new: New) -> None:
     chart = new("shareBars")
-    chart.show(rows=[{"name": f"label {k}", "value": k} for k in range(101)], order=order)
+    chart.show(rows=[{"name": f"label {k}", "value": k} for k in range(101)])
     shown = [f"label {k}" for k in range(100, 88, -1)]
-    assert [row[0] for row in cells(chart)] == [
-        *(shown if order == "value" else reversed(shown)),
-        "89 others",
-    ]
+    assert [row[0] for row in cells(chart)] == [*shown, "89 others"]
     assert cells(chart)[-1] == ["89 others", "77.5%", "3,916"]
     assert len(widths(chart)) == 12
     chart.show(rows=[{"name": "only", "value": 1}])
@@ -154,11 +148,11 @@ def test_of_many_shares_twelve_have_bars_and_the_rest_is_added_up(new: New, orde
 
 def test_without_shares_it_says_so(new: New) -> None:
     chart = new("shareBars")
-    chart.show(rows=[], nothing="No errors.")
-    expect(chart.root.get_by_text("No errors.")).to_be_visible()
+    chart.show(rows=[])
+    expect(chart.root.get_by_text("Nothing yet.")).to_be_visible()
     expect(chart.root.get_by_role("table")).to_be_hidden()
-    chart.show(rows=[{"name": "Internal", "value": 1}], total=100)
-    expect(chart.root.get_by_text("No errors.")).to_have_count(0)
+    chart.show(rows=[{"name": "7", "value": 1}])
+    expect(chart.root.get_by_text("Nothing yet.")).to_have_count(0)
 
 
 def test_names_are_texts_whatever_they_hold(new: New) -> None:
@@ -168,17 +162,6 @@ def test_names_are_texts_whatever_they_hold(new: New) -> None:
     chart.show(unit="rate", series=[{"name": name, "values": [1] * COUNT}])
     assert cells(bars)[0][0] == name
     assert chart.values() == [f"{name} 1"]
-
-
-def test_a_sparkline_says_its_range_and_its_newest(new: New) -> None:
-    chart = new("sparkline")
-    values = [NAN, 0.001, NAN, 0.1, 0.002]
-    chart.paint(name="p99", unit="seconds", values=values)
-    expect(chart.root.get_by_role("img", name="p99: 1 ms to 100 ms, newest 2 ms")).to_be_visible()
-    assert chart.ink("series-1")
-    chart.show(name="p99", unit="seconds", values=[NAN] * 5)
-    expect(chart.root.get_by_role("img", name="p99: no values")).to_be_visible()
-    assert not chart.ink("series-1")
 
 
 def test_a_tile_is_a_number_with_its_unit_and_a_line(new: New) -> None:

@@ -1,6 +1,5 @@
 /**
- * Shares as horizontal bars, with their names, percentages and counts: labels predicted, calls by version, errors by
- * code.
+ * Shares as horizontal bars, with their names, percentages and counts, such as of labels predicted.
  *
  *     shareBars(element, { title: "Labels predicted", rows: [{ name: "7", value: 120 }, { name: "1", value: 88 }] });
  *
@@ -22,25 +21,18 @@ const MAX_ROWS = 12;
  * @param {object} content
  * @param {string} content.title what it shows; the table's caption
  * @param {string} [content.hint] a sentence on how to read it
- * @param {{name: string, value: number, colour?: string}[]} content.rows what is shared out; colours are variables of
- *     the stylesheets
+ * @param {{name: string, value: number}[]} content.rows what is shared out
  * @param {string} [content.unit] of the values beside the shares, see format.js; "count" if none is given
- * @param {"value"|"given"} [content.order] the largest first, or as they are given
- * @param {number} [content.total] of what they are shares, if it is not their sum: such as all calls, for errors
- * @param {string} [content.nothing] what is said if there is nothing to share
  */
 export const shareBars = keptIn(createBars);
 
-/** The rows that are shown, with the rest as the last: [{name, value, colour}]. */
-function largest(rows, order) {
-  const there = rows.filter(({ value }) => isValue(value));
-  const sorted = there.toSorted((a, b) => b.value - a.value);
-  if (there.length <= MAX_ROWS) return order === "given" ? there : sorted;
-  const kept = new Set(sorted.slice(0, MAX_ROWS));
+/** The rows that are shown, the largest first and the rest as the last: [{name, value, isRest}]. */
+function largest(rows) {
+  const sorted = rows.filter(({ value }) => isValue(value)).toSorted((a, b) => b.value - a.value);
+  if (sorted.length <= MAX_ROWS) return sorted;
   const rest = sorted.slice(MAX_ROWS);
   const value = rest.reduce((sum, row) => sum + row.value, 0);
-  const shown = order === "given" ? there.filter((row) => kept.has(row)) : [...kept];
-  return [...shown, { name: `${rest.length} others`, value, isRest: true }];
+  return [...sorted.slice(0, MAX_ROWS), { name: `${rest.length} others`, value, isRest: true }];
 }
 
 function createBars(root) {
@@ -51,13 +43,13 @@ function createBars(root) {
   root.replaceChildren(figure.root);
 
   return function show(content) {
-    const { rows, unit = "count", order = "value" } = content;
-    const shown = largest(rows, order);
-    const total = content.total ?? shown.reduce((sum, { value }) => sum + value, 0);
+    const { rows, unit = "count" } = content;
+    const shown = largest(rows);
+    const total = shown.reduce((sum, { value }) => sum + value, 0);
     const most = Math.max(...shown.map(({ value, isRest }) => (isRest ? 0 : value)));
     figure.show(content);
     say(name, content.title);
-    say(nothing, total > 0 ? "" : (content.nothing ?? "Nothing yet."));
+    say(nothing, total > 0 ? "" : "Nothing yet.");
     table.hidden = !(total > 0);
     if (table.hidden) return;
     while (body.rows.length > shown.length) body.deleteRow(-1);
@@ -74,12 +66,11 @@ function createRow() {
 }
 
 /** The rest has no bar: among many small ones it is by far the longest. */
-function fillRow({ cells }, { name, value, colour = "series-1", isRest = false }, { total, most, format }) {
+function fillRow({ cells }, { name, value, isRest = false }, { total, most, format }) {
   const [title, { firstChild: bar }, share, count] = cells;
   if (title.title !== name) title.textContent = title.title = name;
   bar.hidden = isRest;
   bar.style.width = `${most ? (100 * value) / most : 0}%`;
-  bar.style.setProperty("--ink", `var(--${colour})`);
   say(share, formatShare(value / total));
   say(count, format(value));
 }

@@ -1,5 +1,5 @@
 /**
- * Series over time as lines, areas, or areas on top of each other.
+ * Series over time as lines, as areas, or as shares of their sum.
  *
  *     lineChart(element, {
  *       title: "Duration", unit: "seconds", scale: "log", times,
@@ -17,7 +17,7 @@ import { colour } from "./figure/colours.js";
 import { createChart } from "./figure/frame.js";
 import { keptIn } from "./figure/kept.js";
 import { DASHES, paintTexture, strokesOf } from "./figure/strokes.js";
-import { columnsOf, isValue, linearScale, logScale, stack } from "./scale.js";
+import { columnsOf, isValue, linearScale, logScale, stackedShares } from "./scale.js";
 
 /**
  * Draw series over time in an element.
@@ -31,11 +31,9 @@ import { columnsOf, isValue, linearScale, logScale, stack } from "./scale.js";
  *     value for each time, null or NaN where there is none; colours are variables of the stylesheets, "series-1" to
  *     "series-8" in their order if none is given
  * @param {"linear"|"log"} [content.scale] "log" by default for seconds; a linear one starts at 0
- * @param {"lines"|"area"|"stack"|"share"} [content.mode] "stack" adds the series up, "share" makes their sum 100%
+ * @param {"lines"|"area"|"share"} [content.mode] "share" stacks the series, whose sum is 100%
  * @param {{time: number, letter: string, label: string}[]} [content.marks] what happened, as dotted lines
  * @param {HTMLElement} [content.tools] controls that stand above the chart
- * @param {{label: string, values: number[]}} [content.now] what is read out while no time is pointed at, such as the
- *     values of the "last 10 s"; those of the newest step if it is not given
  * @param {boolean} [content.hasShares] whether shares of the sum are read out as well
  * @param {function(number[]): void} [content.onShow] called with the values that are read out
  */
@@ -50,26 +48,23 @@ function view(content, hidden) {
   const all = series.map((one, index) => strokesOf(one, index));
   const shown = all.filter(({ name }) => !hidden.has(name));
   const lists = shown.map(({ values }) => values);
-  const isStacked = mode === "stack" || mode === "share";
-  const tops = isStacked ? stack(lists, mode === "share") : lists;
+  const isStacked = mode === "share";
+  const tops = isStacked ? stackedShares(lists) : lists;
   const axis = (count) => {
-    if (mode === "share") return linearScale([[1]], { count });
-    if (scale === "log" && !isStacked) return logScale(tops, { count });
-    return linearScale(tops, { count, isWhole: unit === "count" });
+    if (isStacked) return linearScale([[1]], { count });
+    return scale === "log" ? logScale(tops, { count }) : linearScale(tops, { count, isWhole: unit === "count" });
   };
   return { ...content, mode, all, shown, tops, isStacked, axis, columns: columnsOf(times), format: formatOf(unit) };
 }
 
-function keys({ all, columns, now, mode, isStacked, hasShares, onShow, format }, column) {
-  const values = all.map((one, index) =>
-    column < 0 && now ? now.values[index] : one.values[column < 0 ? columns.count - 1 : column],
-  );
+function keys({ all, columns, isStacked, hasShares, onShow, format }, column) {
+  const values = all.map((one) => one.values[column < 0 ? columns.count - 1 : column]);
   onShow?.(values);
   const total = values.reduce((sum, value) => sum + (isValue(value) ? value : 0), 0);
   return all.map(({ name, colour, dash, texture }, index) => {
     const share = formatShare(total > 0 ? values[index] / total : NaN);
     const value = format(values[index]);
-    const text = mode === "share" ? share : hasShares && share !== "-" ? `${value} (${share})` : value;
+    const text = isStacked ? share : hasShares && share !== "-" ? `${value} (${share})` : value;
     return { name, text, colour, ...(!isStacked && { dash }), ...((isStacked || hasShares) && { texture }) };
   });
 }
@@ -82,7 +77,7 @@ function table({ all, columns, format }) {
 function paint(context, area, { unit, mode, shown, tops, isStacked, axis, columns, format }, column) {
   const { left, top, width, height } = area;
   const scale = axis(Math.max(2, Math.floor(height / TICK_HEIGHT)));
-  paintTicks(context, area, scale, mode === "share" ? "share" : unit);
+  paintTicks(context, area, scale, isStacked ? "share" : unit);
   const x = (k) => left + width * columns.middle(k);
   const y = (value) => top + height * (1 - scale.place(value));
   context.save();
@@ -103,10 +98,7 @@ function paint(context, area, { unit, mode, shown, tops, isStacked, axis, column
   }
   context.restore();
   if (!tops.some((values) => values.some(isValue))) paintNothing(context, area);
-  if (isStacked) {
-    if (mode === "stack") paintSpikes(context, area, tops.at(-1) ?? [], scale.top, x, { ink: colour("text"), format });
-    return;
-  }
+  if (isStacked) return;
   for (const { values, colour: name } of shown) {
     paintSpikes(context, area, values, scale.top, x, { ink: colour(name), format });
     if (column < 0 || !isValue(values[column])) continue;

@@ -52,10 +52,10 @@ export function logScale(lists, { count = 4 } = {}) {
 }
 
 /**
- * Lists of values on top of each other: what each and those before it add up to; as shares of the sum of all if
- * `isShare`. Where no list has a value, there is none.
+ * Lists of values on top of each other: what each and those before it add up to, as shares of the sum of all. Where no
+ * list has a value, there is none.
  */
-export function stack(lists, isShare) {
+export function stackedShares(lists) {
   const length = lists[0]?.length ?? 0;
   const totals = Array.from({ length }, (_, k) => {
     const there = lists.map((values) => values[k]).filter(isValue);
@@ -65,8 +65,7 @@ export function stack(lists, isShare) {
   return lists.map((values) =>
     totals.map((total, k) => {
       if (isValue(values[k])) sums[k] += values[k];
-      if (isShare) return total ? sums[k] / total : NaN;
-      return isValue(total) ? sums[k] : NaN;
+      return total ? sums[k] / total : NaN;
     }),
   );
 }

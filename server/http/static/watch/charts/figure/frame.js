@@ -63,7 +63,7 @@ export function createChart(kind, root) {
     const series = kind.keys(view, column);
     const marks = content.marks.filter((mark) => isPointed && columns.at(mark.time) === column);
     const words = [kind.words?.(view, column, rowNow()), ...marks.map(({ label }) => label)].filter(Boolean);
-    const when = isPointed ? formatTime(content.times[column]) : (content.now?.label ?? "newest");
+    const when = isPointed ? formatTime(content.times[column]) : "newest";
     figure.show(content);
     say(time, when);
     showKeys(keys, series, hidden, press);
