@@ -170,13 +170,13 @@ def test_values_are_shown_where_one_points(page: Page, sent: Sent) -> None:
         panel(page, title).locator("figcaption") for title in ("Duration", "Predictions by version")
     ]
     for chart in charts:
-        expect(chart.get_by_text("newest", exact=True)).to_be_visible()
+        expect(chart.get_by_text("last 10 s", exact=True)).to_be_visible()
     panel(page, "Duration").get_by_role("slider").hover()
     for chart in charts:
         expect(chart.get_by_text(re.compile(r"^\d\d:\d\d:\d\d$"))).to_be_visible()
     page.mouse.move(0, 0)
     for chart in charts:
-        expect(chart.get_by_text("newest", exact=True)).to_be_visible()
+        expect(chart.get_by_text("last 10 s", exact=True)).to_be_visible()
 
 
 def test_titles_are_those_of_grafana(page: Page, sent: Sent) -> None:

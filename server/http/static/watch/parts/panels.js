@@ -4,6 +4,7 @@ import { element, say } from "../../js/elements.js";
 import { fillTable } from "../../js/watch/table.js";
 import { heatmap } from "../charts/heatmap.js";
 import { lineChart } from "../charts/lines.js";
+import { NOW_SECONDS } from "./view.js";
 
 /** In the place of what a server lacks, such as one of another version. */
 const UNTOLD = "This server does not tell.";
@@ -39,8 +40,10 @@ export function addLines(section, { needs, none, draw = lineChart, ...content })
     if (!panel.isDrawn(view.now.has(needs) ? (names.size ? "" : none) : UNTOLD)) return;
     const lines = order.slice(0, MAX_LINES);
     const series = lines.map((name) => ({ name, values: found.map((numbers) => numbers?.[name] ?? NaN) }));
+    const numbers = read(view.now);
+    const now = { label: `last ${NOW_SECONDS} s`, values: lines.map((name) => numbers[name] ?? NaN) };
     const words = [content.hint, hint].filter(Boolean).join(" ");
-    draw(panel.place, { ...content, hint: words, times: view.times, marks: view.marks, series });
+    draw(panel.place, { ...content, hint: words, times: view.times, marks: view.marks, series, now });
   };
 }
 

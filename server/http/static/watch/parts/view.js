@@ -4,7 +4,7 @@ import { versions } from "../data/figures.js";
 import { GAP_SECONDS, MAX_POINTS } from "../data/history.js";
 
 /** The time that numbers are of, as that of `mlpserve top`. */
-const NOW_SECONDS = 10;
+export const NOW_SECONDS = 10;
 
 /** The most versions that have lines of their own. */
 const MAX_ACTIVE = 8;
