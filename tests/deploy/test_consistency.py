@@ -256,3 +256,20 @@ def test_envoy_takes_its_file(envoy: Path) -> None:
 def test_ci_installs_what_the_engine_needs() -> None:
     installed = re.findall(r"^need (\S+)", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
     assert set(needs.PACKAGES.values()) <= set(installed)
+
+
+def test_the_page_that_watches_has_the_objectives_of_the_alerts() -> None:
+    groups = read(DEPLOY / "prometheus" / "rules" / "recording.yml")["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    budgets = {
+        rule["labels"]["slo"]: float(rule["expr"].removeprefix("vector(").removesuffix(")"))
+        for rule in rules
+        if rule["record"] == "slo:error_budget:ratio"
+    }
+    (slow,) = {bound for rule in rules for bound in re.findall(r'le="([^"]+)"', rule["expr"])}
+    page = (ROOT / "server/http/static/watch/parts/glance.js").read_text()
+    objectives = dict(re.findall(r"^const (\w+) = ([\d.]+);$", page, re.MULTILINE))
+    assert float(objectives["NO_SERVER_ERROR"]) == 1 - budgets["availability"]
+    # As many may take longer as p99 leaves.
+    assert budgets["latency"] == 0.01
+    assert objectives["P99_SECONDS"] == slow
