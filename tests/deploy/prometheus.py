@@ -49,6 +49,11 @@ class Prometheus:
         )
         return answer.raise_for_status().json()["data"]
 
+    def own_metrics(self) -> str:
+        """Return what it counts of itself; raises httpx.HTTPError."""
+        answer = httpx.get(f"http://{self.address}/metrics", timeout=PATIENCE_SECONDS)
+        return answer.raise_for_status().text
+
     def wait_for(self, expression: str) -> dict[frozenset[tuple[str, str]], float]:
         """Return what an expression has once it has a series, before a test gives up."""
         end = time.monotonic() + TIMEOUT_SECONDS

@@ -162,7 +162,7 @@ def test_a_bucket_leads_to_the_trace_of_a_call_in_it(watched: Watched, name: str
     assert exemplar["labels"] == shown.exemplar.labels
     span_id = watched.collector.of_trace(TRACE_ID).span_id.hex()
     assert exemplar["labels"] == {"trace_id": TRACE_ID, "span_id": span_id}
-    own = httpx.get(f"http://{prometheus.address}/metrics").raise_for_status().text
+    own = prometheus.own_metrics()
     assert "\nprometheus_target_scrapes_exemplar_out_of_order_total 0\n" in own
 
 

@@ -14,7 +14,7 @@ from exporter.export import graph, publishing
 from exporter.network.network import Batch
 from harness.calls import raw_method
 from harness.networks import random_network
-from harness.scrape import by_label
+from harness.scrape import by_label, samples
 from harness.server_process import ServerProcess
 from harness.waiting import wait_for
 from mlpserve import Client, Model
@@ -49,6 +49,16 @@ def only(client: Client) -> Model:
 def states(client: Client) -> dict[int, bool]:
     """Whether each version of the only model is loaded."""
     return {version.version: version.is_loaded for version in only(client).versions}
+
+
+def described(server: ServerProcess, name: str) -> set[str]:
+    """The versions of a model in the metrics that describe what is loaded, which outlive none."""
+    describing = ("model_info", "model_load_seconds", "version_label_info")
+    return {
+        dict(labels)["version"]
+        for metric, labels in samples(server)
+        if metric.removeprefix("mlpserve_") in describing and ("model", name) in labels
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,11 @@ from tests.deploy.engine import forward
 from tests.deploy.engine.daemon import Engine
 
 GRPC, HTTP, PROMETHEUS, ALERTMANAGER = 50051, 8080, 9090, 9093
-READ = "import sys, urllib.request as u; sys.stdout.write(u.urlopen(sys.argv[1]).read().decode())"
+READ = """
+import sys, urllib.request as u
+patient = u.Request(sys.argv[1], headers={"X-Prometheus-Scrape-Timeout-Seconds": "60"})
+sys.stdout.write(u.urlopen(patient).read().decode())
+"""
 
 
 OVERRIDE = """

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from harness.waiting import wait_for
+from harness.waiting import PATIENCE_SECONDS, wait_for
 from tests.deploy.programs import free_address, running
 from tests.deploy.prometheus import Prometheus
 from tests.programs import need
@@ -41,7 +41,7 @@ def start_prometheus(folder: Path, pages: Iterable[tuple[str, float]]) -> Iterat
 
         def is_ready() -> bool:
             with contextlib.suppress(httpx.HTTPError):
-                return httpx.get(f"http://{address}/-/ready").is_success
+                return httpx.get(f"http://{address}/-/ready", timeout=PATIENCE_SECONDS).is_success
             return False
 
         wait_for(is_ready)

@@ -14,14 +14,14 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from harness.callers import OWN_CONNECTION
 from harness.calls import error_info, predict_method, raw_method
-from harness.scrape import by_worker, samples
+from harness.scrape import by_worker
 from harness.server_process import ServerProcess, start_server
 from harness.waiting import wait_for
 from mlpserve import Client, ModelNotFound
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from tests.server.faults import SLOW, Runs
-from tests.server.versions import IMAGE, publish
+from tests.server.versions import IMAGE, described, publish
 
 WORKERS = 3
 KEPT, DEFAULT = "kept", "usual"
@@ -90,7 +90,7 @@ def test_a_model_is_retired_by_all_workers_and_by_those_that_come_later(own: Rep
     assert {answer.partition(" (")[0] for answer in own.answers("leaving")} == gone
     own.replace_a_worker()
     assert {answer.partition(" (")[0] for answer in own.answers("leaving")} == gone
-    # Nothing of it is left, neither on pages nor in metrics of versions.
+    # Nothing of it is left, neither on pages nor in metrics that describe versions.
     with grpc.insecure_channel(own.server.grpc_address) as channel:
         with pytest.raises(grpc.RpcError) as caught:
             predict_method(channel)(PredictRequest(model="leaving").SerializeToString(), timeout=60)
@@ -104,21 +104,12 @@ def test_a_model_is_retired_by_all_workers_and_by_those_that_come_later(own: Rep
     assert page.status_code in (400, 404, 503)
     with Client(own.server.grpc_address) as client:
         assert {model.name for model in client.list_models()} == {KEPT, DEFAULT}
-    wait_for(lambda: not of_versions(own.server, "leaving"))
+    wait_for(lambda: not described(own.server, "leaving"))
     publish(own.folder, 2, "leaving")
     own.wait_until("leaving", is_served=True)
     assert own.answers("leaving") == {"leaving"}
     own.remove("leaving")
     own.wait_until("leaving", is_served=False)
-
-
-def of_versions(server: ServerProcess, name: str) -> list[str]:
-    """The metrics that have a version of a model."""
-    return [
-        metric
-        for metric, labels in samples(server)
-        if ("model", name) in labels and "version" in dict(labels)
-    ]
 
 
 def test_calls_in_progress_are_answered(own: Repository, runs: Runs) -> None:
