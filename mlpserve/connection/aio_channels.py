@@ -25,6 +25,7 @@ class AioChannels:
         self._budget = HedgeBudget()
         self._generation = PROCESS.open(self, is_aio=True)
         self._channels = [_open_channel(settings) for _ in range(settings.n_channels)]
+        PROCESS.channels.update(self._channels)
         PROCESS.watch()
 
     def unary_unary(self, path: str, *, may_wait: bool = True) -> AioUnaryMethod:

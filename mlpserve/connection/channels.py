@@ -71,7 +71,9 @@ class Channels:
             channel.close()
 
     def _open(self) -> tuple[grpc.Channel, ...]:
-        return tuple(open_channel(self._settings) for _ in range(self._settings.n_channels))
+        channels = tuple(open_channel(self._settings) for _ in range(self._settings.n_channels))
+        PROCESS.channels.update(channels)
+        return channels
 
 
 class UnaryMethod:

@@ -6,6 +6,7 @@ fork. A child must not use its parent's connections: clients open their own. And
 work in a child at all, calls raise `ForkedProcess` instead of hanging.
 """
 
+import ctypes
 import os
 import time
 import weakref
@@ -30,7 +31,7 @@ class Process:
 
     `calls` has an entry for each call in progress, appended before `is_forking` is looked at; both
     need no lock, which a fork might find taken. `generation` differs from that of what has been
-    opened before the last fork.
+    opened before the last fork. `channels` are gRPC's, of all clients.
     """
 
     __slots__ = (
@@ -39,6 +40,7 @@ class Process:
         "_loops",
         "_next_fault",
         "calls",
+        "channels",
         "generation",
         "is_forking",
     )
@@ -47,6 +49,7 @@ class Process:
         self.calls: deque[None] = deque()
         self.is_forking = False
         self.generation = 0
+        self.channels: weakref.WeakSet[object] = weakref.WeakSet()
         self._is_watching = False
         self._loops: weakref.WeakSet[object] = weakref.WeakSet()
         self._fault = self._next_fault = ""
@@ -105,6 +108,11 @@ class Process:
         self.generation += 1
         self._fault = self._next_fault
         self._loops = weakref.WeakSet()
+        # The end of a channel, also that of the interpreter, may wait for threads that only the
+        # parent has. So the parent's never end here.
+        for channel in self.channels:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(channel))
+        self.channels = weakref.WeakSet()
         self.is_forking = False
 
     def _find_fault(self) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 
 from harness.waiting import running_threads
 from mlpserve import Client, MlpserveError, aio
+from mlpserve.connection.forks import PROCESS
 
 IMAGE = np.zeros(784, np.uint8)
 N_FORKS = 5
@@ -198,6 +199,24 @@ def asynchronous_before() -> None:
     asyncio.run(main())
     gc.collect()
     fork(lambda: say(child=[ask_new(), asyncio.run(ask_new_aio())]))
+
+
+def dropped() -> None:
+    """A child drops its parent's client, and ends."""
+    client: Client | None = Client(ADDRESS)
+    assert client is not None
+    before = ask(client)
+    (kind,) = {type(channel) for channel in PROCESS.channels}
+
+    def child() -> None:
+        nonlocal client
+        kind.__del__ = lambda _self: say(child="a channel ends")  # type: ignore[attr-defined]
+        client = None
+        gc.collect()
+        say(child="ends")
+
+    fork(child)
+    say(before=[before], after=[ask(client)])
 
 
 def unused() -> None:

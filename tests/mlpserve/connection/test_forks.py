@@ -132,6 +132,16 @@ def test_children_of_a_process_with_asyncio_are_told_so(server: Serving) -> None
     assert before[0].startswith("ipv4:")
 
 
+@pytest.mark.parametrize("value", ["0", "1"])
+def test_a_child_never_ends_its_parents_channels(server: Serving, value: str) -> None:
+    # That may wait for threads of the parent: for ever, and only sometimes.
+    lines = run(server, "dropped", GRPC_ENABLE_FORK_SUPPORT=value)
+    assert gather(lines, "child") == ["ends"]
+    assert gather(lines, "status") == [0]
+    (before,), (after,) = gather(lines, "before"), gather(lines, "after")
+    assert before == after
+
+
 def test_a_fork_does_not_wait_for_ever(server: Serving, gate: Gate) -> None:
     with subprocess.Popen(
         command(server, "slow"),
