@@ -26,7 +26,6 @@ from harness.server_process import ROOT, ServerProcess, start_server
 from harness.waiting import running_threads
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.v1.classifier_pb2 import PredictRequest
-from tests.page.watch.sending import VERSIONED
 
 CALLERS = 6
 MEAN_PAUSE_SECONDS = 0.08
@@ -73,7 +72,8 @@ def loaded(repository: Path, seconds: float) -> Iterator[tuple[ServerProcess, Ca
     images = mnist.load(ROOT / "tests" / "data", "test")[0]
     numbers = iter(range(CALLERS + RUSHING))
     ended = threading.Event()
-    with start_server(repository, "--workers", "2", *VERSIONED) as server:
+    settings = ("--versions", "latest 2", "--labels", "digits: stable 1, canary 2")
+    with start_server(repository, "--workers", "2", *settings) as server:
         begin = time.monotonic()
 
         def share() -> float:
