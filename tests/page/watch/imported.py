@@ -5,9 +5,6 @@ import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import httpx
-
-from harness.waiting import PATIENCE_SECONDS, wait_for
 from tests.deploy.programs import free_address, running
 from tests.deploy.prometheus import Prometheus
 from tests.programs import need
@@ -38,11 +35,5 @@ def start_prometheus(folder: Path, pages: Iterable[tuple[str, float]]) -> Iterat
     ]
     with running(command, folder / "log") as process:
         prometheus = Prometheus(address, process)
-
-        def is_ready() -> bool:
-            with contextlib.suppress(httpx.HTTPError):
-                return httpx.get(f"http://{address}/-/ready", timeout=PATIENCE_SECONDS).is_success
-            return False
-
-        wait_for(is_ready)
+        prometheus.wait_for("vector(1)")
         yield prometheus
