@@ -6,6 +6,7 @@ A run only leaves its times here; those of many runs are sorted together.
 
 import threading
 import time
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -107,6 +108,11 @@ class _Durations:
         self._counts += counts.astype(np.int64, copy=False)
         self.seconds += float(seconds.sum() if times is None else seconds @ times)
 
+    def add_one(self, seconds: float) -> None:
+        """Count a duration, which alone is done sooner without arrays."""
+        self._counts[bisect_left(metrics.LATENCY_BUCKETS, seconds)] += 1
+        self.seconds += seconds
+
     def read(self, exemplars: Sequence[str] = ()) -> Buckets:
         counts = list(accumulate(self._counts.tolist()))
         return Buckets(self._NAMES, counts, self.seconds, exemplars)
@@ -122,7 +128,6 @@ class Predictions:
     __slots__ = (
         "_by_size",
         "_codes",
-        "_failed",
         "_failed_seconds",
         "_images",
         "_last",
@@ -141,7 +146,7 @@ class Predictions:
         self.exemplars = Exemplars(metrics.LATENCY_BUCKETS)
         self._by_size: dict[int, Times] = {}
         self._failed_seconds = self._last = 0.0
-        self._failed = self._images = 0
+        self._images = 0
         # For each run: its images, those answered, when the calls answered began and began to wait,
         # and when it began, had run, and had written its answers.
         self._waiting: deque[
@@ -173,10 +178,9 @@ class Predictions:
         """Count a prediction that has failed with a code, and began then; it may be traced."""
         seconds = time.perf_counter() - begin
         with self._lock:
-            self._failed += 1
             self._failed_seconds += seconds
             self._codes[code] = self._codes.get(code, 0) + 1
-            self._seconds.add(np.array([seconds]))
+            self._seconds.add_one(seconds)
         if span is not None:
             self.exemplars.note(span, seconds)
 
@@ -243,7 +247,7 @@ class Predictions:
             return Sums(
                 Times(self._codes["OK"], seconds["decode"], seconds["run"], seconds["encode"]),
                 seconds["queue"],
-                self._failed,
+                sum(self._codes.values()) - self._codes["OK"],
                 self._failed_seconds,
                 self._images,
                 {size: replace(times) for size, times in sorted(self._by_size.items())},
