@@ -16,6 +16,17 @@ MAX_STAGES = 64
 """Stages recorded per call: those of 16 messages, if the call is a stream."""
 
 
+SERVER_TIMING = "server-timing"
+"""The trailing metadata, and over HTTP the header, that tells where the time of a call went."""
+
+
+def write_timing(entries: Iterable[tuple[str, float]]) -> str:
+    """Return parts of a call's time, each by its name and in seconds, as milliseconds in the syntax
+    of W3C's Server-Timing.
+    """
+    return ", ".join(f"{name};dur={1000 * seconds:.3f}" for name, seconds in entries)
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """A part of a call's time: decode, queue, run or encode; times are by time.perf_counter.

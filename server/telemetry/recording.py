@@ -20,7 +20,7 @@ from server.settings.settings import Settings
 from server.telemetry import trace_context
 from server.telemetry.accumulators import Exemplars
 from server.telemetry.codes import code_name
-from server.telemetry.record import Record, Timing
+from server.telemetry.record import SERVER_TIMING, Record, Timing, write_timing
 
 if TYPE_CHECKING:
     from server.telemetry.tracing import Tracing
@@ -37,9 +37,6 @@ TRACE_RESPONSE = "traceresponse"
 
 TIMING_REQUEST = "x-server-timing"
 """Metadata with the value 1 by which a caller asks for `SERVER_TIMING`."""
-
-SERVER_TIMING = "server-timing"
-"""Trailing metadata of a timed call: the milliseconds of its stages and in all, in W3C's syntax."""
 
 MAX_REQUEST_ID = 128
 MAX_REQUEST_IDS = 4096
@@ -218,16 +215,10 @@ def trailing(record: Record) -> tuple[tuple[str, str], ...]:
     if record.span is not None:
         pairs += ((TRACE_RESPONSE, trace_context.write(record.span.get_span_context())),)
     if record.timing is not None:
-        pairs += ((SERVER_TIMING, _write_timing(record.timing)),)
+        total = ("total", time.perf_counter() - record.timing.begin)
+        told = write_timing((*record.timing.seconds.items(), total))
+        pairs += ((SERVER_TIMING, told),)
     return pairs
-
-
-def _write_timing(timing: Timing) -> str:
-    total = time.perf_counter() - timing.begin
-    return ", ".join(
-        f"{name};dur={1000 * seconds:.3f}"
-        for name, seconds in (*timing.seconds.items(), ("total", total))
-    )
 
 
 def _is_request_id(text: str) -> bool:

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from starlette.requests import Request
 
 from mlpserve.timing import ASKING, read_timing
-
-HEADER = "server-timing"
+from server.telemetry.record import SERVER_TIMING, write_timing
 
 
 class Timing:
@@ -35,4 +34,4 @@ class Timing:
         """Return the header: the whole time, that of each part, and what the worker told, in ms."""
         total = ("total", self._begin - self._first)
         entries = (total, *self._parts, *self._told)
-        return {HEADER: ", ".join(f"{name};dur={1000 * seconds:.3f}" for name, seconds in entries)}
+        return {SERVER_TIMING: write_timing(entries)}
