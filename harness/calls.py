@@ -5,9 +5,12 @@ from collections.abc import Iterator, Sequence
 from typing import TypeAlias, TypeVar
 
 import grpc
+import numpy as np
+import numpy.typing as npt
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
+from mlpserve.inference import open_inference_pb2
 from mlpserve.v1 import admin_pb2, admin_pb2_grpc, classifier_pb2
 
 PREDICT = "/mlpserve.v1.Classifier/Predict"
@@ -76,6 +79,20 @@ class Idle:
 def raw_method(channel: grpc.Channel, path: str) -> "grpc.UnaryUnaryMultiCallable[bytes, bytes]":
     """Return a method at a path such as /SERVICE/METHOD as a callable from bytes to bytes."""
     return channel.unary_unary(path, request_serializer=bytes, response_deserializer=bytes)
+
+
+def infer_request(
+    images: npt.NDArray[np.float32] | npt.NDArray[np.uint8], *, model: str = "", version: str = ""
+) -> open_inference_pb2.ModelInferRequest:
+    """Return a request of the Open Inference Protocol for images (N, pixels), floats or bytes."""
+    datatype = "UINT8" if images.dtype == np.uint8 else "FP32"
+    tensor = open_inference_pb2.ModelInferRequest.InferInputTensor
+    return open_inference_pb2.ModelInferRequest(
+        model_name=model,
+        model_version=version,
+        inputs=[tensor(name="pixels", datatype=datatype, shape=images.shape)],
+        raw_input_contents=[images.tobytes()],
+    )
 
 
 def ask(

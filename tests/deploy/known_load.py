@@ -12,6 +12,7 @@ import grpc
 import numpy as np
 
 from exporter.network.network import Batch
+from harness.calls import infer_request
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.v1.classifier_pb2 import PredictRequest, PredictResponse, PredictStreamResponse
 
@@ -97,7 +98,10 @@ def _mixture(images: Batch) -> list[Request]:
             Request(PREDICT, PredictRequest(pixels_u8=pixels[:n].tobytes()).SerializeToString(), n)
             for n in SIZES[::3]
         ),
-        *(Request(INFER, _infer(pixels[:n]).SerializeToString(), n) for n in SIZES),
+        *(
+            Request(INFER, infer_request(pixels[:n], model="digits").SerializeToString(), n)
+            for n in SIZES
+        ),
     ]
     small = PredictRequest(pixels_u8=bytes(SMALL), model="small").SerializeToString()
     answered.append(Request(PREDICT, small, 1))
@@ -116,15 +120,6 @@ def _bad(label: str, version: str) -> Request:
     """Return a request that the version with that label refuses."""
     message = PredictRequest(pixels=[2.0] * 784, label=label)
     return Request(PREDICT, message.SerializeToString(), version=version)
-
-
-def _infer(pixels: "np.ndarray[tuple[int, int], np.dtype[np.uint8]]") -> protocol.ModelInferRequest:
-    tensor = protocol.ModelInferRequest.InferInputTensor(
-        name="pixels", datatype="UINT8", shape=pixels.shape
-    )
-    return protocol.ModelInferRequest(
-        model_name="digits", inputs=[tensor], raw_input_contents=[pixels.tobytes()]
-    )
 
 
 def run(address: str, certificate: bytes, images: Batch, *, rounds: int) -> Load:

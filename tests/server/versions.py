@@ -12,7 +12,7 @@ import numpy as np
 
 from exporter.export import graph, publishing
 from exporter.network.network import Batch
-from harness.calls import raw_method
+from harness.calls import ask, infer_request
 from harness.networks import random_network
 from harness.scrape import by_label, samples
 from harness.server_process import ServerProcess
@@ -120,13 +120,5 @@ def owning(repository: Path, server: ServerProcess, client: Client, name: str) -
 
 def infer(channel: grpc.Channel, version: str) -> protocol.ModelInferResponse:
     """Ask the default model for `IMAGE` by the public protocol."""
-    tensor = protocol.ModelInferRequest.InferInputTensor
-    request = protocol.ModelInferRequest(
-        model_version=version,
-        inputs=[tensor(name="pixels", datatype="FP32", shape=IMAGE.shape)],
-        raw_input_contents=[IMAGE.tobytes()],
-    )
-    message = raw_method(channel, "/inference.GRPCInferenceService/ModelInfer")(
-        request.SerializeToString(), timeout=30
-    )
-    return protocol.ModelInferResponse.FromString(message)
+    request = infer_request(IMAGE, version=version)
+    return ask(channel, "ModelInfer", request, protocol.ModelInferResponse)

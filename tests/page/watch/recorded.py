@@ -14,7 +14,7 @@ from exporter.export import graph, publishing
 from exporter.network.network import Batch
 from exporter.training import reference
 from harness.callers import OWN_CONNECTION
-from harness.calls import ask, predict
+from harness.calls import ask, infer_request, predict
 from harness.server_process import ServerProcess, start_server
 from harness.waiting import PATIENCE_SECONDS, wait_for
 from mlpserve.inference import open_inference_pb2 as protocol
@@ -83,19 +83,14 @@ def _send(channels: Sequence[grpc.Channel], number: int, images: Batch, sent: Se
     """Send some calls of each kind, of which some fail."""
     for k in range(6 + number % 5):
         n = 1 + (7 * k + 3 * number) % 20
-        pixels = (255 * images[n * k : n * (k + 1)]).astype(np.uint8).tobytes()
+        pixels = (255 * images[n * k : n * (k + 1)]).astype(np.uint8)
         channel = channels[(k + number) % len(channels)]
         if k % 3 == 2:
-            tensor = protocol.ModelInferRequest.InferInputTensor(
-                name="pixels", datatype="UINT8", shape=(n, 784)
-            )
-            inferred = protocol.ModelInferRequest(
-                model_name="digits", inputs=[tensor], raw_input_contents=[pixels]
-            )
+            inferred = infer_request(pixels, model="digits")
             ask(channel, "ModelInfer", inferred, protocol.ModelInferResponse)
             sent.methods["ModelInfer"] += 1
         else:
-            predict(channel, PredictRequest(pixels_u8=pixels))
+            predict(channel, PredictRequest(pixels_u8=pixels.tobytes()))
             sent.methods["Predict"] += 1
         sent.codes["OK"] += 1
         sent.images += n

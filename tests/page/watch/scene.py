@@ -21,7 +21,7 @@ from exporter.commands.common import WEIGHTS
 from exporter.export import graph, publishing
 from exporter.network.network import Batch
 from exporter.training import mnist
-from harness.calls import ask, predict
+from harness.calls import ask, infer_request, predict
 from harness.server_process import ROOT, ServerProcess, start_server
 from harness.waiting import running_threads
 from mlpserve.inference import open_inference_pb2 as protocol
@@ -119,22 +119,13 @@ def call(
         elif chance < BAD + UNKNOWN:
             predict(channel, PredictRequest(model="letters", pixels=image))
         elif chance < BAD + UNKNOWN + PUBLIC:
-            ask(channel, "ModelInfer", inferred(image, version), protocol.ModelInferResponse)
+            numbered = "2" if version == "canary" else "1"
+            inferred = infer_request(image[None], model="digits", version=numbered)
+            ask(channel, "ModelInfer", inferred, protocol.ModelInferResponse)
         else:
             predict(channel, request)
     wave = 1 + 0.5 * math.sin(6 * math.pi * share)
     return float(generator.exponential(MEAN_PAUSE_SECONDS)) / wave
-
-
-def inferred(image: Batch, version: str) -> protocol.ModelInferRequest:
-    """Return a request of the public protocol."""
-    tensor = protocol.ModelInferRequest.InferInputTensor
-    return protocol.ModelInferRequest(
-        model_name="digits",
-        model_version="2" if version == "canary" else "1",
-        inputs=[tensor(name="pixels", datatype="FP32", shape=[1, len(image)])],
-        raw_input_contents=[image.tobytes()],
-    )
 
 
 def rush(channel: grpc.Channel, images: Batch, share: float) -> float:
