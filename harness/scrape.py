@@ -1,7 +1,8 @@
 """Reads /metrics as Prometheus does."""
 
+import contextlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -28,6 +29,11 @@ class Exemplified:
     exemplar: Exemplar
 
 
+def open_metrics_families(text: str) -> list[Metric]:
+    """Return the metrics of a page of OpenMetrics."""
+    return list(parser.text_string_to_metric_families(text))  # type: ignore[no-untyped-call]
+
+
 def families(server: ServerProcess) -> list[Metric]:
     """Return all metrics as the page has them."""
     return list(text_string_to_metric_families(_page(server)))
@@ -40,12 +46,9 @@ def _page(server: ServerProcess, accept: str = "text/plain") -> str:
 
 def exemplars(server: ServerProcess) -> list[Exemplified]:
     """Return the samples that have an exemplar, which only the page of OpenMetrics has."""
-    families = parser.text_string_to_metric_families(  # type: ignore[no-untyped-call]
-        _page(server, OPEN_METRICS)
-    )
     return [
         Exemplified(sample.name, sample.labels, sample.exemplar)
-        for family in families
+        for family in open_metrics_families(_page(server, OPEN_METRICS))
         for sample in family.samples
         if sample.exemplar
     ]
@@ -59,6 +62,23 @@ def samples(server: ServerProcess) -> Samples:
             labels = frozenset((n, v) for n, v in sample.labels.items() if n != "worker")
             found[sample.name, labels] += sample.value
     return dict(found)
+
+
+def total(found: Samples, name: str, **labels: str) -> float:
+    """Sum the samples of this name that have these labels, among others."""
+    return sum(
+        number
+        for (known, own), number in found.items()
+        if known == name and labels.items() <= dict(own).items()
+    )
+
+
+@contextlib.contextmanager
+def growth(server: ServerProcess) -> Iterator[Callable[..., float]]:
+    """Yield a function that tells, after the block, how much a metric has grown in it."""
+    before, after = samples(server), Samples()
+    yield lambda name, **labels: total(after, name, **labels) - total(before, name, **labels)
+    after.update(samples(server))
 
 
 def value(server: ServerProcess, name: str, **labels: str) -> float:

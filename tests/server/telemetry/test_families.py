@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
-from prometheus_client.openmetrics import parser as open_metrics
 from prometheus_client.parser import text_string_to_metric_families as parse
 from prometheus_client.samples import Exemplar, Timestamp
 
+from harness.scrape import open_metrics_families
 from server.telemetry.families import Buckets, MetricFamily, adapt, exemplar, pack, page, unpack
 
 ODD = 'a "quoted" \\ name\nof two lines ä'
@@ -35,9 +35,7 @@ def test_a_page_joins_the_samples_of_several_processes() -> None:
     text = page(families, open_metrics=False)
     assert parsed(text) == {("calls_total", (worker, ODD)): 1 for worker in "01"}
     assert text.count(b"# HELP calls_total ") == 1
-    (family,) = open_metrics.text_string_to_metric_families(  # type: ignore[no-untyped-call]
-        page(families, True).decode()
-    )
+    (family,) = open_metrics_families(page(families, True).decode())
     assert (family.name, family.type, family.documentation) == ("calls", "counter", ODD)
 
 
@@ -64,9 +62,7 @@ def test_buckets_alone_have_exemplars_and_only_in_open_metrics() -> None:
     )
     assert page([exemplified], False) == page([plain], False)
     assert page([plain], True) == page([plain], False) + b"# EOF\n"
-    (read,) = open_metrics.text_string_to_metric_families(  # type: ignore[no-untyped-call]
-        page(unpack(b"".join(pack([exemplified]))), True).decode()
-    )
+    (read,) = open_metrics_families(page(unpack(b"".join(pack([exemplified]))), True).decode())
     found = {sample.labels.get("le", sample.name): sample.exemplar for sample in read.samples}
     trace = {"trace_id": "f" * 32, "span_id": "0" * 15 + "1"}
     assert found.pop("+Inf") == Exemplar(trace, 6.5, Timestamp(1700000000, 123000000))

@@ -17,7 +17,7 @@ import pytest
 from google.protobuf import descriptor_pool
 
 from harness.calls import predict, predict_method
-from harness.scrape import Samples, samples, value
+from harness.scrape import Samples, growth, samples, value
 from harness.server_process import ROOT, ServerProcess, environment, mode, start_server
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from server.errors import REASONS
@@ -43,12 +43,8 @@ class Counted:
     channel: grpc.Channel
     first: Samples
 
-    @contextlib.contextmanager
-    def growth(self) -> Iterator[Callable[..., float]]:
-        """Yield a function that tells, after the block, how much a metric has grown in it."""
-        before, after = samples(self.server), Samples()
-        yield lambda name, **labels: total(after, name, **labels) - total(before, name, **labels)
-        after.update(samples(self.server))
+    def growth(self) -> contextlib.AbstractContextManager[Callable[..., float]]:
+        return growth(self.server)
 
 
 @pytest.fixture(scope="module")
@@ -59,15 +55,6 @@ def counted(models: Path, runs: Runs, lane: bool) -> Iterator[Counted]:
         grpc.insecure_channel(server.grpc_address) as channel,
     ):
         yield Counted(server, channel, samples(server))
-
-
-def total(found: Samples, name: str, **labels: str) -> float:
-    """Sum the samples of this name that have these labels, among others."""
-    return sum(
-        value
-        for (known, own), value in found.items()
-        if known == name and labels.items() <= dict(own).items()
-    )
 
 
 def test_every_call_is_counted_once(counted: Counted) -> None:

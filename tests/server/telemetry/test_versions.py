@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -11,8 +10,8 @@ import grpc
 import numpy as np
 import pytest
 
-from harness.calls import predict, raw_method
-from harness.scrape import Samples, samples
+from harness.calls import ask, infer_request, predict
+from harness.scrape import growth, samples, total
 from harness.server_process import ServerProcess, mode, start_server
 from harness.waiting import wait_for
 from mlpserve.inference import open_inference_pb2 as protocol
@@ -28,18 +27,8 @@ from server.telemetry.version_stats import KEPT_SECONDS, MAX_KEPT, Versions
 from tests.server.versions import IMAGE, publish
 
 STABLE, CANARY = {"model": "small", "version": "1"}, {"model": "small", "version": "2"}
-INFER = "/inference.GRPCInferenceService/ModelInfer"
 STREAM = "/mlpserve.v1.Classifier/PredictStream"
 PIXELS = IMAGE.ravel()
-
-
-def total(found: Samples, name: str, **labels: str) -> float:
-    """Sum the samples of this name that have these labels, among others."""
-    return sum(
-        number
-        for (known, own), number in found.items()
-        if known == name and labels.items() <= dict(own).items()
-    )
 
 
 @pytest.fixture(scope="module")
@@ -53,32 +42,8 @@ def server(tmp_path_factory: pytest.TempPathFactory, lane: bool) -> Iterator[Ser
         yield running
 
 
-class Growth:
-    """How much metrics have grown in a block."""
-
-    before: Samples
-    after: Samples
-
-    def __call__(self, name: str, **labels: str) -> float:
-        return total(self.after, name, **labels) - total(self.before, name, **labels)
-
-
-@contextmanager
-def growth(server: ServerProcess) -> Iterator[Growth]:
-    grown = Growth()
-    grown.before = samples(server)
-    yield grown
-    grown.after = samples(server)
-
-
 def test_versions_are_told_apart(server: ServerProcess) -> None:
-    tensor = protocol.ModelInferRequest.InferInputTensor
-    infer = protocol.ModelInferRequest(
-        model_name="small",
-        model_version="2",
-        inputs=[tensor(name="pixels", datatype="FP32", shape=[1, 4])],
-        raw_input_contents=[PIXELS.tobytes()],
-    ).SerializeToString()
+    infer = infer_request(IMAGE, model="small", version="2")
     stream = [
         PredictRequest(label="canary", pixels=PIXELS).SerializeToString(),
         PredictRequest(label="stable", pixels=PIXELS).SerializeToString(),
@@ -89,7 +54,7 @@ def test_versions_are_told_apart(server: ServerProcess) -> None:
             predict(channel, PredictRequest(label="stable", pixels=PIXELS))
         for images in (1, 2, 3):
             predict(channel, PredictRequest(label="canary", pixels=np.tile(PIXELS, images)))
-        raw_method(channel, INFER)(infer, timeout=60)
+        ask(channel, "ModelInfer", infer, protocol.ModelInferResponse)
         for bad in ([0.5] * 3, [], [np.nan] * 4):
             with pytest.raises(grpc.RpcError):
                 predict(channel, PredictRequest(label="canary", pixels=bad))
