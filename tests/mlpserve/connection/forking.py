@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
@@ -208,9 +209,12 @@ def dropped() -> None:
     before = ask(client)
     (kind,) = {type(channel) for channel in PROCESS.channels}
 
+    def tell(_channel: object) -> None:
+        say(child="a channel ends")
+
     def child() -> None:
         nonlocal client
-        kind.__del__ = lambda _self: say(child="a channel ends")  # type: ignore[attr-defined]
+        mock.patch.object(kind, "__del__", tell).start()
         client = None
         gc.collect()
         say(child="ends")
