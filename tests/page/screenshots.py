@@ -37,13 +37,6 @@ COLOURS = 80
 DESKTOP = {"viewport": {"width": 1360, "height": 900}}
 TALL = {"viewport": {"width": 1400, "height": 2400}}
 """Higher than any section, whose pictures then need no scrolling."""
-
-PHONE = {
-    "viewport": {"width": 390, "height": 844},
-    "device_scale_factor": 2,
-    "is_mobile": True,
-    "has_touch": True,
-}
 SEVEN = next(
     drawing for drawing in draw_all() if (drawing.digit, drawing.way) == (7, "curved, crossed")
 )
@@ -84,7 +77,7 @@ PICTURES = (
     Picture("page"),
     Picture("neuron", "#inspect", look_inside, TALL),
     Picture("knobs", "#knobs", turn_knobs, TALL),
-    Picture("phone", "", look_at_drawing, PHONE),
+    Picture("phone", "", look_at_drawing, pictures.PHONE),
 )
 
 

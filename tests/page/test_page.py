@@ -8,14 +8,12 @@ from playwright.sync_api import Browser, Page, expect
 
 from harness.browser import Watched, open_page
 from harness.server_process import ServerProcess
+from tests.page.reach import check_width, small_targets, tab_through
 from tests.page.shared import put_back
 from tests.page.storage import settle
 
 MAX_BYTES = 150_000
 KINDS = (".css", ".js", ".svg")
-MIN_TARGET = 24
-"""WCAG 2.2, 2.5.8: pixels that a target has at least, either way."""
-
 SECTIONS = ["draw", "answers", "watch", "inspect", "knobs", "examples", "share"]
 
 SCREENS: dict[str, dict[str, Any]] = {
@@ -76,15 +74,8 @@ def test_it_keeps_to_its_policy(opened: Watched) -> None:
 def test_nothing_sticks_out(screen: Page) -> None:
     """No section is wider than the screen, nor the page; what is wide scrolls by itself."""
     screen.locator("#watch").get_by_role("button", name="Tables").click()
-    # Not innerWidth, which a phone makes as wide as what sticks out.
-    assert screen.viewport_size is not None
-    width = screen.viewport_size["width"]
-    assert screen.evaluate("document.documentElement.scrollWidth") == width
+    check_width(screen, ("shell", *SECTIONS))
     for section in ("shell", *SECTIONS):
-        box = screen.locator(f"#{section}").bounding_box()
-        assert box is not None
-        assert box["x"] >= 0
-        assert box["x"] + box["width"] <= width, section
         wide = screen.locator(f"#{section}").evaluate(
             """(section) => {
               const edge = section.getBoundingClientRect().right + 1;
@@ -102,17 +93,8 @@ def test_nothing_sticks_out(screen: Page) -> None:
 
 
 def test_what_one_touches_is_large_enough(screen: Page) -> None:
-    small = screen.evaluate(
-        """(least) => [...document.querySelectorAll(
-            "button, select, input, summary, [tabindex='0']")]
-          .map((element) => [element, element.closest("label") ?? element])
-          .map(([element, target]) => [element, target.getBoundingClientRect()])
-          .filter(([, { width, height }]) => width > 0 && Math.min(width, height) < least)
-          .map(([element, { width, height }]) =>
-            [element.outerHTML.slice(0, 100), width, height])""",
-        MIN_TARGET,
-    )
-    assert small == []
+    selector = "button, select, input, summary, [tabindex='0']"
+    assert small_targets(screen, selector, "label") == []
 
 
 def test_sections_stand_in_their_order(screen: Page) -> None:
@@ -125,26 +107,12 @@ def test_sections_stand_in_their_order(screen: Page) -> None:
 
 def test_the_keyboard_reaches_all_of_it_in_order(page: Page) -> None:
     settle(page)
-    page.evaluate("document.activeElement.blur()")
-    visited: list[str] = []
-    for _ in range(500):
-        page.keyboard.press("Tab")
-        place = page.evaluate(
-            """() => {
-              const element = document.activeElement;
-              if (element === document.body) return null;
-              const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(element);
-              const isOutlined = outlineStyle !== "none" && outlineWidth !== "0px";
-              return [element.closest("section, header")?.id,
-                isOutlined || boxShadow !== "none", element.outerHTML.slice(0, 100)];
-            }"""
-        )
-        if place is None:
-            break
-        section, is_shown, element = place
-        assert is_shown, f"its focus can't be seen: {element}"
-        if not visited or visited[-1] != section:
-            visited.append(section)
+    visited: list[str | None] = []
+    for focused in tab_through(page, 500):
+        is_shown = focused.is_outlined or focused.has_shadow
+        assert is_shown, f"its focus can't be seen: {focused.html}"
+        if not visited or visited[-1] != focused.section:
+            visited.append(focused.section)
     order = ["shell", *SECTIONS]
     assert visited == [section for section in order if section in visited]
     assert {"shell", "draw", "watch", "inspect", "knobs", "examples", "share"} <= set(visited)

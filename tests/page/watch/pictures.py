@@ -20,16 +20,17 @@ COLOURS = 128
 RANGE_SECONDS = 300.0
 """What the page's charts show, and as long is the load."""
 
+PHONE: dict[str, Any] = {
+    "viewport": {"width": 390, "height": 844},
+    "device_scale_factor": 2,
+    "is_mobile": True,
+    "has_touch": True,
+}
 SCREENS: dict[str, dict[str, Any]] = {
     "desktop": {"viewport": {"width": 1400, "height": 900}},
     # Higher than the page, which draws only what is seen.
     "tall": {"viewport": {"width": 1400, "height": 4500}},
-    "phone": {
-        "viewport": {"width": 390, "height": 844},
-        "device_scale_factor": 2,
-        "is_mobile": True,
-        "has_touch": True,
-    },
+    "phone": PHONE,
 }
 
 

@@ -10,12 +10,11 @@ from exporter.training.mnist import Labels
 from harness.browser import open_page
 from harness.server_process import ServerProcess
 from tests.conftest import connected
+from tests.page.reach import check_width, small_targets, tab_through
 from tests.page.test_accessibility import DESKTOP, PHONE, check
 from tests.page.watch.sending import Sent
 
 SECTIONS = ["shell", "glance", "latency", "calls", "versions", "said", "saturation", "workers"]
-MIN_TARGET = 24
-"""WCAG 2.2, 2.5.8: pixels that a target has at least, either way."""
 
 
 @pytest.fixture(scope="module", params=["desktop", "phone"])
@@ -44,50 +43,20 @@ def test_nothing_serious(page: Page, theme: str) -> None:
 
 def test_nothing_sticks_out(page: Page) -> None:
     """What is wide scrolls by itself."""
-    assert page.viewport_size is not None
-    # Not innerWidth, which a phone makes as wide as what sticks out.
-    width = page.viewport_size["width"]
-    assert page.evaluate("document.documentElement.scrollWidth") == width
-    for section in SECTIONS:
-        box = page.locator(f"#{section}").bounding_box()
-        assert box is not None
-        assert box["x"] >= 0
-        assert box["x"] + box["width"] <= width, section
+    check_width(page, SECTIONS)
 
 
 def test_what_one_touches_is_large_enough(page: Page) -> None:
-    small = page.evaluate(
-        """(least) => [...document.querySelectorAll("a, button, select, [tabindex='0']")]
-          .map((element) => [element, element.getBoundingClientRect()])
-          .filter(([, { width, height }]) => width > 0 && Math.min(width, height) < least)
-          .map(([element, { width, height }]) =>
-            [element.outerHTML.slice(0, 100), width, height])""",
-        MIN_TARGET,
-    )
-    assert small == []
+    assert small_targets(page, "a, button, select, [tabindex='0']") == []
 
 
 def test_the_keyboard_reaches_all_of_it_in_order(page: Page) -> None:
-    page.evaluate("document.activeElement.blur()")
     visited: list[str] = []
-    for _ in range(200):
-        page.keyboard.press("Tab")
-        place = page.evaluate(
-            """() => {
-              const element = document.activeElement;
-              if (element === document.body) return null;
-              const { outlineStyle, outlineWidth } = getComputedStyle(element);
-              return [element.closest("section, header").id,
-                outlineStyle !== "none" && outlineWidth !== "0px",
-                element.outerHTML.slice(0, 100)];
-            }"""
-        )
-        if place is None:
-            break
-        section, is_shown, element = place
-        assert is_shown, f"its focus can't be seen: {element}"
-        if not visited or visited[-1] != section:
-            visited.append(section)
+    for focused in tab_through(page, 200):
+        assert focused.is_outlined, f"its focus can't be seen: {focused.html}"
+        assert focused.section is not None, focused.html
+        if not visited or visited[-1] != focused.section:
+            visited.append(focused.section)
     assert visited == [section for section in SECTIONS if section in visited]
     assert {"shell", "latency", "calls", "versions", "saturation", "workers"} <= set(visited)
 
