@@ -11,7 +11,7 @@ import click
 
 from mlpserve.client import Client
 from mlpserve.connection.address import DEFAULT_ADDRESS, check_address, is_local
-from mlpserve.connection.credentials import Tls
+from mlpserve.connection.credentials import Tls, fault_of_token
 from mlpserve.connection.seconds import check_seconds
 from mlpserve.errors import ScaleWarning
 
@@ -71,7 +71,7 @@ class Reach:
         there unencrypted.
         """
         try:
-            check_address(address)
+            check_address(address, tls="--tls or --ca FILE")
         except ValueError as error:
             raise click.ClickException(str(error)) from error
         if self.token is not None and self.tls is None and not is_local(address):
@@ -131,6 +131,9 @@ def with_client(command: Callable[..., None]) -> Callable[..., None]:
 def _read_token(file: Path) -> str:
     try:
         # What else looks like a space is no part of a token, and would only be seen as one.
-        return file.read_text("utf-8").strip(" \t\r\n")
+        token = file.read_text("utf-8").strip(" \t\r\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise click.ClickException(f"the token can't be read: {error}") from error
+        raise click.ClickException(f"--token-file {file} can't be read: {error}") from error
+    if (fault := fault_of_token(token)) is not None:
+        raise click.ClickException(f"--token-file {file}: {fault}")
+    return token

@@ -39,12 +39,10 @@ class Versions:
         )
         known = {"model": name, "versions": numbers} | ({"labels": labels} if labels else {})
         if label:
-            has = f"the labels {labels}" if labels else "no labels"
-            remedy = "one of them or a version" if labels else "a version"
+            remedy = f"the label {labels}, or for version" if labels else "version"
             raise NotLoaded(
                 "label_not_found",
-                f"label: model {name!r} has {has}, not {quoted(label)}; ask for {remedy}: "
-                f"{numbers}",
+                f"label: model {name!r} has no label {quoted(label)}; ask for {remedy} {numbers}",
                 known,
             )
         loaded = f"versions {numbers}" if len(self.by_number) > 1 else f"version {numbers}"

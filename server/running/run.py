@@ -102,7 +102,10 @@ def drop_abandoned(model: Model, stats: VersionStats, calls: Sequence[Call]) -> 
                 "model ran; come back later, or give it more time",
             )
         else:
-            error = Expired("deadline", "the call's time was over before the model ran")
+            error = Expired(
+                "deadline",
+                "the call's time was over before the model ran; come back later, or give it more",
+            )
         call.record = call.record or Record()
         note_expired(call, call.record, model, now)
         fail(call, error, stats)

@@ -201,6 +201,6 @@ def test_what_only_looks_like_space_is_no_part_of_a_token(
     file.write_text(f"0123456789abcdef{around}\n", "utf-8")
     result = run(two, "--address", serving.address, "--token-file", file)
     assert result.exit_code == 1
-    assert result.stderr.startswith("Error: token is not a bearer token")
+    assert result.stderr.startswith(f"Error: --token-file {file}: token is not a bearer token")
     file.write_text("\t0123456789abcdef \r\n", "utf-8")
     assert run(two, "--address", serving.address, "--token-file", file).exit_code == 0
