@@ -65,8 +65,10 @@ _SHOWN: tuple[tuple[str, Remedy], ...] = (
     (
         "Socket closed|Connection reset",
         Remedy(
-            "does it speak TLS? Give tls=mlpserve.Tls(), with ca=FILE for an authority of your own",
-            "does it speak TLS? Give --tls, or --ca FILE for an authority of your own",
+            "does it speak TLS? Give tls=mlpserve.Tls(ca=FILE); with certificate=FILE and key=FILE "
+            "if it asks for a client certificate",
+            "does it speak TLS? Give --tls or --ca FILE; and --certificate and --key if it asks for "
+            "a client certificate",
         ),
     ),
 )

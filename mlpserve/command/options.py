@@ -34,10 +34,25 @@ def time_option(
     )
 
 
+class WholeNumber(click.IntRange):
+    """A whole number, of which an error says what to give."""
+
+    def __init__(self, least: int, remedy: str) -> None:
+        super().__init__(min=least)
+        self._remedy = remedy
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number; raises BadParameter."""
+        try:
+            return int(super().convert(value, param, ctx))
+        except click.BadParameter:
+            self.fail(f"{value!r:.100} is none; {self._remedy}", param, ctx)
+
+
 model_option = click.option("--model", default="", help="The model's name. Default: the server's.")
 version_option = click.option(
     "--version",
-    type=click.IntRange(min=0),
+    type=WholeNumber(0, "give the number of a version, such as 1, or 0 for the newest"),
     default=0,
     help="The model's version. Default: the newest.",
 )
@@ -48,11 +63,15 @@ _ADDRESS = click.option(
     "--address", default=DEFAULT_ADDRESS, show_default=True, help="HOST:PORT of the server."
 )
 _TIMEOUT = time_option("--timeout-seconds", 10.0, "How long a call may take, retries included.")
+tls_option = click.option(
+    "--tls", is_flag=True, help="Use TLS; trust the authorities that are commonly trusted."
+)
+ca_option = click.option(
+    "--ca", type=_FILE, help="Use TLS; trust the authorities in this PEM file."
+)
 _SECURITY = (
-    click.option(
-        "--tls", is_flag=True, help="Use TLS; trust the authorities that gRPC ships with."
-    ),
-    click.option("--ca", type=_FILE, help="Use TLS; trust the authorities in this PEM file."),
+    tls_option,
+    ca_option,
     click.option("--certificate", type=_FILE, help="PEM file with the client certificate."),
     click.option("--key", type=_FILE, help="PEM file with the certificate's private key."),
     click.option("--token-file", type=_FILE, help="File with the bearer token and nothing else."),

@@ -144,7 +144,7 @@ UNREACHABLE = [
     ("CERTIFICATE_VERIFY_FAILED: certificate has expired", "be renewed", "be renewed"),
     ("Hostname Verification Check failed.", "name that its certificate", "name that its"),
     ("TLSV1_ALERT_CERTIFICATE_REQUIRED", "Tls(certificate=, key=)", "--certificate and --key"),
-    ("UNAVAILABLE: ipv4:127.0.0.1:1: Socket closed", "speak TLS? Give tls=", "Give --tls, or --ca"),
+    ("UNAVAILABLE: ipv4:127.0.0.1:1: Socket closed", "speak TLS? Give tls=", "Give --tls or --ca"),
     (
         "Connection refused",
         "running there (8080 is a usual port of HTTP",

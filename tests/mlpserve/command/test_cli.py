@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from mlpserve.command.commands import mlpserve
+from mlpserve.pictures.errors import NO_PICTURE
 from mlpserve.v1 import classifier_pb2
 from tests.mlpserve.serving import Serving, classify, read_batch, start_serving
 
@@ -93,7 +94,7 @@ def test_files_that_are_no_pictures(two: Path, tmp_path: Path, serving: Serving)
     result = run(text, two, missing, "--address", serving.address)
     assert result.stderr.splitlines() == [
         f"Error: {tmp_path}/gone\N{REPLACEMENT CHARACTER}[31m.png: no such file or directory",
-        f"Error: {text}: not a picture that Pillow can read",
+        f"Error: {text}: {NO_PICTURE}",
     ]
     assert result.stdout.startswith(f"{two}: 2")
     assert result.exit_code == 1

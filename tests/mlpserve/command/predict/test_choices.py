@@ -26,8 +26,11 @@ REFUSED = {
     "--output gone/r.csv": "--output gone/r.csv is in no folder that there is; make it first",
     "--output images.npy": "--output images.npy is also read; give another name",
     "--output link.npy": "--output link.npy is also read; give another name",
-    "--side 28": "--side and --invert are for pictures; leave them out for arrays",
-    "--invert no": "--side and --invert are for pictures; leave them out for arrays",
+    "--side 28": "--side is for pictures, and arrays are sent as they are; leave it out",
+    "--invert no": "--invert is for pictures, and arrays are sent as they are; leave it out",
+    "--side 28x28": "'28x28' is none; give the rows of the model's images, such as 28",
+    "--side 0": "'0' is none; give the rows of the model's images",
+    "--version stable": "'stable' is none; give the number of a version, such as 1",
     "- -": "- stands for standard input, which can be read only once",
     "--format xml": "'xml' is not one of 'text', 'json', 'csv', 'npy'",
 }
