@@ -2,7 +2,11 @@
 
 import click
 
-from mlpserve.errors import in_command
+from mlpserve.command.probing import find_out
+from mlpserve.errors import Unavailable, in_command
+from mlpserve.remedies import reach
+
+_REFUSED = "Connection refused"
 
 
 def printable(name: str) -> str:
@@ -15,6 +19,11 @@ def printable(name: str) -> str:
 
 def explain(error: Exception) -> str:
     """Return what went wrong, and what helps with a command."""
+    if isinstance(error, Unavailable) and _REFUSED in str(error):
+        words = find_out(error.address)
+        error.remedy = (
+            reach(error.address, f"failed to connect: {words}") if words else error.remedy
+        )
     return printable(in_command(error))
 
 
