@@ -158,10 +158,10 @@ def _convert(array: npt.NDArray[np.generic]) -> Pixels:
         return array.astype(np.uint8) * np.uint8(255)
     if not np.issubdtype(array.dtype, np.floating):
         raise TypeError(
-            f"images has the type {array.dtype}; wanted are floats, uint8 or bool: convert pixels "
+            f"images has the type {array.dtype}; wanted floats, uint8 or bool: convert pixels "
             "from 0 to 255 with np.asarray(images, dtype=np.uint8), zeros and ones with "
-            "np.asarray(images, dtype=bool), other numbers with "
-            "np.asarray(images, dtype=np.float32)"
+            "np.asarray(images, dtype=bool), other numbers with np.asarray(images, "
+            "dtype=np.float32)"
         )
     # What overflows becomes an infinity, which the server refuses and locates.
     with np.errstate(over="ignore", invalid="ignore"):

@@ -39,7 +39,9 @@ def test_texts(text: str, wanted: InputRange, shown: str) -> None:
     ],
 )
 def test_what_is_no_range(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is no input range; wanted finite, or \[low") as caught:
+    with pytest.raises(
+        ValueError, match=r"is not an input range; wanted finite, or \[low"
+    ) as caught:
         parse(text)
     assert len(str(caught.value)) < 250
 

@@ -97,7 +97,7 @@ def test_export_of_other_inputs_than_pixels(tmp_path: Path) -> None:
     for text in ("1,0", "0,nan", "0,inf", "0", "-1e39,0"):
         result = run(*export, "--input-range", text)
         assert result.exit_code == 2
-        assert f"{text!r} is no input range; wanted finite, or [low, high]" in result.stderr
+        assert f"{text!r} is not an input range; wanted finite, or [low, high]" in result.stderr
     for command in ("evaluate", "look", "draw", "card"):
         line = refused(command, "--weights", weights)
         assert "w.npz: its network takes numbers in [-2, 2]; this command is for images" in line

@@ -349,7 +349,7 @@ def test_the_range_of_inputs() -> None:
     network = random_relu(5, 4, 3)
     for text, shown in ((None, "[0, 1]"), ("-1,1", "[-1, 1]"), (FINITE, "finite")):
         assert str(imported(flat(network), input_range=text).input_range) == shown
-    assert "input_range: '1,-1' is no input range" in refusal(flat(network), input_range="1,-1")
+    assert "input_range: '1,-1' is not an input range" in refusal(flat(network), input_range="1,-1")
     # Each of its numbers is looked at before somebody serves it.
     message = refusal(flat(network), input_range="-3e38,3e38")
     assert "overflow float32, with weights up to" in message

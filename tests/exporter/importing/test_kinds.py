@@ -541,14 +541,17 @@ def test_layers_that_are_named_are_taken_in_that_order() -> None:
     assert_answers(misnamed, expected, layers=names)
     for names, told in (
         (["head", "encoder.0"], "head.weight (3, 5) has 3 neurons"),
-        (["encoder.0", "encoder.1"], "'encoder.1' is no layer; there are: encoder.0, encoder.2,"),
+        (
+            ["encoder.0", "encoder.1"],
+            "'encoder.1' is not a layer; there are: encoder.0, encoder.2,",
+        ),
         (["head", "head"], "'head' is named twice"),
         ([], "none is named"),
     ):
         with pytest.raises(WeightsError) as caught:
             importing.from_arrays(arrays, activation="relu", output="identity", layers=names)
         assert told in str(caught.value)
-    with pytest.raises(WeightsError, match=r"'bn.weight' is no layer \(shape \(7,\) belongs to"):
+    with pytest.raises(WeightsError, match=r"'bn.weight' is not a layer \(shape \(7,\) belongs to"):
         importing.from_arrays(PLAIN | normalisation("bn", 7), layers=["fc1", "bn.weight"])
 
 

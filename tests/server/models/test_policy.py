@@ -24,9 +24,9 @@ def test_what_is_said_of_each_model() -> None:
 @pytest.mark.parametrize(
     ("setting", "text", "words"),
     [
-        ("versions", "newest", 'wanted is "latest N" or a list'),
-        ("versions", "latest 0", 'wanted is "latest N" or a list'),
-        ("versions", "1, 0", 'wanted is "latest N" or a list'),
+        ("versions", "newest", 'expected "latest N" or a list'),
+        ("versions", "latest 0", 'expected "latest N" or a list'),
+        ("versions", "1, 0", 'expected "latest N" or a list'),
         ("versions", "1; 2", "wanted is one part for each model"),
         ("versions", "digits:", "wanted is one part for each model"),
         ("labels", "stable", "wanted are labels with a version"),

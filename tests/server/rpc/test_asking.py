@@ -108,7 +108,7 @@ FINE, NONE, BAD, STOPS, ODD = (
     changes.Outcome(),
     changes.Outcome("model_not_found", "there is no 'a'; it holds: b", "b"),
     changes.Outcome("load_failed", "a 2 is bad"),
-    changes.Outcome("not_ready", "the server stops"),
+    changes.Outcome("not_ready", "the server is stopping"),
     changes.Outcome("internal", "internal error"),
 )
 
@@ -122,7 +122,11 @@ FINE, NONE, BAD, STOPS, ODD = (
         ([FINE, BAD], WrongState, "on worker 1: a 2 is bad; the other 1 have done it"),
         ([BAD, NONE], WrongState, "on worker 0: a 2 is bad; on worker 1: there is no"),
         ([ODD, FINE], WrongState, "on worker 0: internal error"),
-        ([FINE, STOPS], NotReady, "on worker 1: the server stops; the other 1 have done it; ask"),
+        (
+            [FINE, STOPS],
+            NotReady,
+            "on worker 1: the server is stopping; the other 1 have done it; ask",
+        ),
     ],
 )
 def test_workers_that_can_not_are_named(

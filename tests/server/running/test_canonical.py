@@ -109,7 +109,9 @@ def test_parameter_of_the_open_inference_protocol(channel: grpc.Channel, moved: 
     expected = REFERENCE.forward(canonicalize(moved, LAYOUT).batch)[-1].argmax(axis=1)
     np.testing.assert_array_equal(labels, expected)
     request.parameters["canonicalize"].string_param = "yes"
-    with pytest.raises(grpc.RpcError, match="'canonicalize': it is 'yes', no truth value"):
+    with pytest.raises(
+        grpc.RpcError, match="'canonicalize': it is 'yes', which is not true or false"
+    ):
         infer(request.SerializeToString())
 
 

@@ -133,11 +133,14 @@ def test_archives_and_packed_arrays(tmp_path: Path) -> None:
 
 CONTENT = idx_bytes(IMAGES)
 BAD_IDX = {
-    "empty": (b"", "is no IDX file: it begins with nothing"),
-    "magic": (b"\1" + CONTENT[1:], "is no IDX file: it begins with 01 00 08 03"),
-    "type": (b"\0\0\7" + CONTENT[3:], "is no IDX file: it begins with 00 00 07 03"),
-    "no dimensions": (b"\0\0\x08\0" + CONTENT[4:], "is no IDX file: it begins with 00 00 08 00"),
-    "many dimensions": (b"\0\0\x08\xff" + bytes(2000), "is no IDX file"),
+    "empty": (b"", "is not an IDX file: it begins with nothing"),
+    "magic": (b"\1" + CONTENT[1:], "is not an IDX file: it begins with 01 00 08 03"),
+    "type": (b"\0\0\7" + CONTENT[3:], "is not an IDX file: it begins with 00 00 07 03"),
+    "no dimensions": (
+        b"\0\0\x08\0" + CONTENT[4:],
+        "is not an IDX file: it begins with 00 00 08 00",
+    ),
+    "many dimensions": (b"\0\0\x08\xff" + bytes(2000), "is not an IDX file"),
     "cut in its header": (CONTENT[:11], "is truncated in its header"),
     "cut": (CONTENT[:-1], "is truncated: 3 x 4 x 5 values of uint8 are 60 bytes, and 59 follow"),
     "longer": (CONTENT + b"\0", "is longer than its header says"),

@@ -15,12 +15,12 @@ REFUSED = {
     "--format csv --output r.npy": "--format csv and --output r.npy contradict each other; leave "
     "one out, or rename the file",
     "--json --output r.csv": "--json and --output r.csv contradict each other",
-    "--output r.dat": "the name r.dat doesn't tell the format; give --format, or a name that ends "
-    "in .txt, .json, .jsonl, .ndjson, .csv, .npy",
+    "--output r.dat": "the name r.dat doesn't show the format; give --format, or a name that "
+    "ends in .txt, .json, .jsonl, .ndjson, .csv, .npy",
     "--output results": "the name results doesn't tell the format; give --format",
     "--format csv --hidden": "csv has no room for --hidden; leave it out, or give --format json",
     "--output r.npy --hidden": "npy has no room for --hidden",
-    "--format npy": "npy is written to a file alone; give --output FILE.npy",
+    "--format npy": "npy can only be written to a file; give --output FILE.npy",
     "--format npy --output /dev/null": "--output /dev/null is no file, which npy needs",
     "--format csv --output .": "--output . is a folder; give the name of a file in it",
     "--output gone/r.csv": "--output gone/r.csv is in no folder that there is; make it first",

@@ -119,7 +119,7 @@ def test_other_files_are_counted(tmp_path: Path, serving: Serving) -> None:
     assert len(result.stdout.splitlines()) == 1
     (line,) = result.stderr.splitlines()
     assert line.startswith(
-        f"Warning: {tmp_path}: passed over what doesn't end like a picture: .csv"
+        f"Warning: {tmp_path}: skipped files whose names don't end like a picture's: .csv"
     )
     assert ".csv (3)" in line
     assert result.exit_code == 0

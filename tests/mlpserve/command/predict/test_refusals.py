@@ -100,8 +100,8 @@ def test_a_file_too_large_to_be_a_picture(three: list[Path], tmp_path: Path) -> 
     with start_serving() as serving:
         result = run(large, three[0], "--address", serving.address)
     assert result.stderr == (
-        f"Error: {large}: has more than 536,870,912 bytes, which is no picture for a model; "
-        "make it smaller\n"
+        f"Error: {large}: has more than 536,870,912 bytes, too many for a picture; make it "
+        "smaller\n"
     )
     assert result.stdout.startswith(f"{three[0]}: 0")
 
