@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from exporter.errors import reason_of
 from exporter.files import READ_ERRORS, ArchiveError, Arrays, pack_npz, read_npz, write_file
 from exporter.network.arrays import WeightsError as WeightsError
 from exporter.network.arrays import to_float32, to_names
@@ -117,7 +118,7 @@ def load(
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise WeightsError(f"{path} can't be read: {error.strerror}") from error
+        raise WeightsError(f"{path} can't be read: {reason_of(error)}") from error
     if not zipfile.is_zipfile(io.BytesIO(content)):
         raise WeightsError(f"{path} is not an .npz file; write it with numpy.savez")
     try:

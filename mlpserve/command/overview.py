@@ -126,7 +126,8 @@ def _draw_predictions(loaded: Sequence[Version]) -> Table:
 
 def _draw_images(loaded: Sequence[Version]) -> Table:
     """Draw what the versions saw and said."""
-    names = ("images/s", TOTAL, "winning\nactivation", "drift", "shadow\ndiffers", "labels")
+    activations = "winning activation\np10 p50 p90"
+    names = ("images/s", TOTAL, activations, "drift\n(PSI)", "shadow\ndiffers", "labels")
     table = plain_table("version", *names)
     table.columns[-1].justify, table.columns[-1].no_wrap = "left", False
     for version in loaded:
