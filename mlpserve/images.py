@@ -56,8 +56,8 @@ def as_pixels(images: object) -> Pixels:
     array = images if type(images) is np.ndarray else _as_array(images)
     if not 1 <= array.ndim <= _MAX_DIMENSIONS:
         raise ValueError(
-            f"images has shape {array.shape}; wanted is (P,), (rows, columns), (N, P) or "
-            "(N, rows, columns): for example images.reshape(N, -1)"
+            f"images has shape {array.shape}; wanted (P,), (rows, columns), (N, P) or (N, rows, "
+            "columns): for example images.reshape(N, -1)"
         )
     if not array.size:
         raise ValueError(f"images has shape {array.shape}: the batch is empty; send one or more")

@@ -34,7 +34,7 @@ def check_address(address: object) -> str:
             f"address is {address!r:.{_SHOWN}}; give HOST:PORT as text, such as {DEFAULT_ADDRESS}"
         )
     if not address.strip():
-        raise ValueError(f"address is empty; wanted is HOST:PORT, such as {DEFAULT_ADDRESS}")
+        raise ValueError(f"address is empty; wanted HOST:PORT, such as {DEFAULT_ADDRESS}")
     try:
         _check(address)
     except _Fault as fault:

@@ -130,7 +130,7 @@ def test_inspect_of_changed_weights(tmp_path: Path, weights: Path) -> None:
 
 def test_export_that_is_refused(tmp_path: Path, weights: Path) -> None:
     target = ("--weights", weights, "--repository", tmp_path)
-    assert "is no model name" in refused("export", *target, "--name", "a/b")
+    assert "is not a model name" in refused("export", *target, "--name", "a/b")
     assert run("export", *target, "--version", "3").exit_code == 0
     assert "some/3 exists already" in refused("export", *target, "--version", "3")
     assert "none.npz can't be read" in refused("export", "--weights", tmp_path / "none.npz")

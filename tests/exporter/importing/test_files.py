@@ -174,7 +174,7 @@ def test_the_layout_of_examples_is_told() -> None:
     arrays |= {f"b{index}": layer.biases for index, layer in enumerate(square.layers, start=1)}
     np.savez("weights.npz", allow_pickle=False, **arrays)
     command = ("weights.npz", "--output-activation", "sigmoid")
-    unknown = "images: of unknown layout, so canonical mode leaves them as they are; give 5 or more"
+    unknown = "images: of unknown layout, so canonical mode leaves them unchanged; give 5 or more"
     assert unknown in imported(*command)[1]
     images = np.zeros((6, 10, 10), np.uint8)
     images[:, 2:8, 4:7] = 255

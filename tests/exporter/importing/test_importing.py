@@ -273,13 +273,13 @@ def test_shapes_that_do_not_chain_name_both() -> None:
         "line such as --layers W1,W2"
     )
     assert refusal(weights((5, 7), (3, 4))) == (
-        "layers: read as out-in, W2 (3, 4) takes 4 inputs, but W1 (5, 7) has 5 neurons; "
-        f"wanted each layer to take what the one before it gives{remedy}"
+        "layers: read as out-in, W2 (3, 4) takes 4 inputs, but W1 (5, 7) has 5 neurons; each "
+        f"layer must take as many inputs as the one before has neurons{remedy}"
     )
     # The orientation that comes farthest is the one to talk about.
     assert refusal(weights((7, 5), (5, 4), (3, 2))) == (
-        "layers: read as in-out, W3 (3, 2) takes 3 inputs, but W2 (5, 4) has 4 neurons; "
-        f"wanted each layer to take what the one before it gives{remedy}"
+        "layers: read as in-out, W3 (3, 2) takes 3 inputs, but W2 (5, 4) has 4 neurons; each "
+        f"layer must take as many inputs as the one before has neurons{remedy}"
     )
     wrong_order = refusal({**weights((3, 5), (5, 7)), "b1": np.ones(3), "b2": np.ones(5)})
     assert "; they fit in the order W2, W1, which their names contradict; to" in wrong_order

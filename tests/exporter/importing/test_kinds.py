@@ -462,7 +462,7 @@ OTHERS: dict[str, tuple[Arrays, str]] = {
     "numbers that contradict the shapes": (chain("fc2 fc1 fc3", 9, 7, 5, 4), "fc2, fc1, fc3"),
     "numbers that fit backwards, without biases": (
         linear("fc2", 9, 7, biases=False) | linear("fc1", 7, 4, biases=False),
-        "fit as in-out alone, and by their names they are out-in",
+        "fit only as in-out, but by their names they are out-in",
     ),
     "recurrence in words": (
         chain("input_to_hidden hidden_to_hidden hidden_to_output", 9, 8, 8, 3),
@@ -543,10 +543,10 @@ def test_layers_that_are_named_are_taken_in_that_order() -> None:
         (["head", "encoder.0"], "head.weight (3, 5) has 3 neurons"),
         (
             ["encoder.0", "encoder.1"],
-            "'encoder.1' is not a layer; there are: encoder.0, encoder.2,",
+            "'encoder.1' is not a layer; layers: encoder.0, encoder.2,",
         ),
         (["head", "head"], "'head' is named twice"),
-        ([], "none is named"),
+        ([], "the list is empty"),
     ):
         with pytest.raises(WeightsError) as caught:
             importing.from_arrays(arrays, activation="relu", output="identity", layers=names)

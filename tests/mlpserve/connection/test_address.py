@@ -38,7 +38,7 @@ FAULTS = {
         *("localhost:http", "localhost:-1", "localhost:+1", "localhost:1.5", "localhost:\u0663"),
         *("localhost:0x10", "[::1]:a", "localhost:1e3"),
     ],
-    "is empty; wanted is HOST:PORT": ["", " ", "\n\t"],
+    "is empty; wanted HOST:PORT": ["", " ", "\n\t"],
     "has a space or a line end in it": [
         *("localhost:50051\n", " localhost:50051", "two words:1", "localhost: 1", "h\u00a0:1"),
         *("localhost:1\x1b[2J", "h\0:1", "dns:///h :1"),

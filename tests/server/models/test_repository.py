@@ -74,7 +74,7 @@ def test_each_model_has_its_policy(tmp_path: Path) -> None:
 
 def test_settings_that_no_version_fits(tmp_path: Path) -> None:
     publish(tmp_path, 1)
-    with pytest.raises(StartupError, match="small is to have 7, and the repository"):
+    with pytest.raises(StartupError, match="small should have 7, but the repository"):
         Loader(tmp_path, "", read_policies("7", "", "", ""), load_model).first()
     with pytest.raises(StartupError, match="'stable 0' can't be used"):
         read_policies("", "", "stable 0", "")

@@ -121,7 +121,7 @@ def test_images_that_are_no_squares_are_refused(tmp_path: Path) -> None:
         start_server(tmp_path) as server,
         grpc.insecure_channel(server.grpc_address) as channel,
     ):
-        with pytest.raises(grpc.RpcError, match="6 pixels, which is no square") as caught:
+        with pytest.raises(grpc.RpcError, match="6 pixels, which is not a square") as caught:
             predict(channel, PredictRequest(pixels=[0.0] * 6, canonicalize=True))
         assert violation(caught.value).reason == "NOT_SQUARE"
         assert predict(channel, PredictRequest(pixels=[0.0] * 6)).labels

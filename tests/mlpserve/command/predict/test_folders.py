@@ -145,7 +145,7 @@ def test_a_folder_without_pictures(
     result = run(empty, "--format", "json", "--address", silent_address)
     (row,) = map(json.loads, result.stdout.splitlines())
     assert row["image"] == str(empty)
-    assert row["error"].startswith("has no picture in it")
+    assert row["error"].startswith("contains no pictures")
     assert ("only .txt (1)" in row["error"]) == (names == ["notes.txt"])
     assert result.exit_code == 1
     # Others have their answers.

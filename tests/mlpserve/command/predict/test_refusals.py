@@ -86,9 +86,9 @@ def test_things_that_are_no_files(three: list[Path], tmp_path: Path) -> None:
     lines = result.stderr.splitlines()
     # What has no name that a file can have is seen before any is read.
     assert "null" in lines[0]
-    assert lines[1].startswith(f"Error: {pipe}: is no file but a pipe or a device")
+    assert lines[1].startswith(f"Error: {pipe}: is a pipe or a device, not a file")
     assert lines[2] == f"Error: {empty}: is empty"
-    assert lines[3].startswith("Error: /dev/zero: is no file but a pipe or a device")
+    assert lines[3].startswith("Error: /dev/zero: is a pipe or a device, not a file")
     assert len(lines) == 4
 
 
