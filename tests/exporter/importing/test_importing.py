@@ -81,7 +81,7 @@ def test_shapes_decide_the_orientation_or_the_user_must(
         else all(first == third for first, third in zip(sizes, sizes[2:], strict=False))
     )
     if both:
-        assert "fit both ways round; say which with orientation" in refusal(arrays)
+        assert "fit both ways round; give orientation" in refusal(arrays)
     else:
         assert_same(imported(arrays), chosen)
 
