@@ -16,7 +16,6 @@ LATER = {
     "docs/deploying.md",
     "docs/handmade.md",
     "docs/looking-inside.md",
-    "docs/metrics.md",
     "docs/model-card.md",
     "docs/runbook.md",
 }
@@ -26,7 +25,7 @@ FOREIGN = {
     "curl": ("--compressed", "--data-binary"),
     "docker": ("--build-arg", "--env", "--env-file", "--secret", "--stop-timeout"),
     "perf_analyzer": ("--async", "--request-rate-range", "--streaming"),
-    "prometheus": ("--enable-feature",),
+    "prometheus": ("--enable-feature", "--web.external-url", "--web.user-assets"),
 }
 """Options of other programs that stand alone in a text."""
 
@@ -77,7 +76,7 @@ def test_options_within_the_text_are_there() -> None:
         f"{page}: {code}"
         for page in PAGES
         for code in commands.codes_of(page)
-        if (option := re.match(r"--[a-z][\w-]*", code)) and option[0] not in known
+        if (option := re.match(r"--[a-z][\w.-]*", code)) and option[0] not in known
     }
     assert not unknown
 
