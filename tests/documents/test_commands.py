@@ -3,10 +3,12 @@
 import itertools
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 
 import click
 import pytest
 
+from server.settings.settings import Settings
 from tests.documents import commands, pages
 from tests.documents.commands import Command, commands_of, fault_of
 
@@ -79,6 +81,15 @@ def test_options_within_the_text_are_there() -> None:
         if (option := re.match(r"--[a-z][\w.-]*", code)) and option[0] not in known
     }
     assert not unknown
+
+
+def test_variables_are_settings() -> None:
+    known = {f"MLPSERVE_{setting.name.upper()}" for setting in fields(Settings)}
+    named = {
+        variable for page in PAGES for variable in re.findall(r"MLPSERVE_[A-Z_]+", pages.text(page))
+    }
+    assert len(named) > 5
+    assert not named - known - {"MLPSERVE_MNIST"}
 
 
 @pytest.mark.parametrize(
