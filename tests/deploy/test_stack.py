@@ -1,4 +1,4 @@
-"""The images, and the stack of docker-compose.yml, Grafana aside: three servers behind Envoy.
+"""The images, and the stack of docker-compose.yml: one server, and three behind Envoy.
 
 One file, since one process of the tests has the engine.
 """
@@ -10,7 +10,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from exporter.training.mnist import Labels
 from harness import callers
 from harness.calls import predict_method
 from mlpserve import Client
+from mlpserve.errors import ModelNotFound
 from mlpserve.v1.classifier_pb2 import PredictRequest
 from tests.deploy import handbook
 from tests.deploy.engine import stack as stacks
@@ -56,7 +57,7 @@ PATIENCE_SECONDS = 150.0
 PAUSE_SECONDS = 0.02
 """Between the calls of a caller, which leaves the machine to the servers."""
 
-IMAGES = "mlpserve_images_total"
+ADDRESSES = ["gRPC", "page", "watch", "Prometheus", "Alertmanager", "Grafana"]
 RESTARTS = "mlpserve_worker_restarts_total"
 HANDLED = "grpc_server_handled_total"
 ANSWERED = f'{HANDLED}{{grpc_method="Predict", grpc_code="OK"}}'
@@ -110,11 +111,21 @@ def test_a_container_runs_as_the_handbook_says(engine: Engine) -> None:
         assert sh(handbook.commands("server health")) == "ready\n"
         command = inspect(engine, SERVER)["Config"]["Healthcheck"]["Test"]
         assert command == ["CMD", "python", "-m", "server", "health"]
+        check_ports_in_use(engine)
         sh("docker stop mlpserve")
         # 137 would be a SIGKILL after the grace.
         assert sh("docker inspect mlpserve --format '{{.State.ExitCode}}'") == "0\n"
     finally:
         sh(handbook.commands("docker rm mlpserve"))
+
+
+def check_ports_in_use(engine: Engine) -> None:
+    """Fail unless `make up` says what to do where another container has the ports."""
+    stack = stacks.prepare(engine)
+    with pytest.raises(EngineError, match="choose another: make up HTTP_PORT=8081") as raised:
+        stack.sh("make up BUILD=")
+    assert "127.0.0.1:50051" in str(raised.value) or "127.0.0.1:8080" in str(raised.value)
+    stack.sh("make down")
 
 
 def test_one_server_has_the_ports(
@@ -136,8 +147,25 @@ def test_one_server_has_the_ports(
         wait_for(is_checked_again, "its health is asked for again")
         # The picture, by gRPC and by HTTP: health checks predict nothing.
         assert answered(stack, server) == 2
+        printed = stack.sh("make up BUILD= TRACES=1 PROMETHEUS_PORT=0").splitlines()
+        assert check_addresses(stack, printed) == [*ADDRESSES, "Jaeger"]
+        # Jaeger too, of which this command knows nothing.
         stack.sh(handbook.commands("docker compose down\n"))
-        assert engine.docker("ps", "--all", "--quiet") == ""
+        stack.check_end()
+
+
+def check_addresses(stack: Stack, printed: Sequence[str]) -> list[str]:
+    """Fail unless each printed address answers; return their names."""
+    *lines, stop = printed[next(n for n, line in enumerate(printed) if line.startswith("gRPC")) :]
+    assert stop == "Stop it with: make down"
+    addresses = dict(line.split() for line in lines)
+    assert addresses["gRPC"] == f"127.0.0.1:{GRPC}"
+    pages = [address for name, address in addresses.items() if name != "gRPC"]
+    assert all(re.fullmatch(r"http://127\.0\.0\.1:[1-9]\d*(/\w*)?", page) for page in pages)
+    # What the page that watches reads: behind Envoy there would be none.
+    pages.append(addresses["watch"].replace("/watch", "/metrics"))
+    stack.sh(f"curl --fail --silent --show-error --location {' '.join(pages)} >/dev/null")
+    return list(addresses)
 
 
 def check_page(stack: Stack, seven: bytes) -> None:
@@ -166,7 +194,7 @@ def counted(stack: Stack, server: str, name: str, **labels: str) -> float:
     """Return the sum of a server's own samples of this name with these labels, among others."""
     return sum(
         sample.value
-        for family in text_string_to_metric_families(stack.metrics(server))
+        for family in text_string_to_metric_families(stack.read(server, "/metrics"))
         for sample in family.samples
         if sample.name == name and labels.items() <= sample.labels.items()
     )
@@ -207,6 +235,8 @@ def test_digits_are_answered_by_every_server_and_counted_exactly(
     stack: Stack, digits: tuple[Batch, Labels]
 ) -> None:
     images, labels = digits
+    # One that is watched has a port of its own.
+    assert check_addresses(stack, stack.sh("make addresses").splitlines()) == ADDRESSES
     assert [answered(stack, server) for server in stack.servers()] == [0] * SERVERS
     calls = 60
     with Client(stack.address(GRPC)) as client:
@@ -248,19 +278,62 @@ def test_no_call_fails_when_all_servers_are_replaced(
             wait_for(lambda rolled=rolled: rolled() == 1, "it has another worker")
 
 
-def test_a_second_version_is_served_without_a_restart(
-    stack: Stack, digits: tuple[Batch, Labels]
+def test_models_come_and_go_without_a_restart(
+    stack: Stack, digits: tuple[Batch, Labels], tmp_path: Path
 ) -> None:
-    servers = stack.servers()
-    started = [stack.start_time(server) for server in servers]
-    with under_load(stack, digits):
-        assert stack.sh(handbook.commands("exporter export")) == "models/digits/2/model.onnx\n"
-        for server in servers:
-            images = functools.partial(counted, stack, server, IMAGES, version="2")
-            wait_for(lambda images=images: images() > 0, "it serves the second version")
-    with Client(stack.address(GRPC)) as client:
+    started = [stack.start_time(server) for server in stack.servers()]
+    with under_load(stack, digits), Client(stack.address(GRPC)) as client:
+
+        def run(part: str) -> str:
+            return stack.sh(handbook.commands(part))
+
+        assert run("exporter export\n") == "models/digits/2/model.onnx\n"
+        wait_for_version(stack, "digits", 2)
         assert {client.predict(digits[0][:1]).version for _ in range(30)} == {2}
-    assert [stack.start_time(server) for server in servers] == started
+        assert run("digits --version newest") == (
+            "retired digits, version 2; version 1 is the newest now\n"
+        )
+        wait_for_version(stack, "digits", 1)
+        assert {client.predict(digits[0][:1]).version for _ in range(30)} == {1}
+        assert run("--name mine") == "models/mine/1/model.onnx\n"
+        wait_for_version(stack, "mine", 1)
+        assert client.predict(digits[0][:1], model="mine").version == 1
+        # Calls that name no model still get digits.
+        assert client.predict(digits[0][:1]).model == "digits"
+        assert run("retire mine").startswith("retired mine, version 1;")
+        wait_for_version(stack, "mine", 0)
+        with pytest.raises(ModelNotFound, match="model 'mine' is not loaded; name one of: digits"):
+            client.predict(digits[0][:1], model="mine")
+        assert run("restore mine").startswith("restored mine, version 1;")
+        wait_for_version(stack, "mine", 1)
+        listed = [line.split()[:3] for line in run("exporter list").splitlines()]
+        newest = [["digits", "1", "newest"], ["digits", "2", "retired"], ["mine", "1", "newest"]]
+        assert listed[1:] == newest
+        run("--entrypoint rm")
+    assert [stack.start_time(server) for server in stack.servers()] == started
+    check_unreadable_weights(stack, tmp_path)
+
+
+def wait_for_version(stack: Stack, model: str, version: int) -> None:
+    """Return once each server has this version of a model alone, or with 0 none."""
+    for server in stack.servers():
+
+        def is_so(server: str = server) -> bool:
+            found = json.loads(stack.read(server, "/v1/models"))["models"]
+            versions = [v["version"] for m in found if m["name"] == model for v in m["versions"]]
+            return versions == ([version] if version else [])
+
+        wait_for(is_so, f"a server has version {version} of {model}")
+
+
+def check_unreadable_weights(stack: Stack, folder: Path) -> None:
+    """Fail unless the exporter says who may not read the weights of a user, and what helps."""
+    (folder / "digits.npz").write_bytes(b"anything")
+    (folder / "digits.npz").chmod(0o600)
+    folder.chmod(0o755)
+    command = handbook.commands("--name mine").replace("./exporter/weights", str(folder))
+    with pytest.raises(EngineError, match=r"Permission denied for user 10001; .*chmod o\+r"):
+        stack.sh(command)
 
 
 def test_envoy_passes_on_pages_and_the_ids_of_calls_but_no_metrics(stack: Stack) -> None:
