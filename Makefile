@@ -17,7 +17,7 @@ STACK_FILES = $(if $(SERVERS),deploy/scale.env) $(if $(TRACES),deploy/traces.env
 # A file that is given takes the place of .env.
 STACK = $(patsubst %,--env-file %,$(if $(strip $(STACK_FILES)),$(wildcard .env)) $(STACK_FILES))
 
-.PHONY: help setup run up addresses down test lint format proto dashboards lock k8s clean
+.PHONY: help setup run up addresses down wheel test lint format proto dashboards lock k8s clean
 
 help: ## Print the targets.
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ addresses: ## Print where the stack in containers can be reached.
 
 down: ## Stop the stack; its volumes keep models and measurements.
 	docker compose down
+
+wheel: .venv/ready ## Build the client's wheel in dist/, to install it elsewhere.
+	@$(BIN)/python -m hatchling build --target wheel
 
 test: .venv/ready ## Run every test, two files at a time on each core; one alone: .venv/bin/pytest FILE -k NAME.
 	@# Tests of processes and sockets wait for half of their time.

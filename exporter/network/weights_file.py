@@ -248,8 +248,8 @@ def _read_layer(
         )
         if n_inputs is not None:
             message += f", a column for each of the {n_inputs} neurons of layer {index - 1}"
-        turned = weights.T.shape
-        if len(turned) == 2 and turned[0] == n_outputs and n_inputs in (None, turned[1]):
+        flipped = weights.T.shape
+        if len(flipped) == 2 and flipped[0] == n_outputs and n_inputs in (None, flipped[1]):
             message += f"; it looks transposed: save W{index}.T"
         raise WeightsError(message)
     converted = [to_float32(f"{kind}{index}", arrays[f"{kind}{index}"]) for kind in "Wb"]

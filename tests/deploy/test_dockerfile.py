@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from harness.server_process import ROOT
-from tests.deploy import handbook
 from tests.deploy.engine.images import TARGETS
+from tests.documents import pages
 
 
 def test_builds_are_those_of_the_handbook() -> None:
-    built = handbook.commands("docker build")
+    built = pages.block("docs/deploying.md", "docker build").text
     for target, tag in TARGETS.items():
         assert f"docker build --target {target} --tag {tag} .\n" in built
 
@@ -24,20 +24,19 @@ def test_the_dockerfile_is_clean(programs: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "page", "part"),
+    ("arguments", "documented"),
     [
-        (["up"], "deploying", "docker compose up --detach --wait\n"),
-        (["up", "SERVERS=3"], "deploying", "up --detach --wait --scale server=3\n"),
-        (["up", "TRACES=1"], "observability", "traces.env up --detach --wait\n"),
-        (["down"], "deploying", "docker compose down\n"),
+        (["up"], pages.block("docs/deploying.md", "compose up --detach --wait\n")),
+        (["up", "SERVERS=3"], pages.block("docs/deploying.md", "--wait --scale server=3\n")),
+        (["up", "TRACES=1"], pages.block("docs/observability.md", "traces.env up --detach")),
+        (["down"], pages.block("docs/deploying.md", "docker compose down\n")),
     ],
 )
 def test_make_starts_and_ends_the_stack_of_the_handbook(
-    arguments: list[str], page: str, part: str
+    arguments: list[str], documented: pages.Block
 ) -> None:
     command = ["make", "--dry-run", "--no-print-directory", *arguments]
     printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     (run,) = (line for line in printed.stdout.splitlines() if line.startswith("docker compose"))
-    documented = handbook.commands(part, page).strip()
     # Built anew, as the code may have changed.
-    assert run.replace(" --build", "").split(" || ")[0].split() == documented.split()
+    assert run.replace(" --build", "").split(" || ")[0].split() == documented.text.split()
