@@ -33,27 +33,26 @@ def wait_for(condition: Callable[..., bool], what: str) -> None:
 
 def wait_for_version(stack: Stack, model: str, version: int) -> None:
     """Return once each server has this version of a model alone, or with 0 none."""
-    for server in stack.servers():
+    for address in map(stack.own_address, stack.servers()):
 
-        def is_so(server: str = server) -> bool:
-            models = json.loads(stack.read(server, "/v1/models"))["models"]
-            loaded = [
-                found["version"]
-                for its in models
-                if its["name"] == model
-                for found in its["versions"]
-                if found["is_loaded"]
+        def is_so(address: str = address) -> bool:
+            models = json.loads(stack.read(f"{address}/v1/models"))["models"]
+            versions = [
+                found for its in models if its["name"] == model for found in its["versions"]
             ]
+            loaded = [found["version"] for found in versions if found["is_loaded"]]
             return loaded == ([version] if version else [])
 
-        wait_for(is_so, f"a server has version {version} of {model}")
+        wait_for(is_so, f"each server has version {version} of {model}")
 
 
 def counted(stack: Stack, server: str, name: str, **labels: str) -> float:
     """Return the sum of a server's own samples of this name with these labels, among others."""
     return sum(
         sample.value
-        for family in text_string_to_metric_families(stack.read(server, "/metrics"))
+        for family in text_string_to_metric_families(
+            stack.read(f"{stack.own_address(server)}/metrics")
+        )
         for sample in family.samples
         if sample.name == name and labels.items() <= sample.labels.items()
     )

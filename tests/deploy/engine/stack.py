@@ -95,12 +95,16 @@ class Stack:
         """Return when the container was started last."""
         return str(self.inspect(container)["State"]["StartedAt"])
 
-    def read(self, server: str, path: str) -> str:
-        """Return what one server has on a path of its own HTTP port."""
+    def own_address(self, server: str) -> str:
+        """Return where the HTTP port of one server is, until it is started again."""
         networks = self.inspect(server)["NetworkSettings"]["Networks"].values()
         (address,) = (network["IPAddress"] for network in networks)
+        return f"http://{address}:{HTTP}"
+
+    def read(self, url: str) -> str:
+        """Return what is at an address in the network of the containers."""
         ask = ("curl", "--fail", "--silent", "--show-error", "--header", PATIENT)
-        return self.engine.run(self.engine.inside(*ask, f"http://{address}:{HTTP}{path}"))
+        return self.engine.run(self.engine.inside(*ask, url))
 
     def address(self, port: int) -> str:
         """Return a gRPC target for a published port."""
