@@ -198,7 +198,7 @@ def test_models_come_and_go_without_a_restart(
         def run(block: pages.Block) -> str:
             return stack.sh(block.text)
 
-        assert run(pages.block(PAGE, "exporter export\n")) == "models/digits/2/model.onnx\n"
+        assert run(pages.block(PAGE, "--rm exporter export\n")) == "models/digits/2/model.onnx\n"
         asked.wait_for_version(stack, "digits", 2)
         assert {client.predict(digits[0][:1]).version for _ in range(30)} == {2}
         assert run(pages.block(PAGE, "digits --version newest")) == (

@@ -9,7 +9,6 @@ LATER = {
     "docs/benchmarks.md",
     "docs/conformance.md",
     "docs/deploying-kubernetes.md",
-    "docs/deploying.md",
     "docs/handmade.md",
     "docs/observability.md",
     "docs/page.md",
