@@ -7,7 +7,6 @@ SHOWN = ("text", "json", "mermaid")
 
 LATER = {
     "docs/deploying-kubernetes.md",
-    "docs/deploying.md",
     "docs/handmade.md",
     "docs/observability.md",
     "docs/runbook.md",
