@@ -60,7 +60,7 @@ def as_pixels(images: object) -> Pixels:
         name = "images" if type(images) is np.ndarray else "np.asarray(images)"
         hint = explain_shape(array.shape, array.dtype == np.uint8, name)
         raise ValueError(
-            f"images has shape {array.shape}; wanted is (P,), (rows, columns), (N, P) or "
+            f"images has shape {array.shape}; wanted (P,), (rows, columns), (N, P) or "
             f"(N, rows, columns): {hint or 'for example images.reshape(N, -1)'}"
         )
     if not array.size:
@@ -179,10 +179,10 @@ def _convert(array: npt.NDArray[np.generic]) -> Pixels:
         raise TypeError(TEXT)
     if not np.issubdtype(array.dtype, np.floating):
         raise TypeError(
-            f"images has the type {array.dtype}; wanted are floats, uint8 or bool: convert pixels "
+            f"images has the type {array.dtype}; wanted floats, uint8 or bool: convert pixels "
             "from 0 to 255 with np.asarray(images, dtype=np.uint8), zeros and ones with "
-            "np.asarray(images, dtype=bool), other numbers with "
-            "np.asarray(images, dtype=np.float32)"
+            "np.asarray(images, dtype=bool), other numbers with np.asarray(images, "
+            "dtype=np.float32)"
         )
     # What overflows becomes an infinity, which the server refuses and locates.
     with np.errstate(over="ignore", invalid="ignore"):

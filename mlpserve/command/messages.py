@@ -20,10 +20,8 @@ def printable(name: str) -> str:
 def explain(error: Exception) -> str:
     """Return what went wrong, and what helps with a command."""
     if isinstance(error, Unavailable) and _REFUSED in str(error):
-        words = find_out(error.address)
-        error.remedy = (
-            reach(error.address, f"failed to connect: {words}") if words else error.remedy
-        )
+        if words := find_out(error.address):
+            error.remedy = reach(error.address, f"failed to connect: {words}")
     return printable(in_command(error))
 
 

@@ -46,7 +46,11 @@ class WholeNumber(click.IntRange):
         try:
             return int(super().convert(value, param, ctx))
         except click.BadParameter:
-            self.fail(f"{value!r:.100} is none; {self._remedy}", param, ctx)
+            self.fail(
+                f"{value!r:.100} is not a whole number from {self.min} on; {self._remedy}",
+                param,
+                ctx,
+            )
 
 
 model_option = click.option("--model", default="", help="The model's name. Default: the server's.")

@@ -74,7 +74,7 @@ def fetch(
     samples = parse(text) if answer.status == http.client.OK else {}
     if KNOWN_BY not in samples:
         raise PageError(
-            f"{address} is no mlpserve server: /metrics answers {answer.status} without "
+            f"{address} is not an mlpserve server: /metrics answers {answer.status} without "
             f"{KNOWN_BY}; give the address of --http-address, by default {DEFAULT_ADDRESS}"
         )
     return samples
@@ -111,7 +111,7 @@ def _explain_tls(error: ssl.SSLError) -> str:
 
 def _split(address: str) -> tuple[str, str, int]:
     """Return the scheme, empty when there is none, host and port; raises PageError."""
-    wrong = f"{address!r} is no address; give HOST:PORT, such as {DEFAULT_ADDRESS}"
+    wrong = f"{address!r} is not an address; give HOST:PORT, such as {DEFAULT_ADDRESS}"
     try:
         parts = urlsplit(address if "://" in address else f"//{address}")
         host, port = parts.hostname, parts.port

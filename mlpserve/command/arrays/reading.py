@@ -73,7 +73,7 @@ def count_images(header: Header, n_pixels: int) -> int:
     if len(shape) == 2 and shape[0] == n_pixels:
         hint = "it looks transposed: save images.T"
     raise ArrayError(
-        f"has the shape {shape}: {found}, and those of the model have {n_pixels}; wanted is "
+        f"has the shape {shape}: {found}, and those of the model have {n_pixels}; wanted "
         f"(N, {n_pixels}) or (N, rows, columns){hint and '; '}{hint}"
     )
 

@@ -129,7 +129,7 @@ def _read_levels(
             INPUT,
         )
     if not patient and sum(map(len, contents)) > reading.QUICK_BYTES:
-        raise TakesLong("many numbers are to be decoded")
+        raise TakesLong("many numbers to decode")
     fields = _read_contents(contents, values, limits)
     varints = wire.read_varints(fields, _BYTE_CONTENTS)
     values.check_bytes(packed.count_varints(varints))

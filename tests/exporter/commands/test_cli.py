@@ -10,7 +10,7 @@ import onnx
 import pytest
 from click.testing import CliRunner, Result
 
-from exporter import cli, network
+from exporter import cli, hints, network
 from exporter.network.weights_file import Provenance
 from harness.networks import random_batch, random_network
 from harness.server_process import ROOT, environment
@@ -54,7 +54,7 @@ def test_export_then_inspect(tmp_path: Path, weights: Path) -> None:
             "Layers: 784 > 16 sigmoid > 16 sigmoid > 10 sigmoid",
             "Inputs: 784 numbers in [0, 1]",
             f"Labels: {', '.join(f'class {index}' for index in range(10))}",
-            f"Serve it with: python -m server --repository {repository}",
+            f"Serve it with: {hints.command(f'server --repository {repository}')}",
         ]
     for shown in (path, path.parent, path.parent.parent, weights):
         result = run("inspect", shown)
@@ -97,7 +97,7 @@ def test_export_of_other_inputs_than_pixels(tmp_path: Path) -> None:
     for text in ("1,0", "0,nan", "0,inf", "0", "-1e39,0"):
         result = run(*export, "--input-range", text)
         assert result.exit_code == 2
-        assert f"{text!r} is no input range; wanted finite, or [low, high]" in result.stderr
+        assert f"{text!r} is not an input range; wanted finite, or [low, high]" in result.stderr
     for command in ("evaluate", "look", "draw", "card"):
         line = refused(command, "--weights", weights)
         assert "w.npz: its network takes numbers in [-2, 2]; this command is for images" in line
@@ -130,7 +130,7 @@ def test_inspect_of_changed_weights(tmp_path: Path, weights: Path) -> None:
 
 def test_export_that_is_refused(tmp_path: Path, weights: Path) -> None:
     target = ("--weights", weights, "--repository", tmp_path)
-    assert "is no model name" in refused("export", *target, "--name", "a/b")
+    assert "is not a model name" in refused("export", *target, "--name", "a/b")
     assert run("export", *target, "--version", "3").exit_code == 0
     assert "some/3 exists already" in refused("export", *target, "--version", "3")
     assert "none.npz can't be read" in refused("export", "--weights", tmp_path / "none.npz")
@@ -143,7 +143,7 @@ def test_data_from_the_environment_and_none_at_all(tmp_path: Path, weights: Path
     assert run(*command, MLPSERVE_MNIST=str(DATA)).exit_code == 0
     line = refused(*command, MLPSERVE_MNIST=str(tmp_path))
     assert f"{tmp_path} has no t10k-images-idx3-ubyte.gz; download MNIST with" in line
-    assert "python -m exporter fetch" in line
+    assert hints.command("exporter fetch") in line
 
 
 def test_inspect_of_what_is_no_model(tmp_path: Path) -> None:
@@ -165,7 +165,10 @@ def test_fetch_from_a_mirror_that_lacks_a_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("command", ["", "train", "export", "evaluate", "card", "fetch", "inspect"])
+@pytest.mark.parametrize(
+    "command",
+    ["", "train", "export", "evaluate", "card", "fetch", "inspect", "list", "retire", "restore"],
+)
 def test_help(command: str) -> None:
     result = run(*command.split(), "--help")
     assert result.exit_code == 0

@@ -1,4 +1,4 @@
-"""Arrays become a network: found by name or order, turned, completed, converted, or refused."""
+"""Arrays become a network: found by name or order, transposed, converted, or refused."""
 
 from itertools import pairwise
 
@@ -15,11 +15,11 @@ from harness.networks import random_batch, random_network
 from modelfile.input_range import FINITE
 
 
-def flat(network: Network, *, turned: bool = False, biases: bool = True) -> list[Array]:
+def flat(network: Network, *, transposed: bool = False, biases: bool = True) -> list[Array]:
     """The arrays of a network in order."""
     arrays: list[Array] = []
     for layer in network.layers:
-        arrays.append(layer.weights.T if turned else layer.weights)
+        arrays.append(layer.weights.T if transposed else layer.weights)
         if biases:
             arrays.append(layer.biases)
     return arrays
@@ -61,15 +61,15 @@ def refusal(arrays: object, **options: object) -> str:
 @settings(deadline=None)
 @given(
     sizes=st.lists(st.integers(2, 4), min_size=2, max_size=5),
-    turned=st.booleans(),
+    transposed=st.booleans(),
     biases=st.booleans(),
 )
 def test_shapes_decide_the_orientation_or_the_user_must(
-    sizes: list[int], turned: bool, biases: bool
+    sizes: list[int], transposed: bool, biases: bool
 ) -> None:
     network = random_relu(*sizes)
-    arrays = flat(network, turned=turned, biases=biases)
-    orientation = "in-out" if turned else "out-in"
+    arrays = flat(network, transposed=transposed, biases=biases)
+    orientation = "in-out" if transposed else "out-in"
     chosen = imported(arrays, orientation=orientation)
     found, wanted = flat(chosen, biases=biases), flat(network, biases=biases)
     for array, other in zip(found, wanted, strict=True):
@@ -81,7 +81,7 @@ def test_shapes_decide_the_orientation_or_the_user_must(
         else all(first == third for first, third in zip(sizes, sizes[2:], strict=False))
     )
     if both:
-        assert "fit both ways round; say which with orientation" in refusal(arrays)
+        assert "fit both ways round; give orientation" in refusal(arrays)
     else:
         assert_same(imported(arrays), chosen)
 
@@ -135,17 +135,17 @@ def test_names_without_numbers_are_ordered_by_their_shapes() -> None:
 def test_square_weights_follow_the_others_or_the_habit_of_a_library() -> None:
     network = random_relu(4, 4, 4)
     assert_same(imported(named(network, "{}.weight", "{}.bias", 0, 2)), network)
-    turned = random_relu(4, 4, 4)
+    transposed = random_relu(4, 4, 4)
     kernels = {
         f"dense_{index}/{word}": array
-        for index, layer in enumerate(turned.layers)
+        for index, layer in enumerate(transposed.layers)
         for word, array in (("kernel", layer.weights.T), ("bias", layer.biases))
     }
-    assert_same(imported(kernels), turned)
+    assert_same(imported(kernels), transposed)
     mixed = random_relu(6, 4, 4, 3)
     notes: list[str] = []
-    assert_same(imported(flat(mixed, turned=True), tell=notes.append), mixed)
-    assert notes == ["weights are (n_in, n_out): turned to (n_out, n_in)"]
+    assert_same(imported(flat(mixed, transposed=True), tell=notes.append), mixed)
+    assert notes == ["weights are (n_in, n_out): transposed to (n_out, n_in)"]
 
 
 def test_missing_biases_are_zeros_and_told() -> None:
@@ -273,13 +273,13 @@ def test_shapes_that_do_not_chain_name_both() -> None:
         "line such as --layers W1,W2"
     )
     assert refusal(weights((5, 7), (3, 4))) == (
-        "layers: read as out-in, W2 (3, 4) takes 4 inputs, but W1 (5, 7) has 5 neurons; "
-        f"wanted each layer to take what the one before it gives{remedy}"
+        "layers: read as out-in, W2 (3, 4) takes 4 inputs, but W1 (5, 7) has 5 neurons; each "
+        f"layer must take as many inputs as the one before has neurons{remedy}"
     )
     # The orientation that comes farthest is the one to talk about.
     assert refusal(weights((7, 5), (5, 4), (3, 2))) == (
-        "layers: read as in-out, W3 (3, 2) takes 3 inputs, but W2 (5, 4) has 4 neurons; "
-        f"wanted each layer to take what the one before it gives{remedy}"
+        "layers: read as in-out, W3 (3, 2) takes 3 inputs, but W2 (5, 4) has 4 neurons; each "
+        f"layer must take as many inputs as the one before has neurons{remedy}"
     )
     wrong_order = refusal({**weights((3, 5), (5, 7)), "b1": np.ones(3), "b2": np.ones(5)})
     assert "; they fit in the order W2, W1, which their names contradict; to" in wrong_order
@@ -332,7 +332,7 @@ def test_numbers_that_float32_lacks_are_refused_with_their_place(value: float, t
     arrays = {"W1": np.ones((3, 7)), "b1": np.ones(3)}
     arrays["W1"][2, 4] = value
     assert f"W1: {told} at [2, 4], wanted finite numbers up to 3.4e+38" in refusal(arrays)
-    # The place is that in the user's array, even when it will be turned.
+    # The place is that in the user's array, even when it will be transposed.
     assert f"W1: {told} at [4, 2]" in refusal({**arrays, "W1": arrays["W1"].T})
     arrays = {"W1": np.ones((3, 7)), "b1": np.array([1, value, 1])}
     assert f"b1: {told} at [1]" in refusal(arrays)
@@ -349,7 +349,7 @@ def test_the_range_of_inputs() -> None:
     network = random_relu(5, 4, 3)
     for text, shown in ((None, "[0, 1]"), ("-1,1", "[-1, 1]"), (FINITE, "finite")):
         assert str(imported(flat(network), input_range=text).input_range) == shown
-    assert "input_range: '1,-1' is no input range" in refusal(flat(network), input_range="1,-1")
+    assert "input_range: '1,-1' is not an input range" in refusal(flat(network), input_range="1,-1")
     # Each of its numbers is looked at before somebody serves it.
     message = refusal(flat(network), input_range="-3e38,3e38")
     assert "overflow float32, with weights up to" in message
