@@ -1,14 +1,17 @@
 """Writes docs/metrics.md, the table of all metrics, from where they are declared."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
+from textwrap import fill
 
 from prometheus_client.metrics import MetricWrapperBase
 
+from mlpserve.terminal.durations import format_duration
 from server.telemetry import metrics
 from server.telemetry.families import WORKER, MetricFamily, adapt
-from server.telemetry.metrics import LATENCY_BUCKETS
+from server.telemetry.metrics import FINE_BUCKETS, LATENCY_BUCKETS
 
 OF_PARENT = (
     metrics.WORKERS_READY,
@@ -21,11 +24,34 @@ OF_PARENT = (
 
 PAGE = Path(__file__).parents[1] / "docs" / "metrics.md"
 
+
+def _buckets() -> str:
+    """Return what is said of the buckets of durations."""
+    ends = LATENCY_BUCKETS[0], FINE_BUCKETS[0], FINE_BUCKETS[-1], LATENCY_BUCKETS[-1]
+    first, low, high, last = map(format_duration, ends)
+    below = [bound for bound in LATENCY_BUCKETS if bound <= FINE_BUCKETS[0]]
+    above = [bound for bound in LATENCY_BUCKETS if bound >= FINE_BUCKETS[-1]]
+    text = f"""- `grpc_server_handling_seconds`, `mlpserve_prediction_seconds` and
+        `mlpserve_stage_seconds` have {len(LATENCY_BUCKETS)} bounds from {first} to {last}: in steps
+        of 1.2 between {low} and {high}, in wider ones outside, and one at 5 ms, the objective of
+        the alerts. A quantile read from them lies in the same bucket as the exact one: between
+        {low} and {high} it is off by {_error(FINE_BUCKETS):.0%} at most, from {first} on by
+        {_error(below):.0%}, up to {last} by {_error(above):.0%}."""
+    return fill(" ".join(text.split()), 100, subsequent_indent="  ")
+
+
+def _error(bounds: Sequence[float]) -> float:
+    """Return how far off a quantile between these bounds may be, as a share of the exact one: that
+    may lie where a bucket begins, and what is read where it ends.
+    """
+    return max(high / low for low, high in pairwise(bounds)) - 1
+
+
 _HEAD = f"""# Metrics
 
 `http://HOST:8080/metrics` serves the metrics of all workers on one page, in OpenMetrics or the
 older text format, as the scraper asks. The page you are reading is written by
-`python -m tests.generate_metrics_page`; a test compares it with the code.
+`.venv/bin/python -m tests.generate_metrics_page`; a test compares it with the code.
 
 - The metrics of a worker have its number in the label `worker`; `worker="parent"` stands for the
   process that starts the workers, `worker="http"` for the one that serves HTTP. A restarted worker
@@ -37,9 +63,7 @@ older text format, as the scraper asks. The page you are reading is written by
   have exemplars, in OpenMetrics: see [observability.md](observability.md#traces).
 - Every method, reason and common code is present from the start, at zero. Callers can't add
   series: unknown methods are counted as `other`.
-- `grpc_server_handling_seconds`, `mlpserve_prediction_seconds` and `mlpserve_stage_seconds` have
-  {len(LATENCY_BUCKETS)} bounds from 50 us to 10 s, in steps of 1.2 between 100 us and 10 ms, where
-  a quantile read from them is off by a fifth at most, and one at 5 ms, the objective of the alerts.
+{_buckets()}
 - `mlpserve_predictions_total`, `mlpserve_prediction_seconds` and `mlpserve_stage_seconds` tell the
   versions of models apart, so that a canary can be held against the stable version beside it; which
   versions these are, `mlpserve_version_label_info` says. A call that is refused before its version
