@@ -20,6 +20,7 @@ from harness import certificate
 from harness.http_server import serving
 from harness.server_process import ROOT, ServerProcess, start_server
 from harness.waiting import PATIENCE_SECONDS, wait_for
+from tests.deploy import rules
 from tests.deploy.programs import free_address, running
 from tests.deploy.prometheus import Prometheus, write_rules
 from tests.deploy.rules import PROMETHEUS
@@ -47,6 +48,14 @@ def test_configurations_can_be_pasted(block: Block, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     names = [each["job_name"] for each in read_yaml(block).get("scrape_configs", ())]
     assert set(names) <= {"mlpserve"}
+
+
+def test_the_page_names_the_alerts_that_ask_for_the_job() -> None:
+    (said,) = re.findall(
+        r"\*\*The job's name is.+?\*\*: the alerts (.+?) ask", pages.text(PAGE), re.DOTALL
+    )
+    asking = [rule for rule in rules.read_rules() if 'job="mlpserve"' in rule.expression]
+    assert set(re.findall(r"`(\w+)`", said)) == {rule.alert for rule in asking}
 
 
 @dataclass(frozen=True, slots=True)
