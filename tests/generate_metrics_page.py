@@ -74,7 +74,7 @@ older text format, as the scraper asks. The page you are reading is written by
   means, and what to do about it: [reasons.md](reasons.md).
 {_buckets()}
 - `mlpserve_predictions_total`, `mlpserve_prediction_seconds` and `mlpserve_stage_seconds` tell the
-  versions of models apart, so that a canary can be held against the stable version beside it; which
+  versions of models apart, so that a canary can be compared with the stable version; which
   versions these are, `mlpserve_version_label_info` says. A call that is refused before its version
   is known is in the metrics of its method alone.
 - A version that is unloaded keeps its series for five minutes: without them, what was counted after

@@ -171,7 +171,7 @@ SHADOW_IMAGES = MetricFamily(
 SHADOW_DIFFERING = MetricFamily(
     "mlpserve_shadow_differing_images",
     "counter",
-    "Images to which this version gave another label than the answer had.",
+    "Images to which this version gave a different label than the answer.",
     _VERSION,
 )
 SHADOW_SKIPPED = MetricFamily(
