@@ -58,7 +58,7 @@ def read_sizes(_: click.Context, parameter: click.Parameter, text: str) -> tuple
     "--optimizer",
     type=click.Choice(get_args(Optimizer)),
     default=DEFAULTS.optimizer,
-    help="Optimizer of the weight matrices; biases use AdamW.",
+    help="How a gradient becomes a step; sgd is plain descent. With muon, biases use adamw.",
 )
 @click.option("--epochs", default=DEFAULTS.epochs, help="Training epochs.")
 @click.option("--batch-size", default=DEFAULTS.batch_size, help="Images in a batch.")

@@ -9,7 +9,7 @@ from exporter.training.augmentation import Distortions
 
 Activation = Literal["tanh", "sigmoid", "relu", "selu"]
 LossName = Literal["cross-entropy", "squared-error"]
-Optimizer = Literal["muon", "adamw"]
+Optimizer = Literal["muon", "adamw", "sgd"]
 
 INITIAL_GAIN: dict[str, float] = {"tanh": 1.0, "sigmoid": 4.0, "relu": math.sqrt(2), "selu": 1.0}
 """By how much an activation wants its layer's first weights larger than Glorot's."""

@@ -155,22 +155,26 @@ def train_epoch(
 def step(
     state: State, gradients: list[Array], number: int, scheduled: float, options: TrainingOptions
 ) -> None:
-    """Move every parameter in place: by Muon or AdamW, and biases by AdamW without decay.
+    """Move every parameter in place by the options' optimizer; beside Muon, biases move by AdamW.
 
-    `number` counts steps from 1; `scheduled` is the schedule's share of the highest rate.
+    `number` counts steps from 1; `scheduled` is the schedule's share of the highest rate. Biases
+    never decay.
     """
     for index, gradient in enumerate(gradients):
         parameter, mean, square = (
             arrays[index] for arrays in (state.parameters, state.means, state.squares)
         )
         is_matrix = parameter.ndim == 2
+        decay = options.decay if is_matrix else 0.0
         share = scheduled * (options.first_rate_factor if index < 2 else 1.0)
-        if is_matrix and options.optimizer == "muon":
-            rate = share * options.rate
-            optimization.step_muon(parameter, gradient, mean, rate=rate, decay=options.decay)
+        rate = share * options.rate
+        if options.optimizer == "sgd":
+            optimization.step_sgd(parameter, gradient, rate=rate, decay=decay)
+        elif options.optimizer == "muon" and is_matrix:
+            optimization.step_muon(parameter, gradient, mean, rate=rate, decay=decay)
         else:
-            rate = share * (options.rate if options.optimizer == "adamw" else options.adamw_rate)
-            decay = options.decay if is_matrix else 0.0
+            if options.optimizer == "muon":
+                rate = share * options.adamw_rate
             optimization.step_adamw(
                 parameter, gradient, mean, square, step=number, rate=rate, decay=decay
             )
