@@ -30,7 +30,7 @@ from exporter.training.options import INITIAL_GAIN, TrainingError, TrainingOptio
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trained:
-    """A finished training: the network, what each epoch brought, and how outputs were calibrated.
+    """A finished training: the network, the figures of each epoch, and how outputs were calibrated.
 
     `validation_accuracy` is the share of the validation images that the network gets right.
     """
@@ -56,7 +56,7 @@ def train(
     first; the weights are those that an uninterrupted training gives.
 
     Raises TrainingError when images and labels don't fit the options, CheckpointError when the
-    checkpoint can't be used or is of another training, OSError when it can't be written.
+    checkpoint can't be used or belongs to another training, OSError when it can't be written.
     """
     n_train = len(images) - options.n_validation
     if labels.shape != (len(images),) or labels.min(initial=0) < 0:
@@ -124,8 +124,9 @@ def train_epoch(
 ) -> None:
     """Go through all images once, in a new order, and move the state's arrays in place.
 
-    What is left over after the last whole batch waits for another epoch. All chance comes from the
-    seed and the epoch's number, so that a resumed training draws what an uninterrupted one does.
+    Images left over after the last whole batch wait for another epoch. All randomness comes from
+    the seed and the epoch's number, so that a resumed training draws what an uninterrupted one
+    does.
     """
     n_done = len(state.history)
     generator = np.random.default_rng([options.seed, n_done + 1])

@@ -88,7 +88,7 @@ def test_one_run_has_no_deviation_and_another_seed_is_not_compared(data: Path) -
         (("--seeds", "1,many"), 2, "'1,many', wanted numbers such as 1,2,3"),
         (("--seeds", ""), 2, "'', wanted numbers such as 1,2,3"),
         (("--seeds", "-1"), 1, "Error: seed: -1, wanted 0 or more"),
-        (("--data", "nowhere"), 1, f"download MNIST with `{hints.command('exporter fetch')}`"),
+        (("--data", "nowhere"), 1, hints.command("exporter fetch --data nowhere")),
     ],
 )
 def test_what_is_refused(arguments: tuple[str, ...], code: int, message: str) -> None:
