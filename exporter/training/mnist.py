@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from exporter.errors import ExporterError
+from exporter.errors import ExporterError, reason_of
 from exporter.hints import command, quoted
 from exporter.network.network import Batch
 
@@ -167,7 +167,7 @@ def read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise MnistError(f"{path} can't be read: {error.strerror}") from error
+        raise MnistError(f"{path} can't be read: {reason_of(error)}") from error
 
 
 def unpack(path: Path, content: bytes) -> bytes:
