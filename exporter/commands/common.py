@@ -9,6 +9,7 @@ import click
 from exporter import network
 from exporter.errors import ExporterError
 from exporter.network.weights_file import Saved, WeightsError
+from exporter.training import mnist
 from modelfile.input_range import PIXELS, InputRange, parse
 from modelfile.texts import printable
 
@@ -57,7 +58,7 @@ def load_pixels(path: Path) -> Saved:
 data_option = click.option(
     "--data",
     type=PATH,
-    default=Path("data/mnist"),
+    default=mnist.FOLDER,
     envvar="MLPSERVE_MNIST",
     show_envvar=True,
     help="Folder with MNIST's files.",
