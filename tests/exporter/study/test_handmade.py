@@ -14,13 +14,13 @@ from exporter import cli, network
 from exporter.commands import common
 from exporter.commands.handmade import SHOWN
 from exporter.network.network import Batch
-from exporter.study import handmade, handmade_page, network_svg
+from exporter.study import drawing, handmade, handmade_page
 from exporter.study.handmade import DIGITS, PATTERNS, STROKES, Stroke
 from exporter.training.mnist import Labels
 from harness.server_process import ROOT, start_server
 
 PAGE = ROOT / "docs" / "handmade.md"
-AGAIN = "run `python -m exporter handmade --page docs/handmade.md`"
+AGAIN = "run `.venv/bin/python -m exporter handmade --page docs/handmade.md --data tests/data`"
 NETWORK = handmade.build()
 
 
@@ -114,7 +114,12 @@ def test_page_and_its_pictures_are_current(digits: tuple[Batch, Labels]) -> None
     saved = shipped()
     assert PAGE.read_text() == handmade_page.write("handmade", saved.network, *digits), AGAIN
     assert saved.examples is not None
-    at_work = network_svg.draw_network(handmade.build(), saved.examples[SHOWN])
+    at_work = drawing.draw_network(
+        handmade.build(),
+        saved.examples[SHOWN],
+        layout=saved.image_layout,
+        names=handmade.NEURON_NAMES,
+    )
     assert (PAGE.parent / "handmade" / "at-work.svg").read_text() == at_work, AGAIN
     for picture in ("strokes.png", "patterns.png"):
         with Image.open(PAGE.parent / "handmade" / picture) as drawn:
@@ -138,6 +143,7 @@ def test_command_writes_the_network_and_its_page(tmp_path: Path) -> None:
         np.testing.assert_array_equal(found.weights, built.weights)
         np.testing.assert_array_equal(found.biases, built.biases)
     assert saved.provenance == handmade.PROVENANCE
+    assert saved.neuron_names == tuple(map(tuple, handmade.NEURON_NAMES))
     np.testing.assert_array_equal(saved.examples, shipped().examples)
     pictures = re.findall(r"\]\((by-hand/.+?)\)", page.read_text())
     assert sorted(pictures) == [
