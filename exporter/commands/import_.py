@@ -3,7 +3,6 @@
 import codecs
 import io
 import re
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
@@ -20,6 +19,7 @@ from exporter.commands.common import PATH, clear_errors, input_range_option, rea
 from exporter.export import publishing
 from exporter.export.image_layout import MIN_IMAGES, may_be_images, measure
 from exporter.files import READ_ERRORS
+from exporter.hints import command, quoted
 from exporter.importing.assembly import HIDDEN, OUTPUTS, Imported
 from exporter.importing.source import Choices, Orientation, Scaling
 from exporter.network.network import Batch
@@ -175,12 +175,9 @@ def import_command(
             layout = measure(images, imported.network.input_range)
         click.echo(f"images: {layout or NO_LAYOUT}", err=True)
     click.echo(output)
-    click.echo(
-        "Export it with: python -m exporter export --weights "
-        f"{printable(shlex.quote(str(output)))} --name {name}\n"
-        f"Serve it with: python -m server --default-model {name}",
-        err=True,
-    )
+    export = command(f"exporter export --weights {quoted(output)} --name {name}")
+    click.echo(f"Export it with: {export}", err=True)
+    click.echo(f"Serve it with: {command(f'server --default-model {name}')}", err=True)
 
 
 def read_lines(path: Path) -> list[str]:
@@ -221,7 +218,7 @@ def read_examples(path: Path, input_range: InputRange = PIXELS) -> Batch:
 
 def show(imported: Imported, console: Console) -> None:
     """Print a row for each layer, and a line for each thing that was changed."""
-    table = Table("layer", "weights", "biases", "shape", "turned", "activation")
+    table = Table("layer", "weights", "biases", "shape", "transposed", "activation")
     pairs = zip(imported.layers, imported.network.layers, strict=True)
     for index, (source, layer) in enumerate(pairs, start=1):
         table.add_row(
@@ -229,7 +226,7 @@ def show(imported: Imported, console: Console) -> None:
             Text(printable(source.weights_name)),
             Text(printable(source.biases_name or "none")),
             " x ".join(map(str, source.weights.shape)),
-            "yes" if imported.turned else "no",
+            "yes" if imported.transposed else "no",
             layer.activation,
         )
     console.print(f"Read as {printable(imported.origin)}:", markup=False, highlight=False)

@@ -23,7 +23,7 @@ MISTAKE_COLUMNS = 6
 MAX_COUNTED = 15
 """Classes up to which the confusion matrix's cells hold their number: more would not be legible."""
 
-BRIGHT_CELL = 0.45
+BRIGHT_CELL = 0.66
 """On cells that are stronger, dark numbers are easier to read than light ones."""
 
 
@@ -149,7 +149,7 @@ def _robustness(rows: tuple[Distorted, ...], palette: Palette) -> Figure:
     places = np.arange(len(rows))
     plain = [row.correct / row.images for row in rows]
     canonical_mode = [row.canonical_correct / row.images for row in rows]
-    axes.barh(places - 0.19, plain, height=0.36, color=FAINT, label="as it is")
+    axes.barh(places - 0.19, plain, height=0.36, color=FAINT, alpha=0.5, label="as it is")
     label = "in canonical mode"
     axes.barh(places + 0.19, canonical_mode, height=0.36, color=palette.positive, label=label)
     axes.set_yticks(places, [row.distortion for row in rows])

@@ -25,8 +25,9 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from exporter.errors import ExporterError
+from exporter.errors import ExporterError, reason_of
 from exporter.files import write_file
+from exporter.hints import command
 from exporter.network.network import Batch
 
 Labels = npt.NDArray[np.int64]
@@ -274,7 +275,7 @@ def _find(folder: Path, name: str) -> Path:
         if path.is_file():
             return path
     raise MnistError(
-        f"{folder} has no {name}.gz; download MNIST with `python -m exporter fetch`, or name "
+        f"{folder} has no {name}.gz; download MNIST with `{command('exporter fetch')}`, or name "
         "another folder with --data or MLPSERVE_MNIST"
     )
 
@@ -283,7 +284,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise MnistError(f"{path} can't be read: {error.strerror}") from error
+        raise MnistError(f"{path} can't be read: {reason_of(error)}") from error
 
 
 def _unpack(path: Path, content: bytes) -> bytes:
