@@ -78,7 +78,6 @@ palette_option = click.option(
     "--palette",
     type=click.Choice(list(PALETTES)),
     default="safe",
-    show_default=True,
     callback=read_palette,
     help="Colours of what is above 0 and below: blue and orange, which colour-blind readers can "
     "tell apart (safe), or green and red as in the film.",

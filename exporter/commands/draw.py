@@ -33,9 +33,7 @@ EXAMPLE = 3
     help="A picture of your own (PNG, JPEG, ...) to look at instead of an example: dark ink on "
     "light paper is inverted, and the ink laid out as the network's training images were.",
 )
-@click.option(
-    "--output", type=PATH, default=Path("network.svg"), show_default=True, help="File to write."
-)
+@click.option("--output", type=PATH, default=Path("network.svg"), help="File to write.")
 @palette_option
 @clear_errors()
 def draw_command(

@@ -34,7 +34,8 @@ layer patterns of strokes, and the outputs put patterns together into digits.
 ```sh
 .venv/bin/python -m exporter handmade
 .venv/bin/python -m exporter draw --weights checkpoints/handmade.npz --output handmade.svg
-.venv/bin/python -m exporter evaluate --weights checkpoints/handmade.npz --data tests/data
+.venv/bin/python -m exporter evaluate --weights checkpoints/handmade.npz --data tests/data \\
+  --no-distortions
 .venv/bin/python -m exporter export --weights checkpoints/handmade.npz --name handmade
 .venv/bin/python -m server --default-model handmade
 ```
@@ -167,7 +168,7 @@ def write(
         "positive": palette.positive_name,
         "negative": palette.negative_name,
     }
-    return "\n\n".join(wrap(block.format(**filled)) for block in PAGE.split("\n\n"))
+    return "\n\n".join(wrap(block.format(**filled)) for block in PAGE.split("\n\n")) + "\n"
 
 
 def draw_strokes(palette: Palette = SAFE) -> bytes:

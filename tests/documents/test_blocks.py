@@ -10,7 +10,6 @@ LATER = {
     "docs/conformance.md",
     "docs/deploying-kubernetes.md",
     "docs/deploying.md",
-    "docs/handmade.md",
     "docs/observability.md",
     "docs/page.md",
     "docs/runbook.md",

@@ -1,17 +1,13 @@
 """Drawings have the page's colours, which the colour-blind can tell apart, and no others."""
 
-import io
 import re
-from pathlib import Path
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
-from PIL import Image
 
 from exporter import cli
 from exporter.study import palette
-from exporter.study.palette import FILM, PALETTES, SAFE, Palette
+from exporter.study.palette import FILM, SAFE
 from harness.server_process import ROOT
 from server.http.static_files import FOLDER
 from tests.colours import EYES, apart, contrast, linear
@@ -71,30 +67,3 @@ def test_commands_that_draw_have_a_choice(command: str) -> None:
     refused = CliRunner().invoke(cli.main, [command, "--palette", "sepia"])
     assert refused.exit_code == 2
     assert "'sepia' is not one of 'safe', 'film'" in refused.output
-
-
-@pytest.mark.parametrize("name", PALETTES)
-def test_palette_is_that_of_pictures_and_words(name: str, tmp_path: Path) -> None:
-    output, page, data = tmp_path / "h.npz", tmp_path / "h.md", ROOT / "tests" / "data"
-    options = ("--output", output, "--page", page, "--data", data, "--palette", name)
-    ended = CliRunner().invoke(cli.main, ["handmade", *map(str, options)])
-    assert ended.exit_code == 0, ended.output
-    chosen = PALETTES[name]
-    (other,) = (each for each in PALETTES.values() if each is not chosen)
-    text, drawing = page.read_text(), (tmp_path / "h" / "at-work.svg").read_text()
-    for there, absent in zip(colours_of(chosen), colours_of(other), strict=True):
-        assert there in text + drawing
-        assert absent not in text + drawing
-    with Image.open(io.BytesIO((tmp_path / "h" / "patterns.png").read_bytes())) as picture:
-        pixels = {tuple(pixel) for pixel in np.asarray(picture.convert("RGB")).reshape(-1, 3)}
-    brightest = {tuple(bytes.fromhex(colour[1:])) for colour in colours_of(chosen)[:2]}
-    assert brightest <= pixels
-
-
-def colours_of(chosen: Palette) -> tuple[str, ...]:
-    return (
-        chosen.positive,
-        chosen.negative,
-        f"{chosen.positive_name} where ink speaks for",
-        f"{chosen.negative_name} where ink speaks against",
-    )
