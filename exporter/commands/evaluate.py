@@ -128,7 +128,6 @@ def draw(folder: Path, measured: Evaluation, images: Batch, palette: Palette) ->
     # Here, because matplotlib takes long to import.
     from exporter.study import charts
 
-    folder.mkdir(parents=True, exist_ok=True)
     for name, picture in charts.draw(measured, images, palette).items():
         write_file(folder / name, picture)
 

@@ -37,7 +37,6 @@ def handmade_command(output: Path, page: Path | None, data: Path, palette: Palet
     measure both networks on them.
     """
     shipped = network.load(WEIGHTS)
-    output.parent.mkdir(parents=True, exist_ok=True)
     network.save(
         output,
         handmade.build(),
@@ -61,7 +60,6 @@ def write_page(path: Path, shipped: network.Saved, data: Path, palette: Palette)
 
     images, labels = mnist.load(data, "test")
     folder = path.with_suffix("")
-    folder.mkdir(parents=True, exist_ok=True)
     write_file(folder / "strokes.png", handmade_page.draw_strokes(palette))
     write_file(folder / "patterns.png", handmade_page.draw_patterns(palette))
     if shipped.examples is not None:

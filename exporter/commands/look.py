@@ -69,7 +69,6 @@ def look_command(
             result = dataclasses.replace(result, beside=compared)
             drawn["beside.png"] = figures.draw_weights(other.network, palette)
         progress.update(task, completed=len(measure.STAGES) + 1, description="done")
-    output.mkdir(parents=True, exist_ok=True)
     for name, content in drawn.items():
         write_file(output / name, content)
     write_file(output / "findings.json", findings.to_json(result).encode())

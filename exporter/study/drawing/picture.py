@@ -77,7 +77,7 @@ def read_picture(path: Path, network: Network, layout: ImageLayout | None) -> Pi
         return _scaled(levels, network, [*changes, "its ink is in its place"])
     if done.inverted[0]:
         changes.append("inverted")
-    changes.append(f"its ink scaled by {scale:.2f} and moved {_direction(down, right)} pixels")
+    changes.append(f"its ink scaled by {scale:.2f} and moved {_direction(down, right)}")
     return _scaled(laid_out, network, changes)
 
 
@@ -133,5 +133,5 @@ def _scaled(levels: Batch, network: Network, changes: list[str]) -> Picture:
 
 
 def _direction(down: float, right: float) -> str:
-    vertical = f"{abs(down):.1f} {'down' if down > 0 else 'up'}"
+    vertical = f"{abs(down):.1f} pixels {'down' if down > 0 else 'up'}"
     return f"{vertical} and {abs(right):.1f} {'right' if right > 0 else 'left'}"

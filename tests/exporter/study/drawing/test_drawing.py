@@ -230,6 +230,13 @@ def test_handmade_neurons_have_their_names(tmp_path: Path) -> None:
     assert {name for names in handmade.NEURON_NAMES for name in names} <= said
 
 
+def test_folders_of_the_output_are_made(tmp_path: Path) -> None:
+    assert draw("--output", tmp_path / "new" / "folder" / "drawn.svg").exit_code == 0
+    assert (tmp_path / "new" / "folder" / "drawn.svg").exists()
+    ended = draw("--output", tmp_path / "new")
+    assert (ended.exit_code, ended.stderr) == (1, f"Error: {tmp_path / 'new'}: Is a directory\n")
+
+
 def test_examples_of_a_weights_file(tmp_path: Path) -> None:
     some, weights, output = random_network((4, 3)), tmp_path / "w.npz", tmp_path / "w.svg"
     examples: Batch = random_batch(2, 4)

@@ -56,8 +56,8 @@ def test_dark_ink_on_a_large_page_is_read_as_the_digit_it_is(
     size, resized, inverted, moved = found.changes
     assert (size, resized, inverted) == ("400 x 300 pixels", "resized to 28 x 28", "inverted")
     assert "its ink scaled by" in moved
-    assert moved.endswith("right pixels")
-    assert " up and " in moved
+    assert moved.endswith(" right")
+    assert " pixels up and " in moved
 
 
 def test_paper_may_be_transparent_turned_or_of_16_bits(
