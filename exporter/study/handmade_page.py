@@ -83,8 +83,11 @@ against it is mostly the mark of a digit that it was mistaken for.
 
 On one image the reasons can be followed by eye: which strokes fire, which patterns they add up
 to, and which digit those make. A {positive} line adds to the neuron at its end, a dashed
-{negative} one takes away from it. How bright the patterns are for the test images of each class, in
-percent:
+{negative} one takes away from it. The names come from the weights file, which may have arrays
+`names1`, `names2` and so on, a text for each neuron of a hidden layer. `exporter draw --image FILE`
+shows the network a picture of yours.
+
+How bright the patterns are for the test images of each class, in percent:
 
 {brightness}
 

@@ -92,8 +92,8 @@ def lay_out(
     beside = [0.0, *(_widest(named[layer], SMALL) for layer in drawn[:-1])]
     halves = [0.0, *(caption_width(head) / 2 for head in heads)]
     gaps = [
-        max(GAP + names, before + after + MARGIN)
-        for names, (before, after) in zip(beside, pairwise(halves), strict=True)
+        max(GAP + width, before + after + MARGIN)
+        for width, (before, after) in zip(beside, pairwise(halves), strict=True)
     ]
     room = max(_widest(named[last], LARGE) + 80, halves[-1])
     spare = max(0.0, MIN_WIDTH - MARGIN - first.right - sum(gaps) - room)
@@ -168,7 +168,8 @@ def _input(network: Network, values: Numbers, layout: ImageLayout | None) -> Col
         (left + (index % columns + 0.5) * cell, top + (index // columns + 0.5) * cell)
         for index in range(values.size)
     ]
-    names = tuple(f"{value:.3g}" for value in values) if columns == 1 else ()
+    numbers = (f"{value:.3g}".replace("-", "\N{MINUS SIGN}") for value in values)
+    names = tuple(numbers) if columns == 1 else ()
     ends, indices = (left, left + cell * columns), tuple(range(values.size))
     return Column(-1, values.size, indices, values, names, places, cell, scale, *ends, caption)
 

@@ -9,7 +9,6 @@ import numpy as np
 from exporter.study.drawing.columns import Column
 from exporter.study.drawing.flow import LEVELS, Lines
 from exporter.study.palette import BACKGROUND, BLACK, FAINT, LINE, TEXT, WHITE, Palette, to_rgb
-from modelfile.texts import printable
 
 N_GREYS = 16
 """Brightnesses of pixels that are told apart."""
@@ -46,7 +45,7 @@ def text(
     behind = f' <tspan fill="{FAINT}">{note}</tspan>' if note else ""
     return (
         f'<text x="{number(x)}" y="{number(y)}" font-size="{number(size)}" fill="{colour}" '
-        f'text-anchor="{anchor}"{extra}>{html.escape(printable(words))}{behind}</text>'
+        f'text-anchor="{anchor}"{extra}>{html.escape(words)}{behind}</text>'
     )
 
 

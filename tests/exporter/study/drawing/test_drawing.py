@@ -186,7 +186,8 @@ def test_odd_names_are_text() -> None:
     said = texts(svg)
     assert {"<i>", "&amp;", "naïve"} <= set(said)
     assert any(text.startswith('<b> & "x" ') for text in said)
-    assert any(text.startswith("山" * 23 + "…") for text in said)
+    for start in ("بسم ", "山" * 23 + "…", "a\u200db ", "e" * 23 + "…"):
+        assert any(text.startswith(start) for text in said)
 
 
 def test_images_that_are_not_square_have_their_rows() -> None:
@@ -204,6 +205,10 @@ def draw(*options: str | Path) -> Result:
 def test_command_draws_the_picture_of_the_readme(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    shown = "the output neuron of 3 is the brightest](docs/network.svg)"
+    readme = (ROOT / "README.md").read_text()
+    assert shown in readme
+    assert "`.venv/bin/python -m exporter draw` draws this picture" in readme
     monkeypatch.chdir(tmp_path)
     ended = draw()
     assert (ended.exit_code, ended.output) == (0, "network.svg\n")
