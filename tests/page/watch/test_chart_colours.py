@@ -9,7 +9,7 @@ from server.http.static_files import FOLDER
 from tests.colours import EYES, Array, apart, contrast, linear
 
 MIN_CONTRAST = 3.0
-"""WCAG's for what is no text."""
+"""WCAG's for what is not text."""
 
 MIN_DISTANCE = 0.07
 """In Oklab, where 0.02 is just noticeable."""
