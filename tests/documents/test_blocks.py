@@ -7,7 +7,6 @@ SHOWN = ("text", "json", "mermaid")
 
 LATER = {
     "docs/deploying-kubernetes.md",
-    "docs/handmade.md",
 }
 """Pages with blocks that no test takes yet."""
 
