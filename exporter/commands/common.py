@@ -66,7 +66,7 @@ weights_option = click.option(
     type=PATH,
     default=WEIGHTS,
     show_default="the network that ships",
-    help="Weights file (.npz).",
+    help="Weights file (.npz), or - for the standard input.",
 )
 input_range_option = click.option(
     "--input-range",
