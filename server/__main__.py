@@ -13,6 +13,7 @@ if sys.platform != "linux":
 import click
 
 from server.errors import StartupError
+from server.hints import command
 from server.settings import validation
 from server.settings.flags import checked_output, describe, settings_command
 from server.settings.settings import Settings
@@ -29,7 +30,7 @@ from server.system import descriptors
 @click.pass_context
 def main(context: click.Context, /, print_config: bool, **values: Any) -> None:
     """Serve the models of a repository over gRPC: the newest version of each, or those selected.
-    `python -m server health` asks a running server whether it is ready.
+    The word `health` in place of options asks a running server whether it is ready.
 
     Versions are loaded as they appear. One that fails its golden examples is not served; the
     previous one stays.
@@ -63,5 +64,5 @@ if __name__ == "__main__":
         # Imported here, as the server's parent needs none of it.
         from server.health import health_command
 
-        health_command(sys.argv[2:], prog_name="python -m server health")
-    main(prog_name="python -m server")
+        health_command(sys.argv[2:], prog_name=command("server health"))
+    main(prog_name=command("server"))

@@ -6,7 +6,9 @@ import click
 
 from exporter.commands.common import PATH, clear_errors, load_pixels, weights_option
 from exporter.files import write_file
+from exporter.hints import command, quoted
 from exporter.study import model_card
+from exporter.study.evaluation import EvaluationError
 
 
 @click.command("card")
@@ -25,6 +27,11 @@ def card_command(weights: Path, output: Path) -> None:
     evaluate --record stored it in the weights file. The pictures are those that evaluate
     --pictures draws.
     """
-    card = model_card.write(weights.stem, load_pixels(weights), output.stem)
+    saved = load_pixels(weights)
+    try:
+        card = model_card.write(weights.stem, saved, output.stem)
+    except EvaluationError as error:
+        evaluate = command(f"exporter evaluate --weights {quoted(weights)} --record")
+        raise EvaluationError(f"{error}; measure it with `{evaluate}`") from error
     write_file(output, card.encode())
     click.echo(output)

@@ -16,6 +16,7 @@ from exporter.commands.common import (
     weights_option,
 )
 from exporter.export import graph, interface, publishing
+from exporter.hints import command, quoted
 from exporter.network.weights_file import Saved
 from modelfile.activations import ACTIVATIONS
 from modelfile.input_range import InputRange
@@ -81,7 +82,8 @@ def export_command(
     published = publishing.publish(model, repository, name, version)
     describe(saved)
     click.echo(published)
-    click.echo(f"Serve it with: python -m server --repository {repository}", err=True)
+    serve = command(f"server --repository {quoted(repository)}")
+    click.echo(f"Serve it with: {serve}", err=True)
 
 
 def describe(saved: Saved) -> None:

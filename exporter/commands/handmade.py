@@ -7,6 +7,7 @@ import click
 from exporter import network
 from exporter.commands.common import PATH, WEIGHTS, clear_errors, data_option
 from exporter.files import write_file
+from exporter.hints import command, quoted
 from exporter.study import handmade, network_svg
 from exporter.training import mnist
 
@@ -46,9 +47,8 @@ def handmade_command(output: Path, page: Path | None, data: Path) -> None:
     if page:
         write_page(page, shipped, data)
         click.echo(page)
-    click.echo(
-        f"Export it with: python -m exporter export --weights {output} --name handmade", err=True
-    )
+    export = command(f"exporter export --weights {quoted(output)} --name handmade")
+    click.echo(f"Export it with: {export}", err=True)
 
 
 def write_page(path: Path, shipped: network.Saved, data: Path) -> None:

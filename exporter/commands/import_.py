@@ -3,7 +3,6 @@
 import codecs
 import io
 import re
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
@@ -20,6 +19,7 @@ from exporter.commands.common import PATH, clear_errors, input_range_option, rea
 from exporter.export import publishing
 from exporter.export.image_layout import MIN_IMAGES, may_be_images, measure
 from exporter.files import READ_ERRORS
+from exporter.hints import command, quoted
 from exporter.importing.assembly import HIDDEN, OUTPUTS, Imported
 from exporter.importing.source import Choices, Orientation, Scaling
 from exporter.network.network import Batch
@@ -175,12 +175,9 @@ def import_command(
             layout = measure(images, imported.network.input_range)
         click.echo(f"images: {layout or NO_LAYOUT}", err=True)
     click.echo(output)
-    click.echo(
-        "Export it with: python -m exporter export --weights "
-        f"{printable(shlex.quote(str(output)))} --name {name}\n"
-        f"Serve it with: python -m server --default-model {name}",
-        err=True,
-    )
+    export = command(f"exporter export --weights {quoted(output)} --name {name}")
+    click.echo(f"Export it with: {export}", err=True)
+    click.echo(f"Serve it with: {command(f'server --default-model {name}')}", err=True)
 
 
 def read_lines(path: Path) -> list[str]:

@@ -10,6 +10,7 @@ from exporter import network
 from exporter.commands.common import PATH, clear_errors, describe_layers
 from exporter.export import graph, publishing
 from exporter.study import records, report
+from exporter.study.evaluation import EvaluationError
 from modelfile.texts import printable
 
 
@@ -48,7 +49,11 @@ def inspect_command(path: Path) -> None:
     if described.fault:
         rows.append(("fault", described.fault))
     if described.evaluation is not None:
-        evaluation = records.decode(described.evaluation)
+        try:
+            evaluation = records.decode(described.evaluation)
+        except EvaluationError as error:
+            remedy = "measure its weights file again with evaluate --record, and export it again"
+            raise EvaluationError(f"{path}: {error}; {remedy}") from error
         rows.append(("evaluation", report.summary(evaluation)))
         rows.append(("measured on", report.describe_data(evaluation)))
     width = max(len(key) for key, _ in rows)

@@ -8,6 +8,7 @@ import click
 from exporter import network
 from exporter.commands.common import INTERRUPTED, PATH, clear_errors, data_option
 from exporter.export import image_layout
+from exporter.hints import command, quoted
 from exporter.training import mnist, progress, provenance, reference, training
 from exporter.training.options import Activation, LossName, Optimizer, TrainingOptions
 
@@ -105,8 +106,9 @@ def train_command(data: Path, output: Path, checkpoint: Path | None, **values: A
     )
     checkpoint.unlink(missing_ok=True)
     click.echo(output)
+    evaluate = command(f"exporter evaluate --weights {quoted(output)} --record")
     click.echo(
         f"Validation accuracy {trained.validation_accuracy:.2%}. Measure it on the test images: "
-        f"python -m exporter evaluate --weights {output} --record",
+        f"{evaluate}",
         err=True,
     )

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from exporter.files import READ_ERRORS, ArchiveError, check_size, read_npz
+from exporter.hints import command, quoted
 from exporter.importing import arrays, safetensors, sklearn
 from exporter.importing.source import Array, Source
 from exporter.network.weights_file import OTHER_KEYS, WeightsError
@@ -37,7 +38,6 @@ UNKNOWN = (
     "is no file that can be imported; wanted .npz (NumPy), .safetensors (PyTorch), .skops "
     "(scikit-learn) or .onnx"
 )
-WEIGHTS_FILE = "is a weights file already; export it: python -m exporter export --weights"
 
 
 def read(path: Path, content: bytes) -> Source:
@@ -51,7 +51,7 @@ def read(path: Path, content: bytes) -> Source:
     try:
         names = _names(content)
         if names is not None:
-            return _read_zip(content, names)
+            return _read_zip(path, content, names)
         # Eight bytes of length, then a JSON object.
         if content[8:9] == b"{":
             named, notes = safetensors.read(content)
@@ -76,7 +76,7 @@ def _names(content: bytes) -> list[str] | None:
         raise WeightsError(f"damaged archive ({error}); save it again") from error
 
 
-def _read_zip(content: bytes, names: Sequence[str]) -> Source:
+def _read_zip(path: Path, content: bytes, names: Sequence[str]) -> Source:
     """Return what a zip archive says, which may be NumPy's, skops's or another's."""
     if any(name.endswith("data.pkl") for name in names):
         raise WeightsError(PYTORCH)
@@ -86,10 +86,10 @@ def _read_zip(content: bytes, names: Sequence[str]) -> Source:
         return sklearn.read_skops(content)
     if not all(name.endswith(".npy") for name in names):
         raise WeightsError(UNKNOWN)
-    return arrays.read(_read_npz(content))
+    return arrays.read(_read_npz(path, content))
 
 
-def _read_npz(content: bytes) -> Mapping[str, Array]:
+def _read_npz(path: Path, content: bytes) -> Mapping[str, Array]:
     """Return every array of an .npz file; nothing is unpickled."""
     try:
         named = read_npz(content)
@@ -102,7 +102,8 @@ def _read_npz(content: bytes) -> Mapping[str, Array]:
             ) from error
         raise WeightsError(f"{error}; save it again") from error
     if OWN_KEYS & set(named):
-        raise WeightsError(WEIGHTS_FILE)
+        export = command(f"exporter export --weights {quoted(path)}")
+        raise WeightsError(f"is a weights file already; export it: {export}")
     return named
 
 

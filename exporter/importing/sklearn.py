@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from exporter.files import READ_ERRORS
+from exporter.hints import command
 from exporter.importing.source import Scaling, Source, SourceLayer
 from exporter.network.arrays import WeightsError, to_names
 
@@ -82,7 +83,7 @@ def read_skops(content: bytes) -> Source:
     except ImportError as error:
         raise WeightsError(
             "skops files are read by skops and scikit-learn, which are not installed; install "
-            "them with: pip install --group sklearn"
+            f"them with: {command('pip install scikit-learn skops')}"
         ) from error
     try:
         untrusted = sorted(set(skops.get_untrusted_types(data=content)) - set(OPTIMIZERS))

@@ -49,15 +49,12 @@ def write(name: str, saved: Saved, pictures: str) -> str:
     `pictures` is relative to the card. Raises EvaluationError when the file has no evaluation.
     """
     if saved.evaluation is None:
-        raise EvaluationError(
-            f"evaluation: {name} has none; measure it with `python -m exporter evaluate --record`"
-        )
+        raise EvaluationError(f"evaluation: {name} has none")
     measured = records.decode(saved.evaluation)
     if measured.labels != saved.network.labels:
         raise EvaluationError(
             f"evaluation: is of the labels {', '.join(measured.labels)}, but {name} has "
-            f"{', '.join(saved.network.labels)}; measure it with `python -m exporter evaluate "
-            "--record`"
+            f"{', '.join(saved.network.labels)}"
         )
     sections = [
         *_introduction(name, saved.network, measured),

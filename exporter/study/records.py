@@ -70,8 +70,7 @@ def decode(record: Mapping[str, Any]) -> Evaluation:
         _check(evaluation)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise EvaluationError(
-            f"evaluation: can't be read ({type(error).__name__}: {error}); measure it again with "
-            "`python -m exporter evaluate --record`"
+            f"evaluation: can't be read ({type(error).__name__}: {error})"
         ) from error
     return evaluation
 

@@ -44,7 +44,7 @@ def summary(evaluation: Evaluation) -> str:
 def describe_data(evaluation: Evaluation) -> str:
     """Return what was measured: name, number of images and checksums."""
     if evaluation.data is None:
-        return "not recorded; measure it again with `python -m exporter evaluate --record`"
+        return "not recorded; `evaluate --record` records it"
     name, n_images = evaluation.data.name, evaluation.accuracy.n_images
     return (
         f"{name}, {n_images:,} images (SHA-256 {evaluation.data.images_sha256}, of their labels "

@@ -27,6 +27,7 @@ from rich.progress import (
 
 from exporter.errors import ExporterError
 from exporter.files import write_file
+from exporter.hints import command
 from exporter.network.network import Batch
 
 Labels = npt.NDArray[np.int64]
@@ -274,7 +275,7 @@ def _find(folder: Path, name: str) -> Path:
         if path.is_file():
             return path
     raise MnistError(
-        f"{folder} has no {name}.gz; download MNIST with `python -m exporter fetch`, or name "
+        f"{folder} has no {name}.gz; download MNIST with `{command('exporter fetch')}`, or name "
         "another folder with --data or MLPSERVE_MNIST"
     )
 

@@ -10,6 +10,7 @@ import structlog
 
 from modelfile.layout import FILE
 from server.errors import ModelError, NotLoaded, StartupError
+from server.hints import command
 from server.models.arrangement import arrange, awaited, errors_of, unchosen, unmet
 from server.models.disk.folder import Clock, Folder
 from server.models.disk.listing import Listing
@@ -88,7 +89,7 @@ class Loader:
         if not on_disk:
             raise StartupError(
                 f"the repository {shown(self._repository)} holds no model (NAME/VERSION/{FILE}); "
-                "run `python -m exporter export` first"
+                f"run `{command('exporter export')}` first"
                 + "".join(f"; {message}" for message in listing.passed_over[:1])
             )
         if self._default and self._default not in on_disk and not self._is_successor:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from exporter import hints
 from exporter.network import weights_file
 from exporter.network.network import Batch
 from exporter.training.mnist import Labels
@@ -87,7 +88,7 @@ def test_one_run_has_no_deviation_and_another_seed_is_not_compared(data: Path) -
         (("--seeds", "1,many"), 2, "'1,many', wanted numbers such as 1,2,3"),
         (("--seeds", ""), 2, "'', wanted numbers such as 1,2,3"),
         (("--seeds", "-1"), 1, "Error: seed: -1, wanted 0 or more"),
-        (("--data", "nowhere"), 1, "download MNIST with `python -m exporter fetch`"),
+        (("--data", "nowhere"), 1, f"download MNIST with `{hints.command('exporter fetch')}`"),
     ],
 )
 def test_what_is_refused(arguments: tuple[str, ...], code: int, message: str) -> None:

@@ -5,12 +5,12 @@ import subprocess
 from pathlib import Path
 
 from harness.server_process import ROOT
-from tests.deploy import handbook
 from tests.deploy.engine.images import TARGETS
+from tests.documents import pages
 
 
 def test_builds_are_those_of_the_handbook() -> None:
-    built = handbook.commands("docker build")
+    built = pages.block("docs/deploying.md", "docker build").text
     for target, tag in TARGETS.items():
         assert f"docker build --target {target} --tag {tag} .\n" in built
 
@@ -23,14 +23,13 @@ def test_the_dockerfile_is_clean(programs: Path) -> None:
 
 
 def test_make_starts_and_ends_the_stack_of_the_handbook() -> None:
-    for arguments, part in (
-        (["up"], "compose up --detach --wait\n"),
-        (["up", "SERVERS=3"], "up --detach --wait --scale server=3\n"),
-        (["down"], "docker compose down\n"),
+    for arguments, documented in (
+        (["up"], pages.block("docs/deploying.md", "compose up --detach --wait\n")),
+        (["up", "SERVERS=3"], pages.block("docs/deploying.md", "--wait --scale server=3\n")),
+        (["down"], pages.block("docs/deploying.md", "docker compose down\n")),
     ):
         command = ["make", "--dry-run", "--no-print-directory", *arguments]
         printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
         first = " ".join(printed.stdout.splitlines()[0].split())
-        documented = handbook.commands(part).strip()
         # Built anew, as the code may have changed; and down is for all profiles.
-        assert re.sub(" --build| --profile [a-z]+", "", first) == documented
+        assert re.sub(" --build| --profile [a-z]+", "", first) == documented.text.strip()

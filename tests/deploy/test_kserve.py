@@ -1,7 +1,6 @@
 """KServe knows its manifests, and its client gets what NumPy says from the server they start."""
 
 import json
-import re
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from exporter.training.mnist import Labels
 from harness import isolated
 from harness.server_process import ROOT, run_to_end, start_server
 from tests.deploy.manifests import Manifest, server_of, settings_of, the
+from tests.documents import pages
 
 N_IMAGES = 20
 MOUNT = "/mnt/models"
@@ -32,9 +32,8 @@ def test_kserve_gets_what_numpy_says(
 ) -> None:
     names = ("manifests.json", "images.npy", "example.py", "answers")
     paths = [tmp_path / name for name in names]
-    page = (ROOT / "docs" / "deploying-kubernetes.md").read_text()
-    examples = re.findall(r"```python\n(.*?)```", page.partition("## KServe")[2], re.DOTALL)
-    example = "\n".join(examples)
+    examples = pages.blocks("docs/deploying-kubernetes.md", "python", section="KServe")
+    example = "\n".join(block.text for block in examples)
     runtime, service = (
         the(built["kserve"], kind) for kind in ("ServingRuntime", "InferenceService")
     )

@@ -26,13 +26,14 @@ from harness import callers
 from harness.calls import predict_method
 from mlpserve import Client
 from mlpserve.v1.classifier_pb2 import PredictRequest
-from tests.deploy import handbook
 from tests.deploy.engine import stack as stacks
 from tests.deploy.engine.daemon import Engine, EngineError
 from tests.deploy.engine.images import TARGETS
 from tests.deploy.engine.stack import ALERTMANAGER, GRPC, HTTP, Stack
+from tests.documents import pages
 
 pytestmark = pytest.mark.timeout(900)
+PAGE = "docs/deploying.md"
 SERVER, EXPORTER = TARGETS["server"], TARGETS["exporter"]
 MAX_BYTES = 330_000_000
 
@@ -65,7 +66,7 @@ ANSWERED = f'{HANDLED}{{grpc_method="Predict", grpc_code="OK"}}'
 @pytest.fixture(scope="module")
 def stack(engine: Engine) -> Iterator[Stack]:
     """The stack, which its tests use one after the other, and leave with all servers healthy."""
-    with stacks.start(engine, handbook.commands("up --detach --wait --scale")) as running:
+    with stacks.start(engine, pages.block(PAGE, "up --detach --wait --scale").text) as running:
         yield running
 
 
@@ -98,7 +99,7 @@ def test_a_container_runs_as_the_handbook_says(engine: Engine) -> None:
     def sh(commands: str) -> str:
         return engine.run(engine.inside("bash", "-euo", "pipefail", "-c", commands))
 
-    sh(handbook.commands("docker run --detach"))
+    sh(pages.block(PAGE, "docker run --detach").text)
     try:
         status = sh("docker exec mlpserve cat /proc/1/status")
         lines = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
@@ -107,14 +108,14 @@ def test_a_container_runs_as_the_handbook_says(engine: Engine) -> None:
         with pytest.raises(EngineError, match="Read-only file system"):
             sh("docker exec mlpserve touch /app/new")
         sh("until docker exec mlpserve python -m server health; do sleep 0.2; done")
-        assert sh(handbook.commands("server health")) == "ready\n"
+        assert sh(pages.block(PAGE, "server health").text) == "ready\n"
         command = inspect(engine, SERVER)["Config"]["Healthcheck"]["Test"]
         assert command == ["CMD", "python", "-m", "server", "health"]
         sh("docker stop mlpserve")
         # 137 would be a SIGKILL after the grace.
         assert sh("docker inspect mlpserve --format '{{.State.ExitCode}}'") == "0\n"
     finally:
-        sh(handbook.commands("docker rm mlpserve"))
+        sh(pages.block(PAGE, "docker rm mlpserve").text)
 
 
 def test_one_server_has_the_ports(
@@ -123,10 +124,12 @@ def test_one_server_has_the_ports(
     images, labels = digits
     seven = tmp_path / "7.png"
     Image.fromarray(np.uint8(255 * images[labels == 7][0].reshape(28, 28))).save(seven)
-    with stacks.start(engine, handbook.commands("docker compose up --detach --wait\n")) as stack:
+    with stacks.start(
+        engine, pages.block(PAGE, "docker compose up --detach --wait\n").text
+    ) as stack:
         (server,) = stack.servers()
         checks = len(stack.inspect(server)["State"]["Health"]["Log"])
-        assert "7" in stack.sh(handbook.commands("predict 7.png").replace("7.png", str(seven)))
+        assert "7" in stack.sh(pages.block(PAGE, "predict 7.png").text.replace("7.png", str(seven)))
         assert stack.get(HTTP, "/readyz").status_code == 200
         check_page(stack, seven.read_bytes())
 
@@ -136,7 +139,7 @@ def test_one_server_has_the_ports(
         wait_for(is_checked_again, "its health is asked for again")
         # The picture, by gRPC and by HTTP: health checks predict nothing.
         assert answered(stack, server) == 2
-        stack.sh(handbook.commands("docker compose down\n"))
+        stack.sh(pages.block(PAGE, "docker compose down\n").text)
         assert engine.docker("ps", "--all", "--quiet") == ""
 
 
@@ -237,12 +240,12 @@ def test_no_call_fails_when_all_servers_are_replaced(
 ) -> None:
     old = stack.servers()
     with under_load(stack, digits) as go_on:
-        stack.sh(handbook.commands("--no-recreate"))
+        stack.sh(pages.block(PAGE, "--no-recreate").text)
         new = stack.servers()
         assert len(new) == SERVERS
         assert not set(new) & set(old)
         go_on()
-        stack.sh(handbook.commands("SIGUSR2"))
+        stack.sh(pages.block(PAGE, "SIGUSR2").text)
         for server in new:
             rolled = functools.partial(counted, stack, server, RESTARTS, reason="rolled")
             wait_for(lambda rolled=rolled: rolled() == 1, "it has another worker")
@@ -254,7 +257,7 @@ def test_a_second_version_is_served_without_a_restart(
     servers = stack.servers()
     started = [stack.start_time(server) for server in servers]
     with under_load(stack, digits):
-        assert stack.sh(handbook.commands("exporter export")) == "models/digits/2/model.onnx\n"
+        assert stack.sh(pages.block(PAGE, "exporter export").text) == "models/digits/2/model.onnx\n"
         for server in servers:
             images = functools.partial(counted, stack, server, IMAGES, version="2")
             wait_for(lambda images=images: images() > 0, "it serves the second version")

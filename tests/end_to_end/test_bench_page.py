@@ -1,7 +1,6 @@
 """The commands in docs/bench.md run as they stand, against a server, and print what it shows."""
 
 import functools
-import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,16 +8,19 @@ from pathlib import Path
 import click.testing
 import pytest
 
-from harness.server_process import ROOT, ServerProcess, start_server
+from harness.server_process import ServerProcess, start_server
 from harness.waiting import PATIENCE_SECONDS
 from mlpserve.bench.encoding import to_json
 from mlpserve.bench.find_rate import find_rate
 from mlpserve.command.commands import mlpserve
+from tests.documents import pages
 from tests.mlpserve.bench.results import lognormal, make_result
 
-PAGE = (ROOT / "docs/bench.md").read_text()
-COMMANDS = re.findall(r"^mlpserve (bench .+)$", PAGE, re.MULTILINE)
-SHOWN = re.findall(r"^```text\n(.+?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+COMMANDS = [
+    line.removeprefix(".venv/bin/mlpserve ")
+    for block in pages.blocks("docs/bench.md")
+    for line in block.text.splitlines()
+]
 
 ROWS = (
     "calls ",
@@ -89,7 +91,7 @@ def test_every_command_runs(
 def test_what_is_shown_is_what_is_printed(alone: ServerProcess) -> None:
     printed = run(alone, COMMANDS[0])
     assert printed.exit_code == 0, printed.output
-    shown = SHOWN[0]
+    shown = pages.block("docs/bench.md", "the tool's own lag").text
     for row in ROWS:
         assert any(line.startswith(row) for line in shown.splitlines()), row
         assert any(line.startswith(row) for line in printed.stdout.splitlines()), row

@@ -17,8 +17,9 @@ from harness.server_process import ROOT, ServerProcess
 from mlpserve.command.predict.asking import N_IN_FLIGHT
 from mlpserve.command.predict.choices import ENDINGS
 from mlpserve.command.predict.parts import MAX_IMAGES
+from tests.documents import pages
 
-PAGE = (ROOT / "docs" / "predicting.md").read_text()
+PAGE = pages.text("docs/predicting.md")
 PACKED = "t10k-images-idx3-ubyte.gz"
 
 
@@ -41,8 +42,8 @@ def folder(server: ServerProcess, digits: tuple[Batch, Labels], tmp_path: Path) 
 
 
 def test_every_block_runs(folder: Path) -> None:
-    shell, python = re.findall(r"^```(?:sh|python)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    for command in (["sh", "-ec", shell], [sys.executable, "-c", python]):
+    shell, python = pages.blocks("docs/predicting.md")
+    for command in (["sh", "-ec", shell.text], [sys.executable, "-c", python.text]):
         ended = subprocess.run(
             command,
             cwd=folder,

@@ -6,17 +6,17 @@ import sys
 
 from harness.server_process import ROOT, environment
 from harness.waiting import PATIENCE_SECONDS
+from tests.documents import pages
 from tests.mlpserve.serving import start_serving
 from tests.mlpserve.test_client import SERVING, Health
 
-PAGE = (ROOT / "docs/clients.md").read_text()
 ADDRESS = "localhost:50051"
 N_PREDICTIONS = 4
 """Those that the page's programs print."""
 
 
 def test_the_programs_run() -> None:
-    programs = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    programs = [block.text for block in pages.blocks("docs/clients.md", "python")]
     with start_serving(health=Health(SERVING).handler) as serving:
         done = subprocess.run(
             [sys.executable, "-c", "\n".join(programs).replace(ADDRESS, serving.address)],

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from modelfile.layout import FILE, MAX_VERSION
 from server.errors import StartupError
+from server.hints import command
 from server.models.disk import near_misses
 from server.models.disk.near_misses import NUMBER
 from server.texts import fault_of, shown
@@ -53,7 +54,7 @@ def list_models(repository: Path) -> Listing:
     if not repository.is_dir():
         raise StartupError(
             f"the repository {shown(repository)} is not a folder; give --repository, or run "
-            "`python -m exporter export` first"
+            f"`{command('exporter export')}` first"
         )
     try:
         names = sorted(path.name for path in repository.iterdir())

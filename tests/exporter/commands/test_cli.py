@@ -10,7 +10,7 @@ import onnx
 import pytest
 from click.testing import CliRunner, Result
 
-from exporter import cli, network
+from exporter import cli, hints, network
 from exporter.network.weights_file import Provenance
 from harness.networks import random_batch, random_network
 from harness.server_process import ROOT, environment
@@ -54,7 +54,7 @@ def test_export_then_inspect(tmp_path: Path, weights: Path) -> None:
             "Layers: 784 > 16 sigmoid > 16 sigmoid > 10 sigmoid",
             "Inputs: 784 numbers in [0, 1]",
             f"Labels: {', '.join(f'class {index}' for index in range(10))}",
-            f"Serve it with: python -m server --repository {repository}",
+            f"Serve it with: {hints.command(f'server --repository {repository}')}",
         ]
     for shown in (path, path.parent, path.parent.parent, weights):
         result = run("inspect", shown)
@@ -143,7 +143,7 @@ def test_data_from_the_environment_and_none_at_all(tmp_path: Path, weights: Path
     assert run(*command, MLPSERVE_MNIST=str(DATA)).exit_code == 0
     line = refused(*command, MLPSERVE_MNIST=str(tmp_path))
     assert f"{tmp_path} has no t10k-images-idx3-ubyte.gz; download MNIST with" in line
-    assert "python -m exporter fetch" in line
+    assert hints.command("exporter fetch") in line
 
 
 def test_inspect_of_what_is_no_model(tmp_path: Path) -> None:

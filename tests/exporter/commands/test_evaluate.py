@@ -9,7 +9,7 @@ import onnx
 import pytest
 from click.testing import CliRunner, Result
 
-from exporter import cli, network
+from exporter import cli, hints, network
 from exporter.network.network import Batch
 from exporter.network.weights_file import Provenance
 from exporter.study import records
@@ -211,12 +211,14 @@ def test_record_keeps_the_whole_test(less: tuple[str, ...], weights: Path, data:
 def test_inspect_of_a_damaged_evaluation(weights: Path) -> None:
     network.save(weights, random_network(), evaluation={"split": "test"})
     line = refused("inspect", weights)
-    assert "evaluation: can't be read (KeyError: 'labels'); measure it again with" in line
+    assert "evaluation: can't be read (KeyError: 'labels'); measure its weights file again" in line
 
 
 def test_card(weights: Path, data: Path, tmp_path: Path) -> None:
     card = tmp_path / "some-card.md"
-    assert "evaluation: some has none" in refused("card", "--weights", weights, "--output", card)
+    remedy = hints.command(f"exporter evaluate --weights {weights} --record")
+    line = refused("card", "--weights", weights, "--output", card)
+    assert f"evaluation: some has none; measure it with `{remedy}`" in line
     assert not card.exists()
     run("evaluate", "--weights", weights, "--data", data, "--record")
     result = run("card", "--weights", weights, "--output", card)

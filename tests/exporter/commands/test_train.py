@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import pytest
 from click.testing import CliRunner
 
-from exporter import cli, network
+from exporter import cli, hints, network
 from exporter.training import checkpoints, mnist, training
 from exporter.training.checkpoints import State
 from harness.server_process import ROOT
@@ -113,4 +113,4 @@ def test_checkpoint_of_another_training(tmp_path: Path, data: Path) -> None:
 def test_missing_training_images_say_how_to_fetch_them(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli.main, command(tmp_path, tmp_path / "out.npz"))
     assert result.exit_code == 1
-    assert "download MNIST with `python -m exporter fetch`" in result.stderr
+    assert f"download MNIST with `{hints.command('exporter fetch')}`" in result.stderr

@@ -15,21 +15,16 @@ from safetensors.numpy import save_file
 from exporter import cli, network
 from exporter.importing.source import Array
 from harness.networks import random_batch, random_network
-from harness.server_process import ROOT
+from tests.documents import pages
 from tests.exporter.classifiers import images_and_digits
 
-PAGE = ROOT / "docs" / "importing.md"
+PAGE = pages.text("docs/importing.md")
 COMMAND = ".venv/bin/python -m exporter "
 ONNX = {
     "exported": "torch_plain_dynamo",
     "flowers": "sklearn_standard",
     "bytes": "keras_flatten",
 }
-
-
-def blocks() -> list[tuple[str, str]]:
-    """Return the language and the text of each block of code."""
-    return re.findall(r"^```(\w+)\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
 
 
 def evaluate(model: str, batch: Array) -> Array:
@@ -69,11 +64,11 @@ def test_every_block_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         shutil.copy(Path(__file__).parent / "data" / f"{made}.onnx", f"{name}.onnx")
     variables: dict[str, object] = dict(names)
     ran = []
-    for language, text in blocks():
-        if language == "python":
-            exec(text, variables)
+    for block in pages.blocks("docs/importing.md"):
+        if block.language == "python":
+            exec(block.text, variables)
         else:
-            for line in text.splitlines():
+            for line in block.text.splitlines():
                 assert line.startswith(COMMAND)
                 arguments = shlex.split(line.removeprefix(COMMAND))
                 result = CliRunner().invoke(cli.main, arguments)
@@ -108,18 +103,17 @@ def test_every_block_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_every_origin_has_a_section_that_links_reach() -> None:
-    text = PAGE.read_text()
-    headings = [heading.lower() for heading in re.findall(r"^## (.+)$", text, re.MULTILINE)]
+    headings = [heading.lower() for heading in re.findall(r"^## (.+)$", PAGE, re.MULTILINE)]
     anchors = {re.sub(r"[^a-z0-9-]", "", heading.replace(" ", "-")) for heading in headings}
     assert {"numpy-arrays", "pytorch", "scikit-learn", "keras", "onnx"} <= anchors
-    links = re.findall(r"\]\(#([^)]+)\)", text)
+    links = re.findall(r"\]\(#([^)]+)\)", PAGE)
     assert links
     assert set(links) <= anchors
 
 
 def test_every_option_on_the_page_exists() -> None:
     known = CliRunner().invoke(cli.main, ["import", "--help"]).stdout
-    options = set(re.findall(r"--[a-z][a-z-]+", PAGE.read_text())) - {
+    options = set(re.findall(r"--[a-z][a-z-]+", PAGE)) - {
         "--group",
         "--weights",
         "--name",

@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from hypothesis import given, settings, strategies
 from safetensors.numpy import save, save_file
 
-from exporter import cli, importing, network
+from exporter import cli, hints, importing, network
 from exporter.importing.source import Array, Choices
 from exporter.network.weights_file import WeightsError
 from harness.networks import random_batch, random_network
@@ -101,7 +101,7 @@ def test_state_dict_is_imported_and_told(folder: Path) -> None:
     arguments = told_export.partition("-m exporter ")[2].split()
     assert CliRunner().invoke(cli.main, arguments).exit_code == 0
     assert Path("models/my-net/1/model.onnx").is_file()
-    assert told.endswith("Serve it with: python -m server --default-model my-net\n")
+    assert told.endswith(f"Serve it with: {hints.command('server --default-model my-net')}\n")
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_npz_with_a_folded_scaling_labels_and_examples() -> None:
         "inputs were (2 * pixel - mean of each) / 0.5: folded into the first layer"
     )
     assert all(f"- {change}\n" in told for change in changes.split("; "))
-    assert "python -m exporter export --weights 'a b/c.npz' --name weights\n" in told
+    assert hints.command("exporter export --weights 'a b/c.npz' --name weights") + "\n" in told
 
 
 def test_the_layout_of_examples_is_told() -> None:

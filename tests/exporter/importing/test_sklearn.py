@@ -21,7 +21,7 @@ from sklearn.preprocessing import (  # type: ignore[import-untyped]
     StandardScaler,
 )
 
-from exporter import cli, importing, network
+from exporter import cli, hints, importing, network
 from exporter.network.network import Batch
 from exporter.network.weights_file import WeightsError
 from harness.server_process import start_server
@@ -224,7 +224,7 @@ def test_skops_is_optional(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "skops.io", None)
     result = CliRunner().invoke(cli.main, ["import", str(tmp_path / "c.skops")])
     assert result.exit_code == 1
-    assert "not installed; install them with: pip install --group sklearn" in result.stderr
+    assert hints.command("pip install scikit-learn skops") in result.stderr
 
 
 def test_files_of_another_version_are_read_without_a_warning(tmp_path: Path) -> None:

@@ -103,6 +103,3 @@ def test_what_is_no_evaluation_is_explained(change: Change, message: str) -> Non
     with pytest.raises(EvaluationError) as raised:
         records.decode(record)
     assert message in str(raised.value)
-    assert str(raised.value).endswith(
-        "measure it again with `python -m exporter evaluate --record`"
-    )

@@ -1,26 +1,24 @@
 """The lines of docs/http.md about the Open Inference Protocol run as they stand there."""
 
 import json
-import re
 import subprocess
 from pathlib import Path
 
 from harness import isolated
-from harness.server_process import ROOT, ServerProcess
+from harness.server_process import ServerProcess
 from harness.waiting import PATIENCE_SECONDS
+from tests.documents import pages
 from tests.mlpserve.pictures.test_reading import draw_seven
 from tests.programs import need
 
-_REST = (ROOT / "docs" / "http.md").read_text().partition("## Open Inference Protocol")[2]
-PAGE = _REST.partition("\n## ")[0]
 ADDRESS = "localhost:8080"
 
 
 def test_curl(server: ServerProcess, tmp_path: Path) -> None:
     need("curl", "curl")
     draw_seven().save(tmp_path / "7.png")
-    (lines,) = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    lines = lines.replace("curl ", "curl --silent --show-error --write-out '\\n' ")
+    (block,) = pages.blocks("docs/http.md", "sh", "Open Inference Protocol")
+    lines = block.text.replace("curl ", "curl --silent --show-error --write-out '\\n' ")
     done = subprocess.run(
         ["sh", "-ec", lines.replace(ADDRESS, server.http_address)],
         cwd=tmp_path,
@@ -36,7 +34,7 @@ def test_curl(server: ServerProcess, tmp_path: Path) -> None:
 
 
 def test_the_program_of_tritonclient(server: ServerProcess, tmp_path: Path) -> None:
-    (program,) = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    (block,) = pages.blocks("docs/http.md", "python", "Open Inference Protocol")
     script = tmp_path / "program.py"
-    script.write_text(program.replace(ADDRESS, server.http_address))
+    script.write_text(block.text.replace(ADDRESS, server.http_address))
     isolated.run("tritonclient", [script])

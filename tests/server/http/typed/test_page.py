@@ -6,29 +6,29 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness.server_process import ROOT, ServerProcess
+from harness.server_process import ServerProcess
 from harness.waiting import PATIENCE_SECONDS
 from server.http.coding.numbers import MAX_NUMBERS
 from server.http.openapi.document import make
 from server.http.pictures import decoder, pictures
 from server.http.typed.body import FIELDS
+from tests.documents import pages
 from tests.mlpserve.pictures.test_reading import draw_seven
 from tests.programs import need
 
-PAGE = (ROOT / "docs" / "http.md").read_text()
-SECTION = PAGE.partition("## The typed API as JSON")[2].partition("## Open Inference Protocol")[0]
+SECTION = (
+    pages.text("docs/http.md")
+    .partition("## The typed API as JSON")[2]
+    .partition("## Open Inference Protocol")[0]
+)
 ADDRESS = "localhost:8080"
-
-
-def block(language: str, server: ServerProcess) -> str:
-    (found,) = re.findall(rf"^```{language}\n(.*?)^```$", SECTION, re.MULTILINE | re.DOTALL)
-    return str(found).replace(ADDRESS, server.http_address)
 
 
 def test_curl(server: ServerProcess, tmp_path: Path) -> None:
     need("curl", "curl")
     draw_seven().save(tmp_path / "7.png")
-    lines = block("sh", server)
+    (block,) = pages.blocks("docs/http.md", "sh", "The typed API as JSON")
+    lines = block.text.replace(ADDRESS, server.http_address)
     done = subprocess.run(
         ["sh", "-ec", lines.replace("curl ", "curl --silent --show-error --write-out '\\n' ")],
         cwd=tmp_path,
@@ -47,8 +47,10 @@ def test_curl(server: ServerProcess, tmp_path: Path) -> None:
 
 
 def test_python(server: ServerProcess, tmp_path: Path) -> None:
+    (block,) = pages.blocks("docs/http.md", "python", "The typed API as JSON")
+    program = block.text.replace(ADDRESS, server.http_address)
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", block("python", server)],
+        [sys.executable, "-W", "error", "-c", program],
         cwd=tmp_path,
         capture_output=True,
         text=True,
