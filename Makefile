@@ -12,7 +12,7 @@ BIN := .venv/bin
 UV = $(if $(shell command -v uv),uv,$(BIN)/uv)
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11
 
-.PHONY: help setup run up down test lint format proto dashboards lock k8s clean
+.PHONY: help setup run up down wheel test lint format proto dashboards lock k8s clean
 
 help: ## Print the targets.
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -39,6 +39,9 @@ up: ## Start the stack in containers; SERVERS=3 for several servers behind Envoy
 
 down: ## Stop the stack; its volumes keep models and measurements.
 	docker compose --profile scale --profile traces down
+
+wheel: .venv/ready ## Build the client's wheel in dist/, to install it elsewhere.
+	@$(BIN)/python -m hatchling build --target wheel
 
 test: .venv/ready ## Run every test, two files at a time on each core; one alone: .venv/bin/pytest FILE -k NAME.
 	@# Tests of processes and sockets wait for half of their time.

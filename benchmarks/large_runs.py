@@ -98,7 +98,7 @@ def costs(model: Model, images: int, repeats: int) -> dict[str, float]:
 def main(model_file: Path, repeats: int) -> None:
     """Print the CPU microseconds of each step for calls of 64, 256 and 1,024 float images."""
     configure_logs("warning", "auto")
-    memory.settle()
+    memory.freeze()
     model = load_model(model_file, "digits", 1)
     columns = [costs(model, images, repeats) for images in IMAGES]
     rows = [(name, *(f"{column[name]:,.0f}" for column in columns)) for name in columns[0]]

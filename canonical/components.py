@@ -39,11 +39,11 @@ def remove_neighbours(light: Batch) -> Batch:
     gone = np.zeros_like(ink)
     for axis, order in ((1, 1), (1, -1), (2, 1), (2, -1)):
         # The edge becomes the first row.
-        turned = (ink if axis == 1 else ink.swapaxes(1, 2))[:, ::order]
-        touched = np.flatnonzero(turned[:, 0].any(axis=1))
+        rotated = (ink if axis == 1 else ink.swapaxes(1, 2))[:, ::order]
+        touched = np.flatnonzero(rotated[:, 0].any(axis=1))
         if not len(touched):
             continue
-        reached = flood(turned[touched, : depth + 1])
+        reached = flood(rotated[touched, : depth + 1])
         area = reached.sum(axis=(1, 2))
         small = ~reached[:, depth].any(axis=1) & (total[touched] - area > MIN_REST * area)
         part = (gone if axis == 1 else gone.swapaxes(1, 2))[:, ::order]

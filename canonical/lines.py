@@ -113,8 +113,8 @@ def find_frames(images: Batch, across: Batch, paper: Batch) -> Flags:
     n_images, side, _ = images.shape
     margin = round(MARGIN * side)
     flags = np.zeros((n_images, 2, 2, side), np.bool_)
-    for index, turned in enumerate((images, across)):
-        found = find_lines(turned[:, :, margin : side - margin], paper, to_edges=False)
+    for index, oriented in enumerate((images, across)):
+        found = find_lines(oriented[:, :, margin : side - margin], paper, to_edges=False)
         flags[:, index] = np.stack(found, axis=1)
     flags[:, :, :, margin : side - margin] = False
     first = flags[:, :, :, :margin].any(axis=3)

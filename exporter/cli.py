@@ -11,6 +11,7 @@ from exporter.commands.handmade import handmade_command
 from exporter.commands.import_ import import_command
 from exporter.commands.inspect import inspect_command
 from exporter.commands.look import look_command
+from exporter.commands.repository import list_command, restore_command, retire_command
 from exporter.commands.train import train_command
 
 
@@ -29,6 +30,9 @@ for command in (
     handmade_command,
     import_command,
     inspect_command,
+    list_command,
     look_command,
+    restore_command,
+    retire_command,
 ):
     main.add_command(command)

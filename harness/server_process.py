@@ -110,6 +110,15 @@ def start_server(repository: Path, *arguments: str, **variables: str) -> Iterato
         stderr=subprocess.PIPE,
         text=True,
     )
+    with attend(process) as server:
+        yield server
+        if process.poll() is None:
+            assert server.terminate() == 0, server.log
+
+
+@contextlib.contextmanager
+def attend(process: subprocess.Popen[str]) -> Iterator[ServerProcess]:
+    """Yield a server that is starting once it serves; the block stops it, or the end kills it."""
     server = ServerProcess(process)
     assert process.stderr is not None
     reader = threading.Thread(target=_collect, args=(process.stderr, server))
@@ -118,8 +127,6 @@ def start_server(repository: Path, *arguments: str, **variables: str) -> Iterato
         serving = server.wait_for("serving")
         server.grpc_address, server.http_address = serving["grpc"], serving["http"]
         yield server
-        if process.poll() is None:
-            assert server.terminate() == 0, server.log
     finally:
         if process.poll() is None:
             process.kill()

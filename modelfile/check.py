@@ -5,6 +5,7 @@ The exporter checks so before it publishes, the server before it serves.
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -27,10 +28,12 @@ MAX_ALONE = 4
 class CheckError(ValueError):
     """A model is not computed as it should be, in words that follow the file's name.
 
-    `reason` is "golden_examples" or "answers"; `golden` is how the golden examples went.
+    `golden` is how the golden examples went.
     """
 
-    def __init__(self, message: str, reason: str, golden: GoldenCheck) -> None:
+    def __init__(
+        self, message: str, reason: Literal["answers", "golden_examples"], golden: GoldenCheck
+    ) -> None:
         super().__init__(message)
         self.reason, self.golden = reason, golden
 

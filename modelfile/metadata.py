@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -36,12 +36,13 @@ _SHOWN = 100
 
 
 class MetadataError(ValueError):
-    """Metadata that can't be used, in words that follow the file's name.
+    """Metadata that can't be used, in words that follow the file's name."""
 
-    `reason` is "format", "metadata", "signature" or "golden_examples".
-    """
-
-    def __init__(self, message: str, reason: str = "metadata") -> None:
+    def __init__(
+        self,
+        message: str,
+        reason: Literal["format", "golden_examples", "metadata", "signature"] = "metadata",
+    ) -> None:
         super().__init__(message)
         self.reason = reason
 

@@ -36,7 +36,7 @@ APPROXIMATION = 1e-6
 
 _TINY = float(np.finfo(np.float32).tiny)
 _FURTHEST = 2 * float(np.finfo(np.float32).max)
-_LARGEST_EXPONENT = 50.0
+_MAX_EXPONENT = 50.0
 _BLOCK_VALUES = 1 << 20
 """Weights that are converted to float64 at a time, 8 MiB."""
 _PARTS = 16
@@ -163,7 +163,7 @@ def _softmax_allowed(z: Exact, error: Exact) -> Exact:
     """A share p becomes p r / (p r + 1 - p), where r <= exp(2 error): others move the other way."""
     shares = EXACTLY["softmax"](z)
     worst = error.max(axis=1, keepdims=True)
-    growth = np.expm1(np.minimum(2 * worst, _LARGEST_EXPONENT))
+    growth = np.expm1(np.minimum(2 * worst, _MAX_EXPONENT))
     # The sum of the exponentials is rounded as well.
     growth += SAFETY * UNIT * np.sqrt(z.shape[1])
     allowed: Exact = np.minimum(np.minimum(shares, 1 - shares) * growth, 1) + APPROXIMATION

@@ -75,7 +75,7 @@ class Server:
         # It listens last: until then other workers may answer.
         self._grpc = Endpoint(self.settings, self._reloads, self._served, self._ask_all)
         self.default_model = self._watcher.first().default
-        memory.settle()
+        memory.freeze()
         self._watcher.start(self.settings.repository if self.settings.watch == "on" else None)
         self._reloads.follow(watcher.PART, self._watcher.ask)
         self._reloads.start()

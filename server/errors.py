@@ -2,27 +2,8 @@
 
 from dataclasses import dataclass, field
 
-REASONS = (
-    *("answer_bytes", "batch_size", "both_forms", "both_versions", "byte_count", "cancelled"),
-    *("datatype", "deadline", "description_bytes", "duplicate_output", "idle_stream", "inputs"),
-    *("internal", "label_not_found", "load_failed", "message_bytes", "model_not_found"),
-    *("model_unloaded", "no_message", "no_model_name"),
-    *("no_pixels", "no_token", "not_a_request", "not_finite", "not_pixels", "not_ready"),
-    *("not_square", "overflow", "parameter", "pixel_count", "pixel_range", "queue_full"),
-    *("repository", "shape", "slow_message", "timeout", "too_many_calls", "too_many_fields"),
-    *("too_many_streams", "too_many_unloaded", "too_many_watchers", "unanswered"),
-    *("unknown_input", "unknown_output", "unknown_service", "unknown_token", "unread_answers"),
-    *("version", "version_not_found", "watched", "without_canonicalize"),
-)
-"""Why requests are rejected: the reasons of all RequestErrors, and `internal` for other errors."""
-
-LOAD_REASONS = (
-    *("answers", "crashed", "external_data", "format", "golden_examples", "graph", "internal"),
-    *("memory", "metadata", "not_a_file", "not_finite", "not_loadable", "operators", "signature"),
-    *("too_large", "too_slow", "unreadable", "weights"),
-)
-"""Why versions are not loaded: the reasons of all ModelErrors."""
-
+from server.reasons.loads import LoadReason
+from server.reasons.requests import RequestReason
 
 INTERNAL_MESSAGE = "internal error; the server's log has the reason"
 
@@ -32,12 +13,9 @@ class StartupError(Exception):
 
 
 class ModelError(StartupError):
-    """A model file can't be served; the message names the file and what is wrong with it.
+    """A model file can't be served; the message names the file and what is wrong with it."""
 
-    `reason` is one of `LOAD_REASONS`, because it is a label of a metric.
-    """
-
-    def __init__(self, message: str, reason: str) -> None:
+    def __init__(self, message: str, reason: LoadReason) -> None:
         super().__init__(message)
         self.reason = reason
 
@@ -49,26 +27,23 @@ class TakesLong(Exception):
 class Fault(Exception):
     """What is wrong with a model file, as the words that follow its name in a ModelError."""
 
-    def __init__(self, message: str, reason: str) -> None:
+    def __init__(self, message: str, reason: LoadReason) -> None:
         super().__init__(message)
         self.reason = reason
 
 
 @dataclass(eq=False)
 class RequestError(Exception):
-    """A request that can't be answered; subclasses say whose fault it is.
+    """A request that can't be answered; subclasses say whose fault it is."""
 
-    `reason` is one of `REASONS`, because it is a label of a metric.
-    """
-
-    reason: str
+    reason: RequestReason
     message: str
 
     def __str__(self) -> str:
         return self.message
 
 
-def reason_of(error: Exception) -> str:
+def reason_of(error: Exception) -> RequestReason:
     """Return the reason of an error that ends a call, `internal` for an unexpected one."""
     return error.reason if isinstance(error, RequestError) else "internal"
 

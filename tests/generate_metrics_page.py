@@ -1,11 +1,18 @@
-"""Writes docs/metrics.md, the table of all metrics, from where they are declared."""
+"""Writes docs/metrics.md, the table of all metrics, and docs/reasons.md, that of all reasons, from
+where they are declared.
+"""
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from prometheus_client.metrics import MetricWrapperBase
 
+from server.reasons.loads import LOADS
+from server.reasons.processes import ENDS, RELOADS, RESTARTS
+from server.reasons.reason import Reason
+from server.reasons.requests import REQUESTS
 from server.telemetry import metrics
 from server.telemetry.families import WORKER, MetricFamily, adapt
 from server.telemetry.metrics import LATENCY_BUCKETS
@@ -19,13 +26,14 @@ OF_PARENT = (
 )
 """What is there once, whatever the number of workers."""
 
-PAGE = Path(__file__).parents[1] / "docs" / "metrics.md"
+DOCS = Path(__file__).parents[1] / "docs"
+PAGE, REASONS_PAGE = DOCS / "metrics.md", DOCS / "reasons.md"
 
 _HEAD = f"""# Metrics
 
 `http://HOST:8080/metrics` serves the metrics of all workers on one page, in OpenMetrics or the
 older text format, as the scraper asks. The page you are reading is written by
-`python -m tests.generate_metrics_page`; a test compares it with the code.
+`.venv/bin/python -m tests.generate_metrics_page`; a test compares it with the code.
 
 - The metrics of a worker have its number in the label `worker`; `worker="parent"` stands for the
   process that starts the workers, `worker="http"` for the one that serves HTTP. A restarted worker
@@ -35,8 +43,9 @@ older text format, as the scraper asks. The page you are reading is written by
   `mlpserve_worker_answered`, and a line in the log.
 - With traces on, the buckets of `grpc_server_handling_seconds` and `mlpserve_prediction_seconds`
   have exemplars, in OpenMetrics: see [observability.md](observability.md#traces).
-- Every method, reason and common code is present from the start, at zero. Callers can't add
-  series: unknown methods are counted as `other`.
+- Every method, common code and reason of a rejected request is present from the start, at zero.
+  Callers can't add series: unknown methods are counted as `other`. What each `reason` and `outcome`
+  means, and what to do about it: [reasons.md](reasons.md).
 - `grpc_server_handling_seconds`, `mlpserve_prediction_seconds` and `mlpserve_stage_seconds` have
   {len(LATENCY_BUCKETS)} bounds from 50 us to 10 s, in steps of 1.2 between 100 us and 10 ms, where
   a quantile read from them is off by a fifth at most, and one at 5 ms, the objective of the alerts.
@@ -64,7 +73,71 @@ older text format, as the scraper asks. The page you are reading is written by
 """
 
 
-def _declared() -> Iterator[MetricFamily]:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A set of reasons, and where they appear."""
+
+    reasons: Mapping[Any, Reason]
+    metric: str
+    line: str
+    elsewhere: str = ""
+
+
+PLACES = {
+    "request": Place(
+        REQUESTS,
+        "`mlpserve_rejected_requests_total{reason}`",
+        "`call`: `reason`",
+        "`mlpserve.reason` of a span. In capitals, such as `PIXEL_COUNT`: an error's "
+        "`google.rpc` details, `Violation.reason` of `mlpserve.InvalidRequest`, and `reason` of an "
+        "error [over HTTP](http.md#errors)",
+    ),
+    "load": Place(
+        LOADS,
+        "`mlpserve_model_load_failures_total{reason}`",
+        "`model not loaded`: `reason`, of which `message` says more",
+        "RepositoryIndex and `Client.list_models()` have the message",
+    ),
+    "worker": Place(
+        RESTARTS,
+        "`mlpserve_worker_restarts_total{reason}`",
+        "`worker ended`: `reason`, of which `error` says more",
+    ),
+    "HTTP": Place(
+        ENDS,
+        "`mlpserve_http_restarts_total{reason}`",
+        "`HTTP's process ended`: `reason`, of which `error` says more",
+    ),
+    "reload": Place(
+        RELOADS,
+        "`mlpserve_reloads_total{outcome}`",
+        "`reloaded`, or `reload failed, the previous content stays in use`, of which `error` says "
+        "more",
+        "`Admin/Reload` answers with the error",
+    ),
+}
+
+_REASONS_HEAD = """# Reasons
+
+Metrics, log lines, traces and errors say in one word why something failed. This page lists all of
+these words, with what each means and what to do about it. It is written by
+`.venv/bin/python -m tests.generate_metrics_page` from the tables in `server/reasons`. A test
+compares it with them, and the types in the code admit no other words.
+
+| where | metric | log line | elsewhere |
+|---|---|---|---|
+"""
+_REASONS_TABLE = """
+The codes are gRPC's; metrics and log lines write `INVALID_ARGUMENT` as `InvalidArgument`. The
+*caller* sends the request, the *operator* runs the server. What HTTP's process refuses by itself is
+in [http.md](http.md#errors).
+
+| reason | where | gRPC code | meaning | what to do |
+|---|---|---|---|---|
+"""
+
+
+def declared() -> Iterator[MetricFamily]:
     """Yield every metric, with the names of all its labels."""
     for metric in vars(metrics).values():
         if isinstance(metric, MetricFamily):
@@ -87,8 +160,33 @@ def _row(family: MetricFamily) -> str:
 
 def page() -> str:
     """Return the page."""
-    return _HEAD + "".join(sorted(map(_row, _declared())))
+    return _HEAD + "".join(sorted(map(_row, declared())))
+
+
+def reasons_page() -> str:
+    """Return the page of all reasons."""
+    places = "".join(
+        f"| {name} | {place.metric} | {place.line} | {place.elsewhere} |\n"
+        for name, place in PLACES.items()
+    )
+    found: dict[tuple[str, Reason], list[str]] = {}
+    for name, place in PLACES.items():
+        for word, reason in place.reasons.items():
+            found.setdefault((word, reason), []).append(name)
+    rows = [
+        f"| `{word}` | {', '.join(names)} | {reason.code and f'`{reason.code}`'} | "
+        f"{reason.meaning} | {_remedy(reason)} |\n"
+        for (word, reason), names in sorted(found.items(), key=lambda item: item[0][0])
+    ]
+    return _REASONS_HEAD + places + _REASONS_TABLE + "".join(rows)
+
+
+def _remedy(reason: Reason) -> str:
+    remedies = {"caller": reason.caller, "operator": reason.operator}
+    told = [f"*{who}*: {remedy}" for who, remedy in remedies.items() if remedy]
+    return "<br>".join(told) or "nothing"
 
 
 if __name__ == "__main__":
     PAGE.write_text(page())
+    REASONS_PAGE.write_text(reasons_page())

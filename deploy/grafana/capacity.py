@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from deploy.grafana import colours
 from deploy.grafana.panels import HALF, QUARTER, Panel, high_is_bad, lines, low_is_bad, number
 from deploy.grafana.promql import INSTANCES, WORKERS, mean, quantile, rate, rate_of_used
+from deploy.grafana.units import BYTES, PER_SECOND, SECONDS, SHARE, counted
 
 BY_WORKER = "instance, worker"
 WORKER = "{{instance}} {{worker}}"
@@ -19,7 +20,7 @@ def saturation() -> Sequence[Panel]:
             "Of the calls that a worker takes at once (max_concurrent_calls). At 100% further ones "
             "get ResourceExhausted: add workers.",
             _share("grpc_server_calls_in_progress", "mlpserve_max_calls_in_progress"),
-            unit="percentunit",
+            unit=SHARE,
             steps=high_is_bad(0.8, 1),
         ),
         lines(
@@ -27,7 +28,7 @@ def saturation() -> Sequence[Panel]:
             "Of the images that may wait for a run in a worker (max_queued_images). At 100% "
             "further calls get ResourceExhausted: the model can't keep up, add workers.",
             _share("mlpserve_queued_images", "mlpserve_max_queued_images"),
-            unit="percentunit",
+            unit=SHARE,
             steps=high_is_bad(0.8, 1),
         ),
         lines(
@@ -36,7 +37,7 @@ def saturation() -> Sequence[Panel]:
             "so add workers, or connections when others are idle. The parent, and http, which "
             "serves this page's metrics, need little.",
             {WORKER: rate("process_cpu_seconds_total", WORKERS, BY_WORKER)},
-            unit="percentunit",
+            unit=SHARE,
             steps=high_is_bad(0.8, 0.95),
         ),
         _in_a_run(
@@ -67,6 +68,7 @@ def _in_a_run(what: str, description: str, histogram: str) -> Panel:
         f"{what} in a run",
         description,
         {"mean": mean(histogram, WORKERS), "p50": p50, "p99": p99},
+        unit=counted(what.lower()),
         width=HALF,
         colours={"mean": colours.GREY, **colours.QUANTILES},
     )
@@ -84,6 +86,7 @@ def workers() -> Sequence[Panel]:
                 "ready": f"sum(mlpserve_workers_ready{{{INSTANCES}}})",
                 "silent": f"sum(1 - mlpserve_worker_answered{{{INSTANCES}}})",
             },
+            unit=counted("workers"),
             are_counts=True,
             colours={"wanted": colours.GREY, "ready": colours.GREEN, "silent": colours.RED},
             dashed=["wanted"],
@@ -94,6 +97,7 @@ def workers() -> Sequence[Panel]:
             "for it. killed: memory, most likely. hung: no sign of life. The log of `worker ended` "
             "says more.",
             {"{{reason}}": f"sum by (reason) (mlpserve_worker_restarts_total{{{INSTANCES}}})"},
+            unit=counted("restarts"),
             are_counts=True,
             colours={
                 "exited": colours.AMBER,
@@ -108,14 +112,14 @@ def workers() -> Sequence[Panel]:
             "Time since each process started. All young at once: the server itself was started "
             "again, which the restarts do not count.",
             {WORKER: f"time() - max by ({BY_WORKER}) (process_start_time_seconds{{{WORKERS}}})"},
-            unit="s",
+            unit=SECONDS,
         ),
         lines(
             "Memory",
             "Resident memory of each process. When it grows for days: it leaks, roll the workers "
             "with SIGUSR2 and report it. It rises while a version is replaced.",
             {WORKER: f"max by ({BY_WORKER}) (process_resident_memory_bytes{{{WORKERS}}})"},
-            unit="bytes",
+            unit=BYTES,
             width=HALF,
         ),
         lines(
@@ -123,7 +127,7 @@ def workers() -> Sequence[Panel]:
             "Of the files and connections that a process may have open. Near 100% new connections "
             "fail: raise the limit of the container, or find who opens so many.",
             _share("process_open_fds", "process_max_fds", "max"),
-            unit="percentunit",
+            unit=SHARE,
             width=HALF,
             steps=high_is_bad(0.8, 0.95),
         ),
@@ -141,6 +145,7 @@ def files() -> Sequence[Panel]:
             "Attempts to read models, tokens or certificates again, since the start. When failed "
             "ones grow: the log says which file is bad; what was good stays.",
             {"{{part}} {{outcome}}": reloads},
+            unit=counted("reloads"),
             are_counts=True,
             width=QUARTER,
         ),
@@ -149,6 +154,7 @@ def files() -> Sequence[Panel]:
             "Workers that serve a part as it was before a change that can't be used. Above 0: mend "
             "the file, then send SIGHUP.",
             {"{{part}}": f"sum by (part) (1 - mlpserve_last_reload_successful{{{WORKERS}}})"},
+            unit=counted("workers"),
             are_counts=True,
             width=QUARTER,
             steps=high_is_bad(1, 2),
@@ -158,7 +164,7 @@ def files() -> Sequence[Panel]:
             "Time until callers no longer take the server's certificate; empty without TLS. When "
             "it is short: put a new one in its place, it is read by itself.",
             {"certificate": f"min({expiry}{{{WORKERS}}}) - time()"},
-            unit="s",
+            unit=SECONDS,
             width=QUARTER,
             height=8,
             steps=low_is_bad(7 * DAY_SECONDS, 21 * DAY_SECONDS),
@@ -168,7 +174,7 @@ def files() -> Sequence[Panel]:
             "Calls per second with each token's name; empty without tokens. When a name is still "
             "there after a rotation: somebody uses the old one.",
             {"{{part}} {{token}}": calls},
-            unit="reqps",
+            unit=PER_SECOND,
             width=QUARTER,
         ),
     ]

@@ -9,6 +9,7 @@ from deploy.grafana import colours
 from deploy.grafana.boards import LOADED, assemble, chosen, one_of
 from deploy.grafana.panels import HALF, QUARTER, Panel, bars, high_is_bad, lines, number, rows
 from deploy.grafana.promql import INSTANCES, quantile, rate, rate_of_used
+from deploy.grafana.units import BARE, INDEX, PER_SECOND, SECONDS, SHARE, counted
 
 VERSIONS = 'instance=~"$instance", model=~"$model", version=~"$version"'
 MODELS = 'instance=~"$instance", model=~"$model"'
@@ -61,13 +62,14 @@ def _served() -> Sequence[Panel]:
             "Images classified per second. With weights for several versions, it shows whether "
             "each gets its part.",
             {VERSION: rate("mlpserve_images_total", VERSIONS, "model, version")},
+            unit=PER_SECOND,
         ),
         lines(
             "Time to load",
             "The longest that a worker took to load and check the version. When it is high: the "
             "disk, or too little CPU at the start.",
             {VERSION: f"max by (model, version) (mlpserve_model_load_seconds{{{VERSIONS}}})"},
-            unit="s",
+            unit=SECONDS,
         ),
         lines(
             "Loads and failures",
@@ -78,6 +80,7 @@ def _served() -> Sequence[Panel]:
                 "{{model}} failed: {{reason}}": "sum by (model, reason) "
                 f"(mlpserve_model_load_failures_total{{{MODELS}}})",
             },
+            unit=counted("versions"),
             are_counts=True,
         ),
     ]
@@ -90,6 +93,7 @@ def _said() -> Sequence[Panel]:
             "How the answers are spread over the labels. When one takes over: callers send "
             "something else than before, or the same image again and again.",
             {"{{label}}": rate_of_used("mlpserve_predicted_labels_total", VERSIONS, "label")},
+            unit=PER_SECOND,
             width=HALF,
             stacking=options.StackingMode.PERCENT,
         ),
@@ -98,27 +102,32 @@ def _said() -> Sequence[Panel]:
             "The activation of each answer's label: 1 is sure, and below 0.5 no output is bright. "
             "When p10 falls: more images that the model does not know.",
             "mlpserve_winning_activation",
+            axis="activation",
         ),
         _spread(
             "Margin",
             "How far the winner is ahead of the second. When p10 falls towards 0: more images that "
             "could be either of two labels.",
             "mlpserve_margin",
+            axis="difference of activations",
         ),
         _spread(
             "Ink",
             "The mean pixel of each image. When it jumps: another scale of pixels, thicker strokes "
             "or inverted images; `canonicalize` mends the last.",
             "mlpserve_ink",
+            axis="mean pixel",
         ),
     ]
 
 
-def _spread(title: str, description: str, histogram: str) -> Panel:
+def _spread(title: str, description: str, histogram: str, *, axis: str) -> Panel:
     return lines(
         title,
         f"{description} The curves are what 10%, 50% and 90% of the images do not exceed.",
         {name: quantile(q, histogram, VERSIONS) for name, q in SHARES.items()},
+        unit=BARE,
+        axis=axis,
         width=HALF,
         colours=SPREAD,
     )
@@ -133,6 +142,7 @@ def _drift() -> Sequence[Panel]:
             "The highest Population Stability Index of the last hour against the training images: "
             "from 0.1 on it is worth a look, from 0.25 on it is drift.",
             {"{{of}}": f"max by (of) ({index})"},
+            unit=INDEX,
             width=QUARTER,
             height=8,
             steps=DRIFT_STEPS,
@@ -143,6 +153,7 @@ def _drift() -> Sequence[Panel]:
             "activation, the margin and the ink. When it is above 0.25: look below at which bins "
             "it is, and at what callers send; with few images it says little.",
             {"{{model}} {{version}} {{of}}": index},
+            unit=INDEX,
             width=18,
             steps=DRIFT_STEPS,
         ),
@@ -156,7 +167,7 @@ def _drift() -> Sequence[Panel]:
                 f'(mlpserve_drift_reference_ratio{{{VERSIONS}, of="$of"}})',
             },
             by="bin",
-            unit="percentunit",
+            unit=SHARE,
             colours={"seen": colours.BLUE, "expected": colours.GREY},
         ),
     ]
@@ -172,13 +183,14 @@ def _shadow() -> Sequence[Panel]:
             "Images per second that others have answered and this version has classified too; "
             "empty without a shadow.",
             {VERSION: shadowed},
+            unit=PER_SECOND,
         ),
         lines(
             "Differing labels",
             "Share of the shadowed images to which this version gives another label. When it is "
             "high: do not let it answer before you know which are right.",
             {VERSION: f"{differing} / ({shadowed} > 0)"},
-            unit="percentunit",
+            unit=SHARE,
             steps=high_is_bad(0.02, 0.05),
         ),
         lines(
@@ -187,5 +199,6 @@ def _shadow() -> Sequence[Panel]:
             "another number of pixels; empty while there are none. When it is high: lower its "
             "percentage.",
             {VERSION: rate("mlpserve_shadow_skipped_images_total", VERSIONS, by)},
+            unit=PER_SECOND,
         ),
     ]

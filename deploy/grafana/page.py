@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 
-from deploy.grafana.reading import Dashboard
+from deploy.grafana.reading import Dashboard, Panel
+from deploy.grafana.units import in_words
 
 _HEAD = """\
 # Dashboards
 
-Three dashboards for Grafana, in a folder called mlpserve. `docker compose up` starts a Grafana that
-has them, on http://localhost:3000. Elsewhere, import the files in
-[deploy/grafana/dashboards](../deploy/grafana/dashboards); they ask the datasource with the uid
-`{uid}`, which [provisioning/datasources](../deploy/grafana/provisioning/datasources/prometheus.yml)
-sets up. [The page /watch](watch.md) shows the same numbers live, of one server and with nothing
-installed: here it compares two versions, as the dashboard of models does.
+Three dashboards for Grafana, in a folder called mlpserve. `make up` starts a Grafana that has them,
+on http://localhost:3000. Any other Grafana gets the files in
+[deploy/grafana/dashboards](../deploy/grafana/dashboards), and the data source that they ask, whose
+uid is `{uid}`, by [a few commands](observability.md#grafana-without-compose).
+[The page /watch](watch.md) shows the same numbers live, of one server and with nothing installed:
+here it compares two versions, as the dashboard of models does.
 
 ![Two versions side by side on the page /watch, in numbers and over time](watch/versions.png)
 
@@ -21,6 +22,8 @@ The dashboards are written as code. To change one, change its module in
 The tests run every query against a real Prometheus that has watched a real server, and compare what
 the panels show with what the callers have counted.
 """
+
+_COLUMNS = ("| panel | unit | what it tells |", "|---|---|---|")
 
 
 def write(boards: Sequence[tuple[str, Dashboard]]) -> str:
@@ -35,6 +38,9 @@ def write(boards: Sequence[tuple[str, Dashboard]]) -> str:
         for section in board.sections:
             panels = [panel for panel in board.panels if panel.section == section]
             parts.append(f"### {section}\n")
-            rows = [f"| {panel.title} | {panel.description} |" for panel in panels]
-            parts.append("\n".join(["| panel | what it tells |", "|---|---|", *rows]) + "\n")
+            parts.append("\n".join([*_COLUMNS, *map(_row, panels)]) + "\n")
     return "\n".join(parts)
+
+
+def _row(panel: Panel) -> str:
+    return f"| {panel.title} | {in_words(panel.unit) or panel.axis} | {panel.description} |"

@@ -23,6 +23,7 @@ from grafana_foundation_sdk.models import heatmap as heatmaps
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from deploy.grafana.colours import AMBER, BLUE, GREEN, RED
+from deploy.grafana.units import BARE, SECONDS, counted
 
 Panel = Builder[models.Panel]
 
@@ -79,7 +80,8 @@ def lines(
     description: str,
     queries: Queries,
     *,
-    unit: str = "short",
+    unit: str,
+    axis: str = "",
     width: int = THIRD,
     steps: Steps = (),
     colours: Mapping[str, str] | None = None,
@@ -88,14 +90,19 @@ def lines(
     is_logarithmic: bool = False,
     are_counts: bool = False,
 ) -> Panel:
-    """Return curves over time; those whose names are in `dashed` are limits."""
-    targets = _with_exemplars(_targets(queries)) if unit == "s" else _targets(queries)
+    """Return curves over time; those whose names are in `dashed` are limits.
+
+    `axis` says what a number without a unit is.
+    """
+    targets = _with_exemplars(_targets(queries)) if unit == SECONDS else _targets(queries)
     panel = _dress(timeseries.Panel(), title, description, targets, unit, width, 8, steps)
     is_stacked = stacking != options.StackingMode.NONE
     panel.line_width(1).fill_opacity(60 if is_stacked else 8).show_points(
         options.VisibilityMode.NEVER
     )
     panel.stacking(common.StackingConfig().mode(stacking).group("A"))
+    if axis:
+        panel.axis_label(axis)
     if are_counts:
         panel.decimals(0)
     if is_logarithmic:
@@ -131,7 +138,7 @@ def number(
     description: str,
     queries: Queries,
     *,
-    unit: str = "short",
+    unit: str,
     width: int = SIXTH,
     steps: Steps = NO_STEPS,
     height: int = 4,
@@ -167,6 +174,7 @@ def heat(title: str, description: str, query: Queries, *, unit: str) -> Panel:
         .exponent(0.5)
         .steps(64)
     )
+    panel.cell_values(heatmap.CellValues().unit(counted("calls")))
     panel.y_axis(heatmap.YAxisConfig().unit(unit)).cell_gap(0).show_y_histogram()
     return panel.filter_values(heatmap.FilterValueRange().le(1e-9))
 
@@ -208,7 +216,7 @@ def rows(
 ) -> Panel:
     """Return a table with a row for each series: its labels, and its value under that name."""
     targets = (target.instant().format(PromQueryFormat.TABLE) for target in _targets(query))
-    panel = _dress(table.Panel(), title, description, targets, "short", width, height)
+    panel = _dress(table.Panel(), title, description, targets, BARE, width, height)
     return panel.transformations([_organize(["Time", "__name__", *hidden], {"Value": value})])
 
 

@@ -24,13 +24,14 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A panel below the heading `section`."""
+    """A panel below the heading `section`; `axis` is what it says beside its values."""
 
     section: str
     kind: str
     title: str
     description: str
     unit: str
+    axis: str
     targets: tuple[Target, ...]
 
 
@@ -92,12 +93,14 @@ def parse(content: str) -> Dashboard:
 
 
 def _panel(panel: Mapping[str, Any], section: str) -> Panel:
+    defaults = panel["fieldConfig"]["defaults"]
     return Panel(
         section,
         panel["type"],
         panel["title"],
         panel["description"],
-        panel["fieldConfig"]["defaults"]["unit"],
+        defaults["unit"],
+        defaults.get("custom", {}).get("axisLabel", ""),
         tuple(Target(each["expr"], each["legendFormat"]) for each in panel["targets"]),
     )
 

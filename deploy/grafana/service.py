@@ -19,6 +19,7 @@ from deploy.grafana.promql import (
     rate,
     rate_of_used,
 )
+from deploy.grafana.units import PER_SECOND, SECONDS, SHARE, counted
 
 HANDLING = "grpc_server_handling_seconds"
 METHOD = "{{grpc_service}}/{{grpc_method}}"
@@ -78,33 +79,34 @@ def _glance() -> Sequence[Panel]:
             "Calls that arrive per second. When it falls to nothing: see whether callers reach the "
             "server at all.",
             {"calls": rate("grpc_server_started_total", CALLS)},
-            unit="reqps",
+            unit=PER_SECOND,
         ),
         number(
             "Images",
             "Images classified per second, by all models. Calls carry one or many.",
             {"images": rate("mlpserve_images_total", WORKERS)},
+            unit=PER_SECOND,
         ),
         number(
             "No server error",
             "Share of calls whose code is not the server's fault; the objective is 99.9%. When it "
             "is low: the errors by code below say what goes wrong.",
             {"answered": f"1 - {failed} / {rate(handled, CALLS)}"},
-            unit="percentunit",
+            unit=SHARE,
             steps=low_is_bad(0.99, 0.999),
         ),
         number(
             "p50",
             "Half of the calls take no longer, from their arrival at the server to the answer.",
             {"p50": quantile("0.5", HANDLING, CALLS)},
-            unit="s",
+            unit=SECONDS,
         ),
         number(
             "p99",
             "99% of the calls take no longer. Above 5 ms the objective of latency is missed: see "
             "where a call's time goes.",
             {"p99": quantile("0.99", HANDLING, CALLS)},
-            unit="s",
+            unit=SECONDS,
             steps=high_is_bad(0.004, 0.005),
         ),
         number(
@@ -112,6 +114,7 @@ def _glance() -> Sequence[Panel]:
             "Workers that there should be and that do not answer. When it stays above 0: the "
             "restarts below and the log say why they end.",
             {"missing": f"{wanted} - {ready}"},
+            unit=counted("workers"),
             steps=high_is_bad(1, 2),
         ),
     ]
@@ -127,14 +130,14 @@ def _calls() -> Sequence[Panel]:
             "Calls that arrive per second, for each method that has been called. When one grows "
             "without the others: a caller has changed.",
             {METHOD: rate_of_used("grpc_server_started_total", CALLS, by_method)},
-            unit="reqps",
+            unit=PER_SECOND,
         ),
         lines(
             "Server errors by method",
             "Share of each method's calls that end with a code that is the server's fault. When it "
             "is high: the errors by code, then the log.",
             {METHOD: f"{failed} / ({rate(handled, CALLS, by_method)} > 0)"},
-            unit="percentunit",
+            unit=SHARE,
             steps=high_is_bad(0.001, 0.01),
         ),
         lines(
@@ -142,7 +145,7 @@ def _calls() -> Sequence[Panel]:
             "99% of each method's calls take no longer. When one is high: larger batches, or more "
             "of them at once? See where a call's time goes.",
             {METHOD: quantile("0.99", HANDLING, CALLS, by_method)},
-            unit="s",
+            unit=SECONDS,
             is_logarithmic=True,
         ),
         lines(
@@ -151,7 +154,7 @@ def _calls() -> Sequence[Panel]:
             "limits allow, add workers. DeadlineExceeded: callers wait less than it takes. "
             "InvalidArgument, NotFound and the like are the caller's to mend.",
             {"{{grpc_code}}": rate_of_used(handled, f'{CALLS}, grpc_code!="OK"', "grpc_code")},
-            unit="reqps",
+            unit=PER_SECOND,
             colours=CODES,
         ),
         lines(
@@ -160,7 +163,7 @@ def _calls() -> Sequence[Panel]:
             "too_many_calls: more load than the workers take. All that name a field: tell the "
             "caller.",
             {"{{reason}}": rate_of_used("mlpserve_rejected_requests_total", WORKERS, "reason")},
-            unit="reqps",
+            unit=PER_SECOND,
         ),
         lines(
             "Messages",
@@ -170,6 +173,7 @@ def _calls() -> Sequence[Panel]:
                 "received": rate("grpc_server_msg_received_total", CALLS),
                 "sent": rate("grpc_server_msg_sent_total", CALLS),
             },
+            unit=PER_SECOND,
             colours={"received": colours.BLUE, "sent": colours.GREEN},
         ),
     ]
@@ -184,7 +188,7 @@ def _latency() -> Sequence[Panel]:
             "server to the answer. When only p99.9 is high: pauses, such as a version that loads. "
             "When p50 rises too: too much load.",
             {name: quantile(q, HANDLING, CALLS) for name, q in SHARES.items()},
-            unit="s",
+            unit=SECONDS,
             is_logarithmic=True,
             width=HALF,
             colours=colours.QUANTILES,
@@ -194,7 +198,7 @@ def _latency() -> Sequence[Panel]:
             "How many calls took how long. Two bands are two kinds of calls, such as small and "
             "large batches; a band that widens upwards is a queue.",
             {"{{le}}": f"sum by (le) (increase({HANDLING}_bucket{{{CALLS}}}{WINDOW}))"},
-            unit="s",
+            unit=SECONDS,
         ),
         lines(
             "Where a call's time goes",
@@ -202,7 +206,7 @@ def _latency() -> Sequence[Panel]:
             "message, queue waits for the model, run is the model's, encode writes the answer. "
             "When queue is the thickest: add workers. When run is: batches are large.",
             {"{{stage}}": mean(stage, versions.VERSIONS, "stage")},
-            unit="s",
+            unit=SECONDS,
             width=HALF,
             colours=STAGES,
             stacking=options.StackingMode.NORMAL,
@@ -212,7 +216,7 @@ def _latency() -> Sequence[Panel]:
             "99% of the chosen versions' answered calls spend no longer in the stage. When queue "
             "stands out: calls wait for others that run long; lower max_batch_size or add workers.",
             {"{{stage}}": quantile("0.99", stage, versions.VERSIONS, "stage")},
-            unit="s",
+            unit=SECONDS,
             is_logarithmic=True,
             width=HALF,
             colours=STAGES,

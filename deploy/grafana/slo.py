@@ -19,6 +19,7 @@ from deploy.grafana.panels import (
     rows,
 )
 from deploy.grafana.promql import SERVER_ERRORS, rate, rate_of_used
+from deploy.grafana.units import PER_SECOND, SECONDS, SHARE, TIMES, counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ def _budgets() -> Sequence[Panel]:
                 "of the others that 30 days may have; below 0 they had more. When it is low: "
                 f"no risky changes; see {objective.remedy}.",
                 {objective.slo: _left(objective)},
-                unit="percentunit",
+                unit=SHARE,
                 width=QUARTER,
                 steps=BUDGET_LEFT,
             )
@@ -138,6 +139,7 @@ def _budgets() -> Sequence[Panel]:
             "How many times faster than allowed each budget went in the last hour. 1 uses it up in "
             "30 days, 14.4 in two.",
             {objective.slo: _burn(objective, "1h") for objective in OBJECTIVES},
+            unit=TIMES,
             width=QUARTER,
             steps=high_is_bad(1, 6),
         ),
@@ -145,6 +147,7 @@ def _budgets() -> Sequence[Panel]:
             "Alerts firing",
             "How many alerts fire now; the table below names them.",
             {"firing": f"count({firing}) or vector(0)"},
+            unit=counted("alerts"),
             width=QUARTER,
             steps=(models.Threshold(None, colours.GREEN), models.Threshold(1, colours.RED)),
         ),
@@ -153,14 +156,14 @@ def _budgets() -> Sequence[Panel]:
             "The same over time. A steep fall is an incident, a steady one a fault that nobody has "
             "noticed.",
             {objective.slo: _left(objective) for objective in OBJECTIVES},
-            unit="percentunit",
+            unit=SHARE,
             width=HALF,
             steps=BUDGET_LEFT,
             colours={"availability": colours.BLUE, "latency": colours.GREEN},
         ),
         rows(
             "Alerts",
-            "The alerts that fire. docs/runbook.md has a section for each that says what to do.",
+            "The alerts that fire. The runbook has a section for each that says what to do.",
             {"{{alertname}}": firing},
             value="firing",
             hidden=["alertstate", "job"],
@@ -178,6 +181,7 @@ def _burning() -> Sequence[Panel]:
             "different length. Short ones show what happens now, long ones what it comes to. When "
             f"it stays above 1: see {objective.remedy}.",
             {window: _burn(objective, window) for window in BURN_WINDOWS},
+            unit=TIMES,
             width=HALF,
             colours=BURN_WINDOWS,
             steps=high_is_bad(1, 14.4),
@@ -191,7 +195,7 @@ def _burning() -> Sequence[Panel]:
             "windows, which is 100% here, and ten calls or more are not good. From 50% on: see "
             f"{objective.remedy}.",
             {str(alarm): _nearness(objective, alarm) for alarm in ALARMS},
-            unit="percentunit",
+            unit=SHARE,
             steps=high_is_bad(0.5, 1),
             maximum=1,
         )
@@ -211,6 +215,7 @@ def _by_version() -> Sequence[Panel]:
                 "{{model}} {{version}}": f"version:sli_error:ratio_rate1h{{{JOB}, "
                 f'slo="{objective.slo}"}} / {_allowed(objective)}'
             },
+            unit=TIMES,
             width=HALF,
             steps=high_is_bad(1, 14.4),
         )
@@ -239,14 +244,14 @@ def _causes() -> Sequence[Panel]:
             "Calls per second that count against the objective. ResourceExhausted: add workers. "
             "DeadlineExceeded: callers wait less than it takes. Others: the log.",
             {"{{grpc_code}}": errors},
-            unit="reqps",
+            unit=PER_SECOND,
         ),
         lines(
             "Slower than 5 ms",
             "Share of the calls to each method that took longer; the objective allows 1%. When one "
             "method alone is high: its callers send large batches.",
             {method: f"1 - {fast} / ({every} > 0)"},
-            unit="percentunit",
+            unit=SHARE,
             steps=high_is_bad(0.01, 0.05),
         ),
         lines(
@@ -254,7 +259,7 @@ def _causes() -> Sequence[Panel]:
             "99% of each method's calls in five minutes take no longer, from the recorded "
             "quantiles, which are quick to read over weeks.",
             {method: f"method:{histogram}:p99_rate5m{{{JOB}}} > 0"},
-            unit="s",
+            unit=SECONDS,
             is_logarithmic=True,
         ),
     ]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from deploy.grafana.panels import Panel, high_is_bad, lines
 from deploy.grafana.promql import INSTANCES, WORKERS, mean, quantile, rate, rate_of_used
+from deploy.grafana.units import BARE, PER_SECOND, SECONDS, SHARE
 
 MODELS = f'{WORKERS}, model=~"$model"'
 VERSIONS = f'{MODELS}, version=~"$version"'
@@ -11,7 +12,7 @@ VERSIONS = f'{MODELS}, version=~"$version"'
 
 BY_VERSION, VERSION = "model, version", "{{model}} {{version}}"
 
-PREDICTIONS, SECONDS = "mlpserve_predictions_total", "mlpserve_prediction_seconds"
+PREDICTIONS, DURATIONS = "mlpserve_predictions_total", "mlpserve_prediction_seconds"
 FAILED = 'grpc_code!~"OK|Canceled"'
 """Who cancels does not wait for the answer: that says nothing of the version."""
 
@@ -26,7 +27,7 @@ def by_version() -> Sequence[Panel]:
             "Calls, and messages of streams, that each version answers or fails per second. With "
             "weights for several versions, it shows whether each gets its part.",
             {VERSION: rate(PREDICTIONS, VERSIONS, BY_VERSION)},
-            unit="reqps",
+            unit=PER_SECOND,
         ),
         lines(
             "Errors by version",
@@ -34,7 +35,7 @@ def by_version() -> Sequence[Panel]:
             "callers cancel are left out. When one version alone is high: take it out of the "
             "traffic. When all are: see the callers, and the errors by code.",
             {VERSION: _error_share(VERSIONS)},
-            unit="percentunit",
+            unit=SHARE,
             steps=high_is_bad(0.001, 0.01),
         ),
         lines(
@@ -47,22 +48,22 @@ def by_version() -> Sequence[Panel]:
                     PREDICTIONS, f'{VERSIONS}, grpc_code!="OK"', f"{BY_VERSION}, grpc_code"
                 )
             },
-            unit="reqps",
+            unit=PER_SECOND,
         ),
         lines(
             "Duration by version (p50)",
             "Half of each version's predictions take no longer, from their arrival at the server "
             "to the answer. When one version is high: its network is larger, or its batches are.",
-            {VERSION: quantile("0.5", SECONDS, VERSIONS, BY_VERSION)},
-            unit="s",
+            {VERSION: quantile("0.5", DURATIONS, VERSIONS, BY_VERSION)},
+            unit=SECONDS,
             is_logarithmic=True,
         ),
         lines(
             "Duration by version (p99)",
             "99% of each version's predictions take no longer. When one version alone is high: "
             "choose it above, and see where a call's time goes.",
-            {VERSION: quantile("0.99", SECONDS, VERSIONS, BY_VERSION)},
-            unit="s",
+            {VERSION: quantile("0.99", DURATIONS, VERSIONS, BY_VERSION)},
+            unit=SECONDS,
             is_logarithmic=True,
         ),
         lines(
@@ -70,7 +71,7 @@ def by_version() -> Sequence[Panel]:
             "Mean time that an answered call of each version waited for its run. Models take "
             "turns: when one waits longer than others, more arrives for it than it can run.",
             {VERSION: mean("mlpserve_stage_seconds", f'{VERSIONS}, stage="queue"', BY_VERSION)},
-            unit="s",
+            unit=SECONDS,
         ),
     ]
 
@@ -87,16 +88,16 @@ def canary() -> Sequence[Panel]:
             "Half of the predictions of the versions with these labels take no longer; empty "
             "without such labels. A canary with little traffic runs fewer calls together, and may "
             "be the faster one.",
-            {LABELLED_VERSION: _labelled(quantile("0.5", SECONDS, MODELS, BY_VERSION))},
-            unit="s",
+            {LABELLED_VERSION: _labelled(quantile("0.5", DURATIONS, MODELS, BY_VERSION))},
+            unit=SECONDS,
         ),
         lines(
             "Canary against stable: p99",
             "99% of the predictions take no longer. When the canary's is higher for long: see "
             "below whether it is chance, then take it out of the traffic, as the runbook says at "
             "CanaryLatency.",
-            {LABELLED_VERSION: _labelled(quantile("0.99", SECONDS, MODELS, BY_VERSION))},
-            unit="s",
+            {LABELLED_VERSION: _labelled(quantile("0.99", DURATIONS, MODELS, BY_VERSION))},
+            unit=SECONDS,
         ),
         lines(
             "Canary against stable: errors",
@@ -104,7 +105,7 @@ def canary() -> Sequence[Panel]:
             "callers cancel. When the canary's is higher for long: take it out of the traffic, as "
             "the runbook says at CanaryErrors.",
             {LABELLED_VERSION: _labelled(_error_share(MODELS))},
-            unit="percentunit",
+            unit=SHARE,
         ),
         lines(
             "More than chance",
@@ -116,6 +117,8 @@ def canary() -> Sequence[Panel]:
                 "{{model}} errors": _of_models("canary:predictions:g30m", ', of="errors"'),
                 "{{model}} p99": _of_models("canary:slower_predictions:g30m"),
             },
+            unit=BARE,
+            axis="G",
             steps=high_is_bad(10, 20),
         ),
         lines(
@@ -124,7 +127,7 @@ def canary() -> Sequence[Panel]:
             "canary gives another label. Empty unless the canary shadows. When it is high: do not "
             "let it answer before you know which are right.",
             {LABELLED_VERSION: _labelled(f"{differing} / ({shadowed} > 0)", "canary")},
-            unit="percentunit",
+            unit=SHARE,
             steps=high_is_bad(0.02, 0.05),
         ),
         lines(
@@ -134,7 +137,7 @@ def canary() -> Sequence[Panel]:
             "thousand images of ten labels chance alone makes 4%. When it is higher: see the "
             "labels of both on the dashboard of the model.",
             {"{{model}}": _of_models("canary:label_distance:ratio_increase1h")},
-            unit="percentunit",
+            unit=SHARE,
         ),
     ]
 

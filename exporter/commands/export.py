@@ -16,6 +16,7 @@ from exporter.commands.common import (
     weights_option,
 )
 from exporter.export import graph, interface, publishing
+from exporter.export.publishing import find_versions
 from exporter.hints import command, quoted
 from exporter.network.weights_file import Saved
 from modelfile.activations import ACTIVATIONS
@@ -34,7 +35,9 @@ from modelfile.texts import printable
 @click.option("--name", help="Name of the model.  [default: the weights file's]")
 @click.option("--version", type=int, help="Version to publish.  [default: the next one]")
 @click.option(
-    "--unless-published", is_flag=True, help="Do nothing when the model has a version already."
+    "--unless-published",
+    is_flag=True,
+    help="Do nothing when the model has a version already, or had one that was retired.",
 )
 @click.option(
     "--incompatible",
@@ -75,6 +78,9 @@ def export_command(
         with contextlib.suppress(publishing.RepositoryError):
             click.echo(publishing.find_model(repository / name))
             return
+    if unless_published and find_versions(publishing.retired_folder(repository / name)):
+        click.echo(f"{name} is retired, so nothing is exported; `restore` puts it back", err=True)
+        return
     saved = network.load(weights, input_range, activations)
     model = graph.build_saved(saved)
     if not incompatible:

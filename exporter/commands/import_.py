@@ -218,7 +218,7 @@ def read_examples(path: Path, input_range: InputRange = PIXELS) -> Batch:
 
 def show(imported: Imported, console: Console) -> None:
     """Print a row for each layer, and a line for each thing that was changed."""
-    table = Table("layer", "weights", "biases", "shape", "turned", "activation")
+    table = Table("layer", "weights", "biases", "shape", "transposed", "activation")
     pairs = zip(imported.layers, imported.network.layers, strict=True)
     for index, (source, layer) in enumerate(pairs, start=1):
         table.add_row(
@@ -226,7 +226,7 @@ def show(imported: Imported, console: Console) -> None:
             Text(printable(source.weights_name)),
             Text(printable(source.biases_name or "none")),
             " x ".join(map(str, source.weights.shape)),
-            "yes" if imported.turned else "no",
+            "yes" if imported.transposed else "no",
             layer.activation,
         )
     console.print(f"Read as {printable(imported.origin)}:", markup=False, highlight=False)

@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper, shape_inference
 
 from exporter import runtime
-from exporter.errors import ExporterError
+from exporter.errors import ExporterError, reason_of
 from exporter.export.golden import compute_activations, draw_pixels
 from exporter.export.image_layout import of_weights
 from exporter.network.network import Batch, Layer, Network, NetworkError
@@ -153,7 +153,7 @@ def read(path: Path) -> onnx.ModelProto:
     try:
         return onnx.load_model_from_string(path.read_bytes())
     except OSError as error:
-        raise ModelError(f"{path} can't be read: {error.strerror}") from error
+        raise ModelError(f"{path} can't be read: {reason_of(error)}") from error
     except (DecodeError, ValueError, MemoryError) as error:
         raise ModelError(f"{path} is not an ONNX file") from error
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
+RETIRED = ".retired"
+"""The folder of a repository for models that were taken out; servers pass over hidden names."""
+
 
 class RepositoryError(ExporterError):
     """A model can't be published or found in a repository; the message says what to do."""
@@ -76,18 +79,24 @@ def find_model(path: Path) -> Path:
         return path
     if (path / FILE).is_file():
         return path / FILE
-    versions = [version for version in _versions(path) if (path / str(version) / FILE).is_file()]
+    versions = find_versions(path)
     if not versions:
         raise RepositoryError(f"{path} holds no model: neither {FILE} nor VERSION/{FILE}")
-    return path / str(max(versions)) / FILE
+    return path / str(versions[-1]) / FILE
+
+
+def find_versions(folder: Path) -> list[int]:
+    """Return the versions that a model's folder holds whole, ascending; none if there is none."""
+    return sorted(v for v in _numbers(folder) if (folder / str(v) / FILE).is_file())
 
 
 def _rename_to_version(temporary: Path, folder: Path, version: int | None) -> Path:
     """Rename the finished folder to the version asked for, or to the next that is free."""
     while True:
-        target = folder / str(_next_version(folder) if version is None else version)
+        number = _next_version(folder) if version is None else version
+        target, retired = folder / str(number), retired_folder(folder) / str(number)
         # A rename would replace an empty folder of that name without a word.
-        if not target.exists():
+        if not target.exists() and not retired.exists():
             try:
                 return temporary.rename(target)
             except OSError:
@@ -95,25 +104,32 @@ def _rename_to_version(temporary: Path, folder: Path, version: int | None) -> Pa
                 if not target.exists():
                     raise
         if version is not None:
+            state = "was retired" if retired.exists() else "exists already"
             raise RepositoryError(
-                f"version: {target} exists already, and a version never changes; leave --version "
+                f"version: {target} {state}, and a version never changes; leave --version "
                 f"out to publish version {_next_version(folder)}"
             )
 
 
-def _versions(folder: Path) -> list[int]:
-    """Return the numbers that entries of the folder have for names."""
-    names = [path.name for path in folder.iterdir()]
+def retired_folder(folder: Path) -> Path:
+    """Return where the retired versions of a model are that has its others in `folder`."""
+    return folder.parent / RETIRED / folder.name
+
+
+def _numbers(folder: Path) -> list[int]:
+    """Return the numbers that entries of the folder have for names; none if there is no folder."""
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
     numbers = [int(name) for name in names if re.fullmatch(r"[1-9][0-9]{0,18}", name)]
     return [number for number in numbers if number <= MAX_VERSION]
 
 
 def _next_version(folder: Path) -> int:
-    """Return the number after the highest, whether that is a whole version or not.
+    """Return the number after the highest, whether that is a whole version, retired or neither.
 
     Raises RepositoryError when there is none.
     """
-    following = max(_versions(folder), default=0) + 1
+    taken = _numbers(folder) + _numbers(retired_folder(folder))
+    following = max(taken, default=0) + 1
     if following > MAX_VERSION:
         raise RepositoryError(
             f"version: {folder} holds the largest version that there can be; give --version"

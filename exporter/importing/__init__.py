@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from exporter.errors import reason_of
 from exporter.files import MAX_BYTES
 from exporter.importing import arrays, files, onnx, sklearn
 from exporter.importing.assembly import Imported, assemble
@@ -109,7 +110,7 @@ def from_file(path: Path, choices: Choices) -> tuple[Imported, Provenance]:
             raise WeightsError(f"{path} has {size} bytes, wanted up to {MAX_BYTES}")
         content = path.read_bytes()
     except OSError as error:
-        raise WeightsError(f"{path} can't be read: {error.strerror}") from error
+        raise WeightsError(f"{path} can't be read: {reason_of(error)}") from error
     is_onnx = content and path.suffix.lower() == onnx.SUFFIX
     source = None if is_onnx else files.read(path, content)
     try:

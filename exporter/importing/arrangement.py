@@ -21,7 +21,7 @@ Layers = tuple[SourceLayer, ...]
 
 
 def arrange(source: Source, choices: Choices) -> tuple[Layers, bool, tuple[str, ...]]:
-    """Return the layers from input to output, whether all are to be turned, and notes on both.
+    """Return the layers from input to output, whether all need transposing, and notes on both.
 
     The user may name the layers. Otherwise all are taken, in the one order in which their shapes
     fit and which their names don't contradict. All weights of a network are one way round, so that
@@ -72,7 +72,7 @@ def arrange(source: Source, choices: Choices) -> tuple[Layers, bool, tuple[str, 
         names = listed([layer.weights_name for layer in ordered])
         notes.append(f"ordered by their names and shapes: {names}")
     if fits == "in-out":
-        notes.append("weights are (n_in, n_out): turned to (n_out, n_in)")
+        notes.append("weights are (n_in, n_out): transposed to (n_out, n_in)")
     return ordered, fits == "in-out", tuple(notes)
 
 

@@ -1,4 +1,4 @@
-"""From what an origin says to a network: each layer ordered, turned, scaled and converted."""
+"""From what an origin says to a network: each layer ordered, transposed, scaled and converted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,14 +24,14 @@ MAX_FLOAT32 = float(np.finfo(np.float32).max)
 class Imported:
     """A network, the layers that it was made of, and a line for each thing that was changed.
 
-    `turned` tells whether the layers' weights were transposed; `checked` how near the network's
+    `transposed` is whether the layers' weights were; `checked` how near the network's
     answers are to its file's, where that could be tried; `image_layout` what the file says of it.
     """
 
     network: Network
     origin: str
     layers: tuple[SourceLayer, ...]
-    turned: bool
+    transposed: bool
     notes: tuple[str, ...]
     checked: str | None = None
     image_layout: ImageLayout | None = None
@@ -43,10 +43,10 @@ def assemble(source: Source, choices: Choices) -> Imported:
     Raises WeightsError when they don't make a network or contradict each other, NetworkError when
     the labels don't fit.
     """
-    ordered, turned, arranged = arrange(source, choices)
+    ordered, transposed, arranged = arrange(source, choices)
     activations = _activations(source, choices, len(ordered))
     notes = [*source.notes, *arranged]
-    weights, biases = _exact(ordered, turned)
+    weights, biases = _exact(ordered, transposed)
     missing = [layer.weights_name for layer in ordered if layer.biases is None]
     if missing:
         notes.append(f"no biases beside {', '.join(missing)}: taken as zeros")
@@ -80,7 +80,7 @@ def assemble(source: Source, choices: Choices) -> Imported:
         _input_range(source, choices),
     )
     _check_activations(network)
-    return Imported(network, source.origin, ordered, turned, tuple(notes))
+    return Imported(network, source.origin, ordered, transposed, tuple(notes))
 
 
 def split_output(weights: Array, biases: Array, activation: str) -> tuple[Array, Array]:
@@ -97,10 +97,10 @@ def split_output(weights: Array, biases: Array, activation: str) -> tuple[Array,
     return np.concatenate([-weights, weights]), np.concatenate([-biases, biases])
 
 
-def _exact(ordered: Sequence[SourceLayer], turned: bool) -> tuple[list[Array], list[Array]]:
+def _exact(ordered: Sequence[SourceLayer], transposed: bool) -> tuple[list[Array], list[Array]]:
     """Return weights (n_out, n_in) and biases (n_out,) of each layer as float64."""
     weights = [_numbers(layer.weights_name, layer.weights) for layer in ordered]
-    if turned:
+    if transposed:
         weights = [matrix.T for matrix in weights]
     biases = [
         np.zeros(len(matrix))

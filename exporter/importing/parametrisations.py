@@ -30,9 +30,9 @@ def weight_norm(g: Array, v: Array) -> Array:
 
 
 def spectral_norm(weights: Array, u: Array, v: Array) -> Array:
-    """Return weights / (u . W v), with W turned when u counts its columns."""
-    turned = weights if u.shape == weights.shape[:1] else weights.T
-    result: Array = weights / (u @ turned @ v)
+    """Return weights / (u . W v), with W transposed when u counts its columns."""
+    transposed = weights if u.shape == weights.shape[:1] else weights.T
+    result: Array = weights / (u @ transposed @ v)
     return result
 
 

@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from exporter.errors import reason_of
 from exporter.files import READ_ERRORS, ArchiveError, Arrays, pack_npz, read_npz, write_file
 from exporter.network.arrays import WeightsError as WeightsError
 from exporter.network.arrays import to_float32, to_names
@@ -121,7 +122,7 @@ def load(
     try:
         content = sys.stdin.buffer.read() if path == STANDARD_INPUT else path.read_bytes()
     except OSError as error:
-        raise WeightsError(f"{path} can't be read: {error.strerror}") from error
+        raise WeightsError(f"{path} can't be read: {reason_of(error)}") from error
     if not zipfile.is_zipfile(io.BytesIO(content)):
         raise WeightsError(f"{path} is not an .npz file; write it with numpy.savez")
     try:
@@ -251,8 +252,8 @@ def _read_layer(
         )
         if n_inputs is not None:
             message += f", a column for each of the {n_inputs} neurons of layer {index - 1}"
-        turned = weights.T.shape
-        if len(turned) == 2 and turned[0] == n_outputs and n_inputs in (None, turned[1]):
+        flipped = weights.T.shape
+        if len(flipped) == 2 and flipped[0] == n_outputs and n_inputs in (None, flipped[1]):
             message += f"; it looks transposed: save W{index}.T"
         raise WeightsError(message)
     converted = [to_float32(f"{kind}{index}", arrays[f"{kind}{index}"]) for kind in "Wb"]

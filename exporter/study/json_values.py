@@ -11,7 +11,7 @@ def from_json(kind: type[T], value: Any) -> T:
     """Return the `kind` that `dataclasses.asdict` and JSON made this value of.
 
     `kind` is a dataclass whose fields are texts, numbers, dataclasses, tuples of any length, or one
-    of those or None; keys that it doesn't have are passed over. Raises KeyError, TypeError,
+    of those or None; unknown keys are ignored. Raises KeyError, TypeError,
     ValueError or OverflowError when the value is something else.
     """
     return _read(kind, value)  # type: ignore[no-any-return]

@@ -12,8 +12,8 @@
   `activation`
 - `robustness`: null when it wasn't measured, else
   - `distorted`: `distortion`, `images`, `correct`, `canonical_correct`
-  - `strangers`: out-of-distribution images, of no class: `kind`, `images`, `bright`,
-    `canonical_bright` (with an output above 0.5); none when outputs are no probabilities
+  - `out_of_distribution` (`strangers` in older records): images of no class: `kind`, `images`,
+    `bright`, `canonical_bright` (with an output above 0.5); empty when outputs are no probabilities
 - `data` (missing when unknown): `images_sha256` and `labels_sha256` of the files that the images
   are from, before compression, and `name`, which follows from them: `MNIST`, or `not MNIST`
 
@@ -50,11 +50,7 @@ def encode(evaluation: Evaluation) -> dict[str, Any]:
     if evaluation.data:
         record["data"] = {"name": evaluation.data.name, **asdict(evaluation.data)}
     if evaluation.robustness:
-        values = asdict(evaluation.robustness)
-        record["robustness"] = {
-            "distorted": values["distorted"],
-            "strangers": values["out_of_distribution"],
-        }
+        record["robustness"] = asdict(evaluation.robustness)
     rounded: dict[str, Any] = _rounded(record)
     return rounded
 
@@ -62,10 +58,13 @@ def encode(evaluation: Evaluation) -> dict[str, Any]:
 def decode(record: Mapping[str, Any]) -> Evaluation:
     """Return the evaluation that `encode` wrote; raises EvaluationError for anything else."""
     try:
-        # Records did not always say.
+        # Older records lack `data`, and name out-of-distribution images differently.
         values = {"data": None, **record}
-        if robustness := values.get("robustness"):
-            values["robustness"] = {**robustness, "out_of_distribution": robustness["strangers"]}
+        if values.get("robustness"):
+            robustness = {**values["robustness"]}
+            if "strangers" in robustness:
+                robustness["out_of_distribution"] = robustness.pop("strangers")
+            values["robustness"] = robustness
         evaluation = from_json(Evaluation, values)
         _check(evaluation)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from exporter.errors import ExporterError
+from exporter.errors import ExporterError, reason_of
 from exporter.files import READ_ERRORS, pack_npz, read_npz, write_file
 from exporter.network.network import Batch
 from exporter.training.backpropagation import Array
@@ -85,7 +85,7 @@ def load(path: Path, identity: dict[str, Any]) -> State:
             [arrays[f"{group}_{index}"] for index in range(n_parameters)] for group in GROUPS
         )
     except OSError as error:
-        raise CheckpointError(f"{path} can't be read: {error.strerror or error}") from error
+        raise CheckpointError(f"{path} can't be read: {reason_of(error)}") from error
     except READ_ERRORS as error:
         raise CheckpointError(
             f"{path} is not a checkpoint ({error}); delete it to start afresh"

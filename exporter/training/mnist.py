@@ -25,7 +25,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from exporter.errors import ExporterError
+from exporter.errors import ExporterError, reason_of
 from exporter.files import write_file
 from exporter.hints import command
 from exporter.network.network import Batch
@@ -284,7 +284,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise MnistError(f"{path} can't be read: {error.strerror}") from error
+        raise MnistError(f"{path} can't be read: {reason_of(error)}") from error
 
 
 def _unpack(path: Path, content: bytes) -> bytes:

@@ -86,7 +86,7 @@ def main(address: str, on_lane: bool) -> None:
         handlers = grpc.method_handlers_generic_handler(classifier.SERVICE, {"Predict": handler})
         server.add_generic_rpc_handlers((handlers,))
         server.start()
-    memory.settle()
+    memory.freeze()
     server.wait_for_termination()
 
 

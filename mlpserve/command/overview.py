@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mlpserve.metrics import figures
-from mlpserve.metrics.figures import Count, Level, Sizes, Stage
+from mlpserve.metrics.figures import Count, Sizes, Stage, Usage
 from mlpserve.metrics.looks import Look
 from mlpserve.metrics.versions import Version, versions
 from mlpserve.terminal.durations import format_duration
@@ -81,9 +81,9 @@ def _draw_lines(look: Look) -> Table:
     table.add_row("images", f"{format_rate(images.per_second)}/s   {total}")
     table.add_row("images in a run", _format_sizes(runs.images))
     table.add_row("calls in a run", _format_sizes(runs.calls))
-    table.add_row("images queued", _format_level(queue.images))
-    table.add_row("bytes queued", _format_level(queue.bytes, format_bytes))
-    table.add_row("calls in progress", _format_level(queue.calls))
+    table.add_row("images queued", _format_usage(queue.images))
+    table.add_row("bytes queued", _format_usage(queue.bytes, format_bytes))
+    table.add_row("calls in progress", _format_usage(queue.calls))
     table.add_row("where a call's time goes", _format_stages(stages, lambda stage: stage.mean))
     table.add_row("stages (p99)", _format_stages(stages, lambda stage: stage.p99))
     table.add_row("restarts by reason", _format_counts(figures.restarts(look)))
@@ -126,7 +126,8 @@ def _draw_predictions(loaded: Sequence[Version]) -> Table:
 
 def _draw_images(loaded: Sequence[Version]) -> Table:
     """Draw what the versions saw and said."""
-    names = ("images/s", TOTAL, "winning\nactivation", "drift", "shadow\ndiffers", "labels")
+    activations = "winning activation\np10 p50 p90"
+    names = ("images/s", TOTAL, activations, "drift\n(PSI)", "shadow\ndiffers", "labels")
     table = plain_table("version", *names)
     table.columns[-1].justify, table.columns[-1].no_wrap = "left", False
     for version in loaded:
@@ -166,9 +167,9 @@ def _format_sizes(sizes: Sizes) -> str:
     return f"mean {mean}   p50 {p50}   p99 {p99}"
 
 
-def _format_level(level: Level, show: Callable[[float], str] = format_count) -> str:
-    fullest = format_share(level.share)
-    return f"{show(level.now)} of {show(level.limit)}   fullest worker {fullest}"
+def _format_usage(usage: Usage, show: Callable[[float], str] = format_count) -> str:
+    fullest = format_share(usage.share)
+    return f"{show(usage.now)} of {show(usage.limit)}   fullest worker {fullest}"
 
 
 def _format_stages(stages: Sequence[Stage], read: Callable[[Stage], float]) -> str:

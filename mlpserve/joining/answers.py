@@ -64,7 +64,7 @@ def receive(
             refused = find_refused(answer, n_members)
             if refused and group.rounds < MAX_ROUNDS:
                 retried = [member for member in group.members if member.place not in refused]
-    return queues.settle(group, outcome, retried)
+    return queues.conclude(group, outcome, retried)
 
 
 def _is_size(error: InvalidRequest) -> bool:

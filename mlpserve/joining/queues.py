@@ -182,7 +182,7 @@ class Queues(Generic[W]):
                 self._spare = kind
         return flight.following
 
-    def settle(
+    def conclude(
         self, group: Group[W], outcome: Outcome, retried: list[Member[W]]
     ) -> Group[W] | None:
         """Tell a group what became of all of its calls but of those that are to travel together

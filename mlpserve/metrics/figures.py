@@ -85,7 +85,7 @@ class Runs:
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
+class Usage:
     """What is used of a limit by all workers, and by the fullest of them as a share."""
 
     now: float
@@ -97,9 +97,9 @@ class Level:
 class Queue:
     """How near the limits are: what is queued, and the calls in progress."""
 
-    images: Level
-    bytes: Level
-    calls: Level
+    images: Usage
+    bytes: Usage
+    calls: Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,16 +210,16 @@ def _sizes(look: Look, name: str) -> Sizes:
 def queue(look: Look) -> Queue:
     """Return how near the limits are."""
     return Queue(
-        images=_level(look, "mlpserve_queued_images", "mlpserve_max_queued_images"),
-        bytes=_level(look, "mlpserve_queued_bytes", "mlpserve_max_queued_bytes"),
-        calls=_level(look, _IN_PROGRESS, "mlpserve_max_calls_in_progress"),
+        images=_usage(look, "mlpserve_queued_images", "mlpserve_max_queued_images"),
+        bytes=_usage(look, "mlpserve_queued_bytes", "mlpserve_max_queued_bytes"),
+        calls=_usage(look, _IN_PROGRESS, "mlpserve_max_calls_in_progress"),
     )
 
 
-def _level(look: Look, used: str, limit: str) -> Level:
+def _usage(look: Look, used: str, limit: str) -> Usage:
     now, limits = totals(look.page, used, "worker"), totals(look.page, limit, "worker")
     shares = [now.get(worker, 0.0) / most for worker, most in limits.items()]
-    return Level(total(look.page, used), total(look.page, limit), max(shares, default=math.nan))
+    return Usage(total(look.page, used), total(look.page, limit), max(shares, default=math.nan))
 
 
 def stages(look: Look) -> Sequence[Stage]:

@@ -33,8 +33,8 @@ def find_lines(ink: Mask) -> Mask:
     that crosses them.
     """
     along_rows, height = _find_horizontal(ink)
-    turned, width = _find_horizontal(ink.T)
-    along_columns = turned.T
+    transposed, width = _find_horizontal(ink.T)
+    along_columns = transposed.T
     rest = ink & ~along_rows & ~along_columns
     crossed = along_rows & close(rest, (2 * height + 3, 1))
     crossed |= along_columns & close(rest, (1, 2 * width + 3))

@@ -12,7 +12,7 @@ from mlpserve.pictures.tones import Tones
 WIDEST_STROKE = 0.4
 """Paper is what is left of a picture when strokes of up to this share of its sides are filled."""
 
-LONGEST_CUT = 0.9
+MAX_CUT_SHARE = 0.9
 """A stroke that an edge cuts is shorter than this share of the edge."""
 
 DARKEST_PAPER = 0.08
@@ -67,7 +67,7 @@ def surround(levels: Levels) -> Levels:
     for rows in (bordered, bordered.T):
         for outer, inner in ((0, 1), (-1, -2)):
             edge = rows[inner, 1:-1]
-            window = round(LONGEST_CUT * len(edge)) | 1
+            window = round(MAX_CUT_SHARE * len(edge)) | 1
             wide = np.pad(edge, window, mode="edge")
             closed = ndimage.minimum_filter1d(ndimage.maximum_filter1d(wide, window), window)
             rows[outer, 1:-1] = closed[window:-window]

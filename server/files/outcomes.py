@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 import structlog
 
 from server.errors import INTERNAL_MESSAGE, StartupError
+from server.reasons.processes import ReloadOutcome
 from server.telemetry import metrics
 
 log = structlog.get_logger()
@@ -46,9 +47,10 @@ def attempt(part: str, reload: Callable[[], None]) -> str:
 
 def note_outcome(part: str, error: str) -> None:
     """Log and count how reading a part again went; `error` is empty when it went well."""
-    metrics.RELOADS.labels(part, "failed" if error else "done").inc()
+    outcome: ReloadOutcome = "failed" if error else "done"
+    metrics.RELOADS.labels(part, outcome).inc()
     metrics.LAST_RELOAD_SUCCESSFUL.labels(part).set(not error)
     if error:
-        log.error("reload failed, the previous content stays in use", part=part, reason=error)
+        log.error("reload failed, the previous content stays in use", part=part, error=error)
     else:
         log.info("reloaded", part=part)

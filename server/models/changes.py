@@ -4,10 +4,12 @@ import json
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 import structlog
 
 from server.errors import INTERNAL_MESSAGE, NotLoaded, StartupError
+from server.reasons.requests import RequestReason
 
 log = structlog.get_logger()
 
@@ -23,7 +25,7 @@ class Outcome:
     `known` are the models that a wrong name could have meant.
     """
 
-    reason: str = ""
+    reason: RequestReason | Literal[""] = ""
     message: str = ""
     known: str = ""
 

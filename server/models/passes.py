@@ -9,6 +9,7 @@ import structlog
 from server.models.model import Model
 from server.models.onnx.file import Stamp
 from server.models.repository import Models
+from server.reasons.loads import LoadReason
 from server.telemetry import metrics
 
 log = structlog.get_logger()
@@ -26,7 +27,7 @@ class Failure:
 
     stamp: Stamp
     message: str
-    reason: str
+    reason: LoadReason
 
 
 @dataclass(slots=True)

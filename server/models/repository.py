@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from server.errors import NotLoaded
 from server.models.model import Model
 from server.models.traffic import Caller, Shadowing, Split
+from server.reasons.requests import RequestReason
 from server.texts import listed, quoted
 
 
@@ -101,7 +102,7 @@ class Models:
         loaded = listed(sorted(self.by_name), name)
         remedy = f"name one of: {loaded}" if loaded else "no other is loaded"
         wanted = name or self.default or ""
-        reason = "model_not_found"
+        reason: RequestReason = "model_not_found"
         if wanted in self.unloaded:
             reason = "model_unloaded"
             asked = f"model {quoted(wanted)} is unloaded"

@@ -174,6 +174,6 @@ class Gate(Generic[C]):
         self.arrivals = Arrivals[C](max_messages, patience_seconds)
         things = "streams" if are_streams else "calls"
         self.too_many = Overloaded(
-            f"too_many_{things}",
+            "too_many_streams" if are_streams else "too_many_calls",
             f"{max_calls} {things} are in progress, as many as the server takes; come back later",
         )

@@ -93,10 +93,10 @@ class Endpoint:
         reflection.describe_v1()
         declare(map(_descriptor, services))
         plain = plain_methods(settings, served, ask_all, self._health, lambda: self._ready)
-        lane_reason = check(grpc.__version__)
-        has_lane = settings.lane == "on" and lane_reason is None
-        if settings.lane == "on" and lane_reason:
-            log.warning("serving without the lane, which is slower", reason=lane_reason)
+        lane_error = check(grpc.__version__)
+        has_lane = settings.lane == "on" and lane_error is None
+        if settings.lane == "on" and lane_error:
+            log.warning("serving without the lane, which is slower", error=lane_error)
         if lacking := inside.missing():
             log.warning("serving without parts of grpcio", grpcio=grpc.__version__, lacking=lacking)
         threads = THREADS

@@ -1,6 +1,6 @@
 """Errors as gRPC statuses with google.rpc details, so that programs can act on them.
 
-Each has an ErrorInfo, whose reason is one of `REASONS` in capitals; only what is wrong with a field
+Each has an ErrorInfo, whose reason is a RequestReason in capitals; only what is wrong with a field
 has its reason in a BadRequest instead. What gRPC refuses by itself has neither.
 Whatever texts callers send, a status fits into the 8 KiB of trailers that clients accept: they
 would report RESOURCE_EXHAUSTED instead.
@@ -25,6 +25,7 @@ from server.errors import (
     TooLarge,
     Unauthenticated,
 )
+from server.reasons.requests import RequestReason
 from server.telemetry.codes import code_of
 from server.texts import shorten
 
@@ -103,7 +104,7 @@ def _invalid_field(error: InvalidField) -> Status:
 
 
 @functools.lru_cache
-def _overloaded(reason: str, message: str, retry_seconds: float) -> Status:
+def _overloaded(reason: RequestReason, message: str, retry_seconds: float) -> Status:
     """Return the status, made once: under overload it has to be cheap."""
     delay = duration_pb2.Duration()
     delay.FromNanoseconds(round(retry_seconds * 1e9))

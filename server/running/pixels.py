@@ -24,7 +24,7 @@ MAX_BITS = np.float32(PIXELS.max_accepted).view(np.uint32)
 are at most these.
 """
 
-FLOAT, LARGEST_BYTE = np.dtype("<f4"), 255
+FLOAT, MAX_BYTE = np.dtype("<f4"), 255
 
 SLICE_IMAGES = 512
 """Large runs are split into slices of this many images, which bounds what a run takes beside its
@@ -65,7 +65,7 @@ def join(parts: Sequence[Part], requests: Collection[Request], n_pixels: int) ->
         if are_bytes == {False}:
             return np.frombuffer(content, FLOAT).reshape(-1, n_pixels)
         levels = np.frombuffer(content, np.uint8).reshape(-1, n_pixels)
-        return np.divide(levels, np.float32(LARGEST_BYTE))
+        return np.divide(levels, np.float32(MAX_BYTE))
     batch = np.empty((sum(map(_size, parts)), n_pixels), np.float32)
     for part, end in zip(parts, accumulate(map(_size, parts)), strict=True):
         copy(images_of(part), batch[end - part.size : end])
@@ -133,7 +133,7 @@ def images_of(part: Part) -> Images:
 def copy(images: Images, batch: Batch) -> None:
     """Write images (N, pixels), bytes or numbers, into a batch of that shape."""
     if images.dtype == np.uint8:
-        np.divide(images, np.float32(LARGEST_BYTE), out=batch)
+        np.divide(images, np.float32(MAX_BYTE), out=batch)
     else:
         # As bytes: numbers in a message are rarely aligned, and those NumPy copies one by one.
         batch.view(np.uint8)[:] = images.view(np.uint8)

@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 
 from server.errors import StartupError
+from server.reasons.processes import RESTARTS, EndReason, RestartReason
 from server.settings.settings import Settings
 from server.supervisor.control import PAYLOAD, Message
 from server.supervisor.polls import Polls
@@ -14,8 +15,6 @@ from server.supervisor.process import Child
 from server.supervisor.slot import Slot
 
 log = structlog.get_logger()
-
-RESTART_REASONS = ("exited", "killed", "hung", "failed", "rolled")
 
 CHANGES = ("load", "unload")
 """Questions that change the models; a worker that still starts is asked too."""
@@ -56,7 +55,7 @@ class Crew:
         self._is_serving = self._has_served = self.is_stopping = False
         self._default_model: str | None = None
         self.calls_started = self.calls_handled = 0
-        self.restarts = Counter(dict.fromkeys(RESTART_REASONS, 0))
+        self.restarts = Counter[RestartReason](dict.fromkeys(RESTARTS, 0))
 
     @property
     def is_ready(self) -> bool:
@@ -229,7 +228,7 @@ class Crew:
         self._put_off(slot, worker.ready_time, *cause(worker, exit_code), now)
 
     def _put_off(
-        self, slot: Slot, ready_time: float | None, reason: str, error: str, now: float
+        self, slot: Slot, ready_time: float | None, reason: EndReason, error: str, now: float
     ) -> None:
         """Plan a restart; raises StartupError if all slots had too many, and none ever served."""
         delay = slot.note_end(now, ready_time)
@@ -284,13 +283,13 @@ class Crew:
                 worker.stop(now + self._settings.stop_grace_seconds + END_SECONDS)
 
 
-def cause(child: Child, exit_code: int) -> tuple[str, str]:
+def cause(child: Child, exit_code: int) -> tuple[EndReason, str]:
     """Return why a process has exited by itself: the metric's reason, and a description."""
     end = f"signal {-exit_code}" if exit_code < 0 else f"exit code {exit_code}"
     if child.loading:
         end += f" while it loaded {child.loading[0]} {child.loading[1]}"
     if child.is_hung:
-        reason = "hung"
+        reason: EndReason = "hung"
     elif child.error:
         reason = "failed"
     else:

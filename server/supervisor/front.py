@@ -6,14 +6,13 @@ from collections.abc import Callable
 import structlog
 
 from server.logs.writer import STDERR
+from server.reasons.processes import ENDS, EndReason
 from server.supervisor.control import Message
 from server.supervisor.crew import Crew, cause
 from server.supervisor.process import Child
 from server.supervisor.slot import Slot
 
 log = structlog.get_logger()
-
-RESTART_REASONS = ("exited", "killed", "hung", "failed")
 
 END_SECONDS = 2.0
 """How long it may take to exit, after finishing the answers that have begun."""
@@ -32,7 +31,7 @@ class Front:
         self._slot = Slot(0, child)
         self._start = start
         self.is_stopping = False
-        self._restarts = Counter(dict.fromkeys(RESTART_REASONS, 0))
+        self._restarts = Counter[EndReason](dict.fromkeys(ENDS, 0))
 
     def children(self) -> list[Child]:
         """Return the process, if there is one."""
@@ -88,7 +87,7 @@ class Front:
         if not self.is_stopping:
             self._put_off(child.ready_time, *cause(child, exit_code), now)
 
-    def _put_off(self, ready_time: float | None, reason: str, error: str, now: float) -> None:
+    def _put_off(self, ready_time: float | None, reason: EndReason, error: str, now: float) -> None:
         delay = self._slot.note_end(now, ready_time)
         self._restarts[reason] += 1
         log.warning("HTTP's process ended", reason=reason, error=error, restart_seconds=delay)

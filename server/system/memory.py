@@ -30,7 +30,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """From glibc's malloc.h."""
 
 
-def settle() -> None:
+def freeze() -> None:
     """Freeze what is loaded, collect less often, and keep some of the memory that becomes free."""
     gc.collect()
     gc.freeze()
@@ -48,6 +48,6 @@ def keep_little() -> None:
 
 
 def give_back() -> None:
-    """Return to the system what a model or its loading has freed: `settle` keeps too much of it."""
+    """Return to the system what a model or its loading has freed: `freeze` keeps too much of it."""
     if malloc_trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
         malloc_trim(0)

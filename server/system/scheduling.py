@@ -33,7 +33,7 @@ TASKS = Path("/proc/self/task")
 class Lane(Protocol):
     """The thread that answers most calls, which must have been started."""
 
-    most_in_progress: int
+    max_in_progress: int
     """The peak of its calls in progress since it was last reset."""
 
     @property
@@ -76,8 +76,8 @@ class Scheduling:
     def _decide(self, share: float) -> None:
         """Choose the policy for threads that have used this share of a core."""
         is_busy = share >= (IDLE if self._is_batch else BUSY)
-        self._is_batch = is_busy and self._lane.most_in_progress > 1
-        self._lane.most_in_progress = 0
+        self._is_batch = is_busy and self._lane.max_in_progress > 1
+        self._lane.max_in_progress = 0
 
     def _spend(self) -> float:
         """Return the CPU seconds that the threads which serve calls have used since the last time.

@@ -15,7 +15,7 @@ from prometheus_client import (
     values,
 )
 
-from server.errors import REASONS
+from server.reasons.requests import REQUESTS
 from server.telemetry.families import WORKER, MetricFamily
 
 # An environment made for other programs must not have the library count in files: each process here
@@ -76,7 +76,7 @@ MAX_CALLS = _gauge(
 REJECTED = _counter(
     "mlpserve_rejected_requests", "Requests that could not be answered, by reason.", ("reason",)
 )
-for _reason in REASONS:
+for _reason in REQUESTS:
     REJECTED.labels(_reason)
 TOKEN_CALLS = _counter(
     "mlpserve_token_calls",

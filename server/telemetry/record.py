@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
+from server.reasons.requests import RequestReason
 from server.telemetry.accumulators import Exemplars
 from server.telemetry.model import Model
 from server.telemetry.predictions import TimedCall
@@ -74,7 +75,7 @@ class Record:
     timing: Timing | None = None
     model: Model | None = None
     images: int = 0
-    reason: str = ""
+    reason: RequestReason | Literal[""] = ""
     stages: tuple[Stage, ...] = ()
 
     def predict(self, model: Model, images: int) -> None:

@@ -8,13 +8,14 @@ import logging
 import random
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import grpc
 import structlog
 
 from server.errors import StartupError
 from server.logs.sampling import RateLimit, calls_until_next
+from server.reasons.requests import RequestReason
 from server.settings import otel
 from server.settings.settings import Settings
 from server.telemetry import trace_context
@@ -155,7 +156,7 @@ class Recorder:
         code: grpc.StatusCode,
         begin: float,
         seconds: float,
-        reason: str = "",
+        reason: RequestReason | Literal[""] = "",
     ) -> None:
         """Write the log line and the span of a call, if it is to have them, and note it as an
         exemplar if it is traced.

@@ -128,7 +128,7 @@ def test_where_a_digit_was_does_not_matter(
     np.testing.assert_allclose(there.shifts, here.shifts - [[down, right]], atol=2e-3)
 
 
-def test_dark_ink_on_light_is_turned_round(digits: tuple[Batch, Labels]) -> None:
+def test_dark_ink_on_light_is_inverted(digits: tuple[Batch, Labels]) -> None:
     batch = digits[0][:500]
     light, dark = canonicalize(batch), canonicalize(1 - batch)
     assert dark.inverted.all()

@@ -1,15 +1,20 @@
 """Alerts reach who should hear of them, and a real Alertmanager keeps quiet about the rest."""
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from harness.waiting import PATIENCE_SECONDS, wait_for
 from tests.deploy.alertmanager import CONFIG, Alertmanager, start_alertmanager
 from tests.programs import need
+
+CONFIG_COMMENT = re.compile(r"^( +)# (.*(?:_configs:|- .*|smtp_.*| {3,}.*))$", re.MULTILINE)
+"""A line that is configuration once its sign of a comment has gone."""
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +24,23 @@ def amtool() -> str:
 
 def test_configuration_is_valid(amtool: str) -> None:
     done = subprocess.run([amtool, "check-config", CONFIG], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_receivers_can_be_taken_as_they_stand_and_show_the_runbook(
+    amtool: str, tmp_path: Path
+) -> None:
+    text = CONFIG_COMMENT.sub(r"\1\2", CONFIG.read_text())
+    config = yaml.safe_load(text)
+    assert {"smtp_smarthost", "smtp_from"} <= config["global"].keys()
+    kinds = [kind for its in config["receivers"] for kind in its if kind != "name"]
+    assert kinds == ["pagerduty_configs", "slack_configs", "email_configs"]
+    # The default texts of the others have all annotations.
+    (slack,) = (its["slack_configs"] for its in config["receivers"] if "slack_configs" in its)
+    assert ".Annotations.runbook_url" in slack[0]["text"]
+    (tmp_path / "alertmanager.yml").write_text(text)
+    command = [amtool, "check-config", str(tmp_path / "alertmanager.yml")]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.grafana import writing
+from deploy.grafana import units, writing
 from deploy.grafana.panels import DATASOURCE
 from deploy.grafana.reading import Panel, read
 from harness.server_process import ROOT
@@ -18,8 +18,7 @@ GRAFANA = ROOT / "deploy" / "grafana"
 WRITTEN = writing.files()
 FILES = [file for file in WRITTEN if file.suffix == ".json"]
 PANELS = [(file.stem, panel) for file in FILES for panel in read(file).panels]
-UNITS = {"short", "reqps", "s", "bytes", "percentunit"}
-"""Grafana shows the number alone, and says nothing, for a unit that it does not know."""
+RATE = re.compile(r"sum( by \([^)]*\))? \(rate\((?P<counter>\w+)")
 
 each_panel = pytest.mark.parametrize(
     "panel", [pytest.param(panel, id=f"{name}: {panel.title}") for name, panel in PANELS]
@@ -39,8 +38,28 @@ def test_no_other_files_are_read_by_grafana() -> None:
 def test_panel_says_what_it_shows(panel: Panel) -> None:
     assert panel.description.endswith(".")
     assert len(panel.description) > 40
-    assert panel.unit in UNITS
     assert all(target.legend for target in panel.targets)
+
+
+@each_panel
+def test_panel_says_its_unit(panel: Panel) -> None:
+    """Grafana shows the number alone, and says nothing, for a unit that it does not know."""
+    assert units.in_words(panel.unit) or panel.axis or panel.kind == "table"
+    for target in panel.targets:
+        rate = RATE.match(target.expression)
+        if rate is None or " / " in target.expression:
+            assert panel.unit != units.PER_SECOND, target.expression
+        else:
+            # Seconds of a processor in a second are a share of it.
+            is_share = rate["counter"].endswith("_seconds_total")
+            assert panel.unit == (units.SHARE if is_share else units.PER_SECOND)
+
+
+def test_the_page_says_each_unit() -> None:
+    found = re.findall(r"^\| (.+?) \| (.+?) \| .+ \|$", writing.PAGE.read_text(), re.MULTILINE)
+    shown = [unit for panel, unit in found if panel not in ("panel", "---")]
+    expected = [units.in_words(panel.unit) or panel.axis for _, panel in PANELS]
+    assert [unit.strip() for unit in shown] == [unit for unit in expected if unit]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

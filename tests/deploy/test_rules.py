@@ -8,12 +8,17 @@ from pathlib import Path
 import pytest
 import yaml
 
+from deploy.prometheus import runbook
 from harness.server_process import ROOT
 from server.models.policy import read_policies
 from tests.deploy import rules
 from tests.deploy.rules import Rule
 from tests.programs import need
 
+OWN_PAGE = "{{ $externalURL }}/user/runbook.html"
+RUNBOOK_URL = (
+    f"{{{{ with $externalLabels.runbook }}}}{{{{ . }}}}{{{{ else }}}}{OWN_PAGE}{{{{ end }}}}"
+)
 UNSET = ("labels", "traffic", "shadow")
 
 
@@ -48,13 +53,31 @@ def test_each_alert_says_what_it_is(rule: Rule) -> None:
     assert rule.labels["severity"] in ("page", "ticket")
     assert set(rule.annotations) == {"summary", "description", "runbook_url"}
     assert "$value" in rule.annotations["description"]
-    assert rule.annotations["runbook_url"] == f"docs/runbook.md#{rule.alert.lower()}"
+    # What these become, promtool and a real Prometheus say.
+    shown, anchor = rule.annotations["runbook_url"].split("#")
+    assert shown == RUNBOOK_URL
+    assert anchor in anchors()
 
 
 def test_each_alert_has_a_section_of_the_runbook_and_each_section_an_alert() -> None:
     sections = re.findall(r"^## (\w+)$", rules.RUNBOOK.read_text(), re.MULTILINE)
     assert sections == list(dict.fromkeys(sections))
     assert set(sections) == {rule.alert for rule in rules.alerting()}
+    assert anchors() == ["runbook", *map(str.lower, sections)]
+
+
+def anchors() -> list[str]:
+    """Return what a link can name of the page of the runbook, in order."""
+    return re.findall(r'<h[1-6] id="([^"]+)"', runbook.PAGE.read_text())
+
+
+def test_the_page_of_the_runbook_is_current() -> None:
+    page = runbook.PAGE.read_text()
+    assert page == runbook.render(), "python -m deploy.prometheus writes it again"
+    # Files of the repository are not served with it.
+    links = re.findall(r'href="([^"]+)"', page)
+    assert {link[0] for link in links} <= {"#", "h"}
+    assert {link[1:] for link in links if link.startswith("#")} <= set(anchors())
 
 
 def test_settings_of_the_runbook_can_be_read() -> None:

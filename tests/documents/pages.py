@@ -10,8 +10,8 @@ from functools import cache
 
 from harness.server_process import ROOT
 
-PROGRAMS = ("sh", "python")
-"""The languages of blocks that a reader runs."""
+PROGRAMS = ("sh", "python", "yaml")
+"""The languages of blocks that a reader runs, or copies into a file."""
 
 _FENCE = re.compile(r"^( *)```(.*)$")
 _HEADING = re.compile(r"^(#+) (.+)$")

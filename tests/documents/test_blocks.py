@@ -6,7 +6,6 @@ SHOWN = ("text", "json", "mermaid")
 """The languages of blocks that show something."""
 
 LATER = {
-    "README.md",
     "docs/benchmarks.md",
     "docs/conformance.md",
     "docs/deploying-kubernetes.md",

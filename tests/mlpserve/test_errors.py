@@ -14,6 +14,7 @@ from mlpserve import Client
 from mlpserve.protocol.details import NO_DETAILS, read_details
 from mlpserve.v1 import classifier_pb2
 from server import errors
+from server.reasons.requests import RequestReason
 from server.rpc.status import status_of
 from tests.mlpserve.serving import start_serving
 
@@ -117,7 +118,7 @@ def test_without_details_grpc_itself_refuses_a_message(words: str) -> None:
     ("reason", "remedy"),
     [("no_token", "give the client token="), ("unknown_token", "give the client another token=")],
 )
-def test_what_to_do_about_a_token(reason: str, remedy: str) -> None:
+def test_what_to_do_about_a_token(reason: RequestReason, remedy: str) -> None:
     status = status_of(errors.Unauthenticated(reason, ""))
     ((_, content),) = status.trailing_metadata
     assert isinstance(content, bytes)

@@ -33,7 +33,7 @@ from server.errors import (
 from server.rpc.status import MESSAGE_BYTES, Status, status_of
 from server.texts import listed, shorten
 
-LARGEST = 4096
+MAX_SIZE = 4096
 """What a status may take of the 8 KiB that clients take as trailers."""
 
 ODD = [
@@ -95,7 +95,7 @@ def test_every_status_fits_into_the_trailers(make: object, text: str) -> None:
     assert callable(make)
     error: RequestError = make(text)
     status = status_of(error)
-    assert wire_size(status) < LARGEST
+    assert wire_size(status) < MAX_SIZE
     assert status.details.isprintable()
     found = status_pb2.Status.FromString(status.trailing_metadata[0][1])
     assert found.message == status.details
@@ -191,7 +191,7 @@ def test_callers_are_told_that_a_model_is_not_there_whatever_its_name(
     (response,) = stream_method(crowded)(iter([request]), timeout=60)
     found = status_pb2.Status.FromString(response.error.value)
     assert found.code == grpc.StatusCode.NOT_FOUND.value[0]
-    assert len(response.SerializeToString()) < LARGEST
+    assert len(response.SerializeToString()) < MAX_SIZE
 
 
 def test_health_of_a_service_with_any_name_is_not_found(crowded: grpc.Channel) -> None:

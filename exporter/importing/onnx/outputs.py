@@ -90,12 +90,12 @@ def _finish(end: Flow) -> tuple[tuple[FoundLayer, ...], list[str]]:
         last = end.layers[-1]
         if order < 0:
             biases = last.source.biases
-            turned = replace(
+            negated = replace(
                 last.source,
                 weights=-last.source.weights,
                 biases=None if biases is None else -biases,
             )
-            last = replace(last, source=turned)
+            last = replace(last, source=negated)
         return (*end.layers[:-1], last), note
     if end.matrix is None:
         raise NoLayerError(

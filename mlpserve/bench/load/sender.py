@@ -43,7 +43,7 @@ Method = grpc.UnaryUnaryMultiCallable
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Traffic:
     """What a process calls: a method for each of its connections, with requests without end."""
 
     methods: "tuple[Method[bytes, bytes], ...]"
@@ -56,8 +56,8 @@ class Line:
 class Sender:
     """Sends calls from `start` on, a time of the clock, until it is stopped."""
 
-    def __init__(self, line: Line, recorder: Recorder, start: int) -> None:
-        self._line = line
+    def __init__(self, traffic: Traffic, recorder: Recorder, start: int) -> None:
+        self._traffic = traffic
         self._recorder = recorder
         self._start = start
         self._stopped = threading.Event()
@@ -72,16 +72,16 @@ class Sender:
 
         What has no place in flight is recorded as not sent.
         """
-        line, recorder, stopped = self._line, self._recorder, self._stopped
-        n_methods = len(line.methods)
+        traffic, recorder, stopped = self._traffic, self._recorder, self._stopped
+        n_methods = len(traffic.methods)
         for number, offset in enumerate(times):
             if not self._wait_until(self._start + offset):
                 return
             if stopped.is_set():
                 return
-            request = next(line.requests)
+            request = next(traffic.requests)
             if recorder.has_place(max_in_flight, MAX_BYTES_IN_FLIGHT):
-                self._send(line.methods[number % n_methods], request, offset)
+                self._send(traffic.methods[number % n_methods], request, offset)
             else:
                 recorder.skip(offset, request.images)
 
@@ -102,8 +102,8 @@ class Sender:
 
     def _call_again(self, caller: int, end: int) -> None:
         if now() < end and not self._stopped.is_set():
-            methods = self._line.methods
-            request = next(self._line.requests)
+            methods = self._traffic.methods
+            request = next(self._traffic.requests)
             then = functools.partial(self._go_on, caller, end)
             self._send(methods[caller % len(methods)], request, None, then)
 
@@ -123,14 +123,14 @@ class Sender:
         """Send a request, which should have been sent when `intended` says, now without it; `then`
         gets to know whether the answer is OK.
         """
-        line, recorder = self._line, self._recorder
+        traffic, recorder = self._traffic, self._recorder
         recorder.begin(len(request.message))
         sent = now() - self._start
         if intended is None:
             intended = sent
         try:
             call = method.future(
-                request.message, timeout=line.timeout_seconds, metadata=line.metadata
+                request.message, timeout=traffic.timeout_seconds, metadata=traffic.metadata
             )
         except ValueError:
             # The channel was closed meanwhile.
@@ -164,7 +164,7 @@ class Sender:
     def _count_wrong(self, request: Request, response: bytes) -> int:
         assert request.labels is not None
         try:
-            labels = self._line.target.read_labels(response)
+            labels = self._traffic.target.read_labels(response)
         except MlpserveError:
             return request.images
         if len(labels) != request.images:

@@ -20,7 +20,7 @@ import grpc
 from mlpserve.bench.load.recorder import Recorder, Taken
 from mlpserve.bench.load.requests import make_requests
 from mlpserve.bench.load.schedule import NANOSECONDS, arrivals
-from mlpserve.bench.load.sender import Line, Sender, now
+from mlpserve.bench.load.sender import Sender, Traffic, now
 from mlpserve.bench.load.target import Images, Labels, Target
 from mlpserve.bench.result import Plan
 from mlpserve.connection.channels import open_channel
@@ -106,42 +106,42 @@ def _work(pipe: Connection, job: Job) -> None:
     n_connections = max(1, share(plan.connections, job.process, plan.processes))
     with contextlib.ExitStack() as opened:
         channels = [opened.enter_context(open_channel(settings)) for _ in range(n_connections)]
-        line = Line(
+        traffic = Traffic(
             tuple(channel.unary_unary(job.target.path) for channel in channels),
             requests,
             job.target,
             plan.timeout_seconds,
             settings.metadata,
         )
-        pipe.send(Ready(_warm_up(line, job)))
+        pipe.send(Ready(_warm_up(traffic, job)))
         # What is there now stays: to look for garbage in it would delay calls.
         gc.collect()
         gc.freeze()
         begin = pipe.recv()
         if isinstance(begin, Begin):
-            _measure(pipe, line, job, begin.start, channels)
+            _measure(pipe, traffic, job, begin.start, channels)
 
 
-def _warm_up(line: Line, job: Job) -> int:
+def _warm_up(traffic: Traffic, job: Job) -> int:
     """Connect, send calls for a while, and return how many; raises grpc.RpcError."""
-    for method in line.methods:
+    for method in traffic.methods:
         method(
-            next(line.requests).message,
+            next(traffic.requests).message,
             timeout=job.settings.timeout_seconds,
-            metadata=line.metadata,
+            metadata=traffic.metadata,
             wait_for_ready=True,
         )
     recorder = Recorder()
-    _send(job, Sender(line, recorder, now()), job.plan.warmup_seconds)
+    _send(job, Sender(traffic, recorder, now()), job.plan.warmup_seconds)
     recorder.wait_until_idle()
-    return len(line.methods) + recorder.begun
+    return len(traffic.methods) + recorder.begun
 
 
 def _measure(
-    pipe: Connection, line: Line, job: Job, start: int, channels: Sequence[grpc.Channel]
+    pipe: Connection, traffic: Traffic, job: Job, start: int, channels: Sequence[grpc.Channel]
 ) -> None:
     recorder = Recorder()
-    sender = Sender(line, recorder, start)
+    sender = Sender(traffic, recorder, start)
     ended = threading.Event()
     listener = threading.Thread(target=_listen, args=(pipe, sender, channels), daemon=True)
     listener.start()

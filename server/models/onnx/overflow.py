@@ -11,7 +11,7 @@ from server.models.onnx.graph import Layer
 MARGIN = 2.0
 """More than what rounding adds to sums of float32."""
 
-LARGEST: Mapping[str, Callable[[float], float]] = {
+UPPER_BOUNDS: Mapping[str, Callable[[float], float]] = {
     **dict.fromkeys(("sigmoid", "tanh", "softmax"), lambda _: 1.0),
     **dict.fromkeys(("relu", "identity"), lambda z: z),
     "selu": lambda z: max(1.7580994, 1.0507010 * z),
@@ -27,7 +27,7 @@ def may_overflow(layers: Iterable[Layer], input_range: InputRange) -> bool:
         largest = n_inputs * _magnitude(layer.weights) * largest + _magnitude(layer.biases)
         if MARGIN * largest > MAX_FLOAT32:
             return True
-        largest = LARGEST[layer.activation](largest)
+        largest = UPPER_BOUNDS[layer.activation](largest)
     return False
 
 

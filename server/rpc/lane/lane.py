@@ -82,7 +82,7 @@ class Lane:
 
     Everything except `start`, `join`, `silent_seconds`, `is_alive` and `thread_id` runs on the
     lane's thread, which ends when the server has been stopped and each call has its answer.
-    `most_in_progress` is the peak of hot calls in progress since it was last reset.
+    `max_in_progress` is the peak of hot calls in progress since it was last reset.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class Lane:
         self._groups = list(groups.values())
         # Calls that the core may still bring.
         self._armed = 0
-        self.most_in_progress = 0
+        self.max_in_progress = 0
         self._arrived: list[LaneCall] = []
         self._arrived_bytes = self._events = 0
         self._take_time = self._look_time = 0.0
@@ -325,8 +325,8 @@ class Lane:
 
     def _take_arrived(self) -> None:
         calls, self._arrived, self._arrived_bytes, self._events = self._arrived, [], 0, 0
-        if self._hot.gate.in_progress > self.most_in_progress:
-            self.most_in_progress = self._hot.gate.in_progress
+        if self._hot.gate.in_progress > self.max_in_progress:
+            self.max_in_progress = self._hot.gate.in_progress
         try:
             self._take(calls)
         except Exception as error:

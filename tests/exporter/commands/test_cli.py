@@ -165,7 +165,10 @@ def test_fetch_from_a_mirror_that_lacks_a_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("command", ["", "train", "export", "evaluate", "card", "fetch", "inspect"])
+@pytest.mark.parametrize(
+    "command",
+    ["", "train", "export", "evaluate", "card", "fetch", "inspect", "list", "retire", "restore"],
+)
 def test_help(command: str) -> None:
     result = run(*command.split(), "--help")
     assert result.exit_code == 0

@@ -147,7 +147,7 @@ def test_outputs_that_are_no_probabilities_are_not_compared_with_a_half(
     assert "not MNIST, 100 images" in " ".join(card.read_text().split())
     record = json.loads(figures.read_text())
     assert record["confidence"] is None
-    assert record["robustness"]["strangers"] == []
+    assert record["robustness"]["out_of_distribution"] == []
 
 
 def test_images_that_are_not_square(tmp_path: Path) -> None:

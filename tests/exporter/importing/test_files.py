@@ -161,7 +161,7 @@ def test_npz_with_a_folded_scaling_labels_and_examples() -> None:
     )
     changes = str(saved.provenance["changes"])
     assert changes == (
-        "weights are (n_in, n_out): turned to (n_out, n_in); "
+        "weights are (n_in, n_out): transposed to (n_out, n_in); "
         "inputs were (2 * pixel - mean of each) / 0.5: folded into the first layer"
     )
     assert all(f"- {change}\n" in told for change in changes.split("; "))

@@ -1,4 +1,4 @@
-"""Arrays become a network: found by name or order, turned, completed, converted, or refused."""
+"""Arrays become a network: found by name or order, transposed, converted, or refused."""
 
 from itertools import pairwise
 
@@ -15,11 +15,11 @@ from harness.networks import random_batch, random_network
 from modelfile.input_range import FINITE
 
 
-def flat(network: Network, *, turned: bool = False, biases: bool = True) -> list[Array]:
+def flat(network: Network, *, transposed: bool = False, biases: bool = True) -> list[Array]:
     """The arrays of a network in order."""
     arrays: list[Array] = []
     for layer in network.layers:
-        arrays.append(layer.weights.T if turned else layer.weights)
+        arrays.append(layer.weights.T if transposed else layer.weights)
         if biases:
             arrays.append(layer.biases)
     return arrays
@@ -61,15 +61,15 @@ def refusal(arrays: object, **options: object) -> str:
 @settings(deadline=None)
 @given(
     sizes=st.lists(st.integers(2, 4), min_size=2, max_size=5),
-    turned=st.booleans(),
+    transposed=st.booleans(),
     biases=st.booleans(),
 )
 def test_shapes_decide_the_orientation_or_the_user_must(
-    sizes: list[int], turned: bool, biases: bool
+    sizes: list[int], transposed: bool, biases: bool
 ) -> None:
     network = random_relu(*sizes)
-    arrays = flat(network, turned=turned, biases=biases)
-    orientation = "in-out" if turned else "out-in"
+    arrays = flat(network, transposed=transposed, biases=biases)
+    orientation = "in-out" if transposed else "out-in"
     chosen = imported(arrays, orientation=orientation)
     found, wanted = flat(chosen, biases=biases), flat(network, biases=biases)
     for array, other in zip(found, wanted, strict=True):
@@ -135,17 +135,17 @@ def test_names_without_numbers_are_ordered_by_their_shapes() -> None:
 def test_square_weights_follow_the_others_or_the_habit_of_a_library() -> None:
     network = random_relu(4, 4, 4)
     assert_same(imported(named(network, "{}.weight", "{}.bias", 0, 2)), network)
-    turned = random_relu(4, 4, 4)
+    transposed = random_relu(4, 4, 4)
     kernels = {
         f"dense_{index}/{word}": array
-        for index, layer in enumerate(turned.layers)
+        for index, layer in enumerate(transposed.layers)
         for word, array in (("kernel", layer.weights.T), ("bias", layer.biases))
     }
-    assert_same(imported(kernels), turned)
+    assert_same(imported(kernels), transposed)
     mixed = random_relu(6, 4, 4, 3)
     notes: list[str] = []
-    assert_same(imported(flat(mixed, turned=True), tell=notes.append), mixed)
-    assert notes == ["weights are (n_in, n_out): turned to (n_out, n_in)"]
+    assert_same(imported(flat(mixed, transposed=True), tell=notes.append), mixed)
+    assert notes == ["weights are (n_in, n_out): transposed to (n_out, n_in)"]
 
 
 def test_missing_biases_are_zeros_and_told() -> None:
@@ -332,7 +332,7 @@ def test_numbers_that_float32_lacks_are_refused_with_their_place(value: float, t
     arrays = {"W1": np.ones((3, 7)), "b1": np.ones(3)}
     arrays["W1"][2, 4] = value
     assert f"W1: {told} at [2, 4], wanted finite numbers up to 3.4e+38" in refusal(arrays)
-    # The place is that in the user's array, even when it will be turned.
+    # The place is that in the user's array, even when it will be transposed.
     assert f"W1: {told} at [4, 2]" in refusal({**arrays, "W1": arrays["W1"].T})
     arrays = {"W1": np.ones((3, 7)), "b1": np.array([1, value, 1])}
     assert f"b1: {told} at [1]" in refusal(arrays)

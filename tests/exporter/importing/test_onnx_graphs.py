@@ -63,7 +63,7 @@ SAME: Mapping[str, tuple[Sequence[Step], Mapping[str, Any]]] = {
         (step("Gemm", "", "half", "double", transB=1, alpha=2.0, beta=0.5), *TAIL),
         {"half": FIRST.weights / 2, "double": FIRST.biases * 2},
     ),
-    "weights not turned": ((step("Gemm", "", "V1", "b1"), *TAIL), {"V1": FIRST.weights.T}),
+    "weights not transposed": ((step("Gemm", "", "V1", "b1"), *TAIL), {"V1": FIRST.weights.T}),
     "biases added later": ((step("Gemm", "", "W1", transB=1), step("Add", "", "b1"), *TAIL), {}),
     "Clip from 0": (
         (HEAD, step("Clip", "", "zero"), *TAIL[1:]),
@@ -128,7 +128,7 @@ SAME: Mapping[str, tuple[Sequence[Step], Mapping[str, Any]]] = {
             "shifted": FIRST.biases + FIRST.weights @ numbers(0.5, 0.25, 0.5, 0.75),
         },
     ),
-    "ink turned to paper": (
+    "inverted pixels": (
         (
             step("Sub", "one", ""),
             step("Gemm", "", "negative", "shifted", transB=1),
@@ -295,11 +295,11 @@ BINARY = (
 ONE = {"w": FIRST.weights[:1], "b": FIRST.biases[:1], "one": numbers(1)}
 
 
-@pytest.mark.parametrize("turned", [False, True])
-def test_two_outputs_of_one_neuron(tmp_path: Path, turned: bool) -> None:
+@pytest.mark.parametrize("swapped", [False, True])
+def test_two_outputs_of_one_neuron(tmp_path: Path, swapped: bool) -> None:
     nodes = [*chain(BINARY, ONE).graph.node]
     nodes.append(helper.make_node("Sub", ["one", "y"], ["no"]))
-    both = ["y", "no"] if turned else ["no", "y"]
+    both = ["y", "no"] if swapped else ["no", "y"]
     nodes.append(helper.make_node("Concat", both, ["both"], axis=1))
     made = model(nodes, ONE, outputs={"both": FLOAT})
     found = imported(made, tmp_path).network
@@ -338,7 +338,7 @@ def test_labels_are_taken_from_every_kind_of_output(tmp_path: Path) -> None:
 def test_labels_that_dont_follow_the_outputs_are_refused(tmp_path: Path) -> None:
     nodes = [
         *chain(PLAIN).graph.node,
-        helper.make_node("Gather", ["y", "order"], ["turned"], axis=1),
+        helper.make_node("Gather", ["y", "order"], ["swapped"], axis=1),
         helper.make_node("ArgMax", ["y"], ["index"], axis=1, keepdims=0),
         helper.make_node("Greater", ["y", "half"], ["bright"]),
     ]

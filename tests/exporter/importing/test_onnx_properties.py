@@ -68,8 +68,8 @@ class Made:
     def fold(self, operator: str, first: bool, alone: bool) -> None:
         shape = (1,) if alone else (self.size,)
         name = self.constant(*shape, low=0.5)
-        turned = first and operator != "Div"
-        self.steps.append(step(operator, *((name, "") if turned else ("", name))))
+        swapped = first and operator != "Div"
+        self.steps.append(step(operator, *((name, "") if swapped else ("", name))))
 
     def normalise(self) -> None:
         names = [self.constant(self.size) for _ in range(3)]

@@ -171,7 +171,7 @@ def test_no_hidden_layers() -> None:
     )
 
 
-def test_square_weights_are_turned_as_scikit_learn_has_them() -> None:
+def test_square_weights_are_transposed_as_scikit_learn_has_them() -> None:
     images, digits = images_and_digits()
     classifier = fitted(images[:, :4], digits % 4, hidden_layer_sizes=(4,))
     np.testing.assert_allclose(

@@ -69,6 +69,14 @@ def test_records_that_did_not_say_what_was_measured() -> None:
     assert records.decode(written) == records.decode(records.encode(replace(EVALUATION, data=None)))
 
 
+def test_records_with_the_old_name_of_out_of_distribution_images() -> None:
+    written = records.encode(EVALUATION)
+    images = written["robustness"].pop("out_of_distribution")
+    written["robustness"]["strangers"] = images
+    assert images
+    assert records.decode(written).robustness == EVALUATION.robustness
+
+
 Change = Callable[[dict[str, Any]], object]
 
 
@@ -91,7 +99,7 @@ Change = Callable[[dict[str, Any]], object]
             "clean: (221, 191) of 220 images",
         ),
         (
-            lambda record: record["robustness"]["strangers"][0].update(images=0),
+            lambda record: record["robustness"]["out_of_distribution"][0].update(images=0),
             "clouds: (49, 5) of 0 images",
         ),
         (lambda record: record.update(robustness=[1]), "TypeError"),

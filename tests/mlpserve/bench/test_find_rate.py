@@ -27,7 +27,7 @@ from tests.mlpserve.bench.results import make_result
 
 BOUND_SECONDS = 0.005
 CAPACITY = 10_000.0
-LARGEST = CAPACITY - math.log(100) / BOUND_SECONDS
+HELD_RATE = CAPACITY - math.log(100) / BOUND_SECONDS
 """The rate at which 99% of an M/M/1 queue's callers wait no longer than the bound."""
 
 
@@ -63,7 +63,7 @@ def test_a_queue(start_rate: float) -> None:
     found = find_rate(mm1, BOUND_SECONDS, start_rate=start_rate)
     assert found.rate is not None
     assert found.failing_rate is not None
-    assert found.rate <= LARGEST < found.failing_rate <= found.rate * (1 + PRECISION) + 1
+    assert found.rate <= HELD_RATE < found.failing_rate <= found.rate * (1 + PRECISION) + 1
     assert found.is_confirmed
     assert found.limit is Limit.LATENCY
     assert len(found.trials) < MAX_PROBES
@@ -73,7 +73,7 @@ def test_a_queue(start_rate: float) -> None:
 def test_a_queue_on_a_noisy_machine(seed: int) -> None:
     found = find_rate(unlucky(seed), BOUND_SECONDS)
     # Near its capacity a tenth more or less of latency is a twentieth of the rate at most.
-    assert found.rate == pytest.approx(LARGEST, rel=0.07)
+    assert found.rate == pytest.approx(HELD_RATE, rel=0.07)
     assert found.limit is Limit.LATENCY
 
 
@@ -97,7 +97,7 @@ def test_one_run_of_good_luck_changes_nothing() -> None:
 
     found = find_rate(probe, BOUND_SECONDS)
     assert found.rate is not None
-    assert found.rate <= LARGEST <= found.rate * (1 + PRECISION) + 1
+    assert found.rate <= HELD_RATE <= found.rate * (1 + PRECISION) + 1
 
 
 def test_a_server_that_never_holds() -> None:

@@ -48,6 +48,23 @@ def test_it_fits_a_terminal_of_100_columns() -> None:
     assert re.search(r"^Predict +[\d,]{5,} ", shown, re.MULTILINE)
 
 
+def test_each_number_has_its_unit() -> None:
+    server = Simulated(0, names=("digits",))
+    server.work(1)
+    first = server.page()
+    server.work(200)
+    shown = show(first, server.page())
+    heads = "method", "version", "worker "
+    for line in (line for line in shown.splitlines() if line.startswith(heads)):
+        assert re.search(r"calls/s|images/s", line), line
+    for name in ("images", "calls by code"):
+        assert re.search(rf"^{name} .*\d/s", shown, re.MULTILINE), name
+    for name in ("where a call's time goes", r"stages \(p99\)"):
+        assert re.search(rf"^{name} ( +\w+ [\d.]+ (us|ms|s)){{4}} *$", shown, re.MULTILINE), name
+    assert re.search(r"^bytes queued +\S+ B of \S+ B ", shown, re.MULTILINE)
+    assert re.search(r"winning activation .*\n.* p10 p50 p90 +\(PSI\)", shown)
+
+
 def test_a_silent_worker_is_told_of() -> None:
     server = Simulated(0, names=("digits",))
     server.silent = {"1"}

@@ -56,11 +56,11 @@ def test_what_comes_meanwhile_travels_together() -> None:
     assert group.members == others
     late = call()
     assert not queues.arrive(late)
-    assert queues.settle(group, ALONE, []) is None
+    assert queues.conclude(group, ALONE, []) is None
     following = queues.finish(group, 0)
     assert following is not None
     assert following.members == [late]
-    queues.settle(following, ALONE, [])
+    queues.conclude(following, ALONE, [])
     assert queues.finish(following, 0) is None
     assert not queues
 
@@ -153,7 +153,7 @@ def test_the_rest_of_a_group_travels_once_more() -> None:
     waiting = call()
     queues.arrive(waiting)
     queues.leave(members[0], 0)
-    rest = queues.settle(group, ALONE, members[:3])
+    rest = queues.conclude(group, ALONE, members[:3])
     assert rest is not None
     # Without those that came meanwhile, whose images may be refused, too.
     assert (rest.members, rest.rounds) == (members[1:3], 2)
@@ -170,7 +170,7 @@ def test_nothing_is_sent_when_the_rest_has_left() -> None:
     arrived(queues, first, member)
     group = group_of(queues, first)
     queues.leave(member, 0)
-    assert queues.settle(group, ALONE, [member]) is None
+    assert queues.conclude(group, ALONE, [member]) is None
 
 
 def test_a_group_that_is_too_large_is_split() -> None:
@@ -185,7 +185,7 @@ def test_a_group_that_is_too_large_is_split() -> None:
     flight = queues.finish(group, 0)
     while flight is not None:
         sent.append(flight.members)
-        queues.settle(flight, ALONE, [])
+        queues.conclude(flight, ALONE, [])
         flight = queues.finish(flight, 0)
     assert sent == [members[:2], members[3:], [late]]
 
@@ -315,7 +315,7 @@ class AnyEvents(RuleBasedStateMachine):
         group = groups[data.draw(st.integers(0, len(groups) - 1))]
         retried = [one for one in group.members if data.draw(st.booleans())]
         left = {one for one in group.members if one.outcome is not None}
-        rest = self.queues.settle(group, ALONE, retried)
+        rest = self.queues.conclude(group, ALONE, retried)
         again = [one for one in retried if one not in left]
         assert all(one.outcome is ALONE for one in group.members if one not in again)
         if rest is None:

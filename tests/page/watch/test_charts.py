@@ -127,7 +127,7 @@ def test_the_pointer_reads_the_same_time_out_of_all_charts(new: New) -> None:
     for chart in charts:
         expect(chart.root.get_by_text("11:58:10")).to_be_visible()
     assert charts[0].values()[0] == "line 0 37"
-    assert charts[1].values() == ["line 0 74"]
+    assert charts[1].values() == ["line 0 74 /s"]
     expect(
         charts[2].root.get_by_text("up to 1 ms: 37 of 38 calls (97.4%), the most")
     ).to_be_visible()
@@ -137,7 +137,7 @@ def test_the_pointer_reads_the_same_time_out_of_all_charts(new: New) -> None:
     charts[0].page.mouse.move(0, 0)
     for chart in charts:
         expect(chart.root.get_by_text("newest", exact=True)).to_be_visible()
-    assert charts[1].values() == ["line 0 118"]
+    assert charts[1].values() == ["line 0 118 /s"]
 
 
 def test_a_time_that_is_pointed_at_stays_as_time_passes_until_it_has_gone(new: New) -> None:
@@ -296,7 +296,7 @@ def test_out_of_sight_new_values_are_drawn_and_the_pointer_when_that_is_scrolled
     far.paint(unit="rate", series=lines(RISING))
     assert far.ink("series-1")
     near.plot.press("Home")
-    expect(far.root.locator(".keys .number")).to_have_text("0")
+    expect(far.root.locator(".keys .number")).to_have_text("0 /s")
     assert near.ink("text")
     assert not far.ink("text")
     far.page.evaluate("scrollTo(0, document.body.scrollHeight)")

@@ -43,7 +43,7 @@ def test_a_heatmap_is_stronger_where_more_calls_are(new: New) -> None:
         assert max(xs) == pytest.approx(area.left + area.width / 2, abs=2)
         assert max(ys) == pytest.approx(area.top + area.height * (1 - low / 4), abs=2)
         assert min(ys) == pytest.approx(area.top + area.height * (1 - (low + 1) / 4), abs=2)
-    expect(chart.root.locator(".ramp")).to_have_text("1100")
+    expect(chart.root.locator(".ramp")).to_have_text("1100 calls")
 
 
 def test_a_heatmap_reads_out_the_bucket_that_is_pointed_at(new: New) -> None:
@@ -161,7 +161,7 @@ def test_names_are_texts_whatever_they_hold(new: New) -> None:
     bars.show(rows=[{"name": name, "value": 1}])
     chart.show(unit="rate", series=[{"name": name, "values": [1] * COUNT}])
     assert cells(bars)[0][0] == name
-    assert chart.values() == [f"{name} 1"]
+    assert chart.values() == [f"{name} 1 /s"]
 
 
 def test_a_tile_is_a_number_with_its_unit_and_a_line(new: New) -> None:

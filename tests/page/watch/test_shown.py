@@ -95,8 +95,8 @@ def test_tiles(page: Page, look: Look) -> None:
     calls, images, head = figures.calls(look), figures.images(look), figures.head(look)
     errors = sum(count.total for count in figures.codes(look) if count.name != "OK")
     expected = {
-        "Calls": (f"{format_rate(calls.per_second)} /s", format_count(calls.total)),
-        "Images": (f"{format_rate(images.per_second)} /s", format_count(images.total)),
+        "Calls": (per_second(calls.per_second), format_count(calls.total)),
+        "Images": (per_second(images.per_second), format_count(images.total)),
         "No server error": (format_share(calls.no_server_error), format_count(errors)),
         "p50": (format_duration(calls.p50), "half"),
         "p99": (format_duration(calls.p99), "objective"),
@@ -164,7 +164,7 @@ def test_what_versions_see_and_say(page: Page, recorded: Recorded) -> None:
         found = {name: text_of(card, name) for name in ("Winning activation", *DRIFT)}
         assert found.pop("Winning activation") == words
         assert {name: text.split(",")[0] for name, text in found.items()} == {
-            name: format_number(version.drift[of]) for name, of in DRIFT.items()
+            name: f"PSI {format_number(version.drift[of])}" for name, of in DRIFT.items()
         }
 
 
@@ -228,7 +228,7 @@ def test_charts_read_out_the_same_seconds(page: Page, look: Look) -> None:
         "Stages (p99)": {each.stage: format_duration(each.p99) for each in figures.stages(look)},
         "Errors by code": rates(figures.codes(look)),
         "Rejected requests by reason": rates(figures.rejected(look)),
-        "Predictions by version": {title_of(each): format_rate(each.per_second) for each in loaded},
+        "Predictions by version": {title_of(each): per_second(each.per_second) for each in loaded},
         "Errors by version": {title_of(each): format_share(each.error_share) for each in loaded},
         "Duration by version (p99)": {title_of(each): format_duration(each.p99) for each in loaded},
         "Images in a run": describe_sizes(runs.images),
@@ -247,7 +247,11 @@ def test_charts_read_out_the_same_seconds(page: Page, look: Look) -> None:
 
 
 def rates(counts: Sequence[Count]) -> dict[str, str]:
-    return {count.name: format_rate(count.per_second) for count in counts if count.name != "OK"}
+    return {count.name: per_second(count.per_second) for count in counts if count.name != "OK"}
+
+
+def per_second(rate: float) -> str:
+    return f"{format_rate(rate)} /s"
 
 
 def describe_sizes(sizes: Sizes) -> dict[str, str]:

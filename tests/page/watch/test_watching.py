@@ -9,15 +9,29 @@ import grpc
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from deploy.grafana import model, service
+from deploy.grafana import units
+from deploy.grafana.reading import Panel
 from exporter.network.network import Batch
 from exporter.training.mnist import Labels
 from harness.browser import Watched, open_page
 from harness.server_process import ServerProcess
 from harness.waiting import wait_for
 from tests.conftest import connected
+from tests.deploy.watched import DASHBOARDS
 from tests.page.watch.reading import cells, expect_calls, panel, row, table, tile
 from tests.page.watch.sending import CANARY, STABLE, Sent
+
+UNITS = {
+    units.PER_SECOND: r"\S+ /s",
+    units.SECONDS: r"\S+ (s|ms|us)( \(\S+%\))?",
+    units.SHARE: r"\S+%",
+    units.BYTES: r"\S+ (B|kB|MB|GB)",
+    # What is counted, the title says.
+    units.counted("images"): r"[\d,.]+",
+    units.counted("calls"): r"[\d,.]+",
+    units.counted("workers"): r"\d+",
+}
+"""How the page writes a number of a unit that a panel of Grafana has."""
 
 DESKTOP = {"width": 1400, "height": 1000}
 
@@ -179,9 +193,25 @@ def test_values_are_shown_where_one_points(page: Page, sent: Sent) -> None:
         expect(chart.get_by_text("last 10 s", exact=True)).to_be_visible()
 
 
+def panels_of_grafana() -> list[Panel]:
+    """Return the panels of the dashboards that show what the page shows."""
+    return [panel for name in ("service", "model") for panel in DASHBOARDS[name].panels]
+
+
+def test_units_are_those_of_grafana(page: Page, sent: Sent) -> None:
+    unit_of = {panel.title: panel.unit for panel in panels_of_grafana()}
+    for chart in page.locator(".panel figure").all():
+        title = chart.locator("h3").inner_text()
+        # Keys are filled in the next frame, and begin with the newest values.
+        for value in chart.locator(".keys .number").all():
+            expect(value).to_have_text(re.compile(rf"-|{UNITS[unit_of[title]]}"))
+    for title in page.locator(".tile dt").all_inner_texts():
+        number = tile(page, title).locator(".value").inner_text()
+        assert re.fullmatch(rf"-|{UNITS[unit_of[title]]}", number), title
+
+
 def test_titles_are_those_of_grafana(page: Page, sent: Sent) -> None:
-    boards = [service.build(), model.build()]
-    known = {panel.title for board in boards for panel in board.panels or []}
+    known = {name for panel in panels_of_grafana() for name in (panel.section, panel.title)}
     shown = page.locator("h2, .panel h3, caption, dt").all_inner_texts()
     own = {STABLE, CANARY, ""}
     assert [title for title in shown if title not in known | own] == []

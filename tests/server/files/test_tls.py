@@ -131,7 +131,7 @@ def test_a_bad_pair_keeps_the_old_one(secured: Secured, tmp_path: Path) -> None:
     assert secured.shown() == before
     assert value(secured.server, SUCCESS, part="certificate") == 0
     last = [line for line in secured.server.log if line.get("level") == "error"][-1]
-    assert "key values mismatch" in last["reason"]
+    assert "key values mismatch" in last["error"]
     assert last["part"] == "certificate"
     with secured.connect() as client:
         assert len(client.predict(BLACK)) == 1
@@ -156,7 +156,7 @@ def test_what_no_caller_would_take_replaces_nothing(
 
     def reasons() -> list[str]:
         return [
-            line["reason"] for line in secured.server.log if line.get("part") and "reason" in line
+            line["error"] for line in secured.server.log if line.get("part") and "error" in line
         ]
 
     wait_for(lambda: any(words in reason for reason in reasons()[-1:]))

@@ -13,8 +13,9 @@ from exporter.network.network import Batch
 from harness.networks import random_network
 from modelfile.input_range import PIXELS, InputRange
 from modelfile.metadata import Metadata
-from server.errors import LOAD_REASONS, ModelError
+from server.errors import ModelError
 from server.models.model import load_model
+from server.reasons.loads import LOADS
 
 SIZES = (4, 5, 3)
 NETWORK = random_network(SIZES, seed=1)
@@ -28,7 +29,7 @@ def refusal(path: Path, **arguments: Any) -> tuple[str, str]:
     with pytest.raises(ModelError) as caught:
         load_model(path, "small", 1, **arguments)
     reason, message = caught.value.reason, str(caught.value)
-    assert reason in LOAD_REASONS
+    assert reason in LOADS
     assert message.startswith(str(path))
     assert "\n" not in message
     assert "Traceback" not in message

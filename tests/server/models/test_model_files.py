@@ -13,8 +13,9 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from server.errors import LOAD_REASONS, ModelError
+from server.errors import ModelError
 from server.models.model import load_model
+from server.reasons.loads import LOADS
 from server.system import memory_limits
 from tests.server.models.odd_models import IMAGES, NETWORK, SIZES, WHOLE, refusal, right, written
 
@@ -168,7 +169,7 @@ def test_damaged_files_are_refused_or_answer_right(tmp_path: Path) -> None:
         if not found.doubt:
             for answer, wanted in zip(found.predict(IMAGES, True), expected, strict=True):
                 np.testing.assert_allclose(answer, wanted, atol=1e-6)
-    assert {*reasons} <= {*LOAD_REASONS} - {"internal"}
+    assert {*reasons} <= {*LOADS} - {"internal"}
     assert len({*reasons}) > 4
     assert len(reasons) < 200, "no damage was without effect, so none was really looked at"
 

@@ -17,7 +17,7 @@ from modelfile.activations import ACTIVATIONS
 from modelfile.input_range import FINITE, PIXELS, InputRange
 from server.models.model import load_model
 from server.models.onnx.graph import Layer
-from server.models.onnx.overflow import LARGEST, may_overflow
+from server.models.onnx.overflow import UPPER_BOUNDS, may_overflow
 from server.models.self_check import Runner, check, warm_up
 from tests.server.models.odd_models import NETWORK, SIZES, WHOLE, described, refusal, right, written
 
@@ -114,4 +114,4 @@ def test_activations_are_as_large_as_it_is_assumed(activation: str) -> None:
     for magnitude in (0.1, 1.0, 50.0, 1e6):
         z = np.linspace(-magnitude, magnitude, 101, dtype=np.float32)[np.newaxis]
         found = np.abs(ACTIVATIONS[activation](z)).max()
-        assert found <= LARGEST[activation](magnitude) * (1 + 1e-6)
+        assert found <= UPPER_BOUNDS[activation](magnitude) * (1 + 1e-6)

@@ -223,7 +223,7 @@ def test_runs_that_fail_are_skipped_and_end_nothing(runs: Runs, second: Model) -
     runs.error = MemoryError()
     shadow.offer(shadowed_by(second), answered(3))
     wait_for(lambda: counted(2) == (0, 0, 3))
-    runs.error, runs.errors = None, [InvalidField("reason", "bad image", "pixels")]
+    runs.error, runs.errors = None, [InvalidField("pixel_range", "bad image", "pixels")]
     shadow.offer(shadowed_by(second), answered(2))
     wait_for(lambda: counted(2) == (0, 0, 5))
     runs.errors = []

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from structlog.typing import EventDict
 
-from server.supervisor import crew, front, slot
+from server.reasons.processes import ENDS, RESTARTS
+from server.supervisor import front, slot
 from tests.server.supervisor.supervised import MakeWorld, World
 
 
@@ -24,8 +25,8 @@ def test_http_is_told_what_workers_count(make: MakeWorld) -> None:
     assert told["q1"]["is_missing"]
     assert told["q17"]["is_missing"]
     assert (told["p"]["workers"], told["p"]["ready"]) == ([0, 1], [0])
-    assert told["p"]["restarts"] == dict.fromkeys(crew.RESTART_REASONS, 0)
-    assert told["p"]["http_restarts"] == dict.fromkeys(front.RESTART_REASONS, 0)
+    assert told["p"]["restarts"] == dict.fromkeys(RESTARTS, 0)
+    assert told["p"]["http_restarts"] == dict.fromkeys(ENDS, 0)
     assert told["p"]["lines_lost"] == 0
     (asked,) = (m for m in world.workers[0].messages() if m["do"] == "metrics")
     world.workers[0].say(b"a", b"bc", event="metrics", question=asked["question"])

@@ -63,7 +63,7 @@ def called(server: ServerProcess) -> Iterator[list[int]]:
 
 @dataclass
 class FakeLane:
-    most_in_progress: int = 0
+    max_in_progress: int = 0
     thread_id: int = 0
 
     def join(self, _seconds: float) -> bool:
@@ -86,10 +86,10 @@ def test_calls_that_meet_and_fill_a_core_are_batch_work(
     watch = scheduling.Scheduling(lane)
     found = []
     for share in shares:
-        lane.most_in_progress = in_progress
+        lane.max_in_progress = in_progress
         watch._decide(share)
         found.append(watch._is_batch)
-        assert lane.most_in_progress == 0
+        assert lane.max_in_progress == 0
     assert found == expected
 
 

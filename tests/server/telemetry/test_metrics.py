@@ -20,7 +20,7 @@ from harness.calls import predict, predict_method
 from harness.scrape import Samples, growth, samples, value
 from harness.server_process import ROOT, ServerProcess, environment, mode, start_server
 from mlpserve.v1.classifier_pb2 import PredictRequest
-from server.errors import REASONS
+from server.reasons.requests import REQUESTS
 from server.rpc import classifier, health, inference
 from server.telemetry.accumulators import HotHistogram
 from server.telemetry.metrics import COMMON_CODES, LATENCY_BUCKETS, STAGES
@@ -113,7 +113,7 @@ def test_everything_known_is_there_at_zero(counted: Counted) -> None:
             for name in ("started_total", "msg_received_total", "msg_sent_total"):
                 assert _one(found, f"grpc_server_{name}", **known) == 0
             assert _one(found, "grpc_server_calls_in_progress", **known) == 0
-    for reason in REASONS:
+    for reason in REQUESTS:
         assert _one(found, "mlpserve_rejected_requests_total", reason=reason) == 0
     digits = {"model": "digits", "version": "1"}
     for stage in STAGES:
@@ -235,5 +235,5 @@ assert b'mlpserve_model_loads_total{model="digits"} 1.0' in lines
 
 def test_the_page_about_metrics_is_current() -> None:
     assert generate_metrics_page.PAGE.read_text() == generate_metrics_page.page(), (
-        "run `python -m tests.generate_metrics_page`"
+        "run `.venv/bin/python -m tests.generate_metrics_page`"
     )

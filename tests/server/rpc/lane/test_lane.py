@@ -94,7 +94,7 @@ def test_metadata_deadline_and_peer_are_there() -> None:
 
 
 def test_errors_carry_details_and_trailing_metadata() -> None:
-    error = InvalidField("why", "pixels: é is wrong", "pixels")
+    error = InvalidField("pixel_count", "pixels: é is wrong", "pixels")
     echo = Echo(lambda call: call.refuse(error))
     with serving(echo), calling(echo) as call:
         with pytest.raises(grpc.RpcError) as caught:

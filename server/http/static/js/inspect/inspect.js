@@ -9,7 +9,7 @@ import { fillTerms, productsOf, roundTogether } from "./terms.js";
 import { createWhy } from "./why.js";
 
 const KEYS = ["network", "networkProblem", "altered", "pixels", "answer", "selection", "view", "palette"];
-const [LARGEST, MAX_ROWS] = [10, 1000];
+const [FEW_ROWS, MAX_ROWS] = [10, 1000];
 
 export function start({ store }) {
   const { state } = store;
@@ -47,7 +47,7 @@ export function start({ store }) {
     gridded = key;
     draw({ ...seen, activations: before });
     point(pointed);
-    showSum(isTables ? MAX_ROWS : LARGEST);
+    showSum(isTables ? MAX_ROWS : FEW_ROWS);
     showWhy(scene);
   }
 

@@ -1,11 +1,11 @@
 /**
- * Numbers as the page writes them. A unit is one of "seconds" (250 us, 1.25 ms), "rate" (12.3, by the second),
+ * Numbers as the page writes them. A unit is one of "seconds" (250 us, 1.25 ms), "rate" (12.3 /s),
  * "share" (97.5%), "bytes" (134 MB), "count" (1,234) and "number" (three digits). What there is no value of is "-".
  */
 
 const UNITS = {
   seconds: formatDuration,
-  rate: formatRate,
+  rate: formatPerSecond,
   share: formatShare,
   bytes: formatBytes,
   count: formatCount,
@@ -32,6 +32,11 @@ export function formatRate(rate) {
   // A quarter is halfway between two tenths: Python takes the even one.
   const isHalfway = Math.abs(rate % 0.5) === 0.25;
   return grouped(isHalfway ? (2 * Math.round(rate * 5)) / 10 : Number(rate.toFixed(1)), 1);
+}
+
+/** The same with its unit, for where no head of a column says it. */
+export function formatPerSecond(rate) {
+  return isMissing(rate) ? "-" : `${formatRate(rate)} /s`;
 }
 
 /** A share of 1 as per cent with one decimal, and more near 0 and 100, which it is never rounded to. */

@@ -37,7 +37,7 @@ export const heatmap = keptIn((root) => {
   const show = createChart({ view, paint, keys: () => [], words, table, row, rows: ({ rows }) => rows.length }, root);
   return (content) => {
     show({ ...content, tools });
-    say(most, formatCount(mostOf(content.counts)));
+    say(most, `${formatCount(mostOf(content.counts))} calls`);
   };
 });
 

@@ -52,7 +52,8 @@ export function tickText(tick, unit, step) {
   if (unit === "share") return `${exact(100 * tick)}%`;
   if (unit === "seconds" || unit === "bytes") return tick ? formatOf(unit)(tick) : "0";
   const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
-  return decimals ? tick.toFixed(decimals) : formatOf("count")(tick);
+  const digits = decimals ? tick.toFixed(decimals) : formatOf("count")(tick);
+  return unit === "rate" && tick ? `${digits} /s` : digits;
 }
 
 /** Without what floats add: 0.30000000000000004 is 0.3. */

@@ -1,7 +1,7 @@
 /** The most important numbers, with what has been counted since the server's start below each. */
 
 import { byId, element, say } from "../../js/elements.js";
-import { formatCount, formatDuration, formatRate, formatShare } from "../charts/format.js";
+import { formatCount, formatDuration, formatPerSecond, formatShare } from "../charts/format.js";
 import { tile } from "../charts/tile.js";
 import { calls, codes, head, images } from "../data/figures.js";
 
@@ -35,7 +35,7 @@ const TILES = [
 ];
 
 const counted = (perSecond, total) => ({
-  value: `${formatRate(perSecond)} /s`,
+  value: formatPerSecond(perSecond),
   detail: `${formatCount(total)} since the start`,
 });
 

@@ -8,7 +8,7 @@ import { MIN_DRIFT_IMAGES } from "../data/versions.js";
 import { titleOf } from "./words.js";
 
 const LABELS = "mlpserve_predicted_labels_total";
-/** A Population Stability Index of 0.1 is worth a look, one of 0.25 is drift. */
+/** A Population Stability Index (PSI) of 0.1 is worth a look, one of 0.25 is drift. */
 const VERDICTS = [[0.25, "drift"], [0.1, "worth a look"], [-Infinity, "as trained"]];
 
 /** Returns a function that shows a View. */
@@ -52,5 +52,5 @@ function createCard(title) {
 function describe(index) {
   if (Number.isNaN(index)) return `not known below ${MIN_DRIFT_IMAGES} images`;
   const [, verdict] = VERDICTS.find(([least]) => index >= least);
-  return `${formatNumber(index)}, ${verdict}`;
+  return `PSI ${formatNumber(index)}, ${verdict}`;
 }

@@ -1,0 +1,1 @@
+"""What Prometheus is given, and the runbook that it shows."""
