@@ -19,6 +19,13 @@ for argument in "$@"; do printf '\t%s' "$argument"; done >> "$NOTES"
 echo >> "$NOTES"
 """
 
+DOCKER = (
+    NOTE
+    + r"""
+case " $* " in *" --file - "*) cat > "$NOTES.input" ;; esac
+"""
+)
+
 KUBECTL = (
     NOTE
     + r"""
@@ -41,11 +48,16 @@ esac
 
 @dataclass(frozen=True, slots=True)
 class Shell:
-    """A folder that looks like a clone, and what is in a pod's working directory."""
+    """A folder that looks like a clone, and a pod's working directory."""
 
     folder: Path
     pod: Path
     variables: dict[str, str]
+
+    @property
+    def input(self) -> str:
+        """What a program was given last."""
+        return Path(self.variables["NOTES"] + ".input").read_text()
 
     def run(self, commands: str) -> tuple[list[list[str]], str]:
         """Run commands as they are pasted, each of which must succeed; return the programs' calls
@@ -70,8 +82,9 @@ def shell(folder: Path, kubectl: Path) -> Shell:
     for made in (clone, pod, programs):
         made.mkdir()
     for path in ROOT.iterdir():
-        (clone / path.name).symlink_to(path)
-    for name, text in (("docker", NOTE), ("kind", NOTE), ("kubectl", KUBECTL)):
+        if path.name != "models":
+            (clone / path.name).symlink_to(path)
+    for name, text in (("docker", DOCKER), ("kind", NOTE), ("kubectl", KUBECTL)):
         (programs / name).write_text(text)
         (programs / name).chmod(0o755)
     variables = {

@@ -120,7 +120,7 @@ def built_images(calls: Calls) -> set[str]:
     for call in calls:
         if call[:2] == ["docker", "build"]:
             assert all(f" AS {stage}\n" in dockerfile for stage in options(call, "--target"))
-            assert call[-1] == "."
+            assert call[-1] in (".", "models")
             names |= set(options(call, "--tag"))
     return names
 
@@ -172,13 +172,8 @@ def test_the_authority_is_where_the_gateway_reads_it(pasted: Shell) -> None:
 
 
 def test_tokens_are_where_the_server_reads_them(pasted: Shell, built: Built) -> None:
-    first, change = (
-        pages.block(PAGE, part).text
-        for part in (
-            "openssl rand",
-            "create secret generic mlpserve-tokens --from-file=tokens --dry-run",
-        )
-    )
+    first = pages.block(PAGE, "openssl rand").text
+    change = pages.block(PAGE, "--from-file=tokens --dry-run").text
     calls, _ = pasted.run(first + change)
     names = {call[call.index("generic") + 1] for call in calls if "generic" in call}
     (volume,) = (v for v in server_pod(built["tokens"])["volumes"] if v["name"] == "tokens")
@@ -189,13 +184,16 @@ def test_tokens_are_where_the_server_reads_them(pasted: Shell, built: Built) -> 
 
 
 def test_models_in_an_image(pasted: Shell, built: Built) -> None:
-    calls, _ = pasted.run(pages.block(PAGE, "models.Dockerfile").text)
+    calls, _ = pasted.run(pages.block(PAGE, "FROM busybox").text)
     assert built_images(calls) <= images_of(built["models-from-image"])
     assert {call[2] for call in calls if call[1] == "push"} == built_images(calls)
-    base, copy = (pasted.folder / "models.Dockerfile").read_text().splitlines()
+    base, copy = pasted.input.splitlines()
     assert re.fullmatch(r"FROM busybox:[\d.]+", base)
     (mount,) = server_of(built["models-from-image"])["volumeMounts"]
-    assert copy == f"COPY models /{mount['subPath']}"
+    # What is copied is the folder's content; .dockerignore would keep it out of the clone's.
+    assert copy == f"COPY . /{mount['subPath']}"
+    (build,) = (call for call in calls if call[1] == "build")
+    assert (pasted.folder / build[-1] / "digits" / "1" / "model.onnx").exists()
 
 
 def test_models_in_a_volume(pasted: Shell, built: Built) -> None:
@@ -204,10 +202,14 @@ def test_models_in_a_volume(pasted: Shell, built: Built) -> None:
     dockerfile = (ROOT / "Dockerfile").read_text()
     assert "WORKDIR /app\n" in dockerfile
     assert [mount["mountPath"] for mount in container["volumeMounts"]] == ["/app/models"]
-    parts = ("exporter export\n", "--weights -", "retire digits")
+    blocks = (
+        pages.block(PAGE, "python -m exporter export\n"),
+        pages.block(PAGE, "--weights -"),
+        pages.block(PAGE, "retire digits"),
+    )
     printed = []
-    for part in parts:
-        calls, output = pasted.run(pages.block(PAGE, part).text)
+    for block in blocks:
+        calls, output = pasted.run(block.text)
         printed.append(output)
         for call in calls:
             check(built, call)

@@ -8,7 +8,6 @@ SHOWN = ("text", "json", "mermaid")
 LATER = {
     "docs/benchmarks.md",
     "docs/conformance.md",
-    "docs/deploying-kubernetes.md",
     "docs/deploying.md",
     "docs/handmade.md",
     "docs/observability.md",
