@@ -19,6 +19,8 @@ from tests.deploy.manifests import (
     SERVER,
     Manifest,
     all_of,
+    kustomize,
+    read,
     server_of,
     server_pod,
     settings_of,
@@ -158,6 +160,19 @@ def test_production(pasted: Shell, built: Built) -> None:
                 assert "kind: Deployment\n" in printed
             else:
                 check(built, call)
+
+
+def test_own_changes(pasted: Shell) -> None:
+    (block,) = pages.blocks(PAGE, "sh", "Your own changes")
+    _, printed = pasted.run(block.text)
+    assert settings_of(server_of(read(printed)))["MLPSERVE_LOG_LEVEL"] == "debug"
+    # With the components, the patches of what they add take effect.
+    file = pasted.folder / "my-cluster" / "kustomization.yaml"
+    chosen = [f"  - ../deploy/kubernetes/components/{name}\n" for name in ("tls", "gateway")]
+    file.write_text(f"{file.read_text()}components:\n{''.join(chosen)}")
+    manifests = read(kustomize(Path(pasted.variables["KUBECTL"]), file.parent))
+    assert the(manifests, "Certificate")["spec"]["issuerRef"]["name"] == "our-issuer"
+    assert the(manifests, "GRPCRoute")["spec"]["hostnames"] == ["digits.shop.test"]
 
 
 def test_the_authority_is_where_the_gateway_reads_it(pasted: Shell) -> None:
