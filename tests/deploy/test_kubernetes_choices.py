@@ -1,8 +1,8 @@
-"""Production with each choice of components that the page allows is a whole, and what it refuses
-fails with a message.
+"""Production is a whole whichever components are chosen, and a choice that is refused fails with a
+message.
 
-Built are each component alone, each two, all, and all but one: a component meets each other without
-the rest, and with it. All 192 sets would take half a minute of CPU.
+Built are each component, each two, all, and all but one: so each meets each other without the rest
+and with it. All of the 192 sets would take half a minute of CPU.
 """
 
 import copy
