@@ -80,7 +80,7 @@ def check(built: Built, call: list[str]) -> None:
         assert (ROOT / path).name in built
     (namespace,) = options(call, "-n") or [""]
     match plain(call):
-        case ["rollout", "status", target] | ["exec", target] | ["scale", target]:
+        case ["rollout", "status", target] | ["exec" | "scale" | "wait", target]:
             there(built, namespace, *target.split("/"))
         case ["get" | "delete", "inferenceservice" | "horizontalpodautoscaler" as kind, name]:
             there(built, namespace, kind, name)
@@ -174,8 +174,10 @@ def test_own_changes(pasted: Shell) -> None:
     assert the(manifests, "GRPCRoute")["spec"]["hostnames"] == ["digits.shop.test"]
 
 
-def test_the_authority_is_where_the_gateway_reads_it(pasted: Shell) -> None:
+def test_the_authority_is_where_the_gateway_reads_it(pasted: Shell, built: Built) -> None:
     calls, _ = pasted.run(pages.block(PAGE, "create configmap").text)
+    for call in calls:
+        check(built, call)
     (created,) = (call for call in calls if "create" in call)
     text = (KUBERNETES / "base" / "optional" / "backend-tls.yaml").read_text()
     policy = yaml.safe_load(text)["spec"]["validation"]
