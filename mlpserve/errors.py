@@ -140,7 +140,7 @@ def from_status(status: bytes, address: str, less: Less) -> MlpserveError:
         fields = wire.read_fields(status)
         code, message = wire.read_integer(fields, 1), wire.read_text(fields, 2)
     except wire.WireError as error:
-        return InvalidResponse(f"the answer is no valid google.rpc.Status: {error}")
+        return InvalidResponse(f"the answer is not a valid google.rpc.Status: {error}")
     kind = _CODES.get(code, grpc.StatusCode.UNKNOWN)
     return _from_status(kind, message, read_details(status), address, less)
 

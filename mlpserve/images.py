@@ -56,8 +56,8 @@ def as_pixels(images: object) -> Pixels:
     array = images if type(images) is np.ndarray else _as_array(images)
     if not 1 <= array.ndim <= _MAX_DIMENSIONS:
         raise ValueError(
-            f"images has shape {array.shape}; wanted is (P,), (rows, columns), (N, P) or "
-            "(N, rows, columns): for example images.reshape(N, -1)"
+            f"images has shape {array.shape}; wanted (P,), (rows, columns), (N, P) or (N, rows, "
+            "columns): for example images.reshape(N, -1)"
         )
     if not array.size:
         raise ValueError(f"images has shape {array.shape}: the batch is empty; send one or more")
@@ -158,10 +158,10 @@ def _convert(array: npt.NDArray[np.generic]) -> Pixels:
         return array.astype(np.uint8) * np.uint8(255)
     if not np.issubdtype(array.dtype, np.floating):
         raise TypeError(
-            f"images has the type {array.dtype}; wanted are floats, uint8 or bool: convert pixels "
+            f"images has the type {array.dtype}; wanted floats, uint8 or bool: convert pixels "
             "from 0 to 255 with np.asarray(images, dtype=np.uint8), zeros and ones with "
-            "np.asarray(images, dtype=bool), other numbers with "
-            "np.asarray(images, dtype=np.float32)"
+            "np.asarray(images, dtype=bool), other numbers with np.asarray(images, "
+            "dtype=np.float32)"
         )
     # What overflows becomes an infinity, which the server refuses and locates.
     with np.errstate(over="ignore", invalid="ignore"):

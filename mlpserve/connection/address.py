@@ -27,15 +27,14 @@ def check_address(address: object) -> str:
     """Return the address: HOST:PORT, or a target of gRPC's schemes dns, ipv4, ipv6, unix,
     unix-abstract or xds.
 
-    Raises TypeError when it is no text, ValueError when no server can be there. No name is looked
-    up.
+    Raises TypeError when it is not text, ValueError when no server can be there. Looks up no names.
     """
     if not isinstance(address, str):
         raise TypeError(
             f"address is {address!r:.{_SHOWN}}; give HOST:PORT as text, such as {DEFAULT_ADDRESS}"
         )
     if not address.strip():
-        raise ValueError(f"address is empty; wanted is HOST:PORT, such as {DEFAULT_ADDRESS}")
+        raise ValueError(f"address is empty; wanted HOST:PORT, such as {DEFAULT_ADDRESS}")
     try:
         _check(address)
     except _Fault as fault:
@@ -140,10 +139,10 @@ def _check_endpoint(endpoint: str, scheme: str) -> None:
     _check_port(port)
     if scheme == "ipv6" or (":" in host and scheme != "ipv4"):
         if not _is_ip(host, 6):
-            raise _Fault(f"has the host {host!r}, which is no IPv6 address")
+            raise _Fault(f"has the host {host!r}, which is not an IPv6 address")
     elif scheme == "ipv4" or _NUMERIC.fullmatch(host):
         if not _is_ip(host, 4):
-            raise _Fault(f"has the host {host!r}, which is no IPv4 address")
+            raise _Fault(f"has the host {host!r}, which is not an IPv4 address")
     elif not _HOST.fullmatch(host):
         hint = "" if host.isascii() else "; a name of other letters has a form that begins with xn-"
         raise _Fault(

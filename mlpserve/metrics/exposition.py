@@ -54,7 +54,7 @@ def fetch(address: str, timeout_seconds: float) -> Samples:
     samples = parse(text) if answer.status == http.client.OK else {}
     if KNOWN_BY not in samples:
         raise PageError(
-            f"{address} is no mlpserve server: /metrics answers {answer.status} without "
+            f"{address} is not an mlpserve server: /metrics answers {answer.status} without "
             f"{KNOWN_BY}; give the address of --http-address, by default {DEFAULT_ADDRESS}"
         )
     return samples
@@ -77,7 +77,7 @@ def parse(text: str) -> Samples:
 
 
 def _split(address: str) -> tuple[str, int]:
-    wrong = f"{address!r} is no address; give HOST:PORT, such as {DEFAULT_ADDRESS}"
+    wrong = f"{address!r} is not an address; give HOST:PORT, such as {DEFAULT_ADDRESS}"
     try:
         parts = urlsplit(address if "://" in address else f"//{address}")
         host, port = parts.hostname, parts.port

@@ -235,7 +235,7 @@ class _Run:
     def _call(self, request: bytes, deadline: float, place: str) -> Call:
         remaining = deadline - self.seconds.clock()
         if remaining <= 0:
-            raise DeadlineExceeded(f"{place}: the time was over before they were sent")
+            raise DeadlineExceeded(f"{place}: the timeout passed before they were sent")
         return self.send(request, remaining)
 
 

@@ -1,6 +1,6 @@
 """What is wrong with a picture file."""
 
-TOO_MUCH_MEMORY = "the picture takes more memory than there is; make it smaller"
+TOO_MUCH_MEMORY = "the picture needs more memory than is available; make it smaller"
 
 
 class PictureError(ValueError):

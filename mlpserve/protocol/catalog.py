@@ -30,7 +30,7 @@ def decode_models(message: bytes) -> tuple[Model, ...]:
     try:
         response = classifier_pb2.ListModelsResponse.FromString(message)
     except DecodeError as error:
-        raise InvalidResponse(f"the answer is no valid ListModelsResponse: {error}") from error
+        raise InvalidResponse(f"the answer is not a valid ListModelsResponse: {error}") from error
     return tuple(
         Model(
             name=model.name,
@@ -61,7 +61,7 @@ def decode_network(message: bytes) -> Network:
             ),
         )
     except (wire.WireError, DecodeError) as error:
-        raise InvalidResponse(f"the answer is no valid GetNetworkResponse: {error}") from error
+        raise InvalidResponse(f"the answer is not a valid GetNetworkResponse: {error}") from error
 
 
 def _decode_version(version: classifier_pb2.ModelVersion) -> ModelVersion:

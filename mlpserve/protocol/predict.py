@@ -139,7 +139,7 @@ def decode_response(message: bytes) -> Prediction:
             **_decode_asked_for(fields, n_images),
         )
     except wire.WireError as error:
-        raise InvalidResponse(f"the answer is no valid PredictResponse: {error}") from error
+        raise InvalidResponse(f"the answer is not a valid PredictResponse: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,5 +127,5 @@ class Flight:
             raise wire.WireError("it has neither an answer nor an error")
         except wire.WireError as error:
             raise InvalidResponse(
-                f"the answer is no valid PredictStreamResponse: {error}"
+                f"the answer is not a valid PredictStreamResponse: {error}"
             ) from error

@@ -27,8 +27,8 @@ def reader(kind: type[M]) -> Callable[[bytes], M]:
         if len(message) > MAX_MESSAGE_BYTES:
             raise TooLarge(
                 "message_bytes",
-                f"the message has {len(message)} bytes, and a {name} may have {MAX_MESSAGE_BYTES}; "
-                "send no other fields than it has",
+                f"the message has {len(message)} bytes, and a {name} may have "
+                f"{MAX_MESSAGE_BYTES}; send only the fields that it defines",
                 len(message),
                 MAX_MESSAGE_BYTES,
             )

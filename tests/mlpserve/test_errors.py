@@ -42,7 +42,7 @@ REFUSALS = [
 WORDS = [
     *("", "je ne peux pas", "larger than max_message_bytes"),
     "CLIENT: Received message larger than max (9 vs. 8)",
-    "the server has as many calls as it takes; come back later",
+    "the server has as many calls as it takes; retry later",
 ]
 
 

@@ -82,7 +82,7 @@ def test_empty_batch(shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("shape", [(), (2, 1, 28, 28)])
 def test_other_numbers_of_dimensions(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"wanted is \(P,\), \(rows, columns\).*reshape\(N, -1\)"):
+    with pytest.raises(ValueError, match=r"wanted \(P,\), \(rows, columns\).*reshape\(N, -1\)"):
         as_pixels(np.zeros(shape, np.float32))
 
 

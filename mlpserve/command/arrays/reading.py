@@ -69,8 +69,8 @@ def count_images(header: Header, n_pixels: int) -> int:
         return shape[0]
     found = f"images of {describe(shape[1:])} pixels" if len(shape) > 1 else "no images"
     raise ArrayError(
-        f"has the shape {shape}: {found}, and those of the model have {n_pixels}; wanted is "
-        f"(N, {n_pixels}) or (N, rows, columns)"
+        f"has the shape {shape}: {found}, and those of the model have {n_pixels}; wanted (N, "
+        f"{n_pixels}) or (N, rows, columns)"
     )
 
 

@@ -54,7 +54,7 @@ standard error, has a row that says so, and makes the exit code 1. Ctrl-C leaves
     "--canonicalize/--no-canonicalize",
     default=False,
     show_default=True,
-    help="Have the server crop, scale and centre the ink, too.",
+    help="Have the server crop, scale and centre the ink as well.",
 )
 @click.option(
     "--format",
@@ -72,7 +72,7 @@ standard error, has a row that says so, and makes the exit code 1. Ctrl-C leaves
     "--json",
     "as_json",
     is_flag=True,
-    help="As --format json, without a line for images that have no answer.",
+    help="Like --format json, but without lines for images that have no answer.",
 )
 @click.option(
     "--invert",
@@ -86,7 +86,9 @@ standard error, has a row that says so, and makes the exit code 1. Ctrl-C leaves
     type=click.IntRange(min=1),
     help="Rows and columns of pictures' images. Default: the model's.",
 )
-@click.option("--timing", is_flag=True, help="Say on standard error where the server's time went.")
+@click.option(
+    "--timing", is_flag=True, help="Report on standard error where the server's time went."
+)
 @with_client
 def predict(
     client: Client,

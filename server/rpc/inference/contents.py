@@ -109,8 +109,8 @@ def _read_contents(
             known = _CONTENTS.DESCRIPTOR.fields_by_number
             raise InvalidField(
                 "datatype",
-                f"{INPUT} has datatype {values.datatype}, whose contents belong into "
-                f"{known[number].name}, but they stand in {known[other].name}",
+                f"{INPUT} has datatype {values.datatype}, whose contents belong in "
+                f"{known[number].name}, but they are in {known[other].name}",
                 INPUT,
             )
     return fields
@@ -128,7 +128,7 @@ def _read_levels(
             INPUT,
         )
     if not patient and sum(map(len, contents)) > reading.QUICK_BYTES:
-        raise TakesLong("many numbers are to be decoded")
+        raise TakesLong("many numbers to decode")
     fields = _read_contents(contents, values, limits)
     varints = wire.read_varints(fields, _BYTE_CONTENTS)
     values.check_bytes(packed.count_varints(varints))

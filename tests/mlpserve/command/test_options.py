@@ -36,7 +36,7 @@ def run(*arguments: str) -> Result:
         ("localhost:99999", "has the port 99999, where no server can be called; give one from 1"),
         ("localhost:0", "has the port 0, where no server can be called"),
         ("::1", "is an IPv6 address without brackets"),
-        ("", "is empty; wanted is HOST:PORT"),
+        ("", "is empty; wanted HOST:PORT"),
     ],
 )
 @pytest.mark.parametrize("with_token", [False, True])

@@ -170,7 +170,7 @@ def test_arrays_belong_to_the_caller(read: Read) -> None:
 def test_response_that_contradicts_itself(response: Response) -> None:
     reader = predict.ResponseReader()
     reader.read(Response(labels=[0], label_names=["a"], activations=[1]).SerializeToString())
-    with pytest.raises(InvalidResponse, match="no valid PredictResponse"):
+    with pytest.raises(InvalidResponse, match="not a valid PredictResponse"):
         reader.read(response.SerializeToString())
 
 
