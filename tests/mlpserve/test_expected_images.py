@@ -84,7 +84,7 @@ def test_numbers_without_black_and_white() -> None:
 
 
 def test_no_default() -> None:
-    with pytest.raises(NoImages, match="no default model; choose one with --model: small"):
+    with pytest.raises(NoImages, match="no default model; give --model one of: small"):
         find_expected(MODELS[1:], "", 0, None)
 
 
