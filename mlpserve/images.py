@@ -93,7 +93,8 @@ def explain_size(error: InvalidRequest, pixels: Pixels) -> None:
     """Add to an error the shape of the images, and what that tells, when the server finds no whole
     number of images in them, of which it has the numbers alone.
     """
-    if any(violation.reason == "PIXEL_COUNT" for violation in error.violations):
+    is_count = any(violation.reason == "PIXEL_COUNT" for violation in error.violations)
+    if is_count and pixels.ndim > 1:
         hint = explain_shape(pixels.shape, pixels.dtype == np.uint8)
         error.remedy = Remedy.same(f"images has shape {pixels.shape}{hint and ': '}{hint}")
 

@@ -16,7 +16,7 @@ Pem = str | PathLike[str] | bytes
 # What RFC 6750 lets a bearer token be.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 _LINE_OF_SERVER = re.compile(r"[A-Za-z0-9._-]+\s*:\s*\S+")
-_CERTIFICATE, _KEY = b"-----BEGIN CERTIFICATE-----", b"PRIVATE KEY-----"
+_CERTIFICATE, _KEY = b"CERTIFICATE-----", b"PRIVATE KEY-----"
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,14 +92,14 @@ def test_what_cannot_be_sent_fails_alone(kind: str) -> None:
     assert asked.error is None
     assert asked.outcomes() == [
         [LABELS[0]],
-        ValueError,
+        TypeError,
         TypeError,
         [LABELS[1]],
         ValueError,
         ValueError,
         mlpserve.TooLarge,
         [LABELS[2]],
-        ValueError,
+        TypeError,
     ]
     with pytest.raises(mlpserve.TooLarge, match="this client sends at most 500000; send fewer"):
         _ = asked.answers[6].prediction
