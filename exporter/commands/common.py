@@ -18,7 +18,8 @@ WEIGHTS = Path(__file__).parent.parent / "weights" / "digits.npz"
 INTERRUPTED = 130
 """Exit code of a command that Ctrl-C ended, as shells have it: 128 + SIGINT."""
 
-PATH = click.Path(path_type=Path)
+PATH = click.Path(path_type=Path, readable=False)
+"""What can't be read is told by those who read it, with the remedy."""
 
 
 def read_input_range(

@@ -50,9 +50,9 @@ def test_a_canary_goes_and_comes_back(started: Clone) -> None:
     asking = "curl --silent --output /dev/null --write-out '%{http_code}' "
     asking += "localhost:8080/v2/models/digits/versions/canary/ready"
     assert started.sh(asking) == "200"
-    started.sh(pages.block(PAGE, "mv models").text)
+    started.sh(pages.block(PAGE, "exporter retire").text)
     wait_for(lambda: started.sh(asking) == "404")
-    (back,) = re.findall(r"`(mv retired-.+?)`", pages.text(PAGE))
+    (back,) = re.findall(r"`(\S+ -m exporter restore .+?)`", pages.text(PAGE))
     started.sh(back)
     wait_for(lambda: started.sh(asking) == "200")
 

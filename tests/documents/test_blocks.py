@@ -6,13 +6,8 @@ SHOWN = ("text", "json", "mermaid")
 """The languages of blocks that show something."""
 
 LATER = {
-    "docs/benchmarks.md",
-    "docs/conformance.md",
     "docs/deploying-kubernetes.md",
-    "docs/deploying.md",
     "docs/handmade.md",
-    "docs/page.md",
-    "docs/training.md",
 }
 """Pages with blocks that no test takes yet."""
 

@@ -51,7 +51,7 @@ TO_LAB = np.array(
     ]
 )
 MIN_CONTRAST = 3.0
-"""WCAG's for what is no text."""
+"""WCAG's for what is not text."""
 
 MIN_DISTANCE = 0.07
 """In Oklab, where 0.02 is just noticeable."""
