@@ -52,7 +52,7 @@ def test_a_canary_goes_and_comes_back(started: Clone) -> None:
     assert started.sh(asking) == "200"
     started.sh(pages.block(PAGE, "exporter retire").text)
     wait_for(lambda: started.sh(asking) == "404")
-    (back,) = re.findall(r"`(\S+ -m exporter restore .+?)`", pages.text(PAGE))
+    (back,) = re.findall(r"`(.+ exporter restore .+)`", pages.text(PAGE))
     started.sh(back)
     wait_for(lambda: started.sh(asking) == "200")
 
