@@ -10,6 +10,7 @@ from exporter import network
 from exporter.errors import ExporterError
 from exporter.network.weights_file import Saved, WeightsError
 from exporter.study.palette import PALETTES, Palette
+from exporter.training import mnist
 from modelfile.input_range import PIXELS, InputRange, parse
 from modelfile.texts import printable
 
@@ -63,7 +64,7 @@ def read_palette(_: click.Context, __: click.Parameter, name: str) -> Palette:
 data_option = click.option(
     "--data",
     type=PATH,
-    default=Path("data/mnist"),
+    default=mnist.FOLDER,
     envvar="MLPSERVE_MNIST",
     show_envvar=True,
     help="Folder with MNIST's files.",
@@ -73,7 +74,7 @@ weights_option = click.option(
     type=PATH,
     default=WEIGHTS,
     show_default="the network that ships",
-    help="Weights file (.npz).",
+    help="Weights file (.npz), or - for the standard input.",
 )
 palette_option = click.option(
     "--palette",

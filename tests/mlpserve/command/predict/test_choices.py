@@ -28,9 +28,11 @@ REFUSED = {
     "--output link.npy": "--output link.npy is also an input; give another name",
     "--side 28": "--side is for pictures, and arrays are sent as they are; leave it out",
     "--invert no": "--invert is for pictures, and arrays are sent as they are; leave it out",
-    "--side 28x28": "'28x28' is not a whole number from 1 on; give the rows of the model's images, such as 28",
+    "--side 28x28": "'28x28' is not a whole number from 1 on; give the rows of the "
+    "model's images, such as 28",
     "--side 0": "'0' is not a whole number from 1 on; give the rows of the model's images",
-    "--version stable": "'stable' is not a whole number from 0 on; give the number of a version, such as 1",
+    "--version stable": "'stable' is not a whole number from 0 on; give the number "
+    "of a version, such as 1",
     "- -": "- stands for standard input, which can be read only once",
     "--format xml": "'xml' is not one of 'text', 'json', 'csv', 'npy'",
 }
