@@ -23,6 +23,7 @@ from server.settings.settings import Settings
 from server.supervisor.supervisor import END_SECONDS
 from server.telemetry.families import exemplar
 from tests.deploy.engine import images, needs
+from tests.documents import pages
 
 DEPLOY = ROOT / "deploy"
 DEFAULTS = Settings()
@@ -217,8 +218,10 @@ def test_an_exemplar_leads_grafana_to_its_trace(services: dict[str, Any]) -> Non
     assert f' # {{{destination["name"]}="' in exemplar(1, 2, 3.0, 4.0)
     url = urlsplit(jaeger["url"])
     assert ("127.0.0.1", url.port, url.port) in published(services[str(url.hostname)])
-    page = (ROOT / "docs" / "observability.md").read_text()
-    assert f" {services[str(url.hostname)]['image']}\n" in page
+    by_hand = pages.block("docs/observability.md", "docker run --rm").text
+    assert by_hand.split()[-1] == services[str(url.hostname)]["image"]
+    ports = re.findall(r"-p 127\.0\.0\.1:(\d+):(\d+)", by_hand)
+    assert (str(url.port), str(url.port)) in ports
 
 
 def start_of(service: dict[str, Any]) -> tuple[int, str]:
@@ -243,8 +246,11 @@ def test_compose_takes_its_file(programs: Path, environment: str) -> None:
 
 
 def test_traces_go_to_jaeger_when_they_are_chosen(programs: Path) -> None:
-    chosen = ("--env-file", "deploy/traces.env", "config", "--format", "json")
-    services = json.loads(compose(programs, *chosen))["services"]
+    command = pages.block("docs/observability.md", "deploy/traces.env up").text
+    docker, _compose, *chosen = command.split()
+    assert (docker, chosen[2:]) == ("docker", ["up", "--detach", "--wait"])
+    read = compose(programs, *chosen[:2], "config", "--format", "json")
+    services = json.loads(read)["services"]
     server, default = services["server"], images.TARGETS["server"]
     assert start_of(services["jaeger"]) == (1, "missing")
     assert start_of(services["envoy"]) == (0, "never")
