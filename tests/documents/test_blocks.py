@@ -7,10 +7,6 @@ SHOWN = ("text", "json", "mermaid")
 
 LATER = {
     "docs/deploying-kubernetes.md",
-    "docs/deploying.md",
-    "docs/handmade.md",
-    "docs/observability.md",
-    "docs/runbook.md",
 }
 """Pages with blocks that no test takes yet."""
 

@@ -137,8 +137,8 @@ def test_a_search(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
         (("--arrivals", "often"), "'often' is not one of 'constant', 'poisson'"),
         (("--label", "x", "--version", "1"), "--label is for --protocol predict"),
         (("--label", "x", "--protocol", "infer"), "--label is for --protocol predict"),
-        (("--json", "nowhere/result.json"), "nowhere is no folder"),
-        (("--hgrm", "nowhere/result.hgrm"), "nowhere is no folder"),
+        (("--json", "nowhere/result.json"), "nowhere is not a folder"),
+        (("--hgrm", "nowhere/result.hgrm"), "nowhere is not a folder"),
         (("--images", "nowhere.npy"), "'nowhere.npy' does not exist"),
         (("--certificate", __file__), "--certificate and --key go together"),
     ],
@@ -157,7 +157,7 @@ def test_options_that_are_refused(
     [
         ("localhost", "has no port"),
         ("http://localhost:50051", "is a URL"),
-        ("127.0.0.1:1", "Is a server running there?"),
+        ("127.0.0.1:1", "is a server running there?"),
     ],
 )
 def test_addresses_where_no_server_is(address: str, words: str) -> None:
