@@ -89,10 +89,12 @@ lock: .venv/ready ## Compile requirements/*.txt from pyproject.toml.
 	$(COMPILE) --no-deps requirements/perf_analyzer.in -o requirements/perf_analyzer.txt
 	$(COMPILE) requirements/pytriton.in -o requirements/pytriton.txt
 
-k8s: ## Print the manifests for production, with the rules and dashboards that deploy/ has now.
+OVERLAY = deploy/kubernetes/overlays/production
+k8s: ## Print the manifests of production, or OVERLAY=PATH, with the rules and dashboards that deploy/ has now.
 	@command -v kubectl >/dev/null || { echo "kubectl is needed: https://kubernetes.io/docs/tasks/tools/" >&2; exit 1; }
 	@$(PYTHON) -m deploy.kubernetes.generate >&2
-	@kubectl kustomize deploy/kubernetes/overlays/production
+	@manifests=$$(kubectl kustomize $(OVERLAY)) || exit 1; printf '%s\n' "$$manifests"; \
+	  printf '%s\n' "$$manifests" | grep -o '[^ "]*example\.com[^ "]*' | sort -u | sed 's/^/still an example: /' >&2
 
 clean: ## Remove .venv and what tests and builds leave.
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist
