@@ -47,10 +47,10 @@ def asking(metadata: tuple[tuple[str, str], ...] | None) -> tuple[tuple[str, str
 
 
 def read_timing(metadata: Iterable[tuple[str, object]] | None) -> Timing | None:
-    """Return what a call's trailing metadata tells; None when it doesn't tell the whole time.
+    """Return the times in a call's trailing metadata; None when the whole time is missing.
 
-    Whatever it holds, nothing is raised: what is no duration, or has another name, is passed over,
-    and of several entries with a name the first one counts.
+    Never raises: entries that are not durations or have other names are ignored, and of several
+    entries with the same name the first one counts.
     """
     found: dict[str, float] = {}
     for key, text in metadata or ():

@@ -73,8 +73,8 @@ def check_model(run: Run, runtime: str, layers: Sequence[Layer], metadata: Metad
                 # What is no number is not right either.
                 if not (times := exact.error(rows)) <= 1:
                     raise CheckError(
-                        f"answers an image otherwise in a batch of {len(rows)}: {name} is "
-                        f"{times:.2g} times as far from what its weights say as rounding may "
+                        f"answers an image differently in a batch of {len(rows)}: {name} is "
+                        f"{times:.2g} times as far from its weights' own result as rounding can "
                         "explain; export it again",
                         "answers",
                         golden,

@@ -33,14 +33,14 @@ class GoldenCheck:
 
     @property
     def passes(self) -> bool:
-        """Whether both are right; what is no number is not."""
+        """Whether both are right; what is not a number is not."""
         return self.answers <= 1 and self.found <= 1
 
     def __str__(self) -> str:
         """Return the figures, in words that follow "the largest difference is"."""
         times = self.found if self.answers <= 1 else self.answers
         figure = f"{times:.2g}" if times < _MANY else f"{times:,.0f}"
-        return f"{self.difference:.2g}, {figure} times what rounding may explain"
+        return f"{self.difference:.2g}, {figure} times what rounding can explain"
 
 
 def check_answers(

@@ -38,7 +38,7 @@ class InputRange:
             low, high = float(np.float32(self.low)), float(np.float32(self.high))
         # What is no number fails each comparison.
         if not -MAX_FLOAT32 <= low < high <= MAX_FLOAT32:
-            raise ValueError(f"from {self.low:g} to {self.high:g} is no range of float32")
+            raise ValueError(f"from {self.low:g} to {self.high:g} is not a range of float32")
         # Adding 0 removes the sign of -0.
         object.__setattr__(self, "low", low + 0.0)
         object.__setattr__(self, "high", high + 0.0)
@@ -95,7 +95,7 @@ def parse(text: str) -> InputRange:
     # JSON that is nested too deeply is a RecursionError, a number too large an OverflowError.
     except (ValueError, TypeError, RecursionError, OverflowError) as error:
         raise ValueError(
-            f"{text[:_SHOWN]!r} is no input range; wanted finite, or [low, high] with low < high, "
-            "both of them finite float32"
+            f"{text[:_SHOWN]!r} is not an input range; wanted finite, or [low, high] with low < "
+            "high, both of them finite float32"
         ) from error
     return next((known for known in (PIXELS, FINITE) if found == known), found)

@@ -136,7 +136,7 @@ def decode_object(entries: Entries, key: str) -> dict[str, Any] | None:
         return None
     content = json.loads(_read_text(entries, key))
     if not isinstance(content, dict):
-        raise ValueError(f"{key} is no object")
+        raise ValueError(f"{key} is not an object")
     return content
 
 
@@ -176,7 +176,7 @@ def _decode(entries: Entries) -> Metadata:
     if _read_text(entries, "parameters") != str(metadata.parameters):
         raise ValueError(f"parameters are not {metadata.parameters}, as the layer sizes say")
     if not _SHA256.fullmatch(metadata.weights_sha256):
-        raise ValueError("weights_sha256 is no SHA-256 in hexadecimal")
+        raise ValueError("weights_sha256 is not a SHA-256 in hexadecimal")
     return metadata
 
 
@@ -200,27 +200,27 @@ def _read_text(entries: Entries, key: str) -> str:
 def _read_list(entries: Entries, key: str) -> list[Any]:
     content = json.loads(_read_text(entries, key))
     if not isinstance(content, list):
-        raise ValueError(f"{key} is no list")
+        raise ValueError(f"{key} is not a list")
     return content
 
 
 def _integer(value: object) -> int:
     # Not isinstance: true is an int as well.
     if type(value) is not int:
-        raise ValueError(f"layer_sizes: {_brief(value)} is no integer")
+        raise ValueError(f"layer_sizes: {_brief(value)} is not an integer")
     return value
 
 
 def _label(value: object) -> str:
     label = str(value) if type(value) is int else value
     if not isinstance(label, str):
-        raise ValueError(f"labels: {_brief(value)} is no text")
+        raise ValueError(f"labels: {_brief(value)} is not text")
     return label
 
 
 def _activation(value: object) -> str:
     if not isinstance(value, str) or value not in OPERATORS:
-        raise ValueError(f"layer_activations: {_brief(value)} is none that is served")
+        raise ValueError(f"layer_activations: {_brief(value)} is not an activation that is served")
     return value
 
 
@@ -246,5 +246,5 @@ def _decode_floats(entries: Entries, key: str, columns: int) -> Values:
         size = "is empty" if not len(values) else f"has {len(values)} rows, more than {MAX_GOLDEN}"
         raise ValueError(f"{key} {size}")
     if not np.isfinite(values).all():
-        raise ValueError(f"{key} holds what is no number or infinite")
+        raise ValueError(f"{key} holds NaN or infinity")
     return values

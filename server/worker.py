@@ -138,7 +138,7 @@ def _converse(control: Link, server: Server, peers: Peers, worker: int, order: M
             lambda answer: control.send(answer, event="told", question=question),
         )
     except Exception:
-        log.exception("a question of a worker has no answer", subject=order.get("subject"))
+        log.exception("a worker's question got no answer", subject=order.get("subject"))
         control.send(event="told", question=question, is_missing=True)
 
 

@@ -28,8 +28,8 @@ from modelfile.input_range import PIXELS, InputRange
 from modelfile.texts import printable
 
 NO_LAYOUT = (
-    f"of no known layout, so canonical mode leaves them as they are; give {MIN_IMAGES} or more "
-    "that are laid out alike with --examples"
+    f"of unknown layout, so canonical mode leaves them unchanged; give {MIN_IMAGES} or more of "
+    "the same layout with --examples"
 )
 
 

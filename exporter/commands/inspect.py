@@ -34,7 +34,7 @@ def inspect_command(path: Path) -> None:
         ("file", str(path)),
         ("layers", describe_layers(metadata.layer_sizes, metadata.activations)),
         ("inputs", f"{metadata.layer_sizes[0]} {metadata.input_range.describe('numbers')}"),
-        ("images", str(metadata.image_layout or "of no known layout")),
+        ("images", str(metadata.image_layout or "of unknown layout")),
         ("labels", ", ".join(metadata.labels)),
         ("parameters", f"{metadata.parameters:,}"),
         ("weights SHA-256", metadata.weights_sha256),

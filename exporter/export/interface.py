@@ -33,8 +33,9 @@ def check(model: onnx.ModelProto, repository: Path, name: str) -> None:
     ]
     if differences:
         raise RepositoryError(
-            f"name: {name} is a model already, and its callers would meet {'; '.join(differences)} "
-            f"({path}); give another --name, or --incompatible if that is meant"
+            f"name: {name} is already a model, and its callers would find "
+            f"{'; '.join(differences)} ({path}); give another --name, or --incompatible if that "
+            "is intended"
         )
 
 

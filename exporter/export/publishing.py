@@ -60,8 +60,8 @@ def check_name(name: str) -> None:
     """Raise RepositoryError unless a model can have this name."""
     if not MODEL_NAME.fullmatch(name):
         raise RepositoryError(
-            f"name: {name!r} is no model name; use letters, digits, '.', '_' and '-', beginning "
-            "with a letter or digit"
+            f"name: {name!r} is not a model name; use letters, digits, '.', '_' and '-', "
+            "beginning with a letter or digit"
         )
 
 
@@ -132,6 +132,6 @@ def _next_version(folder: Path) -> int:
     following = max(taken, default=0) + 1
     if following > MAX_VERSION:
         raise RepositoryError(
-            f"version: {folder} holds the largest version that there can be; give --version"
+            f"version: {folder} holds the largest possible version; give --version"
         )
     return following

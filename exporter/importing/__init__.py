@@ -91,7 +91,7 @@ def from_onnx(
     """Return the network of an .onnx file whose graph is a multilayer perceptron.
 
     `labels` are the file's unless given. See `from_arrays` for the rest. Raises WeightsError when
-    the file can't be used, with the node that is no layer.
+    the file can't be used, with the node that is not a layer.
     """
     scaling = Scaling(input_scale, input_mean, input_std)
     choices = Choices(labels=labels, scaling=scaling, input_range=_range(input_range))

@@ -27,7 +27,7 @@ def arrange(source: Source, choices: Choices) -> tuple[Layers, bool, tuple[str, 
     fit and which their names don't contradict. All weights of a network are one way round, so that
     one matrix which fits only one way decides for the square ones too; what the shapes leave open
     is decided by the chosen orientation, or else by the source's habit. Raises WeightsError when
-    nothing fits, or too much, or something is there that is no layer of a perceptron.
+    nothing fits, or too much, or something is there that is not a layer of a perceptron.
     """
     orientation = choices.orientation
     if orientation not in (None, *ORIENTATIONS):
@@ -58,13 +58,13 @@ def arrange(source: Source, choices: Choices) -> tuple[Layers, bool, tuple[str, 
     if len(options) > 1:
         shapes = ", ".join(f"{layer.weights_name} {layer.weights.shape}" for layer in ordered)
         raise WeightsError(
-            f"orientation: {shapes} fit both ways round; say which with orientation, --orientation "
-            "on the command line: out-in (a row for each neuron) or in-out (a column for each)"
+            f"orientation: {shapes} fit both ways round; give orientation, --orientation on the "
+            "command line: out-in (a row for each neuron) or in-out (a column for each)"
         )
     habit = source.orientation
     if habit not in (None, fits) and orientation is None and not _proves_orientation(ordered):
         raise WeightsError(
-            f"orientation: {titles(ordered)} fit as {fits} alone, and by their names they are "
+            f"orientation: {titles(ordered)} fit only as {fits}, but by their names they are "
             f"{habit}; say which they are with orientation, --orientation on the command line, or "
             "in which order they stand with layers, --layers"
         )
@@ -126,13 +126,13 @@ def _named(source: Source, named: Sequence[str]) -> tuple[Layers, set[Relation],
         if name not in by_name:
             why = f" ({source.others[name]})" if name in source.others else ""
             raise WeightsError(
-                f"layers: {name!r} is no layer{why}; there are: {titles(source.layers) or 'none'}"
+                f"layers: {name!r} is not a layer{why}; layers: {titles(source.layers) or 'none'}"
             )
         if named.count(name) > 1:
             raise WeightsError(f"layers: {name!r} is named twice")
     layers = tuple(by_name[name] for name in named)
     if not layers:
-        raise WeightsError("layers: none is named; name them from input to output")
+        raise WeightsError("layers: the list is empty; name them from input to output")
     left = [layer.title for layer in source.layers if layer not in layers]
     left += list(source.others)
     notes = [f"left out: {listed(left)}"] if left else []
@@ -243,7 +243,7 @@ def _explain(
         if (misfit := _misfit(usual, candidate)) is not None
     ]
     if not misfits:
-        return f"layers: no order fits that their names allow; {_remedy(usual)}"
+        return f"layers: no order that their names allow fits; {_remedy(usual)}"
     (_, reason), orientation = max(misfits, key=lambda item: item[0][0])
     message = f"layers: read as {orientation}, {reason}"
     for candidate in ORIENTATIONS:
@@ -256,5 +256,6 @@ def _explain(
             f"{_remedy(found)}"
         )
     return (
-        f"{message}; wanted each layer to take what the one before it gives; {_remedy(usual[:2])}"
+        f"{message}; each layer must take as many inputs as the one before has neurons; "
+        f"{_remedy(usual[:2])}"
     )

@@ -102,7 +102,7 @@ def _by_name(named: Mapping[str, Array]) -> tuple[tuple[SourceLayer, ...], dict[
     for stem, name in biases.items():
         if stem not in weights:
             others[name] = (
-                f"stands beside {beside[stem]}, which is no layer's weights"
+                f"stands beside {beside[stem]}, which is not a layer's weights"
                 if stem in beside
                 else f"biases without weights; {WANTED}"
             )
@@ -110,7 +110,7 @@ def _by_name(named: Mapping[str, Array]) -> tuple[tuple[SourceLayer, ...], dict[
     layers = []
     for stem, name in weights.items():
         kind = "attention" if are_heads else names.kind(name, stem) or _gated(stem, weights, named)
-        doubt = kind and f"its name is that of {kind}, which is not imported"
+        doubt = kind and f"its name is that of {kind}, which can't be imported"
         bias = biases.get(stem, "")
         layers.append(
             SourceLayer(

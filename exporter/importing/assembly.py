@@ -125,12 +125,12 @@ def _activations(source: Source, choices: Choices, n_layers: int) -> tuple[str, 
     )
     if hidden is None and n_hidden:
         raise WeightsError(
-            "activation: arrays don't tell what the hidden layers compute; say it with activation, "
-            f"--activation on the command line: one of {', '.join(HIDDEN)}"
+            "activation: arrays don't tell what the hidden layers compute; give it as "
+            f"activation, --activation on the command line: one of {', '.join(HIDDEN)}"
         )
     if output is None:
         raise WeightsError(
-            "output: arrays don't tell what the output layer computes; say it with output, "
+            "output: arrays don't tell what the output layer computes; give it as output, "
             f"--output-activation on the command line: one of {', '.join(OUTPUTS)}; a network "
             "whose loss takes logits ends in identity"
         )
@@ -191,7 +191,7 @@ def _input_range(source: Source, choices: Choices) -> InputRange:
     if mean.any() and outside.any():
         raise WeightsError(
             f"input_range: the network was trained on numbers with means from {mean.min():g} to "
-            f"{mean.max():g}, which are no {PIXELS.describe('pixels')}; say which it takes with "
+            f"{mean.max():g}, which are not {PIXELS.describe('pixels')}; say which it takes with "
             "input_range, --input-range on the command line: LOW,HIGH or finite; or, with "
             "input_scale, what its pixels were multiplied by"
         )

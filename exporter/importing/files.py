@@ -35,7 +35,7 @@ KERAS = (
 )
 ONE_ARRAY = "holds one array; write all weights and biases with numpy.savez(path, W1=W1, b1=b1)"
 UNKNOWN = (
-    "is no file that can be imported; wanted .npz (NumPy), .safetensors (PyTorch), .skops "
+    "is not a file that can be imported; wanted .npz (NumPy), .safetensors (PyTorch), .skops "
     "(scikit-learn) or .onnx"
 )
 

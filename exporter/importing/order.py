@@ -129,5 +129,5 @@ def _separate(layers: Sequence[SourceLayer], groups: Sequence[Sequence[int]]) ->
     """Return the error that names speak of more than one network."""
     told = "; ".join(", ".join(layers[index].title for index in group) for group in groups)
     return WeightsError(
-        f"layers: their names speak of parts that need not follow each other: {told}"
+        f"layers: their names suggest parts that need not follow each other: {told}"
     )

@@ -66,8 +66,8 @@ class Layer:
 class Network:
     """Layers from input to output, the name of each output neuron's class, and the inputs it takes.
 
-    Raises NetworkError when there is no layer, a layer doesn't take what the one before it gives,
-    or there isn't one label for each output, as `modelfile.labels` wants them.
+    Raises NetworkError when there are no layers, when neighbours' sizes don't fit, or
+    when there isn't one valid label (`modelfile.labels`) for each output.
     """
 
     layers: tuple[Layer, ...]

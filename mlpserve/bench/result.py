@@ -61,7 +61,7 @@ class Plan:
     batch
         Images of a call and their weights, which need not add up to 1: ((1, 9.0), (64, 1.0)).
     timeout_seconds
-        How long a call may take from when it is sent.
+        How long a call may take once it is sent.
     processes, connections
         How many send, and how many connections they have together, at least one each.
     max_in_flight

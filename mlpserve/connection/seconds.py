@@ -11,7 +11,7 @@ MAX_SECONDS = 365 * 24 * 3600
 def check_seconds(name: str, seconds: object, min_seconds: float = 0.0) -> float:
     """Return how long something may take, as a float.
 
-    Raises TypeError when it is no number, and ValueError unless it is above 0, at least
+    Raises TypeError when it is not a number, and ValueError unless it is above 0, at least
     `min_seconds` and at most `MAX_SECONDS`.
     """
     if isinstance(seconds, bool) or not isinstance(seconds, Real):

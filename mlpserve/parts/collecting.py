@@ -37,7 +37,7 @@ class Collector:
             self._timing = prediction.timing and self._timing + prediction.timing
         if _kind(prediction, rows) != _kind(self._first, self._tables):
             raise InvalidResponse(
-                f"{prediction.model} {prediction.version} answers otherwise than before: was it "
+                f"{prediction.model} {prediction.version} answers differently from before: was it "
                 "replaced by another model of the same version?"
             )
         room = len(self._tables[0])

@@ -1,6 +1,9 @@
 """What is wrong with a picture file."""
 
-TOO_MUCH_MEMORY = "the picture takes more memory than there is; make it smaller"
+NO_PICTURE = (
+    "not a picture that Pillow can read; give a PNG, a JPEG or the like, numbers as an .npy file"
+)
+TOO_MUCH_MEMORY = "the picture needs more memory than is available; make it smaller"
 
 
 class PictureError(ValueError):

@@ -5,6 +5,7 @@ from google.protobuf.message import DecodeError
 from mlpserve.errors import InvalidResponse
 from mlpserve.models import ImageLayout, Layer, Model, ModelVersion, Network
 from mlpserve.protocol import wire
+from mlpserve.protocol.parameters import make_request
 from mlpserve.protocol.tables import as_table
 from mlpserve.v1 import classifier_pb2
 
@@ -20,8 +21,8 @@ _CENTRINGS = {
 
 def encode_network_request(model: str, version: int, label: str) -> bytes:
     """Return a serialized GetNetworkRequest."""
-    return classifier_pb2.GetNetworkRequest(
-        model=model, version=version, label=label
+    return make_request(
+        classifier_pb2.GetNetworkRequest, model=model, version=version, label=label
     ).SerializeToString()
 
 
@@ -30,7 +31,7 @@ def decode_models(message: bytes) -> tuple[Model, ...]:
     try:
         response = classifier_pb2.ListModelsResponse.FromString(message)
     except DecodeError as error:
-        raise InvalidResponse(f"the answer is no valid ListModelsResponse: {error}") from error
+        raise InvalidResponse(f"the answer is not a valid ListModelsResponse: {error}") from error
     return tuple(
         Model(
             name=model.name,
@@ -61,7 +62,7 @@ def decode_network(message: bytes) -> Network:
             ),
         )
     except (wire.WireError, DecodeError) as error:
-        raise InvalidResponse(f"the answer is no valid GetNetworkResponse: {error}") from error
+        raise InvalidResponse(f"the answer is not a valid GetNetworkResponse: {error}") from error
 
 
 def _decode_version(version: classifier_pb2.ModelVersion) -> ModelVersion:

@@ -23,5 +23,5 @@ def decode_health_response(message: bytes) -> bool:
     try:
         status = wire.read_integer(wire.read_fields(message), _HEALTH_STATUS_FIELD)
     except wire.WireError as error:
-        raise InvalidResponse(f"the answer is no valid HealthCheckResponse: {error}") from error
+        raise InvalidResponse(f"the answer is not a valid HealthCheckResponse: {error}") from error
     return status == _HEALTH_SERVING

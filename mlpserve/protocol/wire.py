@@ -181,7 +181,7 @@ def _read_extent(view: memoryview, position: int, tag: int) -> tuple[int, int]:
     elif wire_type in _FIXED_SIZES:
         size = _FIXED_SIZES[wire_type]
     else:
-        raise WireError(f"field {number} has wire type {wire_type}, which has no place there")
+        raise WireError(f"field {number} has wire type {wire_type}, which is not allowed there")
     end = begin + size
     if end > len(view):
         raise WireError(f"field {number} ends at byte {end}, the message at {len(view)}")

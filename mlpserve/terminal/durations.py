@@ -22,7 +22,7 @@ def parse_duration(text: str, min_seconds: float = 0.0) -> float:
     unit = match[2].replace("\N{GREEK SMALL LETTER MU}", "\N{MICRO SIGN}") if match else ""
     if match is None or (unit and unit not in _UNITS):
         raise ValueError(
-            f"{text!r:.40} is no duration; give a number with us, ms, s, m or h, such as 5ms"
+            f"{text!r:.40} is not a duration; give a number with us, ms, s, m or h, such as 5ms"
         )
     if not unit:
         raise ValueError(f"{text!r:.40} has no unit; give one, such as {text.strip():.40}ms")

@@ -27,7 +27,7 @@ if _version_not_supported:
 
 class AdminStub(object):
     """Admin changes a running server. It is served only when the server has tokens for it, and each call needs one of them,
-    as the metadata `authorization: Bearer TOKEN`; otherwise it ends with UNAUTHENTICATED.
+    as the metadata `authorization: Bearer TOKEN`; without one it ends with UNAUTHENTICATED.
     """
 
     def __init__(self, channel):
@@ -45,13 +45,13 @@ class AdminStub(object):
 
 class AdminServicer(object):
     """Admin changes a running server. It is served only when the server has tokens for it, and each call needs one of them,
-    as the metadata `authorization: Bearer TOKEN`; otherwise it ends with UNAUTHENTICATED.
+    as the metadata `authorization: Bearer TOKEN`; without one it ends with UNAUTHENTICATED.
     """
 
     def Reload(self, request, context):
-        """Reload reads again what can change while the server runs: models, certificates, tokens. What can't be used is passed
-        over: the server goes on with what it had, and the answer says why. All workers of the server do that before the
-        answer, which is UNAVAILABLE if one of them says nothing; the others have done it then.
+        """Reload reads again what can change while the server runs: models, certificates, tokens. What can't be used is ignored:
+        the last good one stays in use, and the answer says why. All workers of the server reload before the answer, which
+        is UNAVAILABLE if one of them does not respond; the others have reloaded by then.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -75,7 +75,7 @@ def add_AdminServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class Admin(object):
     """Admin changes a running server. It is served only when the server has tokens for it, and each call needs one of them,
-    as the metadata `authorization: Bearer TOKEN`; otherwise it ends with UNAUTHENTICATED.
+    as the metadata `authorization: Bearer TOKEN`; without one it ends with UNAUTHENTICATED.
     """
 
     @staticmethod

@@ -64,25 +64,26 @@ class ClassifierServicer(object):
     def Predict(self, request, context):
         """Predict classifies a batch of images with one model.
 
-        Errors carry google.rpc details, and programs tell them apart by these. ErrorInfo has the domain "mlpserve" and a
+        Errors carry google.rpc details, by which programs tell them apart. ErrorInfo has the domain "mlpserve" and a
         reason; what is wrong with a field has its reason in BadRequest instead. What gRPC refuses by itself, such as a
         message beyond twice the server's limit, has no details.
         INVALID_ARGUMENT  BadRequest names the field, the value and the remedy: no pixels, both forms of pixels, a length
-        that is no multiple of the image size, NaN, infinity, a pixel outside the model's range, bytes
-        or canonicalization for a model of other numbers than pixels, canonical pixels without
-        canonicalization, numbers so large that activations overflow, or more images than the server takes in one call. Of a batch ErrorInfo lists the
-        `images` whose numbers are refused, such as 3,17-20, or the first of them, and how many images
-        the `batch` has.
+        that is not a multiple of the image size, NaN, infinity, a pixel outside the model's range,
+        bytes or canonicalization for a model whose inputs are not pixels, canonical pixels without
+        canonicalization, numbers so large that activations overflow, or more images than the server
+        accepts in one call. For a batch ErrorInfo lists the `images` whose numbers are refused, such
+        as 3,17-20, or the first of them, and how many images the `batch` has.
         NOT_FOUND         ErrorInfo (reason MODEL_NOT_FOUND, VERSION_NOT_FOUND or LABEL_NOT_FOUND) lists what is loaded.
-        RESOURCE_EXHAUSTED RetryInfo says how long to wait: the server has as many calls or images as it takes, and the
-        ErrorInfo which (reason QUEUE_FULL, TOO_MANY_CALLS, SLOW_MESSAGE, UNREAD_ANSWERS and others).
-        Without RetryInfo (reason MESSAGE_BYTES or ANSWER_BYTES) the message, or what would answer it,
-        is too large instead: it has `bytes`, and may have `max_bytes`, in the ErrorInfo's metadata.
-        DEADLINE_EXCEEDED ErrorInfo (reason DEADLINE): the call's time was over before the model ran.
-        CANCELLED         ErrorInfo (reason CANCELLED): the caller left. Without, as UNAVAILABLE, the server stops: retry.
+        RESOURCE_EXHAUSTED RetryInfo says how long to wait: the server is at one of its limits, which ErrorInfo names
+        (reason QUEUE_FULL, TOO_MANY_CALLS, SLOW_MESSAGE, UNREAD_ANSWERS and others). Without
+        RetryInfo (reason MESSAGE_BYTES or ANSWER_BYTES) the message or its answer is too large
+        instead: ErrorInfo's metadata has its size, `bytes`, and the limit, `max_bytes`.
+        DEADLINE_EXCEEDED ErrorInfo (reason DEADLINE): the call's deadline passed before the model ran.
+        CANCELLED         ErrorInfo (reason CANCELLED): the caller left. Without it, as for UNAVAILABLE, the server is
+        stopping: retry.
         INTERNAL          ErrorInfo (reason INTERNAL): the server's log has the reason.
-        UNAUTHENTICATED   ErrorInfo (reason NO_TOKEN or UNKNOWN_TOKEN): the server wants a token with each call, as the
-        metadata `authorization: Bearer TOKEN`.
+        UNAUTHENTICATED   ErrorInfo (reason NO_TOKEN or UNKNOWN_TOKEN): each call needs a token, as the metadata
+        `authorization: Bearer TOKEN`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -91,15 +92,15 @@ class ClassifierServicer(object):
     def PredictStream(self, request_iterator, context):
         """PredictStream answers each request as Predict does, in the requests' order, over one call.
 
-        A request that can't be answered gets a response with its error, and the stream goes on. Past the number of
-        streams that the server takes, the call ends with RESOURCE_EXHAUSTED and RetryInfo.
+        A request that can't be answered gets a response with its error, and the stream goes on. Beyond the server's
+        maximum of open streams the call ends with RESOURCE_EXHAUSTED and RetryInfo.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListModels(self, request, context):
-        """ListModels tells which models and versions are loaded, and why others are not.
+        """ListModels returns which models and versions are loaded, and why others are not.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -108,8 +109,8 @@ class ClassifierServicer(object):
     def GetNetwork(self, request, context):
         """GetNetwork returns the weights and biases of a model, to draw it or to compute its answers elsewhere.
 
-        Errors are those of Predict that concern the model; one whose weights fill more than the largest message that the
-        server sends or the client takes ends with RESOURCE_EXHAUSTED.
+        Errors are those of Predict that concern the model; weights that exceed the largest message that the
+        server sends or the client accepts end with RESOURCE_EXHAUSTED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -84,7 +84,7 @@ class WatchedFiles(Generic[Content]):
             content = self._read()
             if self._look() == state:
                 return content, state
-        raise StartupError(f"{self.paths[0]} changes while it is being read; try again")
+        raise StartupError(f"{self.paths[0]} changed while it was read; try again")
 
     def _look(self) -> State:
         """Return what differs once a file was changed or replaced."""

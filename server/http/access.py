@@ -29,9 +29,12 @@ class Demand:
         """Raise HttpError for a caller without the certificate that gRPC would demand."""
         if not self.certificate or caller_of(scope).has_certificate:
             return
-        words = "callers of this server present a certificate of an authority in tls_client_ca"
+        words = (
+            "callers of this server must present a certificate signed by an authority in "
+            "tls_client_ca"
+        )
         if not self.is_tls:
-            words += ", which plain HTTP has no way to do; give --http-tls on"
+            words += ", which plain HTTP can't; give --http-tls on"
         raise HttpError(HTTPStatus.FORBIDDEN, words, reason="NO_CERTIFICATE")
 
 
@@ -52,7 +55,9 @@ class Access:
         try:
             if path.endswith("\n"):
                 # Starlette takes it for the path without.
-                raise HttpError(HTTPStatus.NOT_FOUND, "paths have no line ends", reason="PATH")
+                raise HttpError(
+                    HTTPStatus.NOT_FOUND, "a path can't contain line ends", reason="PATH"
+                )
             self._demand.check(scope)
             with self._bodies.one(scope) as body:
 

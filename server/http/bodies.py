@@ -72,8 +72,8 @@ class Body:
         if not self.bodies.make_room(size, self):
             raise HttpError(
                 HTTPStatus.TOO_MANY_REQUESTS,
-                f"other requests and their answers fill the {self.bodies.max_bytes} bytes that "
-                "there are for all; retry later",
+                f"other requests and their answers fill all {self.bodies.max_bytes} bytes of the "
+                "buffer; retry later",
                 reason="BODIES",
                 headers=LATER,
             )

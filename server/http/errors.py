@@ -87,5 +87,5 @@ def explain(error: HttpError | HTTPException, scope: Scope) -> HttpError:
         return error
     words = f"{scope['method']} {scope['path']:.200}: {error.detail}"
     return HttpError(
-        error.status_code, f"{words}; /openapi.json lists what there is", headers=error.headers
+        error.status_code, f"{words}; /openapi.json lists all paths", headers=error.headers
     )

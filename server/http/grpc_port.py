@@ -37,8 +37,8 @@ FORWARDED = ("authorization", "x-request-id", "traceparent", "route-key")
 """Headers of a request that go along as the call's metadata."""
 
 MUTUAL = (
-    "the port asks for certificates, and HTTP shows the server's own: is it of an authority in "
-    "tls_client_ca, and for callers (clientAuth) too?"
+    "the port requires certificates, and HTTP presents the server's own: is it signed by an "
+    "authority in tls_client_ca, and valid for clients (clientAuth) too?"
 )
 TIMEOUT = "grpc-timeout"
 UNITS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
@@ -99,7 +99,7 @@ class GrpcPort:
         if self._calls >= MAX_CALLS:
             raise HttpError(
                 HTTPStatus.TOO_MANY_REQUESTS,
-                f"{MAX_CALLS} requests are in progress, as many as HTTP takes at once; retry later",
+                f"{MAX_CALLS} requests are in progress, the maximum over HTTP; retry later",
                 reason="TOO_MANY_CALLS",
                 headers=LATER,
             )
@@ -140,12 +140,12 @@ class GrpcPort:
         """Return an error with what else is known: where gRPC reached nobody, who may be there."""
         if error.status != HTTPStatus.SERVICE_UNAVAILABLE or "reason" in error.content:
             return error
-        error.content["error"] = f"the gRPC port does not answer HTTP: {error.message}"
+        error.content["error"] = f"HTTP gets no answer from the gRPC port: {error.message}"
         if self._identities is not None and self._identities.are_asked_for:
             error.content["error"] += f"; {MUTUAL}"
             if not self._is_rejected:
                 # Once until it succeeds: anybody can call.
-                log.warning("HTTP does not reach the gRPC port", error=error.message, remedy=MUTUAL)
+                log.warning("HTTP can't reach the gRPC port", error=error.message, remedy=MUTUAL)
                 self._is_rejected = True
         return error
 

@@ -46,7 +46,7 @@ def unchosen(
     reasons: dict[str, dict[int, str]] = {}
     for name, versions in on_disk.items():
         choice = policies.policy(name).choice
-        reason = f"--versions ({choice}) does not choose it, and no label names it"
+        reason = f"--versions ({choice}) does not include it, and no label points to it"
         if others := [version for version in versions if (name, version) not in known]:
             reasons[name] = dict.fromkeys(others, reason)
     return reasons
@@ -55,7 +55,7 @@ def unchosen(
 def unmet(by_name: Mapping[str, Versions], policies: Policies) -> list[str]:
     """Say which settings name a model or a version that is not loaded."""
     messages = [
-        f"the settings speak of a model {name!r}, which is not loaded"
+        f"the settings name the model {name!r}, which is not loaded"
         for name in policies.named
         if name not in by_name
     ]

@@ -15,7 +15,7 @@ log = structlog.get_logger()
 
 LOAD, UNLOAD = "load", "unload"
 
-STOPPING = "the server stops"
+STOPPING = "the server is stopping"
 """Why something was not done."""
 
 

@@ -187,8 +187,8 @@ class Loader:
             raise StartupError(refused)
         choice = self._policies.policy(name).choice
         raise StartupError(
-            f"--versions: {name} is to have {choice}, and the repository "
-            f"{shown(self._repository)} holds {', '.join(map(str, versions))}; ask for one of these"
+            f"--versions: {name} should have {choice}, but the repository "
+            f"{shown(self._repository)} holds {', '.join(map(str, versions))}; choose from these"
         )
 
     def _load(
@@ -228,7 +228,7 @@ class Loader:
                 log.warning(
                     "model retired",
                     model=name,
-                    message=f"{shown(self._repository / name)} holds no version any more",
+                    message=f"{shown(self._repository / name)} no longer holds a version",
                 )
             if chosen:
                 models = {version: kept[name, version] for version in sorted(chosen)}
@@ -310,8 +310,8 @@ class Loader:
         try:
             if self._journal.has_crashed(name, version, stamp):
                 raise ModelError(
-                    f"{shown(path)} was being loaded when a worker died, and is not tried again "
-                    "until it changes, or a reload is asked for; is there enough memory?",
+                    f"{shown(path)} was being loaded when a worker died, and is not retried until "
+                    "it changes or a reload is requested; is there enough memory?",
                     "crashed",
                 )
             with self._journal.loading(name, version, stamp), self._progress.load(key):

@@ -147,7 +147,7 @@ def load_model(path: Path, name: str, version: int, max_bytes: int = MAX_BYTES) 
         raise ModelError(shown(f"{path} {fault}"), fault.reason) from fault
     except MemoryError as error:
         raise ModelError(
-            shown(f"{path} needs more memory than there is; raise the limit"), "memory"
+            shown(f"{path} needs more memory than is available; raise the limit"), "memory"
         ) from error
 
 

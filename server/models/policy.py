@@ -15,9 +15,9 @@ MAX_PERCENT = 100
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,18}")
 _PAIRS = {
-    "labels": "wanted are labels with a version, as stable 1, next 2",
-    "traffic": "wanted are labels with a weight, as stable 95, canary 5",
-    "shadow": "wanted is one label with a percentage, as canary 10",
+    "labels": "expected labels with a version, such as stable 1, next 2",
+    "traffic": "expected labels with a weight, such as stable 95, canary 5",
+    "shadow": "expected one label with a percentage, such as canary 10",
 }
 
 
@@ -99,7 +99,9 @@ def _by_model(setting: str, text: str) -> Sequence[tuple[str, str]]:
         name, colon, value = part.partition(":")
         name, value = (name.strip(), value.strip()) if colon else (EVERY_MODEL, name.strip())
         if name in parts or not name or not value:
-            raise _mistake(setting, part, "wanted is one part for each model, as NAME: PART")
+            raise _mistake(
+                setting, part, "expected one part for each model, in the form NAME: PART"
+            )
         parts[name] = value
     return list(parts.items())
 
@@ -110,7 +112,7 @@ def _read_choice(text: str) -> Choice:
         return Choice(newest=int(words[1]))
     numbers = [number.strip() for number in text.split(",")]
     if not all(map(_is_number, numbers)):
-        raise _mistake("versions", text, 'wanted is "latest N" or a list of versions such as 1, 3')
+        raise _mistake("versions", text, 'expected "latest N" or a list of versions such as 1, 3')
     return Choice(newest=0, numbers=tuple(sorted(set(map(int, numbers)))))
 
 

@@ -44,5 +44,5 @@ def fault_of_run(error: Exception, n_images: int) -> Fault:
 
 def _memory_fault(error: Exception) -> Fault | None:
     if isinstance(error, MemoryError) or any(word in str(error) for word in _OUT_OF_MEMORY):
-        return Fault("takes more memory than there is; raise the limit", "memory")
+        return Fault("needs more memory than is available; raise the limit", "memory")
     return None

@@ -71,8 +71,8 @@ class Runner:
                 )
             if not np.isfinite(values).all():
                 raise Fault(
-                    f"answers {len(batch)} images with {name} that are no numbers or infinite; "
-                    "export it again",
+                    f"answers {len(batch)} images with {name} that are NaN or infinite; export it "
+                    "again",
                     "not_finite",
                 )
         return list(layers)

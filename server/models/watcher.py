@@ -141,7 +141,7 @@ class ModelWatcher:
         except TimeoutError:
             return (
                 f"the models {GOES_ON} after {seconds:g} s; the log and "
-                "mlpserve_last_reload_successful tell how that ends"
+                "mlpserve_last_reload_successful show the outcome"
             )
 
     def change(self, change: Change) -> None:

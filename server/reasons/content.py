@@ -140,7 +140,7 @@ CONTENT: Mapping[ContentReason, Reason] = {
     "overflow": Reason(
         "the numbers are in the model's input range, but so large that its activations overflow",
         _INVALID,
-        "send numbers as large as those that the network was trained on",
+        "send numbers in the range that the network was trained on",
     ),
     "parameter": Reason(
         "a parameter is unknown, has a value that it can't have, or contradicts another",

@@ -68,7 +68,7 @@ COURSE: Mapping[CourseReason, Reason] = {
         operator="correct the files that the message names, and load the model again",
     ),
     "no_message": Reason(
-        "the call ended before its message was there: its caller left, or sent none",
+        "the call ended before its message arrived: its caller left, or sent none",
         "CANCELLED",
         "send one message, also for requests without content",
     ),

@@ -23,7 +23,7 @@ def reload(ask_all: AskAll) -> Callable[[admin_pb2.ReloadRequest], admin_pb2.Rel
     """Return the function that answers Reload; who may call it is decided elsewhere."""
 
     def answer(_request: admin_pb2.ReloadRequest) -> admin_pb2.ReloadResponse:
-        answers = ask_each(ask_all, RELOAD, "", RELOAD_SECONDS, "its log tells how that ends")
+        answers = ask_each(ask_all, RELOAD, "", RELOAD_SECONDS, "its log shows the outcome")
         # By part and error, the workers that have it.
         parts: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
         for number, packed in answers:

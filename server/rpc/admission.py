@@ -35,24 +35,23 @@ KINDS = {
 
 SLOW_MESSAGE = Overloaded(
     "slow_message",
-    f"the message took too long to arrive, up to {ARRIVAL_SECONDS:g} s, while other calls waited "
-    "for its place; come back later",
+    f"the message took too long to arrive (up to {ARRIVAL_SECONDS:g} s) while other calls waited "
+    "for its place; retry later",
 )
 IDLE_STREAM = Overloaded(
     "idle_stream",
-    f"the stream had no message for more than {ARRIVAL_SECONDS:g} s, and its connection more than "
-    "half of all streams, while another wanted one; come back later",
+    f"the stream was idle for more than {ARRIVAL_SECONDS:g} s, and its connection held more than "
+    "half of all streams while another needed one; retry later",
 )
 UNREAD_ANSWERS = Overloaded(
     "unread_answers",
-    "as many bytes of answers wait for their callers as the server keeps; read answers as "
-    "they come, or come back later",
+    "unread answers fill the server's buffer; read answers as they arrive, or retry later",
 )
 
 
 def no_message() -> Cancelled:
     """Return why a call ends that had no message."""
-    return Cancelled("no_message", "the call ended before its message was there")
+    return Cancelled("no_message", "the call ended before its message arrived")
 
 
 def too_large(size: int, limit: int) -> TooLarge:
@@ -175,5 +174,5 @@ class Gate(Generic[C]):
         things = "streams" if are_streams else "calls"
         self.too_many = Overloaded(
             "too_many_streams" if are_streams else "too_many_calls",
-            f"{max_calls} {things} are in progress, as many as the server takes; come back later",
+            f"{max_calls} {things} are in progress, the server's maximum; retry later",
         )

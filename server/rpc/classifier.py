@@ -84,8 +84,8 @@ def _read_request(message: bytes, patient: bool) -> tuple[Request, memoryview]:
     if seen and not canonicalize:
         raise InvalidField(
             "without_canonicalize",
-            "canonical_pixels: they are asked for without canonicalize, and the network sees the "
-            "images as they are sent; set canonicalize too",
+            "canonical_pixels: requested without canonicalize, so the network sees the images as "
+            "sent; set canonicalize too",
             "canonical_pixels",
         )
     # Long names are not worth their memory.

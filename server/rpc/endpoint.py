@@ -182,7 +182,7 @@ class Endpoint:
         others = set(threading.enumerate())
         self._server.start()
         if not stopping.can_stop_listening():
-            log.warning("a stop may lose calls of connections that are just being made")
+            log.warning("stopping may lose calls on connections that are being established")
         self._serving = set(threading.enumerate()) - others
         if self._lane is not None:
             self._lane.start()
@@ -215,7 +215,7 @@ class Endpoint:
         self._health.end_watches()
         stopped.wait()
         if self._lane is not None and not self._lane.join(END_SECONDS):
-            log.warning("a run did not end, and its calls have no answer")
+            log.warning("a run did not end, and its calls got no answer")
         self._recording.stop()
 
 

@@ -76,14 +76,14 @@ class Health:
         self._watchers_limit, self._per_connection = watchers, per_connection
         self._too_many = Overloaded(
             "too_many_watchers",
-            f"{watchers} calls of Watch are in progress, as many as the server takes; come back "
-            "later, or call Check",
+            f"{watchers} calls of Watch are in progress, the server's maximum; retry later, or "
+            "call Check",
             RETRY_SECONDS,
         )
         self._too_many_here = Overloaded(
             "too_many_watchers",
-            f"{per_connection} calls of Watch are in progress on this connection, as many as it "
-            "may have; come back later, or call Check",
+            f"{per_connection} calls of Watch are in progress on this connection, its maximum; "
+            "retry later, or call Check",
             RETRY_SECONDS,
         )
         self._lock = threading.Lock()

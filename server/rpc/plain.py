@@ -27,8 +27,8 @@ def reader(kind: type[M]) -> Callable[[bytes], M]:
         if len(message) > MAX_MESSAGE_BYTES:
             raise TooLarge(
                 "message_bytes",
-                f"the message has {len(message)} bytes, and a {name} may have {MAX_MESSAGE_BYTES}; "
-                "send no other fields than it has",
+                f"the message has {len(message)} bytes, and a {name} may have "
+                f"{MAX_MESSAGE_BYTES}; send only the fields that it defines",
                 len(message),
                 MAX_MESSAGE_BYTES,
             )
@@ -37,7 +37,8 @@ def reader(kind: type[M]) -> Callable[[bytes], M]:
         except DecodeError as error:
             raise InvalidField(
                 "not_a_request",
-                f"the message ({len(message)} bytes) is not a {name} ({error})",
+                f"the message ({len(message)} bytes) is not a {name} ({error}); generate the "
+                "client from the .proto file",
                 "",
             ) from error
 

@@ -37,8 +37,8 @@ def refuse_fields(error: wire.TooMuch, patient: bool) -> InvalidField | TakesLon
         return TakesLong(str(error))
     return InvalidField(
         "too_many_fields",
-        f"the message can't be read: {error}, and {MAX_FIELDS} are read of one call; send the "
-        "pixels packed, in one piece",
+        f"the message can't be read: {error}, more than the limit of {MAX_FIELDS} for one call; "
+        "send the pixels packed, in one piece",
         "",
     )
 
@@ -46,7 +46,7 @@ def refuse_fields(error: wire.TooMuch, patient: bool) -> InvalidField | TakesLon
 def join(chunks: Sequence[memoryview], patient: bool) -> memoryview:
     """Return the chunks of a packed field as one; raises TakesLong."""
     if not patient and len(chunks) > 1 and sum(map(len, chunks)) > QUICK_BYTES:
-        raise TakesLong("many bytes are to be joined")
+        raise TakesLong("many bytes to join")
     return wire.joined(chunks)
 
 
@@ -61,7 +61,7 @@ def read_text(fields: Collection[wire.Field], number: int, name: str) -> str:
     if size > MAX_TEXT_BYTES:
         raise InvalidField(
             "description_bytes",
-            f"{name} has {size} bytes, and {MAX_TEXT_BYTES} are read; send a shorter one",
+            f"{name} has {size} bytes, more than the limit of {MAX_TEXT_BYTES}; send a shorter one",
             name,
         )
     return wire.decode_texts(contents, number)[-1]

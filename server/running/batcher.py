@@ -90,7 +90,7 @@ class Batcher:
         self._full = Overloaded(
             "queue_full",
             f"the queue is full: {max_queued_images} images for a model may wait, and "
-            f"{max_queued_bytes} bytes for all; come back later",
+            f"{max_queued_bytes} bytes for all; retry later",
         )
         self._shadow = Shadow(max_batch_size)
         metrics.QUEUED_IMAGES.set_function(lambda: self._queues.images)

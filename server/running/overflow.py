@@ -35,8 +35,8 @@ def _find_overflow(part: Part, is_finite: npt.NDArray[np.bool_]) -> InvalidField
     field = part.request.field
     return InvalidField(
         "overflow",
-        f"{field}: image {is_finite.argmin()} makes activations overflow float32; send numbers as "
-        "large as those that the network was trained on",
+        f"{field}: image {is_finite.argmin()} makes activations overflow float32; send numbers in "
+        "the range that the network was trained on",
         field,
         list_refused(~is_finite),
     )

@@ -121,8 +121,8 @@ class Request:
         if not self.is_bytes and size % FLOAT_BYTES:
             raise InvalidField(
                 "pixel_count",
-                f"{self.field} has {size} bytes, which is no multiple of {FLOAT_BYTES}, the bytes "
-                "of a float32",
+                f"{self.field} has {size} bytes, which is not a multiple of {FLOAT_BYTES}, the "
+                f"bytes of a float32; send {n_pixels} of these for each image",
                 self.field,
             )
         count = size if self.is_bytes else size // FLOAT_BYTES
@@ -131,8 +131,8 @@ class Request:
         if count % n_pixels:
             raise InvalidField(
                 "pixel_count",
-                f"{self.field} has {count} values, which is no multiple of {n_pixels}, the pixels "
-                "of one image",
+                f"{self.field} has {count} values, which is not a multiple of {n_pixels}, the "
+                f"pixels of one image; send {n_pixels} for each image{_describe_image(model)}",
                 self.field,
             )
         n_images = count // n_pixels
@@ -148,8 +148,8 @@ class Request:
         if self.canonicalize and math.isqrt(n_pixels) ** 2 != n_pixels:
             raise InvalidField(
                 "not_square",
-                f"canonicalize: the images of {model.name} have {n_pixels} pixels, which is no "
-                "square; ask without it",
+                f"canonicalize: the images of {model.name} have {n_pixels} pixels, which is not a "
+                "square number; leave it out",
                 "canonicalize",
             )
         return n_images
@@ -177,15 +177,15 @@ class Request:
         if self.is_bytes:
             raise InvalidField(
                 "not_pixels",
-                f"{self.field}: bytes stand for {PIXELS.describe('pixels')}, and {model.name} "
+                f"{self.field}: bytes stand for {PIXELS.describe('pixels')}, but {model.name} "
                 f"takes {numbers}; send them as float32",
                 self.field,
             )
         if self.canonicalize and model.image_layout is None:
             raise InvalidField(
                 "not_pixels",
-                f"canonicalize: it is for {PIXELS.describe('pixels')} or images of a known layout, "
-                f"and {model.name} takes {numbers}; ask without it",
+                f"canonicalize: it is for {PIXELS.describe('pixels')} or images of a known "
+                f"layout, but {model.name} takes {numbers}; leave it out",
                 "canonicalize",
             )
 
@@ -218,6 +218,13 @@ class Request:
                     + ", ".join(known),
                     "outputs",
                 )
+
+
+def _describe_image(model: Model) -> str:
+    """Return what a model's images are, if they are square ones of pixels."""
+    side = math.isqrt(model.n_pixels)
+    is_square = side * side == model.n_pixels
+    return f", grey and {side} x {side}" if is_square and model.takes_pixels else ""
 
 
 def _without_ones(shape: Sequence[int]) -> tuple[int, ...]:

@@ -98,11 +98,15 @@ def drop_abandoned(model: Model, stats: VersionStats, calls: Sequence[Call]) -> 
         elif call.begin + call.request.timeout_seconds <= now:
             error = Expired(
                 "timeout",
-                f"the request's timeout, {call.request.timeout_seconds:g} s, was over before the "
-                "model ran; come back later, or give it more time",
+                f"the request's timeout, {call.request.timeout_seconds:g} s, passed before the "
+                "model ran; retry later, or give it more time",
             )
         else:
-            error = Expired("deadline", "the call's time was over before the model ran")
+            error = Expired(
+                "deadline",
+                "the call's deadline passed before the model ran; retry later, or give it more "
+                "time",
+            )
         call.record = call.record or Record()
         note_expired(call, call.record, model, now)
         fail(call, error, stats)

@@ -72,7 +72,7 @@ def _guess_levels(high: float) -> Look | None:
     if high <= _LEVELS_16 * (1 + 1e-6):
         return Look(
             "looks like more than 8 bits",
-            "divide by the largest level that there can be, such as 1023, 4095 or 65535",
+            "divide by the largest possible level, such as 1023, 4095 or 65535",
         )
     return None
 

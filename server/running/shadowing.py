@@ -79,7 +79,7 @@ class Shadow:
                 return
             self._take(shadowing.model, answered)
         except Exception:
-            log.exception("an answered request was not given to the shadow")
+            log.exception("an answered request was not passed to the shadow")
 
     def _take(self, model: Model, answered: Answered) -> None:
         """Let a request wait, or count it as skipped."""

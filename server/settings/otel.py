@@ -62,7 +62,7 @@ def check_headers(parse: Callable[[str], Mapping[str, str]]) -> None:
         for key, value in parse(os.environ.get(name, "")).items():
             is_text = value.isascii() and value.isprintable()
             if not _HEADER_NAME.fullmatch(key) or not is_text or key.startswith("grpc-"):
-                raise _error(name, "expected is NAME=VALUE, NAME=VALUE, as HTTP/2 can send them")
+                raise _error(name, "expected NAME=VALUE, NAME=VALUE, as HTTP/2 can send them")
 
 
 @contextlib.contextmanager

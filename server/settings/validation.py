@@ -102,16 +102,15 @@ def _wrong_origins(text: str) -> tuple[tuple[bool, str], ...]:
         *(
             (
                 origin != EVERY_ORIGIN and not _ORIGIN.fullmatch(origin),
-                f"http_cors_origins has {shorten(repr(origin), 80)}, which is no origin; give "
+                f"http_cors_origins has {shorten(repr(origin), 80)}, which is not an origin; give "
                 "--http-cors-origins https://HOST or https://HOST:PORT, without a path and in "
-                "small letters",
+                "lower case",
             )
             for origin in origins
         ),
         (
             EVERY_ORIGIN in origins and len(origins) > 1,
-            "http_cors_origins has * for all origins, and others too; give --http-cors-origins "
-            "either",
+            "http_cors_origins has * for all origins and others too; give one or the other",
         ),
     )
 

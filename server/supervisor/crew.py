@@ -234,8 +234,8 @@ class Crew:
         delay = slot.note_end(now, ready_time)
         if all(other.is_hopeless for other in self.slots) and not self._has_served:
             raise StartupError(
-                f"worker {slot.number} could not be started {slot.failed_starts} times in a row; "
-                f"the last time: {error}"
+                f"worker {slot.number} failed to start {slot.failed_starts} times in a row; the "
+                f"last error: {error}"
             )
         self.restarts[reason] += 1
         log.warning(

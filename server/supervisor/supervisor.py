@@ -65,7 +65,7 @@ class Supervisor:
             except Exception:
                 # No error is known to get here. Even so, the workers stop in order.
                 with contextlib.suppress(Exception):
-                    log.exception("the parent's loop has failed, and the server stops")
+                    log.exception("the parent's loop has failed, and the server is stopping")
                 self._end_without_loop()
                 raise
             self._shut_down()
@@ -114,7 +114,7 @@ class Supervisor:
             raise
         except Exception:
             with contextlib.suppress(Exception):
-                log.exception(f"error of the parent {what}, which goes on")
+                log.exception(f"error of the parent process {what}; it goes on")
 
     def _children(self) -> list[Child]:
         return [*self._crew.children(), *self._front.children()]

@@ -29,8 +29,8 @@ def check(n_bytes: int) -> None:
     free = headroom()
     if free is not None and n_bytes > free:
         raise Fault(
-            f"needs {n_bytes} bytes of memory while it is loaded, and {free} are left; raise the "
-            "limit, lower --workers or export a smaller network",
+            f"needs {n_bytes} bytes of memory to load, and {free} are available; raise the limit, "
+            "lower --workers or export a smaller network",
             "memory",
         )
 

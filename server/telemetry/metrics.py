@@ -32,14 +32,14 @@ for _collector in (ProcessCollector, PlatformCollector, GCCollector):
 
 _counter, _gauge = partial(Counter, registry=REGISTRY), partial(Gauge, registry=REGISTRY)
 
-# Steps of 1.2 where most latencies lie, so that a quantile read from the buckets is off by a fifth
-# at most; wider outside.
-_FINE = tuple(round(1e-4 * 1.2**step, 7) for step in range(26))
+FINE_BUCKETS = tuple(round(1e-4 * 1.2**step, 7) for step in range(26))
+"""Steps of 1.2 where most latencies lie: a quantile read from the buckets is off by 20% at most."""
+
 _OBJECTIVE_SECONDS = 0.005
 """The alerts count the calls that took longer, which takes a bucket that ends there."""
 
 _WIDE = (5e-5, 7e-5, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-LATENCY_BUCKETS = tuple(sorted((*_FINE, *_WIDE, _OBJECTIVE_SECONDS)))
+LATENCY_BUCKETS = tuple(sorted((*FINE_BUCKETS, *_WIDE, _OBJECTIVE_SECONDS)))
 
 COMMON_CODES = (
     *("OK", "Canceled", "InvalidArgument", "DeadlineExceeded", "NotFound", "ResourceExhausted"),
@@ -80,7 +80,7 @@ for _reason in REQUESTS:
     REJECTED.labels(_reason)
 TOKEN_CALLS = _counter(
     "mlpserve_token_calls",
-    "Calls with a known token, by the file that has it and the name that it has there.",
+    "Calls with a known token, by the tokens file and the caller's name in it.",
     ("part", "token"),
 )
 
@@ -115,8 +115,8 @@ STAGE_SECONDS = MetricFamily(
     "mlpserve_stage_seconds",
     "histogram",
     "Time that each answered call or message spent in a stage: decode is reading the messages of "
-    "the calls that met, queue waiting before and after that, run the model's run, encode counting "
-    "and writing the answers of that run.",
+    "the calls that met, queue waiting before and after that, run the model's run, and encode "
+    "counting and writing the answers of that run.",
     (*_VERSION, "stage"),
 )
 IMAGES = MetricFamily("mlpserve_images", "counter", "Images classified.", _VERSION)
@@ -135,50 +135,50 @@ PREDICTED_LABELS = MetricFamily(
 WINNING_ACTIVATION = MetricFamily(
     "mlpserve_winning_activation",
     "histogram",
-    "The brightest output's activation, of each image.",
+    "Activation of each image's brightest output.",
     _VERSION,
 )
 MARGIN = MetricFamily(
     "mlpserve_margin",
     "histogram",
-    "The brightest activation less the second, of each image.",
+    "Each image's brightest activation minus its second brightest.",
     _VERSION,
 )
 INK = MetricFamily(
     "mlpserve_ink",
     "histogram",
-    "The mean pixel of each image as the network has seen it.",
+    "Mean pixel of each image, as the network saw it.",
     _VERSION,
 )
 DRIFT_IMAGES = MetricFamily(
     "mlpserve_drift_images",
     "counter",
-    "Images by what was seen or said, in the bins of the model's reference.",
+    "Images by their ink, label, activation or margin, in the bins of the model's reference.",
     (*_VERSION, "of", "bin"),
 )
 DRIFT_REFERENCE = MetricFamily(
     "mlpserve_drift_reference_ratio",
     "gauge",
-    "The share of the training images in each bin, as the model's file tells.",
+    "Share of the training images in each bin, from the model's file.",
     (*_VERSION, "of", "bin"),
 )
 SHADOW_IMAGES = MetricFamily(
     "mlpserve_shadow_images",
     "counter",
-    "Images that others have answered and this version has classified too.",
+    "Images answered by other versions that this version, the shadow, has classified too.",
     _VERSION,
 )
 SHADOW_DIFFERING = MetricFamily(
     "mlpserve_shadow_differing_images",
     "counter",
-    "Images to which this version gave another label than the answer had.",
+    "Images whose label by this version, the shadow, differs from the answer's.",
     _VERSION,
 )
 SHADOW_SKIPPED = MetricFamily(
     "mlpserve_shadow_skipped_images",
     "counter",
-    "Images that this version did not classify too, since too many were waiting for it, it does "
-    "not take them, or its run failed.",
+    "Images that this version, the shadow, did not classify: too many were waiting, it does not "
+    "accept them, or its run failed.",
     _VERSION,
 )
 MODEL_INFO = _gauge(
@@ -204,7 +204,7 @@ MODEL_LOAD_FAILURES = _counter(
 # What is read again while the server runs.
 CERTIFICATE_EXPIRY = _gauge(
     "mlpserve_certificate_expiry_timestamp_seconds",
-    "When the certificate that is shown to callers expires, in seconds since 1970.",
+    "Expiry of the certificate presented to callers, in seconds since 1970.",
     ("file",),
 )
 RELOADS = _counter(
@@ -214,29 +214,29 @@ RELOADS = _counter(
 )
 LAST_RELOAD_SUCCESSFUL = _gauge(
     "mlpserve_last_reload_successful",
-    "0 while a part is served as it was before a change that can't be used, otherwise 1.",
+    "0 while a part stays as it was because its last change is invalid, otherwise 1.",
     ("part",),
 )
 
 # What the parent counts, and the process that writes the page.
 WORKERS_READY = MetricFamily("mlpserve_workers_ready", "gauge", "Workers that answer calls.")
-WORKERS = MetricFamily("mlpserve_workers", "gauge", "Workers that there should be.")
+WORKERS = MetricFamily("mlpserve_workers", "gauge", "Workers that should be running.")
 WORKER_RESTARTS = MetricFamily(
     "mlpserve_worker_restarts",
     "counter",
-    "Workers started in place of another, by what became of that one.",
+    "Workers started in place of another, by why that one ended.",
     ("reason",),
 )
 HTTP_RESTARTS = MetricFamily(
     "mlpserve_http_restarts",
     "counter",
-    "Processes for HTTP started in place of another, by what became of that one.",
+    "HTTP processes started in place of another, by why that one ended.",
     ("reason",),
 )
 WORKER_ANSWERED = MetricFamily(
     "mlpserve_worker_answered",
     "gauge",
-    "1 for a worker whose metrics are on this page, 0 for one that did not give them in time.",
+    "1 for a worker whose metrics are on this page, 0 for one that did not return them in time.",
     (WORKER,),
 )
 
@@ -244,5 +244,5 @@ WORKER_ANSWERED = MetricFamily(
 LINES_LOST = MetricFamily(
     "mlpserve_log_lines_lost",
     "counter",
-    "Lines of the log that were dropped, as they could not be written or too many were waiting.",
+    "Log lines dropped because they could not be written or too many were waiting.",
 )

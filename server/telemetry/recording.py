@@ -190,7 +190,7 @@ def _start_tracing(settings: Settings, server_version: str) -> "Tracing | None":
     if not settings.otlp_endpoint:
         return None
     if otel.is_disabled():
-        log.warning("there are no traces, as OTEL_SDK_DISABLED is true")
+        log.warning("traces are off, because OTEL_SDK_DISABLED is true")
         return None
     otel.check(settings.otlp_endpoint)
     try:

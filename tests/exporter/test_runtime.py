@@ -42,6 +42,6 @@ def test_what_the_runtime_computes_otherwise_is_not_exported(
         return name, wrong
 
     monkeypatch.setattr(runtime, "open_model", open_model)
-    message = re.escape("weights: the model answers an image otherwise in a batch of 64: ")
+    message = re.escape("weights: the model answers an image differently in a batch of 64: ")
     with pytest.raises(NetworkError, match=message):
         graph.build(random_network((6, 5, 3)))

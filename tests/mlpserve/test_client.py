@@ -189,7 +189,7 @@ def test_message_too_large_is_not_overload(
 
 
 def test_answer_of_another_language(connect: type[Client]) -> None:
-    with pytest.raises(mlpserve.InvalidResponse, match="no valid PredictResponse"):
+    with pytest.raises(mlpserve.InvalidResponse, match="not a valid PredictResponse"):
         ask(connect, lambda *_: b"\xffhello")
 
 

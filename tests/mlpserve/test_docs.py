@@ -30,4 +30,4 @@ def test_the_programs_run() -> None:
     assert done.stdout.count("('0',)") == N_PREDICTIONS, done.stdout
     counted = re.findall(r"^(\d+) images$", done.stdout, re.MULTILINE)
     assert counted == ["20000", "5000", "20000"]
-    assert "\n0\nitem 1: images has the type int64; wanted are floats" in done.stdout
+    assert "\n0\nitem 1: images has the type int64; wanted floats" in done.stdout

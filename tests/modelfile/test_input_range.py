@@ -39,14 +39,16 @@ def test_texts(text: str, wanted: InputRange, shown: str) -> None:
     ],
 )
 def test_what_is_no_range(text: str) -> None:
-    with pytest.raises(ValueError, match=r"is no input range; wanted finite, or \[low") as caught:
+    with pytest.raises(
+        ValueError, match=r"is not an input range; wanted finite, or \[low"
+    ) as caught:
         parse(text)
     assert len(str(caught.value)) < 250
 
 
 @pytest.mark.parametrize("bounds", [(1, 0), (0, 0), (np.nan, 1), (0, np.inf), (-1e39, 1)])
 def test_bounds_that_make_no_range(bounds: tuple[float, float]) -> None:
-    with pytest.raises(ValueError, match="no range of float32"):
+    with pytest.raises(ValueError, match="not a range of float32"):
         InputRange(*bounds)
 
 

@@ -24,7 +24,7 @@ def guarded(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def test_it_asks_for_the_token(browser: Browser, guarded: ServerProcess) -> None:
     with open_page(browser, guarded.http_address) as opened:
         page = opened.page
-        dialog = page.get_by_role("dialog", name="This server asks for a token")
+        dialog = page.get_by_role("dialog", name="This server requires a token")
         expect(dialog).to_be_visible()
         expect(dialog.get_by_label("Token")).to_be_focused()
 

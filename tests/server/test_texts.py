@@ -105,7 +105,7 @@ def test_every_status_fits_into_the_trailers(make: object, text: str) -> None:
 
 
 def test_a_status_that_can_not_be_made_is_internal() -> None:
-    broken = Overloaded("queue_full", "come back later", retry_seconds=float("nan"))
+    broken = Overloaded("queue_full", "retry later", retry_seconds=float("nan"))
     assert status_of(broken).code is grpc.StatusCode.INTERNAL
     assert status_of(RuntimeError("\ud800")).code is grpc.StatusCode.INTERNAL
 

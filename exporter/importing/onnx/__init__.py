@@ -32,7 +32,7 @@ def load(path: Path, content: bytes, choices: Choices) -> Imported:
         # Attributes and shapes may be whatever the file's writer liked.
         reason = shown(str(error).partition("\n")[0])
         raise WeightsError(
-            f"is no graph that can be read ({type(error).__name__}: {reason}); export it again"
+            f"is not a graph that can be read ({type(error).__name__}: {reason}); export it again"
         ) from error
 
 

@@ -96,7 +96,7 @@ def normaliser(flow: Flow, call: Call) -> Flow:
             return follow(flow, call.node)
     return refuse(
         call.node,
-        "divides an image by the sum of its numbers, which is no layer; leave it to the callers",
+        "divides an image by the sum of its numbers, which is not a layer; leave it to the callers",
     )
 
 
@@ -113,7 +113,7 @@ def linear_classifier(flow: Flow, call: Call) -> tuple[Derived, Flow]:
     if not labels or coefficients.size != len(labels) * flow.size or len(intercepts) != len(labels):
         refuse(node, f"has {coefficients.size} coefficients for {len(labels)} classes")
     if not (np.isfinite(coefficients).all() and np.isfinite(intercepts).all()):
-        refuse(node, "has coefficients that are no finite numbers")
+        refuse(node, "has coefficients that are not finite numbers")
     if transform not in POST_TRANSFORMS:
         refuse(node, f"has post_transform {shown(transform)}, wanted NONE, SOFTMAX or LOGISTIC")
     flow = replace(flow, dtype=np.dtype(np.float32), epsilon=float(np.finfo(np.float32).eps))
@@ -145,7 +145,7 @@ def decode_label(value: object) -> str:
 
 def refuse_activation(node: onnx.NodeProto) -> NoReturn:
     """Raise NoLayerError for an activation that no model has here."""
-    refuse(node, f"is no activation that is served; wanted one of {WANTED}")
+    refuse(node, f"is not an activation that is served; wanted one of {WANTED}")
 
 
 ACTIVATIONS: Mapping[str, Callable[[Flow, Call], Flow]] = {

@@ -56,9 +56,9 @@ def check(
         times, difference = _compare(found, answer, exact.activations, exact.allowed)
     if not times <= 1:
         raise WeightsError(
-            f"is read as a network that answers otherwise than {name} does with the file (by "
-            f"{difference:.2g} with random inputs, {times:.2g} times what rounding explains): it "
-            "is no plain multilayer perceptron"
+            f"is read as a network whose answers differ from those that {name} gives with the "
+            f"file (by {difference:.2g} with random inputs, {times:.2g} times what rounding "
+            "explains): it is not a plain multilayer perceptron"
         )
     others = [value.name for value in _tensors(model.graph) if value.name != found.end.name]
     if found.label_output is not None and names_kept:
@@ -108,7 +108,7 @@ def _open(model: onnx.ModelProto, found: Found) -> tuple[str, runtime.Run]:
         if type(error).__name__ == "InvalidGraph":
             reason = _first_line(error)
             raise WeightsError(
-                f"is no graph for ONNX Runtime ({reason}); export it again"
+                f"is not a graph for ONNX Runtime ({reason}); export it again"
             ) from error
         # It has no kernel for this dtype, or doesn't know this opset yet.
         return runtime.open_reference(cut)

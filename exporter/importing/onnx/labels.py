@@ -45,8 +45,8 @@ def follow_label(node: onnx.NodeProto, given: Sequence[Value | None]) -> Derived
     if node.op_type not in FOLLOWERS or any(isinstance(value, Flow) for value in given):
         refuse(
             node,
-            "goes on with a part of the activations or a label, and is no layer; leave it to the "
-            "callers",
+            "goes on with a part of the activations or a label, and is not a layer; leave it to "
+            "the callers",
         )
     kept = derived[0].labels if node.op_type in ("Identity", "Reshape", "Squeeze") else None
     return replace(derived[0], labels=kept)

@@ -47,9 +47,9 @@ def complete(found: Found, known: InputRange | None, choices: Choices) -> tuple[
         if not np.any(outside):
             what = f"divides its inputs by up to {divisors.max():g}"
         raise WeightsError(
-            f"input_range: the graph {what}, as if they were no {PIXELS.describe('pixels')}; say "
-            "which numbers it takes with input_range, --input-range on the command line: LOW,HIGH "
-            "(0,1 if they are pixels after all) or finite; or, with input_scale, what its pixels "
-            "were multiplied by"
+            f"input_range: the graph {what}, as if they were not {PIXELS.describe('pixels')}; say "
+            "which numbers it takes with input_range, --input-range on the command line: "
+            "LOW,HIGH (0,1 if they are pixels after all) or finite; or, with input_scale, what "
+            "its pixels were multiplied by"
         )
     return choices, []

@@ -73,7 +73,10 @@ def choose(model: onnx.ModelProto, values: Mapping[str, Value]) -> Found:
     if inner:
         notes.append(f"outputs left out: {', '.join(map(shown, inner))}")
     if not flows and not any(_is_map(model, name) for name in outputs):
-        notes.append(f"the file tells what it reads off '{shown(end.name)}': now outputs are those")
+        notes.append(
+            f"the file returns only what it derives from '{shown(end.name)}': the "
+            "network returns that itself"
+        )
     return Found(path[-1], end, layers, labels, label_output, tuple(notes))
 
 
@@ -82,7 +85,7 @@ def _finish(end: Flow) -> tuple[tuple[FoundLayer, ...], list[str]]:
     if end.size != np.max(end.shape, initial=1):
         shape = " x ".join(map(str, end.shape))
         raise WeightsError(f"output '{shown(end.name)}' is {shape} an image, wanted a row")
-    note = ["outputs were logarithms of shares: now they are the shares"] if end.log else []
+    note = ["outputs were log-probabilities: now they are probabilities"] if end.log else []
     if end.is_plain and end.layers:
         return end.layers, note
     order = _two_of_one(end)

@@ -89,7 +89,9 @@ def _check(model: onnx.ModelProto) -> None:
         onnx.checker.check_model(model)
     except READ_ERRORS as error:
         first = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise WeightsError(f"is no valid ONNX graph ({shown(first)}); export it again") from error
+        raise WeightsError(
+            f"is not a valid ONNX graph ({shown(first)}); export it again"
+        ) from error
     for tensor in shapeless:
         tensor.ClearField("shape")
 
@@ -102,7 +104,7 @@ def _check_node(node: onnx.NodeProto) -> None:
             "ONNX's own; export the network before it is optimised for a runtime"
         )
     if not onnx.defs.has(node.op_type, "" if node.domain == "ai.onnx" else node.domain):
-        raise NoLayerError(f"{describe(node)} is no operator of ONNX; export it again")
+        raise NoLayerError(f"{describe(node)} is not an operator of ONNX; export it again")
     if any(
         attribute.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS)
         for attribute in node.attribute

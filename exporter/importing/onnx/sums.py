@@ -148,7 +148,7 @@ def multiply(flow: Flow, call: Call) -> Flow:
 def divide(flow: Flow, call: Call) -> Flow:
     """Div: by a constant."""
     if _place(call) == 0:
-        refuse(call.node, "divides by what it computes from the image, which is no weighted sum")
+        refuse(call.node, "divides by what it computes from the image, which is not a weighted sum")
     divisor = _each(flow, call, 1)
     if not np.all(divisor):
         refuse(call.node, f"divides by '{call.name(1)}', which has a 0")

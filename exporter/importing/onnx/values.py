@@ -139,7 +139,7 @@ def describe(node: onnx.NodeProto) -> str:
 
 
 def refuse(node: onnx.NodeProto, reason: str) -> NoReturn:
-    """Raise NoLayerError with the node's name and operator, and why it is no layer."""
+    """Raise NoLayerError with the node's name and operator, and why it is not a layer."""
     raise NoLayerError(f"{describe(node)} {reason}")
 
 

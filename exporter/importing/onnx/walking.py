@@ -112,7 +112,7 @@ def _input(graph: onnx.GraphProto) -> Flow:
     kind, name = value.type.tensor_type, shown(value.name)
     numbers = kind.elem_type in constants.DTYPES and kind.elem_type != TensorProto.STRING
     if not value.type.HasField("tensor_type") or not numbers or not kind.HasField("shape"):
-        raise WeightsError(f"input '{name}' is no tensor of numbers with a shape; wanted float")
+        raise WeightsError(f"input '{name}' is not a tensor of numbers with a shape; wanted float")
     sizes = [dim.dim_value if dim.HasField("dim_value") else 0 for dim in kind.shape.dim]
     told = " x ".join(str(size) if size > 0 else "any" for size in sizes)
     if len(sizes) < 2 or min(sizes[1:]) < 1:
@@ -173,13 +173,13 @@ def _shape(flow: Flow, ready: Call) -> Constant:
 
 
 def _unknown(node: onnx.NodeProto) -> NoReturn:
-    """Raise NoLayerError for an operator that is no layer."""
+    """Raise NoLayerError for an operator that is not a layer."""
     if node.op_type in INTEGERS:
         refuse(node, "computes in integers; export the network before it is quantised")
     if node.op_type in activations.OTHERS:
         activations.refuse_activation(node)
     raise NoLayerError(
-        f"{describe(node)} is no layer of a multilayer perceptron, which has Gemm, or MatMul "
-        f"and Add, with {', '.join(filter(None, OPERATORS.values()))} between them; "
-        "another server runs such graphs"
+        f"{describe(node)} is not a layer of a multilayer perceptron, which has Gemm, or MatMul "
+        f"and Add, with {', '.join(filter(None, OPERATORS.values()))} between them; another "
+        "server runs such graphs"
     )

@@ -96,7 +96,7 @@ def describe_doubts(a: Result, b: Result) -> Iterator[str]:
         if name not in _TOLD_APART and getattr(a.plan, name) != getattr(b.plan, name)
     ]
     if plans:
-        yield f"The plans differ, which may be all there is: {'; '.join(plans)}."
+        yield f"The plans differ, which may explain everything: {'; '.join(plans)}."
     for name, result in (("A", a), ("B", b)):
         if is_tool_limit(result):
             yield f"In {name} the tool was the limit, so that its figures are not the server's."

@@ -66,7 +66,7 @@ def as_form(images: npt.NDArray[Any], form: Form, n_inputs: int) -> Images:
         return flat.astype(np.float32)
     if not ((flat >= 0) & (flat <= 1)).all():
         raise InvalidRequest(
-            "images: some numbers are outside of [0, 1] and can't travel as bytes; send floats"
+            "images: some numbers are outside of [0, 1] and can't be sent as bytes; send floats"
         )
     return np.rint(255 * flat.astype(np.float64)).astype(np.uint8)
 

@@ -73,7 +73,9 @@ class Target:
         try:
             answer = inference.ModelInferResponse.FromString(response)
         except DecodeError as error:
-            raise InvalidResponse(f"the answer is no valid ModelInferResponse: {error}") from error
+            raise InvalidResponse(
+                f"the answer is not a valid ModelInferResponse: {error}"
+            ) from error
         for output, content in zip(answer.outputs, answer.raw_output_contents, strict=False):
             if output.name == _LABELS and output.datatype == "INT64" and len(content) % 8 == 0:
                 return np.frombuffer(content, "<i8").astype(np.int64)
@@ -111,7 +113,9 @@ def _find_tensor(plan: Plan, settings: Settings, channel: grpc.Channel) -> Targe
     try:
         metadata = inference.ModelMetadataResponse.FromString(response)
     except DecodeError as error:
-        raise InvalidResponse(f"the answer is no valid ModelMetadataResponse: {error}") from error
+        raise InvalidResponse(
+            f"the answer is not a valid ModelMetadataResponse: {error}"
+        ) from error
     if len(metadata.inputs) != 1 or any(size < 1 for size in metadata.inputs[0].shape[1:]):
         shapes = [(tensor.name, list(tensor.shape)) for tensor in metadata.inputs]
         raise MlpserveError(

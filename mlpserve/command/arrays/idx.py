@@ -33,8 +33,8 @@ def read_header(file: BinaryIO) -> Header:
     begin = file.read(4)
     if not is_idx(begin):
         raise ArrayError(
-            f"is no IDX file: it begins with {begin.hex(' ') or 'nothing'}, wanted is 00 00, the "
-            "type of the values (08 for bytes) and the number of dimensions (03 for images)"
+            f"is not an IDX file: it begins with {begin.hex(' ') or 'nothing'}, wanted 00 00, "
+            "the type of the values (08 for bytes) and the number of dimensions (03 for images)"
         )
     n_dimensions = begin[3]
     sizes = file.read(4 * n_dimensions)

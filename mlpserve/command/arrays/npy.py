@@ -31,7 +31,7 @@ def read_header(file: BinaryIO) -> Header:
     except Exception as error:
         # NumPy evaluates the header's text, and raises what it comes to.
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise ArrayError(f"is no valid .npy file: {reason}; save it again") from error
+        raise ArrayError(f"is not a valid .npy file: {reason}; save it again") from error
     if dtype.hasobject:
         raise ArrayError(
             "holds Python objects, which only pickle could read, and pickle may run any code; save "
@@ -40,5 +40,5 @@ def read_header(file: BinaryIO) -> Header:
     if dtype.subdtype is not None:
         raise ArrayError(f"has values that are arrays themselves, {dtype}; save a plain array")
     if any(size < 0 for size in shape):
-        raise ArrayError(f"is no valid .npy file: its shape is {shape}; save it again")
+        raise ArrayError(f"is not a valid .npy file: its shape is {shape}; save it again")
     return Header(shape, dtype, file.tell(), is_fortran=is_fortran and len(shape) > 1)

@@ -33,7 +33,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _NEW_FILE = click.Path(dir_okay=False, writable=True, path_type=Path)
 
 
-_HELP = """Load the server at ADDRESS, and print what came of each call.
+_HELP = """Put load on the server at ADDRESS, and report latencies, throughput and errors.
 
 ADDRESS is HOST:PORT of the server's --grpc-address. Calls are sent when they are due, however
 long others take, so that a server's pause is seen by all calls that it keeps waiting. The latency
@@ -82,7 +82,7 @@ def _choice(kind: type[StrEnum]) -> click.Choice[str]:
     callback=check_number,
     default=1.0,
     show_default=True,
-    help="How long the same is sent before, unmeasured.",
+    help="How long to send the same load first, unmeasured.",
 )
 @click.option(
     "--protocol",
@@ -96,14 +96,15 @@ def _choice(kind: type[StrEnum]) -> click.Choice[str]:
     type=_choice(Form),
     default=Form.BYTES.value,
     show_default=True,
-    help="How pixels travel.",
+    help="How pixels are sent.",
 )
 @click.option(
     "--batch",
     callback=parse_batch,
     default="1",
     show_default=True,
-    help="Images of a call: 8, any of 1-64, or by weights as 1:0.9,64:0.1.",
+    help="Images in a call: a number such as 8, a range such as 1-64, or sizes with weights such "
+    "as 1:0.9,64:0.1.",
 )
 @click.option(
     "--images",
@@ -114,7 +115,7 @@ def _choice(kind: type[StrEnum]) -> click.Choice[str]:
 @click.option(
     "--check",
     is_flag=True,
-    help="Ask for each image's label before, and compare those in the answers with it.",
+    help="Get each image's label before the run, and compare the answers with it.",
 )
 @model_option
 @version_option
@@ -137,26 +138,26 @@ def _choice(kind: type[StrEnum]) -> click.Choice[str]:
     type=click.IntRange(1, 1_000_000),
     default=10_000,
     show_default=True,
-    help="Calls that may wait for answers, of which each takes some 20 kB; beyond it calls are not "
-    "sent, and counted.",
+    help="Calls that may wait for answers at once, at some 20 kB each; calls beyond that are not "
+    "sent, but counted.",
 )
-@time_option("--timeout-seconds", 10.0, "How long a call may take from when it is sent.")
+@time_option("--timeout-seconds", 10.0, "How long a call may take once it is sent.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of chance.")
 @click.option(
-    "--find-rate", is_flag=True, help="Search the largest rate at which --p99 holds without errors."
+    "--find-rate", is_flag=True, help="Find the largest rate at which --p99 holds without errors."
 )
 @click.option(
     "--p99",
     type=duration_option(),
     metavar="DURATION",
-    help="For --find-rate: 99% of calls are to be answered so soon after they are due, such as "
-    "5ms.  [default: 5ms]",
+    help="For --find-rate: the time within which 99% of calls must be answered, counted from "
+    "when they are due, such as 5ms.  [default: 5ms]",
 )
 @click.option(
     "--metrics",
     metavar="HOST:PORT",
-    help="The server's --http-address, whose /metrics say where time went; none to leave it out. "
-    "Default: port 8080 of ADDRESS.",
+    help="The server's --http-address, whose /metrics show where time went; none to leave it "
+    "out. Default: port 8080 of ADDRESS.",
 )
 @click.option("--json", "json_file", type=_NEW_FILE, help="Write the result to this file.")
 @click.option(
@@ -196,7 +197,7 @@ def bench(
         raise click.UsageError("--label is for --protocol predict without --version; drop one")
     for file in (json_file, hgrm_file):
         if file is not None and not file.parent.is_dir():
-            raise click.UsageError(f"{file.parent} is no folder; make it before the run")
+            raise click.UsageError(f"{file.parent} is not a folder; make it before the run")
     with count_interrupts() as interrupt:
         measurer = Measurer(
             Plan(

@@ -23,7 +23,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="Of the resampling: the same seed gives the same intervals.",
+    help="Seed of the resampling: the same seed gives the same intervals.",
 )
 def compare_results(a: Path, b: Path, seed: int) -> None:
     """Compare two results of mlpserve bench --json.

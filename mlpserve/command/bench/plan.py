@@ -24,7 +24,7 @@ def check_number(
 ) -> float | None:
     """Return the number unless it is nan, which lies in every range."""
     if number is not None and math.isnan(number):
-        raise click.BadParameter("nan is not in the range: it is no number")
+        raise click.BadParameter("nan is not in the range: it is not a number")
     return number
 
 
@@ -37,8 +37,8 @@ def parse_batch(
         match = _PART.fullmatch(part.strip())
         if match is None:
             raise click.BadParameter(
-                f"{part.strip()!r:.40} is no number of images; give one such as 8, a range such as "
-                "1-64, or several with their weights such as 1:0.9,64:0.1"
+                f"{part.strip()!r:.40} is not a number of images; give one such as 8, a range "
+                "such as 1-64, or several with their weights such as 1:0.9,64:0.1"
             )
         first = _check_size(match[1])
         last = first if match[2] is None else _check_size(match[2])

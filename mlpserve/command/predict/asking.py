@@ -67,7 +67,7 @@ class Asker:
         if len(outcomes) < MANY or not isinstance(first, Failure) or _has_answer(outcomes):
             return outcomes
         n_images = len(part.names)
-        reason = f"none of these {n_images} images gets an answer; of the first: {first.reason}"
+        reason = f"none of these {n_images} images can be answered; the first: {first.reason}"
         return [replace(first, names=part.names, reason=reason)]
 
     def _ask(self, part: Part) -> Outcomes:

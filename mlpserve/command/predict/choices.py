@@ -47,7 +47,7 @@ def choose_format(
         raise click.UsageError(f"{names} contradict each other; leave one out, or rename the file")
     if not asked and output is not None:
         raise click.UsageError(
-            f"the name {click.format_filename(output)} doesn't tell the format; give --format, or "
+            f"the name {click.format_filename(output)} doesn't show the format; give --format, or "
             f"a name that ends in {', '.join(ENDINGS)}"
         )
     form = next(iter(asked.values()), Format.TEXT)
@@ -56,7 +56,7 @@ def choose_format(
             f"{form} has no room for --hidden; leave it out, or give --format json"
         )
     if form is Format.NPY and output is None:
-        raise click.UsageError("npy is written to a file alone; give --output FILE.npy")
+        raise click.UsageError("npy can only be written to a file; give --output FILE.npy")
     return form
 
 
@@ -66,13 +66,15 @@ def check_output(output: Path, form: Format, inputs: Sequence[str]) -> None:
     if output.is_dir():
         raise click.UsageError(f"--output {shown} is a folder; give the name of a file in it")
     if not output.absolute().parent.is_dir():
-        raise click.UsageError(f"--output {shown} is in no folder that there is; make it first")
+        raise click.UsageError(f"the folder of --output {shown} does not exist; create it first")
     if not output.exists():
         return
     if any(_is_same(name, output) for name in inputs):
-        raise click.UsageError(f"--output {shown} is also read; give another name")
+        raise click.UsageError(f"--output {shown} is also an input; give another name")
     if form is Format.NPY and not output.is_file():
-        raise click.UsageError(f"--output {shown} is no file, which npy needs; give another name")
+        raise click.UsageError(
+            f"--output {shown} is not a regular file, which npy needs; give another name"
+        )
 
 
 def _is_same(name: str, output: Path) -> bool:

@@ -43,7 +43,7 @@ def _check_kind(status: os.stat_result) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise PictureError("is a directory")
     if not stat.S_ISREG(status.st_mode):
-        raise PictureError("is no file but a pipe or a device; send pipes to standard input, as -")
+        raise PictureError("is a pipe or a device, not a file; send pipes to standard input, as -")
     _check_size(status.st_size)
 
 
@@ -52,5 +52,5 @@ def _check_size(n_bytes: int) -> None:
         raise PictureError("is empty")
     if n_bytes > MAX_BYTES:
         raise PictureError(
-            f"has more than {MAX_BYTES:,} bytes, which is no picture for a model; make it smaller"
+            f"has more than {MAX_BYTES:,} bytes, too many for a picture; make it smaller"
         )

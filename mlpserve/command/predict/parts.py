@@ -94,10 +94,10 @@ class Reader:
         title, endings = printable(folder), printable(describe(passed_over))
         if is_empty:
             found_else = f", only {endings}" if endings else ""
-            reason = f"has no picture in it{found_else}; pictures end in .png, .jpg and the like"
+            reason = f"contains no pictures{found_else}; pictures end in .png, .jpg and the like"
             yield Failure([Name(title)], reason)
         elif endings:
-            warn(title, f"passed over what doesn't end like a picture: {endings}")
+            warn(title, f"skipped files whose names don't end like a picture's: {endings}")
 
     def _read_array(self, array: Array) -> Iterator[Part | Failure]:
         """Yield the images of an array, and those that can't be read when it ends too early."""

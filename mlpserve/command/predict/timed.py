@@ -27,7 +27,7 @@ def tell_timing(all_outcomes: Generator[Outcomes]) -> Generator[Outcomes]:
 def describe(n_calls: int, sums: Timing) -> str:
     """Return where the time of so many calls went, which are those that the server told of."""
     if not n_calls:
-        return "Timing: the server tells nothing"
+        return "Timing: the server reported none"
     stages = {
         "decode": sums.decode_seconds,
         "queue": sums.queue_seconds,

@@ -82,8 +82,8 @@ def flatten(
             index = next(at for at, length in enumerate(lengths) if length != lengths[0])
             raise Invalid(
                 "SHAPE",
-                f"{place(field, index, shape)} has {lengths[index]} entries and those before it "
-                f"{lengths[0]}; make all lists equally long",
+                f"{place(field, index, shape)} has {lengths[index]} entries, and those before it "
+                f"have {lengths[0]}; make all lists the same length",
             )
         shape = (*shape, lengths[0])
         numbers = list(chain.from_iterable(numbers))
@@ -97,7 +97,7 @@ def _check_kinds(field: str, values: list[Any], shape: tuple[int, ...], kinds: s
     if set(map(type, values)) <= kinds:
         return
     index = next(at for at, value in enumerate(values) if type(value) not in kinds)
-    wanted = "a list, as those before it are" if kinds == {list} else "a number"
+    wanted = "a list, like those before it" if kinds == {list} else "a number"
     raise Invalid("TYPE", f"{place(field, index, shape)} is {shown(values[index])}; send {wanted}")
 
 
@@ -105,7 +105,9 @@ def _decode_base64(field: str, text: str) -> npt.NDArray[np.uint8]:
     try:
         content = binascii.a2b_base64(text.encode("ascii"), strict_mode=True)
     except ValueError as error:
-        raise Invalid("BASE64", f"{field} is {shown(text)}, no base64: {error}") from error
+        raise Invalid(
+            "BASE64", f"{field} is {shown(text)}, which is not base64: {error}"
+        ) from error
     if not content:
         raise Invalid("NO_PIXELS", f"{field} is empty; send at least one image")
     return np.frombuffer(content, np.uint8)

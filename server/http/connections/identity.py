@@ -97,7 +97,7 @@ def _read(certificate: Path, key: Path, client_ca: Path | None) -> Identity:
     try:
         context = _context(content, certificate, key, client_ca)
     except OSError as error:
-        raise StartupError(f"{certificate} changes while it is being read; try again") from error
+        raise StartupError(f"{certificate} changed while it was read; try again") from error
     return Identity(content, context, _names(content, context))
 
 

@@ -36,8 +36,8 @@ class Unread:
         if not self._make_room(size, now):
             raise HttpError(
                 HTTPStatus.TOO_MANY_REQUESTS,
-                f"answers that are not read yet fill the {self.max_bytes} bytes that there are for "
-                "them; read faster, or retry later",
+                f"unread answers fill all {self.max_bytes} bytes reserved for them; read faster, "
+                "or retry later",
                 reason="UNREAD",
                 headers=LATER,
             )

@@ -38,7 +38,7 @@ def parse_object(text: bytes) -> dict[str, Any]:
     except orjson.JSONDecodeError as error:
         raise _no_object(f"not valid JSON: {error}") from error
     if not isinstance(content, dict):
-        raise _no_object(f"{shown(content)}, wanted an object of JSON")
+        raise _no_object(f"{shown(content)}, wanted a JSON object")
     return content
 
 
@@ -87,7 +87,7 @@ def read_objects(content: Mapping[str, Any], name: str) -> list[tuple[str, dict[
     objects = read_list(content, name) or []
     if len(objects) > MAX_ITEMS:
         raise invalid(
-            name, f"{name} has {len(objects)} entries, wanted {MAX_ITEMS} at most", "FIELD_TYPE"
+            name, f"{name} has {len(objects)} entries, wanted at most {MAX_ITEMS}", "FIELD_TYPE"
         )
     for index, item in enumerate(objects):
         if type(item) is not dict:
@@ -107,7 +107,7 @@ def read_shape(content: Mapping[str, Any], where: str) -> list[int]:
         raise invalid(field, f"{field} holds {shown(other)}, wanted integers", "SHAPE")
     if shape and not (min(shape) in _INT64 and max(shape) in _INT64):
         other = next(size for size in shape if size not in _INT64)
-        raise invalid(field, f"{field} holds {other}, which is more than an int64 takes", "SHAPE")
+        raise invalid(field, f"{field} holds {other}, which doesn't fit into an int64", "SHAPE")
     return shape
 
 
@@ -117,7 +117,7 @@ def read_parameters(content: Mapping[str, Any], where: str = "") -> dict[str, An
     if len(parameters) > MAX_ITEMS:
         raise invalid(
             f"{where}parameters",
-            f"{where}parameters has {len(parameters)} entries, wanted {MAX_ITEMS} at most",
+            f"{where}parameters has {len(parameters)} entries, wanted at most {MAX_ITEMS}",
             "PARAMETER",
         )
     return parameters
@@ -132,8 +132,8 @@ def fill_parameters(target: Any, parameters: Mapping[str, Any], where: str = "")
             field = f"{where}parameters"
             raise invalid(
                 field,
-                f"{field}: {quoted(name)} is {shown(value)}, wanted a text, a number or a truth "
-                "value",
+                f"{field}: {quoted(name)} is {shown(value)}, wanted a string, a number, true or "
+                "false",
                 "PARAMETER",
             )
         setattr(entry, choice, value)

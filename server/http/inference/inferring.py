@@ -81,7 +81,7 @@ class Inferring:
 
 
 def _selected(request: Request) -> Selection:
-    """Return what a path names; what is no version is a label, which may be unknown."""
+    """Return what a path names; what is not a version is a label, which may be unknown."""
     model, version = names_of(request)
     if version.isascii() and version.isdigit() and len(version) < MAX_DIGITS:
         return Selection(model, int(version), "")
@@ -97,9 +97,9 @@ def _read_raw(values: bytes, n_pixels: int) -> Asked:
     if rest or not n_images:
         raise invalid(
             INPUT,
-            f"{INPUT}: the body has {len(values)} bytes, wanted {image_bytes} for each image, "
-            f"which are {n_pixels} values of {FLOATS}; for anything else begin the body with JSON, "
-            f"and give its length as {LENGTH}",
+            f"{INPUT}: the body has {len(values)} bytes, wanted {image_bytes} for each image "
+            f"({n_pixels} values of {FLOATS}); for anything else begin the body with JSON, and "
+            f"give its length as {LENGTH}",
             "BYTE_COUNT",
         )
     message = protocol.ModelInferRequest()

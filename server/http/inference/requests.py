@@ -105,9 +105,7 @@ def _read_values(
     field, shape, kind = f"{place}data", list(described.shape), described.datatype
     data = fields.read_list(tensor, "data", place)
     if data is not None and share is not None:
-        raise invalid(
-            field, f"{field} is given, and {SIZE} too; leave out one of them", "BOTH_FORMS"
-        )
+        raise invalid(field, f"{field} and {SIZE} are both given; leave one out", "BOTH_FORMS")
     if share is not None:
         if kind == TEXTS:
             return split_elements(share, _count_pictures(shape, place), field)

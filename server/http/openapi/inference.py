@@ -30,7 +30,7 @@ LENGTH: Json = {"Inference-Header-Content-Length": INTEGER}
 
 PARAMETERS: Json = {
     "type": "object",
-    "description": "Texts, numbers and truth values by name.",
+    "description": "Strings, numbers and booleans by name.",
     "additionalProperties": {"type": ["string", "number", "boolean"]},
 }
 
@@ -71,7 +71,7 @@ SCHEMAS: Json = {
         "required": ["inputs"],
     },
     "InferResponse": record(
-        "What the model says of each of the N images.",
+        "The model's answer for each of the N images.",
         ("id", "parameters"),
         model_name=TEXT,
         model_version=TEXT,
@@ -81,7 +81,7 @@ SCHEMAS: Json = {
     ),
     "Names": record("The models that are ready.", models=items(TEXT)),
     "ModelReady": record("Whether a model is ready.", name=TEXT, ready=FLAG),
-    "Live": record("Whether the server lives.", live=FLAG),
+    "Live": record("Whether the server is live.", live=FLAG),
     "Ready": record("Whether the server is ready.", ready=FLAG),
     "RepositoryIndexRequest": {
         "type": "object",
@@ -154,11 +154,11 @@ def paths() -> Json:
         "/v2": _get(
             "serverMetadata", "Name the server and its extensions", "ServerMetadataResponse"
         ),
-        "/v2/health/live": _health("serverLive", "Tell whether the server lives", "Live"),
-        "/v2/health/ready": _health("serverReady", "Tell whether the server is ready", "Ready"),
+        "/v2/health/live": _health("serverLive", "Report whether the server is live", "Live"),
+        "/v2/health/ready": _health("serverReady", "Report whether the server is ready", "Ready"),
         "/v2/models": _get("modelNames", "Name the models that are ready", "Names"),
         "/v2/models/stats": _get(
-            "statistics", "Count what all models have answered", "ModelStatisticsResponse"
+            "statistics", "Report the statistics of all models", "ModelStatisticsResponse"
         ),
         "/v2/repository/index": _post(
             "repositoryIndex",
@@ -191,19 +191,22 @@ def _of_model(suffix: str) -> Json:
     """Return the paths below a model's, or a version's."""
     answers = {
         200: answer("It is ready.", {JSON: schema("ModelReady")}),
-        503: answer("It is not.", {JSON: {"anyOf": [schema("ModelReady"), schema("Error")]}}),
+        503: answer("It is not ready.", {JSON: {"anyOf": [schema("ModelReady"), schema("Error")]}}),
     }
     return {
         "": _get(f"modelMetadata{suffix}", "Describe inputs and outputs", "ModelMetadataResponse"),
         "/ready": {
             "get": operation(
-                f"modelReady{suffix}", "Tell whether a model is ready", answers, tags=["inference"]
+                f"modelReady{suffix}",
+                "Report whether a model is ready",
+                answers,
+                tags=["inference"],
             )
         },
         "/config": _get(f"modelConfig{suffix}", "Describe how a model is served", "ModelConfig"),
         "/stats": _get(
             f"modelStatistics{suffix}",
-            "Count what a model has answered",
+            "Report a model's statistics",
             "ModelStatisticsResponse",
         ),
         "/infer": {"post": _infer(f"modelInfer{suffix}")},
@@ -218,7 +221,7 @@ def _infer(name: str) -> Json:
         "Run a model",
         {
             200: answer(
-                "The answer: JSON, and behind it the outputs that are wanted in binary form.",
+                "The answer: JSON, followed by the outputs requested in binary form.",
                 {JSON: schema("InferResponse"), BINARY: binary},
                 {**LENGTH, "Server-Timing": TEXT},
             )
@@ -229,14 +232,14 @@ def _infer(name: str) -> Json:
             {
                 "name": "Inference-Header-Content-Length",
                 "in": "header",
-                "description": "How many bytes of the body are JSON, behind which come binary "
-                "tensors; 0 when all are the values of the only input.",
+                "description": "How many bytes of the body are JSON; binary tensors follow. 0: "
+                "all bytes are the values of the only input.",
                 "schema": {"type": "integer", "minimum": 0},
             }
         ],
         requestBody={
             "required": True,
-            "description": "JSON, JSON with binary tensors behind it, or one picture.",
+            "description": "JSON, JSON followed by binary tensors, or one picture.",
             "content": {
                 JSON: {"schema": schema("InferRequest"), "example": _example()},
                 **{kind: {"schema": binary} for kind in (BINARY, *PICTURES)},
@@ -271,7 +274,7 @@ def _post(name: str, summary: str, asked: str, answered: Json, *errors: int) -> 
 
 def _health(name: str, summary: str, told: str) -> Json:
     answers = {
-        200: answer("It is so.", {JSON: schema(told)}),
-        503: answer("It is not so.", {JSON: schema(told)}),
+        200: answer("Yes.", {JSON: schema(told)}),
+        503: answer("No.", {JSON: schema(told)}),
     }
     return {"get": operation(name, summary, answers, (405, 413), tags=["inference"])}

@@ -12,15 +12,15 @@ FILE = in_path("path", "A file's name, which may be in folders.", "js/main.js")
 
 def paths() -> Json:
     """Return the paths."""
-    late = answer("It is not, or can't tell in time.", PLAIN)
+    late = answer("No, or no answer in time.", PLAIN)
     large = answer("The request has a body.", PLAIN)
     watched = {413: large, 503: late}
     return {
         "/healthz": _get(
-            "live", "Tell whether the server lives", {200: answer("It does.", PLAIN), **watched}
+            "live", "Report whether the server is live", {200: answer("Yes.", PLAIN), **watched}
         ),
         "/readyz": _get(
-            "ready", "Tell whether the server is ready", {200: answer("It is.", PLAIN), **watched}
+            "ready", "Report whether the server is ready", {200: answer("Yes.", PLAIN), **watched}
         ),
         "/metrics": _get(
             "metrics",

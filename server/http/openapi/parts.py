@@ -15,18 +15,21 @@ FLAG: Json = {"type": "boolean"}
 
 ERRORS = {
     HTTPStatus.BAD_REQUEST: "The request is invalid; `violations` name the fields, if any.",
-    HTTPStatus.UNAUTHORIZED: "The server wants a token, and this is none that it knows.",
-    HTTPStatus.FORBIDDEN: "The server wants another certificate or token.",
-    HTTPStatus.NOT_FOUND: "There is no such model, version or label; the message says which are.",
-    HTTPStatus.METHOD_NOT_ALLOWED: "The path has other methods, which `Allow` lists.",
+    HTTPStatus.UNAUTHORIZED: "A token is required, and none or an unknown one was sent.",
+    HTTPStatus.FORBIDDEN: "This certificate or token does not permit the request.",
+    HTTPStatus.NOT_FOUND: "There is no such model, version or label; the message lists those "
+    "that exist.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "The path does not support this method; `Allow` lists those "
+    "that it does.",
     HTTPStatus.REQUEST_TIMEOUT: "The body took too long to arrive.",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The request, or what would answer it, is too large.",
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is of no type, or no coding, that is read here.",
-    HTTPStatus.TOO_MANY_REQUESTS: "The server has as many requests as it takes; retry later.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The request or its answer is too large.",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body's media type or coding is not supported.",
+    HTTPStatus.TOO_MANY_REQUESTS: "The server is at one of its limits; retry later.",
     HTTPStatus.INTERNAL_SERVER_ERROR: "An internal error; the server's log has the reason.",
-    HTTPStatus.NOT_IMPLEMENTED: "The server has not been told to offer this.",
-    HTTPStatus.SERVICE_UNAVAILABLE: "The server starts, stops or loads its models; retry later.",
-    HTTPStatus.GATEWAY_TIMEOUT: "The request's time was over before it was answered.",
+    HTTPStatus.NOT_IMPLEMENTED: "This is not enabled on the server.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "The server is starting, stopping or loading its models; "
+    "retry later.",
+    HTTPStatus.GATEWAY_TIMEOUT: "The request's timeout passed before it was answered.",
 }
 """What a status means, for all that is answered with `Error`."""
 

@@ -44,7 +44,7 @@ def _nested(number: Json) -> list[Json]:
 
 def _layout() -> Json:
     return record(
-        "How the images are laid out that the model was trained on; lengths and places are shares "
+        "The layout of the images that the model was trained on; lengths and places are shares "
         "of the image's side.",
         rows=INTEGER,
         columns=INTEGER,
@@ -52,14 +52,16 @@ def _layout() -> Json:
         longest_side=described(NUMBER, "The larger of the ink's height and width."),
         centring={"enum": ["mass", "box", ""]},
         centre=described(items(NUMBER), "Down and right, from the middle of the first pixel."),
-        flattest=described(NUMBER, "The ink's least height as a share of its width; 0: not known."),
+        flattest=described(NUMBER, "The ink's minimum height as a share of its width; 0: unknown."),
     )
 
 
 OPTIONS: Mapping[str, Json] = {
     "hidden_activations": described(FLAG, "Whether to return the hidden layers too."),
     "canonicalize": described(
-        FLAG, "Whether to give each image ink as light, large and centred as the model's images."
+        FLAG,
+        "Whether to normalise each image first: ink as light, large and centred as in the "
+        "model's training images.",
     ),
     "canonical_pixels": described(
         FLAG, "Whether to return the images as the network saw them; with `canonicalize` only."
@@ -88,7 +90,7 @@ SCHEMAS: Json = {
         "additionalProperties": False,
     },
     "Prediction": record(
-        "What the model says of each of the N images.",
+        "The model's answer for each of the N images.",
         ("hidden_layers", "canonicalization"),
         model=TEXT,
         version=INTEGER,
@@ -108,15 +110,17 @@ SCHEMAS: Json = {
     ),
     "Models": record(
         "The models, by name.",
-        default_model=described(TEXT, "What answers paths that name no model; empty: none does."),
+        default_model=described(
+            TEXT, "The model that answers paths naming none; empty: there is none."
+        ),
         models=items(schema("Model")),
         grpc_address=described(TEXT, "Where the gRPC port listens."),
-        grpc_tls=described(FLAG, "Whether it wants TLS."),
+        grpc_tls=described(FLAG, "Whether it requires TLS."),
     ),
     "Model": record(
         "One model.",
         name=TEXT,
-        default_version=described(INTEGER, "The newest that is loaded; 0: none is."),
+        default_version=described(INTEGER, "The newest loaded version; 0: none is loaded."),
         labels={
             "type": "object",
             "description": "The labels of its versions, and which version each points to.",
@@ -132,7 +136,7 @@ SCHEMAS: Json = {
         layer_sizes=described(items(INTEGER), "Neurons of each layer, from input to output."),
         label_names=items(TEXT),
         weights_sha256=TEXT,
-        input_range=described(TEXT, 'Which numbers it takes: "[0, 1]", "[low, high]" or "finite".'),
+        input_range=described(TEXT, 'Its input range: "[0, 1]", "[low, high]" or "finite".'),
         image_layout=or_null(schema("ImageLayout")),
     ),
     "ImageLayout": _layout(),

@@ -20,7 +20,7 @@ class Selection(NamedTuple):
 
 
 def selected(request: Request) -> Selection:
-    """Return what a request's path names; raises HttpError for a version that is no number."""
+    """Return what a request's path names; raises HttpError for a version that is not a number."""
     path = request.path_params
     version = _read_version(path["version"]) if "version" in path else 0
     return Selection(path.get("model", ""), version, path.get("label", ""))
@@ -31,7 +31,7 @@ def _read_version(text: str) -> int:
         version = int(text)
         if 0 < version <= MAX_VERSION:
             return version
-    description = f"{text!r:.80} is no version; give a positive integer, such as 1"
+    description = f"{text!r:.80} is not a version; give a positive integer, such as 1"
     raise HttpError(
         HTTPStatus.BAD_REQUEST,
         f"version: {description}",

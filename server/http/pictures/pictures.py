@@ -54,8 +54,8 @@ class Pictures:
         """
         if kind_of(content) is None:
             raise refuse(
-                f"the picture begins with {content[:8]!r}, as neither PNG nor JPEG does; "
-                "convert it to one of them",
+                f"the picture is neither PNG nor JPEG: it begins with {content[:8]!r}; convert it "
+                "to one of them",
                 "PICTURE_FORMAT",
             )
         if len(content) > MAX_PICTURE_BYTES:
@@ -100,7 +100,7 @@ class Pictures:
         except OSError as error:
             self._process.end()
             raise refuse(
-                "the picture ended the process that decodes pictures; save it anew, smaller",
+                "the picture crashed the process that decodes pictures; save it again, smaller",
                 "PICTURE",
             ) from error
         except BaseException:

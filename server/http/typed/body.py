@@ -87,7 +87,7 @@ def parse(body: bytes) -> dict[str, Any]:
             hint = ", which has no NaN and no Infinity"
         raise _refuse_body(f"is not valid JSON{hint}: {error}", "JSON") from error
     if not isinstance(content, dict):
-        raise _refuse_body(f"is {shown(content)} of JSON", "JSON")
+        raise _refuse_body(f"is the JSON value {shown(content)}, not an object", "JSON")
     return content
 
 
@@ -106,12 +106,12 @@ def explain_unknown(name: str, known: Sequence[str], kind: str) -> str:
     """Return why a name is refused, and which may have been meant."""
     close = difflib.get_close_matches(name[:MAX_NAME], known, 1, cutoff=0.5)
     hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
-    return f"{quoted(name)} is no {kind}; {hint}"
+    return f"{quoted(name)} is not a {kind}; {hint}"
 
 
 def _explain_unknown(field: str) -> dict[str, str]:
     if field in ELSEWHERE:
-        description = f"{field} is no field of the body; {ELSEWHERE[field]}"
+        description = f"{field} is not a field of the body; {ELSEWHERE[field]}"
     else:
         description = explain_unknown(field, FIELDS, "field")
     return violate(field[:80], description, "UNKNOWN_FIELD")

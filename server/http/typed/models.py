@@ -55,8 +55,8 @@ class Models:
         if (n_weights := count_weights(version)) > MAX_WEIGHTS:
             raise HttpError(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"the network has {n_weights} weights and biases, and JSON at most {MAX_WEIGHTS}; "
-                "call gRPC's GetNetwork instead",
+                f"the network has {n_weights} weights and biases, more than the {MAX_WEIGHTS} "
+                "that are sent as JSON; call gRPC's GetNetwork instead",
                 reason="ANSWER_NUMBERS",
             )
         message = encode_network_request(*selection)

@@ -48,7 +48,7 @@ class Predicting:
             if request.query_params:
                 raise refuse_query(
                     next(iter(request.query_params)),
-                    "is no query parameter for numbers; send it in the body",
+                    "is not a query parameter for numbers; send it in the body",
                 )
             pixels, options = await aside(len(content), body.read_body, content)
         timing.note("picture" if is_picture else "decode")

@@ -36,9 +36,9 @@ class Folder:
             self._place = listing.place
         elif self._place not in ((), listing.place):
             raise StartupError(
-                f"the repository {shown(self.path)} is another folder than before and holds no "
-                "model, as when a volume is not mounted; put the models there, or, to unload them, "
-                "remove them from the folder where they were"
+                f"the repository {shown(self.path)} is a different folder from before and holds "
+                "no model, as if a volume were not mounted; put the models there, or, to unload "
+                "them, remove them from the original folder"
             )
         return listing
 

@@ -106,8 +106,8 @@ def _look(folder: Path, found: _Found) -> None:
     too_large = [other for other in others if other.isdigit()]
     if too_large:
         found.refused[name] = (
-            f"{shown(folder)} has the version {too_large[0]}, and the largest is {MAX_VERSION}; "
-            "rename the folder"
+            f"{shown(folder)} has the version {too_large[0]}, larger than the maximum, "
+            f"{MAX_VERSION}; rename the folder"
         )
     found.passed_over += [
         f"the version's folder {shown(folder / other)} {fault_of(other)}; rename it to be served"

@@ -20,7 +20,7 @@ NUMBER = re.compile("[1-9][0-9]*")
 def beside_models(path: Path) -> Iterator[str]:
     """Say what is wrong with something that stands where models do, and is no folder."""
     if path.is_symlink() and not path.exists():
-        yield f"{shown(path)} is a link to what is not there; remove it, or put its target there"
+        yield f"{shown(path)} is a broken link; remove it, or create its target"
     elif path.suffix.lower() == SUFFIX:
         name = path.stem if path.name.lower() != FILE else "NAME"
         yield _move(path, path.parent / name / "1" / FILE)
@@ -37,7 +37,7 @@ def in_model(
         if path.is_dir():
             yield from _in_folder(path, versions)
         elif path.is_symlink() and not path.exists():
-            yield f"{shown(path)} is a link to what is not there; remove it"
+            yield f"{shown(path)} is a broken link; remove it"
         elif path.suffix.lower() == SUFFIX or (NUMBER.fullmatch(name) and path.is_file()):
             number = name if NUMBER.fullmatch(name) else _free(name, versions)
             yield _move(path, folder / str(number) / FILE) + _perhaps_the_parent(folder)
@@ -51,7 +51,7 @@ def _in_folder(folder: Path, versions: Collection[int]) -> Iterator[str]:
     wanted = folder.parent / number / FILE
     if FILE in names:
         yield (
-            f"{shown(folder)} is no version, since its name is not a number such as 1, 2 or 3; "
+            f"{shown(folder)} is not a version, since its name is not a number such as 1, 2 or 3; "
             f"rename it to {shown(wanted.parent)}"
         )
         return
@@ -64,15 +64,15 @@ def _in_folder(folder: Path, versions: Collection[int]) -> Iterator[str]:
         yield _move(deeper[0] / FILE, wanted)
     elif any(NUMBER.fullmatch(path.name) for path in deeper):
         yield (
-            f"{shown(folder)} is deeper than models are, which stand in the repository itself; "
-            f"move it to {shown(folder.parent.parent / folder.name)}"
+            f"{shown(folder)} is nested too deeply, since models are folders of the repository "
+            f"itself; move it to {shown(folder.parent.parent / folder.name)}"
         )
     elif is_version and (files := [name for name in names if (folder / name).is_file()]):
         yield f"{shown(folder)} holds {shown(files[0])} and no {FILE}; export the model there"
 
 
 def _move(path: Path, wanted: Path) -> str:
-    return f"{shown(path)} is not where versions are; move it to {shown(wanted)}"
+    return f"{shown(path)} is not where versions belong; move it to {shown(wanted)}"
 
 
 def _perhaps_the_parent(folder: Path) -> str:

@@ -48,7 +48,7 @@ def read_file(path: Path, max_bytes: int) -> bytes:
         raise Fault(f"can't be read: {error.strerror}", "unreadable") from error
     if len(content) != status.st_size:
         raise Fault(
-            "changes while it is read; write into a folder beside it and rename that", "unreadable"
+            "changed while it was read; write into a folder beside it and rename that", "unreadable"
         )
     return content
 

@@ -93,7 +93,7 @@ def read_model(content: bytes) -> tuple[Message, Mapping[str, memoryview]]:
         ) from error
     if len(values) != len(entries) or len(values) > MAX_METADATA:
         raise Fault(
-            f"has {len(entries)} entries of metadata, of {len(values)} names; wanted are at most "
+            f"has {len(entries)} entries of metadata, of {len(values)} names; wanted at most "
             f"{MAX_METADATA}, each once: export it again",
             "metadata",
         )
@@ -118,7 +118,7 @@ def read_layers(
     for size in sizes:
         if not 0 < size <= MAX_NEURONS or not 1 < len(sizes) <= MAX_LAYERS + 1:
             raise Fault(
-                f"has {len(sizes)} layers, one of them of {size} neurons; wanted are 2 to "
+                f"has {len(sizes)} layers, one of them of {size} neurons; wanted 2 to "
                 f"{MAX_LAYERS + 1}, of 1 to {MAX_NEURONS}",
                 "too_large",
             )
@@ -187,14 +187,14 @@ def _read_tensors(graph: Message, sizes: Sequence[int]) -> dict[str, Values]:
         ):
             raise Fault(
                 f"has the weights {name!r} of shape {shape} in {len(raw) + len(floats)} bytes, of "
-                f"ONNX's type {tensor.integer(_TENSOR_TYPE)}; wanted are float32 of shape "
+                f"ONNX's type {tensor.integer(_TENSOR_TYPE)}; wanted float32 of shape "
                 f"{wanted.get(name, 'none')}, once: export it again",
                 "graph",
             )
         values = np.frombuffer(raw or floats, "<f4").reshape(shape)
         if not np.isfinite(values).all():
             raise Fault(
-                f"has weights {name!r} that are no numbers or infinite; export it again",
+                f"has weights {name!r} that are NaN or infinite; export it again",
                 "not_finite",
             )
         tensors[name] = values
@@ -269,6 +269,6 @@ def _read_attribute(attribute: Message) -> tuple[str, float]:
         return name, attribute.integer(_ATTRIBUTE_INTEGER)
     content = attribute.content(_ATTRIBUTE_FLOAT)
     if kind != _FLOAT_ATTRIBUTE or len(content) != 4:
-        raise ProtobufError(f"{attribute.what} is no number")
+        raise ProtobufError(f"{attribute.what} is not a number")
     value: float = struct.unpack("<f", content)[0]
     return name, value

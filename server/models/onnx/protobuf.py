@@ -48,7 +48,7 @@ class Message:
         if value is None:
             return 0
         if not isinstance(value, int):
-            raise ProtobufError(f"field {number} of {self.what} is no integer")
+            raise ProtobufError(f"field {number} of {self.what} is not an integer")
         return value - (1 << 64) if value >> 63 else value
 
     def content(self, number: int) -> memoryview:

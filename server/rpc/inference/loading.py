@@ -45,7 +45,9 @@ class Loading:
         """
         self._check(request.repository_name, request.model_name)
         for name in sorted(request.parameters):
-            raise _not_known(name, "load without parameters: the files in the repository say all")
+            raise _not_known(
+                name, "load without parameters: the repository's files define the model"
+            )
         self._change(LOAD, request.model_name)
         return protocol.RepositoryModelLoadResponse()
 
@@ -71,8 +73,8 @@ class Loading:
         if name not in models.unloaded and len(models.unloaded) >= MAX_UNLOADED:
             raise Overloaded(
                 "too_many_unloaded",
-                f"model_name: {MAX_UNLOADED} models are unloaded, as many as the server keeps in "
-                "mind; remove the folders of those that are not wanted, and restart it",
+                f"model_name: {MAX_UNLOADED} models are unloaded, the most that the server "
+                "remembers; remove the folders of those no longer needed, and restart it",
             )
         self._change(UNLOAD, name)
         return protocol.RepositoryModelUnloadResponse()
@@ -89,7 +91,7 @@ class Loading:
             raise InvalidField("no_model_name", "model_name: name the model", "model_name")
 
     def _change(self, kind: str, name: str) -> None:
-        remedy = "it goes on, and RepositoryIndex tells how that ends"
+        remedy = "it continues, and RepositoryIndex shows the outcome"
         answers = ask_each(self.ask_all, kind, name, CHANGE_SECONDS, remedy)
         failed = {number: told for number, packed in answers if (told := unpack(packed)).reason}
         if failed:
@@ -109,7 +111,7 @@ def _check_dependents(parameters: Parameters) -> None:
         if value.WhichOneof("parameter_choice") != "bool_param":
             raise InvalidField(
                 "parameter",
-                f"parameters: {name} is no truth value; give true, false or leave it out",
+                f"parameters: {name} is not true or false; give true, false or leave it out",
                 "parameters",
             )
 
@@ -126,7 +128,7 @@ def _error(
         outcome = next(iter(failed.values()))
         return NotLoaded("model_not_found", outcome.message, {"models": outcome.known})
     parts = [f"{workers(numbers)}: {message}" for message, numbers in by_message.items()]
-    others = f"; the other {succeeded} have done it" if succeeded else ""
+    others = f"; the other {succeeded} succeeded" if succeeded else ""
     message = f"the {kind} of {quoted(name)} has failed on {'; on '.join(parts)}{others}"
     if "not_ready" in reasons:
         return NotReady("not_ready", f"{message}; ask again shortly")

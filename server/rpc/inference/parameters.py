@@ -85,7 +85,7 @@ def _flag(parameters: Parameters, name: str, where: str = "") -> bool | None:
     value = parameters[name]
     if value.WhichOneof("parameter_choice") != "bool_param":
         raise _refused(
-            name, f"it is {_shown(value)}, no truth value; send true or false, a bool_param", where
+            name, f"it is {_shown(value)}, which is not true or false; send a bool_param", where
         )
     return bool(value.bool_param)
 
@@ -98,7 +98,7 @@ def _integer(parameters: Parameters, name: str, where: str = "") -> int:
     if isinstance(number, bool) or not isinstance(number, int):
         raise _refused(
             name,
-            f"it is {_shown(value)}, no integer; send one, an int64_param or uint64_param",
+            f"it is {_shown(value)}, which is not an integer; send an int64_param or uint64_param",
             where,
         )
     if number < 0:

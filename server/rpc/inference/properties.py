@@ -41,8 +41,8 @@ def describe(model: Model, max_message_bytes: int) -> dict[str, str]:
             properties[name] = text
     if left_out:
         properties[LEFT_OUT] = (
-            f"{', '.join(left_out)}: more than {max_bytes} bytes; mlpserve.v1.Classifier/"
-            "GetNetwork tells layers and labels"
+            f"{', '.join(left_out)}: more than {max_bytes} bytes; "
+            "mlpserve.v1.Classifier/GetNetwork returns layers and labels"
         )
     return properties
 

@@ -81,7 +81,8 @@ def read_request(message: bytes, patient: bool = True) -> tuple[Request, memoryv
     except (wire.WireError, DecodeError) as error:
         raise InvalidField(
             "not_a_request",
-            f"the message ({len(message)} bytes) is not an inference.ModelInferRequest ({error})",
+            f"the message ({len(message)} bytes) is not an inference.ModelInferRequest ({error}); "
+            "generate the client from proto/inference/open_inference.proto",
             "",
         ) from error
     # Bytes that stand as numbers must be decoded each time.
@@ -186,15 +187,15 @@ def _check_input(given: protocol.ModelInferRequest.InferInputTensor) -> None:
     if len(given.shape) > MAX_DIMENSIONS:
         raise InvalidField(
             "shape",
-            f"{INPUT} has a shape of {len(given.shape)} numbers, wanted [N, pixels] or "
-            "[N, rows, columns]",
+            f"{INPUT} has a shape of {len(given.shape)} dimensions, wanted [N, pixels] or [N, "
+            "rows, columns]",
             INPUT,
         )
     if min(given.shape, default=0) < 0:
         raise InvalidField(
             "shape",
-            f"{INPUT} has shape {list(given.shape)}; a request says how many images it has, so no "
-            "dimension is negative",
+            f"{INPUT} has shape {list(given.shape)}; give the number of images in place of a "
+            "negative dimension",
             INPUT,
         )
 
@@ -233,8 +234,8 @@ def _read_outputs(
     if len(forms) > 1:
         raise InvalidField(
             "parameter",
-            "outputs: some are wanted as raw bytes and some are not, and a response has one form; "
-            "give binary_data to all of them or to none",
+            "outputs: some are requested as raw bytes and some are not, but a response has one "
+            "form; give binary_data to all of them or to none",
             "outputs",
         )
     (form,) = forms
@@ -274,8 +275,8 @@ def _checked(parts: list[bytes | memoryview]) -> list[bytes | memoryview]:
     if size > MAX_DESCRIPTION_BYTES:
         raise InvalidField(
             "description_bytes",
-            f"names, shape and parameters have {size} bytes together, and {MAX_DESCRIPTION_BYTES} "
-            "are read",
+            f"names, shape and parameters have {size} bytes together, more than the limit of "
+            f"{MAX_DESCRIPTION_BYTES}",
             "inputs",
         )
     return parts
@@ -294,8 +295,8 @@ def read_version(text: str) -> tuple[int, str]:
     if not 0 <= number <= MAX_VERSION:
         raise InvalidField(
             "version",
-            f"version: {quoted(text)} is no version; versions are 1, 2, 3, ... or labels such as "
-            "stable, empty is the newest",
+            f"version: {quoted(text)} is not a version; versions are 1, 2, 3, ... or labels such "
+            "as stable; empty means the newest",
             "model_version",
         )
     return number, ""

@@ -68,7 +68,7 @@ class Statistics:
             if not name:
                 raise InvalidField(
                     "version",
-                    "version: there is none without a model; name the model too, or no version",
+                    "version: given without a model; name the model too, or leave it out",
                     "version",
                 )
             return [models.find(name, *read_version(version))]

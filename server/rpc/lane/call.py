@@ -197,7 +197,7 @@ class LaneCall:
         try:
             self._core.start_server_batch(operations, tag)
         except Exception:
-            log.exception("gRPC did not take an answer")
+            log.exception("gRPC did not accept an answer")
             # Its caller learns that there will be none.
             with contextlib.suppress(Exception):
                 self._core.cancel(grpc.StatusCode.INTERNAL.value[0], INTERNAL_MESSAGE)

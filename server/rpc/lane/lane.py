@@ -290,7 +290,7 @@ class Lane:
             call.receive()
         except Exception as error:
             call.group.arrivals.leave(call)
-            log.exception("gRPC did not take a call's request for its message")
+            log.exception("gRPC did not accept the request for a call's message")
             refuse(call, error)
 
     def _on_message(self, call: LaneCall, message: bytes | None) -> None:

@@ -164,8 +164,8 @@ def _check_path(path: Path) -> None:
         with contextlib.suppress(FileNotFoundError):
             if not stat.S_ISSOCK(path.lstat().st_mode):
                 raise StartupError(
-                    f"gRPC can't listen on {UNIX}{path}: there is a file that is no socket; remove "
-                    f"it or give another {FLAG}"
+                    f"gRPC can't listen on {UNIX}{path}: there is a file that is not a socket; "
+                    f"remove it or give another {FLAG}"
                 )
         pid = _listener(str(path))
     except OSError as error:

@@ -61,7 +61,7 @@ def _listen(server: grpc.Server, pair: Certificate, client_ca: bytes | None) -> 
         return server.add_secure_port(ADDRESS, credentials)
     except RuntimeError as error:
         what = "it" if client_ca is None else "the authorities"
-        raise CertificateError(f"gRPC does not take {what}", _REMEDY) from error
+        raise CertificateError(f"gRPC does not accept {what}", _REMEDY) from error
 
 
 def _shown_names(port: int, certificate: bytes) -> list[str]:

@@ -24,7 +24,7 @@ log = structlog.get_logger()
 _UNREAD = {
     grpc.StatusCode.CANCELLED: Cancelled("cancelled", "the caller has left"),
     grpc.StatusCode.DEADLINE_EXCEEDED: Expired(
-        "deadline", "the call's time was over before its message was read"
+        "deadline", "the call's deadline passed before its message was read"
     ),
 }
 """Why calls end whose callers left before their messages were read."""

@@ -90,7 +90,7 @@ def end(context: grpc.ServicerContext, status: grpc.Status) -> None:
     try:
         _end(context, status)
     except Exception:
-        log.exception("a call is cancelled, since it could not be ended with its reason")
+        log.exception("a call was cancelled, because it could not be ended with its reason")
         context.cancel()
 
 

@@ -194,7 +194,7 @@ class Pool(ThreadPoolExecutor):
             super().submit(self._serve, work)
         except RuntimeError:
             # The call waits for the threads there are.
-            log.exception("no further thread can be had")
+            log.exception("no further thread could be started")
 
     def _has_thread(self) -> bool:
         return self._busy < self._answering + min(self._stalled, self._spare)
@@ -246,7 +246,7 @@ class Pool(ThreadPoolExecutor):
             try:
                 self._look_after_stalled()
             except Exception:
-                log.exception("stalled calls are not looked after")
+                log.exception("stalled calls are no longer checked")
             time.sleep(LOOK_SECONDS)
 
     def _look_after_stalled(self) -> None:

@@ -237,7 +237,7 @@ def turn_away(
         if call.refusal is call.served.pool.gate.too_many:
             call.served.pool.make_room(context.peer())
     except Exception:
-        log.exception("no room was made")
+        log.exception("making room for a call failed")
     try:
         _end(call, call.refusal, messages, context)
     finally:

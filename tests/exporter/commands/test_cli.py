@@ -97,8 +97,8 @@ def test_export_of_other_inputs_than_pixels(tmp_path: Path) -> None:
     for text in ("1,0", "0,nan", "0,inf", "0", "-1e39,0"):
         result = run(*export, "--input-range", text)
         assert result.exit_code == 2
-        assert f"{text!r} is no input range; wanted finite, or [low, high]" in result.stderr
-    for command in ("evaluate", "look", "draw", "card"):
+        assert f"{text!r} is not an input range; wanted finite, or [low, high]" in result.stderr
+    for command in ("evaluate", "look", "card"):
         line = refused(command, "--weights", weights)
         assert "w.npz: its network takes numbers in [-2, 2]; this command is for images" in line
 
@@ -130,7 +130,7 @@ def test_inspect_of_changed_weights(tmp_path: Path, weights: Path) -> None:
 
 def test_export_that_is_refused(tmp_path: Path, weights: Path) -> None:
     target = ("--weights", weights, "--repository", tmp_path)
-    assert "is no model name" in refused("export", *target, "--name", "a/b")
+    assert "is not a model name" in refused("export", *target, "--name", "a/b")
     assert run("export", *target, "--version", "3").exit_code == 0
     assert "some/3 exists already" in refused("export", *target, "--version", "3")
     assert "none.npz can't be read" in refused("export", "--weights", tmp_path / "none.npz")

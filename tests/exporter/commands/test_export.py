@@ -86,7 +86,7 @@ def test_callers_of_a_name_keep_their_inputs_and_labels(
     )
     network.save(weights, made)
     line = refused(*export)
-    assert f"name: mine is a model already, and its callers would meet {told}" in line
+    assert f"name: mine is already a model, and its callers would find {told}" in line
     assert f"({repository / 'mine' / '2' / 'model.onnx'}); give another --name, or" in line
     assert not (repository / "mine" / "3").exists()
     assert run(*export, "--name", "other").exit_code == 0

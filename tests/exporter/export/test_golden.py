@@ -62,7 +62,7 @@ def test_metadata_and_golden_answers(given: InputRange) -> None:
 
 @pytest.mark.parametrize("activation", ["relu", "identity", "sigmoid"])
 def test_a_range_in_which_activations_overflow(activation: str) -> None:
-    """Also where an infinite sum has a sigmoid: in another order it is no number."""
+    """Also where an infinite sum has a sigmoid: in another order it is not a number."""
     network = random_network((50, 4, 3), (activation, "identity"), scale=10)
     wide = replace(network, input_range=InputRange(-3e38, 3e38))
     message = r"weights: so large that activations overflow with numbers in \[-3e"

@@ -212,7 +212,7 @@ def test_description_of_changed_weights() -> None:
         ("parameters", "many", "parameters are not 47"),
         ("golden_pixels", "AAAA!", "has metadata that can't be used"),
         ("golden_pixels", "", "golden_pixels is empty"),
-        ("provenance", "[]", "provenance is no object"),
+        ("provenance", "[]", "provenance is not an object"),
     ],
 )
 def test_description_of_damaged_metadata(key: str, value: str, message: str) -> None:

@@ -85,7 +85,9 @@ def test_a_version_never_changes(tmp_path: Path) -> None:
     "name", ["", ".", "..", ".digits", "a/b", "../a", "-a", "a b", "zahl√", "a\n"]
 )
 def test_name_that_is_none(tmp_path: Path, name: str) -> None:
-    with pytest.raises(publishing.RepositoryError, match=r"name: .* is no model name; use letters"):
+    with pytest.raises(
+        publishing.RepositoryError, match=r"name: .* is not a model name; use letters"
+    ):
         publishing.publish(MODEL, tmp_path, name)
     assert list(tmp_path.iterdir()) == []
 

@@ -174,9 +174,7 @@ def test_the_layout_of_examples_is_told() -> None:
     arrays |= {f"b{index}": layer.biases for index, layer in enumerate(square.layers, start=1)}
     np.savez("weights.npz", allow_pickle=False, **arrays)
     command = ("weights.npz", "--output-activation", "sigmoid")
-    unknown = (
-        "images: of no known layout, so canonical mode leaves them as they are; give 5 or more"
-    )
+    unknown = "images: of unknown layout, so canonical mode leaves them unchanged; give 5 or more"
     assert unknown in imported(*command)[1]
     images = np.zeros((6, 10, 10), np.uint8)
     images[:, 2:8, 4:7] = 255
@@ -203,7 +201,9 @@ def test_other_inputs_than_pixels() -> None:
     np.testing.assert_array_equal(saved.examples, numbers / np.float32(255))
     assert "wanted numbers in [0, 10]" in refused_later(*command, "0,10")
     for text in ("1,0", "nan,1", "0,inf", "any", "0", "0,1e39"):
-        assert f"{text!r} is no input range; wanted finite, or" in refused(*command, text, code=2)
+        assert f"{text!r} is not an input range; wanted finite, or" in refused(
+            *command, text, code=2
+        )
 
 
 def test_the_range_of_inputs_in_an_npz() -> None:
@@ -217,7 +217,7 @@ def test_the_range_of_inputs_in_an_npz() -> None:
     line = refused(*command, "--input-range", "finite")
     assert line == "Error: w.npz: input_range: finite, but the source says [-2, 2]; leave it out"
     for wrong, explained in (
-        ([2, -2], "'2,-2' is no input range"),
+        ([2, -2], "'2,-2' is not an input range"),
         ([1, 2, 3], "int64 (3,), want"),
     ):
         np.savez("w.npz", allow_pickle=False, **(arrays | {"input_range": np.array(wrong)}))
@@ -227,7 +227,7 @@ def test_the_range_of_inputs_in_an_npz() -> None:
 def test_npz_that_can_not_be_used() -> None:
     np.savez("w.npz", W1=np.ones((3, 7)), b1=np.ones(3))
     assert refused("w.npz") == (
-        "Error: w.npz: output: arrays don't tell what the output layer computes; say it with "
+        "Error: w.npz: output: arrays don't tell what the output layer computes; give it as "
         "output, --output-activation on the command line: one of softmax, sigmoid, identity; a "
         "network whose loss takes logits ends in identity"
     )
@@ -305,8 +305,8 @@ def test_files_that_are_something_else() -> None:
     assert "net.keras: is a Keras file" in written("net.keras", keras)
     assert "w.npy holds one array" in written("w.npy", array.getvalue())
     assert "m.onnx: not a whole ONNX file" in written("m.onnx", b"\x08\x08\x12\x07")
-    assert "t.zip: is no file that can be imported" in written("t.zip", archive("a.txt"))
-    assert "t.txt is no file that can be imported" in written("t.txt", b"1,2,3\n")
+    assert "t.zip: is not a file that can be imported" in written("t.zip", archive("a.txt"))
+    assert "t.txt is not a file that can be imported" in written("t.txt", b"1,2,3\n")
     header = json.dumps({"x": 1}).encode()
     line = written("t.bin", struct.pack("<Q", len(header)) + header)
     assert "t.bin: not a whole safetensors file" in line

@@ -81,7 +81,7 @@ def test_shapes_decide_the_orientation_or_the_user_must(
         else all(first == third for first, third in zip(sizes, sizes[2:], strict=False))
     )
     if both:
-        assert "fit both ways round; say which with orientation" in refusal(arrays)
+        assert "fit both ways round; give orientation" in refusal(arrays)
     else:
         assert_same(imported(arrays), chosen)
 
@@ -273,13 +273,13 @@ def test_shapes_that_do_not_chain_name_both() -> None:
         "line such as --layers W1,W2"
     )
     assert refusal(weights((5, 7), (3, 4))) == (
-        "layers: read as out-in, W2 (3, 4) takes 4 inputs, but W1 (5, 7) has 5 neurons; "
-        f"wanted each layer to take what the one before it gives{remedy}"
+        "layers: read as out-in, W2 (3, 4) takes 4 inputs, but W1 (5, 7) has 5 neurons; each "
+        f"layer must take as many inputs as the one before has neurons{remedy}"
     )
     # The orientation that comes farthest is the one to talk about.
     assert refusal(weights((7, 5), (5, 4), (3, 2))) == (
-        "layers: read as in-out, W3 (3, 2) takes 3 inputs, but W2 (5, 4) has 4 neurons; "
-        f"wanted each layer to take what the one before it gives{remedy}"
+        "layers: read as in-out, W3 (3, 2) takes 3 inputs, but W2 (5, 4) has 4 neurons; each "
+        f"layer must take as many inputs as the one before has neurons{remedy}"
     )
     wrong_order = refusal({**weights((3, 5), (5, 7)), "b1": np.ones(3), "b2": np.ones(5)})
     assert "; they fit in the order W2, W1, which their names contradict; to" in wrong_order
@@ -349,7 +349,7 @@ def test_the_range_of_inputs() -> None:
     network = random_relu(5, 4, 3)
     for text, shown in ((None, "[0, 1]"), ("-1,1", "[-1, 1]"), (FINITE, "finite")):
         assert str(imported(flat(network), input_range=text).input_range) == shown
-    assert "input_range: '1,-1' is no input range" in refusal(flat(network), input_range="1,-1")
+    assert "input_range: '1,-1' is not an input range" in refusal(flat(network), input_range="1,-1")
     # Each of its numbers is looked at before somebody serves it.
     message = refusal(flat(network), input_range="-3e38,3e38")
     assert "overflow float32, with weights up to" in message

@@ -462,7 +462,7 @@ OTHERS: dict[str, tuple[Arrays, str]] = {
     "numbers that contradict the shapes": (chain("fc2 fc1 fc3", 9, 7, 5, 4), "fc2, fc1, fc3"),
     "numbers that fit backwards, without biases": (
         linear("fc2", 9, 7, biases=False) | linear("fc1", 7, 4, biases=False),
-        "fit as in-out alone, and by their names they are out-in",
+        "fit only as in-out, but by their names they are out-in",
     ),
     "recurrence in words": (
         chain("input_to_hidden hidden_to_hidden hidden_to_output", 9, 8, 8, 3),
@@ -541,14 +541,17 @@ def test_layers_that_are_named_are_taken_in_that_order() -> None:
     assert_answers(misnamed, expected, layers=names)
     for names, told in (
         (["head", "encoder.0"], "head.weight (3, 5) has 3 neurons"),
-        (["encoder.0", "encoder.1"], "'encoder.1' is no layer; there are: encoder.0, encoder.2,"),
+        (
+            ["encoder.0", "encoder.1"],
+            "'encoder.1' is not a layer; layers: encoder.0, encoder.2,",
+        ),
         (["head", "head"], "'head' is named twice"),
-        ([], "none is named"),
+        ([], "the list is empty"),
     ):
         with pytest.raises(WeightsError) as caught:
             importing.from_arrays(arrays, activation="relu", output="identity", layers=names)
         assert told in str(caught.value)
-    with pytest.raises(WeightsError, match=r"'bn.weight' is no layer \(shape \(7,\) belongs to"):
+    with pytest.raises(WeightsError, match=r"'bn.weight' is not a layer \(shape \(7,\) belongs to"):
         importing.from_arrays(PLAIN | normalisation("bn", 7), layers=["fc1", "bn.weight"])
 
 
@@ -563,6 +566,8 @@ def test_many_layers_take_no_time() -> None:
     letters = " ".join(f"{first}{second}" for first in "abcde" for second in "pqrst")
     dead = chain(letters, *[4] * 26) | linear("x", 5, 5)
     assert "might fit in too many orders; to import some layers" in refusal(dead)
-    assert "wanted each layer to take" in refusal(dead | linear("y", 6, 9) | linear("z", 6, 9))
+    assert "each layer must take as many inputs" in refusal(
+        dead | linear("y", 6, 9) | linear("z", 6, 9)
+    )
     many = chain(" ".join(f"fc{index}" for index in range(501)), *[2] * 502)
     assert "layers: 501, wanted up to 500" in refusal(many)

@@ -190,7 +190,7 @@ def bfloat16(made: onnx.ModelProto) -> None:
 
 REFUSED: dict[str, tuple[Callable[[onnx.ModelProto], object], str]] = {
     "a loop": (repeat, "node 'again' (Loop) decides or repeats while it runs"),
-    "a circle": (circle, "is no valid ONNX graph"),
+    "a circle": (circle, "is not a valid ONNX graph"),
     "bfloat16": (bfloat16, "'W1' holds BFLOAT16, which is not read; save the network in float32"),
     "another domain": (
         lambda made: made.graph.node[1].MergeFrom(onnx.NodeProto(domain="com.microsoft")),
@@ -221,11 +221,11 @@ REFUSED: dict[str, tuple[Callable[[onnx.ModelProto], object], str]] = {
     ),
     "texts as input": (
         lambda made: setattr(made.graph.input[0].type.tensor_type, "elem_type", TensorProto.STRING),
-        "input 'x' is no tensor of numbers",
+        "input 'x' is not a tensor of numbers",
     ),
     "names that move the cursor": (
         lambda made: made.graph.node[1].MergeFrom(onnx.NodeProto(name="\x1b[2J\nx", op_type="Elu")),
-        "node '?[2J?x' (Elu) is no activation",
+        "node '?[2J?x' (Elu) is not an activation",
     ),
 }
 

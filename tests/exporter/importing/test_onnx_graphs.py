@@ -332,7 +332,9 @@ def test_labels_are_taken_from_every_kind_of_output(tmp_path: Path) -> None:
     alone = model(nodes, {"names": names}, outputs={"label": object})
     found = imported(alone, tmp_path)
     assert found.network.labels == ("ant", "bee", "fly")
-    assert found.notes[-1] == "the file tells what it reads off 'y': now outputs are those"
+    assert found.notes[-1] == (
+        "the file returns only what it derives from 'y': the network returns that itself"
+    )
 
 
 def test_labels_that_dont_follow_the_outputs_are_refused(tmp_path: Path) -> None:
@@ -360,7 +362,8 @@ REFUSED: Mapping[str, tuple[Sequence[Step], Mapping[str, Any], str]] = {
         operator: (
             (HEAD, step(operator), *TAIL[1:]),
             {},
-            f"node 'step_2' ({operator}) is no activation that is served; wanted one of sigmoid, ",
+            f"node 'step_2' ({operator}) is not an activation that is served; wanted one of "
+            "sigmoid, ",
         )
         for operator in ("LeakyRelu", "Elu", "Softplus", "HardSigmoid", "Softsign", "Abs")
     },
@@ -392,7 +395,7 @@ REFUSED: Mapping[str, tuple[Sequence[Step], Mapping[str, Any], str]] = {
     "Relu up to 6": (
         (HEAD, step("Clip", "", "zero", "six"), *TAIL[1:]),
         {"zero": numbers(0).reshape(()), "six": numbers(6).reshape(())},
-        "node 'step_2' (Clip) is no activation",
+        "node 'step_2' (Clip) is not an activation",
     ),
     "columns": (
         (step("Transpose", perm=[1, 0]), *PLAIN),
@@ -412,12 +415,12 @@ REFUSED: Mapping[str, tuple[Sequence[Step], Mapping[str, Any], str]] = {
     "images that meet": (
         (step("ReduceMean", axes=[0]), *PLAIN),
         {},
-        "node 'step_1' (ReduceMean) is no layer of a multilayer perceptron",
+        "node 'step_1' (ReduceMean) is not a layer of a multilayer perceptron",
     ),
     "layer normalisation": (
         (HEAD, step("LayerNormalization", "", "b1"), *TAIL),
         {},
-        "node 'step_2' (LayerNormalization) is no layer",
+        "node 'step_2' (LayerNormalization) is not a layer",
     ),
     "normalised by the batch": (
         (HEAD, step("BatchNormalization", "", "b1", "b1", "b1", "b1", training_mode=1), *TAIL),
@@ -509,7 +512,9 @@ def test_convolutions_are_refused(tmp_path: Path) -> None:
     steps = (step("Conv", "", "kernel"), step("Relu"), step("Flatten"))
     made = chain(steps, {"kernel": np.ones((1, 1, 2, 2), FLOAT)}, shape=("N", 1, 3, 3))
     line = refusal(made, tmp_path)
-    assert line.startswith("node 'step_1' (Conv) is no layer of a multilayer perceptron, which has")
+    assert line.startswith(
+        "node 'step_1' (Conv) is not a layer of a multilayer perceptron, which has"
+    )
 
 
 def test_several_inputs_and_heads_are_refused(tmp_path: Path) -> None:
@@ -546,7 +551,9 @@ def test_what_is_read_wrongly_is_found_out(tmp_path: Path, monkeypatch: pytest.M
         sys.modules["exporter.importing.onnx.activations"].ELEMENTWISE, "Relu", "tanh"
     )
     line = refusal(chain(PLAIN), tmp_path)
-    assert line.startswith("is read as a network that answers otherwise than ONNX Runtime ")
+    assert line.startswith(
+        "is read as a network whose answers differ from those that ONNX Runtime "
+    )
 
 
 def test_without_onnx_runtime_the_reference_checks(

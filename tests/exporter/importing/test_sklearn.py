@@ -103,7 +103,7 @@ def test_a_scaler_of_other_numbers_asks_which_they_are(tmp_path: Path) -> None:
     images, digits = images_and_digits()
     columns = 16 * images
     pipeline = make_pipeline(StandardScaler(), fitted(images, digits)).fit(columns, digits)
-    wanted = r"input_range: .* means from 0 to .*, which are no pixels in \[0, 1\]; say which it"
+    wanted = r"input_range: .* means from 0 to .*, which are not pixels in \[0, 1\]; say which it"
     with pytest.raises(WeightsError, match=wanted):
         importing.from_sklearn(pipeline)
     skops.io.dump(pipeline, tmp_path / "c.skops")

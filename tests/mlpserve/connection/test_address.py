@@ -23,7 +23,10 @@ FAULTS = {
     "is a URL; give HOST:PORT": [
         *("http://localhost:50051", "https://localhost:50051", "HTTP://h:1", "grpc://h:1"),
         *("http://", "ftp://h", "tcp://h:1", "http://h:1/path", "passthrough:///h:1", "a+b://h"),
+        *("//localhost:50051", "http:/h:1", "https:h:1", "http:\\\\h:1", "grpc:h:1"),
     ],
+    "is a URL of a file; give HOST:PORT, or unix:PATH": ["file:///run/mlpserve.sock"],
+    "is a path; give HOST:PORT, or unix:/": ["/run/mlpserve.sock", "./socket", "~/socket"],
     "has no port; give HOST:PORT, such as": [
         *("localhost", "localhost:", "10.0.0.1", "[::1]", "[::1]:", "dns:///classifier"),
         *("ipv4:10.0.0.1", "classifier.example", "dns:classifier"),
@@ -38,7 +41,7 @@ FAULTS = {
         *("localhost:http", "localhost:-1", "localhost:+1", "localhost:1.5", "localhost:\u0663"),
         *("localhost:0x10", "[::1]:a", "localhost:1e3"),
     ],
-    "is empty; wanted is HOST:PORT": ["", " ", "\n\t"],
+    "is empty; wanted HOST:PORT": ["", " ", "\n\t"],
     "has a space or a line end in it": [
         *("localhost:50051\n", " localhost:50051", "two words:1", "localhost: 1", "h\u00a0:1"),
         *("localhost:1\x1b[2J", "h\0:1", "dns:///h :1"),
@@ -47,8 +50,8 @@ FAULTS = {
     "is an IPv6 address without brackets": ["::1", "::1:50051", "fe80::1", "2001:db8::2:50051"],
     "has a bracket without an IPv6 address": ["[::1", "[localhost]:1", "[]:1", "["],
     "after the bracket": ["[::1]50051", "[::1]]:1"],
-    "is no IPv6 address": ["[:::1]:1", "[g::1]:1", "ipv6:localhost:1", "ipv6:10.0.0.1:1"],
-    "is no IPv4 address": ["256.0.0.1:1", "127.1:1", "1.2.3.4.5:1", "ipv4:localhost:1", "..:1"],
+    "is not an IPv6 address": ["[:::1]:1", "[g::1]:1", "ipv6:localhost:1", "ipv6:10.0.0.1:1"],
+    "is not an IPv4 address": ["256.0.0.1:1", "127.1:1", "1.2.3.4.5:1", "ipv4:localhost:1", "..:1"],
     "has more than one port": ["localhost:1:2", "a:b:c"],
     "has several targets": ["a:1,b:1", "localhost:1,", "dns:///a:1,b:1"],
     "has a user in it": ["user@h:1", "user:secret@h:1"],

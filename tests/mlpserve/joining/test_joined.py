@@ -254,7 +254,7 @@ def test_two_dimensions_may_be_a_batch(held: Held, caller: Caller) -> None:
     ("made", "expected"),
     [
         (NotLoaded("model_not_found", "there is none"), mlpserve.ModelNotFound),
-        (Overloaded("queue_full", "come back later"), mlpserve.Overloaded),
+        (Overloaded("queue_full", "retry later"), mlpserve.Overloaded),
         (Unauthenticated("no_token", "there is no token"), mlpserve.Unauthenticated),
         (ValueError(), mlpserve.MlpserveError),
     ],

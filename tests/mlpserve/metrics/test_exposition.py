@@ -48,8 +48,12 @@ def answering(status: int, text: bytes) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("status", "text", "message"),
     [
-        (404, b"mlpserve_workers 2\n", "is no mlpserve server: /metrics answers 404"),
-        (200, b"up 1\n", "is no mlpserve server: /metrics answers 200 without mlpserve_workers"),
+        (404, b"mlpserve_workers 2\n", "is not an mlpserve server: /metrics answers 404"),
+        (
+            200,
+            b"up 1\n",
+            "is not an mlpserve server: /metrics answers 200 without mlpserve_workers",
+        ),
         (200, b"\xff\xfe", "does not speak HTTP"),
     ],
 )
@@ -79,10 +83,21 @@ def test_nobody_answers(silent_address: str) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["", "localhost", "localhost:http", "https://a:1", "a:99999", "a" * 70 + ":80", "a..b:80"],
+    [
+        "",
+        "localhost",
+        "localhost:http",
+        "ftp://a:1",
+        "http://a",
+        "a:99999",
+        "a" * 70 + ":80",
+        "a..b:80",
+    ],
 )
 def test_what_is_no_address(address: str) -> None:
-    with pytest.raises(PageError, match="is no address; give HOST:PORT, such as localhost:8080"):
+    with pytest.raises(
+        PageError, match="is not an address; give HOST:PORT, such as localhost:8080"
+    ):
         fetch(address, 10)
 
 

@@ -60,5 +60,5 @@ def test_all_rows_are_there(sizes: list[int], known: int | None) -> None:
 def test_answers_of_different_models_are_not_mixed(other: Prediction) -> None:
     collector = Collector()
     collector.add(predict(3))
-    with pytest.raises(InvalidResponse, match="answers otherwise than before"):
+    with pytest.raises(InvalidResponse, match="answers differently from before"):
         collector.add(other)

@@ -282,7 +282,7 @@ def test_time_for_all_and_for_each() -> None:
     list(run)
     assert [call.timeout for call in run.sent] == [10.0, 9.0, 9.0, 9.0]
     run = Run([images(160)], slow, seconds=10.0, is_whole=True)
-    with pytest.raises(DeadlineExceeded, match=r"images 48 to 51.*: the time was over"):
+    with pytest.raises(DeadlineExceeded, match=r"images 48 to 51.*: the timeout passed"):
         list(run)
 
 

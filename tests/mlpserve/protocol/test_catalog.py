@@ -49,12 +49,12 @@ def test_network() -> None:
     ],
 )
 def test_network_that_contradicts_itself(layer: Layer) -> None:
-    with pytest.raises(InvalidResponse, match="no valid GetNetworkResponse"):
+    with pytest.raises(InvalidResponse, match="not a valid GetNetworkResponse"):
         catalog.decode_network(Network(layers=[layer]).SerializeToString())
 
 
 def test_answers_that_are_none() -> None:
-    with pytest.raises(InvalidResponse, match="no valid ListModelsResponse"):
+    with pytest.raises(InvalidResponse, match="not a valid ListModelsResponse"):
         catalog.decode_models(b"\xff\xff")
-    with pytest.raises(InvalidResponse, match="no valid GetNetworkResponse"):
+    with pytest.raises(InvalidResponse, match="not a valid GetNetworkResponse"):
         catalog.decode_network(b"\xff\xff")

@@ -18,5 +18,5 @@ def test_health() -> None:
     assert answers.pop("SERVING") is True
     assert len(answers) == 3
     assert not any(answers.values())
-    with pytest.raises(InvalidResponse, match="no valid HealthCheckResponse"):
+    with pytest.raises(InvalidResponse, match="not a valid HealthCheckResponse"):
         health.decode_health_response(b"\xff")

@@ -113,8 +113,8 @@ def test_a_server_that_lacks_metrics_does_not_tell(page: Page, served: ServerPro
     other.route("**/metrics", strip)
     other.goto(f"http://{served.http_address}/watch")
     for title in ("Predictions by version", "Duration by version (p99)"):
-        expect(panel(other, title)).to_contain_text("This server does not tell.")
-    expect(panel(other, "CPU by worker")).not_to_contain_text("does not tell")
+        expect(panel(other, title)).to_contain_text("This server does not report this.")
+    expect(panel(other, "CPU by worker")).not_to_contain_text("does not report this")
     expect(table(other, "Versions loaded")).to_contain_text(CANARY)
     other.close()
 
@@ -149,7 +149,9 @@ def test_a_server_that_is_restarted(
         time = datetime.fromtimestamp(start, UTC).strftime("%H:%M:%S")
         expect(notice).to_contain_text(f"The server was restarted at {time}.")
         expect(tile(page, "Workers missing")).to_contain_text("1 of 1 ready")
-        expect(table(page, "Calls by method")).to_contain_text("No calls yet.")
+        expect(table(page, "Calls by method")).to_contain_text(
+            "No calls since the workers started."
+        )
         expect(panel(page, "Errors by code")).to_contain_text("No call has ended with an error")
         anew = Sent()
         with connected(again) as channel:

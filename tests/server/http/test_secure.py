@@ -197,7 +197,7 @@ def test_a_certificate_that_is_for_servers_alone_is_explained(
                 assert refused.status_code == 503
                 assert "clientAuth" in refused.json()["error"]
                 assert refused.headers["retry-after"] == "1"
-    lines = [line for line in server.log if line["event"] == "HTTP does not reach the gRPC port"]
+    lines = [line for line in server.log if line["event"] == "HTTP can't reach the gRPC port"]
     assert len(lines) == 1
 
 

@@ -90,7 +90,7 @@ def test_version_that_vanishes(own: Own) -> None:
     wait_for(lambda: own.describe().versions[0].error == "")
     own.check(1)
     shutil.rmtree(own.folder)
-    assert own.wait_for("model retired")["message"] == f"{own.folder} holds no version any more"
+    assert own.wait_for("model retired")["message"] == f"{own.folder} no longer holds a version"
     wait_for(lambda: own.states() == {})
 
 

@@ -455,7 +455,7 @@ def test_versions_that_the_settings_do_not_want_are_no_success(tmp_path: Path) -
     loader = Loader(tmp_path, "a", policies, Fake())
     loaded = loader.load(loader.first().models, "b")
     (problem,) = loaded.problems
-    assert "--versions: b is to have 7, and the repository" in problem
+    assert "--versions: b should have 7, but the repository" in problem
 
 
 def test_a_new_worker_serves_what_the_others_do(tmp_path: Path) -> None:

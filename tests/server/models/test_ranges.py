@@ -44,7 +44,7 @@ def test_what_is_no_range_is_refused(tmp_path: Path, text: str) -> None:
     changed.metadata_props.add(key="input_range", value=text)
     reason, message = refusal(written(tmp_path, changed))
     assert reason == "metadata"
-    assert f"has an input_range that can't be used: {text!r} is no input range" in message
+    assert f"has an input_range that can't be used: {text!r} is not an input range" in message
     assert message.endswith("export it again")
 
 

@@ -93,7 +93,7 @@ def test_a_lane_and_threads_refuse_too_many_calls_in_the_same_words() -> None:
         words.add((error.reason, str(error)))
     ((reason, message),) = words
     assert reason == "too_many_calls"
-    assert message.startswith("3 calls are in progress, as many as the server takes")
+    assert message.startswith("3 calls are in progress, the server's maximum")
     assert Pool("stream", 1, 3, spare=0).gate.too_many.reason == "too_many_streams"
 
 

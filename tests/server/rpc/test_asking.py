@@ -108,7 +108,7 @@ FINE, NONE, BAD, STOPS, ODD = (
     changes.Outcome(),
     changes.Outcome("model_not_found", "there is no 'a'; it holds: b", "b"),
     changes.Outcome("load_failed", "a 2 is bad"),
-    changes.Outcome("not_ready", "the server stops"),
+    changes.Outcome("not_ready", "the server is stopping"),
     changes.Outcome("internal", "internal error"),
 )
 
@@ -118,11 +118,15 @@ FINE, NONE, BAD, STOPS, ODD = (
     [
         ([NONE, NONE], NotLoaded, "^there is no 'a'; it holds: b$"),
         ([NONE, FINE], WrongState, "on worker 0: there is no 'a'; it holds: b; the other 1 have"),
-        ([BAD, BAD, FINE], WrongState, "on workers 0, 1: a 2 is bad; the other 1 have done it"),
-        ([FINE, BAD], WrongState, "on worker 1: a 2 is bad; the other 1 have done it"),
+        ([BAD, BAD, FINE], WrongState, "on workers 0, 1: a 2 is bad; the other 1 succeeded"),
+        ([FINE, BAD], WrongState, "on worker 1: a 2 is bad; the other 1 succeeded"),
         ([BAD, NONE], WrongState, "on worker 0: a 2 is bad; on worker 1: there is no"),
         ([ODD, FINE], WrongState, "on worker 0: internal error"),
-        ([FINE, STOPS], NotReady, "on worker 1: the server stops; the other 1 have done it; ask"),
+        (
+            [FINE, STOPS],
+            NotReady,
+            "on worker 1: the server is stopping; the other 1 succeeded; ask",
+        ),
     ],
 )
 def test_workers_that_can_not_are_named(
@@ -148,7 +152,7 @@ def test_no_more_models_are_unloaded_than_new_workers_can_be_told(
     changing = Loading(served, ask_all, is_watched=False)
     changing.unload(protocol.RepositoryModelUnloadRequest(model_name="a"))
     assert asked == [("unload", "a")]
-    with pytest.raises(Overloaded, match="2 models are unloaded, as many as"):
+    with pytest.raises(Overloaded, match="2 models are unloaded, the most that"):
         changing.unload(protocol.RepositoryModelUnloadRequest(model_name="c"))
     assert len(asked) == 1
 

@@ -34,7 +34,7 @@ BAD = {
         PredictRequest(pixels=BLACK[1:]),
         "pixel_count",
         "pixels",
-        "has 783 values, which is no multiple of 784",
+        "send 784 for each image, grey and 28 x 28",
     ),
     "long": (PredictRequest(pixels=[*BLACK, 0]), "pixel_count", "pixels", "has 785 values"),
     "short bytes": (
@@ -151,7 +151,7 @@ def test_unknown_model_lists_what_is_loaded(each_channel: grpc.Channel) -> None:
 
 @pytest.mark.parametrize("version", [2, -1])
 def test_unknown_version_lists_what_is_loaded(version: int, each_channel: grpc.Channel) -> None:
-    words = f"has version 1 loaded, not {version}; ask for 1"
+    words = f"has no version {version} loaded; ask for 1"
     with pytest.raises(grpc.RpcError, match=words) as caught:
         predict(each_channel, PredictRequest(version=version, pixels=BLACK))
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND

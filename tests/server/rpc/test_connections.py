@@ -209,10 +209,10 @@ def test_abstract_socket(repository: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("file", "there is a file that is no socket; remove it"),
+        ("file", "there is a file that is not a socket; remove it"),
         ("none/mlpserve.sock", "does its folder exist"),
         ("x" * 120, "short enough"),
-        ("", "there is a file that is no socket"),
+        ("", "there is a file that is not a socket"),
     ],
     ids=["file", "folder", "long", "directory"],
 )

@@ -174,7 +174,7 @@ REFUSED = {
     ),
     "form that is no flag": (
         with_parameters(raw_request(BLACK), binary_data_output=NUMBER),
-        "'binary_data_output': it is 1, no truth value; send true or false, a bool_param",
+        "'binary_data_output': it is 1, which is not true or false; send a bool_param",
     ),
     "forms that differ": (
         with_output(

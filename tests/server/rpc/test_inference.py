@@ -173,7 +173,7 @@ BAD = {
     "wrong typed field": (
         changed(set_input(datatype="UINT8"), typed_request(BLACK)),
         "DATATYPE",
-        "belong into uint_contents, but they stand in fp32_contents",
+        "belong in uint_contents, but there are some in fp32_contents; move them",
     ),
     "byte above 255": (
         changed(
@@ -231,14 +231,14 @@ BAD = {
             typed_request(BLACK),
         ),
         "DATATYPE",
-        "belong into fp32_contents, but they stand in bytes_contents",
+        "belong in fp32_contents, but there are some in bytes_contents; move them",
     ),
     "version beyond int64": (
         raw_request(BLACK, model_version=str(2**63)),
         "VERSION",
-        "'9223372036854775808' is no version",
+        "'9223372036854775808' is not a version",
     ),
-    "version": (raw_request(BLACK, model_version="2nd"), "VERSION", "'2nd' is no version"),
+    "version": (raw_request(BLACK, model_version="2nd"), "VERSION", "'2nd' is not a version"),
 }
 
 
@@ -262,10 +262,10 @@ def test_every_mismatch_is_named_and_counted(
     ("model", "version", "reason", "words"),
     [
         ("letters", "", "MODEL_NOT_FOUND", "model 'letters' is not loaded; name one of: digits"),
-        ("digits", "7", "VERSION_NOT_FOUND", "has version 1 loaded, not 7"),
-        ("digits", "20251129123456789", "VERSION_NOT_FOUND", "not 20251129123456789"),
-        ("digits", str(2**63 - 1), "VERSION_NOT_FOUND", f"loaded, not {2**63 - 1}"),
-        ("digits", "newest", "LABEL_NOT_FOUND", "has no labels, not 'newest'; ask for a version"),
+        ("digits", "7", "VERSION_NOT_FOUND", "has no version 7 loaded"),
+        ("digits", "20251129123456789", "VERSION_NOT_FOUND", "no version 20251129123456789"),
+        ("digits", str(2**63 - 1), "VERSION_NOT_FOUND", f"has no version {2**63 - 1} loaded"),
+        ("digits", "newest", "LABEL_NOT_FOUND", "has no label 'newest'; ask for version 1"),
     ],
 )
 def test_unknown_model_lists_what_is_loaded(

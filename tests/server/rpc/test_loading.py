@@ -189,7 +189,7 @@ def test_what_is_not_known(own: Repository, call: Any) -> None:
             unload,
             {"parameters": {"unload_dependents": Parameter(string_param="yes")}},
             "parameters",
-            "unload_dependents is no truth value",
+            "unload_dependents is not true or false",
         ),
         (load, {"repository_name": "mine"}, "repository_name", "no repository 'mine'"),
         (unload, {"repository_name": "mine"}, "repository_name", "no repository 'mine'"),

@@ -71,7 +71,7 @@ def test_each_version_has_a_state_and_a_reason(tmp_path: Path, lane: bool) -> No
         assert found.items() >= ready.items()
         assert found["small", "2"] == (
             "UNAVAILABLE",
-            "--versions (latest 1) does not choose it, and no label names it",
+            "--versions (latest 1) does not include it, and no label points to it",
         )
         state, reason = found["other", "8"]
         assert (state, str(bad) in reason) == ("UNAVAILABLE", True)

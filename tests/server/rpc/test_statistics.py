@@ -105,8 +105,8 @@ def test_which_versions_are_told_of(workers: ServerProcess) -> None:
     ("name", "version", "code", "words"),
     [
         ("letters", "", "NOT_FOUND", "model 'letters' is not loaded; name one of: digits, "),
-        ("small", "3", "NOT_FOUND", "model 'small' has versions 1, 2 loaded, not 3"),
-        ("small", "x!", "INVALID_ARGUMENT", "'x!' is no version"),
+        ("small", "3", "NOT_FOUND", "model 'small' has no version 3 loaded; ask for one of 1, 2"),
+        ("small", "x!", "INVALID_ARGUMENT", "'x!' is not a version"),
         ("", "1", "INVALID_ARGUMENT", "name the model too, or no version"),
     ],
 )

@@ -167,7 +167,7 @@ def test_a_question_that_can_not_be_understood_is_asked_of_nobody(
         world.workers[1].say(event="told", question=question)
     world.turn()
     assert not any(asked(fake) for fake in world.workers)
-    assert "error of the parent with a message, which goes on" in events(logged)
+    assert "error of the parent process with a message; it goes on" in events(logged)
     ask(world.workers[0])
     world.turn()
     assert asked(world.workers[1])

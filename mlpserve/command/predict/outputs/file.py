@@ -31,7 +31,7 @@ class OutputFile:
 
     @property
     def is_special(self) -> bool:
-        """Whether it is no file but a pipe or a device, in which nothing can be mended."""
+        """Whether it is a pipe or a device, not a file, in which nothing can be mended."""
         return self.path == self.part
 
     def write(self, rows: bytes) -> None:

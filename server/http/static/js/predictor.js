@@ -38,7 +38,7 @@ export function start({ store, retry }) {
         if (!isOnline()) return;
         if (error.status === 404) retry();
         const wait = error.retryAfterSeconds;
-        note(kind, wait ? `${error.message}; the page asks again in ${wait} s` : error.message);
+        note(kind, wait ? `${error.message}; the page retries in ${wait} s` : error.message);
       },
     });
 

@@ -164,7 +164,7 @@ def test_what_is_less_than_a_histogram_can_tell_is_no_difference() -> None:
 def test_plans_that_differ(change: dict[str, object], words: str) -> None:
     plan: Plan = dataclasses.replace(PLAN, **change)  # type: ignore[arg-type]
     (doubt,) = describe_doubts(A, dataclasses.replace(B, plan=plan))
-    assert doubt.startswith("The plans differ, which may be all there is: ")
+    assert doubt.startswith("The plans differ, which may explain everything: ")
     assert words in doubt
 
 

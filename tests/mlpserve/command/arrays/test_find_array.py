@@ -53,9 +53,9 @@ def test_other_files_are_none(tmp_path: Path) -> None:
 
 
 BAD_NPY = {
-    "empty": (b"", "no valid .npy file: EOF"),
-    "another file": (b"hello, world", "no valid .npy file: the magic string is not correct"),
-    "cut in its header": (npy_bytes(NPY % "(1, 4)")[:40], "no valid .npy file: EOF"),
+    "empty": (b"", "not a valid .npy file: EOF"),
+    "another file": (b"hello, world", "not a valid .npy file: the magic string is not correct"),
+    "cut in its header": (npy_bytes(NPY % "(1, 4)")[:40], "not a valid .npy file: EOF"),
     "cut": (
         npy_bytes(NPY % "(2, 4)", bytes(7)),
         "truncated: 2 x 4 values of uint8 are 8 bytes, an",
@@ -64,10 +64,10 @@ BAD_NPY = {
     "no images": (npy_bytes(NPY % "(0, 784)"), r"holds no images: its shape is \(0, 784\)"),
     "negative": (npy_bytes(NPY % "(-1, -8)", bytes(8)), r"its shape is \(-1, -8\)"),
     "endless": (npy_bytes(NPY % f"({10**30}, 784)"), "is truncated"),
-    "code": (npy_bytes(NPY % "__import__('os').abort()"), "no valid .npy file"),
-    "nested": (npy_bytes("(" * 100), "no valid .npy file"),
-    "no header": (npy_bytes("{}"), "no valid .npy file: Header does not contain"),
-    "binary": (b"\x93NUMPY\x01\x00\x04\x00\xff\xfe\x00\n", "no valid .npy file"),
+    "code": (npy_bytes(NPY % "__import__('os').abort()"), "not a valid .npy file"),
+    "nested": (npy_bytes("(" * 100), "not a valid .npy file"),
+    "no header": (npy_bytes("{}"), "not a valid .npy file: Header does not contain"),
+    "binary": (b"\x93NUMPY\x01\x00\x04\x00\xff\xfe\x00\n", "not a valid .npy file"),
     "a later format": (b"\x93NUMPY\x03\x00" + bytes(20), r"has .npy's format \(3, 0\)"),
     "nested values": (
         npy_bytes("{'descr': ('|u1', (2,)), 'fortran_order': False, 'shape': (2, 2), }", bytes(8)),
@@ -104,12 +104,36 @@ def test_pickles_are_not_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "dtype", ["int8", "uint16", "int64", "complex64", "U3", "S5", "datetime64[s]", "u1,f4"]
+    "dtype", ["int8", "uint16", "int64", "complex64", "datetime64[s]", "u1,f4"]
 )
 def test_types_that_can_not_be_sent(tmp_path: Path, dtype: str) -> None:
     path = save_npy(tmp_path / "images.npy", np.zeros((2, 784), dtype))
-    with pytest.raises(ArrayError, match="wanted are floats, uint8 or bool: convert"):
+    with pytest.raises(ArrayError, match="wanted floats, uint8 or bool: convert"):
         find_array(path)
+
+
+@pytest.mark.parametrize("dtype", ["U3", "S5"])
+def test_texts_are_no_images(tmp_path: Path, dtype: str) -> None:
+    path = save_npy(tmp_path / "images.npy", np.zeros((2, 784), dtype))
+    with pytest.raises(ArrayError, match="holds text; save an array of floats, uint8 or bool"):
+        find_array(path)
+
+
+@pytest.mark.parametrize(
+    ("shape", "remedy"),
+    [
+        ((28, 28, 3), r"make it grey with images.mean\(axis=-1\).astype\(np.uint8\)"),
+        ((5, 1, 28, 28), r"send images\[:, 0\]"),
+        ((784, 3), "it looks transposed: save images.T"),
+    ],
+)
+def test_what_an_array_of_another_shape_looks_like(
+    tmp_path: Path, shape: tuple[int, ...], remedy: str
+) -> None:
+    header = find_array(save_npy(tmp_path / "images.npy", np.zeros(shape, np.uint8)))
+    assert header is not None
+    with pytest.raises(ArrayError, match=remedy):
+        count_images(header, 784)
 
 
 @pytest.mark.parametrize(
@@ -133,17 +157,20 @@ def test_archives_and_packed_arrays(tmp_path: Path) -> None:
 
 CONTENT = idx_bytes(IMAGES)
 BAD_IDX = {
-    "empty": (b"", "is no IDX file: it begins with nothing"),
-    "magic": (b"\1" + CONTENT[1:], "is no IDX file: it begins with 01 00 08 03"),
-    "type": (b"\0\0\7" + CONTENT[3:], "is no IDX file: it begins with 00 00 07 03"),
-    "no dimensions": (b"\0\0\x08\0" + CONTENT[4:], "is no IDX file: it begins with 00 00 08 00"),
-    "many dimensions": (b"\0\0\x08\xff" + bytes(2000), "is no IDX file"),
+    "empty": (b"", "is not an IDX file: it begins with nothing"),
+    "magic": (b"\1" + CONTENT[1:], "is not an IDX file: it begins with 01 00 08 03"),
+    "type": (b"\0\0\7" + CONTENT[3:], "is not an IDX file: it begins with 00 00 07 03"),
+    "no dimensions": (
+        b"\0\0\x08\0" + CONTENT[4:],
+        "is not an IDX file: it begins with 00 00 08 00",
+    ),
+    "many dimensions": (b"\0\0\x08\xff" + bytes(2000), "is not an IDX file"),
     "cut in its header": (CONTENT[:11], "is truncated in its header"),
     "cut": (CONTENT[:-1], "is truncated: 3 x 4 x 5 values of uint8 are 60 bytes, and 59 follow"),
     "longer": (CONTENT + b"\0", "is longer than its header says"),
     "no images": (idx_bytes(np.zeros((0, 4, 5), np.uint8)), "holds no images"),
     "labels": (idx_bytes(np.zeros(9, np.uint8)), "as MNIST's labels have; give the file of the im"),
-    "integers": (idx_bytes(np.zeros((2, 4), np.int32)), "wanted are floats, uint8 or bool"),
+    "integers": (idx_bytes(np.zeros((2, 4), np.int32)), "wanted floats, uint8 or bool"),
 }
 
 

@@ -21,6 +21,7 @@ from mlpserve.bench.encoding import from_json
 from mlpserve.bench.find_rate import find_rate
 from mlpserve.command.bench.measuring import describe_workers
 from mlpserve.command.commands import mlpserve
+from mlpserve.extras import install_command
 from mlpserve.metrics.exposition import Samples, parse
 from mlpserve.v1 import classifier_pb2
 from tests.mlpserve.serving import N_PIXELS, Serving, classify, start_serving
@@ -136,8 +137,8 @@ def test_a_search(serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
         (("--arrivals", "often"), "'often' is not one of 'constant', 'poisson'"),
         (("--label", "x", "--version", "1"), "--label is for --protocol predict"),
         (("--label", "x", "--protocol", "infer"), "--label is for --protocol predict"),
-        (("--json", "nowhere/result.json"), "nowhere is no folder"),
-        (("--hgrm", "nowhere/result.hgrm"), "nowhere is no folder"),
+        (("--json", "nowhere/result.json"), "nowhere is not a folder"),
+        (("--hgrm", "nowhere/result.hgrm"), "nowhere is not a folder"),
         (("--images", "nowhere.npy"), "'nowhere.npy' does not exist"),
         (("--certificate", __file__), "--certificate and --key go together"),
     ],
@@ -156,7 +157,7 @@ def test_options_that_are_refused(
     [
         ("localhost", "has no port"),
         ("http://localhost:50051", "is a URL"),
-        ("127.0.0.1:1", "Is a server running there?"),
+        ("127.0.0.1:1", "is a server running there?"),
     ],
 )
 def test_addresses_where_no_server_is(address: str, words: str) -> None:
@@ -264,9 +265,8 @@ def test_without_its_library() -> None:
         [sys.executable, "-W", "error", "-c", code], cwd=ROOT, capture_output=True, text=True
     )
     assert result.returncode == 1
-    assert result.stderr == (
-        'mlpserve: hdrhistogram is missing; run: pip install "mlpserve[bench]"\n'
-    )
+    run = install_command("bench")
+    assert result.stderr == f"mlpserve: hdrhistogram is missing; run: {run}\n"
 
 
 def test_others_do_without_its_library() -> None:

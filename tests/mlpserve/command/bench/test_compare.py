@@ -55,7 +55,7 @@ def test_chance_is_told_too(files: Path) -> None:
 
 def test_other_plans_are_told(files: Path) -> None:
     result = compare(files, "before", "faster")
-    assert "! The plans differ, which may be all there is: rate 1000.0 in A, 2000.0 in B." in (
+    assert "! The plans differ, which may explain everything: rate 1000.0 in A, 2000.0 in B." in (
         result.stdout
     )
 

@@ -113,7 +113,7 @@ def test_images_of_another_size_are_not_sent(tmp_path: Path, serving: Serving) -
     rows, errors = predict(good, small, "--address", serving.address, status=1)
     reason = (
         "has the shape (23, 20, 28): images of 20 x 28 pixels, and those of the model have 784; "
-        "wanted is (N, 784) or (N, rows, columns)"
+        "wanted (N, 784) or (N, rows, columns)"
     )
     assert errors == f"Error: {small}: {reason}\n"
     assert rows[-1] == {"image": str(small), "error": reason}
@@ -203,7 +203,7 @@ def test_an_array_that_is_refused_as_a_whole_ends_early(tmp_path: Path) -> None:
         result = run(path, "--output", output, "--address", serving.address)
     assert result.exit_code == 1
     assert result.stderr == (
-        f"Error: none of these {MAX_IMAGES} images gets an answer; of the first: image 0 has a "
+        f"Error: none of these {MAX_IMAGES} images can be answered; the first: image 0 has a "
         "pixel of 0\n"
     )
     assert not list(tmp_path.glob("results*"))
@@ -278,5 +278,8 @@ def test_a_model_that_takes_no_pictures_says_so_first(tmp_path: Path, serving: S
     for last in (picture, tmp_path):
         result = run(array, last, "--side", "20", "--address", serving.address)
         assert result.exit_code == 1
-        assert "takes 784 numbers; --side 20 makes 20 x 20 = 400" in result.stderr
+        assert (
+            "takes 784 numbers; --side 20 makes images of 20 x 20 = 400; give --side 28"
+            in result.stderr
+        )
     assert not serving.requests

@@ -15,19 +15,24 @@ REFUSED = {
     "--format csv --output r.npy": "--format csv and --output r.npy contradict each other; leave "
     "one out, or rename the file",
     "--json --output r.csv": "--json and --output r.csv contradict each other",
-    "--output r.dat": "the name r.dat doesn't tell the format; give --format, or a name that ends "
-    "in .txt, .json, .jsonl, .ndjson, .csv, .npy",
-    "--output results": "the name results doesn't tell the format; give --format",
+    "--output r.dat": "the name r.dat doesn't show the format; give --format, or a name that "
+    "ends in .txt, .json, .jsonl, .ndjson, .csv, .npy",
+    "--output results": "the name results doesn't show the format; give --format",
     "--format csv --hidden": "csv has no room for --hidden; leave it out, or give --format json",
     "--output r.npy --hidden": "npy has no room for --hidden",
-    "--format npy": "npy is written to a file alone; give --output FILE.npy",
-    "--format npy --output /dev/null": "--output /dev/null is no file, which npy needs",
+    "--format npy": "npy can only be written to a file; give --output FILE.npy",
+    "--format npy --output /dev/null": "--output /dev/null is not a regular file, which npy needs",
     "--format csv --output .": "--output . is a folder; give the name of a file in it",
-    "--output gone/r.csv": "--output gone/r.csv is in no folder that there is; make it first",
-    "--output images.npy": "--output images.npy is also read; give another name",
-    "--output link.npy": "--output link.npy is also read; give another name",
-    "--side 28": "--side and --invert are for pictures; leave them out for arrays",
-    "--invert no": "--side and --invert are for pictures; leave them out for arrays",
+    "--output gone/r.csv": "the folder of --output gone/r.csv does not exist; create it first",
+    "--output images.npy": "--output images.npy is also an input; give another name",
+    "--output link.npy": "--output link.npy is also an input; give another name",
+    "--side 28": "--side is for pictures, and arrays are sent as they are; leave it out",
+    "--invert no": "--invert is for pictures, and arrays are sent as they are; leave it out",
+    "--side 28x28": "'28x28' is not a whole number from 1 on; give the rows of the "
+    "model's images, such as 28",
+    "--side 0": "'0' is not a whole number from 1 on; give the rows of the model's images",
+    "--version stable": "'stable' is not a whole number from 0 on; give the number "
+    "of a version, such as 1",
     "- -": "- stands for standard input, which can be read only once",
     "--format xml": "'xml' is not one of 'text', 'json', 'csv', 'npy'",
 }

@@ -119,7 +119,7 @@ def test_other_files_are_counted(tmp_path: Path, serving: Serving) -> None:
     assert len(result.stdout.splitlines()) == 1
     (line,) = result.stderr.splitlines()
     assert line.startswith(
-        f"Warning: {tmp_path}: passed over what doesn't end like a picture: .csv"
+        f"Warning: {tmp_path}: skipped files whose names don't end like a picture's: .csv"
     )
     assert ".csv (3)" in line
     assert result.exit_code == 0
@@ -145,7 +145,7 @@ def test_a_folder_without_pictures(
     result = run(empty, "--format", "json", "--address", silent_address)
     (row,) = map(json.loads, result.stdout.splitlines())
     assert row["image"] == str(empty)
-    assert row["error"].startswith("has no picture in it")
+    assert row["error"].startswith("contains no pictures")
     assert ("only .txt (1)" in row["error"]) == (names == ["notes.txt"])
     assert result.exit_code == 1
     # Others have their answers.

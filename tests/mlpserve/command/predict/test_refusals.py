@@ -86,9 +86,9 @@ def test_things_that_are_no_files(three: list[Path], tmp_path: Path) -> None:
     lines = result.stderr.splitlines()
     # What has no name that a file can have is seen before any is read.
     assert "null" in lines[0]
-    assert lines[1].startswith(f"Error: {pipe}: is no file but a pipe or a device")
+    assert lines[1].startswith(f"Error: {pipe}: is a pipe or a device, not a file")
     assert lines[2] == f"Error: {empty}: is empty"
-    assert lines[3].startswith("Error: /dev/zero: is no file but a pipe or a device")
+    assert lines[3].startswith("Error: /dev/zero: is a pipe or a device, not a file")
     assert len(lines) == 4
 
 
@@ -100,8 +100,8 @@ def test_a_file_too_large_to_be_a_picture(three: list[Path], tmp_path: Path) -> 
     with start_serving() as serving:
         result = run(large, three[0], "--address", serving.address)
     assert result.stderr == (
-        f"Error: {large}: has more than 536,870,912 bytes, which is no picture for a model; "
-        "make it smaller\n"
+        f"Error: {large}: has more than 536,870,912 bytes, too many for a picture; make it "
+        "smaller\n"
     )
     assert result.stdout.startswith(f"{three[0]}: 0")
 

@@ -29,4 +29,4 @@ def test_the_calls_are_added_up(tmp_path: Path) -> None:
 def test_an_older_server_tells_nothing(serving: Serving, tmp_path: Path) -> None:
     images = save_npy(tmp_path / "images.npy", np.zeros((1, 784), np.uint8))
     result = run(images, "--timing", "--address", serving.address)
-    assert (result.stderr, result.exit_code) == ("Timing: the server tells nothing\n", 0)
+    assert (result.stderr, result.exit_code) == ("Timing: the server reported none\n", 0)

@@ -147,7 +147,7 @@ WRONG_AROUND: list[tuple[dict[str, Any], str, str]] = [
     (
         {"parameters": {"canonicalize": 1}},
         "parameters",
-        "it is 1, no truth value; send true or false",
+        "it is 1, which is not true or false; send a bool_param",
     ),
     ({"parameters": {"triton_x": 1}}, "parameters", "names that begin with triton_ are reserved"),
     ({"parameters": {"priority": 2}}, "parameters", "all requests have the same priority"),
@@ -259,10 +259,10 @@ def test_binary_data_that_do_not_fit_the_shape(client: httpx.Client) -> None:
     ("path", "status", "words"),
     [
         ("/v2/models/letters/infer", 404, "model 'letters' is not loaded; name one of: digits"),
-        ("/v2/models/digits/versions/2/infer", 404, "has version 1 loaded, not 2"),
+        ("/v2/models/digits/versions/2/infer", 404, "has no version 2 loaded"),
         ("/v2/models/digits/versions/best/infer", 404, "'best'"),
-        ("/v2/models/digits/versions/-1/infer", 400, "'-1' is no version"),
-        (f"/v2/models/digits/versions/{'9' * 5000}/infer", 400, "is no version"),
+        ("/v2/models/digits/versions/-1/infer", 400, "'-1' is not a version"),
+        (f"/v2/models/digits/versions/{'9' * 5000}/infer", 400, "is not a version"),
         ("/v2/models/%2e%2e%2fdigits/infer", 404, "/openapi.json"),
         ("/v2/models/..%5c..%5cdigits/infer", 404, "is not loaded"),
         ("/v2/models/%00%ff/infer", 404, "is not loaded"),

@@ -51,7 +51,7 @@ export function createWeightsGrid({
       const [x, y] = corner(k);
       fill(text, EMPTY, x, y, side, side);
       const size = Math.min(1, Math.abs(numbers[k]) / scale);
-      if (!(size > 0)) continue; // also where there is no number
+      if (!(size > 0)) continue; // also for NaN
       const isNegative = numbers[k] < 0;
       fill(isNegative ? negative : isPlain ? text : positive, isPlain ? size : size ** SOFT, x, y, side, side);
       for (let n = 1; isNegative && n <= stripes; n += 1) {

@@ -43,7 +43,7 @@ export function createWhy(select) {
         ...[winner, loser].map((output) => signed(layer.row(output)[k], DIGITS)),
       ],
       bias: layer.biases[winner] - layer.biases[loser],
-      names: ["Biases", `Sum of ${a} less sum of ${b}`],
+      names: ["Biases", `Sum of ${a} minus sum of ${b}`],
       digits: DIGITS,
     });
     question.textContent = `Why ${a} and not ${b}?`;

@@ -29,7 +29,7 @@ export function start({ store, root }) {
   store.watch(["network", "networkProblem"], () => {
     const { network, networkProblem } = store.state;
     find("body").hidden = !network;
-    find("missing").textContent = network ? "" : networkProblem || "The weights are on their way.";
+    find("missing").textContent = network ? "" : networkProblem || "The weights are being loaded.";
     if (!network) return;
     const count = network.layers.reduce((sum, { weights, biases }) => sum + weights.length + biases.length, 0);
     find("count").textContent = `all ${count.toLocaleString("en")} of them`;

@@ -10,7 +10,7 @@ const KINDS = [
   [0, "0 erase"],
 ];
 const HINT =
-  "Paint on its weights, by pointer, or by arrow keys and Space. Ink speaks for the neuron where they are positive, " +
+  "Paint on its weights, with the pointer, or with arrow keys and Space. Ink speaks for the neuron where they are positive, " +
   "against it where they are negative, with a stripe.";
 
 /** Make the grid and its brush; `onPaint` is called with all weights. Returns {root, show(weights, scale)}. */

@@ -22,7 +22,7 @@ export function start({ store, retry, askForToken }) {
 
 /** Lines, each of a text and what can be done about it. */
 function describe({ connection, problem, network, models, chosen, notice }) {
-  if (connection === "token") return [["This server answers those who have a token.", "Enter a token"]];
+  if (connection === "token") return [["This server requires a token.", "Enter a token"]];
   if (connection === "lost") {
     const own = network ? " Meanwhile the page computes the answers by itself." : "";
     return [[`The server does not answer (${problem}). The page tries again until it does.${own}`, "Try now"]];

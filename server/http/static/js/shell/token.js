@@ -3,7 +3,7 @@
 import { setToken } from "../api.js";
 import { byId } from "../elements.js";
 
-const UNKNOWN = "The server does not know this token. Check it, or ask who runs the server for another one.";
+const UNKNOWN = "The server does not know this token. Check it, or ask the server's operator for another one.";
 
 /** Returns a function that opens the dialog. */
 export function start({ store, retry }) {

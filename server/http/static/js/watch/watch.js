@@ -98,7 +98,7 @@ function describeStep({ network, activations, sizes, shape, labelNames, label },
 
 function read({ network, activations, layerName, neuronName }, pointed, problem) {
   if (!activations) return "";
-  if (!pointed && !network) return `Without lines: the weights are not to be had. ${problem}`;
+  if (!pointed && !network) return `Without lines: the weights are not available. ${problem}`;
   if (!pointed) return "Point at a neuron to read it; press it to look inside.";
   const { layer, neuron } = pointed;
   const value = decimal(activations[layer][neuron]);

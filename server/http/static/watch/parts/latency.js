@@ -14,7 +14,7 @@ export function startLatency(section, { onChange }) {
   const chosen = startChoice({ onChange });
   const duration = addLines(section, {
     title: "Duration",
-    hint: "What 50%, 90%, 99% and 99.9% of the calls do not exceed, from their arrival to the answer.",
+    hint: "The time within which 50%, 90%, 99% and 99.9% of the calls are answered, from their arrival.",
     unit: "seconds",
     needs: `${HANDLING}_bucket`,
   });

@@ -7,7 +7,7 @@ import { lineChart } from "../charts/lines.js";
 import { NOW_SECONDS } from "./view.js";
 
 /** In the place of what a server lacks, such as one of another version. */
-const UNTOLD = "This server does not tell.";
+const UNTOLD = "This server does not report this.";
 /** More lines than these can't be told from each other. */
 const MAX_LINES = 8;
 
