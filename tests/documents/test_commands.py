@@ -50,8 +50,6 @@ def test_commands_are_there_and_take_their_arguments() -> None:
 LONG = [
     *pages.blocks("docs/benchmarks.md"),
     pages.block("docs/page.md", "benchmarks.drawn_digits"),
-    pages.block("docs/training.md", "benchmarks.recipes"),
-    pages.block("docs/training.md", "exporter fetch"),
 ]
 
 
