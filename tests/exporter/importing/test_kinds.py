@@ -566,6 +566,8 @@ def test_many_layers_take_no_time() -> None:
     letters = " ".join(f"{first}{second}" for first in "abcde" for second in "pqrst")
     dead = chain(letters, *[4] * 26) | linear("x", 5, 5)
     assert "might fit in too many orders; to import some layers" in refusal(dead)
-    assert "each layer must take as many inputs" in refusal(dead | linear("y", 6, 9) | linear("z", 6, 9))
+    assert "each layer must take as many inputs" in refusal(
+        dead | linear("y", 6, 9) | linear("z", 6, 9)
+    )
     many = chain(" ".join(f"fc{index}" for index in range(501)), *[2] * 502)
     assert "layers: 501, wanted up to 500" in refusal(many)

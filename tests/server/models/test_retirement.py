@@ -197,7 +197,7 @@ def test_settings_that_name_what_is_gone_are_told_once(repository: Repository) -
     with capture_logs() as lines:
         repository.look(retry=True)
     told = [line["message"] for line in lines if line["event"] == "repository problem"]
-    assert told == ["the settings speak of a model 'a', which is not loaded"]
+    assert told == ["the settings name the model 'a', which is not loaded"]
     models = repository.refreshed.models
     assert not models.are_shadowed
     assert not models.are_spread
