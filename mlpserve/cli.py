@@ -2,6 +2,8 @@
 
 import sys
 
+from mlpserve.extras import install_command
+
 _EXTRA = {"PIL", "click", "rich", "scipy"}
 
 
@@ -12,5 +14,5 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in _EXTRA:
             raise
-        sys.exit(f'mlpserve: {error.name} is missing; run: pip install "mlpserve[cli]"')
+        sys.exit(f"mlpserve: {error.name} is missing; run: {install_command('cli')}")
     mlpserve(prog_name="mlpserve")

@@ -22,7 +22,8 @@ def table() -> str:
 
 
 def _lines() -> Iterator[str]:
-    yield f"{MARK}\nWritten by `python -m tests.generate_conformance_page`; a test compares it.\n"
+    command = ".venv/bin/python -m tests.generate_conformance_page"
+    yield f"{MARK}\nWritten by `{command}`; a test compares it.\n"
     for module in MODULES:
         title = inspect.getdoc(module) or ""
         yield f"\n### {title.rstrip('.')}\n\n| rule | section | what it says |\n|---|---|---|\n"

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
+from mlpserve.extras import install_command
+
 PATIENCE_SECONDS = 2.0
 """What is over by then shows no bar."""
 
@@ -61,7 +63,7 @@ class Progress:
             from rich import console, progress
         except ImportError as error:
             raise ImportError(
-                "a progress bar needs rich: pip install 'mlpserve[cli]', or give progress=False"
+                f"a progress bar needs rich: {install_command('cli')}, or give progress=False"
             ) from error
         bar = progress.Progress(
             progress.TextColumn("predict"),

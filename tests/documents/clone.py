@@ -22,9 +22,9 @@ class Clone:
     folder: Path
     enter: Sequence[str]
 
-    def run(self, *command: str | Path) -> str:
-        """Return what a command prints; fails if it does not succeed, or says anything else."""
-        ended = subprocess.run(
+    def start(self, *command: str | Path) -> "subprocess.CompletedProcess[str]":
+        """Run a command to its end, whatever that is."""
+        return subprocess.run(
             [*self.enter, *command],
             cwd=self.folder,
             env=self.environment(),
@@ -32,6 +32,10 @@ class Clone:
             text=True,
             timeout=PATIENCE_SECONDS,
         )
+
+    def run(self, *command: str | Path) -> str:
+        """Return what a command prints, which must succeed."""
+        ended = self.start(*command)
         assert ended.returncode == 0, ended.stdout + ended.stderr
         return ended.stdout
 

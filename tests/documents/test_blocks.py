@@ -6,15 +6,11 @@ SHOWN = ("text", "json", "mermaid")
 """The languages of blocks that show something."""
 
 LATER = {
-    "docs/benchmarks.md",
-    "docs/conformance.md",
     "docs/deploying-kubernetes.md",
     "docs/deploying.md",
     "docs/handmade.md",
     "docs/observability.md",
-    "docs/page.md",
     "docs/runbook.md",
-    "docs/training.md",
 }
 """Pages with blocks that no test takes yet."""
 

@@ -78,15 +78,19 @@ def test_what_is_called_within_the_text(started: Clone) -> None:
     """Commands between the lines, of which the long ones run for a moment."""
     text = " ".join(pages.text(PAGE).split())
     for command, more in (
-        (
-            ".venv/bin/python -m tests.conformance localhost:50051 --model digits",
-            "--only 'health.*'",
-        ),
         (".venv/bin/mlpserve bench localhost:50051 --rate 1000", "--seconds 0.3"),
         (".venv/bin/mlpserve top localhost:8080", "--once"),
     ):
         assert f"`{command}`" in text
         assert started.sh(f"{command} {more}")
+
+
+def test_the_conformance_suite(started: Clone) -> None:
+    """Over gRPC and HTTP, with few rules; tests/conformance checks all."""
+    lines = pages.block("docs/conformance.md", "tests.conformance").text.splitlines()
+    assert f"`{lines[0]}`" in pages.text(PAGE)
+    for line in lines:
+        assert " 0 failed" in started.sh(f"{line} --only 'health.*'")
 
 
 def test_the_client_in_an_environment_of_its_own(started: Clone, tmp_path: Path) -> None:

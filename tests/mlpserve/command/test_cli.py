@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from mlpserve.command.commands import mlpserve
+from mlpserve.extras import install_command
 from mlpserve.v1 import classifier_pb2
 from tests.mlpserve.serving import Serving, classify, read_batch, start_serving
 
@@ -179,7 +180,7 @@ def test_missing_extra(missing: str) -> None:
     assert result.returncode == 1
     assert result.stdout == b""
     (line,) = result.stderr.decode().splitlines()
-    assert line.endswith('is missing; run: pip install "mlpserve[cli]"')
+    assert line.endswith(f"is missing; run: {install_command('cli')}")
 
 
 def test_the_client_itself_needs_no_extra() -> None:

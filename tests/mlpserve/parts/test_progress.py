@@ -1,10 +1,12 @@
 """A bar is drawn for whoever wants one, or waits at a terminal."""
 
 import io
+import re
 import sys
 
 import pytest
 
+from mlpserve.extras import install_command
 from mlpserve.parts import progress
 from mlpserve.parts.progress import Progress
 
@@ -66,7 +68,7 @@ def test_without_rich(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "rich", None)
     advance(None)
     assert not terminal.getvalue()
-    with pytest.raises(ImportError, match=r"pip install 'mlpserve\[cli\]'"):
+    with pytest.raises(ImportError, match=re.escape(install_command("cli"))):
         advance(True)
 
 

@@ -1,5 +1,6 @@
 """ServerMetadata lists the extensions of the protocol that a server has, and no others."""
 
+import re
 from collections.abc import Callable, Iterator
 
 import grpc
@@ -10,6 +11,7 @@ import mlpserve
 from harness.calls import INFERENCE, ask, bearer, raw_method
 from harness.server_process import start_server
 from mlpserve.inference import open_inference_pb2 as protocol
+from tests.documents import pages
 from tests.server.rpc.infer_calls import infer, raw_request
 from tests.server.versions import publish
 
@@ -124,3 +126,10 @@ def test_requests_are_understood_as_listed(asked: grpc.Channel) -> None:
     listed = set(extensions(asked))
     assert listed - METHODS.keys() == OF_REQUESTS.keys()
     assert all(is_there(asked) for is_there in OF_REQUESTS.values())
+
+
+def test_methods_that_the_readme_calls_missing_are_missing(channel: grpc.Channel) -> None:
+    _, _, limits = pages.text("README.md").partition("within these limits")
+    named = re.findall(r"`(\w+(?:Register|Settings?))`", limits.partition("\n\nWithout")[0])
+    assert len(named) == 4
+    assert {code_of(channel, method) for method in named} == {grpc.StatusCode.UNIMPLEMENTED}

@@ -1,5 +1,6 @@
 """Triton's perf_analyzer measures this server as it does its own."""
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from exporter.export import graph, publishing
 from harness.networks import random_network
 from harness.server_process import ServerProcess, start_server
 from modelfile.input_range import FINITE
+from tests.documents import pages
 from tests.server.rpc import perf_analyzer
 from tests.server.rpc.perf_analyzer import N_REQUESTS, Report
 
@@ -17,8 +19,11 @@ ZEROS = ("--input-data", "zero")
 RATE = ("--request-rate-range", "50")
 """Requests a second, of which each window has some; without it they follow each other."""
 
+COMMAND = shlex.split(pages.block("docs/conformance.md", "perf_analyzer").text)
+HEAD = ["perf_analyzer", "-m", "digits", "-u", "localhost:50051", "-i", "grpc", *ZEROS]
+
 WAYS = {
-    "ordinary": (),
+    "as the page says": COMMAND[len(HEAD) :],
     "asynchronous": ("--async", "--concurrency-range", "4"),
     "streaming": ("--streaming", "--async", *RATE),
     "at a rate": RATE,
@@ -41,6 +46,7 @@ def check(report: Report, batch_size: int = 1) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_images_are_measured(server: ServerProcess, way: str) -> None:
+    assert COMMAND[: len(HEAD)] == HEAD
     check(perf_analyzer.analyze(server.grpc_address, "digits", *ZEROS, *WAYS[way]))
 
 

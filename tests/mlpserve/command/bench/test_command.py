@@ -21,6 +21,7 @@ from mlpserve.bench.encoding import from_json
 from mlpserve.bench.find_rate import find_rate
 from mlpserve.command.bench.measuring import describe_workers
 from mlpserve.command.commands import mlpserve
+from mlpserve.extras import install_command
 from mlpserve.metrics.exposition import Samples, parse
 from mlpserve.v1 import classifier_pb2
 from tests.mlpserve.serving import N_PIXELS, Serving, classify, start_serving
@@ -264,9 +265,8 @@ def test_without_its_library() -> None:
         [sys.executable, "-W", "error", "-c", code], cwd=ROOT, capture_output=True, text=True
     )
     assert result.returncode == 1
-    assert result.stderr == (
-        'mlpserve: hdrhistogram is missing; run: pip install "mlpserve[bench]"\n'
-    )
+    run = install_command("bench")
+    assert result.stderr == f"mlpserve: hdrhistogram is missing; run: {run}\n"
 
 
 def test_others_do_without_its_library() -> None:

@@ -5,23 +5,21 @@ import subprocess
 from pathlib import Path
 
 from harness import isolated
-from harness.server_process import ServerProcess
+from harness.server_process import ROOT, ServerProcess
 from harness.waiting import PATIENCE_SECONDS
 from tests.documents import pages
-from tests.mlpserve.pictures.test_reading import draw_seven
 from tests.programs import need
 
 ADDRESS = "localhost:8080"
 
 
-def test_curl(server: ServerProcess, tmp_path: Path) -> None:
+def test_curl(server: ServerProcess) -> None:
     need("curl", "curl")
-    draw_seven().save(tmp_path / "7.png")
     (block,) = pages.blocks("docs/http.md", "sh", "Open Inference Protocol")
     lines = block.text.replace("curl ", "curl --silent --show-error --write-out '\\n' ")
     done = subprocess.run(
         ["sh", "-ec", lines.replace(ADDRESS, server.http_address)],
-        cwd=tmp_path,
+        cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=PATIENCE_SECONDS,

@@ -6,14 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness.server_process import ServerProcess
+from harness.server_process import ROOT, ServerProcess
 from harness.waiting import PATIENCE_SECONDS
 from server.http.coding.numbers import MAX_NUMBERS
 from server.http.openapi.document import make
 from server.http.pictures import decoder, pictures
 from server.http.typed.body import FIELDS
 from tests.documents import pages
-from tests.mlpserve.pictures.test_reading import draw_seven
 from tests.programs import need
 
 SECTION = (
@@ -24,14 +23,13 @@ SECTION = (
 ADDRESS = "localhost:8080"
 
 
-def test_curl(server: ServerProcess, tmp_path: Path) -> None:
+def test_curl(server: ServerProcess) -> None:
     need("curl", "curl")
-    draw_seven().save(tmp_path / "7.png")
     (block,) = pages.blocks("docs/http.md", "sh", "The typed API as JSON")
     lines = block.text.replace(ADDRESS, server.http_address)
     done = subprocess.run(
         ["sh", "-ec", lines.replace("curl ", "curl --silent --show-error --write-out '\\n' ")],
-        cwd=tmp_path,
+        cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=PATIENCE_SECONDS,
