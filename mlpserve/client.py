@@ -231,7 +231,7 @@ class Client:
             When the images can't be sent, or `timeout_seconds` is no such time, or `request_id` no
             such id, with the remedy; nothing was sent. ValueError also after `close`.
         InvalidRequest
-            When the server refuses the images, or reads another number of images in them.
+            When the server refuses the images, or reads a different number of images in them.
         Unauthenticated
             When the server doesn't know the token, or the call has none and needs one.
         ModelNotFound, Unavailable, DeadlineExceeded, Overloaded

@@ -196,7 +196,7 @@ def _shadow() -> Sequence[Panel]:
         lines(
             "Skipped images",
             "Images per second that the shadow left out, since too many waited for it or it takes "
-            "another number of pixels; empty while there are none. When it is high: lower its "
+            "a different number of pixels; empty while there are none. When it is high: lower its "
             "percentage.",
             {VERSION: rate("mlpserve_shadow_skipped_images_total", VERSIONS, by)},
             unit=PER_SECOND,

@@ -158,8 +158,8 @@ def _confidence(confidence: Confidence, n_images: int, pictures: str) -> Iterato
     yield "### Calibration"
     without = confidence.without_bright_output
     sentences = [
-        f"Its calibration error is {percent(confidence.calibration_error)}: by so much, on",
-        "average, the brightest output differs from the share of right answers among images with",
+        f"Its calibration error is {percent(confidence.calibration_error)}: the average difference",
+        "between the brightest output and the share of right answers among images with",
         f"an output like it. {percent(without / n_images)} of the images have no output above 0.5.",
     ]
     unsure = [row for row in confidence.bins if row.images and row.mean_output < 0.5]

@@ -87,7 +87,7 @@ def _kind(prediction: Prediction, tables: list[npt.NDArray[Any]]) -> tuple[objec
 
 
 def _resized(table: npt.NDArray[_Number], n_rows: int) -> npt.NDArray[_Number]:
-    """Return the table with another number of rows."""
+    """Return the table with a different number of rows."""
     shape = (n_rows, *table.shape[1:])
     if table.flags.owndata:
         # Large memory is moved without a copy.
