@@ -1,4 +1,4 @@
-"""Takes ruled lines and frames off images: what runs straight from edge to edge is no digit."""
+"""Removes ruled lines and frames: no digit runs straight from edge to edge."""
 
 import numpy as np
 import numpy.typing as npt

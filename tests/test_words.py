@@ -28,7 +28,7 @@ BETTER: Mapping[str, str] = {
     r"\bnot to be had\b": "not available",
     r"\banswers otherwise\b|\botherwise than\b": "differently from",
     r"[;,] wanted (is|are) ": "wanted",
-    r"\bis no (valid|number|integer|file|folder|version|layer|list|socket)\b": "is not a",
+    r"(?<!here )\bis no (valid|number|integer|file|folder|version|layer|list|socket)\b": "is not a",
     r"\b(callers|programs|clients|users|connections|calls) who\b": "that",
 }
 """Regular expressions, and what to write instead."""
@@ -36,7 +36,7 @@ BETTER: Mapping[str, str] = {
 NOT_OURS = {"CHANGELOG.md", "LICENSE", "tests/test_words.py"}
 """What has been released is named as it was; licences are quoted."""
 
-SUFFIXES = {".py", ".md", ".html", ".js", ".css", ".proto", ".toml", ".yaml", ".yml", ".ini", ".env"}
+SUFFIXES = {".py", ".md", ".html", ".js", ".css", ".proto", ".toml", ".yaml", ".yml", ".env"}
 
 
 def readable() -> Iterator[Path]:

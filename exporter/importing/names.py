@@ -57,7 +57,7 @@ _RECURRENT = re.compile(
     r"(^|[./_])(i2h|h2h|x2h|i2o|(weight|bias)_(ih|hh)|hidden_?(to_?|2_?)?hidden)([./_]|$)"
 )
 COUNTERS = re.compile(r"(.*[./])?n_averaged")
-"""What counts steps and is no part of what a network computes: of torch.optim.swa_utils."""
+"""Counters of steps, not part of a network's computation: of torch.optim.swa_utils."""
 _HEADS = ({"q", "k", "v"}, {"query", "key", "value"}, {"queries", "keys", "values"})
 
 Role = Literal["weights", "biases"]

@@ -130,7 +130,7 @@ def with_client(command: Callable[..., None]) -> Callable[..., None]:
 
 def _read_token(file: Path) -> str:
     try:
-        # What else looks like a space is no part of a token, and would only be seen as one.
+        # Other space characters are never part of a token, and would only look like one.
         return file.read_text("utf-8").strip(" \t\r\n")
     except (OSError, UnicodeDecodeError) as error:
         raise click.ClickException(f"the token can't be read: {error}") from error

@@ -168,7 +168,7 @@ class ModelWatcher:
                 memory.give_back()
         except StartupError as error:
             problem = str(error)
-            # The same answer every few seconds is no news.
+            # The same answer every few seconds is not news.
             tried = 0
         except Exception as error:
             problem = f"internal error ({type(error).__name__}); the server's log has the reason"

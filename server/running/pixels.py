@@ -157,7 +157,7 @@ def ink_of(batch: Batch, are_pixels: bool) -> Batch:
     """Return the sum of each image's pixels, (N,), all of them in [0, 1] or not."""
     if are_pixels:
         return np.asarray(batch.dot(_ones(batch.shape[1])))
-    # Its sums may be no numbers, of which NumPy would warn.
+    # Its sums may be NaN, of which NumPy would warn.
     with np.errstate(all="ignore"):
         return np.asarray(batch.dot(_ones(batch.shape[1])))
 

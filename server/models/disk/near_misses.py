@@ -18,7 +18,7 @@ NUMBER = re.compile("[1-9][0-9]*")
 
 
 def beside_models(path: Path) -> Iterator[str]:
-    """Say what is wrong with something that stands where models do, and is no folder."""
+    """Say what is wrong with something in the place of a model that is not a folder."""
     if path.is_symlink() and not path.exists():
         yield f"{shown(path)} is a broken link; remove it, or create its target"
     elif path.suffix.lower() == SUFFIX:
@@ -29,7 +29,7 @@ def beside_models(path: Path) -> Iterator[str]:
 def in_model(
     folder: Path, names: Sequence[str], versions: Collection[int], known: Collection[str]
 ) -> Iterator[str]:
-    """Say what is wrong in a model's folder with entries that are no versions, nor known."""
+    """Say what is wrong in a model's folder with entries that are neither versions nor known."""
     others = (name for name in names if not (name.startswith(".") or fault_of(name)))
     told = {*map(str, versions), *known}
     for name in islice((name for name in others if name not in told), MAX_ENTRIES):

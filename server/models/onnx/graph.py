@@ -80,7 +80,7 @@ class Layer:
 
 
 def read_model(content: bytes) -> tuple[Message, Mapping[str, memoryview]]:
-    """Return a file's message and its metadata's values by key; raises Fault when it is no ONNX."""
+    """Return a file's message, and its metadata by key; raises Fault when it is not ONNX."""
     try:
         if not content:
             raise ProtobufError("it is empty")

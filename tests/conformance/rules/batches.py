@@ -44,8 +44,7 @@ def rows_are_answered_as_alone(subject: Subject) -> None:
         expect(same(row_of(batch, index), alone), f"row {index} has another answer alone")
 
 
-@rule("Tensor Data", "Elements are in linear order: if rows change their order, so do the "
-                     "answers.")
+@rule("Tensor Data", "Elements are in linear order: if rows change their order, so do the answers.")
 def rows_keep_their_order(subject: Subject) -> None:
     subject.need_batches()
     subject.need_sense()

@@ -145,7 +145,7 @@ def unreadable_message_is_an_error(subject: Subject) -> None:
     for message in (b"\xff" * 20, subject.request().SerializeToString()[:-1]):
         refusal(
             partial(subject.server.send_bytes, "ModelInfer", message),
-            "a message that is no request",
+            "a message that is not a request",
         )
 
 

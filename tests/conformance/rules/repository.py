@@ -87,7 +87,7 @@ def ready_models_alone_are_listed(subject: Subject) -> None:
     expect(subject.model in names, f"the model is ready, and listed are {sorted(names)}")
 
 
-@rule(SECTION, "Errors are indicated by the status: loading an unknown model is an error.", EXTENSION)
+@rule(SECTION, "Errors are indicated by the status: an unknown model can't be loaded.", EXTENSION)
 def loading_an_unknown_model_is_an_error(subject: Subject) -> None:
     try:
         subject.server.load(UNKNOWN)

@@ -213,7 +213,7 @@ def last_inference_is_a_time(subject: Subject) -> None:
     expect(after >= before, f"last_inference falls from {before} to {after}")
     expect(
         MILLISECONDS_OF_2001 < after < 10 * MILLISECONDS_OF_2001,
-        f"last_inference is {after}, which are no milliseconds of our time",
+        f"last_inference is {after}, which are not milliseconds of our time",
     )
 
 
