@@ -1,4 +1,4 @@
-"""What is almost a version, and how to make it one."""
+"""Near misses: entries that are almost versions, and how to make them versions."""
 
 import os
 import re
@@ -76,7 +76,7 @@ def _move(path: Path, wanted: Path) -> str:
 
 
 def _perhaps_the_parent(folder: Path) -> str:
-    """Return the other remedy where a model's folder has been given as the repository."""
+    """Return the other remedy, for a model's folder given as the repository."""
     if not NUMBER.fullmatch(folder.name):
         return ""
     return f", or, if {shown(folder)} is a version, give --repository {shown(folder.parent.parent)}"
