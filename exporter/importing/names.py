@@ -127,7 +127,7 @@ def read(name: str) -> Name:
 
 
 def kind(name: str, stem: Stem) -> str | None:
-    """Return what a layer is by its name if that is none of a perceptron's."""
+    """Return the kind of layer that a name suggests, if it isn't a perceptron's."""
     if _RECURRENT.search(name):
         return "a recurrent layer"
     return next((KINDS[word] for part in stem for word in part.words if word in KINDS), None)

@@ -26,7 +26,7 @@ class Collector:
         self._timing: Timing | None = None
 
     def add(self, prediction: Prediction) -> None:
-        """Take the next prediction; raises InvalidResponse when it can't follow the others."""
+        """Add the next prediction; raises InvalidResponse when it can't follow the others."""
         begin, self._n_images = self._n_images, self._n_images + len(prediction)
         rows = _tables(prediction)
         if self._first is None:

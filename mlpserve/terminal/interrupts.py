@@ -1,4 +1,4 @@
-"""Who is in charge of Ctrl-C."""
+"""Which part of a program handles Ctrl-C."""
 
 import signal
 import threading

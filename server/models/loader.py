@@ -335,7 +335,7 @@ class Loader:
         note_failure(key, failure)
 
     def _warn(self, messages: Iterable[str], *, is_all: bool) -> None:
-        """Log messages, each once while it applies; `is_all` is whether these are all that apply."""
+        """Log messages, each once while it applies; `is_all`: no others apply."""
         current = set(messages)
         for message in sorted(current - self._warned):
             log.warning("repository problem", message=message)

@@ -35,7 +35,7 @@ log = structlog.get_logger()
 _size, _request = attrgetter("size"), attrgetter("request")
 
 FAST_SECONDS = 0.001
-"""A run that takes no longer is done at once."""
+"""A run that is expected to take no longer happens at once."""
 
 RUNNERS = 4
 """Threads for slow runs. A model uses one at a time and takes turns with the others after each run,
@@ -46,7 +46,7 @@ READERS = 2
 """Threads for messages that take long to read."""
 
 SPARE_BYTES = 64 * 1024
-"""Of a waiting message with more than this beside its pixels, only the pixels are kept."""
+"""Of a waiting message with more than this besides its pixels, only the pixels are kept."""
 
 MAX_SIZES = 256
 """Requests of which the number of images is kept for each model."""
@@ -232,7 +232,7 @@ class Batcher:
             fail(call, error, state.stats)
             return 0
         if len(state.sizes) >= MAX_SIZES:
-            # Requests that never come again must not fill it.
+            # Requests that are never repeated must not fill it.
             state.sizes.clear()
         state.sizes[request, len(pixels)] = images
         return images
@@ -260,7 +260,7 @@ class Batcher:
         return known
 
     def _shadowing(self) -> run.Offer | None:
-        """Return the function that offers answered requests to other versions, if any takes them."""
+        """Return the function that offers answered requests to shadows, if there are any."""
         models = self._served.models
         if models is None or not models.are_shadowed:
             return None

@@ -83,7 +83,7 @@ def is_sliced(parts: Sequence[Part], n_images: int) -> bool:
 
 def in_place(part: Part, min_images: int) -> Batch | None:
     """Return a part's images in place, in its message, if the model can read them there: if there
-    are at least `least` of them and their numbers are aligned.
+    are at least `min_images` of them and their numbers are aligned.
     """
     if part.size < min_images or part.request.is_bytes:
         return None
