@@ -11,8 +11,13 @@ BIN := .venv/bin
 # uv from the path when there is one, otherwise the one that setup puts into .venv.
 UV = $(if $(shell command -v uv),uv,$(BIN)/uv)
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11
+# Images are built anew, as the code may have changed; `make up BUILD=` takes those that are there.
+BUILD = --build
+STACK_FILES = $(if $(SERVERS),deploy/scale.env) $(if $(TRACES),deploy/traces.env)
+# A file that is given takes the place of .env.
+STACK = $(patsubst %,--env-file %,$(if $(strip $(STACK_FILES)),$(wildcard .env)) $(STACK_FILES))
 
-.PHONY: help setup run up down wheel test lint format proto dashboards lock k8s clean
+.PHONY: help setup run up addresses down wheel test lint format proto dashboards lock k8s clean
 
 help: ## Print the targets.
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -31,14 +36,16 @@ run: .venv/ready ## Start the server with the shipped network, and print its pag
 	@ls models/*/*/model.onnx >/dev/null 2>&1 || $(BIN)/python -m exporter export
 	@exec $(BIN)/python -m server
 
-up: ## Start the stack in containers; SERVERS=3 for several servers behind Envoy.
-	docker compose $(if $(SERVERS),--env-file deploy/scale.env) up --detach --build --wait $(if $(SERVERS),--scale server=$(SERVERS))
-	@echo "gRPC 127.0.0.1:50051   page http://localhost:8080   Prometheus http://localhost:9090"
-	@echo "watch http://localhost:8080/watch   Alertmanager http://localhost:9093   Grafana http://localhost:3000"
-	@echo "stop with: make down"
+up: ## Start the stack in containers; SERVERS=3: several servers behind Envoy, TRACES=1: with Jaeger.
+	@deploy/stack.sh needs $(BUILD)
+	docker compose $(STACK) up --detach $(BUILD) --wait $(if $(SERVERS),--scale server=$(SERVERS)) || deploy/stack.sh failed
+	@deploy/stack.sh addresses
+
+addresses: ## Print where the stack in containers can be reached.
+	@deploy/stack.sh addresses
 
 down: ## Stop the stack; its volumes keep models and measurements.
-	docker compose --profile scale --profile traces down
+	docker compose down
 
 wheel: .venv/ready ## Build the client's wheel in dist/, to install it elsewhere.
 	@$(BIN)/python -m hatchling build --target wheel
@@ -82,10 +89,12 @@ lock: .venv/ready ## Compile requirements/*.txt from pyproject.toml.
 	$(COMPILE) --no-deps requirements/perf_analyzer.in -o requirements/perf_analyzer.txt
 	$(COMPILE) requirements/pytriton.in -o requirements/pytriton.txt
 
-k8s: ## Print the manifests for production, with the rules and dashboards that deploy/ has now.
+OVERLAY = deploy/kubernetes/overlays/production
+k8s: ## Print the manifests of production, or OVERLAY=PATH, with the rules and dashboards that deploy/ has now.
 	@command -v kubectl >/dev/null || { echo "kubectl is needed: https://kubernetes.io/docs/tasks/tools/" >&2; exit 1; }
 	@$(PYTHON) -m deploy.kubernetes.generate >&2
-	@kubectl kustomize deploy/kubernetes/overlays/production
+	@manifests=$$(kubectl kustomize $(OVERLAY)) || exit 1; printf '%s\n' "$$manifests"; \
+	  printf '%s\n' "$$manifests" | grep -o '[^ "]*example\.com[^ "]*' | sort -u | sed 's/^/still an example: /' >&2
 
 clean: ## Remove .venv and what tests and builds leave.
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

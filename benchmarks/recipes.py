@@ -28,6 +28,20 @@ from exporter.training import calibration, mnist, training
 from exporter.training.options import TrainingOptions
 from harness.load import print_table
 
+PLAIN = TrainingOptions(
+    activation="sigmoid",
+    loss="squared-error",
+    mix=0,
+    optimizer="sgd",
+    rate=2,
+    first_rate_factor=1,
+    decay=0,
+    batch_size=32,
+    epochs=10,
+    augment=False,
+)
+"""Gradient descent as in docs/learn.md, but for a rate that falls."""
+
 RECIPES = {
     "default": TrainingOptions(),
     "adamw": TrainingOptions(
@@ -38,6 +52,8 @@ RECIPES = {
     "relu": TrainingOptions(activation="relu"),
     "sigmoid": TrainingOptions(activation="sigmoid"),
     "squared-error": TrainingOptions(loss="squared-error", mix=0),
+    "plain": PLAIN,
+    "plain-augmented": replace(PLAIN, augment=True, epochs=100),
 }
 """Each differs from the default in what its name says, and in the rates and epochs that suit it."""
 

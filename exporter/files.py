@@ -28,15 +28,18 @@ class ArchiveError(ExporterError):
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Replace a file's content in one step: readers see the old or the new. A writer that is killed
-    leaves at most a hidden file ending in `.tmp` beside it. Raises OSError.
+    """Replace a file's content in one step: readers see the old or the new. Folders are made. A
+    writer that is killed leaves at most a hidden file ending in `.tmp` beside it. Raises OSError.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         write_synced(temporary, content)
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            error.filename = str(path)
         raise
     sync_folder(path.parent)
 

@@ -18,13 +18,21 @@ from mlpserve.connection.settings import Settings
 from mlpserve.errors import (
     FEWER_IMAGES,
     DeadlineExceeded,
+    InvalidRequest,
     Less,
     MlpserveError,
     ModelNotFound,
     Unavailable,
     from_rpc_error,
 )
-from mlpserve.images import Pixels, as_pixels, check_count, is_bright, warn_of_scale
+from mlpserve.images import (
+    Pixels,
+    as_pixels,
+    check_count,
+    explain_size,
+    is_bright,
+    warn_of_scale,
+)
 from mlpserve.joining.request_ids import add_request_ids, check_request_id
 from mlpserve.joining.tasks import Tasks
 from mlpserve.models import Model, Network
@@ -154,6 +162,8 @@ class Client:
             return await self._ask(request, pixels, timeout_seconds, request_id)
         except MlpserveError as error:
             error.request_id = request_id
+            if isinstance(error, InvalidRequest):
+                explain_size(error, pixels)
             raise
 
     def predict_parts(

@@ -11,8 +11,10 @@ from typing import Any
 
 import grpc
 
+from mlpserve import remedies
 from mlpserve.protocol import wire
 from mlpserve.protocol.details import KEY, NO_DETAILS, Details, read_details
+from mlpserve.remedies import Remedy
 
 _CODES: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
 _SIZE_REASONS = ("MESSAGE_BYTES", "ANSWER_BYTES")
@@ -24,10 +26,16 @@ _SIZES = re.compile(
 
 class MlpserveError(Exception):
     """A call failed; the subclass says why, `__cause__` holds what gRPC raised, and `request_id` is
-    the id that the caller gave the call, if any.
+    the id that the caller gave the call, if any. The message ends with the `remedy`, if there is
+    one.
     """
 
     request_id: str | None = None
+    remedy: Remedy | None = None
+
+    def __str__(self) -> str:
+        words = super().__str__()
+        return words if self.remedy is None else f"{words}; {self.remedy.python}"
 
 
 class ModelNotFound(MlpserveError):
@@ -113,9 +121,15 @@ def unanswered(address: str) -> MlpserveError:
 def placed(error: MlpserveError, place: str) -> MlpserveError:
     """Return the same error, whose message begins with what it is about."""
     placed = copy.copy(error)
-    placed.args = (f"{place}: {error}",)
+    placed.args = (f"{place}: {error.args[0]}",)
     placed.__cause__ = error.__cause__
     return placed
+
+
+def in_command(error: Exception) -> str:
+    """Return an error's message with the remedy in the terms of the command `mlpserve`."""
+    remedy = error.remedy if isinstance(error, MlpserveError) else None
+    return str(error) if remedy is None else f"{error.args[0]}; {remedy.command}"
 
 
 def refuse_to_send(size: int, limit: int, less: Less) -> TooLarge:
@@ -155,17 +169,37 @@ def _from_status(
         case grpc.StatusCode.NOT_FOUND:
             return ModelNotFound(words)
         case grpc.StatusCode.UNAUTHENTICATED:
-            is_unknown = details.reason == "UNKNOWN_TOKEN"
-            remedy = "give the client another token=" if is_unknown else "give the client token="
-            return Unauthenticated(f"{address} refuses the call: {words}; {remedy}")
+            return _unauthenticated(address, words, details.reason)
         case grpc.StatusCode.UNAVAILABLE:
-            return Unavailable(f"{address} is unavailable: {words}")
+            error: MlpserveError = Unavailable(f"{address} is unavailable: {words}")
+            # A server that can be reached says why in its details.
+            error.remedy = None if details.reason else remedies.reach(address, words)
+            return error
         case grpc.StatusCode.DEADLINE_EXCEEDED:
-            return DeadlineExceeded(f"{address} did not answer in time: {words}")
+            return late(f"{address} did not answer in time: {words}")
         case grpc.StatusCode.RESOURCE_EXHAUSTED:
             return _exhausted(address, words, details, less)
         case _:
             return MlpserveError(f"{address} answered {code.name}: {words}")
+
+
+def late(words: str) -> DeadlineExceeded:
+    """Return the error for an answer that did not arrive in time."""
+    error = DeadlineExceeded(words)
+    error.remedy = remedies.MORE_TIME
+    return error
+
+
+def _unauthenticated(address: str, words: str, reason: str) -> Unauthenticated:
+    """Return the error without the server's words where they are for all kinds of callers."""
+    known = {
+        "NO_TOKEN": ("it has no bearer token", remedies.NO_TOKEN),
+        "UNKNOWN_TOKEN": ("the server doesn't know its token", remedies.UNKNOWN_TOKEN),
+    }
+    why, remedy = known.get(reason, (words, remedies.NO_TOKEN))
+    error = Unauthenticated(f"{address} refuses the call: {why}")
+    error.remedy = remedy
+    return error
 
 
 def _exhausted(address: str, words: str, details: Details, less: Less) -> MlpserveError:

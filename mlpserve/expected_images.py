@@ -49,11 +49,16 @@ def expect_pictures(model: Model, version: ModelVersion, side: int | None = None
     else:
         shape = (math.isqrt(n_inputs),) * 2
     if shape[0] * shape[1] != n_inputs:
-        made = f"--side {side} makes" if side is not None else "square images of as many are none:"
+        takes = f"{model.name}, version {version.version}, takes {n_inputs} numbers"
+        if side is None:
+            raise NoImages(
+                f"{takes}, which are no square image; send it arrays of numbers instead of pictures"
+            )
+        square = math.isqrt(n_inputs)
+        fitting = f"give --side {square}, or leave it out"
         raise NoImages(
-            f"{model.name}, version {version.version}, takes {n_inputs} numbers; {made} "
-            f"{shape[0]} x {shape[1]} = {shape[0] * shape[1]}. "
-            + ("Leave --side out" if side is not None else "Send it numbers instead")
+            f"{takes}; --side {side} makes images of {side} x {side} = {side * side}; "
+            + (fitting if square * square == n_inputs else "leave it out")
         )
     return Expected(shape, layout, _read_range(model, version))
 
@@ -67,5 +72,5 @@ def _read_range(model: Model, version: ModelVersion) -> tuple[float, float] | No
     except (ValueError, TypeError) as error:
         raise NoImages(
             f"{model.name}, version {version.version}, takes {version.input_range} numbers, of "
-            "which none is black or white. Send it numbers instead"
+            "which none is black or white; send it arrays of numbers instead of pictures"
         ) from error

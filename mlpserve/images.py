@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from mlpserve.errors import InvalidRequest, ScaleWarning
 from mlpserve.prediction import Prediction
+from mlpserve.remedies import Remedy
+from mlpserve.shapes import TEXT, explain_object, explain_shape
 
 MIN_SIDE = 8
 """Fewer numbers in a row are hardly an image's: they are features, which may be tiny."""
@@ -55,9 +57,11 @@ def as_pixels(images: object) -> Pixels:
     """
     array = images if type(images) is np.ndarray else _as_array(images)
     if not 1 <= array.ndim <= _MAX_DIMENSIONS:
+        name = "images" if type(images) is np.ndarray else "np.asarray(images)"
+        hint = explain_shape(array.shape, array.dtype == np.uint8, name)
         raise ValueError(
-            f"images has shape {array.shape}; wanted (P,), (rows, columns), (N, P) or (N, rows, "
-            "columns): for example images.reshape(N, -1)"
+            f"images has shape {array.shape}; wanted (P,), (rows, columns), (N, P) or "
+            f"(N, rows, columns): {hint or 'for example images.reshape(N, -1)'}"
         )
     if not array.size:
         raise ValueError(f"images has shape {array.shape}: the batch is empty; send one or more")
@@ -75,10 +79,23 @@ def check_count(pixels: Pixels, prediction: Prediction) -> None:
     shape, n_images = pixels.shape, len(prediction.labels)
     if n_images == (1 if len(shape) == 1 else shape[0]) or (n_images == 1 and len(shape) == 2):
         return
+    n_pixels = pixels.size // n_images
+    hint = explain_shape(shape, pixels.dtype == np.uint8) or f"send (N, {n_pixels})"
+    if len(shape) == 2 and shape[0] == n_pixels:
+        hint = "it looks transposed: send images.T"
     raise InvalidRequest(
         f"images has shape {shape}, and {prediction.model} {prediction.version} finds {n_images} "
-        f"images in it: its images have {pixels.size // n_images} pixels"
+        f"image{'s' if n_images > 1 else ''} in it: its images have {n_pixels} pixels; {hint}"
     )
+
+
+def explain_size(error: InvalidRequest, pixels: Pixels) -> None:
+    """Add to an error the shape of the images, and what that tells, when the server finds no whole
+    number of images in them, of which it has the numbers alone.
+    """
+    if any(violation.reason == "PIXEL_COUNT" for violation in error.violations):
+        hint = explain_shape(pixels.shape, pixels.dtype == np.uint8)
+        error.remedy = Remedy.same(f"images has shape {pixels.shape}{hint and ': '}{hint}")
 
 
 def warn_of_scale(pixels: Pixels) -> None:
@@ -146,6 +163,8 @@ def _doubt_dark(pixels: Pixels) -> str | None:
 
 
 def _as_array(images: object) -> npt.NDArray[Any]:
+    if fault := explain_object(images):
+        raise TypeError(fault)
     try:
         return np.asarray(images)
     except ValueError as error:
@@ -156,6 +175,8 @@ def _convert(array: npt.NDArray[np.generic]) -> Pixels:
     """Return the array as float32 or uint8 in the same shape."""
     if array.dtype == np.bool_:
         return array.astype(np.uint8) * np.uint8(255)
+    if array.dtype.kind in "US":
+        raise TypeError(TEXT)
     if not np.issubdtype(array.dtype, np.floating):
         raise TypeError(
             f"images has the type {array.dtype}; wanted floats, uint8 or bool: convert pixels "

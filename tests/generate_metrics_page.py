@@ -2,20 +2,23 @@
 where they are declared.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from prometheus_client.metrics import MetricWrapperBase
 
+from mlpserve.terminal.durations import format_duration
 from server.reasons.loads import LOADS
 from server.reasons.processes import ENDS, RELOADS, RESTARTS
 from server.reasons.reason import Reason
 from server.reasons.requests import REQUESTS
 from server.telemetry import metrics
 from server.telemetry.families import WORKER, MetricFamily, adapt
-from server.telemetry.metrics import LATENCY_BUCKETS
+from server.telemetry.metrics import FINE_BUCKETS, LATENCY_BUCKETS
 
 OF_PARENT = (
     metrics.WORKERS_READY,
@@ -28,6 +31,29 @@ OF_PARENT = (
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE, REASONS_PAGE = DOCS / "metrics.md", DOCS / "reasons.md"
+
+
+def _buckets() -> str:
+    """Return what is said of the buckets of durations."""
+    ends = LATENCY_BUCKETS[0], FINE_BUCKETS[0], FINE_BUCKETS[-1], LATENCY_BUCKETS[-1]
+    first, low, high, last = map(format_duration, ends)
+    below = [bound for bound in LATENCY_BUCKETS if bound <= FINE_BUCKETS[0]]
+    above = [bound for bound in LATENCY_BUCKETS if bound >= FINE_BUCKETS[-1]]
+    text = f"""- `grpc_server_handling_seconds`, `mlpserve_prediction_seconds` and
+        `mlpserve_stage_seconds` have {len(LATENCY_BUCKETS)} bounds from {first} to {last}: in steps
+        of 1.2 between {low} and {high}, in wider ones outside, and one at 5 ms, the objective of
+        the alerts. A quantile read from them lies in the same bucket as the exact one: between
+        {low} and {high} it is off by {_error(FINE_BUCKETS):.0%} at most, from {first} on by
+        {_error(below):.0%}, up to {last} by {_error(above):.0%}."""
+    return fill(" ".join(text.split()), 100, subsequent_indent="  ")
+
+
+def _error(bounds: Sequence[float]) -> float:
+    """Return how far off a quantile between these bounds may be, as a share of the exact one: that
+    may lie where a bucket begins, and what is read where it ends.
+    """
+    return max(high / low for low, high in pairwise(bounds)) - 1
+
 
 _HEAD = f"""# Metrics
 
@@ -46,11 +72,9 @@ older text format, as the scraper asks. The page you are reading is written by
 - Every method, common code and reason of a rejected request is present from the start, at zero.
   Callers can't add series: unknown methods are counted as `other`. What each `reason` and `outcome`
   means, and what to do about it: [reasons.md](reasons.md).
-- `grpc_server_handling_seconds`, `mlpserve_prediction_seconds` and `mlpserve_stage_seconds` have
-  {len(LATENCY_BUCKETS)} bounds from 50 us to 10 s, in steps of 1.2 between 100 us and 10 ms, where
-  a quantile read from them is off by a fifth at most, and one at 5 ms, the objective of the alerts.
+{_buckets()}
 - `mlpserve_predictions_total`, `mlpserve_prediction_seconds` and `mlpserve_stage_seconds` tell the
-  versions of models apart, so that a canary can be held against the stable version beside it; which
+  versions of models apart, so that a canary can be compared with the stable version; which
   versions these are, `mlpserve_version_label_info` says. A call that is refused before its version
   is known is in the metrics of its method alone.
 - A version that is unloaded keeps its series for five minutes: without them, what was counted after

@@ -125,7 +125,7 @@ def workers() -> Sequence[Panel]:
         lines(
             "Open files, share of the limit",
             "Of the files and connections that a process may have open. Near 100% new connections "
-            "fail: raise the limit of the container, or find who opens so many.",
+            "fail: raise the limit of the container, or find the callers that open so many.",
             _share("process_open_fds", "process_max_fds", "max"),
             unit=SHARE,
             width=HALF,

@@ -90,8 +90,8 @@ def _said() -> Sequence[Panel]:
     return [
         lines(
             "Labels",
-            "How the answers are spread over the labels. When one takes over: callers send "
-            "something else than before, or the same image again and again.",
+            "How the answers are spread over the labels. When one takes over: callers no "
+            "longer send what they did, or send the same image again and again.",
             {"{{label}}": rate_of_used("mlpserve_predicted_labels_total", VERSIONS, "label")},
             unit=PER_SECOND,
             width=HALF,
@@ -195,9 +195,9 @@ def _shadow() -> Sequence[Panel]:
         ),
         lines(
             "Skipped images",
-            "Images per second that the shadow left out, since too many waited for it or it takes "
-            "a different number of pixels; empty while there are none. When it is high: lower its "
-            "percentage.",
+            "Images per second that the shadow left out, since too many waited for it or it "
+            "expects a different number of pixels; empty while there are none. When it is high: "
+            "lower its percentage.",
             {VERSION: rate("mlpserve_shadow_skipped_images_total", VERSIONS, by)},
             unit=PER_SECOND,
         ),

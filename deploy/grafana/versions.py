@@ -41,8 +41,8 @@ def by_version() -> Sequence[Panel]:
         lines(
             "Errors by version and code",
             "Predictions per second that end with a code other than OK. Internal and Unknown are "
-            "the version's or the server's: see the log. InvalidArgument: it may take other images "
-            "than the one before.",
+            "the version's or the server's: see the log. InvalidArgument: it may expect a "
+            "different size of images than the one before.",
             {
                 f"{VERSION} {{{{grpc_code}}}}": rate_of_used(
                     PREDICTIONS, f'{VERSIONS}, grpc_code!="OK"', f"{BY_VERSION}, grpc_code"

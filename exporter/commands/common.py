@@ -9,6 +9,8 @@ import click
 from exporter import network
 from exporter.errors import ExporterError
 from exporter.network.weights_file import Saved, WeightsError
+from exporter.study.palette import PALETTES, Palette
+from exporter.training import mnist
 from modelfile.input_range import PIXELS, InputRange, parse
 from modelfile.texts import printable
 
@@ -18,7 +20,8 @@ WEIGHTS = Path(__file__).parent.parent / "weights" / "digits.npz"
 INTERRUPTED = 130
 """Exit code of a command that Ctrl-C ended, as shells have it: 128 + SIGINT."""
 
-PATH = click.Path(path_type=Path)
+PATH = click.Path(path_type=Path, readable=False)
+"""What can't be read is told by those who read it, with the remedy."""
 
 
 def read_input_range(
@@ -53,10 +56,15 @@ def load_pixels(path: Path) -> Saved:
     return saved
 
 
+def read_palette(_: click.Context, __: click.Parameter, name: str) -> Palette:
+    """Return the palette of a name."""
+    return PALETTES[name]
+
+
 data_option = click.option(
     "--data",
     type=PATH,
-    default=Path("data/mnist"),
+    default=mnist.FOLDER,
     envvar="MLPSERVE_MNIST",
     show_envvar=True,
     help="Folder with MNIST's files.",
@@ -66,7 +74,15 @@ weights_option = click.option(
     type=PATH,
     default=WEIGHTS,
     show_default="the network that ships",
-    help="Weights file (.npz).",
+    help="Weights file (.npz), or - for the standard input.",
+)
+palette_option = click.option(
+    "--palette",
+    type=click.Choice(list(PALETTES)),
+    default="safe",
+    callback=read_palette,
+    help="Colours of what is above 0 and below: blue and orange, which colour-blind readers can "
+    "tell apart (safe), or green and red as in the film.",
 )
 input_range_option = click.option(
     "--input-range",

@@ -10,7 +10,14 @@ from rich.console import Console
 from rich.progress import track
 
 import canonical
-from exporter.commands.common import PATH, clear_errors, data_option, load_pixels, weights_option
+from exporter.commands.common import (
+    PATH,
+    clear_errors,
+    data_option,
+    load_pixels,
+    palette_option,
+    weights_option,
+)
 from exporter.export import image_layout
 from exporter.files import write_file
 from exporter.network.network import Batch
@@ -18,6 +25,7 @@ from exporter.network.weights_file import Saved
 from exporter.study import evaluation, records, report, robustness
 from exporter.study.distortions import DISTORTIONS
 from exporter.study.evaluation import Evaluation
+from exporter.study.palette import Palette
 from exporter.study.robustness import Robustness
 from exporter.training import mnist
 from exporter.training.mnist import Labels
@@ -47,6 +55,7 @@ Split = Literal["train", "validation", "test"]
     is_flag=True,
     help="Store the figures of the test images in the weights file; exports include them.",
 )
+@palette_option
 @clear_errors()
 def evaluate_command(
     weights: Path,
@@ -56,6 +65,7 @@ def evaluate_command(
     json_path: Path | None,
     pictures: Path | None,
     record: bool,
+    palette: Palette,
 ) -> None:
     """Measure a network on MNIST.
 
@@ -88,7 +98,7 @@ def evaluate_command(
         write_file(json_path, f"{content}\n".encode())
     if pictures:
         with Console(stderr=True).status("drawing"):
-            draw(pictures, measured, images)
+            draw(pictures, measured, images, palette)
     if record:
         records.store(weights, measured)
 
@@ -113,13 +123,12 @@ def load(folder: Path, split: Split, saved: Saved) -> tuple[Batch, Labels]:
     return images[chosen], labels[chosen]
 
 
-def draw(folder: Path, measured: Evaluation, images: Batch) -> None:
+def draw(folder: Path, measured: Evaluation, images: Batch, palette: Palette) -> None:
     """Write the pictures of an evaluation on images (N, P)."""
     # Here, because matplotlib takes long to import.
     from exporter.study import charts
 
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, picture in charts.draw(measured, images).items():
+    for name, picture in charts.draw(measured, images, palette).items():
         write_file(folder / name, picture)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from exporter.commands.common import clear_errors, data_option
-from exporter.training import mnist
+from exporter.training import download
 
 
 @click.command("fetch")
@@ -14,7 +14,7 @@ from exporter.training import mnist
     "--mirror",
     "mirrors",
     multiple=True,
-    default=mnist.MIRRORS,
+    default=download.MIRRORS,
     help="URL of a folder with the files; repeat it to try several in turn.",
 )
 @clear_errors()
@@ -23,5 +23,5 @@ def fetch_command(data: Path, mirrors: tuple[str, ...]) -> None:
 
     Files that are already correct are kept; interrupted downloads are resumed.
     """
-    for path in mnist.fetch(data, mirrors=mirrors):
+    for path in download.fetch(data, mirrors=mirrors):
         click.echo(path)

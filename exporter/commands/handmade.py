@@ -5,10 +5,11 @@ from pathlib import Path
 import click
 
 from exporter import network
-from exporter.commands.common import PATH, WEIGHTS, clear_errors, data_option
+from exporter.commands.common import PATH, WEIGHTS, clear_errors, data_option, palette_option
 from exporter.files import write_file
 from exporter.hints import command, quoted
-from exporter.study import handmade, network_svg
+from exporter.study import drawing, handmade
+from exporter.study.palette import Palette
 from exporter.training import mnist
 
 SHOWN = 3
@@ -26,8 +27,9 @@ SHOWN = 3
     help="Also write the page that explains each number, with its pictures in a folder.",
 )
 @data_option
+@palette_option
 @clear_errors()
-def handmade_command(output: Path, page: Path | None, data: Path) -> None:
+def handmade_command(output: Path, page: Path | None, data: Path, palette: Palette) -> None:
     """Write the network whose weights are set by hand.
 
     Nothing is trained: strokes, patterns of strokes and digits, each number with its reason. The
@@ -35,34 +37,39 @@ def handmade_command(output: Path, page: Path | None, data: Path) -> None:
     measure both networks on them.
     """
     shipped = network.load(WEIGHTS)
-    output.parent.mkdir(parents=True, exist_ok=True)
     network.save(
         output,
         handmade.build(),
         examples=shipped.examples,
         provenance=handmade.PROVENANCE,
         image_layout=shipped.image_layout,
+        neuron_names=handmade.NEURON_NAMES,
     )
     click.echo(output)
     if page:
-        write_page(page, shipped, data)
+        write_page(page, shipped, data, palette)
         click.echo(page)
     export = command(f"exporter export --weights {quoted(output)} --name handmade")
     click.echo(f"Export it with: {export}", err=True)
 
 
-def write_page(path: Path, shipped: network.Saved, data: Path) -> None:
+def write_page(path: Path, shipped: network.Saved, data: Path, palette: Palette) -> None:
     """Write the page and its pictures."""
     # Here, because matplotlib takes long to import.
     from exporter.study import handmade_page
 
     images, labels = mnist.load(data, "test")
     folder = path.with_suffix("")
-    folder.mkdir(parents=True, exist_ok=True)
-    write_file(folder / "strokes.png", handmade_page.draw_strokes())
-    write_file(folder / "patterns.png", handmade_page.draw_patterns())
+    write_file(folder / "strokes.png", handmade_page.draw_strokes(palette))
+    write_file(folder / "patterns.png", handmade_page.draw_patterns(palette))
     if shipped.examples is not None:
-        at_work = network_svg.draw_network(handmade.build(), shipped.examples[SHOWN])
+        at_work = drawing.draw_network(
+            handmade.build(),
+            shipped.examples[SHOWN],
+            layout=shipped.image_layout,
+            names=handmade.NEURON_NAMES,
+            palette=palette,
+        )
         write_file(folder / "at-work.svg", at_work.encode())
-    text = handmade_page.write(folder.name, shipped.network, images, labels)
+    text = handmade_page.write(folder.name, shipped.network, images, labels, palette)
     write_file(path, text.encode())

@@ -8,9 +8,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from exporter import network
-from exporter.commands.common import PATH, clear_errors, data_option, load_pixels, weights_option
+from exporter.commands.common import (
+    PATH,
+    clear_errors,
+    data_option,
+    load_pixels,
+    palette_option,
+    weights_option,
+)
 from exporter.files import write_file
 from exporter.study.insight import figures, findings, measure, page
+from exporter.study.palette import Palette
 from exporter.training import mnist
 
 
@@ -31,8 +39,11 @@ def recipe_of(saved: network.Saved) -> str:
     default=Path("looking-inside"),
     help="Folder for the pictures and numbers; the page is OUTPUT.md.",
 )
+@palette_option
 @clear_errors()
-def look_command(weights: Path, data: Path, beside: Path | None, output: Path) -> None:
+def look_command(
+    weights: Path, data: Path, beside: Path | None, output: Path, palette: Palette
+) -> None:
     """Look inside a network.
 
     Writes OUTPUT.md, a page on what the hidden neurons respond to, whether they see edges and
@@ -52,16 +63,15 @@ def look_command(weights: Path, data: Path, beside: Path | None, output: Path) -
         insight = measure.look(saved.network, images, labels, report=report)
         result = dataclasses.replace(insight.findings, recipe=recipe_of(saved))
         progress.update(task, completed=len(measure.STAGES), description="pictures")
-        drawn = figures.draw_all(saved.network, insight)
+        drawn = figures.draw_all(saved.network, insight, palette)
         if other:
             compared = measure.compare(other.network, insight, recipe_of(other))
             result = dataclasses.replace(result, beside=compared)
-            drawn["beside.png"] = figures.draw_weights(other.network)
+            drawn["beside.png"] = figures.draw_weights(other.network, palette)
         progress.update(task, completed=len(measure.STAGES) + 1, description="done")
-    output.mkdir(parents=True, exist_ok=True)
     for name, content in drawn.items():
         write_file(output / name, content)
     write_file(output / "findings.json", findings.to_json(result).encode())
     path = output.with_name(f"{output.name}.md")
-    write_file(path, page.render(result, output.name).encode())
+    write_file(path, page.render(result, output.name, palette).encode())
     click.echo(path)

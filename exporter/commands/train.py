@@ -40,13 +40,13 @@ def read_sizes(_: click.Context, parameter: click.Parameter, text: str) -> tuple
     "--hidden-sizes",
     default=",".join(map(str, DEFAULTS.hidden_sizes)),
     callback=read_sizes,
-    help="Neurons of each hidden layer.",
+    help="Neurons of each hidden layer, such as 16,16.",
 )
 @click.option(
     "--activation",
     type=click.Choice(get_args(Activation)),
     default=DEFAULTS.activation,
-    help="Of the hidden layers during training; tanh is folded into sigmoid at the end.",
+    help="Activation of the hidden layers in training; tanh is folded into sigmoid at the end.",
 )
 @click.option(
     "--loss",
@@ -59,7 +59,7 @@ def read_sizes(_: click.Context, parameter: click.Parameter, text: str) -> tuple
     "--optimizer",
     type=click.Choice(get_args(Optimizer)),
     default=DEFAULTS.optimizer,
-    help="Optimizer of the weight matrices; biases use AdamW.",
+    help="How a gradient becomes a step; sgd is plain descent. With muon, biases use adamw.",
 )
 @click.option("--epochs", default=DEFAULTS.epochs, help="Training epochs.")
 @click.option("--batch-size", default=DEFAULTS.batch_size, help="Images in a batch.")
@@ -72,7 +72,7 @@ def read_sizes(_: click.Context, parameter: click.Parameter, text: str) -> tuple
     "--validation",
     "n_validation",
     default=DEFAULTS.n_validation,
-    help="Images at the end of the training set that are not trained on.",
+    help="Images at the end of the training set that aren't trained on, but chosen by.",
 )
 @click.option("--seed", default=DEFAULTS.seed, help="Random seed.")
 @clear_errors()

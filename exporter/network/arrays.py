@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from exporter.errors import ExporterError
-from exporter.files import READ_ERRORS
+from exporter.files import READ_ERRORS, Arrays
 from exporter.network.network import Batch
 from modelfile.input_range import MAX_FLOAT32
 
@@ -68,6 +68,21 @@ def to_names(key: str, values: Array) -> tuple[str, ...]:
     except READ_ERRORS as error:
         # NumPy keeps any numbers in place of letters.
         raise WeightsError(f"{key} is not Unicode: {error}") from error
+
+
+def read_texts(arrays: Arrays, key: str, count: int, what: str) -> tuple[str, ...] | None:
+    """Return an array of `count` names, one for each `what`; None when it isn't there."""
+    if key not in arrays:
+        return None
+    values = arrays[key]
+    if values.shape != (count,):
+        raise WeightsError(
+            f"{key} is {values.dtype} {values.shape}, wanted text ({count},), one for each {what}"
+        )
+    texts = to_names(key, values)
+    if not all(texts):
+        raise WeightsError(f"{key} has an empty text, wanted a name for each {what}")
+    return texts
 
 
 def to_name(value: object) -> str:

@@ -4,6 +4,7 @@
   other floats and integers, which become so
 - `activations`: the name of each layer's activation, as text
 - `labels` (optional): the name of each output's class, as text or integer
+- `names1`, `names2`, ... (optional): what each neuron of a hidden layer is called, as text
 - `provenance` (optional): a JSON object of texts and numbers, as one text
 - `input_range` (optional): the numbers that the network takes: low and high, or the text `finite`;
   [0, 1] when it is missing
@@ -17,8 +18,9 @@ import io
 import json
 import math
 import re
+import sys
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,11 +31,12 @@ import numpy.typing as npt
 from exporter.errors import reason_of
 from exporter.files import READ_ERRORS, ArchiveError, Arrays, pack_npz, read_npz, write_file
 from exporter.network.arrays import WeightsError as WeightsError
-from exporter.network.arrays import to_float32, to_names
+from exporter.network.arrays import read_texts, to_float32
 from exporter.network.network import Batch, Layer, Network, NetworkError
 from modelfile.activations import ACTIVATIONS
 from modelfile.image_layout import ImageLayout, decode_image_layout, encode_image_layout
 from modelfile.input_range import PIXELS, InputRange, parse
+from modelfile.labels import fault_of_labels
 
 Provenance = Mapping[str, str | int | float]
 """Where a network comes from: how it was trained, its accuracy and what that was measured on."""
@@ -43,6 +46,11 @@ EvaluationRecord = Mapping[str, Any]
 
 ReferenceRecord = Mapping[str, Any]
 """The JSON object of how the training images looked; `modelfile.reference` reads it."""
+
+NeuronNames = Sequence[Sequence[str]]
+
+STANDARD_INPUT = Path("-")
+"""What `load` reads from the standard input in place of a file."""
 
 RECORDS = ("evaluation", "reference", "image_layout")
 INPUT_RANGE = "input_range"
@@ -58,7 +66,8 @@ class Saved:
     `examples` (E, n_inputs) float32 in the network's range are meant for the model's golden
     examples; None when the file has none. `evaluation` is None when the network wasn't measured,
     `reference` when its training images weren't there, `image_layout` when they, or the examples,
-    have no layout in common; `notes` say what was converted.
+    have no layout in common; `notes` say what was converted. `neuron_names` are those of each
+    hidden layer, none for a layer whose neurons have no names.
     """
 
     network: Network
@@ -68,6 +77,7 @@ class Saved:
     reference: ReferenceRecord | None = None
     image_layout: ImageLayout | None = None
     notes: tuple[str, ...] = ()
+    neuron_names: NeuronNames = ()
 
 
 def save(
@@ -79,6 +89,7 @@ def save(
     evaluation: EvaluationRecord | None = None,
     reference: ReferenceRecord | None = None,
     image_layout: ImageLayout | None = None,
+    neuron_names: NeuronNames = (),
 ) -> None:
     """Write a weights file, atomically; the same arguments give the same bytes.
 
@@ -90,6 +101,9 @@ def save(
         arrays[f"W{index}"], arrays[f"b{index}"] = layer.weights, layer.biases
     arrays["activations"] = np.array([layer.activation for layer in network.layers])
     arrays["labels"] = np.array(network.labels)
+    for index, names in enumerate(neuron_names, start=1):
+        if names:
+            arrays[f"names{index}"] = np.array(names)
     if network.input_range != PIXELS:
         arrays[INPUT_RANGE] = np.array(str(network.input_range))
     if provenance:
@@ -109,14 +123,14 @@ def load(
     input_range: InputRange | None = None,
     activations: Sequence[str] | None = None,
 ) -> Saved:
-    """Read a weights file, with `input_range` and `activations` in place of the file's when given.
+    """Read a weights file, or `STANDARD_INPUT`; `input_range` and `activations` replace the file's.
 
     Activations are one for each layer, or two: the hidden layers' and the output's. Without
     `labels` the classes are called "0", "1", and so on; without `input_range` inputs lie in [0, 1].
     Raises WeightsError when the file is missing, or anything in it is or can't be used.
     """
     try:
-        content = path.read_bytes()
+        content = sys.stdin.buffer.read() if path == STANDARD_INPUT else path.read_bytes()
     except OSError as error:
         raise WeightsError(f"{path} can't be read: {reason_of(error)}") from error
     if not zipfile.is_zipfile(io.BytesIO(content)):
@@ -161,9 +175,12 @@ def _decode(path: Path, arrays: Arrays) -> Saved:
         provenance = _read_provenance(arrays)
         evaluation, reference, layout = (_read_record(arrays, key) for key in RECORDS)
         image_layout = _decode_layout(layout, network)
+        names = tuple(_read_neuron_names(arrays, network))
     except (WeightsError, NetworkError) as error:
         raise WeightsError(f"{path}: {error}") from error
-    return Saved(network, provenance, examples, evaluation, reference, image_layout, tuple(notes))
+    return Saved(
+        network, provenance, examples, evaluation, reference, image_layout, tuple(notes), names
+    )
 
 
 def _decode_layout(record: Mapping[str, Any] | None, network: Network) -> ImageLayout | None:
@@ -177,7 +194,7 @@ def _decode_layout(record: Mapping[str, Any] | None, network: Network) -> ImageL
 
 def _read_network(arrays: Arrays, notes: list[str]) -> Network:
     n_layers = _count_layers(arrays)
-    activations = _read_texts(arrays, ACTIVATIONS_KEY, n_layers, "layer")
+    activations = read_texts(arrays, ACTIVATIONS_KEY, n_layers, "layer")
     for activation in activations or ():
         if activation not in ACTIVATIONS:
             raise WeightsError(
@@ -200,7 +217,7 @@ def _read_network(arrays: Arrays, notes: list[str]) -> Network:
         for (weights, biases), activation in zip(parameters, activations, strict=True)
     )
     n_outputs = len(parameters[-1][1])
-    labels = _read_texts(arrays, "labels", n_outputs, "output")
+    labels = read_texts(arrays, "labels", n_outputs, "output")
     input_range = read_input_range(arrays[INPUT_RANGE]) if INPUT_RANGE in arrays else PIXELS
     names = labels or tuple(str(index) for index in range(n_outputs))
     return Network(layers, names, input_range)
@@ -217,7 +234,8 @@ def _count_layers(arrays: Arrays) -> int:
                     f"{key} is missing; found {', '.join(sorted(arrays)) or 'nothing'}, "
                     "wanted W1, b1, W2, b2 and so on without a gap"
                 )
-    unknown = sorted(set(arrays) - numbered - set(OTHER_KEYS))
+    names = {f"names{index}" for index in range(1, n_layers)}
+    unknown = sorted(set(arrays) - numbered - names - set(OTHER_KEYS))
     if unknown:
         raise WeightsError(
             f"{unknown[0]} is an unknown key; known are W1, b1, W2, b2, ..., "
@@ -257,19 +275,13 @@ def _read_layer(
     return converted[0][0], converted[1][0]
 
 
-def _read_texts(arrays: Arrays, key: str, count: int, what: str) -> tuple[str, ...] | None:
-    """Return an array of `count` names, one for each `what`; None when it isn't there."""
-    if key not in arrays:
-        return None
-    values = arrays[key]
-    if values.shape != (count,):
-        raise WeightsError(
-            f"{key} is {values.dtype} {values.shape}, wanted text ({count},), one for each {what}"
-        )
-    texts = to_names(key, values)
-    if not all(texts):
-        raise WeightsError(f"{key} has an empty text, wanted a name for each {what}")
-    return texts
+def _read_neuron_names(arrays: Arrays, network: Network) -> Iterator[tuple[str, ...]]:
+    """Return the names of each hidden layer's neurons, none when they aren't there."""
+    for index, layer in enumerate(network.layers[:-1], start=1):
+        names = read_texts(arrays, f"names{index}", len(layer.biases), "neuron") or ()
+        if fault := fault_of_labels(names):
+            raise WeightsError(f"names{index}: {fault}; give each neuron a name of its own")
+        yield names
 
 
 def _read_provenance(arrays: Arrays) -> Provenance:

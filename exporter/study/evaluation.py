@@ -144,7 +144,7 @@ def measure(
 
 
 def most_confused(evaluation: Evaluation, count: int) -> list[str]:
-    """Return up to `count` of what is taken for what, the most images first: "4 for 9 (12)"."""
+    """Return up to `count` of what it mistakes for what, the most images first: "4 for 9 (12)"."""
     pairs = [
         (images, f"{evaluation.labels[truth]} for {evaluation.labels[answer]} ({images})")
         for truth, row in enumerate(evaluation.confusion)

@@ -1,4 +1,4 @@
-"""What all drawn pictures share: the colours of a dark page, images in colour, and PNG files."""
+"""What all PNG pictures share: images in colour, and files."""
 
 import io
 import math
@@ -8,17 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from exporter.network.network import Batch
+from exporter.study.palette import Palette, to_rgb
 
 if TYPE_CHECKING:
     # matplotlib is imported where it is used: it takes longer to start than most commands to run.
     from matplotlib.figure import Figure
-
-BACKGROUND, TEXT, FAINT, LINE = "#0d1117", "#e6edf3", "#8b949e", "#30363d"
-GREEN, RED, BLUE = "#3fb950", "#f85149", "#58a6ff"
-
-BRIGHT_GREEN = np.array([0.34, 0.94, 0.42], np.float32)
-BRIGHT_RED = np.array([1.0, 0.35, 0.31], np.float32)
-"""What the strongest weights are painted in."""
 
 N_STEPS = 24
 """Levels of brightness from black on: as many as one sees, few enough for small files."""
@@ -33,20 +27,21 @@ def image_shape(n_pixels: int) -> tuple[int, int]:
     return (side, side) if side**2 == n_pixels else (1, n_pixels)
 
 
-def paint_signed(images: Batch, limit: float) -> Colours:
-    """Return images (N, pixels) in colour: green above 0, red below, black at 0.
+def paint_signed(images: Batch, limit: float, palette: Palette) -> Colours:
+    """Return images (N, pixels) in the palette's colours: above 0, below 0, and black at 0.
 
     As bright as the square root of the share of `limit`, so that faint weights are seen too.
     """
     shape = (-1, *image_shape(images.shape[1]), 1)
     strength = np.sqrt(np.abs(images) / max(limit, 1e-12)).reshape(shape)
-    colours = np.where(images.reshape(shape) > 0, BRIGHT_GREEN, BRIGHT_RED)
+    positive, negative = to_rgb(palette.positive), to_rgb(palette.negative)
+    colours = np.where(images.reshape(shape) > 0, positive, negative)
     return (_step(np.minimum(strength, 1)) * colours).astype(np.float32)
 
 
-def paint_alone(image: Batch) -> Colours:
+def paint_alone(image: Batch, palette: Palette) -> Colours:
     """Return one signed image (pixels,) in colour, (rows, columns, 3), on a scale of its own."""
-    tile: Colours = paint_signed(image[np.newaxis], float(np.abs(image).max()))[0]
+    tile: Colours = paint_signed(image[np.newaxis], float(np.abs(image).max()), palette)[0]
     return tile
 
 

@@ -25,7 +25,7 @@ DIGIT_GAIN = 3.0
 """A whole pattern more or less moves an output from 0.5 to 0.95 or 0.05."""
 
 PROVENANCE: Provenance = {
-    "dataset": "MNIST, to look at",
+    "dataset": "MNIST, for inspection only",
     "protocol": "rules set and changed by hand while looking at training images and mistakes",
     "recipe": "no training: strokes, patterns of strokes, digits, each number with its reason",
 }
@@ -242,6 +242,9 @@ DIGITS = (
           "2, two bows are 3."),
 )
 # fmt: on
+
+NEURON_NAMES = ([stroke.name for stroke in STROKES], [pattern.name for pattern in PATTERNS])
+"""Of both hidden layers."""
 
 
 def build() -> Network:

@@ -10,13 +10,14 @@ from matplotlib.figure import Figure
 from exporter.network.network import Batch, Network
 from exporter.study import evaluation, handmade
 from exporter.study.evaluation import Evaluation
-from exporter.study.figure import BACKGROUND, LINE, TEXT, paint_alone, to_png
+from exporter.study.figure import paint_alone, to_png
 from exporter.study.handmade import DIGITS, PATTERNS, STROKES
 from exporter.study.markdown import table, wrap
+from exporter.study.palette import BACKGROUND, LINE, SAFE, TEXT, Palette
 from exporter.training.mnist import Labels
 
 N_CONFUSED = 8
-"""How many of the commonest mistakes are told."""
+"""How many of the commonest mistakes are listed."""
 
 N_COLUMNS = 8
 
@@ -25,20 +26,23 @@ PAGE = """\
 
 Nothing in this network was trained. It has the shape of the one that ships, 784-16-16-10
 sigmoids, but its numbers were set by hand, so that each has a reason that can be read, checked and
-doubted. It is what one may hope a network does: the first layer sees strokes, the second one
-patterns of strokes, the outputs put patterns together to digits.
+doubted. It does what one might hope that a network does: the first layer sees strokes, the second
+layer patterns of strokes, and the outputs put patterns together into digits.
 
 {accuracy}
 
 ```sh
-python -m exporter handmade
-python -m exporter export --weights checkpoints/handmade.npz --name handmade
-python -m exporter evaluate --weights checkpoints/handmade.npz
-python -m server
+.venv/bin/python -m exporter handmade
+.venv/bin/python -m exporter draw --weights checkpoints/handmade.npz --output handmade.svg
+.venv/bin/python -m exporter evaluate --weights checkpoints/handmade.npz --data tests/data \\
+  --no-distortions
+.venv/bin/python -m exporter export --weights checkpoints/handmade.npz --name handmade
+.venv/bin/python -m server --default-model handmade
 ```
 
-The first command writes the network, the second one publishes it as model `handmade`, the third one
-measures it, and the server serves it beside `digits`.
+The first command writes the network, the second draws it at work, the third measures it on MNIST's
+test images, and the fourth publishes it as model `handmade`, which the server then serves beside
+any other models.
 
 ## The first layer: strokes
 
@@ -58,9 +62,9 @@ the right, 90 stands. The activation is 0.5 where the inked share is the one in 
 ## The second layer: patterns
 
 A pattern adds up its strokes, each from -3 to 3 times its activation, and fires above its
-threshold. Most numbers are 1: for, or against. A 2 or 3 marks what tells a digit from the one it
-is most often taken for. Below is each pattern as an image: green where ink speaks for it, red
-where ink speaks against it.
+threshold. Most numbers are 1: for, or against. A 2 or 3 marks what tells a digit from the one that
+it is most often mistaken for. Below is each pattern as an image: {positive} where ink speaks for
+it, {negative} where ink speaks against it.
 
 ![Sixteen patterns, each as the sum of its strokes]({folder}/patterns.png)
 
@@ -69,17 +73,21 @@ where ink speaks against it.
 ## The outputs: digits
 
 An output adds up patterns in the same way. What makes the digit counts up to 3; what speaks
-against it is mostly the mark of a digit that it was taken for.
+against it is mostly the mark of a digit that it was mistaken for.
 
 {digits}
 
 ## At work
 
-![The handmade network looks at a 3]({folder}/at-work.svg)
+![The handmade network looks at a 3: strokes, patterns and digits by name]({folder}/at-work.svg)
 
 On one image the reasons can be followed by eye: which strokes fire, which patterns they add up
-to, which digit those make. How bright the patterns are for the test images of each class, in
-percent:
+to, and which digit those make. A {positive} line adds to the neuron at its end, a dashed
+{negative} one takes away from it. The names come from the weights file, which may have arrays
+`names1`, `names2` and so on, a text for each neuron of a hidden layer. `exporter draw --image FILE`
+shows the network a picture of yours.
+
+How bright the patterns are for the test images of each class, in percent:
 
 {brightness}
 
@@ -110,18 +118,21 @@ The most frequent confusions: {confused}.
 - **Textbook detectors aren't better.** Giving each bar an inhibitory surround, half of its own
   weight, lost five points on the training images: a broad pen inks the surround too. Here the
   patterns inhibit instead.
-- **It doesn't know when it is wrong.** {unsure} What it was not told about, such as a 5 that
-  stands too high, it can take for something else with full confidence.
+- **It doesn't know when it is wrong.** {unsure} It can be fully confident in a wrong answer
+  where it has no rule, such as for a 5 that is too high in the image.
 
 All choices were made on training images: mean images, how bright each neuron is for each class,
 mistakes. A few alternatives were compared by how many training images they get right: five pairs
 of gains, four places of one bar, some rules. No program chose: there was no optimiser, no
-regression and no search. The test images were used for this page's figures alone. `python -m
-exporter handmade --page` writes it.
+regression and no search. The test images were used for this page's figures alone. The page and its
+pictures are written by `.venv/bin/python -m exporter handmade --page docs/handmade.md --data
+tests/data`.
 """
 
 
-def write(folder: str, trained: Network, images: Batch, labels: Labels) -> str:
+def write(
+    folder: str, trained: Network, images: Batch, labels: Labels, palette: Palette = SAFE
+) -> str:
     """Return the page, as Markdown, with the accuracy on test images (N, 784) and labels (N,).
 
     `folder` is where the page looks for its pictures; `trained` is the network to compare with.
@@ -157,20 +168,23 @@ def write(folder: str, trained: Network, images: Batch, labels: Labels) -> str:
         "used": _used(network),
         "unsure": _unsure(measured),
         "folder": folder,
+        "positive": palette.positive_name,
+        "negative": palette.negative_name,
     }
-    return "\n\n".join(wrap(block.format(**filled)) for block in PAGE.split("\n\n"))
+    return "\n\n".join(wrap(block.format(**filled)) for block in PAGE.split("\n\n")) + "\n"
 
 
-def draw_strokes() -> bytes:
+def draw_strokes(palette: Palette = SAFE) -> bytes:
     """Return a PNG of the bars of all strokes."""
     bars = np.stack([handmade.draw_bar(stroke).ravel() for stroke in STROKES])
-    return _draw(bars, [stroke.name for stroke in STROKES])
+    return _draw(bars, [stroke.name for stroke in STROKES], palette)
 
 
-def draw_patterns() -> bytes:
+def draw_patterns(palette: Palette = SAFE) -> bytes:
     """Return a PNG of all patterns, each the sum of its strokes' bars times their weights."""
     first, second, _ = handmade.build().layers
-    return _draw(second.weights @ first.weights, [pattern.name for pattern in PATTERNS])
+    names = [pattern.name for pattern in PATTERNS]
+    return _draw(second.weights @ first.weights, names, palette)
 
 
 def fingerprint() -> str:
@@ -178,14 +192,14 @@ def fingerprint() -> str:
     return hashlib.sha256(repr((STROKES, PATTERNS)).encode()).hexdigest()
 
 
-def _draw(weights: Batch, names: Sequence[str]) -> bytes:
+def _draw(weights: Batch, names: Sequence[str], palette: Palette) -> bytes:
     """Draw weights (N, 784) as PNG, each on a scale of its own."""
     n_rows = math.ceil(len(names) / N_COLUMNS)
     figure = Figure(figsize=(9.6, 1.52 * n_rows), facecolor=BACKGROUND)
     figure.subplots_adjust(left=0.01, right=0.99, bottom=0.03, top=0.9, wspace=0.08, hspace=0.3)
     grid = figure.subplots(n_rows, N_COLUMNS, squeeze=False)
     for axes, image, name in zip(grid.flat, weights, names, strict=False):
-        axes.imshow(paint_alone(image))
+        axes.imshow(paint_alone(image, palette))
         axes.set_title(name, color=TEXT, fontsize=7.5, pad=3)
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_color(LINE)

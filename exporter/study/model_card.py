@@ -30,17 +30,20 @@ CHECKSUMS = {"images_sha256", "labels_sha256"}
 COMMANDS = """\
 ## Measure it again
 
-From the repository's folder; `--weights FILE` takes another network than the one that ships.
+From the repository's folder, whose `tests/data` holds MNIST's test images; `--weights FILE` chooses
+another network than the one that ships.
 
 | what | command |
 | --- | --- |
-| the images | `python -m exporter fetch` |
-| the weights, with the options above | `python -m exporter train` |
-| accuracy, confusion, calibration, wrong answers | `python -m exporter evaluate --no-distortions` |
-| all figures | `python -m exporter evaluate --json evaluation.json` |
-| the pictures, and the figures in the weights file | `python -m exporter evaluate --record \
---pictures docs/model-card` |
-| this page, from the weights file | `python -m exporter card --output docs/model-card.md` |"""
+| the training images | `.venv/bin/python -m exporter fetch` |
+| the weights, with the options above | `.venv/bin/python -m exporter train` |
+| accuracy, confusion, calibration, wrong answers | `.venv/bin/python -m exporter evaluate \
+--no-distortions --data tests/data` |
+| all figures | `.venv/bin/python -m exporter evaluate --data tests/data --json evaluation.json` |
+| the pictures, and the figures in the weights file | `.venv/bin/python -m exporter evaluate \
+--data tests/data --record --pictures docs/model-card` |
+| this page, from the weights file | `.venv/bin/python -m exporter card \
+--output docs/model-card.md` |"""
 
 
 def write(name: str, saved: Saved, pictures: str) -> str:
@@ -109,9 +112,9 @@ def _training(provenance: Provenance) -> Iterator[str]:
     yield table(("", "how"), rows)
     if "protocol" in facts:
         yield wrap(
-            "The test images served for the figures on this page alone: nothing was trained, "
+            "The test images were used for the figures on this page alone: nothing was trained, "
             "chosen or tuned on them. The validation accuracy is the one that choices were made "
-            "by, so it flatters."
+            "by, so it is optimistic."
         )
 
 
@@ -159,8 +162,8 @@ def _confidence(confidence: Confidence, n_images: int, pictures: str) -> Iterato
     without = confidence.without_bright_output
     sentences = [
         f"Its calibration error is {percent(confidence.calibration_error)}: the average difference",
-        "between the brightest output and the share of right answers among images with",
-        f"an output like it. {percent(without / n_images)} of the images have no output above 0.5.",
+        "between the brightest output and the share of right answers among images with a similar",
+        f"output. {percent(without / n_images)} of the images have no output above 0.5.",
     ]
     unsure = [row for row in confidence.bins if row.images and row.mean_output < 0.5]
     if unsure:
@@ -168,8 +171,8 @@ def _confidence(confidence: Confidence, n_images: int, pictures: str) -> Iterato
         right = sum(row.correct for row in unsure) / images
         mean_output = sum(row.images * row.mean_output for row in unsure) / images
         sentences += [
-            f"The average hides the few images that it is unsure of: of {images:,} whose brightest",
-            f"output is {mean_output:.2f} on average, {percent(right)} are right.",
+            f"The average hides the few images that it is unsure about: of {images:,} with a",
+            f"brightest output of {mean_output:.2f} on average, {percent(right)} are right.",
         ]
     yield wrap(*sentences)
     yield f"![Right answers over the brightest output]({pictures}/calibration.png)"
@@ -207,11 +210,11 @@ def _limits(provenance: Provenance, measured: Evaluation) -> Iterator[str]:
     limits = [
         f"Meant for learning how a network works, for demonstrations and for testing servers, with "
         f"images like those of {dataset}.",
-        "Not meant for anything where a wrong answer has consequences: it got "
+        "Not meant for any use in which a wrong answer has consequences: it got "
         f"{wrong:,} of {accuracy.n_images:,} images wrong, and other images are harder.",
-        "A bright output is no proof that an image belongs to a class: see above.",
+        "A bright output does not prove that an image belongs to a class: see above.",
         "The standard errors cover the random choice of images. Another training's seed "
-        "gives another network, which may do a little better or worse.",
+        "gives another network, which may be a little better or worse.",
     ]
     if (measured.data.name if measured.data else dataset) == NAME:
         # So say its authors: http://yann.lecun.com/exdb/mnist.

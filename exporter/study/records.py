@@ -96,6 +96,7 @@ def store(path: Path, measured: Evaluation) -> None:
         evaluation=encode(measured),
         reference=saved.reference,
         image_layout=saved.image_layout,
+        neuron_names=saved.neuron_names,
     )
 
 

@@ -157,7 +157,7 @@ def _confusion(evaluation: Evaluation) -> Table:
 def _count(images: int, right: bool) -> Text:
     if not images:
         return Text("·", style="dim")
-    return Text(str(images), style="green" if right else "red")
+    return Text(str(images), style="bold" if right else "")
 
 
 def _reliability(confidence: Confidence) -> Table:

@@ -24,7 +24,7 @@ CHUNK = 1000
 """Images enlarged at a time, which bounds the memory in between."""
 
 N_AFFINE = 3
-"""Parameters of the affine map that one coordinate takes: of row, of column, and a constant."""
+"""Parameters of each coordinate's affine map: factors of row and column, and a constant."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,12 +27,12 @@ DERIVATIVES: dict[str, Callable[[Array], Array]] = {
     "relu": lambda a: (a > 0).astype(a.dtype),
     "selu": lambda a: np.where(a > 0, a.dtype.type(SELU_SLOPE), a + SELU_FLOOR),
 }
-"""Of each hidden activation, f'(z) as a function of a = f(z)."""
+"""The derivative f'(z) of each hidden activation, as a function of a = f(z)."""
 
 
 Loss = Callable[[Array, Array], tuple[float, Array]]
 """From the output layer's z (N, classes) and one-hot targets (N, classes) to the batch's mean loss,
-and the gradient (N, classes) of each image's own loss by z.
+and the gradient (N, classes) of each image's own loss with respect to z.
 """
 
 
@@ -81,9 +81,9 @@ def forward(parameters: Parameters, batch: Array, activation: str) -> list[Array
 def backward(
     parameters: Parameters, activations: Sequence[Array], delta: Array, activation: str
 ) -> list[Array]:
-    """Return the gradient by each parameter, from `delta` (N, classes), the gradient by z.
+    """Return each parameter's gradient, from `delta` (N, classes), that of the output layer's z.
 
-    Rumelhart, Hinton and Williams, 1986: with delta_l the gradient by layer l's z,
+    Rumelhart, Hinton and Williams, 1986: with delta_l the gradient with respect to layer l's z,
 
         dW_l = delta_l.T @ a_(l-1),  db_l = sum of delta_l over the batch,
         delta_(l-1) = (delta_l @ W_l) * f'(z_(l-1)).

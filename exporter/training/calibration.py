@@ -24,7 +24,7 @@ N_BINS = 15
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What the output layer's z becomes: temperature * z + shift, the same for every class."""
+    """What replaces the output layer's z: temperature * z + shift, the same for every class."""
 
     temperature: float
     shift: float

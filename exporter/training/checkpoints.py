@@ -72,9 +72,9 @@ def save(path: Path, state: State, identity: dict[str, Any]) -> None:
 
 
 def load(path: Path, identity: dict[str, Any]) -> State:
-    """Read the state of the training that `identity` tells of.
+    """Read the state of the training that `identity` describes.
 
-    Raises CheckpointError when the file is no checkpoint, or one of another training.
+    Raises CheckpointError when the file is no checkpoint, or that of another training.
     """
     try:
         arrays = read_npz(path.read_bytes())
@@ -93,7 +93,7 @@ def load(path: Path, identity: dict[str, Any]) -> State:
     for key in sorted(identity.keys() | stored.keys()):
         if identity.get(key) != stored.get(key):
             raise CheckpointError(
-                f"{path} is of another training: {key} was {stored.get(key)!r}, wanted "
+                f"{path} belongs to another training: {key} was {stored.get(key)!r}, wanted "
                 f"{identity.get(key)!r}; delete it to start afresh, or name another checkpoint"
             )
     return State(parameters, means, squares, history)

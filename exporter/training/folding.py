@@ -7,7 +7,7 @@ def fold_tanh(parameters: Parameters) -> list[Array]:
     """Return the parameters of the sigmoid network equal to one with tanh hidden layers.
 
     tanh(x) = 2 sigmoid(2x) - 1, so a hidden layer's own W and b are doubled, and the layer after
-    it, which read h = 2 s - 1, reads s: W h + b = (2 W) s + (b - W 1). For two hidden layers:
+    it, which read h = 2 s - 1, now reads s: W h + b = (2 W) s + (b - W 1). For two hidden layers:
 
         W1, b1 -> 2 W1, 2 b1;  b2 -> 2 (b2 - W2 1), W2 -> 4 W2;  b3 -> b3 - W3 1, W3 -> 2 W3.
     """

@@ -1,33 +1,20 @@
-"""MNIST's files: read IDX, plain or gzipped, and fetch the four from public mirrors."""
+"""MNIST's files: IDX, plain or gzipped, as images and labels."""
 
-import contextlib
 import gzip
 import hashlib
 import io
 import math
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import httpx
 import numpy as np
 import numpy.typing as npt
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TransferSpeedColumn,
-)
 
 from exporter.errors import ExporterError, reason_of
-from exporter.files import write_file
-from exporter.hints import command
+from exporter.hints import command, quoted
 from exporter.network.network import Batch
 
 Labels = npt.NDArray[np.int64]
@@ -37,10 +24,11 @@ Split = Literal["train", "test"]
 
 NAME = "MNIST"
 
-MIRRORS = (
-    "https://ossci-datasets.s3.amazonaws.com/mnist/",
-    "https://storage.googleapis.com/cvdf-datasets/mnist/",
-)
+FOLDER = Path("data/mnist")
+"""Where the commands look for the files."""
+
+TEST_FOLDER = Path("tests/data")
+"""Where the repository itself has the files of the test images, seen from its root."""
 
 CHECKSUMS = {
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
@@ -61,17 +49,9 @@ UNSIGNED_BYTE = 0x08
 MAX_DIMENSIONS = 8
 
 MAX_BYTES = 2**30
-"""What a gzipped file may unpack to, twenty times what the largest of MNIST's does."""
+"""The most that a gzipped file may unpack to, twenty times as much as the largest of MNIST's."""
 
 BLOCK_BYTES = 2**24
-
-ROUNDS = 2
-"""How often each mirror is tried: the second time makes good a connection that broke."""
-
-TIMEOUT_SECONDS = 30.0
-
-NO_PROXY = dict.fromkeys(("all://localhost", "all://127.0.0.1", "all://[::1]"))
-"""Where no proxy is asked, which would look for a mirror on this machine on its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +63,7 @@ class Dataset:
 
     @property
     def name(self) -> str:
-        """What the files are, as far as their content tells."""
+        """The name of the data set, as far as the content of the files tells."""
         known = [
             (CHECKSUMS[f"{prefix}-{IMAGES}"], CHECKSUMS[f"{prefix}-{LABELS}"])
             for prefix in PREFIXES.values()
@@ -92,7 +72,7 @@ class Dataset:
 
 
 class MnistError(ExporterError):
-    """A file of MNIST is missing, damaged or can't be fetched; the message says what to do."""
+    """A file of MNIST is missing, damaged or can't be downloaded; the message says what to do."""
 
 
 def load(folder: Path, split: Split) -> tuple[Batch, Labels]:
@@ -117,9 +97,9 @@ def load(folder: Path, split: Split) -> tuple[Batch, Labels]:
 
 
 def identify(folder: Path, split: Split) -> Dataset:
-    """Return what a split's files hold; raises MnistError when one is missing or damaged."""
+    """Identify a split's files by content; raises MnistError when one is missing or damaged."""
     digests = (
-        hashlib.sha256(_unpack(path, _read(path))).hexdigest() for path in _paths(folder, split)
+        hashlib.sha256(unpack(path, read(path))).hexdigest() for path in _paths(folder, split)
     )
     return Dataset(*digests)
 
@@ -131,7 +111,7 @@ def read_idx(path: Path) -> npt.NDArray[np.uint8]:
     number of dimensions, each dimension as a big-endian 32-bit integer, then the values. Raises
     MnistError for anything else.
     """
-    content = _unpack(path, _read(path))
+    content = unpack(path, read(path))
     if len(content) < 4:
         raise MnistError(f"{path} is truncated: {len(content)} bytes, an IDX file begins with 4")
     if content[:2] != b"\x00\x00":
@@ -163,106 +143,6 @@ def read_idx(path: Path) -> npt.NDArray[np.uint8]:
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
 
 
-def fetch(
-    folder: Path,
-    *,
-    mirrors: Sequence[str] = MIRRORS,
-    checksums: Mapping[str, str] = CHECKSUMS,
-    console: Console | None = None,
-) -> list[Path]:
-    """Download the files named in `checksums` into `folder`, gzipped, and return their paths.
-
-    Files that are there and right are left alone. A broken download stays as `NAME.gz.part` and is
-    taken up where it ended, from any of the mirrors (addresses of folders). A file gets its
-    name only when the SHA-256 of its content is right. `console` shows the progress. Raises
-    MnistError when no mirror gives a file, saying what each one did, and OSError when the folder
-    can't be written.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    text = TextColumn("{task.description}")
-    columns = text, BarColumn(), DownloadColumn(), TransferSpeedColumn()
-    # Identity: what is stored must be the .gz file itself, at offsets that Range counts.
-    client = httpx.Client(
-        timeout=TIMEOUT_SECONDS,
-        follow_redirects=True,
-        headers={"Accept-Encoding": "identity"},
-        mounts=NO_PROXY,
-    )
-    with client, Progress(*columns, console=console or Console(stderr=True)) as progress:
-        return [
-            _fetch_file(client, folder / f"{name}.gz", checksum, mirrors, progress)
-            for name, checksum in checksums.items()
-        ]
-
-
-def _fetch_file(
-    client: httpx.Client, path: Path, checksum: str, mirrors: Sequence[str], progress: Progress
-) -> Path:
-    """Download one file from the first mirror that has it right."""
-    task = progress.add_task(path.name, total=None)
-    if path.exists():
-        with contextlib.suppress(MnistError):
-            _check(path, checksum)
-            progress.update(task, total=path.stat().st_size, completed=path.stat().st_size)
-            return path
-    part = path.with_name(f"{path.name}.part")
-    failures = []
-    for mirror in [*mirrors] * ROUNDS:
-        try:
-            _download(client, f"{mirror.rstrip('/')}/{path.name}", part, progress, task)
-            write_file(path, _check(part, checksum))
-            part.unlink()
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            # What has arrived so far stays for the next attempt.
-            failures.append(f"{mirror}: {str(error) or type(error).__name__}")
-        except MnistError as error:
-            part.unlink(missing_ok=True)
-            failures.append(f"{mirror}: {error}")
-        else:
-            return path
-    reasons = "; ".join(dict.fromkeys(failures))
-    raise MnistError(f"{path.name} can't be fetched: {reasons}. Try again, or copy it to {path}")
-
-
-def _download(
-    client: httpx.Client, address: str, part: Path, progress: Progress, task: TaskID
-) -> None:
-    """Append to `part` what it lacks of the file at `address`.
-
-    Raises httpx.HTTPError when the connection breaks or the server refuses, MnistError when it
-    sends another range than asked for.
-    """
-    size = part.stat().st_size if part.exists() else 0
-    headers = {"Range": f"bytes={size}-"} if size else {}
-    with client.stream("GET", address, headers=headers) as response:
-        if size and response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-            # Nothing follows: the part is whole, or wrong, which its checksum will tell.
-            return
-        response.raise_for_status()
-        resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
-        if resumed:
-            content_range = response.headers.get("Content-Range", "")
-            if not content_range.startswith(f"bytes {size}-"):
-                raise MnistError(f"asked for bytes from {size} on, got {content_range!r}")
-        else:
-            size = 0
-        length = response.headers.get("Content-Length")
-        progress.update(task, total=size + int(length) if length else None, completed=size)
-        with part.open("ab" if resumed else "wb") as file:
-            for block in response.iter_raw():
-                file.write(block)
-                progress.advance(task, len(block))
-
-
-def _check(path: Path, checksum: str) -> bytes:
-    """Return the file's bytes when the SHA-256 of its content is right; raises MnistError."""
-    content = _read(path)
-    digest = hashlib.sha256(_unpack(path, content)).hexdigest()
-    if digest != checksum:
-        raise MnistError(f"{path.name} has a content of SHA-256 {digest}, wanted {checksum}")
-    return content
-
-
 def _paths(folder: Path, split: Split) -> tuple[Path, Path]:
     """Return the paths of a split's images and labels."""
     prefix = PREFIXES[split]
@@ -274,20 +154,23 @@ def _find(folder: Path, name: str) -> Path:
     for path in (folder / f"{name}.gz", folder / name):
         if path.is_file():
             return path
-    raise MnistError(
-        f"{folder} has no {name}.gz; download MNIST with `{command('exporter fetch')}`, or name "
-        "another folder with --data or MLPSERVE_MNIST"
-    )
+    where = "" if folder == FOLDER else f" --data {quoted(folder)}"
+    remedies = [f"download MNIST with `{command(f'exporter fetch{where}')}`"]
+    if (TEST_FOLDER / f"{name}.gz").is_file():
+        remedies.append(f"take this repository's test images with --data {TEST_FOLDER}")
+    remedies.append("name another folder with --data or MLPSERVE_MNIST")
+    raise MnistError(f"{folder} has no {name}.gz; {', or '.join(remedies)}")
 
 
-def _read(path: Path) -> bytes:
+def read(path: Path) -> bytes:
+    """Return the bytes of a file; raises MnistError."""
     try:
         return path.read_bytes()
     except OSError as error:
         raise MnistError(f"{path} can't be read: {reason_of(error)}") from error
 
 
-def _unpack(path: Path, content: bytes) -> bytes:
+def unpack(path: Path, content: bytes) -> bytes:
     """Return the bytes of the file `path`, unpacked when they begin like gzip."""
     if not content.startswith(GZIP_MAGIC):
         return content

@@ -1,4 +1,4 @@
-"""What decides a training besides the images."""
+"""The options of a training, and the first weights that suit each activation."""
 
 import math
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from exporter.training.augmentation import Distortions
 
 Activation = Literal["tanh", "sigmoid", "relu", "selu"]
 LossName = Literal["cross-entropy", "squared-error"]
-Optimizer = Literal["muon", "adamw"]
+Optimizer = Literal["muon", "adamw", "sgd"]
 
 INITIAL_GAIN: dict[str, float] = {"tanh": 1.0, "sigmoid": 4.0, "relu": math.sqrt(2), "selu": 1.0}
-"""By how much an activation wants its layer's first weights larger than Glorot's."""
+"""The factor by which each activation's first weights are larger than Glorot's."""
 
 
 class TrainingError(ExporterError):

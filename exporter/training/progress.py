@@ -19,7 +19,7 @@ from exporter.training.checkpoints import Epoch
 def training_bar(
     n_epochs: int, console: Console | None = None
 ) -> Iterator[Callable[[Epoch], None]]:
-    """Show a bar while inside the context; what it gives is a `report` for `training.train`.
+    """Show a bar while inside the context; yields a `report` for `training.train`.
 
     `console` is standard error's unless given.
     """

@@ -1,4 +1,4 @@
-"""What a trained network's file tells besides the weights: where they come from, and examples."""
+"""What a trained network's file says besides its weights: their origin, and example images."""
 
 from dataclasses import fields
 

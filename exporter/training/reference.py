@@ -1,4 +1,4 @@
-"""What a network sees and says in training, as `modelfile.reference` keeps it."""
+"""How a network answers its training images, as `modelfile.reference` keeps it for comparison."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from modelfile.reference import (
 )
 
 DIGITS = 6
-"""Of a share, so that the last bits of a machine's sums don't show."""
+"""Decimal places of a share, so that the last bits of a machine's sums don't show."""
 
 
 def measure(network: Network, images: Batch) -> dict[str, Any]:
@@ -38,6 +38,6 @@ def measure(network: Network, images: Batch) -> dict[str, Any]:
 
 
 def _shares(bins: npt.NDArray[np.intp], n_bins: int) -> tuple[float, ...]:
-    """Return the share of the images in each bin, from the bin (N,) of each."""
+    """Return the share of the images in each bin, from each image's bin (N,)."""
     counts = np.bincount(bins, minlength=n_bins)
     return tuple(round(float(share), DIGITS) for share in counts / counts.sum())

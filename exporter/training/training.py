@@ -30,7 +30,7 @@ from exporter.training.options import INITIAL_GAIN, TrainingError, TrainingOptio
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trained:
-    """A finished training: the network, what each epoch brought, and how outputs were calibrated.
+    """A finished training: the network, the figures of each epoch, and how outputs were calibrated.
 
     `validation_accuracy` is the share of the validation images that the network gets right.
     """
@@ -56,7 +56,7 @@ def train(
     first; the weights are those that an uninterrupted training gives.
 
     Raises TrainingError when images and labels don't fit the options, CheckpointError when the
-    checkpoint can't be used or is of another training, OSError when it can't be written.
+    checkpoint can't be used or belongs to another training, OSError when it can't be written.
     """
     n_train = len(images) - options.n_validation
     if labels.shape != (len(images),) or labels.min(initial=0) < 0:
@@ -124,8 +124,9 @@ def train_epoch(
 ) -> None:
     """Go through all images once, in a new order, and move the state's arrays in place.
 
-    What is left over after the last whole batch waits for another epoch. All chance comes from the
-    seed and the epoch's number, so that a resumed training draws what an uninterrupted one does.
+    Images left over after the last whole batch wait for another epoch. All randomness comes from
+    the seed and the epoch's number, so that a resumed training draws what an uninterrupted one
+    does.
     """
     n_done = len(state.history)
     generator = np.random.default_rng([options.seed, n_done + 1])
@@ -155,22 +156,26 @@ def train_epoch(
 def step(
     state: State, gradients: list[Array], number: int, scheduled: float, options: TrainingOptions
 ) -> None:
-    """Move every parameter in place: by Muon or AdamW, and biases by AdamW without decay.
+    """Move every parameter in place by the options' optimizer; beside Muon, biases move by AdamW.
 
-    `number` counts steps from 1; `scheduled` is the schedule's share of the highest rate.
+    `number` counts steps from 1; `scheduled` is the schedule's share of the highest rate. Biases
+    never decay.
     """
     for index, gradient in enumerate(gradients):
         parameter, mean, square = (
             arrays[index] for arrays in (state.parameters, state.means, state.squares)
         )
         is_matrix = parameter.ndim == 2
+        decay = options.decay if is_matrix else 0.0
         share = scheduled * (options.first_rate_factor if index < 2 else 1.0)
-        if is_matrix and options.optimizer == "muon":
-            rate = share * options.rate
-            optimization.step_muon(parameter, gradient, mean, rate=rate, decay=options.decay)
+        rate = share * options.rate
+        if options.optimizer == "sgd":
+            optimization.step_sgd(parameter, gradient, rate=rate, decay=decay)
+        elif options.optimizer == "muon" and is_matrix:
+            optimization.step_muon(parameter, gradient, mean, rate=rate, decay=decay)
         else:
-            rate = share * (options.rate if options.optimizer == "adamw" else options.adamw_rate)
-            decay = options.decay if is_matrix else 0.0
+            if options.optimizer == "muon":
+                rate = share * options.adamw_rate
             optimization.step_adamw(
                 parameter, gradient, mean, square, step=number, rate=rate, decay=decay
             )

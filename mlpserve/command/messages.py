@@ -2,8 +2,7 @@
 
 import click
 
-from mlpserve.connection.address import DEFAULT_ADDRESS
-from mlpserve.errors import Unavailable
+from mlpserve.errors import in_command
 
 
 def printable(name: str) -> str:
@@ -15,14 +14,8 @@ def printable(name: str) -> str:
 
 
 def explain(error: Exception) -> str:
-    """Return what went wrong, and what may help."""
-    reason = printable(str(error))
-    if not isinstance(error, Unavailable):
-        return reason
-    return (
-        f"{reason}. Is a server running there? `make run` in mlpserve's repository starts one "
-        f"at {DEFAULT_ADDRESS}; give the address of another, --tls or --ca for one that speaks TLS"
-    )
+    """Return what went wrong, and what helps with a command."""
+    return printable(in_command(error))
 
 
 def explain_file(error: OSError | ValueError) -> str:

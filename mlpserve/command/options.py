@@ -11,7 +11,7 @@ import click
 
 from mlpserve.client import Client
 from mlpserve.connection.address import DEFAULT_ADDRESS, check_address, is_local
-from mlpserve.connection.credentials import Tls
+from mlpserve.connection.credentials import Tls, fault_of_token
 from mlpserve.connection.seconds import check_seconds
 from mlpserve.errors import ScaleWarning
 
@@ -34,10 +34,29 @@ def time_option(
     )
 
 
+class WholeNumber(click.IntRange):
+    """A whole number, of which an error says what to give."""
+
+    def __init__(self, least: int, remedy: str) -> None:
+        super().__init__(min=least)
+        self._remedy = remedy
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number; raises BadParameter."""
+        try:
+            return int(super().convert(value, param, ctx))
+        except click.BadParameter:
+            self.fail(
+                f"{value!r:.100} is not a whole number from {self.min} on; {self._remedy}",
+                param,
+                ctx,
+            )
+
+
 model_option = click.option("--model", default="", help="The model's name. Default: the server's.")
 version_option = click.option(
     "--version",
-    type=click.IntRange(min=0),
+    type=WholeNumber(0, "give the number of a version, such as 1, or 0 for the newest"),
     default=0,
     help="The model's version. Default: the newest.",
 )
@@ -48,11 +67,15 @@ _ADDRESS = click.option(
     "--address", default=DEFAULT_ADDRESS, show_default=True, help="HOST:PORT of the server."
 )
 _TIMEOUT = time_option("--timeout-seconds", 10.0, "How long a call may take, retries included.")
+tls_option = click.option(
+    "--tls", is_flag=True, help="Use TLS; trust the authorities that are commonly trusted."
+)
+ca_option = click.option(
+    "--ca", type=_FILE, help="Use TLS; trust the authorities in this PEM file."
+)
 _SECURITY = (
-    click.option(
-        "--tls", is_flag=True, help="Use TLS; trust the authorities that gRPC ships with."
-    ),
-    click.option("--ca", type=_FILE, help="Use TLS; trust the authorities in this PEM file."),
+    tls_option,
+    ca_option,
     click.option("--certificate", type=_FILE, help="PEM file with the client certificate."),
     click.option("--key", type=_FILE, help="PEM file with the certificate's private key."),
     click.option("--token-file", type=_FILE, help="File with the bearer token and nothing else."),
@@ -71,7 +94,7 @@ class Reach:
         there unencrypted.
         """
         try:
-            check_address(address)
+            check_address(address, tls="--tls or --ca FILE")
         except ValueError as error:
             raise click.ClickException(str(error)) from error
         if self.token is not None and self.tls is None and not is_local(address):
@@ -130,7 +153,10 @@ def with_client(command: Callable[..., None]) -> Callable[..., None]:
 
 def _read_token(file: Path) -> str:
     try:
-        # Other space characters are never part of a token, and would only look like one.
-        return file.read_text("utf-8").strip(" \t\r\n")
+        # What else looks like a space is no part of a token, and would only be seen as one.
+        token = file.read_text("utf-8").strip(" \t\r\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise click.ClickException(f"the token can't be read: {error}") from error
+        raise click.ClickException(f"--token-file {file} can't be read: {error}") from error
+    if (fault := fault_of_token(token)) is not None:
+        raise click.ClickException(f"--token-file {file}: {fault}")
+    return token

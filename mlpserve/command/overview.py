@@ -66,7 +66,7 @@ def _draw_methods(look: Look) -> Table:
             format_count(calls.in_progress),
         )
     if not table.row_count:
-        table.add_row("no calls yet")
+        table.add_row("no calls counted")
     return table
 
 

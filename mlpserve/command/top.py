@@ -1,13 +1,14 @@
 """The command `mlpserve top`: what a server does now, for the person without a dashboard."""
 
 import time
+from pathlib import Path
 
 import click
 from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from mlpserve.command.options import time_option
+from mlpserve.command.options import ca_option, time_option, tls_option
 from mlpserve.command.overview import draw
 from mlpserve.metrics.exposition import DEFAULT_ADDRESS, PageError, fetch
 from mlpserve.metrics.looks import RecentWatch
@@ -19,8 +20,16 @@ from mlpserve.metrics.looks import RecentWatch
 @time_option("--over-seconds", 10.0, "The time that rates and quantiles cover.", min_seconds=0.1)
 @time_option("--interval-seconds", 1.0, "Time between two updates.", min_seconds=0.1)
 @time_option("--timeout-seconds", 10.0, "How long the server may take to answer.")
+@tls_option
+@ca_option
 def top(
-    address: str, once: bool, over_seconds: float, interval_seconds: float, timeout_seconds: float
+    address: str,
+    once: bool,
+    over_seconds: float,
+    interval_seconds: float,
+    timeout_seconds: float,
+    tls: bool,
+    ca: Path | None,
 ) -> None:
     """Show what the server at ADDRESS does: calls, latency, errors, workers and models.
 
@@ -32,7 +41,7 @@ def top(
     watch = RecentWatch(over_seconds)
 
     def look() -> RenderableType:
-        page = fetch(address, timeout_seconds)
+        page = fetch(address, timeout_seconds, tls=tls, ca=ca)
         return draw(address, watch.look(page, time.monotonic()))
 
     try:

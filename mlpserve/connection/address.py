@@ -4,6 +4,9 @@ import ipaddress
 import re
 
 DEFAULT_ADDRESS = "localhost:50051"
+GRPC_PORT = "50051"
+HTTP_PORTS = ("8080", "80", "443")
+"""Where HTTP is to be expected, the server's first."""
 MAX_PORT = 65_535
 MAX_SOCKET_PATH_BYTES = 107
 """Maximum bytes of a Unix socket's path, without the final zero."""
@@ -12,6 +15,9 @@ _UNIX = ("unix", "unix-abstract")
 _IP = ("ipv4", "ipv6")
 _SCHEMES = {*_UNIX, *_IP, "dns", "xds"}
 _TLS_SCHEMES = {"https", "grpcs", "wss"}
+_URL = re.compile(r"([^:/\\]*):[/\\]{2}|(https?|grpcs?|tcp|wss?|file):[/\\]*(?=.+:|/)|//")
+"""How an address begins that was copied from elsewhere, such as a browser, slashes amiss or not."""
+
 _DNS_SERVER = re.compile(r"//[^/]*/")
 _HOST = re.compile(r"[A-Za-z0-9._-]+")
 _NUMERIC = re.compile(r"[0-9.]+")
@@ -23,11 +29,12 @@ class _Fault(Exception):
     """The words that follow an address in a message: what is wrong with it, and the remedy."""
 
 
-def check_address(address: object) -> str:
+def check_address(address: object, tls: str = "tls=mlpserve.Tls()") -> str:
     """Return the address: HOST:PORT, or a target of gRPC's schemes dns, ipv4, ipv6, unix,
     unix-abstract or xds.
 
-    Raises TypeError when it is not text, ValueError when no server can be there. Looks up no names.
+    Raises TypeError when it is not text, ValueError when no server can be there, with the remedy;
+    `tls` is how the caller asks for TLS. Looks up no names.
     """
     if not isinstance(address, str):
         raise TypeError(
@@ -36,7 +43,7 @@ def check_address(address: object) -> str:
     if not address.strip():
         raise ValueError(f"address is empty; wanted HOST:PORT, such as {DEFAULT_ADDRESS}")
     try:
-        _check(address)
+        _check(address, tls)
     except _Fault as fault:
         # A password has no business in a message.
         shown = _USER.sub(r"\1***@", address, count=1)[:_SHOWN]
@@ -69,15 +76,19 @@ def may_have_several(address: str) -> bool:
     return scheme in ("", "dns") and is_name
 
 
-def _check(address: str) -> None:
+def _check(address: str, tls: str) -> None:
     """Raise _Fault unless gRPC accepts the address."""
     scheme, rest = _split_scheme(address)
     if scheme in _UNIX:
         return _check_socket(scheme, rest)
     if any(character.isspace() or not character.isprintable() for character in address):
         raise _Fault("has a space or a line end in it; give HOST:PORT alone")
-    if "://" in address and not scheme:
-        raise _Fault(_explain_url(address))
+    if not scheme and (url := _URL.match(address.lower())):
+        name = url[1] or url[2] or ""
+        raise _Fault(_explain_url(name.lower(), address[url.end() :], tls))
+    if address.startswith(("/", "./", "../", "~/")):
+        path = address if address.startswith("/") else "/PATH"
+        raise _Fault(f"is a path; give HOST:PORT, or unix:{path} for a socket")
     if scheme == "xds":
         return None
     if scheme == "dns":
@@ -108,21 +119,25 @@ def _check_socket(scheme: str, path: str) -> None:
         )
 
 
-def _explain_url(url: str) -> str:
+def _explain_url(scheme: str, rest: str, tls: str) -> str:
     """Return what is wrong with SCHEME://..., and the address that it may stand for."""
-    scheme, _, rest = url.partition("://")
-    host_and_port = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[2]
-    suggested = DEFAULT_ADDRESS
-    for candidate in (host_and_port, f"{host_and_port}:50051"):
+    if scheme == "file":
+        return "is a URL of a file; give HOST:PORT, or unix:PATH for a socket"
+    host_and_port = re.split(r"[/?#\\]", rest, maxsplit=1)[0].rpartition("@")[2]
+    suggested, hint = DEFAULT_ADDRESS, ""
+    for candidate in (host_and_port, f"{host_and_port}:{GRPC_PORT}"):
         try:
             _check_endpoint(candidate, "")
         except _Fault:
             continue
         suggested = candidate
         break
-    remedy = f"is a URL; give HOST:PORT of the server's --grpc-address, such as {suggested}"
-    if scheme.lower() in _TLS_SCHEMES:
-        remedy += ", and turn TLS on with tls=mlpserve.Tls(), or --tls of the command"
+    host, _, port = suggested.rpartition(":")
+    if port in HTTP_PORTS:
+        suggested, hint = f"{host}:{GRPC_PORT}", f" ({port} is a usual port of HTTP)"
+    remedy = f"is a URL; give HOST:PORT of the server's --grpc-address, such as {suggested}{hint}"
+    if scheme in _TLS_SCHEMES:
+        remedy += f", and turn TLS on with {tls}"
     return remedy
 
 
@@ -132,7 +147,7 @@ def _check_endpoint(endpoint: str, scheme: str) -> None:
     if not host:
         raise _Fault(f"has no host; give HOST:PORT, such as localhost:{port or '50051'}")
     if port is None or not port:
-        shown = f"[{host}]" if ":" in host else host
+        shown = f"[{host}]" if ":" in host else host if _HOST.fullmatch(host) else "localhost"
         if host.isascii() and host.isdigit():
             raise _Fault(f"has a port and no host; give localhost:{host} for this machine")
         raise _Fault(f"has no port; give HOST:PORT, such as {shown}:50051")

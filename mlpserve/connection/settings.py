@@ -7,7 +7,7 @@ from typing import Self
 import grpc
 
 from mlpserve.connection.address import check_address
-from mlpserve.connection.credentials import Tls, token_metadata
+from mlpserve.connection.credentials import Tls, check_tls, token_metadata
 from mlpserve.connection.options import MAX_RETRIES, Options, channel_options
 from mlpserve.connection.seconds import check_seconds
 from mlpserve.timing import asking
@@ -54,6 +54,7 @@ class Settings:
         them; raises TypeError and ValueError as it does.
         """
         check_address(address)
+        check_tls(tls)
         is_readable = token is not None and tls is None
         n_channels = _check_count("connections", connections, 1, MAX_CONNECTIONS)
         if hedge_after_seconds is not None:

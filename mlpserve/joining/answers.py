@@ -8,6 +8,7 @@ from mlpserve.errors import (
     InvalidRequest,
     TooLarge,
     from_rpc_error,
+    late,
     unanswered,
 )
 from mlpserve.images import check_count
@@ -94,7 +95,7 @@ def take(member: Member[W], address: str) -> Prediction:
 
 def too_late(address: str) -> DeadlineExceeded:
     """Return what a call ends with whose time is over before its answer is there."""
-    return DeadlineExceeded(f"{address} did not answer in time: Deadline Exceeded")
+    return late(f"{address} did not answer in time: Deadline Exceeded")
 
 
 def _cut(prediction: Prediction, part: slice) -> Prediction:

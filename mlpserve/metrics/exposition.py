@@ -2,8 +2,10 @@
 
 import http.client
 import re
+import ssl
 from collections import defaultdict
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import urlsplit
 
 Labels = frozenset[tuple[str, str]]
@@ -28,14 +30,32 @@ class PageError(Exception):
     """There is no page of metrics at an address; the message gives the reason and the remedy."""
 
 
-def fetch(address: str, timeout_seconds: float) -> Samples:
-    """Return the page of the server whose HTTP address is HOST:PORT; raises PageError."""
-    host, port = _split(address)
+def fetch(
+    address: str, timeout_seconds: float, *, tls: bool = False, ca: Path | None = None
+) -> Samples:
+    """Return the page of the server whose HTTP address is HOST:PORT; raises PageError.
+
+    With `tls`, and for https://HOST:PORT, over TLS; `ca` is a PEM file of the authorities to trust,
+    None for those of this machine.
+    """
+    scheme, host, port = _split(address)
     connection = http.client.HTTPConnection(host, port, timeout=timeout_seconds)
     try:
+        if tls or ca is not None or scheme == "https":
+            context = ssl.create_default_context(cafile=ca)
+            connection = http.client.HTTPSConnection(
+                host, port, timeout=timeout_seconds, context=context
+            )
         connection.request("GET", "/metrics", headers={"accept": "text/plain"})
         answer = connection.getresponse()
         text = answer.read(_MAX_BYTES).decode()
+    except ssl.SSLError as error:
+        raise PageError(f"{address}: {_explain_tls(error)}") from error
+    except ConnectionResetError as error:
+        raise PageError(
+            f"{address} closes the connection; does it speak TLS? Give --tls, or --ca FILE for an "
+            "authority of your own"
+        ) from error
     except OSError as error:
         reason = str(error.strerror or error).lower()
         raise PageError(
@@ -76,7 +96,21 @@ def parse(text: str) -> Samples:
     return dict(samples)
 
 
-def _split(address: str) -> tuple[str, int]:
+def _explain_tls(error: ssl.SSLError) -> str:
+    """Return what is wrong with a connection of TLS, or with the file of its authorities."""
+    reason = (error.reason or str(error)).replace("_", " ").lower()
+    if isinstance(error, ssl.SSLCertVerificationError):
+        reason = error.verify_message
+        return f"its certificate is not trusted ({reason}); give --ca FILE with its authority"
+    if error.reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG"):
+        return f"it does not speak TLS ({reason}); leave out --tls, --ca and https://"
+    if error.reason in ("NO_CERTIFICATE_OR_CRL_FOUND", "NO_START_LINE"):
+        return "--ca has no certificate in it; give a PEM file with one"
+    return f"TLS fails ({reason}); is --ca the authority of the server's certificate?"
+
+
+def _split(address: str) -> tuple[str, str, int]:
+    """Return the scheme, empty when there is none, host and port; raises PageError."""
     wrong = f"{address!r} is not an address; give HOST:PORT, such as {DEFAULT_ADDRESS}"
     try:
         parts = urlsplit(address if "://" in address else f"//{address}")
@@ -85,9 +119,9 @@ def _split(address: str) -> tuple[str, int]:
         (host or "").encode("idna")
     except ValueError as error:
         raise PageError(wrong) from error
-    if not host or not port or parts.scheme not in ("", "http"):
+    if not host or not port or parts.scheme not in ("", "http", "https"):
         raise PageError(wrong)
-    return host, port
+    return parts.scheme, host, port
 
 
 def _unescape(value: str) -> str:

@@ -13,6 +13,7 @@ from mlpserve.errors import (
     InvalidResponse,
     MlpserveError,
     from_rpc_error,
+    late,
 )
 from mlpserve.joining.request_ids import add_request_ids, check_request_id
 from mlpserve.parts.steps import Seconds
@@ -73,4 +74,4 @@ class Caller:
 
     def late(self, seconds: float) -> DeadlineExceeded:
         """Return the error for an answer that did not come within the seconds."""
-        return DeadlineExceeded(f"{self.settings.address} did not answer within {seconds:g} s")
+        return late(f"{self.settings.address} did not answer within {seconds:g} s")

@@ -9,6 +9,7 @@ import numpy as np
 
 from mlpserve.errors import InvalidRequest
 from mlpserve.images import Pixels, as_pixels
+from mlpserve.shapes import explain_shape
 
 MAX_PART_IMAGES = 4096
 """What a server accepts in one call by default."""
@@ -70,8 +71,10 @@ class _Piece:
         item, rows = self.item, self.end - self.begin
         is_one = len(item.shape) < _MAX_DIMENSIONS and item.size == image_pixels
         if not is_one and item.row_numbers != image_pixels:
+            hint = explain_shape(item.shape, item.number_bytes == 1)
             raise InvalidRequest(
                 f"images has shape {item.shape}, and the model's images have {image_pixels} pixels"
+                f"{hint and '; '}{hint}"
             )
         return 1 if is_one else rows
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 from mlpserve.errors import (
-    DeadlineExceeded,
     InvalidRequest,
     MlpserveError,
     Overloaded,
     TooLarge,
+    late,
     placed,
 )
 from mlpserve.images import doubt_scale, warn_of
@@ -235,7 +235,7 @@ class _Run:
     def _call(self, request: bytes, deadline: float, place: str) -> Call:
         remaining = deadline - self.seconds.clock()
         if remaining <= 0:
-            raise DeadlineExceeded(f"{place}: the timeout passed before they were sent")
+            raise late(f"{place}: the timeout passed before they were sent")
         return self.send(request, remaining)
 
 

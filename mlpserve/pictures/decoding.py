@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mlpserve.pictures.arrays import Colours
-from mlpserve.pictures.errors import TOO_MUCH_MEMORY, PictureError
+from mlpserve.pictures.errors import NO_PICTURE, TOO_MUCH_MEMORY, PictureError
 from mlpserve.pictures.opacity import reveal
 from mlpserve.pictures.samples import scale_samples
 
@@ -37,7 +37,7 @@ def decode(file: BinaryIO, formats: tuple[str, ...] | None = None) -> Colours:
     except PictureError:
         raise
     except UnidentifiedImageError as error:
-        raise PictureError("not a picture that Pillow can read") from error
+        raise PictureError(NO_PICTURE) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PictureError(
             f"the picture has more than {Image.MAX_IMAGE_PIXELS:,} pixels; make it smaller"

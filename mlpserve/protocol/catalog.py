@@ -5,6 +5,7 @@ from google.protobuf.message import DecodeError
 from mlpserve.errors import InvalidResponse
 from mlpserve.models import ImageLayout, Layer, Model, ModelVersion, Network
 from mlpserve.protocol import wire
+from mlpserve.protocol.parameters import make_request
 from mlpserve.protocol.tables import as_table
 from mlpserve.v1 import classifier_pb2
 
@@ -20,8 +21,8 @@ _CENTRINGS = {
 
 def encode_network_request(model: str, version: int, label: str) -> bytes:
     """Return a serialized GetNetworkRequest."""
-    return classifier_pb2.GetNetworkRequest(
-        model=model, version=version, label=label
+    return make_request(
+        classifier_pb2.GetNetworkRequest, model=model, version=version, label=label
     ).SerializeToString()
 
 

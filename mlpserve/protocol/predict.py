@@ -13,6 +13,7 @@ from mlpserve.errors import InvalidResponse
 from mlpserve.images import Pixels
 from mlpserve.prediction import Canonicalization, Prediction
 from mlpserve.protocol import packed, wire
+from mlpserve.protocol.parameters import make_request
 from mlpserve.protocol.tables import as_table
 from mlpserve.v1 import classifier_pb2
 
@@ -41,12 +42,13 @@ def encode_head(
     canonical_pixels: bool = False,
 ) -> bytes:
     """Return a serialized PredictRequest without pixels, equal for calls that ask for the same."""
-    return classifier_pb2.PredictRequest(
+    return make_request(
+        classifier_pb2.PredictRequest,
         model=model,
         version=version,
+        label=label,
         hidden_activations=hidden_activations,
         canonicalize=canonicalize,
-        label=label,
         canonical_pixels=canonical_pixels,
     ).SerializeToString()
 

@@ -7,13 +7,14 @@ from typing import Any
 from mlpserve.connection.settings import Settings
 from mlpserve.errors import (
     FEWER_IMAGES,
+    InvalidRequest,
     InvalidResponse,
     MlpserveError,
     from_status,
     placed,
     refuse_to_send,
 )
-from mlpserve.images import Pixels, as_pixels, check_count, doubt_scale, warn_of
+from mlpserve.images import Pixels, as_pixels, check_count, doubt_scale, explain_size, warn_of
 from mlpserve.parts.window import Window
 from mlpserve.protocol import wire
 from mlpserve.protocol.predict import ResponseReader, encode_request
@@ -123,6 +124,8 @@ class Flight:
             for packed in wire.read_contents(fields, _RESPONSE.ERROR_FIELD_NUMBER):
                 for status in wire.read_contents(wire.read_fields(packed), _ANY_VALUE):
                     error = from_status(bytes(status), self._address, FEWER_IMAGES)
+                    if isinstance(error, InvalidRequest):
+                        explain_size(error, pixels)
                     return Answer(index, error, None, self.ending)
             raise wire.WireError("it has neither an answer nor an error")
         except wire.WireError as error:

@@ -28,7 +28,10 @@ class Tokens:
     def __init__(self, part: str, path: Path, kind: str) -> None:
         """Read the file; raises StartupError. `kind` is what messages call these tokens."""
         self.files = WatchedFiles(part, (path,), lambda: read_tokens(path))
-        send = f"send the metadata `authorization: Bearer TOKEN` with one of {kind}"
+        send = (
+            f"send `authorization: Bearer TOKEN` with one of {kind}: with the command mlpserve by "
+            "--token-file FILE, with its Python client by token="
+        )
         # Cached, because looking them up by their labels costs as much as the check.
         self._calls = functools.cache(lambda name: metrics.TOKEN_CALLS.labels(part, name))
         self._missing = Unauthenticated("no_token", f"the call has no token; {send}")

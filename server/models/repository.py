@@ -39,10 +39,10 @@ class Versions:
         )
         known = {"model": name, "versions": numbers} | ({"labels": labels} if labels else {})
         if label:
-            remedy = f"one of its labels, {labels}, or for a version" if labels else "a version"
+            remedy = f"the label {labels}, or for version" if labels else "version"
             raise NotLoaded(
                 "label_not_found",
-                f"label: model {name!r} has no label {quoted(label)}; ask for {remedy}: {numbers}",
+                f"label: model {name!r} has no label {quoted(label)}; ask for {remedy} {numbers}",
                 known,
             )
         remedy = numbers if len(self.by_number) == 1 else f"one of {numbers}"

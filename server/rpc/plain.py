@@ -37,7 +37,8 @@ def reader(kind: type[M]) -> Callable[[bytes], M]:
         except DecodeError as error:
             raise InvalidField(
                 "not_a_request",
-                f"the message ({len(message)} bytes) is not a {name} ({error})",
+                f"the message ({len(message)} bytes) is not a {name} ({error}); generate the "
+                "client from the .proto file",
                 "",
             ) from error
 

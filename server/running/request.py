@@ -121,7 +121,7 @@ class Request:
             raise InvalidField(
                 "pixel_count",
                 f"{self.field} has {size} bytes, which is not a multiple of {FLOAT_BYTES}, the "
-                "bytes of a float32",
+                f"bytes of a float32; send {n_pixels} of these for each image",
                 self.field,
             )
         count = size if self.is_bytes else size // FLOAT_BYTES
@@ -131,7 +131,7 @@ class Request:
             raise InvalidField(
                 "pixel_count",
                 f"{self.field} has {count} values, which is not a multiple of {n_pixels}, the "
-                "pixels of one image",
+                f"pixels of one image; send {n_pixels} for each image{_describe_image(model)}",
                 self.field,
             )
         n_images = count // n_pixels
@@ -219,6 +219,13 @@ class Request:
                     + ", ".join(known),
                     "outputs",
                 )
+
+
+def _describe_image(model: Model) -> str:
+    """Return what a model's images are, if they are square ones of pixels."""
+    side = math.isqrt(model.n_pixels)
+    is_square = side * side == model.n_pixels
+    return f", grey and {side} x {side}" if is_square and model.takes_pixels else ""
 
 
 def _without_ones(shape: Sequence[int]) -> tuple[int, ...]:

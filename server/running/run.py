@@ -102,7 +102,11 @@ def drop_abandoned(model: Model, stats: VersionStats, calls: Sequence[Call]) -> 
                 "model ran; retry later, or give it more time",
             )
         else:
-            error = Expired("deadline", "the call's deadline passed before the model ran")
+            error = Expired(
+                "deadline",
+                "the call's deadline passed before the model ran; retry later, or give it more "
+                "time",
+            )
         call.record = call.record or Record()
         note_expired(call, call.record, model, now)
         fail(call, error, stats)

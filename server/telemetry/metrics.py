@@ -32,14 +32,14 @@ for _collector in (ProcessCollector, PlatformCollector, GCCollector):
 
 _counter, _gauge = partial(Counter, registry=REGISTRY), partial(Gauge, registry=REGISTRY)
 
-# Steps of 1.2 where most latencies lie, so that a quantile read from the buckets is off by a fifth
-# at most; wider outside.
-_FINE = tuple(round(1e-4 * 1.2**step, 7) for step in range(26))
+FINE_BUCKETS = tuple(round(1e-4 * 1.2**step, 7) for step in range(26))
+"""Steps of 1.2 where most latencies lie: a quantile read from the buckets is off by 20% at most."""
+
 _OBJECTIVE_SECONDS = 0.005
 """The alerts count the calls that took longer, which takes a bucket that ends there."""
 
 _WIDE = (5e-5, 7e-5, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-LATENCY_BUCKETS = tuple(sorted((*_FINE, *_WIDE, _OBJECTIVE_SECONDS)))
+LATENCY_BUCKETS = tuple(sorted((*FINE_BUCKETS, *_WIDE, _OBJECTIVE_SECONDS)))
 
 COMMON_CODES = (
     *("OK", "Canceled", "InvalidArgument", "DeadlineExceeded", "NotFound", "ResourceExhausted"),

@@ -1,9 +1,8 @@
 """Recipes are trained as the exporter trains, and their figures add up."""
 
-import gzip
 import json
 import re
-import shutil
+import shlex
 import statistics
 import subprocess
 import sys
@@ -17,24 +16,23 @@ from exporter.network import weights_file
 from exporter.network.network import Batch
 from exporter.training.mnist import Labels
 from harness.server_process import ROOT
-
-KINDS = ("images-idx3", "labels-idx1")
-N_TEST, N_TRAIN = 10_000, 12_000
+from tests.documents import pages
+from tests.exporter.training_images import write_mnist
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder whose training images are test images too, since none others are here."""
+    """A folder with few training images."""
     folder = tmp_path_factory.mktemp("data")
-    for kind in KINDS:
-        test = shutil.copy(ROOT / "tests" / "data" / f"t10k-{kind}-ubyte.gz", folder)
-        content = gzip.decompress(Path(test).read_bytes())
-        begin = 4 + 4 * content[3]
-        values = content[begin:]
-        more = values[: len(values) // N_TEST * (N_TRAIN - N_TEST)]
-        file = folder / f"train-{kind}-ubyte"
-        file.write_bytes(content[:4] + N_TRAIN.to_bytes(4) + content[8:begin] + values + more)
+    write_mnist(folder)
     return folder
+
+
+def options_of(page: pages.Block) -> list[str]:
+    """Return what a page gives the command."""
+    *command, module = shlex.split(page.text, comments=True)[:3]
+    assert (command, module) == ([".venv/bin/python", "-m"], "benchmarks.recipes")
+    return shlex.split(page.text, comments=True)[3:]
 
 
 def run(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
@@ -47,15 +45,19 @@ def test_every_recipe_is_trained_with_every_seed_as_the_exporter_does(
 ) -> None:
     file, output = tmp_path / "figures.json", tmp_path / "trained.npz"
     options = ("--seeds", "1,3", "--epochs", "2", "--processes", "2", "--data", data)
-    ended = run("--recipe", "relu", "--recipe", "default", *options, "--json", file)
+    chosen = options_of(pages.block("docs/learn.md", "benchmarks.recipes"))
+    ended = run(*chosen, *options, "--json", file)
     assert ended.returncode == 0, ended.stderr
     figures = json.loads(file.read_text())
     runs = figures["runs"]
-    wanted = [(name, seed) for name in ("relu", "default") for seed in (1, 3)]
+    names = [word for word in chosen if word != "--recipe"]
+    assert names[-1] == "default"
+    wanted = [(name, seed) for name in names for seed in (1, 3)]
     assert [(one["recipe"], one["seed"]) for one in runs] == wanted
     assert not any(one["ships"] for one in runs)
     assert "default, seed 3: not the weights that ship" in ended.stdout
-    for summary, both in zip(figures["recipes"], (runs[:2], runs[2:]), strict=True):
+    pairs = [runs[start : start + 2] for start in range(0, len(runs), 2)]
+    for summary, both in zip(figures["recipes"], pairs, strict=True):
         assert (summary["recipe"], summary["runs"]) == (both[0]["recipe"], 2)
         accuracies = [one["test_accuracy"] for one in both]
         mean, deviation = statistics.fmean(accuracies), statistics.stdev(accuracies)
@@ -68,16 +70,19 @@ def test_every_recipe_is_trained_with_every_seed_as_the_exporter_does(
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     saved = weights_file.load(output)
     outputs = saved.network.forward(digits[0])[-1]
-    assert runs[3]["validation_accuracy"] == saved.provenance["validation_accuracy"]
-    assert runs[3]["test_accuracy"] == np.mean(outputs.argmax(axis=1) == digits[1])
+    last = runs[-1]
+    assert last["validation_accuracy"] == saved.provenance["validation_accuracy"]
+    assert last["test_accuracy"] == np.mean(outputs.argmax(axis=1) == digits[1])
     bright = pytest.approx(np.mean(outputs.max(axis=1) <= 0.5), abs=1e-4)
-    assert runs[3]["without_bright_output"] == bright
+    assert last["without_bright_output"] == bright
 
 
-def test_one_run_has_no_deviation_and_another_seed_is_not_compared(data: Path) -> None:
-    ended = run("--recipe", "default", "--seeds", "1", "--epochs", "1", "--data", data)
+def test_one_run_of_each_has_no_deviation_and_another_seed_is_not_compared(data: Path) -> None:
+    every = options_of(pages.block("docs/training.md", "benchmarks.recipes"))
+    ended = run(*every, "--seeds", "1", "--epochs", "1", "--data", data)
     assert ended.returncode == 0, ended.stderr
     assert re.search(r"^default +1 +\d", ended.stdout, re.MULTILINE)
+    assert re.search(r"^plain-augmented +1 +\d", ended.stdout, re.MULTILINE)
     assert not re.search(r"± \d", ended.stdout)
     assert "ship" not in ended.stdout
 
@@ -88,7 +93,7 @@ def test_one_run_has_no_deviation_and_another_seed_is_not_compared(data: Path) -
         (("--seeds", "1,many"), 2, "'1,many', wanted numbers such as 1,2,3"),
         (("--seeds", ""), 2, "'', wanted numbers such as 1,2,3"),
         (("--seeds", "-1"), 1, "Error: seed: -1, wanted 0 or more"),
-        (("--data", "nowhere"), 1, f"download MNIST with `{hints.command('exporter fetch')}`"),
+        (("--data", "nowhere"), 1, hints.command("exporter fetch --data nowhere")),
     ],
 )
 def test_what_is_refused(arguments: tuple[str, ...], code: int, message: str) -> None:

@@ -23,6 +23,7 @@ from server.settings.settings import Settings
 from server.supervisor.supervisor import END_SECONDS
 from server.telemetry.families import exemplar
 from tests.deploy.engine import images, needs
+from tests.documents import pages
 
 DEPLOY = ROOT / "deploy"
 DEFAULTS = Settings()
@@ -47,7 +48,10 @@ def seconds(duration: str) -> float:
 @pytest.fixture(scope="module")
 def services() -> dict[str, Any]:
     """The services of Compose, without any variable."""
-    text = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", (ROOT / "docker-compose.yml").read_text())
+    text, found = (ROOT / "docker-compose.yml").read_text(), 1
+    while found:
+        # The inner ones first.
+        text, found = re.subn(r"\$\{\w+:-([^{}]*)\}", r"\1", text)
     return dict(yaml.safe_load(text)["services"])
 
 
@@ -214,8 +218,15 @@ def test_an_exemplar_leads_grafana_to_its_trace(services: dict[str, Any]) -> Non
     assert f' # {{{destination["name"]}="' in exemplar(1, 2, 3.0, 4.0)
     url = urlsplit(jaeger["url"])
     assert ("127.0.0.1", url.port, url.port) in published(services[str(url.hostname)])
-    page = (ROOT / "docs" / "observability.md").read_text()
-    assert f" {services[str(url.hostname)]['image']}\n" in page
+    by_hand = pages.block("docs/observability.md", "docker run --rm").text
+    assert by_hand.split()[-1] == services[str(url.hostname)]["image"]
+    ports = re.findall(r"-p 127\.0\.0\.1:(\d+):(\d+)", by_hand)
+    assert (str(url.port), str(url.port)) in ports
+
+
+def start_of(service: dict[str, Any]) -> tuple[int, str]:
+    """Return how many are started, and whether their image is pulled."""
+    return service["deploy"]["replicas"], service["pull_policy"]
 
 
 @pytest.mark.parametrize("environment", ["scale", ""])
@@ -223,7 +234,10 @@ def test_compose_takes_its_file(programs: Path, environment: str) -> None:
     chosen = ("--env-file", f"deploy/{environment}.env") if environment else ()
     services = json.loads(compose(programs, *chosen, "config", "--format", "json"))["services"]
     server = services["server"]
-    assert ("envoy" in services) == (environment == "scale")
+    # Of no profile, which `down`, `ps`, `logs` and `stop` would have to be given too.
+    assert not [name for name, service in services.items() if "profiles" in service]
+    assert start_of(services["envoy"]) == ((1, "missing") if environment else (0, "never"))
+    assert start_of(services["jaeger"]) == (0, "never")
     assert server["build"]["args"] == {"PACKAGES": "server"}
     variables = server["environment"]
     assert not variables["MLPSERVE_OTLP_ENDPOINT"]
@@ -231,10 +245,14 @@ def test_compose_takes_its_file(programs: Path, environment: str) -> None:
 
 
 def test_traces_go_to_jaeger_when_they_are_chosen(programs: Path) -> None:
-    chosen = ("--env-file", "deploy/traces.env", "config", "--format", "json")
-    services = json.loads(compose(programs, *chosen))["services"]
+    command = pages.block("docs/observability.md", "deploy/traces.env up").text
+    docker, _compose, *chosen = command.split()
+    assert (docker, chosen[2:]) == ("docker", ["up", "--detach", "--wait"])
+    read = compose(programs, *chosen[:2], "config", "--format", "json")
+    services = json.loads(read)["services"]
     server, default = services["server"], images.TARGETS["server"]
-    assert services["jaeger"]["profiles"] == ["traces"]
+    assert start_of(services["jaeger"]) == (1, "missing")
+    assert start_of(services["envoy"]) == (0, "never")
     assert server["environment"]["MLPSERVE_OTLP_ENDPOINT"] == "http://jaeger:4317"
     lock = ROOT / "requirements" / f"{server['build']['args']['PACKAGES']}.txt"
     assert "\nopentelemetry-exporter-otlp-proto-grpc==" in lock.read_text()

@@ -20,47 +20,42 @@ from harness import certificate
 from harness.http_server import serving
 from harness.server_process import ROOT, ServerProcess, start_server
 from harness.waiting import PATIENCE_SECONDS, wait_for
+from tests.deploy import rules
 from tests.deploy.programs import free_address, running
 from tests.deploy.prometheus import Prometheus, write_rules
 from tests.deploy.rules import PROMETHEUS
+from tests.documents import pages
+from tests.documents.pages import Block
 from tests.programs import need
 
-PAGE = (ROOT / "docs" / "observability.md").read_text()
-SECTION = PAGE[PAGE.index("## Prometheus without Compose") : PAGE.index("## Logs")]
-CONFIGURATIONS = re.findall(r"^```yaml\n(.*?)^```$", SECTION, re.MULTILINE | re.DOTALL)
+PAGE = "docs/observability.md"
 ALERTS_PATH = "/api/v2/alerts"
 
 
-def configuration(part: str) -> dict[str, Any]:
-    """Return the only configuration of the page that has this in it."""
-    (found,) = (text for text in CONFIGURATIONS if part in text)
-    return dict(yaml.safe_load(found))
+def read_yaml(block: Block) -> dict[str, Any]:
+    """Return a configuration of the page."""
+    return dict(yaml.safe_load(block.text))
 
 
-def job(part: str) -> dict[str, Any]:
-    """Return how its servers are scraped."""
-    (only,) = configuration(part)["scrape_configs"]
-    return dict(only)
-
-
-def commands(part: str) -> str:
-    """Return the only block of commands of the page that has this in it."""
-    blocks = re.findall(r"^```sh\n(.*?)^```$", SECTION, re.MULTILINE | re.DOTALL)
-    (found,) = (block for block in blocks if part in block)
-    return str(found)
-
-
-@pytest.mark.parametrize("text", CONFIGURATIONS)
-def test_configurations_can_be_pasted(text: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("block", pages.blocks(PAGE, "yaml"), ids=str)
+def test_configurations_can_be_pasted(block: Block, tmp_path: Path) -> None:
     promtool = need("promtool", "prometheus")
     shutil.copytree(PROMETHEUS / "rules", tmp_path / "rules")
     (tmp_path / "ca.pem").touch()
-    (tmp_path / "prometheus.yml").write_text(text)
+    (tmp_path / "prometheus.yml").write_text(block.text)
     command = [promtool, "check", "config", str(tmp_path / "prometheus.yml")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    names = [each["job_name"] for each in yaml.safe_load(text).get("scrape_configs", ())]
+    names = [each["job_name"] for each in read_yaml(block).get("scrape_configs", ())]
     assert set(names) <= {"mlpserve"}
+
+
+def test_the_page_names_the_alerts_that_ask_for_the_job() -> None:
+    (said,) = re.findall(
+        r"\*\*The job's name is.+?\*\*: the alerts (.+?) ask", pages.text(PAGE), re.DOTALL
+    )
+    asking = [rule for rule in rules.read_rules() if 'job="mlpserve"' in rule.expression]
+    assert set(re.findall(r"`(\w+)`", said)) == {rule.alert for rule in asking}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,21 +91,23 @@ def scraping(
         request.end_headers()
 
     with start_server(repository, *files, *mutual) as secured, serving(take) as receiver:
-        config = configuration("alertmanagers:")
-        elsewhere = configuration("external_labels:")
+        config = read_yaml(pages.block(PAGE, "alertmanagers:"))
+        elsewhere = read_yaml(pages.block(PAGE, "external_labels:"))
         config["global"] |= {"scrape_interval": "1s", "evaluation_interval": "1s"}
         config["global"] |= elsewhere["global"]
         config["alerting"] |= elsewhere["alerting"]
         config["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"] = [receiver]
         (plain,) = config["scrape_configs"]
         plain["static_configs"][0]["targets"] = [server.http_address]
-        by_file, tls = job("file_sd_configs") | {"job_name": "file"}, job("tls_config")
+        (by_file,) = read_yaml(pages.block(PAGE, "file_sd_configs:"))["scrape_configs"]
+        (tls,) = read_yaml(pages.block(PAGE, "tls_config:"))["scrape_configs"]
+        # Names of jobs differ within a configuration.
+        by_file["job_name"], tls["job_name"] = "file", "tls"
         (folder / "mlpserve").mkdir()
-        (line,) = re.findall(r"^`(- targets: .+)`:$", SECTION, re.MULTILINE)
+        (line,) = re.findall(r"^`(- targets: .+)`:$", pages.text(PAGE), re.MULTILINE)
         (folder / "mlpserve" / "servers.yml").write_text(
             line.replace("mlp-1.example.org:8080", server.http_address)
         )
-        tls["job_name"] = "tls"
         tls["tls_config"]["server_name"] = "localhost"
         tls["static_configs"][0]["targets"] = [secured.http_address]
         config["scrape_configs"] += [by_file, tls]
@@ -141,10 +138,11 @@ def test_alerts_lead_to_the_runbook_that_the_configuration_names(scraping: Scrap
     alert = scraping.alerts.get(timeout=PATIENCE_SECONDS)
     while alert["labels"]["alertname"] != "CertificateExpiring":
         alert = scraping.alerts.get(timeout=PATIENCE_SECONDS)
-    base = configuration("external_labels:")["global"]["external_labels"]["runbook"]
+    elsewhere = read_yaml(pages.block(PAGE, "external_labels:"))
+    base = elsewhere["global"]["external_labels"]["runbook"]
     assert alert["annotations"]["runbook_url"] == f"{base}#certificateexpiring"
     assert "runbook" not in alert["labels"]
-    assert f"lead to `{base}#serverdown`" in SECTION
+    assert f"lead to `{base}#serverdown`" in pages.text(PAGE)
 
 
 def test_commands_start_both_beside_a_server(server: ServerProcess, tmp_path: Path) -> None:
@@ -172,10 +170,8 @@ def test_commands_start_both_beside_a_server(server: ServerProcess, tmp_path: Pa
     write_rules(tmp_path / "deploy" / "prometheus" / "rules")
     config = tmp_path / "deploy" / "prometheus" / "local.yml"
     config.write_text(here(config.read_text()))
-    starts = [
-        ["bash", "-c", f"cd {tmp_path}; exec {here(commands(name))}"]
-        for name in ("prometheus --config", "prometheus-alertmanager --config")
-    ]
+    blocks = [pages.block(PAGE, "config.file=deploy/prom"), pages.block(PAGE, "deploy/alertm")]
+    starts = [["bash", "-c", f"cd {tmp_path}; exec {here(block.text)}"] for block in blocks]
     with running(starts[0], tmp_path / "log") as process, running(starts[1], tmp_path / "other"):
         started = Prometheus(prometheus, process)
         started.wait_for('up{job="mlpserve"} == 1')
@@ -194,6 +190,7 @@ def _answers(url: str) -> bool:
 
 def test_grafana_gets_its_data_source_and_the_dashboards() -> None:
     """There is no Grafana here: what it would get is what its API takes."""
+    need("curl", "curl")
     asked: list[tuple[str, dict[str, Any]]] = []
 
     def take(request: BaseHTTPRequestHandler) -> None:
@@ -205,8 +202,8 @@ def test_grafana_gets_its_data_source_and_the_dashboards() -> None:
         request.end_headers()
 
     with serving(take) as grafana:
-        block = commands("GRAFANA=").replace("localhost:3000", grafana)
-        subprocess.run(["bash", "-e", "-c", block], cwd=ROOT, check=True, capture_output=True)
+        lines = pages.block(PAGE, "GRAFANA=").text.replace("localhost:3000", grafana)
+        subprocess.run(["bash", "-e", "-c", lines], cwd=ROOT, check=True, capture_output=True)
     (path, source), *boards = asked
     files = sorted((ROOT / "deploy" / "grafana" / "dashboards").glob("*.json"))
     assert path == "/api/datasources"

@@ -1,31 +1,29 @@
-"""The images, and the stack of docker-compose.yml, Grafana aside: three servers behind Envoy.
+"""The images, and the stack of docker-compose.yml: one server, and three behind Envoy.
 
 One file, since one process of the tests has the engine.
 """
 
-import contextlib
 import functools
 import json
 import os
-import re
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import grpc
 import numpy as np
 import pytest
-from PIL import Image
-from prometheus_client.parser import text_string_to_metric_families
+import yaml
 
 from exporter.network.network import Batch
 from exporter.training.mnist import Labels
-from harness import callers
 from harness.calls import predict_method
+from harness.server_process import ROOT
 from mlpserve import Client
+from mlpserve.errors import ModelNotFound
 from mlpserve.v1.classifier_pb2 import PredictRequest
+from tests.deploy import asked
 from tests.deploy.engine import stack as stacks
 from tests.deploy.engine.daemon import Engine, EngineError
 from tests.deploy.engine.images import TARGETS
@@ -53,14 +51,8 @@ print(json.dumps(found))
 """
 
 SERVERS = 3
-PATIENCE_SECONDS = 150.0
-PAUSE_SECONDS = 0.02
-"""Between the calls of a caller, which leaves the machine to the servers."""
-
-IMAGES = "mlpserve_images_total"
 RESTARTS = "mlpserve_worker_restarts_total"
-HANDLED = "grpc_server_handled_total"
-ANSWERED = f'{HANDLED}{{grpc_method="Predict", grpc_code="OK"}}'
+ANSWERED = f'{asked.HANDLED}{{grpc_method="Predict", grpc_code="OK"}}'
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +87,36 @@ def test_images_say_what_they_are(engine: Engine, tag: str) -> None:
     assert labels == {"title", "description", "licenses", "revision"}
 
 
+def test_the_exporter_runs_as_kubernetes_starts_it(engine: Engine) -> None:
+    """With the command, the rights and the memory of its pod, and weights as its input."""
+    optional = ROOT / "deploy" / "kubernetes" / "base" / "optional" / "publish.yaml"
+    pod = next(yaml.safe_load_all(optional.read_text()))["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    (mount,) = container["volumeMounts"]
+    program, *arguments = container["command"]
+    memory = container["resources"]["limits"]["memory"].removesuffix("i").lower()
+    weights = ROOT / "exporter" / "weights" / "digits.npz"
+
+    def sh(commands: str) -> str:
+        return engine.run(engine.inside("bash", "-euo", "pipefail", "-c", commands))
+
+    sh(
+        "docker run --detach --name exporter --network none --read-only --cap-drop ALL"
+        f" --security-opt no-new-privileges --memory {memory} --stop-timeout 1"
+        f" --volume pod-models:{mount['mountPath']} --entrypoint {program}"
+        f" {EXPORTER} {' '.join(arguments)}"
+    )
+    try:
+        publish = "docker exec -i exporter python -m exporter export --weights - --name digits"
+        assert sh(f"{publish} < {weights}") == "models/digits/1/model.onnx\n"
+        assert "digits  1        newest" in sh("docker exec exporter python -m exporter list")
+        # What pods wait for before the server starts.
+        wait = "ls models/*/*/model.onnx && sleep 0"
+        assert sh(f"docker exec exporter sh -c '{wait}'") == "models/digits/1/model.onnx\n"
+    finally:
+        sh("docker rm --force exporter && docker volume rm pod-models")
+
+
 def test_a_container_runs_as_the_handbook_says(engine: Engine) -> None:
     def sh(commands: str) -> str:
         return engine.run(engine.inside("bash", "-euo", "pipefail", "-c", commands))
@@ -111,6 +133,7 @@ def test_a_container_runs_as_the_handbook_says(engine: Engine) -> None:
         assert sh(pages.block(PAGE, "server health").text) == "ready\n"
         command = inspect(engine, SERVER)["Config"]["Healthcheck"]["Test"]
         assert command == ["CMD", "python", "-m", "server", "health"]
+        check_ports_in_use(engine)
         sh("docker stop mlpserve")
         # 137 would be a SIGKILL after the grace.
         assert sh("docker inspect mlpserve --format '{{.State.ExitCode}}'") == "0\n"
@@ -118,128 +141,74 @@ def test_a_container_runs_as_the_handbook_says(engine: Engine) -> None:
         sh(pages.block(PAGE, "docker rm mlpserve").text)
 
 
-def test_one_server_has_the_ports(
-    engine: Engine, digits: tuple[Batch, Labels], tmp_path: Path
-) -> None:
-    images, labels = digits
-    seven = tmp_path / "7.png"
-    Image.fromarray(np.uint8(255 * images[labels == 7][0].reshape(28, 28))).save(seven)
-    with stacks.start(
-        engine, pages.block(PAGE, "docker compose up --detach --wait\n").text
-    ) as stack:
+def check_ports_in_use(engine: Engine) -> None:
+    """Fail unless `make up` says what to do where another container has the ports."""
+    stack = stacks.prepare(engine)
+    with pytest.raises(EngineError, match="choose another: make up HTTP_PORT=8081") as raised:
+        stack.sh("make up BUILD=")
+    assert "127.0.0.1:50051" in str(raised.value) or "127.0.0.1:8080" in str(raised.value)
+    stack.sh("make down")
+
+
+def test_one_server_has_the_ports(engine: Engine) -> None:
+    seven = (ROOT / "examples" / "digits" / "7.png").read_bytes()
+    commands = pages.block(PAGE, "docker compose up --detach --wait\n").text
+    with stacks.start(engine, commands) as stack:
         (server,) = stack.servers()
         checks = len(stack.inspect(server)["State"]["Health"]["Log"])
-        assert "7" in stack.sh(pages.block(PAGE, "predict 7.png").text.replace("7.png", str(seven)))
+        assert "7.png: 7 " in stack.sh(pages.block(PAGE, "predict examples").text)
         assert stack.get(HTTP, "/readyz").status_code == 200
-        check_page(stack, seven.read_bytes())
+        asked.check_page(stack, seven)
 
         def is_checked_again() -> bool:
             return len(stack.inspect(server)["State"]["Health"]["Log"]) > checks
 
-        wait_for(is_checked_again, "its health is asked for again")
+        asked.wait_for(is_checked_again, "its health is asked for again")
         # The picture, by gRPC and by HTTP: health checks predict nothing.
-        assert answered(stack, server) == 2
+        assert asked.answered(stack, server) == 2
+        printed = stack.sh("make up BUILD= TRACES=1 PROMETHEUS_PORT=0").splitlines()
+        assert asked.check_addresses(stack, printed) == [*asked.ADDRESSES, "Jaeger"]
+        # Jaeger too, of which this command knows nothing.
         stack.sh(pages.block(PAGE, "docker compose down\n").text)
-        assert engine.docker("ps", "--all", "--quiet") == ""
-
-
-def check_page(stack: Stack, seven: bytes) -> None:
-    """Fail unless HTTP has the page, all that it loads, and the APIs, which read a picture."""
-    page = stack.get(HTTP, "/").raise_for_status().text
-    files = re.findall(r'(?:href|src)="(/static/[^"]+)"', page)
-    assert "/static/js/main.js" in files
-    for file in files:
-        assert stack.get(HTTP, file).raise_for_status().content
-    (model,) = stack.get(HTTP, "/v1/models").raise_for_status().json()["models"]
-    assert model["name"] == "digits"
-    assert stack.get(HTTP, "/v2/health/ready").raise_for_status().json() == {"ready": True}
-    answer = stack.post(HTTP, "/v1/predict", seven, "image/png").raise_for_status().json()
-    assert answer["labels"] == [7]
-
-
-def wait_for(condition: Callable[..., bool], what: str) -> None:
-    """Return once it is so."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < end, f"it did not happen that {what}"
-        time.sleep(0.2)
-
-
-def counted(stack: Stack, server: str, name: str, **labels: str) -> float:
-    """Return the sum of a server's own samples of this name with these labels, among others."""
-    return sum(
-        sample.value
-        for family in text_string_to_metric_families(stack.metrics(server))
-        for sample in family.samples
-        if sample.name == name and labels.items() <= sample.labels.items()
-    )
-
-
-def answered(stack: Stack, server: str) -> float:
-    """Return the predictions that a server has answered."""
-    return counted(stack, server, HANDLED, grpc_method="Predict", grpc_code="OK")
-
-
-@contextlib.contextmanager
-def under_load(stack: Stack, digits: tuple[Batch, Labels]) -> Iterator[Callable[[], None]]:
-    """Call until the block ends, and fail unless each call has its answer; yields what waits for
-    more answers.
-
-    Half of the callers never try again, so that Envoy has to.
-    """
-    address = stack.address(GRPC)
-    with (
-        callers.load(address, digits, 2, pause_seconds=PAUSE_SECONDS) as patient,
-        callers.load(
-            address, digits, 2, reconnect=True, retries=False, pause_seconds=PAUSE_SECONDS
-        ) as changing,
-    ):
-
-        def go_on() -> None:
-            patient.go_on(50)
-            changing.go_on(50)
-
-        go_on()
-        yield go_on
-        go_on()
-    patient.check()
-    changing.check()
+        stack.check_end()
 
 
 def test_digits_are_answered_by_every_server_and_counted_exactly(
     stack: Stack, digits: tuple[Batch, Labels]
 ) -> None:
     images, labels = digits
-    assert [answered(stack, server) for server in stack.servers()] == [0] * SERVERS
+    # One that is watched has a port of its own.
+    assert asked.check_addresses(stack, stack.sh("make addresses").splitlines()) == asked.ADDRESSES
+    assert [asked.answered(stack, server) for server in stack.servers()] == [0] * SERVERS
     calls = 60
     with Client(stack.address(GRPC)) as client:
         predicted = [client.predict(part).labels for part in np.array_split(images[:1200], calls)]
     right = np.concatenate(predicted) == labels[:1200]
     assert right.mean() > 0.95
-    own = [answered(stack, server) for server in stack.servers()]
+    own = [asked.answered(stack, server) for server in stack.servers()]
     assert sum(own) == calls
     assert min(own) > 0
-    wait_for(lambda: stack.query(f"sum({ANSWERED})") == calls, "Prometheus has them all")
+    asked.wait_for(lambda: stack.query(f"sum({ANSWERED})") == calls, "Prometheus has them all")
     assert stack.query('count(up{job="mlpserve"} == 1)') == SERVERS
 
 
 def test_no_call_fails_when_a_server_is_killed(stack: Stack, digits: tuple[Batch, Labels]) -> None:
     victim = stack.servers()[0]
     before = stack.start_time(victim)
-    with under_load(stack, digits) as go_on:
+    with asked.under_load(stack, digits) as go_on:
         # Not by the engine, which starts again what ends by itself alone.
         os.kill(stack.inspect(victim)["State"]["Pid"], signal.SIGKILL)
         go_on()
-        wait_for(lambda: stack.start_time(victim) != before, "it is started again")
-        wait_for(lambda: stack.is_healthy(victim), "it is healthy")
-        wait_for(lambda: answered(stack, victim) > 10, "it answers calls again")
+        asked.wait_for(lambda: stack.start_time(victim) != before, "it is started again")
+        asked.wait_for(lambda: stack.is_healthy(victim), "it is healthy")
+        asked.wait_for(lambda: asked.answered(stack, victim) > 10, "it answers calls again")
 
 
 def test_no_call_fails_when_all_servers_are_replaced(
     stack: Stack, digits: tuple[Batch, Labels]
 ) -> None:
     old = stack.servers()
-    with under_load(stack, digits) as go_on:
+    with asked.under_load(stack, digits) as go_on:
         stack.sh(pages.block(PAGE, "--no-recreate").text)
         new = stack.servers()
         assert len(new) == SERVERS
@@ -247,23 +216,54 @@ def test_no_call_fails_when_all_servers_are_replaced(
         go_on()
         stack.sh(pages.block(PAGE, "SIGUSR2").text)
         for server in new:
-            rolled = functools.partial(counted, stack, server, RESTARTS, reason="rolled")
-            wait_for(lambda rolled=rolled: rolled() == 1, "it has another worker")
+            rolled = functools.partial(asked.counted, stack, server, RESTARTS, reason="rolled")
+            asked.wait_for(lambda rolled=rolled: rolled() == 1, "it has another worker")
 
 
-def test_a_second_version_is_served_without_a_restart(
-    stack: Stack, digits: tuple[Batch, Labels]
+def test_models_come_and_go_without_a_restart(
+    stack: Stack, digits: tuple[Batch, Labels], tmp_path: Path
 ) -> None:
-    servers = stack.servers()
-    started = [stack.start_time(server) for server in servers]
-    with under_load(stack, digits):
-        assert stack.sh(pages.block(PAGE, "exporter export").text) == "models/digits/2/model.onnx\n"
-        for server in servers:
-            images = functools.partial(counted, stack, server, IMAGES, version="2")
-            wait_for(lambda images=images: images() > 0, "it serves the second version")
-    with Client(stack.address(GRPC)) as client:
+    started = [stack.start_time(server) for server in stack.servers()]
+    with asked.under_load(stack, digits), Client(stack.address(GRPC)) as client:
+
+        def run(block: pages.Block) -> str:
+            return stack.sh(block.text)
+
+        assert run(pages.block(PAGE, "--rm exporter export\n")) == "models/digits/2/model.onnx\n"
+        asked.wait_for_version(stack, "digits", 2)
         assert {client.predict(digits[0][:1]).version for _ in range(30)} == {2}
-    assert [stack.start_time(server) for server in servers] == started
+        assert run(pages.block(PAGE, "digits --version newest")) == (
+            "retired digits, version 2; version 1 is the newest now\n"
+        )
+        asked.wait_for_version(stack, "digits", 1)
+        assert {client.predict(digits[0][:1]).version for _ in range(30)} == {1}
+        assert run(pages.block(PAGE, "--name mine")) == "models/mine/1/model.onnx\n"
+        asked.wait_for_version(stack, "mine", 1)
+        assert client.predict(digits[0][:1], model="mine").version == 1
+        # Calls that name no model still get digits.
+        assert client.predict(digits[0][:1]).model == "digits"
+        assert run(pages.block(PAGE, "retire mine")).startswith("retired mine, version 1;")
+        asked.wait_for_version(stack, "mine", 0)
+        with pytest.raises(ModelNotFound, match="model 'mine' is not loaded; name one of: digits"):
+            client.predict(digits[0][:1], model="mine")
+        assert run(pages.block(PAGE, "restore mine")).startswith("restored mine, version 1;")
+        asked.wait_for_version(stack, "mine", 1)
+        listed = [line.split()[:3] for line in run(pages.block(PAGE, "exporter list")).splitlines()]
+        newest = [["digits", "1", "newest"], ["digits", "2", "retired"], ["mine", "1", "newest"]]
+        assert listed[1:] == newest
+        run(pages.block(PAGE, "--entrypoint rm"))
+    assert [stack.start_time(server) for server in stack.servers()] == started
+    check_unreadable_weights(stack, tmp_path)
+
+
+def check_unreadable_weights(stack: Stack, folder: Path) -> None:
+    """Fail unless the exporter says who may not read the weights of a user, and what helps."""
+    (folder / "digits.npz").write_bytes(b"anything")
+    (folder / "digits.npz").chmod(0o600)
+    folder.chmod(0o755)
+    command = pages.block(PAGE, "--name mine").text.replace("./exporter/weights", str(folder))
+    with pytest.raises(EngineError, match=r"Permission denied for user 10001; .*chmod o\+r"):
+        stack.sh(command)
 
 
 def test_envoy_passes_on_pages_and_the_ids_of_calls_but_no_metrics(stack: Stack) -> None:
@@ -276,7 +276,7 @@ def test_envoy_passes_on_pages_and_the_ids_of_calls_but_no_metrics(stack: Stack)
         assert ("x-request-id", "of the caller") in call.trailing_metadata()
     metrics = stack.get(HTTP, "/metrics")
     assert (metrics.status_code, "ask Prometheus" in metrics.text) == (404, True)
-    wait_for(lambda: stack.query('up{job="envoy"}') == 1, "Prometheus reads Envoy's metrics")
+    asked.wait_for(lambda: stack.query('up{job="envoy"}') == 1, "Prometheus reads Envoy's metrics")
 
 
 def test_an_alert_arrives_when_all_servers_have_stopped(stack: Stack) -> None:
@@ -289,4 +289,4 @@ def test_an_alert_arrives_when_all_servers_have_stopped(stack: Stack) -> None:
         alerts = stack.get(ALERTMANAGER, "/api/v2/alerts").raise_for_status().json()
         return "ServerDown" in {alert["labels"]["alertname"] for alert in alerts}
 
-    wait_for(arrived, "Alertmanager has the alert")
+    asked.wait_for(arrived, "Alertmanager has the alert")

@@ -17,6 +17,7 @@ from exporter.training.mnist import Labels
 from harness import certificate
 from harness.certificate import Certificate
 from harness.server_process import ROOT, ServerProcess, start_server
+from mlpserve import Client, Tls, Unavailable
 from mlpserve.command.commands import mlpserve
 
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -92,11 +93,19 @@ def test_no_token(secured: Secured) -> None:
     assert ended.exit_code == 1
     (line,) = ended.stderr.splitlines()
     assert line.startswith("Error: ")
-    assert "authorization" in line
+    assert "it has no bearer token; give --token-file FILE" in line
+    assert "token=" not in line
 
 
-@pytest.mark.parametrize("missing", ["tls", "authority", "certificate"])
-def test_no_way_in(secured: Secured, missing: str) -> None:
+@pytest.mark.parametrize(
+    ("missing", "remedy"),
+    [
+        ("tls", "does it speak TLS? Give --tls or --ca FILE"),
+        ("authority", "trust the authority of its certificate with --ca FILE"),
+        ("certificate", "--certificate and --key"),
+    ],
+)
+def test_no_way_in(secured: Secured, missing: str, remedy: str) -> None:
     options = {
         "tls": [],
         "authority": ["--tls", *secured.identity],
@@ -107,7 +116,31 @@ def test_no_way_in(secured: Secured, missing: str) -> None:
     # Before it gRPC may say itself what it thinks of the certificate.
     line = ended.stderr.splitlines()[-1]
     assert line.startswith(f"Error: {secured.server.grpc_address} is unavailable")
-    assert "--ca" in line
+    assert remedy in line
+    assert "tls=" not in line
+
+
+@pytest.mark.parametrize(
+    ("tls", "in_python", "by_command"),
+    [
+        (None, "it speaks HTTP, not gRPC; give the address of the server's --grpc-address", ""),
+        (Tls(), "it does not speak TLS; leave tls= out", "it does not speak TLS; leave out --tls"),
+    ],
+)
+def test_the_port_of_http(
+    secured: Secured, tls: Tls | None, in_python: str, by_command: str
+) -> None:
+    address = secured.server.http_address
+    with Client(address, tls=tls) as client, pytest.raises(Unavailable) as caught:
+        client.list_models()
+    assert in_python in str(caught.value)
+    ended = secured.predict("--address", address, *(["--tls"] if tls else []))
+    assert (by_command or in_python) in ended.stderr
+
+
+def test_the_port_of_grpc(secured: Secured) -> None:
+    ended = CliRunner().invoke(mlpserve, ["top", "--once", secured.server.grpc_address])
+    assert "does it speak TLS? Give --tls, or --ca FILE" in ended.stderr
 
 
 def test_a_token_stays_here_without_tls(secured: Secured) -> None:
@@ -148,4 +181,4 @@ def test_a_load_without_a_token(secured: Secured) -> None:
     options = [*secured.trust, *secured.identity]
     result = CliRunner().invoke(mlpserve, [*command, *map(str, options)])
     assert result.exit_code == 1
-    assert "authorization" in result.stderr
+    assert "--token-file FILE" in result.stderr

@@ -112,6 +112,14 @@ def test_the_calls_that_were_made(
     assert shown["images"] == [f"{GOOD * IMAGES}/s", *total.split()]
     assert shown["images in a run"][:2] == ["mean", str(IMAGES)]
     assert {"0", "1", "parent", "digits 1"} <= set(shown)
+    # Whoever looks later sees them, too, though nothing happens any more.
+    shown = rows(look_once(two_workers.http_address, monkeypatch, lambda: None))
+    assert shown["Predict"][:2] == ["0", count]
+    assert (
+        shown["calls by code"] == f"OK {2 * GOOD} (0/s) InvalidArgument {2 * WRONG} (0/s)".split()
+    )
+    assert shown["images"] == ["0/s", *total.split()]
+    assert "no" not in shown
 
 
 def test_each_version_has_its_predictions(

@@ -11,7 +11,9 @@ from google.rpc import error_details_pb2, status_pb2
 
 import mlpserve
 from mlpserve import Client
+from mlpserve.errors import in_command, placed
 from mlpserve.protocol.details import NO_DETAILS, read_details
+from mlpserve.remedies import reach
 from mlpserve.v1 import classifier_pb2
 from server import errors
 from server.reasons.requests import RequestReason
@@ -115,14 +117,60 @@ def test_without_details_grpc_itself_refuses_a_message(words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "remedy"),
-    [("no_token", "give the client token="), ("unknown_token", "give the client another token=")],
+    ("reason", "in_python", "by_command"),
+    [
+        ("no_token", "it has no bearer token; give Client(..., token=TOKEN)", "--token-file FILE"),
+        ("unknown_token", "doesn't know its token; give the client another token=", "--token-file"),
+    ],
 )
-def test_what_to_do_about_a_token(reason: RequestReason, remedy: str) -> None:
+def test_what_to_do_about_a_token(reason: RequestReason, in_python: str, by_command: str) -> None:
     status = status_of(errors.Unauthenticated(reason, ""))
     ((_, content),) = status.trailing_metadata
     assert isinstance(content, bytes)
-    assert str(refusal(status.code, "", content)).endswith(remedy)
+    refused = refusal(status.code, "the server's words are for all callers", content)
+    assert in_python in str(refused)
+    assert by_command in in_command(refused)
+    assert "token=" not in in_command(refused)
+    assert "all callers" not in str(refused)
+    assert in_command(placed(refused, "item 3")).startswith("item 3: ")
+    assert str(placed(refused, "item 3")) == f"item 3: {refused}"
+
+
+UNREACHABLE = [
+    ("Failed parsing HTTP/2 (Trying to connect an http1.x server)", "h:50051", "h:50051"),
+    ("Cannot check peer: missing selected ALPN property.", "h:50051", "h:50051"),
+    ("SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER", "leave tls= out", "leave out --tls"),
+    ("CERTIFICATE_VERIFY_FAILED: self signed certificate", "Tls(ca=FILE)", "--ca FILE"),
+    ("CERTIFICATE_VERIFY_FAILED: certificate has expired", "be renewed", "be renewed"),
+    ("Hostname Verification Check failed.", "name that its certificate", "name that its"),
+    ("TLSV1_ALERT_CERTIFICATE_REQUIRED", "Tls(certificate=, key=)", "--certificate and --key"),
+    ("UNAVAILABLE: ipv4:127.0.0.1:1: Socket closed", "speak TLS? Give tls=", "Give --tls or --ca"),
+    (
+        "Connection refused",
+        "running there (8080 is a usual port of HTTP",
+        "--tls or --ca",
+    ),
+]
+
+
+@pytest.mark.parametrize(("words", "in_python", "by_command"), UNREACHABLE)
+def test_what_to_do_about_a_server_out_of_reach(
+    words: str, in_python: str, by_command: str
+) -> None:
+    words = f"failed to connect to all addresses; last error: {words}"
+    error = reach("h:8080", words)
+    assert in_python in error.python
+    assert by_command in error.command
+    assert "tls=" not in error.command
+
+
+def test_a_server_that_answers_is_within_reach() -> None:
+    status = status_of(errors.NotReady("not_ready", "the server is loading; try again shortly"))
+    ((_, content),) = status.trailing_metadata
+    assert isinstance(content, bytes)
+    words = str(refusal(status.code, status.details, content))
+    assert words.endswith("is unavailable: the server is loading; try again shortly")
+    assert "restarting" in str(refusal(status.code, "Socket closed", None))
 
 
 def test_all_that_details_say() -> None:

@@ -56,8 +56,9 @@ def test_a_layout() -> None:
     [
         ("other", 0, None, r"there is no model 'other'; the server has digits, small"),
         ("digits", 3, None, r"digits has no version 3; loaded are: 1, 2"),
-        ("digits", 1, 20, r"takes 784 numbers; --side 20 makes 20 x 20 = 400"),
-        ("iris", 0, None, r"iris, version 1, takes 4000 numbers; .* 63 x 63 = 3969. Send it num"),
+        ("digits", 1, 20, "20 x 20 = 400; give --side 28, or leave it out"),
+        ("iris", 0, None, "takes 4000 numbers, which are no square image; send it arrays"),
+        ("iris", 0, 63, "--side 63 makes images of 63 x 63 = 3969; leave it out"),
         ("empty", 0, None, r"empty has no version that is loaded; loaded are: none"),
     ],
 )

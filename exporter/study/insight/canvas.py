@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from exporter.study.figure import BACKGROUND, TEXT, Colours
+from exporter.study.figure import Colours
+from exporter.study.palette import BACKGROUND, TEXT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,18 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from exporter.network.network import Network
-from exporter.study.figure import (
-    BACKGROUND,
-    FAINT,
-    GREEN,
-    LINE,
-    RED,
-    TEXT,
-    paint_alone,
-    paint_ink,
-    paint_signed,
-    to_png,
-)
+from exporter.study.figure import paint_alone, paint_ink, paint_signed, to_png
 from exporter.study.insight import edges, responses
 from exporter.study.insight.canvas import (
     GAP,
@@ -32,6 +21,7 @@ from exporter.study.insight.canvas import (
 )
 from exporter.study.insight.findings import LoopTest
 from exporter.study.insight.measure import Insight
+from exporter.study.palette import BACKGROUND, FAINT, LINE, SAFE, TEXT, WHITE, Palette
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,39 +42,38 @@ PER_ROW = 8
 OUTPUTS_PER_ROW = 10
 
 
-def draw_all(network: Network, insight: Insight) -> dict[str, bytes]:
+def draw_all(network: Network, insight: Insight, palette: Palette = SAFE) -> dict[str, bytes]:
     """Return every picture by its file's name."""
     pictures = {
-        "weights.png": draw_weights(network),
-        "edges.png": draw_edges(network, insight),
-        "code.png": draw_code(network, insight),
+        "weights.png": draw_weights(network, palette),
+        "edges.png": draw_edges(network, insight, palette),
+        "code.png": draw_code(network, insight, palette),
         "optimal.png": draw_preferred(network, insight),
-        "loops.png": draw_loops(network, insight),
+        "loops.png": draw_loops(network, insight, palette),
     }
     for index in range(len(network.layers) - 1):
-        pictures[f"layer-{index + 1}.png"] = draw_responses(network, insight, index)
+        pictures[f"layer-{index + 1}.png"] = draw_responses(network, insight, index, palette)
     return pictures
 
 
-def draw_weights(network: Network) -> bytes:
+def draw_weights(network: Network, palette: Palette = SAFE) -> bytes:
     """Draw each first-layer neuron's weights where its pixels are, on one scale."""
     layer = network.layers[0]
     weights = layer.weights[:MAX_NEURONS]
     limit = float(np.abs(weights).max())
     height = MARGIN + _n_rows(len(weights)) * (LARGE + 26) + 46
     figure, axes = canvas(height)
-    for index, tile in enumerate(paint_signed(weights, limit)):
+    for index, tile in enumerate(paint_signed(weights, limit, palette)):
         x, y = MARGIN + index % PER_ROW * (LARGE + 19), MARGIN + index // PER_ROW * (LARGE + 26)
         paste(axes, tile, x, y, LARGE)
         write(axes, x, y + LARGE + 11, f"{index + 1}")
         bias = float(layer.biases[index])
-        colour = GREEN if bias > 0 else RED
-        write(axes, x + LARGE, y + LARGE + 11, f"bias {bias:+.2f}", colour, "right")
-    _draw_scale(axes, limit, height - 28)
+        write(axes, x + LARGE, y + LARGE + 11, f"bias {bias:+.2f}", palette.of(bias), "right")
+    _draw_scale(axes, limit, height - 28, palette)
     return to_png(figure)
 
 
-def draw_edges(network: Network, insight: Insight) -> bytes:
+def draw_edges(network: Network, insight: Insight, palette: Palette) -> bytes:
     """Draw under each first-layer neuron's weights the edge or bar that they are most like."""
     weights = edges.normalize(network.layers[0].weights[:MAX_NEURONS])
     measured, filters = insight.findings.edges, insight.matches.filters
@@ -92,8 +81,8 @@ def draw_edges(network: Network, insight: Insight) -> bytes:
     figure, axes = canvas(MARGIN + _n_rows(len(weights)) * step)
     for index, image in enumerate(weights):
         x, y = MARGIN + index % PER_ROW * (LARGE + 19), MARGIN + index // PER_ROW * step
-        paste(axes, paint_alone(image), x, y, LARGE)
-        paste(axes, paint_alone(filters[index]), x, y + LARGE + 2, LARGE)
+        paste(axes, paint_alone(image, palette), x, y, LARGE)
+        paste(axes, paint_alone(filters[index], palette), x, y + LARGE + 2, LARGE)
         match, chance = measured.matches[index], measured.chance[index]
         kind, colour = "bar" if measured.bars[index] else "edge", TEXT if match > chance else FAINT
         write(axes, x, y + 2 * LARGE + 14, f"{index + 1}  {kind} {match:.2f}", colour)
@@ -101,7 +90,7 @@ def draw_edges(network: Network, insight: Insight) -> bytes:
     return to_png(figure)
 
 
-def draw_responses(network: Network, insight: Insight, index: int) -> bytes:
+def draw_responses(network: Network, insight: Insight, index: int, palette: Palette) -> bytes:
     """Draw what each neuron of a hidden layer responds to, two neurons a row."""
     activations = insight.activations[index][:, :MAX_NEURONS]
     n_neurons = activations.shape[1]
@@ -118,7 +107,8 @@ def draw_responses(network: Network, insight: Insight, index: int) -> bytes:
         y = first + neuron % rows * (SMALL + GAP)
         write(axes, left - 6, y + SMALL / 2, f"{neuron + 1}", align="right")
         shown = paint_ink(np.stack([means[neuron], *insight.images[top[neuron, :N_TOP]]]))
-        tiles = [paint_alone(composite[neuron]), paint_alone(weighted[neuron]), *shown]
+        signed = (composite[neuron], weighted[neuron])
+        tiles = [*(paint_alone(image, palette) for image in signed), *shown]
         places = [left + place * (SMALL + 3) + (8 if place > 2 else 0) for place in range(9)]
         for x, tile in zip(places, tiles, strict=False):
             paste(axes, tile, x, y, SMALL)
@@ -129,7 +119,7 @@ def draw_responses(network: Network, insight: Insight, index: int) -> bytes:
     return to_png(figure)
 
 
-def draw_code(network: Network, insight: Insight) -> bytes:
+def draw_code(network: Network, insight: Insight, palette: Palette) -> bytes:
     """Draw how bright each hidden neuron is for each class, and the accuracy lost without it."""
     n_classes = len(network.labels)
     left, row, bars = 120, 20, 80
@@ -147,13 +137,13 @@ def draw_code(network: Network, insight: Insight) -> bytes:
             top = y + 26 + label * row
             write(axes, left - 10, top + row / 2 - 1, network.labels[label], align="right")
             for neuron, share in enumerate(values):
-                box(axes, left + neuron * width, top, width - 2, row - 2, "#ffffff", share)
+                box(axes, left + neuron * width, top, width - 2, row - 2, WHITE, share)
         floor = y + 26 + n_classes * row + bars - 14
         write(axes, left - 10, floor - 20, "accuracy lost\nwithout it", FAINT, "right")
         for neuron, lost in enumerate(code.losses[: means.shape[1]]):
             x = left + neuron * width
             length = max(max(lost, 0.0) / max(highest, 1e-12) * (bars - 40), 1.0)
-            box(axes, x + width / 4, floor - length, width / 2, length, RED)
+            box(axes, x + width / 4, floor - length, width / 2, length, palette.negative)
             middle = x + width / 2 - 1
             points = min(8.0, width / 6)
             loss = f"{100 * lost:.1f}%"
@@ -191,7 +181,7 @@ def draw_preferred(network: Network, insight: Insight) -> bytes:
     return to_png(figure)
 
 
-def draw_loops(network: Network, insight: Insight) -> bytes:
+def draw_loops(network: Network, insight: Insight, palette: Palette) -> bytes:
     """Draw images of one class with and without a loop, and how well each is told."""
     tests = insight.findings.loops
     within = insight.findings.class_loops
@@ -206,19 +196,21 @@ def draw_loops(network: Network, insight: Insight) -> bytes:
             for place, tile in enumerate(paint_ink(insight.images[members & flags][:N_EXAMPLES])):
                 paste(axes, tile, 112 + place * (MIDDLE + GAP), y, MIDDLE)
             y += MIDDLE + GAP
-    _draw_loop_tests(axes, tests, y + 20)
+    _draw_loop_tests(axes, tests, y + 20, palette)
     return to_png(figure)
 
 
-def _draw_loop_tests(axes: "Axes", tests: tuple[LoopTest, ...], top: float) -> None:
+def _draw_loop_tests(
+    axes: "Axes", tests: tuple[LoopTest, ...], top: float, palette: Palette
+) -> None:
     """Draw a line for each test: single pixels and neurons above it, read-outs below."""
     left, right = 210.0, WIDTH - 2.0 * MARGIN
     legend = (
         ("best pixel", FAINT, "s", -9, 0),
-        ("best neuron, shuffled", RED, "o", -9, 110),
-        ("best neuron", GREEN, "o", -9, 280),
+        ("best neuron, shuffled", palette.negative, "X", -9, 110),
+        ("best neuron", palette.positive, "o", -9, 280),
         ("read-out of all pixels", FAINT, "D", 9, 400),
-        ("read-out of a layer", GREEN, "D", 9, 575),
+        ("read-out of a layer", palette.positive, "D", 9, 575),
     )
 
     def place(area: float) -> float:
@@ -246,16 +238,16 @@ def _draw_loop_tests(axes: "Axes", tests: tuple[LoopTest, ...], top: float) -> N
             places = [place(area) for area in areas]
             heights = [y + shift] * len(areas)
             axes.scatter(places, heights, s=34, c=colour, marker=marker, zorder=3)
-            if colour == GREEN:
+            if colour == palette.positive:
                 for number, x in enumerate(places, start=1):
                     write(axes, x, y + shift, f"{number}", BACKGROUND, "center", points=6)
 
 
-def _draw_scale(axes: "Axes", limit: float, y: float) -> None:
+def _draw_scale(axes: "Axes", limit: float, y: float, palette: Palette) -> None:
     """Draw which colour is which weight."""
     length = 300.0
     values = np.linspace(-limit, limit, 256, dtype=np.float32)[:, np.newaxis]
-    strip = paint_signed(values, limit).reshape(1, -1, 3)
+    strip = paint_signed(values, limit, palette).reshape(1, -1, 3)
     paste(axes, strip, (WIDTH - length) / 2, y - 6, length, 12)
     for share, text in ((-1, f"{-limit:+.1f}"), (0, "0"), (1, f"{limit:+.1f}")):
         write(axes, (WIDTH + share * length) / 2, y + 16, text, FAINT, "center")

@@ -10,6 +10,7 @@ from exporter.study.insight import ascent, edges, figures, measure, topology
 from exporter.study.insight.findings import CLEARLY, Edges, Findings
 from exporter.study.insight.verdicts import mean, mean_by_layer, verdicts
 from exporter.study.markdown import table, wrap
+from exporter.study.palette import SAFE, Palette
 
 TEMPLATE = Path(__file__).with_name("page.md")
 
@@ -17,12 +18,14 @@ SAME = 0.02
 """Areas that differ by less are called equal."""
 
 
-def render(findings: Findings, folder: str) -> str:
-    """Return the page in Markdown; its pictures are in `folder`."""
+def render(findings: Findings, folder: str, palette: Palette = SAFE) -> str:
+    """Return the page in Markdown; its pictures are in `folder`, in the palette's colours."""
     n_hidden = len(findings.codes)
     deeper = " (in deeper layers, the product of all weights down to the pixels)"
     page = TEMPLATE.read_text(encoding="utf-8").format(
         folder=folder,
+        positive=palette.positive_name,
+        negative=palette.negative_name,
         sizes="-".join(map(str, findings.sizes)),
         accuracy=f"{findings.accuracy:.2%}",
         n_images=f"{findings.n_images:,}",
@@ -55,17 +58,17 @@ def _edges(layer: Edges) -> str:
         f"{layer.n_clear} clearly so, by {CLEARLY:g} or more. On average the correlation is "
         f"{mean(layer.matches):.2f} (from {min(layer.matches):.2f} to {max(layer.matches):.2f}), "
         f"that of the scrambled weights {layer.mean_chance:.2f}, and a stroke drawn as one would "
-        f"wish it reaches {layer.drawn:.2f}. Half of the squared weights sit on "
+        f"wish it to be reaches {layer.drawn:.2f}. Half of the squared weights sit on "
         f"{mean(layer.spreads):.1%} of the pixels, {layer.mean_chance_spread:.1%} when scrambled. "
         f"{n_bars} neurons are most like a bar, which is a stroke between two blanks, and "
         f"{n_neurons - n_bars} like an edge. The strongest weight of {sum(layer.negatives)} is "
-        "negative: ink there puts the neuron out."
+        "negative: ink there makes the neuron darker."
     )
 
 
 def _beside(findings: Findings, folder: str) -> str:
     if not findings.beside:
-        return "Other networks of the same shape can be laid beside it, with `--beside`."
+        return "Another network can be compared with it by `--beside FILE`."
     beside, layer = findings.beside, findings.beside.edges
     return (
         "Is that so of every such network? Here is another one of "

@@ -25,7 +25,7 @@ from mlpserve.bench.load.target import Images, Labels, Target
 from mlpserve.bench.result import Plan
 from mlpserve.connection.channels import open_channel
 from mlpserve.connection.settings import Settings
-from mlpserve.errors import Less, from_rpc_error
+from mlpserve.errors import Less, from_rpc_error, in_command
 
 _HAND_OVER_SECONDS = 0.2
 
@@ -94,7 +94,7 @@ def work(pipe: Connection, job: Job) -> None:
     try:
         _work(pipe, job)
     except grpc.RpcError as error:
-        pipe.send(Failed(str(from_rpc_error(error, job.settings.address, Less()))))
+        pipe.send(Failed(in_command(from_rpc_error(error, job.settings.address, Less()))))
     except (EOFError, BrokenPipeError):
         # The parent is gone.
         return

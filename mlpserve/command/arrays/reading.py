@@ -16,6 +16,7 @@ import numpy.typing as npt
 from mlpserve.command.arrays import idx, npy
 from mlpserve.command.arrays.header import GZIP_MAGIC, ArrayError, Header, describe
 from mlpserve.images import as_pixels
+from mlpserve.shapes import explain_shape
 
 _CHECKED_BYTES = 2**20
 _NPZ_MAGIC = b"PK\x03\x04"
@@ -68,9 +69,12 @@ def count_images(header: Header, n_pixels: int) -> int:
     if len(shape) in (2, 3) and math.prod(shape[1:]) == n_pixels:
         return shape[0]
     found = f"images of {describe(shape[1:])} pixels" if len(shape) > 1 else "no images"
+    hint = explain_shape(shape, header.dtype == np.uint8)
+    if len(shape) == 2 and shape[0] == n_pixels:
+        hint = "it looks transposed: save images.T"
     raise ArrayError(
-        f"has the shape {shape}: {found}, and those of the model have {n_pixels}; wanted (N, "
-        f"{n_pixels}) or (N, rows, columns)"
+        f"has the shape {shape}: {found}, and those of the model have {n_pixels}; wanted "
+        f"(N, {n_pixels}) or (N, rows, columns){hint and '; '}{hint}"
     )
 
 
@@ -133,6 +137,8 @@ def _open(path: Path, header: Header) -> BinaryIO:
 
 
 def _check_type(header: Header) -> None:
+    if header.dtype.kind in "US":
+        raise ArrayError("holds text; save an array of floats, uint8 or bool")
     try:
         as_pixels(np.empty((1, 1), header.dtype))
     except TypeError as error:

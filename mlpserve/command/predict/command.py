@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from mlpserve.client import Client
-from mlpserve.command.options import model_option, version_option, with_client
+from mlpserve.command.options import WholeNumber, model_option, version_option, with_client
 from mlpserve.command.predict.asking import Asker
 from mlpserve.command.predict.choices import Format, check_output, choose_format
 from mlpserve.command.predict.files import STDIN
@@ -83,8 +83,8 @@ standard error, has a row that says so, and makes the exit code 1. Ctrl-C leaves
 )
 @click.option(
     "--side",
-    type=click.IntRange(min=1),
-    help="Rows and columns of pictures' images. Default: the model's.",
+    type=WholeNumber(1, "give the rows of the model's images, such as 28, or leave it out"),
+    help="Rows and columns of pictures' images, which are as many. Default: the model's.",
 )
 @click.option(
     "--timing", is_flag=True, help="Report on standard error where the server's time went."
@@ -112,10 +112,13 @@ def predict(
     if inputs.count(STDIN) > 1:
         raise click.UsageError(f"{STDIN} stands for standard input, which can be read only once")
     entries = [look_at(name) for name in inputs]
-    if (side is not None or invert != Invert.AUTO) and all(
-        isinstance(entry, Array) for entry in entries
-    ):
-        raise click.UsageError("--side and --invert are for pictures; leave them out for arrays")
+    if all(isinstance(entry, Array) for entry in entries):
+        for option, is_given in (("--side", side is not None), ("--invert", invert != Invert.AUTO)):
+            if is_given:
+                raise click.UsageError(
+                    f"{option} is for pictures, and arrays are sent as they are; leave it out, and "
+                    "prepare the arrays as the model's images are"
+                )
     target = Target(client, model, version, side)
     entries = check(entries, target)
     options = {

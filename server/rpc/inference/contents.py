@@ -45,7 +45,8 @@ class Values:
             raise InvalidField(
                 "byte_count",
                 f"{INPUT} has shape {list(self.shape)} and datatype {self.datatype}, which is "
-                f"{self.count} values in {wanted} bytes, but there are {size} bytes",
+                f"{self.count} values in {wanted} bytes, but there are {size} bytes; describe the "
+                "values that are sent",
                 INPUT,
             )
 
@@ -71,7 +72,7 @@ def read_pixels(
     if len(raw) > 1:
         raise InvalidField(
             "inputs",
-            f"raw_input_contents has {len(raw)} entries for 1 input",
+            f"raw_input_contents has {len(raw)} entries for 1 input; send one",
             "raw_input_contents",
         )
     if raw:
@@ -110,7 +111,7 @@ def _read_contents(
             raise InvalidField(
                 "datatype",
                 f"{INPUT} has datatype {values.datatype}, whose contents belong in "
-                f"{known[number].name}, but they are in {known[other].name}",
+                f"{known[number].name}, but there are some in {known[other].name}; move them",
                 INPUT,
             )
     return fields

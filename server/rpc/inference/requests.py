@@ -81,7 +81,8 @@ def read_request(message: bytes, patient: bool = True) -> tuple[Request, memoryv
     except (wire.WireError, DecodeError) as error:
         raise InvalidField(
             "not_a_request",
-            f"the message ({len(message)} bytes) is not an inference.ModelInferRequest ({error})",
+            f"the message ({len(message)} bytes) is not an inference.ModelInferRequest ({error}); "
+            "generate the client from proto/inference/open_inference.proto",
             "",
         ) from error
     # Bytes that stand as numbers must be decoded each time.

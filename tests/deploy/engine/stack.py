@@ -1,4 +1,4 @@
-"""The stack of docker-compose.yml, scaled, on the tests' engine."""
+"""The stack of docker-compose.yml on the tests' engine."""
 
 import contextlib
 import json
@@ -14,23 +14,29 @@ from typing import Any
 import httpx
 
 from harness.server_process import ROOT
-from tests.deploy.engine import forward
+from tests.deploy.engine import forward, images
 from tests.deploy.engine.daemon import Engine
 
 GRPC, HTTP, PROMETHEUS, ALERTMANAGER = 50051, 8080, 9090, 9093
-READ = """
-import sys, urllib.request as u
-patient = u.Request(sys.argv[1], headers={"X-Prometheus-Scrape-Timeout-Seconds": "60"})
-sys.stdout.write(u.urlopen(patient).read().decode())
-"""
+PATIENT = "X-Prometheus-Scrape-Timeout-Seconds: 60"
 
 
 OVERRIDE = """
 x-patient: &patient
   healthcheck: {{interval: 1s, timeout: 60s, start_period: 300s}}
   stop_grace_period: 120s
+x-stand-in: &stand-in
+  image: {prometheus}
+  command: !override []
+  healthcheck: {{test: ["CMD", "true"], interval: 1s}}
+  volumes: !override ["{folder}/page:/page:ro"]
 services:
-  grafana: !reset null
+  grafana:
+    <<: *stand-in
+    entrypoint: [httpd, -f, -p, "3000", -h, /page]
+  jaeger:
+    <<: *stand-in
+    entrypoint: [httpd, -f, -p, "16686", -h, /page]
   server:
     <<: *patient
   alertmanager:
@@ -41,7 +47,9 @@ services:
     <<: *patient
     volumes: !override ["{folder}/rules:/etc/prometheus:ro", "prometheus:/prometheus"]
 """
-"""Health is checked often, so that no test waits long, and may take long on a busy machine."""
+"""Health is checked often, so that no test waits long, and may take long on a busy machine. On the
+ports of Grafana and Jaeger, whose images are large, a page answers in their place.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +66,17 @@ class Stack:
             "COMPOSE_FILE": f"docker-compose.yml:{self.engine.folder / 'override.yml'}",
             # The machine's few cores are shared by all replicas.
             "MLPSERVE_WORKERS": "1",
+            # There is no image with the packages for traces.
+            "SERVER_IMAGE": images.TARGETS["server"],
+            "MLPSERVE_OTLP_ENDPOINT": "",
         }
         command = self.engine.inside("bash", "-euxo", "pipefail", "-c", commands)
         return self.engine.run(command, variables=variables)
+
+    def check_end(self) -> None:
+        """Fail if a container or a network is left."""
+        assert self.engine.docker("ps", "--all", "--quiet") == ""
+        assert self.engine.docker("network", "ls", "--quiet", "--filter=type=custom") == ""
 
     def servers(self) -> list[str]:
         """Return the ids of the servers' containers."""
@@ -79,11 +95,16 @@ class Stack:
         """Return when the container was started last."""
         return str(self.inspect(container)["State"]["StartedAt"])
 
-    def metrics(self, container: str) -> str:
-        """Return the page of metrics of one server."""
-        return self.engine.docker(
-            *("exec", container, "python", "-c", READ, f"http://127.0.0.1:{HTTP}/metrics")
-        )
+    def own_address(self, server: str) -> str:
+        """Return where the HTTP port of one server is, until it is started again."""
+        networks = self.inspect(server)["NetworkSettings"]["Networks"].values()
+        (address,) = (network["IPAddress"] for network in networks)
+        return f"http://{address}:{HTTP}"
+
+    def read(self, url: str) -> str:
+        """Return what is at an address in the network of the containers."""
+        ask = ("curl", "--fail", "--silent", "--show-error", "--header", PATIENT)
+        return self.engine.run(self.engine.inside(*ask, url))
 
     def address(self, port: int) -> str:
         """Return a gRPC target for a published port."""
@@ -109,9 +130,8 @@ class Stack:
         return float(sum(float(series["value"][1]) for series in answer["data"]["result"]))
 
 
-@contextlib.contextmanager
-def start(engine: Engine, commands: str) -> Iterator[Stack]:
-    """Run all services but Grafana until the block ends, started by the commands.
+def prepare(engine: Engine) -> Stack:
+    """Write the files that the services get in the tests, and start nothing.
 
     Prometheus looks, and the alerts' rules wait, for seconds in place of minutes; Envoy has more
     patience.
@@ -124,14 +144,24 @@ def start(engine: Engine, commands: str) -> Iterator[Stack]:
         file.write_text(hasty.replace("scrape_timeout: 3s", "scrape_timeout: 1s"))
     envoy = (ROOT / "deploy" / "envoy" / "envoy.yaml").read_text()
     (engine.folder / "envoy.yaml").write_text(envoy.replace("timeout: 0.5s", "timeout: 60s"))
-    (engine.folder / "override.yml").write_text(OVERRIDE.format(folder=engine.folder))
-    stack = Stack(engine)
+    (engine.folder / "page").mkdir(exist_ok=True)
+    (engine.folder / "page" / "index.html").write_text("in place of Grafana and Jaeger")
+    override = OVERRIDE.format(folder=engine.folder, prometheus=images.PROMETHEUS)
+    (engine.folder / "override.yml").write_text(override)
+    return Stack(engine)
+
+
+@contextlib.contextmanager
+def start(engine: Engine, commands: str) -> Iterator[Stack]:
+    """Run the services until the block ends, started by the commands; fail if any is left then."""
+    stack = prepare(engine)
     try:
         stack.sh(commands)
         with _forwarded(engine, (GRPC, HTTP, PROMETHEUS, ALERTMANAGER)):
             yield stack
     finally:
-        stack.sh("docker compose --profile scale down --volumes --timeout 5")
+        stack.sh("docker compose down --volumes --timeout 5")
+        stack.check_end()
 
 
 @contextlib.contextmanager

@@ -98,7 +98,7 @@ def test_export_of_other_inputs_than_pixels(tmp_path: Path) -> None:
         result = run(*export, "--input-range", text)
         assert result.exit_code == 2
         assert f"{text!r} is not an input range; wanted finite, or [low, high]" in result.stderr
-    for command in ("evaluate", "look", "draw", "card"):
+    for command in ("evaluate", "look", "card"):
         line = refused(command, "--weights", weights)
         assert "w.npz: its network takes numbers in [-2, 2]; this command is for images" in line
 

@@ -113,4 +113,5 @@ def test_checkpoint_of_another_training(tmp_path: Path, data: Path) -> None:
 def test_missing_training_images_say_how_to_fetch_them(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli.main, command(tmp_path, tmp_path / "out.npz"))
     assert result.exit_code == 1
-    assert f"download MNIST with `{hints.command('exporter fetch')}`" in result.stderr
+    fetch = hints.command(f"exporter fetch --data {tmp_path}")
+    assert f"download MNIST with `{fetch}`" in result.stderr

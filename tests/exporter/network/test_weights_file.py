@@ -153,6 +153,15 @@ def test_defaults_of_a_bare_file(tmp_path: Path) -> None:
     assert saved.evaluation is None
 
 
+def test_names_of_neurons(tmp_path: Path) -> None:
+    names = np.array(["edge", "loop", "\N{GREEK SMALL LETTER PI}"])
+    saved = load(tmp_path, arrays() | {"names1": names})
+    assert saved.neuron_names == (("edge", "loop", "\N{GREEK SMALL LETTER PI}"),)
+    network.save(tmp_path / "again.npz", saved.network, neuron_names=saved.neuron_names)
+    assert network.load(tmp_path / "again.npz").neuron_names == saved.neuron_names
+    assert load(tmp_path, arrays()).neuron_names == ((),)
+
+
 def test_compressed_and_fortran_ordered_arrays_are_read(tmp_path: Path) -> None:
     content: Arrays = arrays()
     turned: Arrays = {key: np.asfortranarray(array) for key, array in content.items()}
@@ -184,6 +193,12 @@ GOOD = arrays()
         ),
         ({"W9999": GOOD["W2"]}, "W3 is missing"),
         ({"w3": GOOD["W2"]}, "w3 is an unknown key; known are W1, b1, W2, b2, ..., activations"),
+        (
+            {"names1": np.array(["a", "b"])},
+            "names1 is <U1 (2,), wanted text (3,), one for each neu",
+        ),
+        ({"names1": np.array(["a", "b", "a"])}, "names1: number 2, 'a', is that of number 0 too"),
+        ({"names2": np.array(["a", "b"])}, "names2 is an unknown key"),
         (
             {"W1": GOOD["W1"].T},
             "W1 has shape (4, 3), wanted (3, n_in): a row for each of b1's 3 neurons; it looks "

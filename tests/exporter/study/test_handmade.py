@@ -1,5 +1,6 @@
 """The handmade network is what its rules say, as good as its page says, and can be served."""
 
+import json
 import re
 from itertools import chain
 from pathlib import Path
@@ -9,18 +10,19 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-import mlpserve
 from exporter import cli, network
 from exporter.commands import common
 from exporter.commands.handmade import SHOWN
 from exporter.network.network import Batch
-from exporter.study import handmade, handmade_page, network_svg
+from exporter.study import drawing, handmade, handmade_page
 from exporter.study.handmade import DIGITS, PATTERNS, STROKES, Stroke
+from exporter.study.palette import FILM, SAFE
 from exporter.training.mnist import Labels
-from harness.server_process import ROOT, start_server
+from harness.server_process import ROOT
+from tests.documents import clone, pages
 
 PAGE = ROOT / "docs" / "handmade.md"
-AGAIN = "run `python -m exporter handmade --page docs/handmade.md`"
+AGAIN = "run `.venv/bin/python -m exporter handmade --page docs/handmade.md --data tests/data`"
 NETWORK = handmade.build()
 
 
@@ -114,7 +116,12 @@ def test_page_and_its_pictures_are_current(digits: tuple[Batch, Labels]) -> None
     saved = shipped()
     assert PAGE.read_text() == handmade_page.write("handmade", saved.network, *digits), AGAIN
     assert saved.examples is not None
-    at_work = network_svg.draw_network(handmade.build(), saved.examples[SHOWN])
+    at_work = drawing.draw_network(
+        handmade.build(),
+        saved.examples[SHOWN],
+        layout=saved.image_layout,
+        names=handmade.NEURON_NAMES,
+    )
     assert (PAGE.parent / "handmade" / "at-work.svg").read_text() == at_work, AGAIN
     for picture in ("strokes.png", "patterns.png"):
         with Image.open(PAGE.parent / "handmade" / picture) as drawn:
@@ -130,7 +137,8 @@ def test_page_shows_it_getting_a_digit_right() -> None:
 
 def test_command_writes_the_network_and_its_page(tmp_path: Path) -> None:
     weights, page = tmp_path / "new" / "handmade.npz", tmp_path / "by-hand.md"
-    result = run("--output", weights, "--page", page, "--data", ROOT / "tests" / "data")
+    options = ("--output", weights, "--page", page, "--data", ROOT / "tests" / "data")
+    result = run(*options, "--palette", "film")
     assert (result.exit_code, result.stdout) == (0, f"{weights}\n{page}\n"), result.output
     assert result.stderr.endswith(f"export --weights {weights} --name handmade\n")
     saved = network.load(weights)
@@ -138,12 +146,23 @@ def test_command_writes_the_network_and_its_page(tmp_path: Path) -> None:
         np.testing.assert_array_equal(found.weights, built.weights)
         np.testing.assert_array_equal(found.biases, built.biases)
     assert saved.provenance == handmade.PROVENANCE
+    assert saved.neuron_names == tuple(map(tuple, handmade.NEURON_NAMES))
     np.testing.assert_array_equal(saved.examples, shipped().examples)
     pictures = re.findall(r"\]\((by-hand/.+?)\)", page.read_text())
     assert sorted(pictures) == [
         f"by-hand/{each}" for each in ("at-work.svg", "patterns.png", "strokes.png")
     ]
     assert all((tmp_path / picture).stat().st_size < 150_000 for picture in pictures)
+    # Words and pictures have the film's colours, and none of the others.
+    said = page.read_text() + (tmp_path / "by-hand" / "at-work.svg").read_text()
+    assert f"image: {FILM.positive_name} where ink speaks for it" in " ".join(said.split())
+    assert {FILM.positive, FILM.negative} <= set(re.findall(r"#\w{6}", said))
+    assert not {SAFE.positive, SAFE.negative} & set(re.findall(r"#\w{6}", said))
+    assert SAFE.positive_name not in said
+    with Image.open(tmp_path / "by-hand" / "patterns.png") as drawn:
+        pixels = drawn.convert("RGB").tobytes()
+    for colour in (FILM.positive, FILM.negative):
+        assert bytes.fromhex(colour[1:]) in pixels
 
 
 def test_command_needs_images_for_the_page_alone(tmp_path: Path) -> None:
@@ -155,18 +174,16 @@ def test_command_needs_images_for_the_page_alone(tmp_path: Path) -> None:
     assert not (tmp_path / "page.md").exists()
 
 
-def test_server_answers_for_it_beside_digits(tmp_path: Path, digits: tuple[Batch, Labels]) -> None:
-    weights, repository = tmp_path / "handmade.npz", tmp_path / "models"
-    assert run("--output", weights).exit_code == 0
-    for arguments in ((), ("--weights", str(weights), "--name", "handmade")):
-        export = ["export", "--repository", str(repository), *arguments]
-        assert CliRunner().invoke(cli.main, export).exit_code == 0
-    images = digits[0][:500]
-    with start_server(repository) as server, mlpserve.Client(server.grpc_address) as client:
-        by_hand = client.predict(images, model="handmade")
-        trained = client.predict(images)
-    for prediction, computed in ((by_hand, NETWORK), (trained, shipped().network)):
-        expected = computed.forward(images)[-1]
-        np.testing.assert_allclose(prediction.activations, expected, rtol=0, atol=1e-5)
-        np.testing.assert_array_equal(prediction.labels, expected.argmax(axis=1))
-    assert prediction.model == "digits"
+def test_commands_of_the_page(tmp_path: Path) -> None:
+    with clone.clone(tmp_path) as reader:
+        with reader.serve(pages.block("docs/handmade.md", "exporter handmade").text):
+            predict = ".venv/bin/mlpserve predict examples/digits --format json"
+            answers = [json.loads(line) for line in reader.sh(predict).splitlines()]
+        drawn = (tmp_path / "handmade.svg").read_text()
+        assert drawn == (PAGE.parent / "handmade" / "at-work.svg").read_text()
+    shown = [np.asarray(Image.open(ROOT / "examples" / "digits" / f"{n}.png")) for n in range(10)]
+    images = np.stack(shown).reshape(10, -1).astype(np.float32) / np.float32(255)
+    expected = NETWORK.forward(images)[-1]
+    assert [answer["label"] for answer in answers] == expected.argmax(axis=1).tolist()
+    found = [list(answer["activations"].values()) for answer in answers]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)

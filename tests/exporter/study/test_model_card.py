@@ -20,8 +20,8 @@ from tests.exporter.evaluations import EVALUATION
 
 CARD = ROOT / "docs" / "model-card.md"
 AGAIN = (
-    "run `python -m exporter evaluate --record --pictures docs/model-card`, then "
-    "`python -m exporter card --output docs/model-card.md`"
+    "run `.venv/bin/python -m exporter evaluate --data tests/data --record --pictures "
+    "docs/model-card`, then `.venv/bin/python -m exporter card --output docs/model-card.md`"
 )
 SHIPPED = network.load(common.WEIGHTS)
 
@@ -99,7 +99,7 @@ def test_figures_stand_in_the_card() -> None:
     assert "| t&#124;wo | 20 | 0.00% ± 0.00% | - |" in card
     assert "it mistakes t|wo for zero (20), zero for [b]one[/b] (10)." in card
     assert "| **zero** | 90 | 10 |  |" in card
-    assert "of 20 whose brightest output is 0.25 on average, 40.00% are right" in " ".join(
+    assert "of 20 with a brightest output of 0.25 on average, 40.00% are right" in " ".join(
         card.split()
     )
     assert "| upside down | 10.00% ± 2.02% | 80.00% ± 2.70% |" in card

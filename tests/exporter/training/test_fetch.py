@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from exporter.training import mnist
+from exporter.training import download, mnist
 from harness.server_process import ROOT
 from tests.exporter.mirror import Mirror, serve
 
@@ -24,7 +24,7 @@ def fetch(folder: Path, *mirrors: Mirror) -> str:
     """Fetch the two files and return what the terminal showed."""
     console = Console(file=io.StringIO(), width=100)
     addresses = [mirror.address for mirror in mirrors]
-    paths = mnist.fetch(folder, mirrors=addresses, checksums=CHECKSUMS, console=console)
+    paths = download.fetch(folder, mirrors=addresses, checksums=CHECKSUMS, console=console)
     assert paths == [folder / name for name in FILES]
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
@@ -150,14 +150,14 @@ def test_says_what_each_mirror_did(tmp_path: Path) -> None:
     assert re.search(f"{gone.address}: .*refused", message)
     assert f"{empty.address}: Client error '404 Not Found'" in message
     assert f"{breaking.address}: peer closed connection" in message
-    assert f"Try again, or copy it to {tmp_path / IMAGES}" in message
+    assert f"Try again, name another --mirror, or copy it to {tmp_path / IMAGES}" in message
     assert content(tmp_path) == {f"{IMAGES}.part": FILES[IMAGES][:20]}, "two breaks, 10 bytes each"
 
 
 def test_killed_download_leaves_a_part_that_is_resumed(tmp_path: Path) -> None:
     script = (
-        "import sys, pathlib; from exporter.training import mnist; "
-        "mnist.fetch(pathlib.Path(sys.argv[1]), "
+        "import sys, pathlib; from exporter.training import download; "
+        "download.fetch(pathlib.Path(sys.argv[1]), "
         f"mirrors=[sys.argv[2]], checksums={CHECKSUMS!r})"
     )
     with serve(Mirror(FILES, hold=HALF)) as mirror:

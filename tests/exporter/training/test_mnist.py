@@ -118,11 +118,35 @@ def test_files_that_do_not_belong_together(
         mnist.load(tmp_path, "train")
 
 
-def test_missing_split_says_how_to_fetch_it() -> None:
-    with pytest.raises(
-        mnist.MnistError, match=r"has no train-images-idx3-ubyte\.gz; .* exporter fetch"
-    ):
-        mnist.load(DATA, "train")
+@pytest.mark.parametrize(
+    ("folder", "split", "remedies"),
+    [
+        (mnist.FOLDER, "train", ["exporter fetch`, or name another folder with --data"]),
+        (DATA, "train", [f"exporter fetch --data {DATA}`, or name another folder with --data"]),
+        (mnist.FOLDER, "test", ["exporter fetch`, or take", "with --data tests/data, or name"]),
+    ],
+)
+def test_missing_split_says_where_to_get_it(
+    folder: Path,
+    split: mnist.Split,
+    remedies: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "tests").symlink_to(ROOT / "tests")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(mnist.MnistError) as raised:
+        mnist.load(folder, split)
+    message = str(raised.value)
+    assert message.startswith(f"{folder} has no {mnist.PREFIXES[split]}-images-idx3-ubyte.gz; ")
+    assert all(remedy in message for remedy in remedies)
+
+
+def test_only_what_is_there_is_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(mnist.MnistError) as raised:
+        mnist.load(mnist.FOLDER, "test")
+    assert "tests/data" not in str(raised.value)
 
 
 def test_only_its_own_files_are_called_mnist(tmp_path: Path) -> None:

@@ -43,6 +43,14 @@ def test_every_recipe_learns(activation: Any, loss: Any, optimizer: Any) -> None
     assert trained.history[-1].loss < trained.history[0].loss
 
 
+def test_plain_gradient_descent_learns() -> None:
+    plain = replace(OPTIONS, optimizer="sgd", rate=2, decay=0, first_rate_factor=1, augment=False)
+    textbook = replace(plain, activation="sigmoid", loss="squared-error", epochs=60)
+    trained = training.train(*stripes(), textbook)
+    assert trained.validation_accuracy >= 0.95
+    assert trained.history[-1].loss < trained.history[0].loss
+
+
 @pytest.mark.parametrize("hidden_sizes", [(), (9,), (4, 5, 6)])
 def test_any_sizes(hidden_sizes: tuple[int, ...]) -> None:
     trained = training.train(*stripes(), replace(SHORT, hidden_sizes=hidden_sizes))
@@ -181,7 +189,7 @@ def test_another_archive_is_no_checkpoint(tmp_path: Path) -> None:
         ("activation", "softmax"),
         ("loss", "hinge"),
         ("mix", -0.1),
-        ("optimizer", "sgd"),
+        ("optimizer", "adam"),
         ("epochs", 0),
         ("batch_size", 0),
         ("rate", 0.0),

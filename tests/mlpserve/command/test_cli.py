@@ -14,6 +14,7 @@ from PIL import Image
 
 from mlpserve.command.commands import mlpserve
 from mlpserve.extras import install_command
+from mlpserve.pictures.errors import NO_PICTURE
 from mlpserve.v1 import classifier_pb2
 from tests.mlpserve.serving import Serving, classify, read_batch, start_serving
 
@@ -94,7 +95,7 @@ def test_files_that_are_no_pictures(two: Path, tmp_path: Path, serving: Serving)
     result = run(text, two, missing, "--address", serving.address)
     assert result.stderr.splitlines() == [
         f"Error: {tmp_path}/gone\N{REPLACEMENT CHARACTER}[31m.png: no such file or directory",
-        f"Error: {text}: not a picture that Pillow can read",
+        f"Error: {text}: {NO_PICTURE}",
     ]
     assert result.stdout.startswith(f"{two}: 2")
     assert result.exit_code == 1
@@ -202,6 +203,6 @@ def test_what_only_looks_like_space_is_no_part_of_a_token(
     file.write_text(f"0123456789abcdef{around}\n", "utf-8")
     result = run(two, "--address", serving.address, "--token-file", file)
     assert result.exit_code == 1
-    assert result.stderr.startswith("Error: token is not a bearer token")
+    assert result.stderr.startswith(f"Error: --token-file {file}: token is not a bearer token")
     file.write_text("\t0123456789abcdef \r\n", "utf-8")
     assert run(two, "--address", serving.address, "--token-file", file).exit_code == 0

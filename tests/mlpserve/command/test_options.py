@@ -31,7 +31,10 @@ def run(*arguments: str) -> Result:
     ("address", "words"),
     [
         ("http://localhost:50051", "is a URL; give HOST:PORT of the server's --grpc-address, such"),
-        ("https://example.com", "such as example.com:50051, and turn TLS on with tls=.*, or --tls"),
+        (
+            "https://example.com",
+            "example.com:50051, and turn TLS on with --tls or --ca FILE$",
+        ),
         ("localhost", "has no port; give HOST:PORT, such as localhost:50051"),
         ("localhost:99999", "has the port 99999, where no server can be called; give one from 1"),
         ("localhost:0", "has the port 0, where no server can be called"),

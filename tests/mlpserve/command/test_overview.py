@@ -23,7 +23,7 @@ def show(*pages: str) -> str:
 def test_nothing_has_happened() -> None:
     server = Simulated(0, names=("digits",))
     shown = show(server.page(), server.page())
-    assert "no calls yet" in shown
+    assert "no calls counted" in shown
     assert re.search(r"^rejected requests by reason +none", shown, re.MULTILINE)
     assert re.search(r"^digits 1 \(v1\) +- +0 +0 ", shown, re.MULTILINE)
 
@@ -32,7 +32,7 @@ def test_once_after_calls_shows_them() -> None:
     server = Simulated(0, names=("digits",))
     server.work(30)
     shown = show(server.page(), server.page())
-    assert "no calls yet" not in shown
+    assert "no calls" not in shown
     assert re.search(r"^Predict +0 +[1-9]", shown, re.MULTILINE)
     assert re.search(r"^calls by code +OK \d+ \(0/s\)", shown, re.MULTILINE)
 

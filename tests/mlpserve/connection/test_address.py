@@ -23,7 +23,10 @@ FAULTS = {
     "is a URL; give HOST:PORT": [
         *("http://localhost:50051", "https://localhost:50051", "HTTP://h:1", "grpc://h:1"),
         *("http://", "ftp://h", "tcp://h:1", "http://h:1/path", "passthrough:///h:1", "a+b://h"),
+        *("//localhost:50051", "http:/h:1", "https:h:1", "http:\\\\h:1", "grpc:h:1"),
     ],
+    "is a URL of a file; give HOST:PORT, or unix:PATH": ["file:///run/mlpserve.sock"],
+    "is a path; give HOST:PORT, or unix:/": ["/run/mlpserve.sock", "./socket", "~/socket"],
     "has no port; give HOST:PORT, such as": [
         *("localhost", "localhost:", "10.0.0.1", "[::1]", "[::1]:", "dns:///classifier"),
         *("ipv4:10.0.0.1", "classifier.example", "dns:classifier"),

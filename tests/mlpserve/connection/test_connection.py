@@ -47,11 +47,46 @@ def test_token_is_not_sent_unencrypted_unless_allowed(connect: type[Client], add
     connect(address).close()
 
 
-@pytest.mark.parametrize("token", ["", "two words", TOKEN + "\n", "ümlaut"])
-def test_token_that_is_none(connect: type[Client], token: str) -> None:
+@pytest.mark.parametrize(
+    ("token", "remedy"),
+    [
+        ("", "it is empty"),
+        ("two words", "it may hold letters, digits"),
+        ("ümlaut", "it may hold letters, digits"),
+        (TOKEN + "\n", "leave these out, such as by .strip()"),
+        (f"Bearer {TOKEN}", "leave out the word Bearer"),
+        (f"ann: {TOKEN}", "what follows the colon alone"),
+    ],
+)
+def test_token_that_is_none(connect: type[Client], token: str, remedy: str) -> None:
     with pytest.raises(ValueError, match="token is not a bearer token") as caught:
         connect("localhost:50051", token=token)
+    assert remedy in str(caught.value)
     assert not token or token not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "remedy"),
+    [
+        ({"token": TOKEN.encode()}, "token is of the type bytes; give text"),
+        ({"tls": True}, r"tls is True; give mlpserve.Tls\(\)"),
+        ({"tls": "ca.pem"}, r"tls is 'ca.pem'; give mlpserve.Tls\(\), or mlpserve.Tls\(ca=FILE\)"),
+    ],
+)
+def test_what_is_of_another_type(connect: type[Client], given: Any, remedy: str) -> None:
+    with pytest.raises(TypeError, match=remedy):
+        connect("localhost:50051", **given)
+
+
+def test_files_of_tls_that_are_none(connect: type[Client], tmp_path: Path) -> None:
+    file = tmp_path / "mine.pem"
+    with pytest.raises(FileNotFoundError, match=f"ca can't be read: No such file.*{file}"):
+        connect("localhost:50051", tls=Tls(ca=file))
+    file.write_text("-----BEGIN PRIVATE KEY-----")
+    with pytest.raises(ValueError, match=f"ca {file} has no certificate in it; give a PEM file"):
+        connect("localhost:50051", tls=Tls(ca=file))
+    with pytest.raises(ValueError, match="key has no private key in it; give a PEM file"):
+        connect("localhost:50051", tls=Tls(certificate=b"-----BEGIN CERTIFICATE-----", key=b"k"))
 
 
 def test_clients_share_no_connection(connect: type[Client]) -> None:
@@ -148,7 +183,7 @@ def test_half_a_certificate_is_refused(connect: type[Client], tmp_path: Path) ->
             grpc.StatusCode.UNAUTHENTICATED,
             "the call has no token",
             Unauthenticated,
-            "refuses the call: the call has no token; give the client token=",
+            "refuses the call: the call has no token; give Client\\(..., token=TOKEN\\)",
         ),
         (
             grpc.StatusCode.RESOURCE_EXHAUSTED,

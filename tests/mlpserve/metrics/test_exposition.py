@@ -83,7 +83,16 @@ def test_nobody_answers(silent_address: str) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["", "localhost", "localhost:http", "https://a:1", "a:99999", "a" * 70 + ":80", "a..b:80"],
+    [
+        "",
+        "localhost",
+        "localhost:http",
+        "ftp://a:1",
+        "http://a",
+        "a:99999",
+        "a" * 70 + ":80",
+        "a..b:80",
+    ],
 )
 def test_what_is_no_address(address: str) -> None:
     with pytest.raises(

@@ -201,7 +201,7 @@ def test_images_of_another_size_are_named(shape: tuple[int, ...]) -> None:
         (np.zeros((2, P), np.int64), TypeError, "item 1: images has the type int64"),
         (np.zeros((0, P)), ValueError, r"item 1: images has shape \(0, 9\): the batch is empty"),
         (3.0, ValueError, r"item 1: images has shape \(\)"),
-        ("seven", ValueError, r"item 1: images has shape \(\)"),
+        ("seven", TypeError, "item 1: images is 'seven': give an array"),
         ([[1.0], [1.0, 2.0]], ValueError, "item 1: images differ in shape"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from mlpserve import InvalidResponse, Prediction
-from mlpserve.protocol import predict
+from mlpserve.protocol import catalog, predict
 from mlpserve.v1 import classifier_pb2
 
 Layer = classifier_pb2.LayerActivations
@@ -31,6 +32,32 @@ def test_float_request(
     assert (request.model, request.version, request.hidden_activations) == (model, version, hidden)
     assert np.array(request.pixels, dtype=np.float32).tobytes() == pixels.tobytes()
     assert not request.pixels_u8
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"model": 3}, "model is 3; give the model's name as text"),
+        ({"label": 1}, "label is 1; give the label's name as text"),
+        ({"version": "1"}, "version is '1'; give a whole number, 0 for the newest$"),
+        ({"version": "stable"}, "newest, or label='stable' for a label"),
+        ({"version": 1.5}, "version is 1.5; give a whole number"),
+        ({"hidden_activations": "yes"}, "hidden_activations is 'yes'; give True or False"),
+        ({"canonicalize": None, "version": "x"}, "version is 'x'"),
+    ],
+)
+def test_parameters_of_another_type(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        predict.encode_head(**given)
+    if not given.keys() - {"model", "version", "label"}:
+        asked = {"model": "", "version": 0, "label": "", **given}
+        with pytest.raises(TypeError, match=message):
+            catalog.encode_network_request(**asked)
+
+
+def test_versions_that_are_too_large() -> None:
+    with pytest.raises(ValueError, match="version is 9223372036854775808; give a whole number"):
+        predict.encode_head(version=2**63)
 
 
 def test_request_to_put_images_right() -> None:

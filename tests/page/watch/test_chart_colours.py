@@ -3,82 +3,27 @@
 import re
 from itertools import combinations
 
-import numpy as np
-import numpy.typing as npt
 import pytest
 
 from server.http.static_files import FOLDER
+from tests.colours import EYES, Array, apart, contrast, linear
 
-Array = npt.NDArray[np.float64]
-
-# Machado, Oliveira and Fernandes (2009), at full severity; in linear RGB.
-EYES = {
-    "all": np.eye(3),
-    "protanopia": np.array(
-        [
-            [0.152286, 1.052583, -0.204868],
-            [0.114503, 0.786281, 0.099216],
-            [-0.003882, -0.048116, 1.051998],
-        ]
-    ),
-    "deuteranopia": np.array(
-        [
-            [0.367322, 0.860646, -0.227968],
-            [0.280085, 0.672501, 0.047413],
-            [-0.011820, 0.042940, 0.968881],
-        ]
-    ),
-    "tritanopia": np.array(
-        [
-            [1.255528, -0.076749, -0.178779],
-            [-0.078411, 0.930809, 0.147602],
-            [0.004733, 0.691367, 0.303900],
-        ]
-    ),
-}
-TO_CONES = np.array(
-    [
-        [0.4122214708, 0.5363325363, 0.0514459929],
-        [0.2119034982, 0.6806995451, 0.1073969566],
-        [0.0883024619, 0.2817188376, 0.6299787005],
-    ]
-)
-TO_LAB = np.array(
-    [
-        [0.2104542553, 0.7936177850, -0.0040720468],
-        [1.9779984951, -2.4285922050, 0.4505937099],
-        [0.0259040371, 0.7827717662, -0.8086757660],
-    ]
-)
 MIN_CONTRAST = 3.0
 """WCAG's for what is not text."""
 
 MIN_DISTANCE = 0.07
 """In Oklab, where 0.02 is just noticeable."""
 
+MIN_OPPOSITES = 0.15
+"""Between colours that mean the opposite: at a glance, without comparing them."""
+
 
 def read(theme: str) -> dict[str, Array]:
-    """Return the variables of the stylesheets that are colours, in linear RGB."""
+    """Return the colours among the stylesheets' variables, in linear RGB: the safe palette."""
     text = "".join((FOLDER / name).read_text() for name in ("css/base.css", "watch/charts.css"))
+    text = re.sub(r"\[data-palette.*?\}", "", text, flags=re.DOTALL)
     found = re.findall(r"--([\w-]+): light-dark\(#(\w{6}), #(\w{6})\)", text)
     return {name: linear(light if theme == "light" else dark) for name, light, dark in found}
-
-
-def linear(code: str) -> Array:
-    parts = np.frombuffer(bytes.fromhex(code), np.uint8) / 255
-    light: Array = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
-    return light
-
-
-def contrast(one: Array, other: Array) -> float:
-    weights = np.array([0.2126, 0.7152, 0.0722])
-    low, high = sorted((float(one @ weights), float(other @ weights)))
-    return (high + 0.05) / (low + 0.05)
-
-
-def oklab(rgb: Array) -> Array:
-    lab: Array = TO_LAB @ np.cbrt(TO_CONES @ np.clip(rgb, 0, 1))
-    return lab
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -88,10 +33,18 @@ def test_series_are_seen_and_told_apart(theme: str) -> None:
     assert len(series) == 8
     for name, colour in series.items():
         assert contrast(colour, colours["surface"]) >= MIN_CONTRAST, name
-    for eyes, matrix in EYES.items():
+    for eyes in EYES:
         for one, other in combinations(series, 2):
-            apart = np.linalg.norm(oklab(matrix @ series[one]) - oklab(matrix @ series[other]))
-            assert apart >= MIN_DISTANCE, (eyes, one, other)
+            assert apart(series[one], series[other], eyes) >= MIN_DISTANCE, (eyes, one, other)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_opposites_are_told_apart(theme: str) -> None:
+    colours = read(theme)
+    for one, other in (("positive", "negative"), ("good", "bad")):
+        assert contrast(colours[one], colours["surface"]) >= MIN_CONTRAST, one
+        for eyes in EYES:
+            assert apart(colours[one], colours[other], eyes) >= MIN_OPPOSITES, (eyes, one)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

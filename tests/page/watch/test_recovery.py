@@ -149,7 +149,9 @@ def test_a_server_that_is_restarted(
         time = datetime.fromtimestamp(start, UTC).strftime("%H:%M:%S")
         expect(notice).to_contain_text(f"The server was restarted at {time}.")
         expect(tile(page, "Workers missing")).to_contain_text("1 of 1 ready")
-        expect(table(page, "Calls by method")).to_contain_text("No calls yet.")
+        expect(table(page, "Calls by method")).to_contain_text(
+            "No calls since the workers started."
+        )
         expect(panel(page, "Errors by code")).to_contain_text("No call has ended with an error")
         anew = Sent()
         with connected(again) as channel:

@@ -59,7 +59,7 @@ def page(opened: Watched) -> Page:
 @pytest.fixture(scope="module")
 def sent(page: Page, channel: grpc.Channel, digits: tuple[Batch, Labels]) -> Sent:
     """What has been sent, and appears on the page."""
-    expect(table(page, "Calls by method")).to_contain_text("No calls yet.")
+    expect(table(page, "Calls by method")).to_contain_text("No calls since the workers started.")
     sent = Sent()
     sent.send(channel, digits[0])
     expect_calls(page, sent)

@@ -108,6 +108,8 @@ def test_calls_without_a_known_token_are_told_what_to_send(
         call(channel, path, metadata)
     assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
     details = caught.value.details() or ""
+    for remedy in ("`authorization: Bearer TOKEN`", "--token-file FILE", "token="):
+        assert remedy in details
     assert "`authorization: Bearer TOKEN`" in details
     for _, sent in metadata:
         assert sent.rpartition(" ")[2] not in details

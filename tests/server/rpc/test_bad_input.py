@@ -34,7 +34,7 @@ BAD = {
         PredictRequest(pixels=BLACK[1:]),
         "pixel_count",
         "pixels",
-        "has 783 values, which is not a multiple of 784",
+        "send 784 for each image, grey and 28 x 28",
     ),
     "long": (PredictRequest(pixels=[*BLACK, 0]), "pixel_count", "pixels", "has 785 values"),
     "short bytes": (

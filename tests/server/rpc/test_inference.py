@@ -177,7 +177,7 @@ BAD = {
     "wrong typed field": (
         changed(set_input(datatype="UINT8"), typed_request(BLACK)),
         "DATATYPE",
-        "belong in uint_contents, but they are in fp32_contents",
+        "belong in uint_contents, but there are some in fp32_contents; move them",
     ),
     "byte above 255": (
         changed(
@@ -235,7 +235,7 @@ BAD = {
             typed_request(BLACK),
         ),
         "DATATYPE",
-        "belong in fp32_contents, but they are in bytes_contents",
+        "belong in fp32_contents, but there are some in bytes_contents; move them",
     ),
     "version beyond int64": (
         raw_request(BLACK, model_version=str(2**63)),
@@ -267,9 +267,9 @@ def test_every_mismatch_is_named_and_counted(
     [
         ("letters", "", "MODEL_NOT_FOUND", "model 'letters' is not loaded; name one of: digits"),
         ("digits", "7", "VERSION_NOT_FOUND", "has no version 7 loaded"),
-        ("digits", "20251129123456789", "VERSION_NOT_FOUND", "not 20251129123456789"),
+        ("digits", "20251129123456789", "VERSION_NOT_FOUND", "no version 20251129123456789"),
         ("digits", str(2**63 - 1), "VERSION_NOT_FOUND", f"has no version {2**63 - 1} loaded"),
-        ("digits", "newest", "LABEL_NOT_FOUND", "has no label 'newest'; ask for a version"),
+        ("digits", "newest", "LABEL_NOT_FOUND", "has no label 'newest'; ask for version 1"),
     ],
 )
 def test_unknown_model_lists_what_is_loaded(

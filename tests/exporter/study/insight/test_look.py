@@ -4,6 +4,7 @@ import dataclasses
 import gzip
 import json
 import re
+import shlex
 import struct
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from exporter.study.json_values import from_json
 from exporter.training import mnist
 from harness.networks import random_batch, random_network
 from harness.server_process import ROOT
+from tests.documents import pages
 
 DOCS = ROOT / "docs"
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -202,6 +204,27 @@ def test_verdicts_follow_the_numbers() -> None:
         )
         preferred = dataclasses.replace(found.preferred, smooth=smooth)
         assert verdicts.prefers_digits(dataclasses.replace(found, preferred=preferred)) == verdict
+
+
+def test_commands_of_the_documented_page() -> None:
+    """That they are accepted, and train what the page compares with: it would take minutes."""
+    lines = pages.block("docs/looking-inside.md", "exporter look").text.splitlines()
+    given = {}
+    for line in lines:
+        python, _, module, name, *options = shlex.split(line)
+        assert (python, module) == (".venv/bin/python", "exporter")
+        command = cli.main.commands[name]
+        given[name] = command.make_context(name, options).params
+    assert list(given) == ["fetch", "train", "look"]
+    beside = documented().beside
+    assert beside
+    assert given["train"].pop("augment") is False
+    assert "augmentation" not in beside.recipe
+    defaults = cli.main.commands["train"].make_context("train", []).params
+    changed = {name: value for name, value in given["train"].items() if value != defaults[name]}
+    assert list(changed) == ["output"]
+    assert changed["output"] == given["look"]["beside"]
+    assert ROOT / given["look"]["output"] == DOCS / "looking-inside"
 
 
 def test_sentences_follow_the_numbers_too() -> None:

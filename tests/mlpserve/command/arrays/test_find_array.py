@@ -104,12 +104,36 @@ def test_pickles_are_not_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "dtype", ["int8", "uint16", "int64", "complex64", "U3", "S5", "datetime64[s]", "u1,f4"]
+    "dtype", ["int8", "uint16", "int64", "complex64", "datetime64[s]", "u1,f4"]
 )
 def test_types_that_can_not_be_sent(tmp_path: Path, dtype: str) -> None:
     path = save_npy(tmp_path / "images.npy", np.zeros((2, 784), dtype))
     with pytest.raises(ArrayError, match="wanted floats, uint8 or bool: convert"):
         find_array(path)
+
+
+@pytest.mark.parametrize("dtype", ["U3", "S5"])
+def test_texts_are_no_images(tmp_path: Path, dtype: str) -> None:
+    path = save_npy(tmp_path / "images.npy", np.zeros((2, 784), dtype))
+    with pytest.raises(ArrayError, match="holds text; save an array of floats, uint8 or bool"):
+        find_array(path)
+
+
+@pytest.mark.parametrize(
+    ("shape", "remedy"),
+    [
+        ((28, 28, 3), r"make it grey with images.mean\(axis=-1\).astype\(np.uint8\)"),
+        ((5, 1, 28, 28), r"send images\[:, 0\]"),
+        ((784, 3), "it looks transposed: save images.T"),
+    ],
+)
+def test_what_an_array_of_another_shape_looks_like(
+    tmp_path: Path, shape: tuple[int, ...], remedy: str
+) -> None:
+    header = find_array(save_npy(tmp_path / "images.npy", np.zeros(shape, np.uint8)))
+    assert header is not None
+    with pytest.raises(ArrayError, match=remedy):
+        count_images(header, 784)
 
 
 @pytest.mark.parametrize(

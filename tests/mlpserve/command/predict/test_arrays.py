@@ -278,5 +278,8 @@ def test_a_model_that_takes_no_pictures_says_so_first(tmp_path: Path, serving: S
     for last in (picture, tmp_path):
         result = run(array, last, "--side", "20", "--address", serving.address)
         assert result.exit_code == 1
-        assert "takes 784 numbers; --side 20 makes 20 x 20 = 400" in result.stderr
+        assert (
+            "takes 784 numbers; --side 20 makes images of 20 x 20 = 400; give --side 28"
+            in result.stderr
+        )
     assert not serving.requests

@@ -26,8 +26,13 @@ REFUSED = {
     "--output gone/r.csv": "the folder of --output gone/r.csv does not exist; create it first",
     "--output images.npy": "--output images.npy is also an input; give another name",
     "--output link.npy": "--output link.npy is also an input; give another name",
-    "--side 28": "--side and --invert are for pictures; leave them out for arrays",
-    "--invert no": "--side and --invert are for pictures; leave them out for arrays",
+    "--side 28": "--side is for pictures, and arrays are sent as they are; leave it out",
+    "--invert no": "--invert is for pictures, and arrays are sent as they are; leave it out",
+    "--side 28x28": "'28x28' is not a whole number from 1 on; give the rows of the "
+    "model's images, such as 28",
+    "--side 0": "'0' is not a whole number from 1 on; give the rows of the model's images",
+    "--version stable": "'stable' is not a whole number from 0 on; give the number "
+    "of a version, such as 1",
     "- -": "- stands for standard input, which can be read only once",
     "--format xml": "'xml' is not one of 'text', 'json', 'csv', 'npy'",
 }

@@ -13,7 +13,7 @@ const REJECTED = "mlpserve_rejected_requests_total";
 
 /** Returns a function that shows a View. */
 export function startCalls(section) {
-  const table = addTable(section, "Calls by method", "No calls yet.");
+  const table = addTable(section, "Calls by method", "No calls since the workers started.");
   const errors = addLines(section, {
     title: "Errors by code",
     hint: "Calls per second that ended with a code other than OK.",

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from mlpserve.command.predict.outputs.npy import NpyOutput
+from mlpserve.pictures.errors import NO_PICTURE
 from mlpserve.v1 import classifier_pb2
 from tests.mlpserve.command.arrays.files import save_npy
 from tests.mlpserve.command.test_cli import run
@@ -50,7 +51,7 @@ def write(inputs: list[Path], output: Path, *options: str) -> None:
     assert result.exit_code == 1
     assert result.stdout == ""
     assert result.stderr.splitlines() == [
-        f"Error: {inputs[0]}: not a picture that Pillow can read",
+        f"Error: {inputs[0]}: {NO_PICTURE}",
         f"Error: {inputs[1]}[1]: pixel 0 is nan",
     ]
     assert not list(output.parent.glob("*.part"))
@@ -60,7 +61,7 @@ def test_csv(inputs: list[Path], tmp_path: Path) -> None:
     write(inputs, tmp_path / "results.csv")
     text = (tmp_path / "results.csv").read_text("utf-8")
     bad, two, refused, five = csv.DictReader(io.StringIO(text))
-    assert bad | {"image": str(inputs[0]), "error": "not a picture that Pillow can read"} == bad
+    assert bad | {"image": str(inputs[0]), "error": NO_PICTURE} == bad
     assert {value for key, value in bad.items() if key not in ("image", "error")} == {""}
     assert two == {
         "image": str(inputs[1]),
@@ -83,7 +84,7 @@ def test_csv(inputs: list[Path], tmp_path: Path) -> None:
 def test_json(inputs: list[Path], tmp_path: Path, name: str) -> None:
     write(inputs, tmp_path / name)
     bad, two, refused, five = map(json.loads, (tmp_path / name).read_text().splitlines())
-    assert bad == {"image": str(inputs[0]), "error": "not a picture that Pillow can read"}
+    assert bad == {"image": str(inputs[0]), "error": NO_PICTURE}
     assert refused == {"image": str(inputs[1]), "index": 1, "error": "pixel 0 is nan"}
     assert (two["image"], two["index"], two["label"]) == (str(inputs[1]), 0, 2)
     assert (five["index"], five["label"]) == (2, 5)
@@ -110,7 +111,7 @@ def test_npy(inputs: list[Path], tmp_path: Path, images: npt.NDArray[np.float32]
 def test_text(inputs: list[Path], tmp_path: Path, options: tuple[str, ...]) -> None:
     write(inputs, tmp_path / "results.txt", *options)
     assert (tmp_path / "results.txt").read_text("utf-8").splitlines() == [
-        f"{inputs[0]}: no answer: not a picture that Pillow can read",
+        f"{inputs[0]}: no answer: {NO_PICTURE}",
         f"{inputs[1]}[0]: 2  activation 0.800, then 6 with 0.200  (pixels, version 3)",
         f"{inputs[1]}[1]: no answer: pixel 0 is nan",
         f"{inputs[1]}[2]: 5  activation 1.000, then 0 with 0.000  (pixels, version 3)",
