@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 # The first Python that fits, looked for once; another one with `make PYTHON=...`.
 PYTHON ?= $(eval PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
-  $$p -c '$(FITS)' 2>/dev/null; case $$? in (0) echo $$p; break;; (3) echo "$$p is passed over: $(NO_WHEEL)." >&2;; esac; \
+  $$p -c '$(FITS)' 2>/dev/null; case $$? in (0) echo $$p; break;; (3) echo "$$p is skipped: $(NO_WHEEL)." >&2;; esac; \
   done))$(PYTHON)
 # Exits with 0 for 3.11 to 3.14, with 3 for a newer one.
 FITS = import sys; v = sys.version_info[:2]; sys.exit(3 if v > (3, 14) else int(v < (3, 11)))
