@@ -63,8 +63,10 @@ def read_sizes(_: click.Context, parameter: click.Parameter, text: str) -> tuple
 )
 @click.option("--epochs", default=DEFAULTS.epochs, help="Training epochs.")
 @click.option("--batch-size", default=DEFAULTS.batch_size, help="Images in a batch.")
-@click.option("--rate", default=DEFAULTS.rate, help="Learning rate of weights.")
-@click.option("--decay", default=DEFAULTS.decay, help="Weight decay.")
+@click.option(
+    "--rate", default=DEFAULTS.rate, help="Learning rate of weights; sgd wants one near 1."
+)
+@click.option("--decay", default=DEFAULTS.decay, help="Weight decay; sgd has none.")
 @click.option(
     "--augment/--no-augment", default=DEFAULTS.augment, help="Train on distorted images too."
 )

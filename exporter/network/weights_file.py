@@ -311,7 +311,7 @@ def _read_object(arrays: Arrays, key: str) -> dict[str, Any] | None:
         return None
     try:
         content = json.loads(str(arrays[key]))
-        # JSON can escape what is no Unicode.
+        # JSON can escape invalid Unicode.
         json.dumps(content, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise WeightsError(f"{key} is not JSON: {error}") from error
