@@ -259,6 +259,9 @@ class AnyEvents(RuleBasedStateMachine):
         ready = [one for one in self.queued[key] if one.deadline > self.now]
         assert (group is None) == (not ready)
         if group is None:
+            if not self.flying[key]:
+                # Those that are late end by their own clock, and wait for none that comes later.
+                self.queued[key] = []
             return
         assert group.members == ready[: len(group.members)]
         assert len({one.key for one in group.members}) == 1
