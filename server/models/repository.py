@@ -39,7 +39,7 @@ class Versions:
         )
         known = {"model": name, "versions": numbers} | ({"labels": labels} if labels else {})
         if label:
-            remedy = f"the label {labels}, or for version" if labels else "version"
+            remedy = f"one of its labels, {labels}, or for version" if labels else "version"
             raise NotLoaded(
                 "label_not_found",
                 f"label: model {name!r} has no label {quoted(label)}; ask for {remedy} {numbers}",
