@@ -19,11 +19,11 @@ from exporter.commands.common import PATH, clear_errors, input_range_option, rea
 from exporter.export import publishing
 from exporter.export.image_layout import MIN_IMAGES, may_be_images, measure
 from exporter.files import READ_ERRORS
-from exporter.hints import command, quoted
 from exporter.importing.assembly import HIDDEN, OUTPUTS, Imported
 from exporter.importing.source import Choices, Orientation, Scaling
 from exporter.network.network import Batch
 from exporter.network.weights_file import WeightsError
+from modelfile.hints import command, quoted
 from modelfile.input_range import PIXELS, InputRange
 from modelfile.texts import printable
 
