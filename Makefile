@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 # The first Python that fits, looked for once; another one with `make PYTHON=...`.
 PYTHON ?= $(eval PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
-  $$p -c '$(FITS)' 2>/dev/null; case $$? in (0) echo $$p; break;; (3) echo "$$p is passed over: $(NO_WHEEL)." >&2;; esac; \
+  $$p -c '$(FITS)' 2>/dev/null; case $$? in (0) echo $$p; break;; (3) echo "$$p is skipped: $(NO_WHEEL)." >&2;; esac; \
   done))$(PYTHON)
 # Exits with 0 for 3.11 to 3.14, with 3 for a newer one.
 FITS = import sys; v = sys.version_info[:2]; sys.exit(3 if v > (3, 14) else int(v < (3, 11)))
@@ -42,9 +42,11 @@ up: ## Start the stack in containers; SERVERS=3: several servers behind Envoy, T
 	@deploy/stack.sh addresses
 
 addresses: ## Print where the stack in containers can be reached.
+	@deploy/stack.sh needs
 	@deploy/stack.sh addresses
 
 down: ## Stop the stack; its volumes keep models and measurements.
+	@deploy/stack.sh needs
 	docker compose down
 
 wheel: .venv/ready ## Build the client's wheel in dist/, to install it elsewhere.
@@ -89,10 +91,12 @@ lock: .venv/ready ## Compile requirements/*.txt from pyproject.toml.
 	$(COMPILE) --no-deps requirements/perf_analyzer.in -o requirements/perf_analyzer.txt
 	$(COMPILE) requirements/pytriton.in -o requirements/pytriton.txt
 
-k8s: ## Print the manifests for production, with the rules and dashboards that deploy/ has now.
+OVERLAY = deploy/kubernetes/overlays/production
+k8s: ## Print the manifests of production, or OVERLAY=PATH, with the rules and dashboards that deploy/ has now.
 	@command -v kubectl >/dev/null || { echo "kubectl is needed: https://kubernetes.io/docs/tasks/tools/" >&2; exit 1; }
 	@$(PYTHON) -m deploy.kubernetes.generate >&2
-	@kubectl kustomize deploy/kubernetes/overlays/production
+	@manifests=$$(kubectl kustomize $(OVERLAY)) || exit 1; printf '%s\n' "$$manifests"; \
+	  printf '%s\n' "$$manifests" | grep -o '[^ "]*example\.com[^ "]*' | sort -u | sed 's/^/still an example: /' >&2
 
 clean: ## Remove .venv and what tests and builds leave.
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

@@ -1,4 +1,4 @@
-"""Prints what it costs to put images right: a large batch on one core, and one image alone."""
+"""Prints what it costs to normalise images: a large batch on one core, and one image alone."""
 
 import statistics
 import time

@@ -1,4 +1,4 @@
-"""Puts images right before a network sees them: light ink on black, scaled and centred."""
+"""Normalises images before a network sees them: light ink on black, scaled and centred."""
 
 from canonical.canonicalization import Canonical, canonicalize
 from canonical.squares import NotSquare

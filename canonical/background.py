@@ -38,7 +38,7 @@ STIFFNESS = 1e-3
 """What keeps the equations of a surface solvable, however few pixels count."""
 
 WINDOW = 1 / 3
-"""What is narrower is no background, as a share of the side: strokes are."""
+"""Background is wider than this share of the side: strokes are narrower."""
 
 
 def find_level(images: Batch) -> tuple[Batch, Flags]:

@@ -49,7 +49,7 @@ def canonicalize(batch: Batch, layout: ImageLayout | None = MNIST) -> Canonical:
     full contrast, scaled until it is as large as the layout's, and moved until its centre is where
     the layout's is, as far as all of it stays inside. Ink that is flatter than the layout's is
     stretched to the same height. An image without ink keeps its scale and its place, and is only
-    inverted. Without a layout all stay as they are. Raises NotSquare when P is no square number.
+    inverted. Without a layout all stay as they are. Raises NotSquare when P is not a square number.
     """
     side = side_of(batch)
     if layout is None:

@@ -15,7 +15,7 @@ LEVEL = np.float32(0.3)
 """Ink is what is brighter than this share of the brightest pixel, and than the noise."""
 
 NOISE_STEPS = np.float32(2)
-"""How many times the noise is no ink."""
+"""Levels within this multiple of the noise are not ink."""
 
 MAX_DEPTH = 0.25
 """How far from the edge a neighbour reaches at most, as a share of the side."""

@@ -8,7 +8,7 @@ from canonical.squares import Batch
 def middle(values: Batch) -> Batch:
     """Return the middle ones (...) of values (..., length), of two the upper.
 
-    Twice as fast as NumPy's median, which looks for values that are no numbers.
+    Twice as fast as NumPy's median, which looks for values that are not numbers.
     """
     length = values.shape[-1]
     found: Batch = np.partition(values, length // 2, axis=-1)[..., length // 2]

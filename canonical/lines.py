@@ -1,4 +1,4 @@
-"""Takes ruled lines and frames off images: what runs straight from edge to edge is no digit."""
+"""Removes ruled lines and frames: no digit runs straight from edge to edge."""
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ MARGIN = 5 / 28
 """How far from the edges the sides of a frame may be, as a share of the side."""
 
 MIN_FRAME_SIDES = 3
-"""Of a frame's four sides so many are seen, or it is none: of a digit fewer are straight."""
+"""A frame has at least this many straight sides; a digit has fewer."""
 
 MIN_STEP = np.float32(0.05)
 """By how much a line differs at least from what is beside it, besides the noise."""

@@ -16,7 +16,7 @@ class NotSquare(ValueError):
 def side_of(batch: Batch) -> int:
     """Return the number of rows, which is that of columns, of a batch (N, P) of square images.
 
-    Raises NotSquare when P is no square number.
+    Raises NotSquare when P is not a square number.
     """
     n_pixels = batch.shape[1] if batch.ndim == 2 else 0
     side = math.isqrt(n_pixels)

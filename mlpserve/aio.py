@@ -56,12 +56,12 @@ __all__ = ["DEFAULT_ADDRESS", "Client"]
 
 
 class Client:
-    """Calls a server over a connection of its own, from the tasks of one event loop.
+    """Calls a server over its own connection, from the tasks of one event loop.
 
     Parameters, methods, answers and errors are those of `mlpserve.Client`. A task that is cancelled
     while it awaits a call cancels the call. A client may be made where no event loop runs: its
     first call connects, and from then on it belongs to the loop that runs then, until that loop is
-    closed. In another one its methods raise RuntimeError, in a forked process ForkedProcess.
+    closed. From another loop its methods raise RuntimeError, in a forked process ForkedProcess.
     """
 
     def __init__(

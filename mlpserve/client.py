@@ -162,7 +162,8 @@ class Client:
                 settings=self._settings,
             )
             self._joined = joined(self._ask)
-            # The two never travel together, so that who has not asked pays for nothing.
+            # The two are never joined, so that callers that have not asked for timing don't pay for
+            # it.
             self._joined_timed = joined(self._ask_timed, is_timed=True)
 
     @property
@@ -239,7 +240,7 @@ class Client:
             When the images can't be sent, or `timeout_seconds` is no such time, or `request_id` no
             such id, with the remedy; nothing was sent. ValueError also after `close`.
         InvalidRequest
-            When the server refuses the images, or reads another number of images in them.
+            When the server refuses the images, or reads a different number of images in them.
         Unauthenticated
             When the server doesn't know the token, or the call has none and needs one.
         ModelNotFound, Unavailable, DeadlineExceeded, Overloaded
@@ -354,7 +355,7 @@ class Client:
         return decode_network(response)
 
     def is_ready(self, *, timeout_seconds: float | None = None) -> bool:
-        """Return whether the server can be reached and says that its models are loaded.
+        """Return whether the server can be reached and reports that its models are loaded.
 
         Raises MlpserveError when it can be reached but knows nothing of health checks.
         """
@@ -365,8 +366,8 @@ class Client:
         return decode_health_response(response)
 
     def wait_until_ready(self, timeout_seconds: float) -> None:
-        """Return as soon as the server is ready; raises DeadlineExceeded when it does not become
-        so in time, TypeError and ValueError as `Client` for its `timeout_seconds`.
+        """Return as soon as the server is ready; raises DeadlineExceeded if that takes too long,
+        TypeError and ValueError like `Client` for its `timeout_seconds`.
         """
         check_seconds("timeout_seconds", timeout_seconds)
         end = time.monotonic() + timeout_seconds

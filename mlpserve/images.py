@@ -71,7 +71,7 @@ def as_pixels(images: object) -> Pixels:
 
 
 def check_count(pixels: Pixels, prediction: Prediction) -> None:
-    """Raise InvalidRequest when the model found another number of images than the shape can have.
+    """Raise InvalidRequest when the model found a number of images that the shape can't have.
 
     A two-dimensional array is either one image (rows, columns) or a batch (N, P). Only the model
     knows which, by the number of its pixels, so both counts are right there.

@@ -1,14 +1,14 @@
-"""Where the time of a call went in the server, which tells callers that ask for it."""
+"""Where the time of a call went in the server, which reports it on request."""
 
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass
 
 ASKING = ("x-server-timing", "1")
-"""The metadata by which a caller asks."""
+"""The metadata with which a caller asks for it."""
 
 _KEY = "server-timing"
-"""The trailing metadata that tells, in the syntax of W3C's header Server-Timing."""
+"""The trailing metadata with the times, in the syntax of W3C's header Server-Timing."""
 
 _STAGES = ("decode", "queue", "run", "encode")
 _QUOTED = r'"(?:[^"\\]|\\.)*"?'

@@ -70,7 +70,7 @@ def check_model(run: Run, runtime: str, layers: Sequence[Layer], metadata: Metad
             answers = run(images[chosen])
             for name, layer, rows in zip(names, (output, *hidden), answers, strict=True):
                 exact = layer.at(chosen)
-                # What is no number is not right either.
+                # NaN is not right either.
                 if not (times := exact.error(rows)) <= 1:
                     raise CheckError(
                         f"answers an image differently in a batch of {len(rows)}: {name} is "

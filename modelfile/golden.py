@@ -33,7 +33,7 @@ class GoldenCheck:
 
     @property
     def passes(self) -> bool:
-        """Whether both are right; what is not a number is not."""
+        """Whether both are right; NaN is not."""
         return self.answers <= 1 and self.found <= 1
 
     def __str__(self) -> str:
@@ -61,7 +61,7 @@ def check_answers(
         part = slice(start, start + _AT_ONCE)
         exact = last(compute(layers, pixels[part]))
         wanted = _for_float64(exact) if is_float64 else _for_float32(exact)
-        # Not max: what is no number must stay.
+        # Not max: NaN must stay.
         answers_error = float(np.maximum(answers_error, wanted.error(answers[part])))
         found_error = float(np.maximum(found_error, exact.error(found[part])))
     return GoldenCheck(answers_error, found_error, golden_difference(found, answers))

@@ -63,7 +63,7 @@ class ImageLayout:
             ("centre, down,", down, 0.0, 1.0),
             ("centre, right,", right, 0.0, 1.0),
         ):
-            # What is no number fails the comparison.
+            # NaN fails the comparison.
             if not least <= value <= most:
                 raise ValueError(
                     f"image_layout: {name} is {value!r}, wanted a number in [{least:g}, {most:g}]"

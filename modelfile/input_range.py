@@ -36,7 +36,7 @@ class InputRange:
     def __post_init__(self) -> None:
         with np.errstate(over="ignore"):
             low, high = float(np.float32(self.low)), float(np.float32(self.high))
-        # What is no number fails each comparison.
+        # NaN fails each comparison.
         if not -MAX_FLOAT32 <= low < high <= MAX_FLOAT32:
             raise ValueError(f"from {self.low:g} to {self.high:g} is not a range of float32")
         # Adding 0 removes the sign of -0.

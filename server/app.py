@@ -26,7 +26,7 @@ from server.system.threads import Threads
 log = structlog.get_logger()
 
 END_SECONDS = 0.5
-"""How long a stop waits for threads that read files; one that still loads is left behind."""
+"""How long a stop waits for threads that read files; one that is still loading is left behind."""
 
 
 class Server:
@@ -40,9 +40,9 @@ class Server:
         unloaded: Iterable[str] = (),
         default_model: str | None = None,
     ) -> None:
-        """The journal tells the parent what is being loaded; `ask_all` asks all workers, as
-        `answer` is asked in each; models that are `unloaded` are not served. `default_model` is
-        that of workers before this one, None when there were none.
+        """The journal reports to the parent what is being loaded; `ask_all` asks all workers, each
+        of which calls `answer`; `unloaded` models are not served. `default_model` is that of
+        earlier workers, None when there were none.
         """
         self.settings = settings
         self._ask_all = ask_all or self._ask_alone
@@ -114,7 +114,7 @@ class Server:
         self._reloads.run(seconds=0)
 
     def answer(self, subject: str, name: str, reply: Callable[[bytes], None]) -> None:
-        """Have a question of a worker answered, at once or later; for one thread."""
+        """Answer a worker's question, at once or later; for one thread."""
         match subject:
             case statistics.SUBJECT:
                 reply(statistics.count_here())
@@ -139,7 +139,7 @@ class Server:
         Returns whether no thread is left behind, as one is that still loads a model.
         """
         self._is_stopping = True
-        # Before calls are waited for, so that nothing more is begun.
+        # Before waiting for calls, so that nothing new begins.
         self._watcher.stop()
         self._reloads.stop()
         self._grpc.stop(self.settings.stop_grace_seconds)

@@ -72,8 +72,8 @@ def main() -> None:
     started, handled = METHODS.total()
     control.send(event="stopped", calls_started=started, calls_handled=handled)
     if not has_ended or peers.are_awaited:
-        # A thread that still loads is in native code, which does not survive the interpreter's end;
-        # one that waits for other workers would put it off.
+        # A thread that is still loading is in native code, which does not survive the interpreter's
+        # end; one that waits for other workers would delay it.
         os._exit(0)
 
 
@@ -94,7 +94,7 @@ def _obey(
         match order["do"]:
             case "ping":
                 if missing := server.missing_threads():
-                    # A new worker is better than this one without them.
+                    # A new worker is better than this one without these threads.
                     log.critical("the worker exits, because a thread has ended", threads=missing)
                     os._exit(1)
                 control.send(event="pong", silent_seconds=server.silent_seconds())
@@ -120,9 +120,7 @@ def _obey(
 
 
 def _converse(control: Link, server: Server, peers: Peers, worker: int, order: Message) -> None:
-    """Take the answers to a question of this worker, or have one of others answered, perhaps
-    later.
-    """
+    """Receive the answers to this worker's question, or answer another's, perhaps later."""
     question = order["question"]
     if order["do"] == "answers":
         peers.take(order)

@@ -26,7 +26,7 @@ def _lines() -> Iterator[str]:
     yield f"{MARK}\nWritten by `{command}`; a test compares it.\n"
     for module in MODULES:
         title = inspect.getdoc(module) or ""
-        yield f"\n### {title.rstrip('.')}\n\n| rule | section | what it says |\n|---|---|---|\n"
+        yield f"\n### {title.rstrip('.')}\n\n| rule | section | requirement |\n|---|---|---|\n"
         for rule in RULES:
             if rule.check.__module__ == module.__name__:
                 sentence = rule.sentence.replace("<", "&lt;").replace("|", "\\|")

@@ -104,8 +104,8 @@ def test_make_takes_a_python_for_which_there_are_wheels(
         fake_python(tmp_path, name, version)
     ended = choose(tmp_path)
     assert f"{chosen or 'false'} -c " in ended.stdout.splitlines()[0]
-    passed_over = "python3 is passed over: onnxruntime has no wheel for Python 3.15 or newer yet."
-    assert ended.stderr.splitlines() == [passed_over] * (pythons["python3"] == "3.15")
+    skipped = "python3 is skipped: onnxruntime has no wheel for Python 3.15 or newer yet."
+    assert ended.stderr.splitlines() == [skipped] * (pythons["python3"] == "3.15")
 
 
 def pinned(lock: str) -> set[str]:

@@ -74,7 +74,7 @@ weights_option = click.option(
     type=PATH,
     default=WEIGHTS,
     show_default="the network that ships",
-    help="Weights file (.npz).",
+    help="Weights file (.npz), or - for the standard input.",
 )
 palette_option = click.option(
     "--palette",

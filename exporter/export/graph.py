@@ -44,7 +44,7 @@ ATTRIBUTES: Mapping[str, Mapping[str, Any]] = {
 
 
 class ModelError(ExporterError):
-    """A file is no model of this exporter; the message names the file and what is wrong."""
+    """A file is not a model of this exporter; the message names the file and what is wrong."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,7 +149,7 @@ def build_saved(saved: Saved) -> onnx.ModelProto:
 
 
 def read(path: Path) -> onnx.ModelProto:
-    """Return the model in a file; raises ModelError when it can't be read or is no ONNX."""
+    """Return the model in a file; raises ModelError when it can't be read or is not ONNX."""
     try:
         return onnx.load_model_from_string(path.read_bytes())
     except OSError as error:
@@ -207,7 +207,7 @@ def _read_metadata(path: Path, model: onnx.ModelProto) -> tuple[Metadata, dict[s
     except MetadataError as error:
         raise ModelError(f"{path} {error}; export it again") from error
     except (AttributeError, UnicodeError) as error:
-        # Of what is no Unicode protobuf makes bytes.
+        # protobuf returns bytes for invalid Unicode.
         raise ModelError(
             f"{path} is damaged (metadata that is not Unicode); export it again"
         ) from error

@@ -1,4 +1,4 @@
-"""In which order layers stand and which way round their weights are, as names and shapes tell."""
+"""The order of layers and the orientation of their weights, according to names and shapes."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -77,7 +77,7 @@ def arrange(source: Source, choices: Choices) -> tuple[Layers, bool, tuple[str, 
 
 
 def _proves_orientation(layers: Layers) -> bool:
-    """Whether biases tell which way round weights are; else, reversed layers fit the other way."""
+    """Whether biases determine the orientation of weights; else reversed layers would fit too."""
     return any(
         layer.biases is not None and layer.weights.shape != layer.weights.shape[::-1]
         for layer in layers
@@ -141,7 +141,7 @@ def _named(source: Source, named: Sequence[str]) -> tuple[Layers, set[Relation],
 
 
 def _found(layers: Sequence[SourceLayer]) -> str:
-    """Say which layers there are beside what can't be imported, or else that there are none."""
+    """Return which layers were found besides the unsupported parts, or that there are none."""
     good = [layer for layer in layers if not layer.doubt]
     found = listed([f"{layer.title} {layer.weights.shape}" for layer in good])
     told = f"layers found: {found}" if good else "no layers of a perceptron are left"

@@ -25,7 +25,7 @@ WANTED = "name them so that they pair and count: W1, b1, W2, b2, or fc1.weight, 
 def read(given: Mapping[str, npt.ArrayLike] | Sequence[npt.ArrayLike]) -> Source:
     """Return the layers of arrays in order, or of named ones.
 
-    Raises WeightsError when an array is no part of a plain network.
+    Raises WeightsError when an array is not part of a plain network.
     """
     if not isinstance(given, Mapping):
         named = {f"array {index}": np.asarray(array) for index, array in enumerate(given)}
@@ -78,7 +78,7 @@ def _in_order(named: Mapping[str, Array]) -> tuple[SourceLayer, ...]:
 
 
 def _by_name(named: Mapping[str, Array]) -> tuple[tuple[SourceLayer, ...], dict[str, str]]:
-    """Return the layers of named arrays, and why other arrays are no part of one."""
+    """Return the layers of named arrays, and why other arrays are not part of one."""
     read_names = {name: names.read(name) for name in named}
     # A word beside a part's own, as in weight_scale, tells a layer only where there are no paths.
     is_strict = any(its.has_path for its in read_names.values())
@@ -161,7 +161,7 @@ def _beside(named: Mapping[str, names.Name], others: Sequence[str]) -> dict[name
 
 
 def _no_part(name: str, array: Array) -> str:
-    """Say why an array is no part of a plain network, and what to do."""
+    """Say why an array is not part of a plain network, and what to do."""
     shape = f"shape {array.shape}"
     words = set(re.findall("[a-z]+", name.lower()))
     found = names.read(name)

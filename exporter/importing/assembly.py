@@ -1,4 +1,4 @@
-"""From what an origin says to a network: each layer ordered, transposed, scaled and converted."""
+"""Turns a source into a network: each layer ordered, transposed, scaled and converted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -234,7 +234,7 @@ def _rounded(name: str, array: Array) -> Batch:
 
 
 def _rounding(names: Sequence[str], exact: Sequence[Array], rounded: Sequence[Batch]) -> str:
-    """Say by how much the most changed number changed."""
+    """Return the largest change of a number, in words."""
     differences = [float(np.abs(a - b).max()) for a, b in zip(exact, rounded, strict=True)]
     largest = max(differences)
     if not largest:

@@ -63,7 +63,7 @@ def read(path: Path, content: bytes) -> Source:
 
 
 def _names(content: bytes) -> list[str] | None:
-    """Return the names in a zip archive; None when it is none."""
+    """Return the names in a zip archive; None if it isn't one."""
     try:
         if not zipfile.is_zipfile(io.BytesIO(content)):
             return None

@@ -57,7 +57,7 @@ _RECURRENT = re.compile(
     r"(^|[./_])(i2h|h2h|x2h|i2o|(weight|bias)_(ih|hh)|hidden_?(to_?|2_?)?hidden)([./_]|$)"
 )
 COUNTERS = re.compile(r"(.*[./])?n_averaged")
-"""What counts steps and is no part of what a network computes: of torch.optim.swa_utils."""
+"""Counters of steps, not part of a network's computation: of torch.optim.swa_utils."""
 _HEADS = ({"q", "k", "v"}, {"query", "key", "value"}, {"queries", "keys", "values"})
 
 Role = Literal["weights", "biases"]
@@ -127,7 +127,7 @@ def read(name: str) -> Name:
 
 
 def kind(name: str, stem: Stem) -> str | None:
-    """Return what a layer is by its name if that is none of a perceptron's."""
+    """Return the kind of layer that a name suggests, if it isn't a perceptron's."""
     if _RECURRENT.search(name):
         return "a recurrent layer"
     return next((KINDS[word] for part in stem for word in part.words if word in KINDS), None)

@@ -98,7 +98,7 @@ class Source:
 
     `orientation` is the origin's habit, which decides when the shapes don't. `activations` are
     those of the hidden layers: one for all, or one for each. `notes` say what the origin did.
-    `others` are arrays that are no part of a layer, and why.
+    `others` are arrays that are not part of a layer, and why.
     """
 
     origin: str

@@ -60,7 +60,7 @@ def to_float32(key: str, values: Array) -> tuple[Batch, str]:
 
 
 def to_names(key: str, values: Array) -> tuple[str, ...]:
-    """Return the elements of an array as texts; raises WeightsError for what are no names."""
+    """Return the elements of an array as texts; raises WeightsError if they can't be names."""
     try:
         return tuple(to_name(value) for value in values.reshape(-1).tolist())
     except ValueError as error:
@@ -87,7 +87,7 @@ def read_texts(arrays: Arrays, key: str, count: int, what: str) -> tuple[str, ..
 
 def to_name(value: object) -> str:
     """Return a class or the name of one as text, without what surrounds it: b"a" and " a " are a,
-    3.0 is 3. Raises ValueError for what is no name, in words that follow an array's key.
+    3.0 is 3. Raises ValueError for other values, with words that follow an array's key.
     """
     if isinstance(value, float):
         if not math.isfinite(value):

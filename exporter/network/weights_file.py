@@ -18,6 +18,7 @@ import io
 import json
 import math
 import re
+import sys
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -47,6 +48,9 @@ ReferenceRecord = Mapping[str, Any]
 """The JSON object of how the training images looked; `modelfile.reference` reads it."""
 
 NeuronNames = Sequence[Sequence[str]]
+
+STANDARD_INPUT = Path("-")
+"""What `load` reads from the standard input in place of a file."""
 
 RECORDS = ("evaluation", "reference", "image_layout")
 INPUT_RANGE = "input_range"
@@ -119,14 +123,14 @@ def load(
     input_range: InputRange | None = None,
     activations: Sequence[str] | None = None,
 ) -> Saved:
-    """Read a weights file, with `input_range` and `activations` in place of the file's when given.
+    """Read a weights file, or `STANDARD_INPUT`; `input_range` and `activations` replace the file's.
 
     Activations are one for each layer, or two: the hidden layers' and the output's. Without
     `labels` the classes are called "0", "1", and so on; without `input_range` inputs lie in [0, 1].
     Raises WeightsError when the file is missing, or anything in it is or can't be used.
     """
     try:
-        content = path.read_bytes()
+        content = sys.stdin.buffer.read() if path == STANDARD_INPUT else path.read_bytes()
     except OSError as error:
         raise WeightsError(f"{path} can't be read: {reason_of(error)}") from error
     if not zipfile.is_zipfile(io.BytesIO(content)):
@@ -307,7 +311,7 @@ def _read_object(arrays: Arrays, key: str) -> dict[str, Any] | None:
         return None
     try:
         content = json.loads(str(arrays[key]))
-        # JSON can escape what is no Unicode.
+        # JSON can escape invalid Unicode.
         json.dumps(content, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise WeightsError(f"{key} is not JSON: {error}") from error

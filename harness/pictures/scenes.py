@@ -58,7 +58,7 @@ def paint(ink: Mask, paper: Colour | Colours, colour: Colour | Colours) -> Colou
 
 
 def shade(picture: Colours, light: npt.NDArray[np.floating[Any]]) -> Colours:
-    """Light a picture by so much of full light at each pixel."""
+    """Light each pixel of a picture with a share of full light."""
     return np.asarray(picture * light[..., np.newaxis], np.float32)
 
 

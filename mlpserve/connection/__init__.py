@@ -1,1 +1,1 @@
-"""How a client reaches its server: where it is, whom to trust, how gRPC is to behave."""
+"""How a client reaches its server: its address, whom to trust, and gRPC's options."""

@@ -1,4 +1,4 @@
-"""Which gRPC targets a client takes as its address, and which of them lie on this machine."""
+"""Which gRPC targets a client accepts as its address, and which of them are on this machine."""
 
 import ipaddress
 import re
@@ -9,7 +9,7 @@ HTTP_PORTS = ("8080", "80", "443")
 """Where HTTP is to be expected, the server's first."""
 MAX_PORT = 65_535
 MAX_SOCKET_PATH_BYTES = 107
-"""What the address of a Unix socket has room for, its final zero aside."""
+"""Maximum bytes of a Unix socket's path, without the final zero."""
 
 _UNIX = ("unix", "unix-abstract")
 _IP = ("ipv4", "ipv6")
@@ -26,7 +26,7 @@ _SHOWN = 100
 
 
 class _Fault(Exception):
-    """What is wrong with an address, as the words that follow it, with the remedy."""
+    """The words that follow an address in a message: what is wrong with it, and the remedy."""
 
 
 def check_address(address: object, tls: str = "tls=mlpserve.Tls()") -> str:
@@ -52,7 +52,7 @@ def check_address(address: object, tls: str = "tls=mlpserve.Tls()") -> str:
 
 
 def is_local(address: str) -> bool:
-    """Return whether a gRPC target is on this machine for certain."""
+    """Return whether a gRPC target is certainly on this machine."""
     scheme, hosts = _hosts(address)
     return scheme in _UNIX or all(map(_is_loopback, hosts))
 
@@ -77,7 +77,7 @@ def may_have_several(address: str) -> bool:
 
 
 def _check(address: str, tls: str) -> None:
-    """Raise _Fault unless gRPC can be given the address."""
+    """Raise _Fault unless gRPC accepts the address."""
     scheme, rest = _split_scheme(address)
     if scheme in _UNIX:
         return _check_socket(scheme, rest)
@@ -192,7 +192,7 @@ def _split_endpoint(endpoint: str) -> tuple[str, str | None]:
     if "," in endpoint:
         raise _Fault("has several targets; give one name, or ipv4:ADDRESS:PORT,ADDRESS:PORT")
     if "@" in endpoint:
-        raise _Fault("has a user in it; give HOST:PORT alone, and token= to identify")
+        raise _Fault("has a user in it; give HOST:PORT alone, and a token if the server wants one")
     if endpoint.count(":") > 1:
         if _is_ip(endpoint, 6) or _is_ip(endpoint.rpartition(":")[0], 6):
             raise _Fault("is an IPv6 address without brackets; give [ADDRESS]:PORT, like [::1]:1")
@@ -240,7 +240,8 @@ def _means_this_machine(host: str) -> bool:
     try:
         return (ip := _unmapped(host)).is_loopback or ip.is_unspecified
     except ValueError:
-        # What RFC 6761 gives to this machine, as c-ares has it; a name server may not.
+        # Names that RFC 6761 reserves for this machine, as c-ares resolves them; a name server may
+        # not.
         return f".{host.removesuffix('.')}".endswith(".localhost")
 
 

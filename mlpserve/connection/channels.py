@@ -132,7 +132,7 @@ class UnaryMethod:
     def _call_hedged(
         self, method: Any, another: Any, request: bytes, timeout: float, metadata: Metadata | None
     ) -> Any:
-        """Return the attempt that has brought the answer."""
+        """Return the attempt that brought the answer."""
         assert self._hedge_after_seconds is not None
         return call_hedged(
             lambda seconds: self._begin(method, request, seconds, metadata),
@@ -168,7 +168,7 @@ class UnaryMethod:
         call = method.future(
             request, timeout=timeout, metadata=metadata, wait_for_ready=self._waits
         )
-        # Until it ends, which may be later than whoever waits for it.
+        # Until it ends, which may be after its waiter has left.
         calls = PROCESS.calls
         calls.append(None)
         call.add_done_callback(lambda _: calls.pop())

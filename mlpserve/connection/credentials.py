@@ -64,7 +64,7 @@ def token_metadata(token: str, address: str, is_safe: bool) -> tuple[tuple[str, 
     """Return the call metadata that carries a token.
 
     Raises ValueError when it is malformed, or would be sent unencrypted: when the connection is not
-    `is_safe` and leaves this machine; TypeError when it is no text.
+    `is_safe` and leaves this machine; TypeError when it is not a text.
     """
     if (fault := fault_of_token(token)) is not None:
         raise fault

@@ -75,12 +75,12 @@ class Process:
             )
 
     def wait_for_fork(self) -> None:
-        """Return when no fork is going on; this thread's call is among `calls` before and after."""
+        """Return when no fork is in progress; this call is among `calls` before and after."""
         while self.is_forking:
             self._step_aside()
 
     def wait(self) -> None:
-        """Return when no fork is going on, for who has no call in progress."""
+        """Return when no fork is in progress, for a thread that has no call in progress."""
         while self.is_forking:
             time.sleep(_POLL_SECONDS)
 
@@ -98,11 +98,11 @@ class Process:
         self._next_fault = self._fault or self._find_fault()
 
     def after_fork_in_parent(self) -> None:
-        """Let calls go on."""
+        """Let calls continue."""
         self.is_forking = False
 
     def after_fork_in_child(self) -> None:
-        """Have each client open channels of its own with its next call."""
+        """Make each client open its own channels with its next call."""
         # Not cleared: the thread that has forked may be within a call.
         self.calls = deque()
         self.generation += 1

@@ -13,9 +13,9 @@ from typing import Any
 import grpc
 
 HEDGE_SHARE, MAX_HEDGES = 0.1, 10.0
-"""Second attempts for each call, on average, and how many may be saved up for a burst."""
+"""Second attempts per call, on average, and how many may be saved up for a burst."""
 
-# After these another connection, which may have another server behind it, can still do better.
+# After these another connection, perhaps to another server, can still do better.
 _HOPEFUL = (
     grpc.StatusCode.UNAVAILABLE,
     grpc.StatusCode.CANCELLED,
@@ -23,7 +23,7 @@ _HOPEFUL = (
 )
 
 Start = Callable[[float], Any]
-"""Begins an attempt that may take so many seconds."""
+"""Begins an attempt that may take this many seconds."""
 
 
 class HedgeBudget:
@@ -130,7 +130,7 @@ class HedgedCall:
 
 
 async def _outcome(call: Any) -> tuple[Any, Any]:
-    """Return a call that has its answer, or its error, which is then nobody's to forget."""
+    """Return a call that has its answer, or its error, which must then be retrieved."""
     try:
         await call
         return call, None

@@ -47,7 +47,7 @@ def receive(
     if isinstance(answer, Prediction):
         group.share, rest = divmod(len(answer), n_members)
         if rest:
-            # The pixels of one call are no whole number of images.
+            # The pixels of one call are not a whole number of images.
             outcome = ALONE
         elif group.share > 1:
             # Batches have been joined already, by their caller.

@@ -176,7 +176,7 @@ class Queues(Generic[W]):
                 kind.flights[flight.following] = None
             del kind.flights[flight]
         if not kind.flights:
-            # Who waits no longer by now, ends by its own clock.
+            # Members that no longer wait end by their own clock.
             self._kinds.pop(flight.key, None)
             if not kind.waiting:
                 self._spare = kind

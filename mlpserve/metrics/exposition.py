@@ -27,7 +27,7 @@ _MAX_BYTES = 64 * 1024 * 1024
 
 
 class PageError(Exception):
-    """There is no page of metrics at an address; the message says why, and what to do."""
+    """There is no page of metrics at an address; the message gives the reason and the remedy."""
 
 
 def fetch(
@@ -81,7 +81,7 @@ def fetch(
 
 
 def parse(text: str) -> Samples:
-    """Return the samples of a page; lines that are none are left out."""
+    """Return the samples of a page; other lines are left out."""
     samples: dict[str, dict[Labels, float]] = defaultdict(dict)
     # Not at what else may end a line, such as U+2028: names of labels may hold it.
     for line in text.split("\n"):

@@ -255,5 +255,5 @@ def workers(look: Look) -> Sequence[Worker]:
 
 
 def by_number(text: str) -> tuple[bool, int, str]:
-    """Sort numbers in texts by their size, and what is none after them."""
+    """Sort numbers in texts by their value, and other texts after them."""
     return not (text.isascii() and text.isdecimal()), len(text), text

@@ -1,1 +1,1 @@
-"""Sends what is too much for one call in parts, several in flight, answered in order."""
+"""Sends inputs that are too large for one call in parts, several in flight, answered in order."""

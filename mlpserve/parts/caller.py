@@ -1,4 +1,4 @@
-"""What both clients call with: a method, how long and with what, and how answers are read."""
+"""How both clients call: the method, its timeout and options, and the reading of answers."""
 
 import time
 from dataclasses import dataclass, replace

@@ -26,7 +26,7 @@ class Collector:
         self._timing: Timing | None = None
 
     def add(self, prediction: Prediction) -> None:
-        """Take the next prediction; raises InvalidResponse when it can't follow the others."""
+        """Add the next prediction; raises InvalidResponse when it can't follow the others."""
         begin, self._n_images = self._n_images, self._n_images + len(prediction)
         rows = _tables(prediction)
         if self._first is None:
@@ -87,7 +87,7 @@ def _kind(prediction: Prediction, tables: list[npt.NDArray[Any]]) -> tuple[objec
 
 
 def _resized(table: npt.NDArray[_Number], n_rows: int) -> npt.NDArray[_Number]:
-    """Return the table with another number of rows."""
+    """Return the table with a different number of rows."""
     shape = (n_rows, *table.shape[1:])
     if table.flags.owndata:
         # Large memory is moved without a copy.

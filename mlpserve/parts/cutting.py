@@ -12,7 +12,7 @@ from mlpserve.images import Pixels, as_pixels
 from mlpserve.shapes import explain_shape
 
 MAX_PART_IMAGES = 4096
-"""What a server takes in one call unless it is told otherwise."""
+"""What a server accepts in one call by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class _Piece:
     pixels: Pixels
 
     def count(self, image_pixels: int) -> int:
-        """Return how many images it holds; raises InvalidRequest when their size is another."""
+        """Return how many images it holds; raises InvalidRequest when their size differs."""
         item, rows = self.item, self.end - self.begin
         is_one = len(item.shape) < _MAX_DIMENSIONS and item.size == image_pixels
         if not is_one and item.row_numbers != image_pixels:

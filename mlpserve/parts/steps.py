@@ -52,7 +52,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Let time pass."""
+    """Wait for some time."""
 
     seconds: float
 
@@ -61,7 +61,7 @@ END = object()
 """There are no more images."""
 
 Step: TypeAlias = Pull | Wait | Pause | Prediction
-"""What is to be done next; a Prediction is to be handed to the caller, and gets no reply."""
+"""The next step; a Prediction is for the caller, and gets no reply."""
 
 Steps: TypeAlias = Generator[Step, Any, None]
 

@@ -1,4 +1,4 @@
-"""How much may be on its way at once."""
+"""How much may be in flight at once."""
 
 from collections import deque
 
@@ -30,5 +30,5 @@ class Window:
         self._bytes += n_bytes
 
     def answer(self) -> None:
-        """Count the oldest no more."""
+        """Stop counting the oldest."""
         self._bytes -= self._sizes.popleft()

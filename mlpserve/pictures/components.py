@@ -43,7 +43,7 @@ def find_digit(ink: Mask, levels: Levels) -> Mask:
         return ink
     able = np.array([not is_frame(pieces, index) for index in range(len(pieces.masses))])
     masses = np.where(able, pieces.masses, 0)
-    # A neighbour that an edge cuts is no digit as long as there is another.
+    # A neighbour that an edge cuts is not a digit as long as there is another.
     inside = np.where(pieces.at_edge, 0, masses)
     whole = inside if inside.max() > 0.12 * masses.max() else masses
     main = int(np.argmax(whole * centrality(pieces, ink.shape)))

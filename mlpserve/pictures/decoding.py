@@ -21,7 +21,7 @@ def decode(file: BinaryIO, formats: tuple[str, ...] | None = None) -> Colours:
 
     `formats` are Pillow's names of those that are read, all of them if None.
 
-    Raises PictureError when the file is no picture, is damaged or too large.
+    Raises PictureError when the file is not a picture, is damaged or too large.
     """
     try:
         with warnings.catch_warnings():

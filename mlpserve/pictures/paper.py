@@ -19,7 +19,7 @@ DARKEST_PAPER = 0.08
 """Below it, light is no longer divided by."""
 
 MIN_CONTRAST = 0.05
-"""What stands out less from the paper is no ink."""
+"""Ink stands out from the paper by at least this much."""
 
 NO_INK = "the picture shows no ink: nothing in it stands out from its paper (try --invert)"
 

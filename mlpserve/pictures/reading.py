@@ -59,9 +59,9 @@ def read_picture(
 ) -> Levels:
     """Return a picture as an image of pixels in [0, 1], laid out as a model's images are.
 
-    The paper and whatever is no digit, such as lines, frames, shadows, specks and neighbours, are
-    taken away; the ink is brought to full contrast and to a width of strokes that models know, and
-    laid out. A clean picture whose ink is in its place is only resized, if need be.
+    The paper and everything but the digit, such as lines, frames, shadows, specks and neighbours,
+    are removed; the ink is brought to full contrast, its strokes to a width that models know, and
+    both are laid out. A clean picture with its ink in place is only resized, if need be.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def read_picture(
     Raises
     ------
     PictureError
-        When the file is no picture, is damaged or too large, or shows no ink.
+        When the file is not a picture, is damaged or too large, or shows no ink.
     """
     try:
         return to_image(decode(file, formats), shape, layout, invert)

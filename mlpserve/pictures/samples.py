@@ -33,13 +33,13 @@ def scale_samples(picture: Image.Image) -> Levels:
     65535 and so on; a picture of 10 bits in 16 is scaled by 1023. Where samples are negative, the
     least is black and the largest is white.
 
-    Raises PictureError when a sample is no finite number.
+    Raises PictureError when a sample is not a finite number.
     """
     samples = read_samples(picture)
     if not np.isfinite(samples).all():
         raise PictureError("the picture holds numbers that are not finite (NaN or infinity)")
     low, high = (float(end) for end in np.quantile(samples, (OUTLIERS, 1 - OUTLIERS)))
-    # A thin stroke is no outlier: a picture may have few samples that differ.
+    # A thin stroke is not an outlier: a picture may have few samples that differ.
     if picture.mode != "F" or low == high:
         low, high = float(samples.min()), float(samples.max())
     if low < 0:

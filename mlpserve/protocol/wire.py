@@ -28,7 +28,7 @@ RUN_FIELDS = 16
 
 
 class WireError(ValueError):
-    """The bytes are no protobuf message."""
+    """The bytes are not a protobuf message."""
 
 
 class TooMuch(WireError):
@@ -171,7 +171,7 @@ def _read_tag(view: memoryview, position: int) -> tuple[int, int]:
 
 
 def _read_extent(view: memoryview, position: int, tag: int) -> tuple[int, int]:
-    """Return where the content of a field begins and ends, which is no varint and no group."""
+    """Return where the content of a field begins and ends that is neither a varint nor a group."""
     number, wire_type = tag >> 3, tag & 7
     begin = position
     if wire_type == LENGTH_DELIMITED:

@@ -28,11 +28,11 @@ class Watchdog:
         self._end = time.monotonic() + self._seconds
 
     def end(self) -> None:
-        """Nothing is awaited any more."""
+        """Nothing is awaited any longer."""
         self._end = None
 
     def close(self) -> None:
-        """Watch no longer; the thread has ended then."""
+        """Stop watching, and wait for the thread to end."""
         self._is_closed.set()
         self._thread.join()
 

@@ -23,7 +23,7 @@ async def write(call: Any, request: bytes) -> None:
 
 
 async def end(call: Any) -> None:
-    """Say that no more requests come; when the call has ended, do nothing."""
+    """Signal that no more requests come; when the call has ended, do nothing."""
     with _unless_ended():
         await call.done_writing()
 

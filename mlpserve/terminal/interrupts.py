@@ -1,4 +1,4 @@
-"""Who is in charge of Ctrl-C."""
+"""Which part of a program handles Ctrl-C."""
 
 import signal
 import threading
@@ -13,7 +13,7 @@ INTERRUPTED = 130
 @contextmanager
 def interrupts_to(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     """Have a handler called for Ctrl-C within the block, unless the process ignores it, somebody
-    else is in charge, or this is no main thread.
+    else is in charge, or this is not a main thread.
     """
     before = signal.getsignal(signal.SIGINT)
     is_main = threading.current_thread() is threading.main_thread()

@@ -27,7 +27,7 @@ def pack(outcomes: Iterable[Outcome]) -> bytes:
 
 
 def unpack(packed: bytes) -> list[Outcome]:
-    """Return what `pack` made bytes of."""
+    """Return the outcome that `pack` encoded."""
     return [Outcome(**outcome) for outcome in json.loads(packed)]
 
 

@@ -10,7 +10,7 @@ from server.models.traffic import Shadowing, Split
 
 
 def arrange(models: Mapping[int, Model], policy: Policy) -> Versions:
-    """Return the loaded versions of a model with what its policy says of them."""
+    """Return a model's loaded versions, arranged by its policy."""
     by_label = {
         label: models[version] for label, version in policy.labels.items() if version in models
     }
@@ -42,7 +42,7 @@ def awaited(
 def unchosen(
     on_disk: Mapping[str, Sequence[int]], known: Container[Key], policies: Policies
 ) -> dict[str, dict[int, str]]:
-    """Say by name and version why versions are not served that are neither loaded nor bad."""
+    """Return, by name and version, why versions that are neither loaded nor bad are not served."""
     reasons: dict[str, dict[int, str]] = {}
     for name, versions in on_disk.items():
         choice = policies.policy(name).choice
@@ -78,7 +78,9 @@ def unmet(by_name: Mapping[str, Versions], policies: Policies) -> list[str]:
 def errors_of(
     failed: Mapping[Key, Failure], of_loaded: Mapping[Key, str], refused: Mapping[str, str]
 ) -> dict[str, dict[int, str]]:
-    """Say by name and version why versions are not loaded, or what is wrong with those that are."""
+    """Return, by name and version, why versions are not loaded, or what is wrong with those that
+    are.
+    """
     messages = dict(of_loaded) | {key: failure.message for key, failure in failed.items()}
     messages |= {(name, 0): message for name, message in refused.items()}
     errors: dict[str, dict[int, str]] = {}

@@ -1,4 +1,4 @@
-"""Loading and unloading a model on request, and how that went, as workers tell each other."""
+"""Loading and unloading a model on request, and the outcome, as workers report it to each other."""
 
 import json
 from collections.abc import Callable
@@ -35,13 +35,13 @@ class Outcome:
 
 
 def unpack(packed: bytes) -> Outcome:
-    """Return what `pack` made bytes of."""
+    """Return the outcome that `pack` encoded."""
     return Outcome(**json.loads(packed))
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A model that is to be loaded or unloaded; `outcome` becomes how that went."""
+    """A model to load or unload; `outcome` is set when that has been done."""
 
     kind: str
     name: str

@@ -1,4 +1,4 @@
-"""Reports which file a worker is loading to its parent, in case the worker dies of it."""
+"""Reports to the parent which file a worker is loading, in case the worker dies of it."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
@@ -23,7 +23,7 @@ class Journal:
         return [name, version, list(stamp)] in self.crashed
 
     def forget(self, name: str) -> None:
-        """Have the files of a model tried again."""
+        """Make the files of a model eligible for another try."""
         self.crashed = [entry for entry in self.crashed if entry[0] != name]
 
     @contextlib.contextmanager

@@ -41,16 +41,16 @@ Load = Callable[[Path, str, int], Model]
 
 
 class Loader:
-    """Loads what is served next, and knows what has failed, so that each file is tried once until
+    """Loads the models to serve next, and remembers failures, so that each file is tried once until
     it changes.
 
     A version is served once its file passes its golden examples. A file that doesn't, such as one
     that is still being copied, replaces nothing: the next older version or the one loaded before
-    stays. A model of which nothing on disk can be served any more keeps what it has; one that has
-    nothing is served from a file whose weights differ from those that it promises. A file that was
-    being loaded when a worker died is not tried again until it changes or a reload is requested.
-    Models that are `unloaded` are left out until `load` is called for them. Versions that are gone
-    from the disk are unloaded, at once when a reload is requested, or else when they stay away.
+    stays. A model with nothing servable left on disk keeps its loaded versions; if it has none, it
+    is served from a file whose weights differ from the promised ones. A file that was being loaded
+    when a worker died is not tried again until it changes or a reload is requested. Models that are
+    `unloaded` are left out until `load` is called for them. Versions that are gone from the disk
+    are unloaded, at once when a reload is requested, or else when they stay away.
     """
 
     def __init__(
@@ -66,8 +66,8 @@ class Loader:
         is_successor: bool = False,
         clock: Clock = time.monotonic,
     ) -> None:
-        """`default` is the default model's name, or empty; a successor of other workers has it from
-        them, and does without that model when it is gone, as they do.
+        """`default` is the default model's name, or empty; a successor of other workers gets it
+        from them and, like them, does without that model when it is gone.
         """
         self._repository, self._policies = repository, policies
         self._folder = Folder(repository, clock)
@@ -261,7 +261,7 @@ class Loader:
         )
 
     def _choose(self, current: Pass, name: str, on_disk: Sequence[int]) -> list[int]:
-        """Return the versions to serve, all of them loaded; none when none can be had."""
+        """Return the versions to serve, all of them loaded; none if none can be loaded."""
         policy = self._policies.policy(name)
         chosen: list[int] = []
         for version in policy.choice.candidates(on_disk):
@@ -274,7 +274,7 @@ class Loader:
         if not chosen and (has_missed or name in current.kept):
             chosen = [version for known, version in current.loaded if known == name]
         if not chosen and (doubtful := [key for key in current.doubtful if key[0] == name]):
-            # Rather than nothing: its golden examples are right.
+            # Better than nothing: its golden examples are right.
             key = max(doubtful)
             current.loaded[key] = current.doubtful[key]
             self._failed.pop(key, None)
@@ -322,7 +322,7 @@ class Loader:
         except ModelError as error:
             failure = Failure(stamp, shown(str(error)), error.reason)
         except Exception as error:
-            # Whatever a damaged file causes, the server goes on.
+            # Whatever a damaged file causes, the server must go on.
             log.exception("loading failed")
             message = f"{path} can't be loaded ({type(error).__name__}: {error})"
             failure = Failure(stamp, shown(message), "internal")
@@ -335,7 +335,7 @@ class Loader:
         note_failure(key, failure)
 
     def _warn(self, messages: Iterable[str], *, is_all: bool) -> None:
-        """Log messages, each once while it holds; `is_all` tells whether all that hold are here."""
+        """Log messages, each once while it applies; `is_all`: no others apply."""
         current = set(messages)
         for message in sorted(current - self._warned):
             log.warning("repository problem", message=message)

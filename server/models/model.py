@@ -27,7 +27,7 @@ from server.texts import shown
 Batch = npt.NDArray[np.float32]
 
 LABELS = "labels"
-"""An output that is not in the file: the index of the brightest, which the server computes."""
+"""An output that is not in the file but computed by the server: the index of the brightest."""
 
 MAX_BYTES = 256 << 20
 """The default limit for a file: 67 million weights, a thousand times as many as networks for such
@@ -49,7 +49,7 @@ RUN_IMAGES = 512
 
 
 MAX_NAMES_BYTES = 1024
-"""Of labels that go with each answer."""
+"""Bytes of labels sent with each answer."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -59,13 +59,13 @@ class Model:
     `layer_sizes` counts the neurons of each layer from the input to the output, such as (784, 16,
     16, 10); `labels` names the classes; `golden_difference` is the largest difference found by the
     self-check; `run_seconds` is how long runs of one image and of 64 took at the warm-up;
-    `reference` describes its training images; `input_range` tells which numbers it takes, and
+    `reference` describes its training images; `input_range` is the range of its inputs, and
     `may_overflow` whether some of these may lead to infinite activations; `image_layout` is that of
-    its training images, if they had one in common; `layers` are its weights,
-    as views of the file, which stays in memory next to ONNX Runtime's copy; `doubt` says what is
-    wrong with a file that is served nevertheless; `stamp` is what the file had before it was read;
-    `label_names` are the labels as JSON, for answers that hold their indices, empty when they are
-    the indices or longer than `MAX_NAMES_BYTES`.
+    its training images, if they had one in common; `layers` are its weights, as views of the file,
+    which stays in memory next to ONNX Runtime's copy; `doubt` says what is wrong with a file that
+    is served nevertheless; `stamp` is the file's before it was read; `label_names` are the labels
+    as JSON, for answers that hold their indices, empty when they are the indices or longer than
+    `MAX_NAMES_BYTES`.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""One pass over the repository: what it finds, what has failed, and how far it is."""
+"""One pass over the repository: its findings, its failures and its progress."""
 
 import contextlib
 from collections.abc import Container, Iterable, Iterator, Sequence
@@ -22,7 +22,7 @@ Key = tuple[str, int]
 class Failure:
     """Why a version could not be loaded from the file that had this stamp.
 
-    As text, since an exception would keep alive what its functions held, such as a model.
+    As text, since an exception would keep objects of its frames alive, such as a model.
     """
 
     stamp: Stamp
@@ -46,9 +46,9 @@ class Pass:
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """What to serve after a pass over the repository; `problems` says of each version that is
-    wanted why it is not loaded, or why what is loaded is not what is on disk. `tried` counts
-    attempts to load; `has_absent` tells whether versions are to be unloaded unless they come back.
+    """What to serve after a pass over the repository; `problems` says why each wanted version is
+    not loaded, or differs from the file on disk. `tried` counts attempts to load; `has_absent` is
+    whether versions will be unloaded unless they come back.
     """
 
     models: Models

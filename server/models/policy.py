@@ -1,4 +1,4 @@
-"""Which versions of each model are served, and under which labels: what the settings say."""
+"""Which versions of each model are served, and under which labels, according to the settings."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -59,7 +59,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """What the settings say of each model by its name, and under `EVERY_MODEL` of all others."""
+    """The settings for each model by its name, and under `EVERY_MODEL` for all others."""
 
     choices: Mapping[str, Choice] = field(default_factory=dict)
     labels: Mapping[str, Mapping[str, int]] = field(default_factory=dict)

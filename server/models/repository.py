@@ -60,10 +60,10 @@ class Models:
     """The loaded models by name, and the name that an empty one stands for, if any.
 
     `errors` says by name and version why versions are not loaded, or what is wrong with the files
-    of some that are; version 0 stands for one whose number can't be told. `unserved` says in the
-    same way why others on disk are not wanted. `unloaded` are models that a caller has unloaded,
-    with their versions on disk. `are_shadowed` tells whether some model has `shadowing`,
-    `are_spread` whether some has a `split`.
+    of some that are; version 0 stands for one without a valid number. `unserved` says in the same
+    way why others on disk are not wanted. `unloaded` are models that a caller has unloaded, with
+    their versions on disk. `are_shadowed` tells whether some model has `shadowing`, `are_spread`
+    whether some has a `split`.
     """
 
     by_name: Mapping[str, Versions]

@@ -1,4 +1,4 @@
-"""Checks that a model computes here what the exporter did, for batches of several sizes."""
+"""Checks that a model gives the exporter's results here, for batches of several sizes."""
 
 import threading
 import timeit
@@ -81,8 +81,8 @@ class Runner:
 def check(runner: Runner, layers: Sequence[Layer], metadata: Metadata) -> float:
     """Return the largest difference from the golden answers.
 
-    Raises Fault when the runner computes something else than the layers' weights and the golden
-    answers say, in any layer or size of batch.
+    Raises Fault when the runner's results contradict the layers' weights or the golden answers, in
+    any layer or batch size.
     """
     try:
         return check_model(runner.run, RUNTIME, layers, metadata).difference

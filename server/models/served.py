@@ -43,7 +43,7 @@ class Served:
 
 
 def describe(models: Models, gone: Iterable[Model]) -> None:
-    """Publish the metrics that describe models, and no longer those of models that are gone."""
+    """Publish the metrics that describe models, and withdraw those of models that are gone."""
     served = {_describe(model): model for model in models}
     for labels in {_describe(model) for model in gone} - served.keys():
         metrics.MODEL_INFO.remove(*labels)
@@ -55,8 +55,8 @@ def describe(models: Models, gone: Iterable[Model]) -> None:
 
 
 def retire(name: str, version: int) -> None:
-    """Publish no longer how a version was loaded that has ended its last run, and soon no longer
-    what it has counted.
+    """Stop publishing how a version was loaded once its last run has ended, and its counts soon
+    after.
     """
     VERSIONS.retire(name, version)
     metrics.MODEL_LOAD_SECONDS.remove(name, str(version))

@@ -36,7 +36,7 @@ DRAIN_SECONDS = 0.1
 """How often to check whether an unloaded version has ended its last run."""
 
 GROUPED_MILLISECONDS = 500
-"""How long changes of files are collected at most before they trigger one reload."""
+"""Maximum time during which changes of files are collected before they trigger one reload."""
 
 FILES_CHANGED, RESCAN, ASKED = "files changed", "rescan", "asked"
 
@@ -44,7 +44,7 @@ PART = "models"
 """The name of the models in reloads."""
 
 GOES_ON = "are still being loaded"
-"""Why the outcome of a reload is not known."""
+"""Why the outcome of a reload is unknown."""
 
 MAX_PROBLEMS = 5
 """Problems that one outcome lists; ListModels has all."""
@@ -52,7 +52,9 @@ MAX_PROBLEMS = 5
 
 @dataclass(slots=True)
 class Request:
-    """A request to reload the models; `outcome` becomes why that failed, or empty."""
+    """A request to reload the models; `outcome` is set to the reason of a failure, or to an empty
+    text.
+    """
 
     cause: str
     outcome: "Future[str]" = field(default_factory=Future)
@@ -145,7 +147,7 @@ class ModelWatcher:
             )
 
     def change(self, change: Change) -> None:
-        """Have a model loaded or unloaded, after all that was asked for before."""
+        """Load or unload a model, after all earlier requests."""
         self._requests.put(change)
         # The thread may have ended just before.
         if self._stop.is_set():
@@ -168,7 +170,7 @@ class ModelWatcher:
                 memory.give_back()
         except StartupError as error:
             problem = str(error)
-            # The same answer every few seconds is no news.
+            # The same answer every few seconds is not news.
             tried = 0
         except Exception as error:
             problem = f"internal error ({type(error).__name__}); the server's log has the reason"
@@ -197,7 +199,7 @@ class ModelWatcher:
                 self._served.progress.end()
             if change.kind == UNLOAD and name in before.by_name:
                 for version in before.by_name[name].by_number:
-                    # If it is loaded again, its counts begin anew.
+                    # If it is loaded again, its counts start from zero.
                     VERSIONS.retire(name, version)
             if refreshed.tried:
                 memory.give_back()
@@ -251,7 +253,7 @@ class ModelWatcher:
         return requests
 
     def _refuse_all(self) -> None:
-        """Answer the requests that have come too late."""
+        """Answer the requests that came too late."""
         with contextlib.suppress(queue.Empty):
             while True:
                 task = self._requests.get_nowait()
@@ -261,7 +263,7 @@ class ModelWatcher:
                     task.outcome.set_result(STOPPING)
 
     def _do(self, tasks: Sequence[Task]) -> None:
-        """Do what was asked for, in this order; reloads that follow each other are one."""
+        """Carry out requests in order; consecutive reloads become one."""
         reloads: list[Request] = []
         for task in tasks:
             if isinstance(task, Request):
@@ -297,7 +299,7 @@ class ModelWatcher:
             memory.give_back()
 
     def _watch(self, folder: Path) -> None:
-        """Wake the other thread when files change, as long as the system reports it."""
+        """Wake the other thread when files change, as long as the system reports changes."""
         while not self._stop.is_set():
             reason = "the watch has ended"
             try:

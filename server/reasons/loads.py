@@ -61,8 +61,8 @@ LOADS: Mapping[LoadReason, Reason] = {
         operator="read the traceback in the log, `loading failed`",
     ),
     "memory": Reason(
-        "the model needs more memory than there is: about three times the size of its file, beside "
-        "what is served",
+        "the model needs more memory than is available: about three times the size of its file, "
+        "beside what is served",
         operator="raise the memory limit, serve fewer versions, or export a smaller network",
     ),
     "metadata": Reason("the file's metadata is incomplete or contradicts itself", operator=_EXPORT),

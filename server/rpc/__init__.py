@@ -14,6 +14,6 @@ def _holds_no_header(line: logging.LogRecord) -> bool:
     return not any(isinstance(value, bytes) for value in values)
 
 
-# What is no UTF-8 they would write down, be it a token.
+# They would log bytes that are not UTF-8, even of a token.
 for _name in ("grpc._cython.cygrpc", "grpc._common"):
     logging.getLogger(_name).addFilter(_holds_no_header)

@@ -13,7 +13,7 @@ SERVICE = admin_pb2.DESCRIPTOR.services_by_name["Admin"].full_name
 RELOAD = "reload"
 
 RELOAD_SECONDS = 10.0
-"""How long a worker may take: as long as it waits for its models, once for a call before."""
+"""How long a worker may take: as long as it waits for its models, plus once for an earlier call."""
 
 ERROR_BYTES = 2000
 """Bytes of the reason why a part could not be read again; the log has all of it."""
@@ -40,7 +40,7 @@ def reload(ask_all: AskAll) -> Callable[[admin_pb2.ReloadRequest], admin_pb2.Rel
 
 
 def _describe(errors: dict[str, list[int]]) -> str:
-    """Return one error that all workers have as it is, and others with those that have them."""
+    """Return an error that all workers share alone, and others with their workers."""
     if len(errors) == 1:
         return next(iter(errors))
     return "; ".join(

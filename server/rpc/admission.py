@@ -20,7 +20,7 @@ ARRIVAL_SECONDS = 2.0
 """How long a message may take to arrive while others wait for its place."""
 
 UNKNOWN_METHOD = ("unary", "other", "other")
-"""What calls of unknown methods are counted as: their callers choose the names."""
+"""The name under which calls of unknown methods are counted: their callers choose the names."""
 
 MAX_PATH = 128
 """Characters of an unknown method's path that are logged."""
@@ -50,12 +50,12 @@ UNREAD_ANSWERS = Overloaded(
 
 
 def no_message() -> Cancelled:
-    """Return why a call ends that had no message."""
+    """Return the error for a call that ended without a message."""
     return Cancelled("no_message", "the call ended before its message arrived")
 
 
 def too_large(size: int, limit: int) -> TooLarge:
-    """Return why an answer of so many bytes is not sent."""
+    """Return the error for an answer of this many bytes."""
     return TooLarge(
         "answer_bytes",
         f"the answer has {size} bytes, more than max_message_bytes, {limit}; ask for less in one "
@@ -77,7 +77,7 @@ class Counts(Protocol):
         ...
 
     def exchange(self, received: int = 0, sent: int = 0) -> None:
-        """Count messages of a call that goes on."""
+        """Count messages of a call in progress."""
         ...
 
 
@@ -134,13 +134,13 @@ class Admission:
         return Method(counts, self.recording.recorder(path, counts.exemplars), tokens)
 
     def unknown_method(self, path: str) -> Method:
-        """Return what counts a call of a method that nobody knows."""
+        """Return the counter for calls of unknown methods."""
         counts = METHODS.calls(*UNKNOWN_METHOD)
         return Method(counts, self.recording.recorder(path[:MAX_PATH], counts.exemplars))
 
 
 def declare(services: Iterable[ServiceDescriptor]) -> None:
-    """Have the series of all methods of some services, and of those that nobody knows, at zero."""
+    """Initialise the series of all methods of some services, and of unknown methods, to zero."""
     METHODS.calls(*UNKNOWN_METHOD)
     for service in services:
         for method in service.methods:

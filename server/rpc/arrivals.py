@@ -15,14 +15,14 @@ STALL_SECONDS = 0.01
 
 GREEDY_SECONDS = 0.5
 """How long a message beyond its connection's share may take. A process that got no core for a while
-must not take its callers for stalled.
+must not mistake its callers for stalled.
 """
 
 MIN_PATIENCE_SECONDS = 0.05
-"""What each message may take, however many connections wait."""
+"""The time that each message is given, however many connections wait."""
 
 SUSPECT_SECONDS = 30.0
-"""How long a connection that has kept a place for too long comes last."""
+"""How long a connection that has kept a place too long is served last."""
 
 MAX_SUSPECTS = 4096
 
@@ -76,7 +76,7 @@ class Arrivals(Generic[C]):
         return bool(self._turns)
 
     def enter(self, call: C, now: float) -> bool:
-        """Take in a call; returns whether its message may arrive at once."""
+        """Add a call; returns whether its message may arrive at once."""
         if not self._turns and self._has_place():
             self._arriving[call] = now
             return True

@@ -1,4 +1,4 @@
-"""Health for probes: "" asks whether the process lives, a service's name whether it is ready.
+"""Health for probes: "" asks whether the process is live, a service's name whether it is ready.
 
 grpcio's own servicer gives each watcher a thread, or sends to watchers while it holds the lock that
 their cancellation needs; here they need no thread, and a watcher that doesn't read delays nobody.
@@ -43,7 +43,7 @@ class Watcher:
         self._wanted = self._sent = -1
 
     def tell(self, state: int) -> None:
-        """Send a state, or, when the one before has not left, the newest once it has."""
+        """Send a state, or, if an earlier one is still being sent, the newest afterwards."""
         self._wanted = state
         if not self.is_behind and self._sent != state:
             self._sent = state
@@ -69,7 +69,9 @@ class Health:
         watchers: int = WATCHERS,
         per_connection: int = WATCHERS_PER_CONNECTION,
     ) -> None:
-        """`watchers` is how many calls of Watch are taken, `per_connection` of each connection."""
+        """`watchers` is the maximum number of calls of Watch, `per_connection` that of each
+        connection.
+        """
         self._states = {"": Response.SERVING} | dict.fromkeys(services, Response.NOT_SERVING)
         self._watchers: dict[grpc.ServicerContext, Watcher] = {}
         self._watching: Counter[str] = Counter()

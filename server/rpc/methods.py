@@ -51,7 +51,7 @@ def plain_methods(
         HEALTH_CHECK: Plain(health_pb2.HealthCheckRequest, health.check),
     }
     methods |= _shared_methods(settings, served, ask_all)
-    # Last, since it tells which others there are.
+    # Last, since it lists the others.
     methods[f"{theirs}/ServerMetadata"] = Plain(
         protocol.ServerMetadataRequest, server_metadata(methods, settings)
     )

@@ -7,7 +7,7 @@ from mlpserve.protocol import wire
 from server.errors import InvalidField, TakesLong
 
 MAX_FIELDS = 4096
-"""Fields of a call's message and of those within it; it takes about 2 ms to read so many.
+"""Fields of a call's message and of those within it; reading this many takes about 2 ms.
 
 Numbers of a repeated field that follow each other count as one.
 """
@@ -68,5 +68,7 @@ def read_text(fields: Collection[wire.Field], number: int, name: str) -> str:
 
 
 def read_name(fields: Collection[wire.Field], number: int, name: str) -> str:
-    """Return a text that is to name something; of one that can't, no more than shows that."""
+    """Return a text that should name something; of one that is too long, only as much as shows
+    that.
+    """
     return read_text(fields, number, name)[: MAX_NAME + 1]

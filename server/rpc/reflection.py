@@ -1,5 +1,5 @@
-"""Reflection in both versions, which differ in their names alone: grpcio's servicer speaks v1alpha,
-newer clients ask for v1.
+"""Reflection in both versions, which differ only in name: grpcio's servicer speaks v1alpha, newer
+clients ask for v1.
 """
 
 from collections.abc import Iterator

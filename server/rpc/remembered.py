@@ -1,4 +1,4 @@
-"""Remembers what stands around the pixels of messages, which callers send again and again."""
+"""Remembers the bytes around the pixels of messages, which callers send again and again."""
 
 from collections.abc import Hashable
 from typing import NamedTuple
@@ -21,7 +21,7 @@ class Around(NamedTuple):
 
 
 class Remembered:
-    """Finds the request of a message that is, but for its pixels, like one before.
+    """Finds the request of a message that equals an earlier one except for its pixels.
 
     The pixels must be bytes that reading does not interpret, so that nothing else can differ.
     """
@@ -59,7 +59,7 @@ class Remembered:
         if len(around.before) + len(around.after) > MAX_BYTES:
             return
         if len(self._known) >= MAX_KEYS:
-            # Messages that never come again must not fill it.
+            # Messages that are never repeated must not fill it.
             self._known.clear()
         self._known[key] = (around, *self._known.get(key, ())[: MAX_OF_KEY - 1])
 

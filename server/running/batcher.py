@@ -35,7 +35,7 @@ log = structlog.get_logger()
 _size, _request = attrgetter("size"), attrgetter("request")
 
 FAST_SECONDS = 0.001
-"""A run that takes no longer is done at once."""
+"""A run that is expected to take no longer happens at once."""
 
 RUNNERS = 4
 """Threads for slow runs. A model uses one at a time and takes turns with the others after each run,
@@ -46,7 +46,7 @@ READERS = 2
 """Threads for messages that take long to read."""
 
 SPARE_BYTES = 64 * 1024
-"""Of a waiting message with more than this beside its pixels, only the pixels are kept."""
+"""Of a waiting message with more than this besides its pixels, only the pixels are kept."""
 
 MAX_SIZES = 256
 """Requests of which the number of images is kept for each model."""
@@ -100,22 +100,22 @@ class Batcher:
 
     @property
     def is_alive(self) -> bool:
-        """Whether all threads that it needs are there."""
+        """Whether all threads that it needs are alive."""
         return self._runners.are_alive and self._readers.are_alive
 
     def refusal(self) -> Overloaded | None:
-        """Return why no call can be taken now, whatever it holds; None when one can."""
+        """Return why no call can be accepted now, whatever it holds; None if one can."""
         full, models = self._queues.full, self._served.models
         if not full or models is None or full < sum(1 for _ in models):
             return None
         return self._full
 
     def take(self, calls: Sequence[Call]) -> None:
-        """Answer calls that have arrived together; those that take long are answered later."""
+        """Answer calls that have arrived together; slow ones are answered later."""
         self._start(self._decode(calls, patient=False))
 
     def answer_alone(self, call: Call) -> None:
-        """Answer one call on this thread, joined with no other."""
+        """Answer one call on this thread, without joining it with others."""
         for model, read in self._decode([call], patient=True).items():
             try:
                 run.answer(model, self._state(model).stats, read, self._shadowing())
@@ -153,7 +153,7 @@ class Batcher:
             self._go_on(model, queue, stats)
 
     def _go_on(self, model: Model, queue: Queue[Call], stats: VersionStats) -> None:
-        """Run the model for the calls that wait, if any: at once as long as that is fast."""
+        """Run the model for waiting calls, if any: on this thread as long as that is fast."""
         while self._queues.finish(queue):
             if not _is_fast(model, queue.images, queue.extra_seconds):
                 self._runners.submit(self._run_slowly, model, queue, stats)
@@ -223,7 +223,7 @@ class Batcher:
         return arrived
 
     def _count_images(self, call: Call, model: Model) -> int:
-        """Return how many images a call has, and note it; 0 for one that has failed."""
+        """Return and note how many images a call has; 0 if it has failed."""
         request, pixels, state = call.request, call.pixels, self._state(model)
         try:
             images = request.count_images(pixels, model, self._max_batch_size)
@@ -232,13 +232,13 @@ class Batcher:
             fail(call, error, state.stats)
             return 0
         if len(state.sizes) >= MAX_SIZES:
-            # Requests that never come again must not fill it.
+            # Requests that are never repeated must not fill it.
             state.sizes.clear()
         state.sizes[request, len(pixels)] = images
         return images
 
     def _read_later(self, call: Call) -> None:
-        """Have a message read by a thread that no other call waits for."""
+        """Read a message on a thread that no other call waits for."""
         held = len(call.message)
         if self._queues.reserve(held):
             self._readers.submit(self._read_patiently, call, held)
@@ -260,7 +260,7 @@ class Batcher:
         return known
 
     def _shadowing(self) -> run.Offer | None:
-        """Return what lets other versions run answered requests too, if any does."""
+        """Return the function that offers answered requests to shadows, if there are any."""
         models = self._served.models
         if models is None or not models.are_shadowed:
             return None
@@ -278,7 +278,7 @@ def _refuse(call: Call, error: Exception) -> None:
 
 
 def hold(call: Call) -> None:
-    """Keep no more of a call's message than its run needs."""
+    """Keep only the part of a call's message that its run needs."""
     if len(call.message) > 2 * len(call.pixels) + SPARE_BYTES:
         call.pixels = memoryview(bytes(call.pixels))
         call.message = b""

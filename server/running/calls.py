@@ -1,4 +1,4 @@
-"""A call that waits for its answer, whichever way it came, and how it ends with an error."""
+"""A call that waits for its answer, on the lane or on threads, and how it ends with an error."""
 
 from collections.abc import Callable, Iterable
 from typing import Protocol
@@ -34,14 +34,14 @@ class Call(Protocol):
     message: bytes
     begin: float
     deadline: float
-    """When its caller stops waiting, by time.perf_counter; ages away for never."""
+    """When its caller stops waiting, by time.perf_counter; far in the future for never."""
     cancelled: bool
     record: Record | None
     """Where to note its progress, when the call is logged, traced or timed."""
     request: Request
     pixels: memoryview
     identifier: bytes
-    """What its answer gives back of the message, serialized."""
+    """What its answer repeats of the message, serialized."""
     size: int
     """Its number of images."""
     held_bytes: int
@@ -51,7 +51,7 @@ class Call(Protocol):
 
     @property
     def ended(self) -> bool:
-        """Whether it has its answer; further ones change nothing."""
+        """Whether it has its answer; further ones are ignored."""
         ...
 
     @property
@@ -95,13 +95,13 @@ def fail(call: Call, error: Exception, stats: VersionStats) -> None:
 
 
 def fail_all(calls: Iterable[Call], error: Exception, stats: VersionStats) -> None:
-    """Fail calls, those that have not ended."""
+    """Fail those calls that have not ended."""
     for call in calls:
         fail(call, error, stats)
 
 
 def refuse_all(calls: Iterable[Call], error: Exception) -> None:
-    """End calls with an error, those that have not ended."""
+    """End those calls that have not ended, with an error."""
     for call in calls:
         refuse(call, error)
 
@@ -115,5 +115,5 @@ def count_refusal(error: Exception) -> None:
 
 
 def release(call: Call) -> None:
-    """Let go of a call's message: the call itself is there until its caller has read the answer."""
+    """Release a call's message: the call itself lives until its caller has read the answer."""
     call.message, call.pixels = b"", NO_PIXELS

@@ -29,7 +29,7 @@ def refuse_overflows(
 
 
 def _find_overflow(part: Part, is_finite: npt.NDArray[np.bool_]) -> InvalidField | None:
-    """Return an error about the first image (N,) of a part whose activations are not finite."""
+    """Return an error about a part's first image (N,) whose activations are not finite."""
     if is_finite.all():
         return None
     field = part.request.field

@@ -32,12 +32,10 @@ messages; with smaller ones starting the model costs more than the cache saves.
 """
 
 ALONE_IMAGES = 128
-"""From so many images on, it costs more to copy them into a slice with others than to run the model
-once more.
-"""
+"""From this many images on, copying them into a slice with others costs more than another run."""
 
 UNCOPIED_IMAGES = 8
-"""From so many images on, it costs more to copy them than to ask whether they are aligned."""
+"""From this many images on, copying them costs more than asking whether they are aligned."""
 
 Images = npt.NDArray[np.uint8] | Batch
 
@@ -73,7 +71,7 @@ def join(parts: Sequence[Part], requests: Collection[Request], n_pixels: int) ->
 
 
 def is_sliced(parts: Sequence[Part], n_images: int) -> bool:
-    """Whether so many images in all are too many for one batch, or cost less in several."""
+    """Whether this many images in all are too many for one batch, or cost less in several."""
     if n_images > SLICE_IMAGES:
         return True
     return (
@@ -84,8 +82,8 @@ def is_sliced(parts: Sequence[Part], n_images: int) -> bool:
 
 
 def in_place(part: Part, min_images: int) -> Batch | None:
-    """Return a part's images where they lie in its message, if the model can read them there: at
-    least so many, and numbers that are aligned.
+    """Return a part's images in place, in its message, if the model can read them there: if there
+    are at least `min_images` of them and their numbers are aligned.
     """
     if part.size < min_images or part.request.is_bytes:
         return None
@@ -157,7 +155,7 @@ def ink_of(batch: Batch, are_pixels: bool) -> Batch:
     """Return the sum of each image's pixels, (N,), all of them in [0, 1] or not."""
     if are_pixels:
         return np.asarray(batch.dot(_ones(batch.shape[1])))
-    # Its sums may be no numbers, of which NumPy would warn.
+    # Its sums may be NaN, of which NumPy would warn.
     with np.errstate(all="ignore"):
         return np.asarray(batch.dot(_ones(batch.shape[1])))
 
@@ -201,7 +199,7 @@ def find_bad_pixel(part: Part, input_range: InputRange) -> InvalidField | None:
     value = float(batch[image, pixel])
     shown = f"{value:g}"
     if input_range.low <= float(shown) <= input_range.high:
-        # Its digits that matter are further behind.
+        # The digits that matter come later.
         shown = str(batch[image, pixel])
     return InvalidField(
         "pixel_range" if math.isfinite(value) else "not_finite",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 OVERHEAD_BYTES = 1024
-"""The memory of a waiting call, beside its message."""
+"""The memory of a waiting call, besides its message."""
 
 
 class Request(Protocol):
@@ -18,7 +18,7 @@ class Request(Protocol):
 
     @property
     def extra_seconds(self) -> float:
-        """Roughly what each image takes beside the model's run."""
+        """Roughly the time for each image besides the model's run."""
         ...
 
 
@@ -69,11 +69,11 @@ class Queues(Generic[C]):
 
     @property
     def full(self) -> int:
-        """How many queues take no further call, whatever it holds."""
+        """How many queues accept no further call, whatever it holds."""
         return len(self._full)
 
     def try_start(self, queue: Queue[C], images: int) -> bool:
-        """Return whether the caller is to run the model: no other does, and the batch fits."""
+        """Return whether the caller should run the model: nobody else does, and the batch fits."""
         with self._lock:
             starts = not queue.running and images <= self._max_batch_size
             queue.running = queue.running or starts
@@ -137,7 +137,7 @@ class Queues(Generic[C]):
         return taken
 
     def finish(self, queue: Queue[C]) -> bool:
-        """End a run; returns whether calls wait for another, which the caller is then to start."""
+        """End a run; returns whether calls wait for another, which the caller must then start."""
         with self._lock:
             queue.running = bool(queue.waiting)
             return queue.running
@@ -150,6 +150,6 @@ class Queues(Generic[C]):
         return fits
 
     def release(self, held: int) -> None:
-        """Count the bytes of such a message no longer."""
+        """Stop counting the bytes of such a message."""
         with self._lock:
             self.bytes -= held

@@ -1,10 +1,10 @@
-"""Says to programs which images of a request are refused, so that they can send the others."""
+"""Tells programs which images of a request are refused, so that they can send the others."""
 
 import numpy as np
 import numpy.typing as npt
 
 MAX_CHARACTERS = 300
-"""What the list of images may take of a status."""
+"""How much of a status the list of images may take."""
 
 
 def list_refused(are_refused: npt.NDArray[np.bool_]) -> dict[str, str]:

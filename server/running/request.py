@@ -19,21 +19,21 @@ LABELS_OF_ONE_BYTE = 128
 """Classes of a model up to which each label is one byte in messages."""
 
 HEAD_BYTES = 10
-"""The most bytes before a field's content: its tag and its size, five each."""
+"""Maximum bytes before a field's content: its tag and its size, five each."""
 
 CHARACTER_BYTES = 4
-"""What UTF-8 needs for a character at most."""
+"""Maximum bytes of a character in UTF-8."""
 
 NO_IDENTIFIER = b""
 
 CANONICALIZE_SECONDS = 150e-6
-"""Roughly what canonical mode takes for an image that needs cleaning; others take a tenth."""
+"""Roughly how long canonical mode takes for an image that needs cleaning; others take a tenth."""
 
 Labels = npt.NDArray[np.intp]
 
 
 def label_bytes(model: Model) -> int:
-    """Return how many bytes a label of the model has in messages at most."""
+    """Return the maximum bytes of a label of the model in messages."""
     return (max(1, len(model.labels) - 1).bit_length() + 6) // 7
 
 
@@ -72,9 +72,8 @@ class Request:
     `field` is the name of their field, for messages. `shape` is the shape that the caller gives, if
     the protocol has one, and `outputs` are the names of the outputs that it asks for. An empty
     `model` is the default one, version 0 the newest or the one that `label` points to. With
-    `canonicalize` the images are canonicalized first. A run that does not begin within
-    `timeout_seconds` is not wanted any more; `extra_seconds` is roughly what an image takes beside
-    the model's run.
+    `canonicalize` the images are canonicalized first. A run must begin within `timeout_seconds`;
+    `extra_seconds` is roughly the time for an image besides the model's run.
 
     `write` makes the response, given what the reader returned as the request's identifier, and
     `measure` returns its maximum size in bytes for a number of images.
@@ -155,7 +154,7 @@ class Request:
         return n_images
 
     def answer_bytes(self, model: Model, n_images: int) -> int:
-        """Return how many bytes the answer has at most, which is linear in the images."""
+        """Return the maximum bytes of the answer, which is linear in the images."""
         return self.measure(model, n_images)
 
     def check_answer(self, model: Model, n_images: int, max_message_bytes: int) -> None:
@@ -172,7 +171,9 @@ class Request:
             )
 
     def _check_no_pixels(self, model: Model) -> None:
-        """Raise InvalidField when the request asks a model of other numbers for work on pixels."""
+        """Raise InvalidField when the request asks a model whose inputs aren't pixels to treat them
+        as such.
+        """
         numbers = model.input_range.describe("numbers")
         if self.is_bytes:
             raise InvalidField(
@@ -190,12 +191,12 @@ class Request:
             )
 
     def _check_shape(self, shape: Sequence[int], n_pixels: int) -> None:
-        """Raise InvalidField unless the shape is that of images, dimensions of one left aside."""
+        """Raise InvalidField unless the shape is that of images, ignoring dimensions of one."""
         side = math.isqrt(n_pixels)
         is_square = side * side == n_pixels
         images = [(n_pixels,), (side, side)] if is_square else [(n_pixels,)]
         given = _without_ones(shape)
-        # One image may do without the first dimension, N.
+        # A single image may omit the first dimension, N.
         fits = any(image in (given, given[1:]) for image in map(_without_ones, images))
         if n_pixels == 1 and given:
             # Only the place of a dimension tells that it counts images.

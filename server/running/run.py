@@ -1,4 +1,4 @@
-"""Runs a model once for calls that have met, and gives each of them its own answer."""
+"""Runs a model once for calls that arrived together, and gives each of them its own answer."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -87,7 +87,7 @@ def drop_abandoned(model: Model, stats: VersionStats, calls: Sequence[Call]) -> 
     waiting = [call for call in calls if not call.cancelled and call.deadline > now]
     if len(waiting) == len(calls):
         return calls
-    # Not by looking again: a caller may have left since, whose call is in the run nevertheless.
+    # Not by asking again: a caller may have left since, but its call is still in the run.
     kept = set(waiting)
     for call in calls:
         error: RequestError
@@ -174,10 +174,10 @@ def _observe(stats: VersionStats, calls: Sequence[Call], finished: Run) -> None:
 
 
 def run(model: Model, parts: Sequence[Part]) -> Run:
-    """Run a model for several requests; a bad one leaves the others unhurt."""
+    """Run a model for several requests; a bad one does not affect the others."""
     requests = set(map(_request, parts))
     hidden = any(request.hidden_activations for request in requests)
-    # Only models of pixels take bytes, and each is a valid one.
+    # Only models of pixels accept bytes, and every byte is valid.
     is_bytes = all(request.is_bytes for request in requests)
     canonical: Sequence[Canonical | None] = ()
     is_canonical = any(request.canonicalize for request in requests)
@@ -221,7 +221,7 @@ def _run_slices(
 
 
 def write(calls: Sequence[Call], finished: Run) -> Sequence[bytes | Exception]:
-    """Return each call's response, or why it has none."""
+    """Return each call's response, or the error in its place."""
     request = calls[0].request
     if (
         len(calls) >= WRITTEN_TOGETHER
@@ -241,7 +241,7 @@ def write(calls: Sequence[Call], finished: Run) -> Sequence[bytes | Exception]:
 
 
 def _write(call: Call, part: Answer) -> bytes | Exception:
-    """Return a response, or the error that kept it from being written, which affects no others."""
+    """Return a response, or the error from writing it, which affects no others."""
     try:
         return call.request.write(part, call.identifier)
     except Exception as error:
@@ -256,7 +256,7 @@ def split(finished: Run, sizes: Sequence[int]) -> Iterable[Answer]:
         labels = finished.labels.astype(np.uint8).tobytes()
     else:
         labels = finished.labels.tolist()
-    # Their memory, which is little-endian on all that this runs on.
+    # Their memory, which is little-endian on all supported platforms.
     rows = [
         (layer.reshape(-1).view(np.uint8).data, FLOAT_BYTES * layer.shape[1])
         for layer in finished.layers

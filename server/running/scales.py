@@ -12,7 +12,7 @@ import numpy.typing as npt
 from modelfile.input_range import PIXELS, InputRange
 
 MAX_NUMBERS = 1 << 14
-"""How many numbers are looked at, whatever the request's size."""
+"""How many numbers are examined, whatever the request's size."""
 
 _LEVELS, _LEVELS_16 = 255, 65_535
 _MNIST_MEAN, _MNIST_DEVIATION = 0.1307, 0.3081
@@ -52,7 +52,7 @@ def explain_scale(
 
 
 def _guess(numbers: npt.NDArray[np.float64], value: float) -> Look | None:
-    """Return what finite numbers look like, of which `value` is one that is refused."""
+    """Return what finite numbers look like; `value` is a refused one among them."""
     low, high = float(numbers.min()), float(numbers.max())
     if low >= 0:
         return _guess_levels(high)

@@ -25,10 +25,10 @@ MAX_WAITING_BYTES = 16 * 1024 * 1024
 """Bytes of messages that may be kept until the shadow has classified their images."""
 
 SPARE_BYTES = 64 * 1024
-"""A message with more than this beside its pixels is not kept; its pixels are copied."""
+"""A message with more than this besides its pixels is not kept; its pixels are copied."""
 
 OVERHEAD_BYTES = 1024
-"""The memory of a waiting request, beside its message."""
+"""The memory of a waiting request, besides its message."""
 
 
 @dataclass(slots=True, eq=False)
@@ -67,7 +67,7 @@ class Shadow:
             begin = end
 
     def offer(self, models: Models, answered: Answered) -> None:
-        """Run a request on its model's shadow later, if there is one and chance says so; never
+        """Run a request on its model's shadow later, if there is one and it is sampled; never
         raises.
         """
         try:
@@ -120,7 +120,7 @@ class Shadow:
         try:
             differing = _count_differing(model, answered)
         except InvalidField:
-            # Its range of numbers is another one.
+            # Its input range is different.
             _skip(model, answered)
         except Exception:
             log.exception("shadow run failed", model=model.name, version=model.version)

@@ -12,7 +12,7 @@ Bytes = npt.NDArray[np.uint8]
 
 
 def fill(blank: Bytes, parts: Iterable[tuple[int, Bytes]], n: int) -> list[bytes]:
-    """Return a blank (B,) so often, each with its rows (N, bytes) of `parts` at their places."""
+    """Return copies of a blank (B,), each with its row (N, bytes) of `parts` at their places."""
     filled = np.empty((n, len(blank)), np.uint8)
     filled[:] = blank
     for place, rows in parts:
@@ -33,7 +33,7 @@ def write_one_by_one(
     layers: Sequence[Batch],
     identifiers: Sequence[bytes],
 ) -> list[bytes]:
-    """Return what `write` makes of each image's answer, where their sizes may differ."""
+    """Return each image's answer as `write` makes it; sizes may differ."""
     rows = [bytes_of(layer) for layer in layers]
     return [
         write(Answer(model, [label], [layer[place].data for layer in rows]), identifier)

@@ -105,7 +105,7 @@ class _Text:
         return MAX_TEXT_BYTES - len(self._content)
 
     def add(self, chunk: bytes) -> None:
-        """Add what comes next, no more than there is room for while there is any."""
+        """Add what comes next, as far as there is room."""
         if self.room:
             self._content += chunk
             return

@@ -109,7 +109,7 @@ class VersionStats:
             self._shadowed[2] += images
 
     def shadowed(self, place: int) -> Iterable[tuple[Values, float]]:
-        """Yield one of the counts of these, unless this version is no shadow."""
+        """Yield one of the counts of these, unless this version is not a shadow."""
         if any(self._shadowed):
             yield (), self._shadowed[place]
 

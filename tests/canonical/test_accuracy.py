@@ -37,7 +37,7 @@ def test_thick_and_thin_strokes_gain(name: str, digits: tuple[Batch, Labels]) ->
     )
 
 
-def test_rotations_are_not_put_right_but_lose_little(digits: tuple[Batch, Labels]) -> None:
+def test_rotations_are_not_undone_but_lose_little(digits: tuple[Batch, Labels]) -> None:
     batch, labels = DISTORTIONS["rotated 30 degrees"](digits[0]), digits[1]
     assert (
         NETWORK.accuracy(canonicalize(batch).batch, labels) > NETWORK.accuracy(batch, labels) - 0.02

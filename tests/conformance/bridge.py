@@ -111,7 +111,7 @@ class Caller:
         return response
 
     def is_so(self, path: str, name: str) -> bool:
-        """Return a truth value, which the status repeats; raises Refused."""
+        """Return a boolean, which the status repeats; raises Refused."""
         response = self._client.get(path, headers=self._headers)
         content = json.loads(response.content)
         if name not in content:

@@ -58,7 +58,7 @@ class _Handlers(grpc.GenericRpcHandler):
 
         def unary(message: bytes, context: grpc.ServicerContext) -> bytes:
             try:
-                # A fault may answer bytes that are no request, so it gets them as they are.
+                # A fault may answer bytes that are not a request, so it gets them unchanged.
                 request = self._parse(name, message)
                 answer: bytes = self._faulty.answer(name, request).SerializeToString()
             except Refused as error:

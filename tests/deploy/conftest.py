@@ -46,10 +46,8 @@ def texts(kubectl: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
 
 @pytest.fixture(scope="session")
 def built(texts: dict[str, str]) -> dict[str, list[Manifest]]:
-    """What they hold, and the Job that publishes a model, which is in no kustomization."""
-    job = manifests.KUBERNETES / "components" / "models-from-volume" / "publish.yaml"
-    read = {name: manifests.read(text) for name, text in texts.items()}
-    return read | {"publish": manifests.read(job.read_text())}
+    """What they hold."""
+    return {name: manifests.read(text) for name, text in texts.items()}
 
 
 @pytest.fixture(scope="session")

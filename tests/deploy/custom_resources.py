@@ -41,6 +41,16 @@ FIELDS = {
         "spec.renewBefore",
         "spec.dnsNames[]",
     },
+    ("gateway.networking.k8s.io/v1", "BackendTLSPolicy"): {
+        "spec.targetRefs[].group",
+        "spec.targetRefs[].kind",
+        "spec.targetRefs[].name",
+        "spec.targetRefs[].sectionName",
+        "spec.validation.hostname",
+        "spec.validation.caCertificateRefs[].group",
+        "spec.validation.caCertificateRefs[].kind",
+        "spec.validation.caCertificateRefs[].name",
+    },
     ("gateway.networking.k8s.io/v1", "GRPCRoute"): {
         "spec.parentRefs[].name",
         "spec.parentRefs[].namespace",

@@ -26,7 +26,7 @@ def test_generated_files_are_current() -> None:
         for path, text in generate.generate().items()
         if not path.exists() or path.read_text() != text
     ]
-    assert not stale, "run `make k8s`, or `python -m deploy.kubernetes.generate`"
+    assert not stale, "run `make k8s`, or `.venv/bin/python -m deploy.kubernetes.generate`"
 
 
 def test_rules_are_those_of_prometheus(built: Built) -> None:
@@ -113,8 +113,16 @@ def test_the_autoscaler_sees_the_calls_in_progress(built: Built, tmp_path: Path)
 def test_make_prints_the_manifests(kubectl: Path, texts: dict[str, str]) -> None:
     # Else it would write files of the repository.
     test_generated_files_are_current()
-    ended = make_k8s(f"{kubectl.parent}:{Path(sys.executable).parent}:/usr/bin:/bin")
+    path = f"{kubectl.parent}:{Path(sys.executable).parent}:/usr/bin:/bin"
+    ended = make_k8s(path)
     assert (ended.returncode, ended.stdout) == (0, texts["production"]), ended.stderr
+    images = [f"registry.example.com/{name}:0.1.0" for name in ("mlpserve-exporter", "mlpserve")]
+    assert ended.stderr.splitlines() == [f"still an example: {image}" for image in images]
+    ended = make_k8s(path, "OVERLAY=deploy/kubernetes/overlays/dev")
+    assert (ended.stdout, ended.stderr) == (texts["dev"], "")
+    ended = make_k8s(path, "OVERLAY=nowhere")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "nowhere" in ended.stderr
 
 
 def test_make_says_how_to_get_kubectl(tmp_path: Path) -> None:
@@ -125,12 +133,14 @@ def test_make_says_how_to_get_kubectl(tmp_path: Path) -> None:
     assert not ended.stdout
 
 
-def make_k8s(path: str) -> "subprocess.CompletedProcess[str]":
+def make_k8s(path: str, *variables: str) -> "subprocess.CompletedProcess[str]":
     """Run `make k8s` with these programs."""
     make = shutil.which("make")
     assert make
     environment = {"PATH": path}
-    return subprocess.run([make, "k8s"], cwd=ROOT, env=environment, capture_output=True, text=True)
+    return subprocess.run(
+        [make, "k8s", *variables], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
 
 
 def _is_rule(manifest: Manifest) -> bool:

@@ -12,7 +12,16 @@ from server.rpc import admin, classifier, inference
 from server.settings.settings import Settings
 from server.supervisor.supervisor import END_SECONDS
 from server.system.cores import usable_cores
-from tests.deploy.manifests import BUILT, PODS, Manifest, pod_specs, server_of, settings_of, the
+from tests.deploy.manifests import (
+    BUILT,
+    PODS,
+    SERVER,
+    Manifest,
+    server_of,
+    server_pod,
+    settings_of,
+    the,
+)
 
 SPARE_SECONDS = 5.0
 LABELS = {"app.kubernetes.io/name": "mlpserve"}
@@ -30,7 +39,7 @@ def grace_of(manifests: list[Manifest]) -> float:
     """Return the seconds after which Kubernetes kills the server."""
     if service := [m for m in manifests if m["kind"] == "InferenceService"]:
         return float(service[0]["spec"]["predictor"]["terminationGracePeriodSeconds"])
-    (pod,) = pod_specs(manifests)
+    pod = server_pod(manifests)
     return float(pod["terminationGracePeriodSeconds"])
 
 
@@ -99,7 +108,7 @@ def test_workers_fit_the_quota(built: Built, name: str, tmp_path: Path) -> None:
 
 def test_the_server_finds_the_certificate(built: Built) -> None:
     container = server_of(built["tls"])
-    (pod,) = pod_specs(built["tls"])
+    pod = server_pod(built["tls"])
     (secret,) = (volume["secret"] for volume in pod["volumes"] if volume["name"] == "tls")
     (mount,) = (mount for mount in container["volumeMounts"] if mount["name"] == "tls")
     certificate = the(built["tls"], "Certificate")["spec"]
@@ -112,7 +121,8 @@ def test_the_server_finds_the_certificate(built: Built) -> None:
     assert variables["MLPSERVE_TLS_KEY"] == f"{mount['mountPath']}/tls.key"
     services = [m["metadata"]["name"] for m in built["tls"] if m["kind"] == "Service"]
     namespace = the(built["tls"], "Namespace")["metadata"]["name"]
-    names = {n for service in services for n in (service, f"{service}.{namespace}.svc")}
+    endings = ("", f".{namespace}.svc", f".{namespace}.svc.cluster.local")
+    names = {service + ending for service in services for ending in endings}
     assert set(certificate["dnsNames"]) == names
 
 
@@ -167,7 +177,7 @@ def test_the_route_has_all_services_but_admin(built: Built) -> None:
 
 @pytest.mark.parametrize("name", PODS)
 def test_selectors_find_the_pods(built: Built, name: str) -> None:
-    deployment = the(built[name], "Deployment")["spec"]
+    deployment = the(built[name], "Deployment", SERVER)["spec"]
     template = deployment["template"]
     assert LABELS.items() <= template["metadata"]["labels"].items()
     spreading = template["spec"]["topologySpreadConstraints"]
@@ -175,7 +185,7 @@ def test_selectors_find_the_pods(built: Built, name: str) -> None:
     (term,) = avoiding["preferredDuringSchedulingIgnoredDuringExecution"]
     selectors = [deployment["selector"], term["podAffinityTerm"]["labelSelector"]]
     selectors += [constraint["labelSelector"] for constraint in spreading]
-    selectors.append(the(built[name], "NetworkPolicy")["spec"]["podSelector"])
+    selectors.append(the(built[name], "NetworkPolicy", SERVER)["spec"]["podSelector"])
     for manifest in built[name]:
         if manifest["kind"] in ("PodDisruptionBudget", "PodMonitor"):
             selectors.append(manifest["spec"]["selector"])

@@ -14,6 +14,7 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
+import yaml
 
 from exporter.network.network import Batch
 from exporter.training.mnist import Labels
@@ -84,6 +85,36 @@ def test_images_say_what_they_are(engine: Engine, tag: str) -> None:
     assert config["Entrypoint"][:2] == ["python", "-m"]
     labels = {name.rpartition(".")[2] for name in config["Labels"]}
     assert labels == {"title", "description", "licenses", "revision"}
+
+
+def test_the_exporter_runs_as_kubernetes_starts_it(engine: Engine) -> None:
+    """With the command, the rights and the memory of its pod, and weights as its input."""
+    optional = ROOT / "deploy" / "kubernetes" / "base" / "optional" / "publish.yaml"
+    pod = next(yaml.safe_load_all(optional.read_text()))["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    (mount,) = container["volumeMounts"]
+    program, *arguments = container["command"]
+    memory = container["resources"]["limits"]["memory"].removesuffix("i").lower()
+    weights = ROOT / "exporter" / "weights" / "digits.npz"
+
+    def sh(commands: str) -> str:
+        return engine.run(engine.inside("bash", "-euo", "pipefail", "-c", commands))
+
+    sh(
+        "docker run --detach --name exporter --network none --read-only --cap-drop ALL"
+        f" --security-opt no-new-privileges --memory {memory} --stop-timeout 1"
+        f" --volume pod-models:{mount['mountPath']} --entrypoint {program}"
+        f" {EXPORTER} {' '.join(arguments)}"
+    )
+    try:
+        publish = "docker exec -i exporter python -m exporter export --weights - --name digits"
+        assert sh(f"{publish} < {weights}") == "models/digits/1/model.onnx\n"
+        assert "digits  1        newest" in sh("docker exec exporter python -m exporter list")
+        # What pods wait for before the server starts.
+        wait = "ls models/*/*/model.onnx && sleep 0"
+        assert sh(f"docker exec exporter sh -c '{wait}'") == "models/digits/1/model.onnx\n"
+    finally:
+        sh("docker rm --force exporter && docker volume rm pod-models")
 
 
 def test_a_container_runs_as_the_handbook_says(engine: Engine) -> None:

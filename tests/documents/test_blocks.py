@@ -5,11 +5,6 @@ from tests.documents import pages, takes
 SHOWN = ("text", "json", "mermaid")
 """The languages of blocks that show something."""
 
-LATER = {
-    "docs/deploying-kubernetes.md",
-}
-"""Pages with blocks that no test takes yet."""
-
 
 def test_every_block_says_what_it_is() -> None:
     known = (*pages.PROGRAMS, *SHOWN)
@@ -27,6 +22,5 @@ def test_every_block_is_run_by_a_test() -> None:
         for block in pages.blocks_of(page)
         if block.language in pages.PROGRAMS and block not in taken
     ]
-    shown = "".join(f"{block}\n{block.text}" for block in left if block.page not in LATER)
+    shown = "".join(f"{block}\n{block.text}" for block in left)
     assert not shown, f"run them in a test that takes them by pages.block(PAGE, PART):\n{shown}"
-    assert {block.page for block in left} == LATER, "take out the pages that have none any more"

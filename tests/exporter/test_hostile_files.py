@@ -99,9 +99,9 @@ HOSTILE = {
         .view("<U2")
         .reshape(2)
     ),
-    "labels that are no Unicode": npz(labels=no_unicode(2)),
+    "labels that are not Unicode": npz(labels=no_unicode(2)),
     "surrogates as labels": npz(labels=np.full(2, 0xD800, np.uint32).view("<U1")),
-    "activations that are no Unicode": npz(activations=no_unicode(1)),
+    "activations that are not Unicode": npz(activations=no_unicode(1)),
     "infinite history": npz(identity=np.array("{}"), history=np.full((1, 4), np.inf)),
     "objects": npz(a=np.array([{}], dtype=object)),
     "dates": npz(W1=np.zeros((2, 3), "M8[s]")),

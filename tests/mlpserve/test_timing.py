@@ -42,7 +42,7 @@ def told(*texts: object) -> list[tuple[str, object]]:
         (('miss, db;dur=53;desc="a, b; total;dur=9", total ; DUR = 7000 ;desc=x',), (7,)),
         (('cache;desc="\\"Miss\\", total;dur=1"', 'total;dur="2000"'), (2,)),
         (("total;desc=x;dur=1000;dur=2000, total;dur=3000",), (1,)),
-        # What is no duration is none.
+        # Not durations.
         (("total;dur=1000, queue;dur=-1, run;dur=nan, encode;dur=1e3, decode;dur=x",), (1,)),
         (("total;dur=1000, queue;dur=" + "9" * 400 + ", run;dur, encode, ;dur=1, ,;;,=",), (1,)),
         (("queue;dur=1",), None),

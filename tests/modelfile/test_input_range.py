@@ -1,4 +1,4 @@
-"""Ranges are read from any of their texts, and what is no range is refused."""
+"""Ranges are read from any of their texts, and what is not a range is refused."""
 
 import numpy as np
 import pytest

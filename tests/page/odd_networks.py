@@ -1,4 +1,4 @@
-"""Networks whose images are not square, or whose inputs are no images."""
+"""Networks whose images are not square, or whose inputs are not images."""
 
 from dataclasses import replace
 from pathlib import Path

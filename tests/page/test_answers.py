@@ -101,7 +101,7 @@ def test_it_says_when_no_output_is_bright(page: Page, digits: tuple[Batch, Label
 
 @pytest.fixture(scope="module")
 def plain_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """Serves a network of nine numbers that are no image, and whose outputs have signs."""
+    """Serves a network of nine numbers that are not an image, and whose outputs have signs."""
     repository: Path = tmp_path_factory.mktemp("plain")
     publishing.publish(graph.build(PLAIN), repository, "numbers")
     with start_server(repository) as server:

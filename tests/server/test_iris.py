@@ -1,4 +1,4 @@
-"""Columns that are no pixels: scikit-learn's iris, imported, exported, served and asked."""
+"""Columns that are not pixels: scikit-learn's iris, imported, exported, served and asked."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -284,7 +284,7 @@ def test_numbers_that_overflow_cost_their_own_call(
     rows = np.concatenate([good] * 600 + [large])
     assert "image 600 makes" in refusal(lambda: infer(connection, "steep", rows)).description
     assert counted(serving, "overflow") == before + 31
-    # Infinite sums are no trouble for a tanh, and none for the metrics.
+    # Infinite sums trouble neither a tanh nor the metrics.
     assert len(infer(connection, "iris", large).outputs) == 2
     for name in ("ink", "margin", "winning_activation"):
         for model in ("steep", "iris"):

@@ -65,7 +65,7 @@ def _load(path: Path, content: bytes, choices: Choices) -> Imported:
 
 def _own(model: onnx.ModelProto) -> Metadata | None:
     """Return what a model says of itself that this program exported, None for others."""
-    # What is no Unicode is read as bytes, whatever the type says.
+    # Invalid Unicode is read as bytes, whatever the type says.
     entries = {str(entry.key): str(entry.value).encode() for entry in model.metadata_props}
     if entries.get("format") != FORMAT.encode():
         return None

@@ -137,7 +137,7 @@ def _read_beside(folder: Path, tensor: TensorProto, budget: int) -> int:
     if not plain or path.is_symlink():
         raise WeightsError(f"{where} lies in '{shown(name)}', not beside the file; {SAVE_INSIDE}")
     try:
-        # Opening what is no file may wait for ever.
+        # Opening anything but a regular file may block for ever.
         if path.exists() and not path.is_file():
             raise ValueError("no file")
         with path.open("rb") as file:

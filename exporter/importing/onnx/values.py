@@ -17,7 +17,7 @@ ONE, ZERO = np.ones(()), np.zeros(())
 
 
 class NoLayerError(WeightsError):
-    """A node of the graph is no part of a multilayer perceptron."""
+    """A node of the graph is not part of a multilayer perceptron."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,7 +125,7 @@ Value = Constant | Flow | Derived
 
 def shown(name: str) -> str:
     """Return a name of a file as it can be printed anywhere."""
-    # What is no Unicode is read as bytes, whatever the type says.
+    # Invalid Unicode is read as bytes, whatever the type says.
     text = str(name)
     cut = text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "..."
     return "".join(letter if letter.isprintable() else "?" for letter in cut)

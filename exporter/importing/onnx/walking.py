@@ -25,7 +25,7 @@ from exporter.network.weights_file import WeightsError
 from modelfile.layout import OPERATORS
 
 MANY_IMAGES = 10_007
-"""Stands for a number of images that is left open: a prime, so that it is no size by chance."""
+"""Stands for a number of images that is left open: a prime, so that no size equals it by chance."""
 
 MAX_INPUTS = 2**24
 

@@ -48,7 +48,7 @@ def as_form(images: npt.NDArray[Any], form: Form, n_inputs: int) -> Images:
     """Return images (N, ...) as they are sent: (N, n_inputs) float32, or uint8.
 
     Levels from 0 to 255 become numbers in [0, 1] and the other way round. Raises InvalidRequest
-    when the images have another size, are no numbers, or don't fit into bytes.
+    when the images have another size, are not numbers, or don't fit into bytes.
     """
     if images.ndim < 2 or not len(images):
         raise InvalidRequest(f"images: the shape is {images.shape}; give a batch (N, {n_inputs})")

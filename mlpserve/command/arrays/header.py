@@ -32,7 +32,7 @@ class Header:
         return math.prod(self.shape) * self.dtype.itemsize
 
     def check_size(self, n_bytes: int) -> None:
-        """Raise ArrayError when the values of a file have another number of bytes."""
+        """Raise ArrayError when the values of a file have a different number of bytes."""
         if n_bytes == self.n_bytes:
             return
         what, found = "is truncated", f"{n_bytes:,} follow"

@@ -82,7 +82,7 @@ def check_gzip(path: Path, header: Header) -> None:
     """Unpack a file to nowhere, and raise ArrayError when it is damaged or its values have another
     number of bytes than its header says.
 
-    Only this tells, since the length that gzip notes is no proof. It takes bounded memory.
+    Only this tells, since the length that gzip records proves nothing. It takes bounded memory.
     """
     n_bytes = -header.start
     with _explain_damage(), gzip.open(path) as file:

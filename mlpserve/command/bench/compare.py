@@ -1,4 +1,4 @@
-"""The command mlpserve bench compare: what of the difference between two results is no chance."""
+"""The command mlpserve bench compare: which differences between two results are beyond chance."""
 
 from pathlib import Path
 from typing import Any

@@ -15,13 +15,13 @@ from mlpserve.pictures import PictureError
 STDIN = "-"
 
 MAX_BYTES = 2**29
-"""Larger files are no pictures, or none that fit into the memory."""
+"""Larger files are not pictures, or do not fit into memory."""
 
 
 def open_picture(name: str) -> BinaryIO:
     """Open a picture file, or what standard input holds for `-`.
 
-    Raises PictureError when it can't be opened, is empty or too large, or is no file but a pipe or
+    Raises PictureError when it can't be opened, is empty or too large, or is a pipe or
     a device, which may never end.
     """
     if name == STDIN:

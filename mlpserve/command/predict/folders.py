@@ -46,7 +46,7 @@ def find_pictures(
 
 
 def describe(passed_over: Counter[str]) -> str:
-    """Return which endings were passed over and how often, such as .txt (3)."""
+    """Return which endings were skipped and how often, such as .txt (3)."""
     return ", ".join(f"{ending} ({count:,})" for ending, count in passed_over.most_common())
 
 

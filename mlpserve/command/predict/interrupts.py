@@ -19,7 +19,7 @@ class Interrupts:
     is_waiting: bool = False
 
     def catch(self) -> AbstractContextManager[None]:
-        """Be in charge of Ctrl-C, unless the process ignores it or this is no main thread."""
+        """Be in charge of Ctrl-C, unless the process ignores it or this is not a main thread."""
         return interrupts_to(self._interrupt)
 
     @contextmanager

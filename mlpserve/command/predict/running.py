@@ -57,7 +57,7 @@ def run(
     except OSError as error:
         _stop(results)
         if results.file is None and error.errno == errno.EPIPE:
-            # Who reads has enough.
+            # The reader has enough.
             raise
         path = None if results.file is None else results.file.path
         raise click.ClickException(explain_output(path, error)) from error

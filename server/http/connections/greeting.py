@@ -47,7 +47,7 @@ class TlsListener:
             greeting.add_done_callback(lambda done: self._greetings.pop(done, None))
 
     async def _greet(self, accepted: socket.socket) -> None:
-        # Whoever is no caller, or leaves, is no matter.
+        # Whoever is not a caller, or has left, does not matter.
         with contextlib.suppress(OSError):
             await self._loop.connect_accepted_socket(
                 self._make_protocol,

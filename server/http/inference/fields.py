@@ -64,7 +64,7 @@ def read_text(content: Mapping[str, Any], name: str, where: str = "") -> str:
 
 
 def read_flag(content: Mapping[str, Any], name: str, where: str = "") -> bool | None:
-    """Return a truth value."""
+    """Return a boolean."""
     return _read(content, name, where, bool, "true or false")
 
 

@@ -87,7 +87,7 @@ def parse(body: bytes) -> dict[str, Any]:
             hint = ", which has no NaN and no Infinity"
         raise _refuse_body(f"is not valid JSON{hint}: {error}", "JSON") from error
     if not isinstance(content, dict):
-        raise _refuse_body(f"is the JSON value {shown(content)}, not an object", "JSON")
+        raise _refuse_body(f"is {shown(content)}, not a JSON object", "JSON")
     return content
 
 

@@ -95,7 +95,7 @@ def refuse_query(name: str, description: str) -> HttpError:
 
 
 def check_shape(pixels: Pixels, prediction: Prediction) -> None:
-    """Raise HttpError when the model found another number of images than the lists have."""
+    """Raise HttpError when the model found a different number of images from the lists."""
     shape, n_images = pixels.shape, len(prediction)
     if len(shape) == 1 or n_images == shape[0] or (n_images == 1 and len(shape) == 2):
         return

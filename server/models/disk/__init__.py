@@ -1,1 +1,1 @@
-"""What the repository's folder holds: models, versions, and what is almost one."""
+"""What the repository's folder holds: models, versions, and near misses."""

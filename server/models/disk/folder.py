@@ -8,8 +8,8 @@ from server.models.disk.listing import Listing, Place, list_models
 from server.texts import shown
 
 RETIRE_SECONDS = 2.0
-"""How long a version must be gone, and its model not change, before it is unloaded by itself: while
-somebody replaces a folder by hand, it is gone for a moment.
+"""How long a version must be gone, and its model unchanged, before it is unloaded automatically:
+while somebody replaces a folder by hand, it is gone for a moment.
 """
 
 Clock = Callable[[], float]

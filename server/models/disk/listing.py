@@ -13,13 +13,13 @@ from server.models.disk.near_misses import NUMBER
 from server.texts import fault_of, shown
 
 MAX_MISSES = 20
-"""How much that is almost a version is told at a time."""
+"""How many near misses are reported at a time."""
 
 LOST_AND_FOUND = "lost+found"
-"""What file systems have in their root, for its owner alone."""
+"""What file systems have in their root, accessible to its owner only."""
 
 Place = tuple[int, ...]
-"""Tells one folder from another that takes its place, as when a volume is not mounted."""
+"""Distinguishes a folder from another in its place, as when a volume is not mounted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class _Found:
 
 
 def _look(folder: Path, found: _Found) -> None:
-    """Note what stands where models do."""
+    """Note an entry in the place of a model."""
     name = folder.name
     try:
         entries = sorted(path.name for path in folder.iterdir())

@@ -1,4 +1,4 @@
-"""What is almost a version, and how to make it one."""
+"""Near misses: entries that are almost versions, and how to make them versions."""
 
 import os
 import re
@@ -18,7 +18,7 @@ NUMBER = re.compile("[1-9][0-9]*")
 
 
 def beside_models(path: Path) -> Iterator[str]:
-    """Say what is wrong with something that stands where models do, and is no folder."""
+    """Say what is wrong with something in the place of a model that is not a folder."""
     if path.is_symlink() and not path.exists():
         yield f"{shown(path)} is a broken link; remove it, or create its target"
     elif path.suffix.lower() == SUFFIX:
@@ -29,7 +29,7 @@ def beside_models(path: Path) -> Iterator[str]:
 def in_model(
     folder: Path, names: Sequence[str], versions: Collection[int], known: Collection[str]
 ) -> Iterator[str]:
-    """Say what is wrong in a model's folder with entries that are no versions, nor known."""
+    """Say what is wrong in a model's folder with entries that are neither versions nor known."""
     others = (name for name in names if not (name.startswith(".") or fault_of(name)))
     told = {*map(str, versions), *known}
     for name in islice((name for name in others if name not in told), MAX_ENTRIES):
@@ -76,7 +76,7 @@ def _move(path: Path, wanted: Path) -> str:
 
 
 def _perhaps_the_parent(folder: Path) -> str:
-    """Return the other remedy where a model's folder has been given as the repository."""
+    """Return the other remedy, for a model's folder given as the repository."""
     if not NUMBER.fullmatch(folder.name):
         return ""
     return f", or, if {shown(folder)} is a version, give --repository {shown(folder.parent.parent)}"

@@ -1,4 +1,4 @@
-"""Reads the ONNX that the exporter writes, and refuses all other before ONNX Runtime sees it.
+"""Reads the ONNX that the exporter writes, and refuses any other before ONNX Runtime sees it.
 
 So nothing is run that could loop, mix images, or need memory beyond the file's own size: a chain of
 layers, each a Gemm of its own weights and an activation. The field numbers are those of onnx.proto.
@@ -80,7 +80,7 @@ class Layer:
 
 
 def read_model(content: bytes) -> tuple[Message, Mapping[str, memoryview]]:
-    """Return a file's message and its metadata's values by key; raises Fault when it is no ONNX."""
+    """Return a file's message, and its metadata by key; raises Fault when it is not ONNX."""
     try:
         if not content:
             raise ProtobufError("it is empty")
@@ -123,7 +123,7 @@ def read_layers(
                 "too_large",
             )
     try:
-        # Everything but functions, training and what may come: ONNX Runtime would look at them.
+        # Everything but functions, training and future fields: ONNX Runtime would look at them.
         model.only(*_MODEL, _MODEL_METADATA)
         for opset in model.messages(_MODEL_OPSETS, "opset"):
             if opset.only(_OPSET_DOMAIN, _OPSET_VERSION).text(_OPSET_DOMAIN) not in DOMAINS:

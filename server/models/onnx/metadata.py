@@ -1,4 +1,4 @@
-"""What a model's file says of itself, as far as the server believes it."""
+"""The metadata of a model's file, as far as the server trusts it."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from server.errors import Fault
 
 
 def read_metadata(values: Mapping[str, memoryview]) -> Metadata:
-    """Return what the entries say; raises Fault when they can't be used."""
+    """Return the metadata of the entries; raises Fault when they can't be used."""
     try:
         return decode(values)
     except MetadataError as error:

@@ -9,7 +9,7 @@ from modelfile.input_range import MAX_FLOAT32, InputRange
 from server.models.onnx.graph import Layer
 
 MARGIN = 2.0
-"""More than what rounding adds to sums of float32."""
+"""More than rounding adds to sums of float32."""
 
 UPPER_BOUNDS: Mapping[str, Callable[[float], float]] = {
     **dict.fromkeys(("sigmoid", "tanh", "softmax"), lambda _: 1.0),

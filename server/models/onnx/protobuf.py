@@ -15,7 +15,7 @@ Value = int | memoryview
 
 
 class ProtobufError(ValueError):
-    """The bytes are no message, or not one that is wanted here; the text says why."""
+    """The bytes are not a message, or not one that is expected here; the text says why."""
 
 
 @dataclass(slots=True)

@@ -68,7 +68,7 @@ class Shared(Generic[A]):
         with self._asking:
             time.sleep(max(0.0, self._end_time + self._pause_seconds - time.monotonic()))
             with self._lock:
-                # Who comes from now on might miss what has just been answered.
+                # Calls that come from now on might miss what has just been answered.
                 self._next = None
             try:
                 answer.set_result(self._ask())

@@ -70,8 +70,8 @@ class LaneCall:
     """A call on the lane; see `running.calls.Call`.
 
     `metadata` are the caller's pairs of key and value, `accepted` tells whether it counts among the
-    calls in progress, `ended` whether it has its answer. `on_message` gets its message, None when
-    there will be none.
+    calls in progress, `ended` whether it has its answer. `on_message` gets its message, or None if
+    none will come.
     """
 
     __slots__ = (
@@ -147,7 +147,7 @@ class LaneCall:
         self._core.start_server_batch((cygrpc.ReceiveMessageOperation(0),), self._on_received)
 
     def cancel(self) -> None:
-        """Have the core let the call go, whether its caller reads how it ended or not."""
+        """Make the core release the call, whether or not its caller reads how it ended."""
         self._core.cancel()
 
     def watch(self) -> None:
@@ -198,7 +198,7 @@ class LaneCall:
             self._core.start_server_batch(operations, tag)
         except Exception:
             log.exception("gRPC did not accept an answer")
-            # Its caller learns that there will be none.
+            # Its caller learns that none will come.
             with contextlib.suppress(Exception):
                 self._core.cancel(grpc.StatusCode.INTERNAL.value[0], INTERNAL_MESSAGE)
             self._outbox.lost.append(tag)

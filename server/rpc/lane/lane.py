@@ -63,7 +63,7 @@ time of day, which may be set back.
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the lane takes at once of the hot methods.
+    """The limits of the hot methods on the lane.
 
     `calls` in progress; `messages` arriving at the same time, each of which may need the memory of
     the largest; `delay_seconds` that a call waits for others to join it, `joined_calls` after which
@@ -185,7 +185,7 @@ class Lane:
         self._is_waiting = True
 
     def _on_nothing(self) -> None:
-        """Use a moment in which nothing else happens."""
+        """Use an idle moment."""
         self._was_empty = True
         if self._arrived:
             self._take_or_wait()
@@ -222,7 +222,7 @@ class Lane:
         return self._is_contended and any(group.arrivals.is_stalled for group in self._groups)
 
     def _look_after_places(self) -> None:
-        """Give the places of stalled messages to calls that wait for one."""
+        """Give the places of stalled messages to waiting calls."""
         now = time.perf_counter()
         since = now - self._look_time
         if since < (LOOK_SECONDS if self._was_empty else BUSY_LOOK_SECONDS):
@@ -237,7 +237,7 @@ class Lane:
         self._is_contended = any(group.arrivals.is_contended for group in self._groups)
 
     def _fill(self, arrivals: Arrivals[LaneCall]) -> None:
-        """Let messages arrive for which places are free."""
+        """Let messages arrive while places are free."""
         now = time.perf_counter()
         while (call := arrivals.next(now)) is not None:
             self._receive(call)
@@ -265,7 +265,7 @@ class Lane:
             refuse(call, error)
 
     def _admit(self, call: LaneCall) -> None:
-        """Let a call's message come, now or when it has a place, or refuse the call."""
+        """Let a call's message arrive, now or once it has a place, or refuse the call."""
         group = call.group
         gate = group.gate
         call.record, refusal = call.route.method.admit(call.begin, call.metadata, gate)
@@ -294,7 +294,7 @@ class Lane:
             refuse(call, error)
 
     def _on_message(self, call: LaneCall, message: bytes | None) -> None:
-        """Take a call whose message is there, or will never be."""
+        """Take a call whose message has arrived, or never will."""
         arrivals = call.group.arrivals
         arrivals.leave(call)
         if arrivals.is_contended:
@@ -330,7 +330,7 @@ class Lane:
         try:
             self._take(calls)
         except Exception as error:
-            # Nobody else would end them.
+            # Nothing else would end them.
             log.exception("calls failed")
             refuse_all(calls, error)
         for call in calls:

@@ -23,7 +23,7 @@ class Outbox:
         self._lock = threading.Lock()
 
     def hold(self, size: int) -> bool:
-        """Count the bytes of an answer that is to be sent; returns whether there is room for it."""
+        """Count the bytes of an answer about to be sent; returns whether there is room for it."""
         with self._lock:
             fits = not self.unread_bytes or self.unread_bytes + size <= self._max_unread_bytes
             self.unread_bytes += size if fits else 0

@@ -8,7 +8,7 @@ OLDEST, NEWEST = (1, 82), (1, 85)
 
 def check(version: str) -> str | None:
     """Return why the lane can't be used with this version of grpcio; None when it can."""
-    # What follows may be anything, such as the dev0 of 1.86.dev0.
+    # The rest may be anything, such as the dev0 of 1.86.dev0.
     release = re.match(r"(\d+)\.(\d+)(?!\d)", version)
     if release and OLDEST <= (int(release[1]), int(release[2])) <= NEWEST:
         return None

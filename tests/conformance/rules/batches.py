@@ -44,7 +44,7 @@ def rows_are_answered_as_alone(subject: Subject) -> None:
         expect(same(row_of(batch, index), alone), f"row {index} has another answer alone")
 
 
-@rule("Tensor Data", "Elements are in linear order: rows in another order, so the answers.")
+@rule("Tensor Data", "Elements are in linear order: if rows change their order, so do the answers.")
 def rows_keep_their_order(subject: Subject) -> None:
     subject.need_batches()
     subject.need_sense()
@@ -61,7 +61,7 @@ def typed_batches_mean_the_same(subject: Subject) -> None:
     expect(same(raw, typed), "the same batch has other answers raw and typed")
 
 
-@rule("Inference", "A response answers its own request, also when many are in progress.")
+@rule("Inference", "A response answers its own request, even when many are in progress.")
 def calls_at_once_keep_their_answers(subject: Subject) -> None:
     subject.need_sense()
     requests = [subject.request(seed) for seed in range(AT_ONCE)]
@@ -72,7 +72,7 @@ def calls_at_once_keep_their_answers(subject: Subject) -> None:
         expect(same(values_of(answer), wanted[index]), f"request {index} has another's answer")
 
 
-@rule("Inference", "A response has the id of its own request, also when many are in progress.")
+@rule("Inference", "A response has the id of its own request, even when many are in progress.")
 def calls_at_once_keep_their_ids(subject: Subject) -> None:
     requests = [subject.request(seed) for seed in range(AT_ONCE)]
     for index, request in enumerate(requests):
@@ -83,7 +83,7 @@ def calls_at_once_keep_their_ids(subject: Subject) -> None:
         expect(answer.id == request.id, f"request {request.id} has the answer {answer.id}")
 
 
-@rule("Inference (REST: inputs)", "Shape and data represent the full batch, of whichever size.")
+@rule("Inference (REST: inputs)", "Shape and data represent the full batch, whatever its size.")
 def batches_at_once_keep_their_rows(subject: Subject) -> None:
     subject.need_batches()
     subject.need_sense()

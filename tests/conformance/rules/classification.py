@@ -94,7 +94,7 @@ def elements_have_their_format(subject: Subject) -> None:
             expect(0 <= one.index < n_classes, f"the index {one.index} is not of {n_classes}")
 
 
-@rule(SECTION, "They are the highest-valued elements of the output.", EXTENSION)
+@rule(SECTION, "The classes are the highest-valued elements of the output.", EXTENSION)
 def classes_are_the_highest(subject: Subject) -> None:
     batch = ROWS if subject.is_batched else (0,)
     for classes, values in _rows(subject, 2, *batch):
@@ -121,7 +121,7 @@ def values_are_those_of_the_output(subject: Subject) -> None:
             expect(close, f"class {one.index} has the value {one.value}, the output has {wanted}")
 
 
-@rule(SECTION, "Each class is there once, when all are asked for.", EXTENSION)
+@rule(SECTION, "Each class is there once when all are requested.", EXTENSION)
 def all_classes_are_there_once(subject: Subject) -> None:
     _, n_classes = _output(subject)
     for classes, _ in _rows(subject, n_classes):
@@ -142,7 +142,7 @@ def labels_belong_to_indexes(subject: Subject) -> None:
     expect(len(set(named)) == len(named), f"several classes have a label: {sorted(named)}")
 
 
-@rule(SECTION, "An output without the parameter is returned as it is.", EXTENSION)
+@rule(SECTION, "An output without the parameter is returned unchanged.", EXTENSION)
 def other_outputs_stay(subject: Subject) -> None:
     name, _ = _output(subject)
     others = [tensor.name for tensor in subject.metadata.outputs if tensor.name != name]

@@ -35,7 +35,7 @@ def name_is_the_models(subject: Subject) -> None:
     expect(name == subject.model, f"the name is {name!r}")
 
 
-@rule(SECTION, "A version may be given, and is selected otherwise.", EXTENSION)
+@rule(SECTION, "A version may be given; otherwise the server selects one.", EXTENSION)
 def versions_have_configurations(subject: Subject) -> None:
     for version in subject.versions:
         name = _ask(subject, subject.model, version).name
@@ -85,12 +85,12 @@ def larger_batch_is_an_error(subject: Subject) -> None:
     subject.refused(subject.request(*[0] * n_rows), f"a batch of {n_rows} rows")
 
 
-@rule(SECTION, "Errors are indicated by the status: a model not there is one.", EXTENSION)
+@rule(SECTION, "Errors are indicated by the status: an unknown model is an error.", EXTENSION)
 def unknown_model_is_an_error(subject: Subject) -> None:
     refusal(lambda: _ask(subject, UNKNOWN), f"the configuration of model {UNKNOWN}")
 
 
-@rule(SECTION, "Errors are indicated by the status: a version not there is one.", EXTENSION)
+@rule(SECTION, "Errors are indicated by the status: an unknown version is an error.", EXTENSION)
 def unknown_version_is_an_error(subject: Subject) -> None:
     version = subject.unknown_version
     refusal(

@@ -1,4 +1,4 @@
-"""ModelInfer: what the server must not answer, and how it says so."""
+"""ModelInfer: what the server must refuse, and how."""
 
 from functools import partial
 
@@ -25,12 +25,12 @@ OTHER_DATATYPES = ("INT64", "FP64", TEXT)
 """What stands for a wrong datatype: the first that no input has."""
 
 
-@rule("Inference", "Errors are indicated by the status: a model that is not there is one.")
+@rule("Inference", "Errors are indicated by the status: an unknown model is an error.")
 def unknown_model_is_an_error(subject: Subject) -> None:
     subject.refused(_unknown_model(subject), f"the model {UNKNOWN}")
 
 
-@rule("Inference", "Errors are indicated by the status: a version that is not there is one.")
+@rule("Inference", "Errors are indicated by the status: an unknown version is an error.")
 def unknown_version_is_an_error(subject: Subject) -> None:
     request = subject.request()
     request.model_version = subject.unknown_version
@@ -72,7 +72,7 @@ def unknown_output_is_an_error(subject: Subject) -> None:
     subject.refused(request, f"a request for the output {UNKNOWN}")
 
 
-@rule("Inference", "An input has the data type that the model's metadata says.")
+@rule("Inference", "An input has the data type given by the model's metadata.")
 def wrong_datatype_is_an_error(subject: Subject) -> None:
     given = subject.tensors()
     taken = {tensor.datatype for tensor in given}
@@ -85,7 +85,7 @@ def wrong_datatype_is_an_error(subject: Subject) -> None:
     )
 
 
-@rule("Tensor Data Types", "A data type is one of the table.")
+@rule("Tensor Data Types", "A data type is one of those in the table.")
 def unknown_datatype_is_an_error(subject: Subject) -> None:
     for datatype in ("FP31", "fp 32", ""):
         request = subject.request()
@@ -93,7 +93,7 @@ def unknown_datatype_is_an_error(subject: Subject) -> None:
         subject.refused(request, f"an input of datatype {datatype!r}")
 
 
-@rule("Inference", "An input has the sizes that the model's metadata says.")
+@rule("Inference", "An input has the sizes given by the model's metadata.")
 def wrong_size_is_an_error(subject: Subject) -> None:
     fixed = [
         (number, axis)
@@ -110,7 +110,7 @@ def wrong_size_is_an_error(subject: Subject) -> None:
         subject.refused(subject.request(of=given), f"{given[number].name} of shape {shape}")
 
 
-@rule("Inference", "An input has as many dimensions as the model's metadata says.")
+@rule("Inference", "An input has as many dimensions as the model's metadata gives.")
 def wrong_rank_is_an_error(subject: Subject) -> None:
     given = subject.tensors()
     # Twice the values, so that no arrangement of them would be what the model takes.
@@ -140,12 +140,12 @@ def overflowing_shape_is_an_error(subject: Subject) -> None:
         subject.refused(request, f"a shape of {shape} without values")
 
 
-@rule("Inference", "Errors are indicated by the status: bytes that are no request are one.")
+@rule("Inference", "Errors are indicated by the status: bytes that aren't a request are an error.")
 def unreadable_message_is_an_error(subject: Subject) -> None:
     for message in (b"\xff" * 20, subject.request().SerializeToString()[:-1]):
         refusal(
             partial(subject.server.send_bytes, "ModelInfer", message),
-            "a message that is no request",
+            "a message that is not a request",
         )
 
 
@@ -165,7 +165,7 @@ def server_answers_after_errors(subject: Subject) -> None:
     expect(bool(subject.server.infer(subject.request()).outputs), "there are no outputs")
 
 
-@rule("Inference", "A status is that of one request: others at the same time have their answers.")
+@rule("Inference", "A status concerns one request: concurrent others still get their answers.")
 def errors_are_for_their_request_alone(subject: Subject) -> None:
     subject.need_sense()
     good = [subject.request(seed) for seed in range(8)]

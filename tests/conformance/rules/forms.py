@@ -86,7 +86,7 @@ def long_typed_contents_are_an_error(subject: Subject) -> None:
     subject.refused(request, "contents with one value too many")
 
 
-@rule("Tensor Data", "Values stand in the field that matches the data type, and in no other.")
+@rule("Tensor Data", "Values are in the field that matches the data type, and in no other.")
 def contents_in_another_field_are_an_error(subject: Subject) -> None:
     request = subject.typed_request()
     datatype, contents = request.inputs[0].datatype, request.inputs[0].contents
@@ -108,7 +108,7 @@ def inputs_may_come_in_any_order(subject: Subject) -> None:
     expect(same(*answers), "the answer is another when the inputs come in another order")
 
 
-@rule("Tensor Data Types", "Raw BYTES have before each element its length, in four bytes.")
+@rule("Tensor Data Types", "In raw BYTES each element is preceded by its length, in four bytes.")
 def broken_raw_texts_are_an_error(subject: Subject) -> None:
     request = subject.request()
     texts = [index for index, tensor in enumerate(request.inputs) if tensor.datatype == TEXT]

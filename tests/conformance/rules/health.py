@@ -38,12 +38,12 @@ def versions_are_ready(subject: Subject) -> None:
         )
 
 
-@rule("Model Ready", "False, or an error, if the model is not ready: nor is one that is not there.")
+@rule("Model Ready", "False, or an error, if the model is not ready, such as an unknown one.")
 def unknown_model_is_not_ready(subject: Subject) -> None:
     expect(not _is_ready(subject, UNKNOWN, ""), f"the model {UNKNOWN} is ready")
 
 
-@rule("Model Ready", "False, or an error, if the version is not ready: nor is one not there.")
+@rule("Model Ready", "False, or an error, if the version is not ready, such as an unknown one.")
 def unknown_version_is_not_ready(subject: Subject) -> None:
     version = subject.unknown_version
     expect(not _is_ready(subject, subject.model, version), f"version {version} is ready")

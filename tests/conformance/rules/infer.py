@@ -1,4 +1,4 @@
-"""ModelInfer: what stands in an answer beside the values."""
+"""ModelInfer: what an answer has besides the values."""
 
 from tests.conformance.rule import rule
 from tests.conformance.subject import Subject, expect, unless
@@ -40,7 +40,7 @@ def id_is_returned(subject: Subject) -> None:
     expect(found == request.id, f"the id is {found!r} and not {request.id!r}")
 
 
-@rule("Inference", "An identifier is a string, so any text is returned as it is.")
+@rule("Inference", "An identifier is a string, so any text is returned unchanged.")
 def any_id_is_returned(subject: Subject) -> None:
     request = subject.request()
     for text in ("\u017elu\u0165 \u5b57", "0", " ", "x" * 300):
@@ -65,7 +65,7 @@ def all_outputs_are_returned(subject: Subject) -> None:
     expect(sorted(found) == sorted(wanted), f"the outputs are {found}; metadata lists {wanted}")
 
 
-@rule("Inference", "An output has the data type that the model's metadata says.")
+@rule("Inference", "An output has the data type given by the model's metadata.")
 def datatypes_are_those_of_metadata(subject: Subject) -> None:
     wanted = {tensor.name: tensor.datatype for tensor in subject.metadata.outputs}
     for output in subject.server.infer(subject.request()).outputs:
@@ -75,7 +75,7 @@ def datatypes_are_those_of_metadata(subject: Subject) -> None:
         )
 
 
-@rule("Inference", "An output has the shape that the metadata says, where -1 is any size.")
+@rule("Inference", "An output has the shape given by the metadata, where -1 is any size.")
 def shapes_are_those_of_metadata(subject: Subject) -> None:
     wanted = {tensor.name: list(tensor.shape) for tensor in subject.metadata.outputs}
     for output in subject.server.infer(subject.request()).outputs:
@@ -110,7 +110,7 @@ def contents_fit_shape_and_datatype(subject: Subject) -> None:
     subject.answer(subject.request())
 
 
-@rule("Tensor Data", "Contents stand in the field that matches the output's data type.")
+@rule("Tensor Data", "Contents are in the field that matches the output's data type.")
 def typed_contents_fit_too(subject: Subject) -> None:
     subject.answer(subject.typed_request())
 

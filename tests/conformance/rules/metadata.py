@@ -71,7 +71,7 @@ def outputs_have_names(subject: Subject) -> None:
     expect(all(names) and len(set(names)) == len(names), f"the outputs are {names}")
 
 
-@rule("Tensor Data Types", "A tensor's data type is one of the table.")
+@rule("Tensor Data Types", "A tensor's data type is one of those in the table.")
 def datatypes_are_known(subject: Subject) -> None:
     for tensor in (*subject.metadata.inputs, *subject.metadata.outputs):
         expect(tensor.datatype in FORMATS, f"{tensor.name} has the datatype {tensor.datatype!r}")
@@ -86,12 +86,12 @@ def shapes_are_sizes(subject: Subject) -> None:
         )
 
 
-@rule("Model Metadata", "Errors are indicated by the status: a model that is not there is one.")
+@rule("Model Metadata", "Errors are indicated by the status: an unknown model is an error.")
 def unknown_model_is_an_error(subject: Subject) -> None:
     refusal(lambda: subject.server.model_metadata(UNKNOWN), f"the metadata of model {UNKNOWN}")
 
 
-@rule("Model Metadata", "Errors are indicated by the status: a version that is not there is one.")
+@rule("Model Metadata", "Errors are indicated by the status: an unknown version is an error.")
 def unknown_version_is_an_error(subject: Subject) -> None:
     version = subject.unknown_version
     refusal(

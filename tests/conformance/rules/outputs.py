@@ -48,7 +48,7 @@ def raw_contents_are_in_order(subject: Subject) -> None:
             )
 
 
-@rule("Inference", "A requested output is the same that is returned when none is requested.")
+@rule("Inference", "A requested output is the same as when none is requested.")
 def named_outputs_have_the_same_values(subject: Subject) -> None:
     subject.need_sense()
     everything = subject.answer(subject.request())

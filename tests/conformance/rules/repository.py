@@ -71,7 +71,7 @@ def ready_versions_are_those_of_metadata(subject: Subject) -> None:
     expect(found == wanted, f"READY are {sorted(found)}, and metadata lists {sorted(wanted)}")
 
 
-@rule(SECTION, "The state is one of READY, UNAVAILABLE and what is between.", EXTENSION)
+@rule(SECTION, "The state is READY, UNAVAILABLE or one in between.", EXTENSION)
 def states_are_known(subject: Subject) -> None:
     for entry in _index(subject):
         expect(bool(entry.name), "an entry has no name")
@@ -87,7 +87,7 @@ def ready_models_alone_are_listed(subject: Subject) -> None:
     expect(subject.model in names, f"the model is ready, and listed are {sorted(names)}")
 
 
-@rule(SECTION, "Errors are indicated by the status: loading what is not there is one.", EXTENSION)
+@rule(SECTION, "Errors are indicated by the status: an unknown model can't be loaded.", EXTENSION)
 def loading_an_unknown_model_is_an_error(subject: Subject) -> None:
     try:
         subject.server.load(UNKNOWN)

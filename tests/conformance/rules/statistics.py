@@ -111,12 +111,12 @@ def all_models_are_counted(subject: Subject) -> None:
     expect(subject.model in names, f"statistics of all models are of {sorted(names)}")
 
 
-@rule(SECTION, "Errors are indicated by the status: a model not there is one.", EXTENSION)
+@rule(SECTION, "Errors are indicated by the status: an unknown model is an error.", EXTENSION)
 def unknown_model_is_an_error(subject: Subject) -> None:
     refusal(lambda: _ask(subject, UNKNOWN), f"statistics of model {UNKNOWN}")
 
 
-@rule(SECTION, "Errors are indicated by the status: a version not there is one.", EXTENSION)
+@rule(SECTION, "Errors are indicated by the status: an unknown version is an error.", EXTENSION)
 def unknown_version_is_an_error(subject: Subject) -> None:
     version = subject.unknown_version
     refusal(lambda: _ask(subject, subject.model, version), f"statistics of version {version}")
@@ -213,7 +213,7 @@ def last_inference_is_a_time(subject: Subject) -> None:
     expect(after >= before, f"last_inference falls from {before} to {after}")
     expect(
         MILLISECONDS_OF_2001 < after < 10 * MILLISECONDS_OF_2001,
-        f"last_inference is {after}, which are no milliseconds of our time",
+        f"last_inference is {after}, which are not milliseconds of our time",
     )
 
 

@@ -1,6 +1,8 @@
 """What `export` reads, how it calls it, and whom it protects from surprises."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 from exporter import network
 from exporter.export import graph
 from harness.networks import random_network
+from harness.server_process import ROOT
 from modelfile.input_range import FINITE, PIXELS
 from tests.exporter.commands.test_cli import refused, run
 
@@ -34,6 +37,21 @@ def test_a_model_is_called_as_its_file(tmp_path: Path, file: str, name: str) -> 
         assert result.exit_code == 2
         assert f"--name: {file!r} gives none with a letter or digit; add one" in result.stderr
         assert not (tmp_path / "models").exists()
+
+
+def test_weights_come_from_the_standard_input(tmp_path: Path) -> None:
+    """As `kubectl exec` and `docker compose run` pass them on."""
+    weights, where = tmp_path / "mine.npz", ("--repository", tmp_path)
+    network.save(weights, random_network((4, 3)))
+    command = (sys.executable, "-m", "exporter", "export", "--weights", "-", *where)
+    for options, status in (((), 2), (("--name", "mine"), 0)):
+        with weights.open("rb") as file:
+            ended = subprocess.run([*command, *options], stdin=file, cwd=ROOT, capture_output=True)
+        assert ended.returncode == status
+        if status:
+            assert b"--name: '-' gives none with a letter or digit; add one" in ended.stderr
+    assert graph.read(tmp_path / "mine" / "1" / "model.onnx")
+    assert "- is not an .npz file" in refused("export", "--weights", "-", "--name", "a", *where)
 
 
 def test_weights_of_another_kind_are_converted_and_asked_for_activations(tmp_path: Path) -> None:

@@ -491,7 +491,7 @@ OTHERS: dict[str, tuple[Arrays, str]] = {
     ),
     "words that contradict the shapes": (chain("head stem", 9, 7, 4), "head, stem"),
 }
-"""What is no perceptron, or none whose order is known, and a part of what is said of it."""
+"""What is not a perceptron, or none whose order is known, and a part of what is said of it."""
 
 
 @pytest.mark.parametrize("kind", OTHERS)
@@ -533,7 +533,7 @@ def test_layers_that_are_named_are_taken_in_that_order() -> None:
     assert_answers(square, expected, layers=names)
     parts, weights = weight_norm("fc", 9, 4, "rows")
     assert_answers({**parts, **recurrent("rnn", 1)}, [(weights, np.zeros(4))], layers=["fc"])
-    # Names are no proof.
+    # Names are not proof.
     misnamed = chain("embedding_net.0 embedding_net.2", 9, 7, 4)
     assert refusal(misnamed).endswith(" --layers embedding_net.0,embedding_net.2")
     names = ["embedding_net.0", "embedding_net.2"]

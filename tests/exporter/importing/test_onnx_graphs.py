@@ -346,7 +346,7 @@ def test_labels_that_dont_follow_the_outputs_are_refused(tmp_path: Path) -> None
     ]
     constants = {"order": np.array([2, 1, 0]), "half": numbers(0.9)}
     made = model(nodes, constants, outputs={"y": FLOAT, "bright": bool})
-    # Three answers for each image are no label.
+    # Three answers for each image are not a label.
     assert imported(made, tmp_path).network.labels == ("0", "1", "2")
 
 
@@ -482,7 +482,7 @@ REFUSED: Mapping[str, tuple[Sequence[Step], Mapping[str, Any], str]] = {
         {"zero": numbers(1, 1, 1, 0)},
         "node 'step_1' (Div) divides by 'zero', which has a 0",
     ),
-    "weights that are no number": (
+    "weights that are not numbers": (
         (step("Gemm", "", "nan", "b1", transB=1), *TAIL),
         {"nan": np.where(FIRST.weights > 0, np.nan, FIRST.weights).astype(FLOAT)},
         "node 'step_1' (Gemm) computes with 'nan', not all of which are finite numbers",

@@ -36,7 +36,7 @@ BAD = np.full(N_PIXELS, np.nan, np.float32)
 
 
 def refuse_bad(request: classifier_pb2.PredictRequest, context: grpc.ServicerContext) -> Any:
-    """Classify, and refuse images that are no numbers as the server does."""
+    """Classify, and refuse images that are not numbers as the server does."""
     size = len(request.pixels)
     if size % N_PIXELS:
         refuse(context, InvalidField("pixel_count", f"pixels has {size} values", "pixels"))

@@ -193,7 +193,7 @@ def test_runs_of_fields_are_one(n_before: int, count: int) -> None:
     assert wire.read_floats(fields, 5).tolist() == list(reference.activations)
     assert wire.read_integers(fields, 3).tolist() == list(reference.labels)
     assert wire.read_integer(fields, 2) == 7
-    # What is no run of these stays as it is.
+    # Anything else stays unchanged.
     assert len(wire.read_fields(message)) == 3 * count + 1 + n_before
 
 
@@ -265,6 +265,6 @@ def test_runs_are_bounded(content: bytes) -> None:
     assert wire.read_fields(message, wire.Limits(100, 1000), runs=(3,))
     with pytest.raises(wire.TooMuch, match="more than 500 fields 3 in a row"):
         wire.read_fields(message, wire.Limits(100, 500), runs=(3,))
-    # Empty ones are no numbers.
+    # Empty ones are not numbers.
     with pytest.raises(wire.TooMuch):
         wire.read_fields(b"\x1a\x00" * 101, wire.Limits(100, 1000), runs=(3,))

@@ -142,7 +142,7 @@ def test_a_bad_pair_keeps_the_old_one(secured: Secured, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
-        ("rsa-pss", "gRPC does not take it"),
+        ("rsa-pss", "gRPC does not accept it"),
         ("ed25519", "gRPC makes no connection with it"),
     ],
 )

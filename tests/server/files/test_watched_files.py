@@ -113,7 +113,7 @@ def test_a_file_that_changes_while_it_is_read_is_read_again(tmp_path: Path) -> N
     files = WatchedFiles("part", (path,), read)
     assert files.content == "000"
     changes = 100
-    with pytest.raises(StartupError, match="changes while it is being read"):
+    with pytest.raises(StartupError, match="changed while it was read"):
         files.reload()
     assert files.content == "000"
 

@@ -53,11 +53,11 @@ def test_limits_are_those_of_the_code() -> None:
     request = told["a request, from its headers to the end of its answer"]
     seconds = (bounds.REQUEST_SECONDS, grpc_port.MAX_SECONDS)
     assert request == "{:g} s, of which gRPC has {:g} s".format(*seconds)
-    assert told["a reader that reads nothing of its answer"] == f"{bounds.STALLED_SECONDS:g} s"
+    assert told["a caller that reads nothing of its answer"] == f"{bounds.STALLED_SECONDS:g} s"
     assert told["calls of gRPC in progress"] == str(grpc_port.MAX_CALLS)
     unread = told[f"unread answers of more than {PIECE_BYTES // 1024} KiB"]
     assert unread == f"{bodies.ANSWERS} x `--max-http-body-bytes`, or one alone"
-    everything = told["bodies of all requests together, and what gRPC answers"]
+    everything = told["the bodies of all requests and gRPC's answers, together"]
     assert everything == f"{bodies.BODIES} x `--max-http-body-bytes`"
-    assert f"after {bodies.PATIENCE_SECONDS:g} s, while there was no room" in PAGE
+    assert f"after {bodies.PATIENCE_SECONDS:g} s while others had no room" in PAGE
     assert f"answers of more than {compression.MIN_BYTES:,} bytes are compressed" in PAGE

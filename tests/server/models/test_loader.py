@@ -178,7 +178,7 @@ def test_a_repository_of_odd_names_alone_says_so(tmp_path: Path) -> None:
     folder = tmp_path / "small" / str(MAX_VERSION + 1)
     folder.mkdir(parents=True)
     (folder / "model.onnx").write_bytes(b"")
-    with pytest.raises(StartupError, match="has the version 9223372036854775808, and the largest"):
+    with pytest.raises(StartupError, match="has the version 9223372036854775808, larger than"):
         loader_of(tmp_path, Fake()).first()
 
 

@@ -89,7 +89,7 @@ def test_a_file_for_which_there_is_no_memory_is_not_read(
     path = written(tmp_path, WHOLE)
     monkeypatch.setattr(memory_limits, "headroom", lambda: 1000)
     reason, message = refusal(path)
-    assert (reason, "and 1000 are left" in message) == ("memory", True)
+    assert (reason, "and 1000 are available" in message) == ("memory", True)
     monkeypatch.setattr(memory_limits, "headroom", lambda: 64 << 20)
     assert load_model(path, "small", 1)
 

@@ -25,7 +25,7 @@ MISSES = {
     "small/2/net.onnx": "move it to {small}/2/model.onnx",
     "small/2/model.ONNX": "move it to {small}/2/model.onnx",
     "small/2/Model.onnx": "move it to {small}/2/model.onnx",
-    "small/2/small/model.onnx": "{small}/2/small/model.onnx is not where versions are; move it",
+    "small/2/small/model.onnx": "{small}/2/small/model.onnx is not where versions belong; move it",
     "small/2/1/model.onnx": "move it to {small}/2/model.onnx",
     "small/2/model.pt": "holds model.pt and no model.onnx; export",
     "small/model.onnx": "move it to {small}/2/model.onnx",
@@ -104,8 +104,8 @@ def test_links_to_nothing_and_folders_that_can_not_be_read(tmp_path: Path) -> No
     listing = list_models(tmp_path)
     assert {*listing.unreadable} == {"loop"}
     told = "\n".join(listing.passed_over)
-    assert f"{tmp_path / 'away'} is a link to what is not there" in told
-    assert f"{tmp_path / 'small' / '2'} is a link to what is not there" in told
+    assert f"{tmp_path / 'away'} is a broken link" in told
+    assert f"{tmp_path / 'small' / '2'} is a broken link" in told
     assert f"{tmp_path / 'loop'} can't be read: " in told
 
 

@@ -87,7 +87,7 @@ ODD_METADATA = {
     "one layer": ("layer_sizes", "[3]", "layer_sizes"),
     "hash": ("weights_sha256", 'no "hash"\n', "is not a SHA-256"),
     "parameters": ("parameters", "12", "parameters are not"),
-    "activation": ("layer_activations", '["relu", "magic"]', "none that is served"),
+    "activation": ("layer_activations", '["relu", "magic"]', "not an activation that is served"),
     "golden that are none": ("golden_activations", "AADAfw" * 4, "metadata that can't be used"),
 }
 

@@ -170,7 +170,7 @@ def test_odd_names_hide_no_metrics_and_no_models(served: Served) -> None:
         folder.mkdir(parents=True)
         shutil.copy(whole, folder)
     try:
-        assert "has the version 20241231235959123456789, and the largest is" in (
+        assert "has the version 20241231235959123456789, larger than the maximum" in (
             served.models_error()
         )
         assert states(served.client) == {0: False, 1: True}

@@ -144,7 +144,7 @@ def test_a_file_that_is_replaced_by_hand_is_never_missing(repository: Repository
     repository.look()
     version.mkdir()
     repository.look(RETIRE_SECONDS - 0.1)
-    # Half of it is no model, but one that comes: what is loaded stays for that.
+    # Half of it is not a model, but one that comes: what is loaded stays for that.
     (version / "model.onnx").write_bytes(content[:100])
     assert repository.look(RETIRE_SECONDS).refreshed.models.by_name["a"].newest is before
     (version / "model.onnx").write_bytes(content)
@@ -197,7 +197,7 @@ def test_settings_that_name_what_is_gone_are_told_once(repository: Repository) -
     with capture_logs() as lines:
         repository.look(retry=True)
     told = [line["message"] for line in lines if line["event"] == "repository problem"]
-    assert told == ["the settings speak of a model 'a', which is not loaded"]
+    assert told == ["the settings name the model 'a', which is not loaded"]
     models = repository.refreshed.models
     assert not models.are_shadowed
     assert not models.are_spread

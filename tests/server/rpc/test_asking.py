@@ -117,7 +117,7 @@ FINE, NONE, BAD, STOPS, ODD = (
     ("outcomes", "error", "words"),
     [
         ([NONE, NONE], NotLoaded, "^there is no 'a'; it holds: b$"),
-        ([NONE, FINE], WrongState, "on worker 0: there is no 'a'; it holds: b; the other 1 have"),
+        ([NONE, FINE], WrongState, "on worker 0: there is no 'a'; it holds: b; the other 1 succ"),
         ([BAD, BAD, FINE], WrongState, "on workers 0, 1: a 2 is bad; the other 1 succeeded"),
         ([FINE, BAD], WrongState, "on worker 1: a 2 is bad; the other 1 succeeded"),
         ([BAD, NONE], WrongState, "on worker 0: a 2 is bad; on worker 1: there is no"),

@@ -104,7 +104,7 @@ FLOODS = {
 def test_floods_of_fields(what: str, server: ServerProcess, channel: grpc.Channel) -> None:
     reason = {"reason": "too_many_fields"}
     before = value(server, "mlpserve_rejected_requests_total", **reason)
-    with pytest.raises(grpc.RpcError, match="4096 are read of one call") as caught:
+    with pytest.raises(grpc.RpcError, match="more than the limit of 4096 for one call") as caught:
         predict(channel, FLOODS[what] * 30_000_000)
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert violation(caught.value).reason == "TOO_MANY_FIELDS"

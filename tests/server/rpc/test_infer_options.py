@@ -146,15 +146,15 @@ REFUSED = {
     ),
     "timeout that is a text": (
         with_parameters(raw_request(BLACK), timeout=TEXT),
-        "'timeout': it is '1', no integer",
+        "'timeout': it is '1', which is not an integer",
     ),
     "timeout that is a flag": (
         with_parameters(raw_request(BLACK), timeout=TRUE),
-        "'timeout': it is True, no integer",
+        "'timeout': it is True, which is not an integer",
     ),
     "timeout without a value": (
         with_parameters(raw_request(BLACK), timeout=Parameter()),
-        "'timeout': it is None, no integer",
+        "'timeout': it is None, which is not an integer",
     ),
     "priority": (
         with_parameters(raw_request(BLACK), priority=Parameter(uint64_param=1)),
@@ -194,7 +194,7 @@ REFUSED = {
     ),
     "classes that are a text": (
         with_output(raw_request(BLACK), "activations", classification=TEXT),
-        "'classification': it is '1', no integer",
+        "'classification': it is '1', which is not an integer",
     ),
     "output in shared memory": (
         with_output(raw_request(BLACK), "labels", shared_memory_region=TEXT),

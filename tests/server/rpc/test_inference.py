@@ -142,7 +142,11 @@ BAD = {
     "no datatype": (changed(set_input(datatype="")), "DATATYPE", "datatype ''"),
     "no shape": (changed(set_input(shape=[])), "BYTE_COUNT", r"shape \[\]"),
     "zero": (changed(set_input(shape=[0, 784])), "BYTE_COUNT", r"shape \[0, 784\]"),
-    "negative": (changed(set_input(shape=[-2, -784])), "SHAPE", "no dimension is negative"),
+    "negative": (
+        changed(set_input(shape=[-2, -784])),
+        "SHAPE",
+        "give the number of images in place of a negative dimension",
+    ),
     "too few bytes": (
         changed(set_input(shape=[3, 784])),
         "BYTE_COUNT",
@@ -210,12 +214,12 @@ BAD = {
     "very many dimensions": (
         changed(set_input(shape=[1] * 100_000)),
         "DESCRIPTION_BYTES",
-        "names, shape and parameters have 1000.. bytes together, and 65536 are read",
+        "names, shape and parameters have 1000.. bytes together, more than the limit of 65536",
     ),
     "very many parameters": (
         raw_request(BLACK, parameters={str(number): PARAMETER for number in range(5000)}),
         "TOO_MANY_FIELDS",
-        "4096 are read of one call",
+        "more than the limit of 4096 for one call",
     ),
     "empty strings": (
         changed(
@@ -223,7 +227,7 @@ BAD = {
             typed_request(BLACK),
         ),
         "TOO_MANY_FIELDS",
-        "4096 are read of one call",
+        "more than the limit of 4096 for one call",
     ),
     "empty string": (
         changed(

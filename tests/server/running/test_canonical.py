@@ -48,7 +48,7 @@ def test_answers_and_tells_what_was_done(
     np.testing.assert_array_equal(done.shifts, expected.shifts)
 
 
-def test_bytes_are_put_right_too(server: ServerProcess, moved: Batch) -> None:
+def test_bytes_are_normalised_too(server: ServerProcess, moved: Batch) -> None:
     levels = np.round(moved * 255).astype(np.uint8)
     expected = canonicalize(levels.astype(np.float32) / np.float32(255), LAYOUT)
     with mlpserve.Client(server.grpc_address) as client:
@@ -67,11 +67,11 @@ def test_neighbours_stay_as_they_are(each_channel: grpc.Channel, moved: Batch) -
         for request in requests
     ]
     as_it_is = REFERENCE.forward(moved)[-1]
-    put_right = REFERENCE.forward(canonicalize(moved, LAYOUT).batch)[-1]
+    normalised = REFERENCE.forward(canonicalize(moved, LAYOUT).batch)[-1]
     for number, future in enumerate(futures):
         response = future.result()
         assert response.HasField("canonicalization") == (number % 2 == 0)
-        expected = (as_it_is if number % 2 else put_right)[number]
+        expected = (as_it_is if number % 2 else normalised)[number]
         np.testing.assert_allclose(response.activations, expected, rtol=0, atol=1e-5)
 
 

@@ -145,7 +145,7 @@ def test_calls_that_nobody_waits_for_do_not_run(
                 assert predict(channel, message("digits", 1)).labels
             else:
                 assert raw_method(channel, CHECK)(b"", timeout=60)
-    # One that is answered after them shows that they have been passed over.
+    # One that is answered after them shows that they have been skipped.
     assert len(predict(channel, message(SLOW, 1)).labels) == 1
     assert value(narrow, "mlpserve_images_total", model=SLOW) == images + IMAGES + 1
     # A call that has ended before it reached the server is none to it.

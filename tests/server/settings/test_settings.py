@@ -247,8 +247,8 @@ def test_variables_that_others_set_are_none_of_ours() -> None:
         (["--http-tls", "on"], "http_tls is on without tls_certificate; give --tls-certificate"),
         (["--http-cors-origins", "a.example"], "http_cors_origins has 'a.example', which is no"),
         (["--http-cors-origins", "https://a/path"], "give --http-cors-origins https://HOST"),
-        (["--http-cors-origins", "https://A.example"], "in small letters"),
-        (["--http-cors-origins", "https://a, *"], "http_cors_origins has * for all origins, and"),
+        (["--http-cors-origins", "https://A.example"], "in lower case"),
+        (["--http-cors-origins", "https://a, *"], "http_cors_origins has * for all origins and"),
         (["--tls-client-ca", "ca"], "tls_client_ca is given, but callers present certificates"),
         (
             ["--tokens-file", "tokens", "--admin-tokens-file", "tokens"],

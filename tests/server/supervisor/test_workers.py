@@ -1,4 +1,4 @@
-"""Several processes share the port: all work, and what becomes of one is no matter to callers."""
+"""Several processes share the port: all work, and callers do not notice what becomes of one."""
 
 import contextlib
 import os

@@ -169,7 +169,7 @@ def test_a_version_that_goes_keeps_its_counts_for_a_while() -> None:
     versions.retire("small", 2)
     clock.now += KEPT_SECONDS / 2
     assert shown(versions) == {"1", "2"}
-    # Its last calls still count, but it is none of those that are asked for.
+    # Its last calls still count, but it is not one of those asked for.
     versions.stats(small(2)).predictions.count_failure(time.perf_counter(), "Internal")
     assert versions.stats(small(2)).predictions.read().codes["Internal"] == 2
     assert versions.sums().keys() == {("small", 1)}

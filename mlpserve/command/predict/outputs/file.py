@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(slots=True)
 class OutputFile:
-    """A file at `path`, called `part` until it is finished; what is no file, such as a pipe, is
+    """A file at `path`, called `part` until it is finished; anything else, such as a pipe, is
     written to directly, and both are the same.
 
     `n_bytes` is how many bytes of whole rows it has.

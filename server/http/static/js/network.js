@@ -67,7 +67,7 @@ export class Network {
     );
   }
 
-  /** Rows and columns of its images, or null when its inputs are no image. */
+  /** Rows and columns of its images, or null when its inputs are not an image. */
   get shape() {
     if (this.imageLayout) return [this.imageLayout.rows, this.imageLayout.columns];
     const side = Math.sqrt(this.inputs);

@@ -33,7 +33,7 @@ def test_poisson_arrivals_come_at_the_rate_whatever_came_before() -> None:
     first, second = times(plan, 60.0)
     whole = np.array(sorted(first + second))
     assert whole[-1] < 60 * NANOSECONDS
-    # Seeded, so that this is no matter of chance: 60,000 calls, give or take four deviations.
+    # Seeded, so that this is not a matter of chance: 60,000 calls, give or take four deviations.
     assert abs(len(whole) - 60_000) < 4 * np.sqrt(60_000)
     gaps = np.diff(whole) / NANOSECONDS
     assert np.std(gaps) == pytest.approx(np.mean(gaps), rel=0.02)

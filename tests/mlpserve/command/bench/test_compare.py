@@ -1,4 +1,4 @@
-"""`mlpserve bench compare` reads two results and says what of their difference is no chance."""
+"""`mlpserve bench compare` reads two results and says which differences are beyond chance."""
 
 import dataclasses
 from pathlib import Path

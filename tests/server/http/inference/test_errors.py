@@ -38,7 +38,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     (
         {"data": [[0], ZEROS]},
         "inputs[0].data",
-        "inputs[0].data[1] has 784 entries and those before it 1",
+        "inputs[0].data[1] has 784 entries, and those before it have 1",
     ),
     ({"data": [0, ZEROS]}, "inputs[0].data", "inputs[0].data[1] is a list; send a number"),
     ({"data": [[[[[[[[[[0]]]]]]]]]]}, "inputs[0].data", "has lists more than 8 deep"),
@@ -66,18 +66,22 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
         "inputs[0].data[0] is 0.5; send integers from 0 to 255",
     ),
     ({"datatype": "FP64"}, "pixels", "has datatype 'FP64', wanted FP32 or UINT8"),
-    ({"datatype": 3}, "inputs[0].datatype", "is 3, wanted a text"),
+    ({"datatype": 3}, "inputs[0].datatype", "is 3, wanted a string"),
     ({"name": "image"}, "inputs", "there is no input 'image', only pixels"),
-    ({"name": ["pixels"]}, "inputs[0].name", "is a list, wanted a text"),
+    ({"name": ["pixels"]}, "inputs[0].name", "is a list, wanted a string"),
     ({"shape": None}, "inputs[0].shape", "is missing; give a list of integers"),
     ({"shape": [1, 784.0]}, "inputs[0].shape", "holds 784.0, wanted integers"),
     ({"shape": [True, 784]}, "inputs[0].shape", "holds true, wanted integers"),
-    ({"shape": [1, 2**63]}, "inputs[0].shape", "holds 9223372036854775808, which is more than"),
+    (
+        {"shape": [1, 2**63]},
+        "inputs[0].shape",
+        "holds 9223372036854775808, which doesn't fit into an int64",
+    ),
     ({"shape": [2**32, 2**32]}, "inputs[0].data", "has 784 values, but shape"),
     ({"shape": [2**62] * 8}, "inputs[0].data", "has 784 values, but shape"),
-    ({"shape": [1] * 9}, "pixels", "has a shape of 9 numbers"),
-    ({"shape": [1] * 100_000}, "inputs", "100018 bytes together, and 65536 are read"),
-    ({"shape": [-1, 784]}, "pixels", "no dimension is negative"),
+    ({"shape": [1] * 9}, "pixels", "has a shape of 9 dimensions"),
+    ({"shape": [1] * 100_000}, "inputs", "100018 bytes together, more than the limit of 65536"),
+    ({"shape": [-1, 784]}, "pixels", "give the number of images in place of a negative dimension"),
     (
         {"shape": [0, 784], "data": []},
         "inputs[0].data",
@@ -85,12 +89,16 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ),
     ({"shape": [1, 783], "data": ZEROS[1:]}, "pixels", "783"),
     ({"parameters": []}, "inputs[0].parameters", "is a list, wanted an object"),
-    ({"parameters": {"x": None}}, "inputs[0].parameters", "'x' is null, wanted a text, a number"),
-    ({"parameters": {"x": [1]}}, "inputs[0].parameters", "'x' is a list, wanted a text, a number"),
+    ({"parameters": {"x": None}}, "inputs[0].parameters", "'x' is null, wanted a string, a number"),
+    (
+        {"parameters": {"x": [1]}},
+        "inputs[0].parameters",
+        "'x' is a list, wanted a string, a number",
+    ),
     (
         {"parameters": dict.fromkeys(map(str, range(1001)), 1)},
         "inputs[0].parameters",
-        "has 1001 entries, wanted 1000 at most",
+        "has 1001 entries, wanted at most 1000",
     ),
     (
         {"parameters": {"shared_memory_region": "x"}, "data": None},
@@ -110,17 +118,17 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     (
         {"parameters": {"binary_data_size": 0}},
         "inputs[0].data",
-        "is given, and binary_data_size too",
+        "and binary_data_size are both given",
     ),
     ({"parameters": SIZE}, "binary_data_size", "have 3136 bytes of binary data together, but 0"),
 ]
 
 WRONG_AROUND: list[tuple[dict[str, Any], str, str]] = [
-    ({"id": 7}, "id", "id is 7, wanted a text"),
+    ({"id": 7}, "id", "id is 7, wanted a string"),
     ({"inputs": None}, "inputs", "0 tensors, wanted one, called pixels"),
     ({"inputs": {}}, "inputs", "inputs is an object, wanted a list"),
     ({"inputs": [[]]}, "inputs[0]", "inputs[0] is a list, wanted an object"),
-    ({"inputs": [{"shape": []}] * 1001}, "inputs", "has 1001 entries, wanted 1000 at most"),
+    ({"inputs": [{"shape": []}] * 1001}, "inputs", "has 1001 entries, wanted at most 1000"),
     ({"inputs": [tensor(BLACK)] * 2}, "inputs", "2 tensors, wanted one, called pixels"),
     ({"outputs": 1}, "outputs", "outputs is 1, wanted a list"),
     ({"outputs": ["labels"]}, "outputs[0]", "outputs[0] is 'labels', wanted an object"),
@@ -137,7 +145,7 @@ WRONG_AROUND: list[tuple[dict[str, Any], str, str]] = [
     ),
     ({"outputs": outputs(["labels"], classification=3)}, "outputs", "which can't be ranked"),
     ({"outputs": outputs(["activations"], classification=-1)}, "parameters", "wanted 0 or more"),
-    ({"outputs": outputs(["activations"], classification=1.5)}, "parameters", "no integer"),
+    ({"outputs": outputs(["activations"], classification=1.5)}, "parameters", "not an integer"),
     ({"parameters": 3}, "parameters", "parameters is 3, wanted an object"),
     (
         {"parameters": {"binary_data_output": "true"}},
@@ -189,8 +197,8 @@ def test_wrong_requests(
         (b'{"id": "\xff"}', "not valid JSON"),
         (b'{"id": NaN}', "not valid JSON"),
         (b"[" * 100_000, "not valid JSON"),
-        (b"[]", "the request is a list, wanted an object"),
-        (b"null", "the request is null, wanted an object"),
+        (b"[]", "the request is a list, wanted a JSON object"),
+        (b"null", "the request is null, wanted a JSON object"),
     ],
 )
 def test_what_is_no_json(client: httpx.Client, body: bytes, words: str) -> None:
@@ -225,7 +233,7 @@ def test_two_lengths_of_json(client: httpx.Client) -> None:
 @pytest.mark.parametrize("size", [0, 1, 3135, 3137, 784])
 def test_raw_bodies_that_are_no_images(client: httpx.Client, size: int) -> None:
     response = client.post(INFER, content=bytes(size), headers={LENGTH: "0"})
-    check(response, "pixels", f"has {size} bytes, wanted 3136 for each image, which are 784 values")
+    check(response, "pixels", f"has {size} bytes, wanted 3136 for each image (784 values")
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ TEXT = base64.b64encode(PNG).decode()
         ({"data": [TEXT[:-3]]}, "inputs[0].data", "inputs[0].data[0] is not base64"),
         ({"data": [7]}, "inputs[0].data", "inputs[0].data[0] is 7; send a picture in base64"),
         ({"data": [TEXT, TEXT]}, "inputs[0].data", "has 2 values, but shape [1] has 1"),
-        ({"data": ["AAAA"]}, "picture", "picture 0: the picture begins with"),
+        ({"data": ["AAAA"]}, "picture", "picture 0: the picture is neither PNG nor JPEG"),
         ({"data": [TEXT[:400]]}, "picture", "picture 0: "),
         ({"shape": [28, 28]}, "inputs[0].shape", "wanted [N] or [N, 1] for BYTES"),
         ({"shape": []}, "inputs[0].shape", "wanted [N] or [N, 1] for BYTES"),

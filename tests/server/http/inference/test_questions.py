@@ -109,7 +109,7 @@ def test_what_is_ready(client: httpx.Client, path: str, content: dict[str, Any],
 @pytest.mark.parametrize("question", ["", "/ready", "/config", "/stats"])
 @pytest.mark.parametrize(
     ("model", "words"),
-    [("letters", "'letters' is not loaded"), ("digits/versions/3", "not 3")],
+    [("letters", "'letters' is not loaded"), ("digits/versions/3", "no version 3")],
 )
 def test_models_that_are_not_there(
     client: httpx.Client, model: str, question: str, words: str
@@ -134,7 +134,7 @@ def test_parameters_of_loading_are_checked(client: httpx.Client) -> None:
     content = {"parameters": {"config": 0.5}}
     response = post(client, content, "/v2/repository/models/digits/load")
     assert response.status_code == 400
-    assert "'config' is 0.5, wanted a text" in response.json()["error"]
+    assert "'config' is 0.5, wanted a string" in response.json()["error"]
 
 
 def test_a_server_that_stops_is_not_ready_but_answers(repository: Path) -> None:

@@ -91,7 +91,7 @@ def test_memory_is_bounded(own: ServerProcess) -> None:
         (decoder,) = decoders(own.http[0])
         answer = http.post("/v1/predict", content=file + png_chunk(b"IEND", b""))
         assert (answer.status_code, violations(answer)) == (400, [("picture", "PICTURE")])
-        assert "more memory than there is" in answer.json()["error"]
+        assert "more memory than is available" in answer.json()["error"]
         assert label_of(http.post("/v1/predict", content=TWO)) == "2"
         assert decoders(own.http[0]) == [decoder]
 

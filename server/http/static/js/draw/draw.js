@@ -1,4 +1,4 @@
-/** What the network is asked about: a drawing, or numbers when its inputs are no image. */
+/** What the network is asked about: a drawing, or numbers when its inputs are not an image. */
 
 import { byId } from "../elements.js";
 import { startFields } from "./fields.js";

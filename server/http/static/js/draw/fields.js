@@ -1,4 +1,4 @@
-/** Sliders and number fields for networks whose inputs are no image. */
+/** Sliders and number fields for networks whose inputs are not an image. */
 
 import { byId, element } from "../elements.js";
 import { endsOf } from "../picture.js";

@@ -17,7 +17,7 @@ function unpack(text) {
   return text.replace(/([\0\xff])([^])/g, (_, byte, more) => byte.repeat(1 + more.charCodeAt()));
 }
 
-/** The fragment for an image: packed bytes of ink, or float32 when the inputs are no image. */
+/** The fragment for an image: packed bytes of ink, or float32 when the inputs are not an image. */
 export function fragmentOf({ network, model, version, pixels }) {
   const [key, text] = network.shape
     ? ["ink", pack(textOf(scaleOf(network).toInk(pixels).map((x) => Math.round(255 * x))))]

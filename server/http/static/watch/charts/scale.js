@@ -27,7 +27,7 @@ export function withoutSpikes(values) {
  * `isWhole`.
  */
 export function linearScale(lists, { count = 4, isWhole = false } = {}) {
-  // Of each by itself: one busy series among thirty quiet ones is no spike.
+  // Of each by itself: one busy series among thirty quiet ones is not a spike.
   const most = Math.max(0, ...lists.map(withoutSpikes));
   const ticks = linearTicks(most, count, isWhole ? 1 : 0);
   const top = ticks.at(-1);
