@@ -58,12 +58,12 @@ def read_numbers(_: click.Context, parameter: click.Parameter, text: str) -> npt
     "--activation",
     callback=read_names,
     metavar="NAME[,NAME...]",
-    help=f"Of the hidden layers, one for all or one each: {', '.join(HIDDEN)}.",
+    help=f"Activation of the hidden layers, one for all or one for each: {', '.join(HIDDEN)}.",
 )
 @click.option(
     "--output-activation",
     type=click.Choice(OUTPUTS),
-    help="Of the output layer; identity if the network ends in logits.",
+    help="Activation of the output layer; identity if the network ends in logits.",
 )
 @click.option(
     "--orientation",
@@ -74,7 +74,7 @@ def read_numbers(_: click.Context, parameter: click.Parameter, text: str) -> npt
     "--layers",
     callback=read_names,
     metavar="NAME,NAME...",
-    help="Layers to import, from input to output.  [default: all, as names and shapes tell]",
+    help="Layers to import, from input to output.  [default: all, as names and shapes suggest]",
 )
 @click.option(
     "--labels",
