@@ -8,9 +8,9 @@ import click
 from exporter import network
 from exporter.commands.common import INTERRUPTED, PATH, clear_errors, data_option
 from exporter.export import image_layout
-from exporter.hints import command, quoted
 from exporter.training import mnist, progress, provenance, reference, training
 from exporter.training.options import Activation, LossName, Optimizer, TrainingOptions
+from modelfile.hints import command, quoted
 
 DEFAULTS = TrainingOptions()
 

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from exporter.errors import ExporterError, reason_of
-from exporter.hints import command, quoted
 from exporter.network.network import Batch
+from modelfile.hints import command, quoted
 
 Labels = npt.NDArray[np.int64]
 """The class of each image, as the index of its output neuron."""

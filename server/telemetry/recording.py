@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Literal
 import grpc
 import structlog
 
+from modelfile.hints import command
 from server.errors import StartupError
-from server.hints import command
 from server.logs.sampling import RateLimit, calls_until_next
 from server.reasons.requests import RequestReason
 from server.settings import otel

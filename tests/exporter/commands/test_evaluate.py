@@ -9,7 +9,7 @@ import onnx
 import pytest
 from click.testing import CliRunner, Result
 
-from exporter import cli, hints, network
+from exporter import cli, network
 from exporter.network.network import Batch
 from exporter.network.weights_file import Provenance
 from exporter.study import records
@@ -18,6 +18,7 @@ from exporter.study.palette import FILM, SAFE
 from exporter.training import mnist
 from exporter.training.mnist import Labels
 from harness.networks import random_batch, random_network
+from modelfile import hints
 from tests.exporter.pictures import has_colour
 
 N_TRAIN, N_VALIDATION, N_TEST = 80, 30, 100

@@ -22,8 +22,8 @@ from harness.server_process import ServerProcess, mode, start_server
 from harness.waiting import wait_for
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.v1.classifier_pb2 import ListModelsRequest, PredictRequest
+from modelfile.hints import command
 from server.errors import StartupError
-from server.hints import command
 from server.settings.settings import Settings
 from server.telemetry.metrics import LATENCY_BUCKETS
 from server.telemetry.recording import make_recording
