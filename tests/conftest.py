@@ -21,6 +21,9 @@ from harness.server_process import ROOT, ServerProcess, mode, start_server
 # Servers and commands start in half of the time when what they import is compiled only once, and so
 # are the tests collected; an environment that forbids to keep bytecode would have each compile all.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# `make test` tells the commands that it runs, and so another make of a test would say more.
+for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+    os.environ.pop(name, None)
 sys.dont_write_bytecode = False
 
 # Tests that use ONNX Runtime themselves report no more than the server does.
