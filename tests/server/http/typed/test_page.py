@@ -65,5 +65,5 @@ def test_its_numbers_are_those_of_the_code() -> None:
     assert f"may have {pictures.MAX_PICTURE_BYTES // mebibyte} MiB" in text
     assert f"{decoder.MAX_PIXELS // 1_000_000} million pixels" in text
     assert f"{decoder.MAX_BYTES // mebibyte} MiB of memory" in text
-    assert f"{pictures.MAX_SECONDS:g} seconds; {pictures.MAX_WAITING} may wait" in text
+    assert f"{pictures.MAX_SECONDS:g} seconds to decode; {pictures.MAX_WAITING} may wait" in text
     assert tuple(re.findall(r"^\| `(\w+)` \|", SECTION, re.MULTILINE)) == FIELDS
