@@ -42,9 +42,11 @@ up: ## Start the stack in containers; SERVERS=3: several servers behind Envoy, T
 	@deploy/stack.sh addresses
 
 addresses: ## Print where the stack in containers can be reached.
+	@deploy/stack.sh needs
 	@deploy/stack.sh addresses
 
 down: ## Stop the stack; its volumes keep models and measurements.
+	@deploy/stack.sh needs
 	docker compose down
 
 wheel: .venv/ready ## Build the client's wheel in dist/, to install it elsewhere.

@@ -35,7 +35,6 @@ PLAIN = TrainingOptions(
     optimizer="sgd",
     rate=2,
     first_rate_factor=1,
-    decay=0,
     batch_size=32,
     epochs=10,
     augment=False,

@@ -8,6 +8,6 @@ if __name__ == "__main__":
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
     from exporter.cli import main
-    from exporter.hints import command
+    from modelfile.hints import command
 
     main(prog_name=command("exporter"))

@@ -1,6 +1,5 @@
 """Where the command mlpserve starts: what it needs beyond the client may be missing."""
 
-import os
 import sys
 
 from mlpserve.extras import install_command
@@ -10,8 +9,6 @@ _EXTRA = {"PIL", "click", "rich", "scipy"}
 
 def main() -> None:
     """Run the command, or say how to install what it needs."""
-    # What gRPC's core has to say is in the command's own errors, with the remedy.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
         from mlpserve.command.commands import mlpserve
     except ModuleNotFoundError as error:

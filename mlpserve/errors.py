@@ -47,7 +47,11 @@ class Unauthenticated(MlpserveError):
 
 
 class Unavailable(MlpserveError):
-    """The server can't be reached or is not ready; trying again later may help."""
+    """The server can't be reached or is not ready; trying again later may help. `address` is where
+    it was to be.
+    """
+
+    address: str = ""
 
 
 class DeadlineExceeded(MlpserveError):
@@ -171,7 +175,8 @@ def _from_status(
         case grpc.StatusCode.UNAUTHENTICATED:
             return _unauthenticated(address, words, details.reason)
         case grpc.StatusCode.UNAVAILABLE:
-            error: MlpserveError = Unavailable(f"{address} is unavailable: {words}")
+            error = Unavailable(f"{address} is unavailable: {words}")
+            error.address = address
             # A server that can be reached says why in its details.
             error.remedy = None if details.reason else remedies.reach(address, words)
             return error

@@ -67,7 +67,7 @@ _SHOWN: tuple[tuple[str, Remedy], ...] = (
         Remedy(
             "does it speak TLS? Give tls=mlpserve.Tls(ca=FILE); with certificate=FILE and key=FILE "
             "if it asks for a client certificate",
-            "does it speak TLS? Give --tls or --ca FILE; and --certificate and --key if it asks "
+            "does it speak TLS? Give --tls or --ca FILE; with --certificate and --key if it asks "
             "for a client certificate",
         ),
     ),
@@ -75,10 +75,11 @@ _SHOWN: tuple[tuple[str, Remedy], ...] = (
 """What gRPC's words show of a server that can't be reached, and what helps."""
 
 _UNKNOWN = Remedy(
-    "is a server running there{port}? `make run` in mlpserve's repository starts one at "
-    f"{DEFAULT_ADDRESS}; one with TLS needs tls=mlpserve.Tls(ca=FILE)",
-    "is a server running there{port}? `make run` in mlpserve's repository starts one at "
-    f"{DEFAULT_ADDRESS}; give the address of another, and --tls or --ca FILE if it has TLS",
+    "is a server running there, at its --grpc-address{port}? `make run` in mlpserve's repository "
+    f"starts one at {DEFAULT_ADDRESS}; one with TLS needs tls=mlpserve.Tls(ca=FILE)",
+    "is a server running there, at its --grpc-address{port}? `make run` in mlpserve's repository "
+    f"starts one at {DEFAULT_ADDRESS}; give the address of another, and --tls or --ca FILE if it "
+    "has TLS",
 )
 
 

@@ -12,8 +12,8 @@ if sys.platform != "linux":
 
 import click
 
+from modelfile.hints import command
 from server.errors import StartupError
-from server.hints import command
 from server.settings import validation
 from server.settings.flags import checked_output, describe, settings_command
 from server.settings.settings import Settings

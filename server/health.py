@@ -29,7 +29,8 @@ def health_command(**values: Any) -> None:
     try:
         status, text = _ask(address, is_tls=settings.http_tls == "on")
     except (OSError, http.client.HTTPException, StartupError) as error:
-        status, text = 0, f"{READY} at {address} can't be reached: {error}"
+        remedy = "is the server running, with this --http-address?"
+        status, text = 0, f"{READY} at {address} can't be reached: {error}; {remedy}"
     # The exit code says it too, if nobody reads this or the disk is full.
     with contextlib.suppress(OSError):
         click.echo(" ".join(text.split()))

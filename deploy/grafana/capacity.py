@@ -88,7 +88,7 @@ def workers() -> Sequence[Panel]:
             },
             unit=counted("workers"),
             are_counts=True,
-            colours={"wanted": colours.GREY, "ready": colours.GREEN, "silent": colours.RED},
+            colours={"wanted": colours.GREY, "ready": colours.BLUE, "silent": colours.RED},
             dashed=["wanted"],
         ),
         lines(

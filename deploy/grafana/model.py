@@ -21,7 +21,7 @@ DRIFT_STEPS = high_is_bad(0.1, 0.25)
 KINDS = ("labels", "winning_activation", "margin", "ink")
 """What drift is measured of."""
 
-SPREAD = {"p10": colours.BLUE, "p50": colours.GREEN, "p90": colours.AMBER}
+SPREAD = {"p10": colours.BLUE, "p50": colours.TEAL, "p90": colours.AMBER}
 SHARES = {"p10": "0.1", "p50": "0.5", "p90": "0.9"}
 
 

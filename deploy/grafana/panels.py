@@ -22,7 +22,7 @@ from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models import heatmap as heatmaps
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from deploy.grafana.colours import AMBER, BLUE, GREEN, RED
+from deploy.grafana.colours import AMBER, BLUE, RED
 from deploy.grafana.units import BARE, SECONDS, counted
 
 Panel = Builder[models.Panel]
@@ -50,12 +50,12 @@ _BY_STEP = dashboard.FieldColor().mode(models.FieldColorModeId.THRESHOLDS)
 
 def high_is_bad(look: float, bad: float) -> Steps:
     """Return steps that turn amber at `look` and red at `bad`."""
-    return models.Threshold(None, GREEN), models.Threshold(look, AMBER), models.Threshold(bad, RED)
+    return models.Threshold(None, BLUE), models.Threshold(look, AMBER), models.Threshold(bad, RED)
 
 
 def low_is_bad(bad: float, look: float) -> Steps:
     """Return steps that are red below `bad` and amber below `look`."""
-    return models.Threshold(None, RED), models.Threshold(bad, AMBER), models.Threshold(look, GREEN)
+    return models.Threshold(None, RED), models.Threshold(bad, AMBER), models.Threshold(look, BLUE)
 
 
 class _Dressable(Protocol):

@@ -27,7 +27,7 @@ METHOD = "{{grpc_service}}/{{grpc_method}}"
 STAGES = {
     "decode": colours.BLUE,
     "queue": colours.AMBER,
-    "run": colours.GREEN,
+    "run": colours.TEAL,
     "encode": colours.VIOLET,
 }
 CODES = {
@@ -174,7 +174,7 @@ def _calls() -> Sequence[Panel]:
                 "sent": rate("grpc_server_msg_sent_total", CALLS),
             },
             unit=PER_SECOND,
-            colours={"received": colours.BLUE, "sent": colours.GREEN},
+            colours={"received": colours.BLUE, "sent": colours.TEAL},
         ),
     ]
 

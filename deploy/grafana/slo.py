@@ -68,7 +68,7 @@ ALARMS = (
     Alarm("ticket", 3, "1d", "2h"),
     Alarm("ticket", 1, "3d", "6h"),
 )
-BURN_WINDOWS = {"5m": colours.RED, "1h": colours.AMBER, "6h": colours.BLUE, "3d": colours.GREEN}
+BURN_WINDOWS = {"5m": colours.RED, "1h": colours.AMBER, "6h": colours.BLUE, "3d": colours.TEAL}
 BUDGET_LEFT = low_is_bad(0, 0.25)
 JOB = 'job=~"$job"'
 PERIOD = "30d"
@@ -149,7 +149,7 @@ def _budgets() -> Sequence[Panel]:
             {"firing": f"count({firing}) or vector(0)"},
             unit=counted("alerts"),
             width=QUARTER,
-            steps=(models.Threshold(None, colours.GREEN), models.Threshold(1, colours.RED)),
+            steps=(models.Threshold(None, colours.BLUE), models.Threshold(1, colours.RED)),
         ),
         lines(
             "Budget left",
@@ -159,7 +159,7 @@ def _budgets() -> Sequence[Panel]:
             unit=SHARE,
             width=HALF,
             steps=BUDGET_LEFT,
-            colours={"availability": colours.BLUE, "latency": colours.GREEN},
+            colours={"availability": colours.BLUE, "latency": colours.TEAL},
         ),
         rows(
             "Alerts",

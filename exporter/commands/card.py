@@ -6,9 +6,9 @@ import click
 
 from exporter.commands.common import PATH, clear_errors, load_pixels, weights_option
 from exporter.files import write_file
-from exporter.hints import command, quoted
 from exporter.study import model_card
 from exporter.study.evaluation import EvaluationError
+from modelfile.hints import command, quoted
 
 
 @click.command("card")

@@ -17,9 +17,9 @@ from exporter.commands.common import (
 )
 from exporter.export import graph, interface, publishing
 from exporter.export.publishing import find_versions
-from exporter.hints import command, quoted
 from exporter.network.weights_file import Saved
 from modelfile.activations import ACTIVATIONS
+from modelfile.hints import command, quoted
 from modelfile.input_range import InputRange
 from modelfile.texts import printable
 

@@ -7,10 +7,10 @@ import click
 from exporter import network
 from exporter.commands.common import PATH, WEIGHTS, clear_errors, data_option, palette_option
 from exporter.files import write_file
-from exporter.hints import command, quoted
 from exporter.study import drawing, handmade
 from exporter.study.palette import Palette
 from exporter.training import mnist
+from modelfile.hints import command, quoted
 
 SHOWN = 3
 """Which of the examples the page shows the network at: the 3."""

@@ -19,11 +19,11 @@ from exporter.commands.common import PATH, clear_errors, input_range_option, rea
 from exporter.export import publishing
 from exporter.export.image_layout import MIN_IMAGES, may_be_images, measure
 from exporter.files import READ_ERRORS
-from exporter.hints import command, quoted
 from exporter.importing.assembly import HIDDEN, OUTPUTS, Imported
 from exporter.importing.source import Choices, Orientation, Scaling
 from exporter.network.network import Batch
 from exporter.network.weights_file import WeightsError
+from modelfile.hints import command, quoted
 from modelfile.input_range import PIXELS, InputRange
 from modelfile.texts import printable
 
@@ -58,12 +58,12 @@ def read_numbers(_: click.Context, parameter: click.Parameter, text: str) -> npt
     "--activation",
     callback=read_names,
     metavar="NAME[,NAME...]",
-    help=f"Of the hidden layers, one for all or one each: {', '.join(HIDDEN)}.",
+    help=f"Activation of the hidden layers, one for all or one for each: {', '.join(HIDDEN)}.",
 )
 @click.option(
     "--output-activation",
     type=click.Choice(OUTPUTS),
-    help="Of the output layer; identity if the network ends in logits.",
+    help="Activation of the output layer; identity if the network ends in logits.",
 )
 @click.option(
     "--orientation",
@@ -74,7 +74,7 @@ def read_numbers(_: click.Context, parameter: click.Parameter, text: str) -> npt
     "--layers",
     callback=read_names,
     metavar="NAME,NAME...",
-    help="Layers to import, from input to output.  [default: all, as names and shapes tell]",
+    help="Layers to import, from input to output.  [default: all, as names and shapes suggest]",
 )
 @click.option(
     "--labels",

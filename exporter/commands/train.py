@@ -8,9 +8,9 @@ import click
 from exporter import network
 from exporter.commands.common import INTERRUPTED, PATH, clear_errors, data_option
 from exporter.export import image_layout
-from exporter.hints import command, quoted
 from exporter.training import mnist, progress, provenance, reference, training
 from exporter.training.options import Activation, LossName, Optimizer, TrainingOptions
+from modelfile.hints import command, quoted
 
 DEFAULTS = TrainingOptions()
 
@@ -63,8 +63,10 @@ def read_sizes(_: click.Context, parameter: click.Parameter, text: str) -> tuple
 )
 @click.option("--epochs", default=DEFAULTS.epochs, help="Training epochs.")
 @click.option("--batch-size", default=DEFAULTS.batch_size, help="Images in a batch.")
-@click.option("--rate", default=DEFAULTS.rate, help="Learning rate of weights.")
-@click.option("--decay", default=DEFAULTS.decay, help="Weight decay.")
+@click.option(
+    "--rate", default=DEFAULTS.rate, help="Learning rate of weights; sgd wants one near 1."
+)
+@click.option("--decay", default=DEFAULTS.decay, help="Weight decay; sgd has none.")
 @click.option(
     "--augment/--no-augment", default=DEFAULTS.augment, help="Train on distorted images too."
 )

@@ -1,10 +1,11 @@
 """Takes versions out of a repository, where servers no longer find them, and puts them back."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from exporter.export.publishing import RETIRED, RepositoryError, find_versions
+from exporter.export.publishing import MODEL_NAME, RETIRED, RepositoryError, find_versions
 from exporter.files import sync_folder
 from modelfile.layout import FILE
 
@@ -106,7 +107,8 @@ def _names(folder: Path, *, optional: bool = False) -> list[str]:
         return []
     if not folder.is_dir():
         raise RepositoryError(f"repository: {folder} is not a folder; give --repository")
-    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    # Others, such as lost+found, may not be readable.
+    return sorted(path.name for path in folder.iterdir() if MODEL_NAME.fullmatch(path.name))
 
 
 def _move(source: Path, target: Path, name: str, versions: Sequence[int]) -> None:
@@ -120,6 +122,7 @@ def _move(source: Path, target: Path, name: str, versions: Sequence[int]) -> Non
         (source / name / str(version)).rename(moved)
     sync_folder(target / name)
     sync_folder(source / name)
-    if not any((source / name).iterdir()):
+    # Unless it holds anything else, or a new version by now.
+    with contextlib.suppress(OSError):
         (source / name).rmdir()
         sync_folder(source)

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from exporter.files import READ_ERRORS, ArchiveError, check_size, read_npz
-from exporter.hints import command, quoted
 from exporter.importing import arrays, safetensors, sklearn
 from exporter.importing.source import Array, Source
 from exporter.network.weights_file import OTHER_KEYS, WeightsError
+from modelfile.hints import command, quoted
 
 OWN_KEYS = frozenset(OTHER_KEYS) - frozenset(arrays.FACTS)
 """What only a weights file of this program holds."""

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from exporter.files import READ_ERRORS
-from exporter.hints import command
 from exporter.importing.source import Scaling, Source, SourceLayer
 from exporter.network.arrays import WeightsError, to_names
+from modelfile.hints import command
 
 ORIGIN = "scikit-learn MLPClassifier"
 

@@ -77,7 +77,8 @@ def _introduction(name: str, network: Network, measured: Evaluation) -> Iterator
     square = f": {side} rows of {side}" if side**2 == network.n_inputs else ""
     accuracy = measured.accuracy
     yield f"# Model card: {name}"
-    yield "<!-- Written by `python -m exporter card`, which undoes what is changed by hand. -->"
+    command = ".venv/bin/python -m exporter card"
+    yield f"<!-- Written by `{command}`, which undoes what is changed by hand. -->"
     yield wrap(
         f"A multilayer perceptron of {network.parameter_count:,} parameters that sorts images into "
         f"{len(network.labels)} classes. It gets {percent(accuracy.overall)} of "

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from exporter.errors import ExporterError, reason_of
-from exporter.hints import command, quoted
 from exporter.network.network import Batch
+from modelfile.hints import command, quoted
 
 Labels = npt.NDArray[np.int64]
 """The class of each image, as the index of its output neuron."""
@@ -154,7 +154,8 @@ def _find(folder: Path, name: str) -> Path:
     for path in (folder / f"{name}.gz", folder / name):
         if path.is_file():
             return path
-    where = "" if folder == FOLDER else f" --data {quoted(folder)}"
+    # The repository's own folder is not to be filled.
+    where = "" if folder in (FOLDER, TEST_FOLDER) else f" --data {quoted(folder)}"
     remedies = [f"download MNIST with `{command(f'exporter fetch{where}')}`"]
     if (TEST_FOLDER / f"{name}.gz").is_file():
         remedies.append(f"take this repository's test images with --data {TEST_FOLDER}")

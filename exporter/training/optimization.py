@@ -29,12 +29,9 @@ def scheduled(progress: float) -> float:
     return (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP))) / 2
 
 
-def step_sgd(parameter: Array, gradient: Array, *, rate: float, decay: float) -> None:
-    """Move `parameter` by one step of plain gradient descent, in place: w = w - rate * gradient.
-
-    With decay, w = w - rate * (decay * w + gradient).
-    """
-    parameter -= rate * (decay * parameter + gradient)
+def step_sgd(parameter: Array, gradient: Array, *, rate: float) -> None:
+    """Move `parameter` by one step of plain gradient descent, in place: w = w - rate * gradient."""
+    parameter -= rate * gradient
 
 
 def step_adamw(

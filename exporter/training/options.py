@@ -25,11 +25,12 @@ class TrainingOptions:
 
     `hidden_sizes` are the neurons of each hidden layer, `activation` is theirs while training; tanh
     is folded into sigmoid at the end. `mix` is the binary part of the cross-entropy. `rate` and
-    `decay` are the optimizer's, for weight matrices; beside Muon, biases move by AdamW at
-    `adamw_rate`. `first_rate_factor` scales both rates in the first layer. Distortions are full
-    until the share `fade_from` of the epochs, then fade linearly to `final_strength` of themselves;
-    without `augment` there are none. The last `n_validation` images are never trained on. Raises
-    TrainingError when a value makes no sense.
+    `decay` are the optimizer's, for weight matrices; plain gradient descent (`sgd`) has no decay,
+    and wants a rate near 1. Beside Muon, biases move by AdamW at `adamw_rate`. `first_rate_factor`
+    scales both rates in the first layer. Distortions are full until the share `fade_from` of the
+    epochs, then fade linearly to `final_strength` of themselves; without `augment` there are none.
+    The last `n_validation` images are never trained on. Raises TrainingError when a value makes no
+    sense.
     """
 
     hidden_sizes: tuple[int, ...] = (16, 16)

@@ -13,6 +13,9 @@ from exporter.training.training import Trained
 
 N_EXAMPLES = 8
 
+UNUSED = {"muon": (), "adamw": ("adamw_rate",), "sgd": ("adamw_rate", "decay")}
+"""The options that each optimizer has no use for."""
+
 
 def describe(
     trained: Trained, options: TrainingOptions, dataset: Dataset, n_train: int
@@ -34,7 +37,7 @@ def describe(
             f"fading from {options.fade_from:g} of the epochs on to {options.final_strength:g}"
         )
     recipe.append("temperature and shift fitted on validation")
-    return {
+    described: dict[str, str | int | float] = {
         "dataset": dataset.name,
         "images_sha256": dataset.images_sha256,
         "labels_sha256": dataset.labels_sha256,
@@ -55,6 +58,8 @@ def describe(
         "validation_accuracy": trained.validation_accuracy,
         "validation_images": options.n_validation,
     }
+    unused = UNUSED[options.optimizer]
+    return {key: value for key, value in described.items() if key not in unused}
 
 
 def choose_examples(

@@ -115,6 +115,8 @@ def start(n_inputs: int, n_classes: int, options: TrainingOptions) -> State:
     return State(parameters, means, squares, [])
 
 
+# What overflows ends in a loss that is not finite, which is an error of its own.
+@np.errstate(over="ignore", invalid="ignore")
 def train_epoch(
     state: State,
     images: Batch,
@@ -159,7 +161,7 @@ def step(
     """Move every parameter in place by the options' optimizer; beside Muon, biases move by AdamW.
 
     `number` counts steps from 1; `scheduled` is the schedule's share of the highest rate. Biases
-    never decay.
+    never decay, and nothing does in plain gradient descent.
     """
     for index, gradient in enumerate(gradients):
         parameter, mean, square = (
@@ -170,7 +172,7 @@ def step(
         share = scheduled * (options.first_rate_factor if index < 2 else 1.0)
         rate = share * options.rate
         if options.optimizer == "sgd":
-            optimization.step_sgd(parameter, gradient, rate=rate, decay=decay)
+            optimization.step_sgd(parameter, gradient, rate=rate)
         elif options.optimizer == "muon" and is_matrix:
             optimization.step_muon(parameter, gradient, mean, rate=rate, decay=decay)
         else:

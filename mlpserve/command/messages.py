@@ -2,7 +2,11 @@
 
 import click
 
-from mlpserve.errors import in_command
+from mlpserve.command.probing import find_out
+from mlpserve.errors import Unavailable, in_command
+from mlpserve.remedies import reach
+
+_REFUSED = "Connection refused"
 
 
 def printable(name: str) -> str:
@@ -15,7 +19,13 @@ def printable(name: str) -> str:
 
 def explain(error: Exception) -> str:
     """Return what went wrong, and what helps with a command."""
+    if isinstance(error, Unavailable) and (words := _look_again(error)):
+        error.remedy = reach(error.address, f"failed to connect: {words}")
     return printable(in_command(error))
+
+
+def _look_again(error: Unavailable) -> str:
+    return find_out(error.address) if _REFUSED in str(error) else ""
 
 
 def explain_file(error: OSError | ValueError) -> str:

@@ -192,7 +192,7 @@ def _split_endpoint(endpoint: str) -> tuple[str, str | None]:
     if "," in endpoint:
         raise _Fault("has several targets; give one name, or ipv4:ADDRESS:PORT,ADDRESS:PORT")
     if "@" in endpoint:
-        raise _Fault("has a user in it; give HOST:PORT alone, and token= to identify")
+        raise _Fault("has a user in it; give HOST:PORT alone, and a token if the server wants one")
     if endpoint.count(":") > 1:
         if _is_ip(endpoint, 6) or _is_ip(endpoint.rpartition(":")[0], 6):
             raise _Fault("is an IPv6 address without brackets; give [ADDRESS]:PORT, like [::1]:1")

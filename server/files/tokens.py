@@ -69,7 +69,9 @@ def read_tokens(path: Path) -> Names:
         warn_if_readable(path)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise StartupError(f"the tokens file {path} can't be read: {reason}") from error
+        raise StartupError(
+            f"the tokens file {path} can't be read: {reason}; give a file with lines `name: token`"
+        ) from error
     found: dict[bytes, str] = {}
     for number, line in enumerate(lines, start=1):
         line = line.strip(_SPACES)

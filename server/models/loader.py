@@ -8,9 +8,9 @@ from pathlib import Path
 
 import structlog
 
+from modelfile.hints import command
 from modelfile.layout import FILE
 from server.errors import ModelError, NotLoaded, StartupError
-from server.hints import command
 from server.models.arrangement import arrange, awaited, errors_of, unchosen, unmet
 from server.models.disk.folder import Clock, Folder
 from server.models.disk.listing import Listing

@@ -17,7 +17,11 @@ def split_address(address: str, flag: str) -> tuple[str, int]:
     if not host or not port.isascii() or not port.isdigit() or len(port) > 5 or int(port) > 65535:
         raise StartupError(
             f"can't listen on {address}: it is not HOST:PORT with a port from 0 to 65535; "
-            f"give another {flag}"
+            f"give {flag} HOST:PORT, such as 127.0.0.1:50051"
+        )
+    if "/" in host:
+        raise StartupError(
+            f"can't listen on {address}: it is a URL; give {flag} {host.rpartition('/')[2]}:{port}"
         )
     return host, int(port)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import grpc
 import structlog
 
+from modelfile.hints import command
 from server.errors import StartupError
 from server.logs.sampling import RateLimit, calls_until_next
 from server.reasons.requests import RequestReason
@@ -201,9 +202,10 @@ def _start_tracing(settings: Settings, server_version: str) -> "Tracing | None":
     except ImportError as error:
         if not (error.name or "").startswith("opentelemetry"):
             raise
+        install = command("pip install -r requirements/tracing.txt")
         raise StartupError(
             f"otlp_endpoint is {settings.otlp_endpoint!r}, but {error.name} is not installed; run "
-            "python -m pip install -r requirements/tracing.txt, or leave --otlp-endpoint out"
+            f"{install}, or leave --otlp-endpoint out"
         ) from error
 
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exporter import hints
 from exporter.network import weights_file
 from exporter.network.network import Batch
 from exporter.training.mnist import Labels
 from harness.server_process import ROOT
+from modelfile import hints
 from tests.documents import pages
 from tests.exporter.training_images import write_mnist
 

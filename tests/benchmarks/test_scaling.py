@@ -20,7 +20,7 @@ def test_tables_are_current(printed: str) -> None:
     tables = [table.strip() for table in printed.split("\n\n")]
     assert len(tables) == 3
     for table in tables:
-        assert table in page, "run `python -m benchmarks.scaling` and put its tables there"
+        assert table in page, "run `.venv/bin/python -m benchmarks.scaling` for its tables"
 
 
 def test_spreading_calls_beats_spreading_connections(printed: str) -> None:

@@ -83,6 +83,6 @@ def test_every_rule_says_what_it_checks() -> None:
 def test_page_has_the_rules_of_the_code() -> None:
     page = generate_conformance_page
     assert page.PAGE.read_text() == page.head() + page.table(), (
-        "run `python -m tests.generate_conformance_page`"
+        "run `.venv/bin/python -m tests.generate_conformance_page`"
     )
     assert f"{len(RULES)} rules" in page.head()

@@ -241,6 +241,7 @@ def test_compose_takes_its_file(programs: Path, environment: str) -> None:
     assert server["build"]["args"] == {"PACKAGES": "server"}
     variables = server["environment"]
     assert not variables["MLPSERVE_OTLP_ENDPOINT"]
+    assert variables["MLPSERVE_DEFAULT_MODEL"] == DEFAULTS.default_model
     assert float(variables["MLPSERVE_TRACE_SAMPLE_RATE"]) == DEFAULTS.trace_sample_rate
 
 

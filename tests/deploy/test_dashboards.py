@@ -12,12 +12,16 @@ from deploy.grafana.panels import DATASOURCE
 from deploy.grafana.reading import Panel, read
 from harness.server_process import ROOT
 from server.telemetry.metrics import HANDLING_SECONDS, PREDICTION_SECONDS
+from tests.colours import EYES, apart, linear
 from tests.deploy import rules
 
 GRAFANA = ROOT / "deploy" / "grafana"
 WRITTEN = writing.files()
 FILES = [file for file in WRITTEN if file.suffix == ".json"]
 PANELS = [(file.stem, panel) for file in FILES for panel in read(file).panels]
+MIN_APART = 0.05
+"""In Oklab, between the colours of a panel: more than twice what is just noticed."""
+
 RATE = re.compile(r"sum( by \([^)]*\))? \(rate\((?P<counter>\w+)")
 
 each_panel = pytest.mark.parametrize(
@@ -60,6 +64,19 @@ def test_the_page_says_each_unit() -> None:
     shown = [unit for panel, unit in found if panel not in ("panel", "---")]
     expected = [units.in_words(panel.unit) or panel.axis for _, panel in PANELS]
     assert [unit.strip() for unit in shown] == [unit for unit in expected if unit]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_colours_of_a_panel_are_told_apart(file: Path) -> None:
+    """Also by the colour-blind."""
+    found = 0
+    for panel in json.loads(file.read_text())["panels"]:
+        codes = sorted(set(re.findall(r'olor": "(#\w{6})"', json.dumps(panel))))
+        found += len(codes)
+        for one, other in itertools.combinations(codes, 2):
+            for eyes in EYES:
+                assert apart(linear(one), linear(other), eyes) >= MIN_APART, (eyes, one, other)
+    assert found > 3
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

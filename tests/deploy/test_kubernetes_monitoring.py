@@ -26,7 +26,7 @@ def test_generated_files_are_current() -> None:
         for path, text in generate.generate().items()
         if not path.exists() or path.read_text() != text
     ]
-    assert not stale, "run `make k8s`, or `python -m deploy.kubernetes.generate`"
+    assert not stale, "run `make k8s`, or `.venv/bin/python -m deploy.kubernetes.generate`"
 
 
 def test_rules_are_those_of_prometheus(built: Built) -> None:

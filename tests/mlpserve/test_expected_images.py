@@ -54,12 +54,12 @@ def test_a_layout() -> None:
 @pytest.mark.parametrize(
     ("name", "version", "side", "message"),
     [
-        ("other", 0, None, r"there is no model 'other'; the server has digits, small"),
-        ("digits", 3, None, r"digits has no version 3; loaded are: 1, 2"),
+        ("other", 0, None, r"there is no model 'other'; give --model one of: digits, small"),
+        ("digits", 3, None, r"digits has no version 3; give --version one of: 1, 2"),
         ("digits", 1, 20, "20 x 20 = 400; give --side 28, or leave it out"),
         ("iris", 0, None, "takes 4000 numbers, which are no square image; send it arrays"),
         ("iris", 0, 63, "--side 63 makes images of 63 x 63 = 3969; leave it out"),
-        ("empty", 0, None, r"empty has no version that is loaded; loaded are: none"),
+        ("empty", 0, None, r"empty has no version that is loaded; give another --model"),
     ],
 )
 def test_what_takes_no_such_images(name: str, version: int, side: int | None, message: str) -> None:
@@ -84,7 +84,7 @@ def test_numbers_without_black_and_white() -> None:
 
 
 def test_no_default() -> None:
-    with pytest.raises(NoImages, match="no default model; choose one with --model: small"):
+    with pytest.raises(NoImages, match="no default model; give --model one of: small"):
         find_expected(MODELS[1:], "", 0, None)
 
 

@@ -13,7 +13,7 @@ MAX_SHEET_BYTES = 300_000
 @pytest.mark.parametrize("name", FILES)
 def test_it_is_what_the_command_writes(name: str) -> None:
     written = gzip.decompress((FOLDER / "data" / name).read_bytes())
-    assert written == FILES[name](), "run: python -m tests.generate_page_files"
+    assert written == FILES[name](), "run: .venv/bin/python -m tests.generate_page_files"
 
 
 def test_the_sheet_is_small() -> None:

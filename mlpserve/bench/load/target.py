@@ -143,11 +143,16 @@ def _find_size(models: tuple[Model, ...], plan: Plan) -> int:
         for version in model.versions:
             if version.version == wanted and version.layer_sizes:
                 return version.layer_sizes[0]
-    names = ", ".join(repr(model.name) for model in models) or "none"
+    names = ", ".join(map(_describe, models)) or "none"
     asked = f"model {plan.model!r}" if plan.model else "a default model"
     if plan.version:
         asked += f" with version {plan.version}"
-    raise ModelNotFound(f"the server has not loaded {asked}; its models: {names}")
+    raise ModelNotFound(f"the server has not loaded {asked}; it has models with versions: {names}")
+
+
+def _describe(model: Model) -> str:
+    loaded = [str(version.version) for version in model.versions if version.is_loaded]
+    return f"{model.name!r} ({', '.join(loaded) or 'no version'})"
 
 
 def _call(settings: Settings, channel: grpc.Channel, path: str, message: bytes) -> bytes:

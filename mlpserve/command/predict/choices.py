@@ -45,7 +45,7 @@ def choose_format(
     if len(set(asked.values())) > 1:
         names = " and ".join(map(click.format_filename, asked))
         raise click.UsageError(f"{names} contradict each other; leave one out, or rename the file")
-    if not asked and output is not None:
+    if not asked and output is not None and not output.is_dir():
         raise click.UsageError(
             f"the name {click.format_filename(output)} doesn't show the format; give --format, or "
             f"a name that ends in {', '.join(ENDINGS)}"

@@ -76,8 +76,8 @@ def _find_model(models: Sequence[Model], name: str) -> Model:
         return model
     names = ", ".join(model.name for model in models) or "none"
     if name:
-        raise NoImages(f"there is no model {name!r}; the server has {names}")
-    raise NoImages(f"the server has no default model; choose one with --model: {names}")
+        raise NoImages(f"there is no model {name!r}; give --model one of: {names}")
+    raise NoImages(f"the server has no default model; give --model one of: {names}")
 
 
 def _find_version(model: Model, number: int) -> ModelVersion:
@@ -86,5 +86,6 @@ def _find_version(model: Model, number: int) -> ModelVersion:
         if version.version == wanted and version.is_loaded and version.layer_sizes:
             return version
     loaded = ", ".join(str(version.version) for version in model.versions if version.is_loaded)
-    what = f"version {wanted}" if wanted else "version that is loaded"
-    raise NoImages(f"{model.name} has no {what}; loaded are: {loaded or 'none'}")
+    if not loaded:
+        raise NoImages(f"{model.name} has no version that is loaded; give another --model")
+    raise NoImages(f"{model.name} has no version {wanted}; give --version one of: {loaded}")

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
+from modelfile.hints import command
 from modelfile.layout import FILE, MAX_VERSION
 from server.errors import StartupError
-from server.hints import command
 from server.models.disk import near_misses
 from server.models.disk.near_misses import NUMBER
 from server.texts import fault_of, shown

@@ -10,10 +10,11 @@ import onnx
 import pytest
 from click.testing import CliRunner, Result
 
-from exporter import cli, hints, network
+from exporter import cli, network
 from exporter.network.weights_file import Provenance
 from harness.networks import random_batch, random_network
 from harness.server_process import ROOT, environment
+from modelfile import hints
 from modelfile.input_range import InputRange
 from tests.exporter.mirror import Mirror, serve
 

@@ -9,14 +9,17 @@ import onnx
 import pytest
 from click.testing import CliRunner, Result
 
-from exporter import cli, hints, network
+from exporter import cli, network
 from exporter.network.network import Batch
 from exporter.network.weights_file import Provenance
 from exporter.study import records
 from exporter.study.distortions import DISTORTIONS
+from exporter.study.palette import FILM, SAFE
 from exporter.training import mnist
 from exporter.training.mnist import Labels
 from harness.networks import random_batch, random_network
+from modelfile import hints
+from tests.exporter.pictures import has_colour
 
 N_TRAIN, N_VALIDATION, N_TEST = 80, 30, 100
 
@@ -69,7 +72,8 @@ def share_right(weights: Path, images: Batch, labels: Labels) -> float:
 def test_figures_as_tables_json_and_pictures(weights: Path, data: Path, tmp_path: Path) -> None:
     file, folder = tmp_path / "figures.json", tmp_path / "new" / "pictures"
     result = run(
-        *("evaluate", "--weights", weights, "--data", data, "--json", file, "--pictures", folder)
+        *("evaluate", "--weights", weights, "--data", data, "--json", file, "--pictures", folder),
+        *("--palette", "film"),
     )
     assert result.exit_code == 0, result.output
     assert result.stderr == ""
@@ -89,6 +93,8 @@ def test_figures_as_tables_json_and_pictures(weights: Path, data: Path, tmp_path
         "mistakes.png",
         "robustness.png",
     ]
+    assert has_colour(folder / "robustness.png", FILM.positive)
+    assert not has_colour(folder / "robustness.png", SAFE.positive)
     assert network.load(weights).evaluation is None, "recorded only when asked to"
 
 

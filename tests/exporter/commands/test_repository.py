@@ -35,6 +35,7 @@ def listed(repository: Path) -> list[list[str]]:
 def test_list_shows_each_version_with_what_is_known_of_it(repository: Path) -> None:
     assert run("retire", "digits", "--version", "2", "--repository", repository).exit_code == 0
     (repository / "mine" / "1" / "model.onnx").write_bytes(b"no model")
+    publishing.publish(MODEL, repository, "name").parents[1].rename(repository / "lost+found")
     assert listed(repository) == [
         ["digits", "1", "older", "97.39%"],
         ["digits", "10", "newest", "not measured"],

@@ -7,10 +7,11 @@ from typing import Any, NoReturn
 import pytest
 from click.testing import CliRunner
 
-from exporter import cli, hints, network
+from exporter import cli, network
 from exporter.training import checkpoints, mnist, training
 from exporter.training.checkpoints import State
 from harness.server_process import ROOT
+from modelfile import hints
 
 SMALL = ("--hidden-sizes", "12", "--no-augment", "--validation", "2000", "--batch-size", "64")
 

@@ -18,10 +18,11 @@ from click.testing import CliRunner, Result
 from hypothesis import given, settings, strategies
 from safetensors.numpy import save, save_file
 
-from exporter import cli, hints, importing, network
+from exporter import cli, importing, network
 from exporter.importing.source import Array, Choices
 from exporter.network.weights_file import WeightsError
 from harness.networks import random_batch, random_network
+from modelfile import hints
 from tests.exporter.classifiers import fitted, images_and_digits
 
 NETWORK = random_network((7, 5, 4, 3), ("relu", "relu", "identity"))

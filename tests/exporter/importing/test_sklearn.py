@@ -21,11 +21,12 @@ from sklearn.preprocessing import (  # type: ignore[import-untyped]
     StandardScaler,
 )
 
-from exporter import cli, hints, importing, network
+from exporter import cli, importing, network
 from exporter.network.network import Batch
 from exporter.network.weights_file import WeightsError
 from harness.server_process import start_server
 from mlpserve import Client
+from modelfile import hints
 from tests.exporter.classifiers import fitted, images_and_digits
 
 TOLERANCE = 1e-5

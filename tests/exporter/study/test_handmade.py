@@ -20,6 +20,7 @@ from exporter.study.palette import FILM, SAFE
 from exporter.training.mnist import Labels
 from harness.server_process import ROOT
 from tests.documents import clone, pages
+from tests.exporter.pictures import has_colour
 
 PAGE = ROOT / "docs" / "handmade.md"
 AGAIN = "run `.venv/bin/python -m exporter handmade --page docs/handmade.md --data tests/data`"
@@ -159,10 +160,8 @@ def test_command_writes_the_network_and_its_page(tmp_path: Path) -> None:
     assert {FILM.positive, FILM.negative} <= set(re.findall(r"#\w{6}", said))
     assert not {SAFE.positive, SAFE.negative} & set(re.findall(r"#\w{6}", said))
     assert SAFE.positive_name not in said
-    with Image.open(tmp_path / "by-hand" / "patterns.png") as drawn:
-        pixels = drawn.convert("RGB").tobytes()
     for colour in (FILM.positive, FILM.negative):
-        assert bytes.fromhex(colour[1:]) in pixels
+        assert has_colour(tmp_path / "by-hand" / "patterns.png", colour)
 
 
 def test_command_needs_images_for_the_page_alone(tmp_path: Path) -> None:

@@ -122,6 +122,7 @@ def test_files_that_do_not_belong_together(
     ("folder", "split", "remedies"),
     [
         (mnist.FOLDER, "train", ["exporter fetch`, or name another folder with --data"]),
+        (mnist.TEST_FOLDER, "train", ["exporter fetch`, or name another folder with --data"]),
         (DATA, "train", [f"exporter fetch --data {DATA}`, or name another folder with --data"]),
         (mnist.FOLDER, "test", ["exporter fetch`, or take", "with --data tests/data, or name"]),
     ],

@@ -21,8 +21,8 @@ def test_rate_rises_then_falls_to_nothing() -> None:
 
 def test_plain_descent_goes_against_the_gradient() -> None:
     parameter = np.array([1.0, -1.0])
-    optimization.step_sgd(parameter, np.array([5.0, 0.0]), rate=0.1, decay=0.5)
-    np.testing.assert_allclose(parameter, [1 - 0.1 * (0.5 + 5), -1 + 0.1 * 0.5], rtol=1e-12)
+    optimization.step_sgd(parameter, np.array([5.0, -0.5]), rate=0.1)
+    np.testing.assert_allclose(parameter, [0.5, -0.95], rtol=1e-12)
 
 
 def test_adamw_follows_the_formula() -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,6 +45,18 @@ def test_recipe_tells_what_was_left_out(trained: training.Trained) -> None:
     assert "binary" not in recipe
     assert "augmentation" not in recipe
     assert "fading" not in recipe
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "unused"),
+    [("muon", set()), ("adamw", {"adamw_rate"}), ("sgd", {"adamw_rate", "decay"})],
+)
+def test_options_without_effect_are_left_out(
+    trained: training.Trained, optimizer: Any, unused: set[str]
+) -> None:
+    every = origin.describe(trained, SHORT, STRIPES, 240)
+    found = origin.describe(trained, replace(SHORT, optimizer=optimizer), STRIPES, 240)
+    assert every.keys() - found.keys() == unused
 
 
 def test_examples_are_right_and_of_every_class_in_turn(trained: training.Trained) -> None:

@@ -44,7 +44,7 @@ def test_every_recipe_learns(activation: Any, loss: Any, optimizer: Any) -> None
 
 
 def test_plain_gradient_descent_learns() -> None:
-    plain = replace(OPTIONS, optimizer="sgd", rate=2, decay=0, first_rate_factor=1, augment=False)
+    plain = replace(OPTIONS, optimizer="sgd", rate=2, first_rate_factor=1, augment=False)
     textbook = replace(plain, activation="sigmoid", loss="squared-error", epochs=60)
     trained = training.train(*stripes(), textbook)
     assert trained.validation_accuracy >= 0.95
@@ -223,5 +223,5 @@ def test_images_that_do_not_fit_are_refused() -> None:
 
 def test_a_rate_that_explodes_is_told() -> None:
     options = replace(SHORT, activation="relu", optimizer="adamw", rate=1e30)
-    with np.errstate(all="ignore"), pytest.raises(TrainingError, match=r"^rate: 1e\+30"):
+    with pytest.raises(TrainingError, match=r"^rate: 1e\+30"):
         training.train(*stripes(), options)

@@ -195,6 +195,15 @@ def test_the_client_itself_needs_no_extra() -> None:
     assert result.stdout.strip()
 
 
+def test_a_file_without_a_command(two: Path) -> None:
+    result = CliRunner().invoke(mlpserve, [str(two)])
+    assert result.exit_code == 2
+    assert f"No such command '{two}'. To classify it, run mlpserve predict {two}" in result.stderr
+    result = CliRunner().invoke(mlpserve, ["predct"])
+    assert "Did you mean 'predict'?" in result.stderr
+    assert "To classify" not in result.stderr
+
+
 @pytest.mark.parametrize("around", ["\u00a0", "\u2003", "\u0085", "\ufeff", "\0"])
 def test_what_only_looks_like_space_is_no_part_of_a_token(
     two: Path, tmp_path: Path, serving: Serving, around: str

@@ -13,11 +13,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
 from harness import certificate
 from harness.certificate import Certificate
 from harness.server_process import ServerProcess, start_server
 from harness.waiting import wait_for
+from mlpserve.command.commands import mlpserve
 from server.http.connections import greeting
 from server.settings.addresses import split_address
 from tests.server.test_health_command import health
@@ -146,6 +148,33 @@ def test_another_certificate_is_shown_and_trusted(secured: Secured) -> None:
 def test_the_health_command_asks_over_tls(secured: Secured) -> None:
     arguments = ("--http-address", secured.server.http_address, "--http-tls", "on")
     assert health(*arguments) == (0, "ready")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--ca", "AUTHORITY"], "1 of 1 workers ready"),
+        ([], "closes the connection; does it speak TLS? Give --tls, or --ca FILE"),
+        (["--tls"], "its certificate is not trusted"),
+        (["--ca", "KEY"], "has no certificate"),
+    ],
+)
+def test_top_reads_over_tls(secured: Secured, options: list[str], words: str) -> None:
+    files = {
+        "AUTHORITY": str(secured.authority.certificate_file),
+        "KEY": str(secured.authority.key_file),
+    }
+    given = [files.get(option, option) for option in options]
+    port = split_address(secured.server.http_address, "")[1]
+    command = ["top", f"localhost:{port}", "--once", "--interval-seconds", "0.1", *given]
+    result = CliRunner().invoke(mlpserve, command)
+    assert words in result.output
+
+
+def test_top_without_tls(server: ServerProcess) -> None:
+    result = CliRunner().invoke(mlpserve, ["top", server.http_address, "--once", "--tls"])
+    assert "it does not speak TLS" in result.output
+    assert "leave out --tls, --ca and https://" in result.output
 
 
 def test_probes_need_no_certificate_and_callers_do(mutual: Secured) -> None:

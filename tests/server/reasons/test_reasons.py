@@ -54,6 +54,8 @@ def words(kind: Any) -> set[str]:
 def test_each_word_of_the_type_is_explained(name: str) -> None:
     table, kind = TABLES[name]
     assert table.keys() == words(kind)
+    # They cost what strings cost.
+    assert set(map(type, table)) == {str}
 
 
 def raised() -> Iterator[tuple[type[errors.RequestError], str]]:

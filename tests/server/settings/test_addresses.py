@@ -2,7 +2,8 @@
 
 import pytest
 
-from server.settings.addresses import reachable
+from server.errors import StartupError
+from server.settings.addresses import reachable, split_address
 
 
 @pytest.mark.parametrize(
@@ -18,3 +19,17 @@ from server.settings.addresses import reachable
 )
 def test_a_process_of_the_machine_reaches_it(address: str, expected: str) -> None:
     assert reachable(address) == expected
+
+
+@pytest.mark.parametrize(
+    ("address", "remedy"),
+    [
+        ("localhost", "give --grpc-address HOST:PORT, such as 127.0.0.1:50051"),
+        ("localhost:70000", "give --grpc-address HOST:PORT"),
+        ("http://localhost:50051", "it is a URL; give --grpc-address localhost:50051"),
+    ],
+)
+def test_what_is_no_address_to_listen_on(address: str, remedy: str) -> None:
+    with pytest.raises(StartupError) as caught:
+        split_address(address, "--grpc-address")
+    assert remedy in str(caught.value)

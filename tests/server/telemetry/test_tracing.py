@@ -22,6 +22,7 @@ from harness.server_process import ServerProcess, mode, start_server
 from harness.waiting import wait_for
 from mlpserve.inference import open_inference_pb2 as protocol
 from mlpserve.v1.classifier_pb2 import ListModelsRequest, PredictRequest
+from modelfile.hints import command
 from server.errors import StartupError
 from server.settings.settings import Settings
 from server.telemetry.metrics import LATENCY_BUCKETS
@@ -383,4 +384,5 @@ def test_the_packages_are_needed_for_traces_alone(
         make_recording(Settings(otlp_endpoint="http://127.0.0.1:4317"), "1.0")
     message = str(caught.value)
     assert message.startswith("otlp_endpoint is 'http://127.0.0.1:4317', but opentelemetry")
-    assert "pip install -r requirements/tracing.txt, or leave --otlp-endpoint out" in message
+    install = command("pip install -r requirements/tracing.txt")
+    assert f"{install}, or leave --otlp-endpoint out" in message

@@ -20,10 +20,12 @@ from exporter.study import markdown
 from exporter.study.insight import edges, figures, findings, measure, page, verdicts
 from exporter.study.insight.findings import Findings
 from exporter.study.json_values import from_json
+from exporter.study.palette import FILM, SAFE
 from exporter.training import mnist
 from harness.networks import random_batch, random_network
 from harness.server_process import ROOT
 from tests.documents import pages
+from tests.exporter.pictures import has_colour
 
 DOCS = ROOT / "docs"
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -67,7 +69,8 @@ def looked(tmp_path_factory: pytest.TempPathFactory, data: Path) -> Path:
         patch.setattr(measure, "N_SCRAMBLES", 10)
         patch.setattr(measure, "N_SHUFFLES", 3)
         weights = ("--weights", folder / "w.npz", "--beside", folder / "v.npz")
-        result = run(*weights, "--data", data, "--output", folder / "inside")
+        options = ("--output", folder / "inside", "--palette", "film")
+        result = run(*weights, "--data", data, *options)
     assert result.exit_code == 0, result.output
     assert result.stdout == f"{folder / 'inside.md'}\n"
     return folder
@@ -83,6 +86,10 @@ def test_command_writes_a_page_with_its_pictures_and_numbers(looked: Path) -> No
     for name in shown - {"findings.json"}:
         assert (looked / "inside" / name).read_bytes().startswith(PNG)
     assert "A network of 784-5-4-3-10 neurons" in text
+    assert "Where a weight is green, ink adds to the neuron" in " ".join(text.split())
+    for name in ("weights", "beside", "edges", "layer-2", "loops"):
+        assert has_colour(looked / "inside" / f"{name}.png", FILM.positive), name
+        assert not has_colour(looked / "inside" / f"{name}.png", SAFE.positive), name
     assert "Its training lacked: a. Its training had: c." in " ".join(text.split())
     assert max(map(len, re.findall(r"^[A-Za-z].*$", text, re.MULTILINE))) <= markdown.WIDTH
 

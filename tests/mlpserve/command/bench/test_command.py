@@ -157,7 +157,7 @@ def test_options_that_are_refused(
     [
         ("localhost", "has no port"),
         ("http://localhost:50051", "is a URL"),
-        ("127.0.0.1:1", "is a server running there?"),
+        ("127.0.0.1:1", "is a server running there"),
     ],
 )
 def test_addresses_where_no_server_is(address: str, words: str) -> None:

@@ -23,6 +23,7 @@ REFUSED = {
     "--format npy": "npy can only be written to a file; give --output FILE.npy",
     "--format npy --output /dev/null": "--output /dev/null is not a regular file, which npy needs",
     "--format csv --output .": "--output . is a folder; give the name of a file in it",
+    "--output .": "--output . is a folder; give the name of a file in it",
     "--output gone/r.csv": "the folder of --output gone/r.csv does not exist; create it first",
     "--output images.npy": "--output images.npy is also an input; give another name",
     "--output link.npy": "--output link.npy is also an input; give another name",
