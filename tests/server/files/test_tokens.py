@@ -163,7 +163,7 @@ def test_client_sends_its_token(guarded: Guarded) -> None:
         assert client.is_ready()
         assert len(client.predict(BLACK)) == 1
     for token in (None, "0123456789abcdef-wrong"):
-        with guarded.connect(token) as client, pytest.raises(Unauthenticated, match="give the cli"):
+        with guarded.connect(token) as client, pytest.raises(Unauthenticated, match="; give "):
             client.predict(BLACK)
 
 
