@@ -34,7 +34,7 @@ def test_it_asks_for_the_token(browser: Browser, guarded: ServerProcess) -> None
 
         page.keyboard.press("Escape")
         expect(dialog).to_be_hidden()
-        expect(page.locator("#banner")).to_contain_text("those who have a token")
+        expect(page.locator("#banner")).to_contain_text("requires a token")
         page.get_by_role("button", name="Enter a token").click()
 
         dialog.get_by_label("Token").fill(f" {TOKEN} ")

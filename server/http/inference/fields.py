@@ -60,7 +60,7 @@ def _read(
 
 def read_text(content: Mapping[str, Any], name: str, where: str = "") -> str:
     """Return a text, empty when it is not there."""
-    return _read(content, name, where, str, "a text") or ""
+    return _read(content, name, where, str, "a string") or ""
 
 
 def read_flag(content: Mapping[str, Any], name: str, where: str = "") -> bool | None:

@@ -209,8 +209,8 @@ BAD = {
         "UNKNOWN_OUTPUT",
         "no output '0'; it has activations",
     ),
-    "many dimensions": (changed(set_input(shape=[1] * 9)), "SHAPE", "a shape of 9 numbers"),
-    "large dimensions": (changed(set_input(shape=[2**40] * 2200)), "SHAPE", "2200 numbers"),
+    "many dimensions": (changed(set_input(shape=[1] * 9)), "SHAPE", "a shape of 9 dimensions"),
+    "large dimensions": (changed(set_input(shape=[2**40] * 2200)), "SHAPE", "2200 dimensions"),
     "very many dimensions": (
         changed(set_input(shape=[1] * 100_000)),
         "DESCRIPTION_BYTES",

@@ -107,7 +107,7 @@ def test_which_versions_are_told_of(workers: ServerProcess) -> None:
         ("letters", "", "NOT_FOUND", "model 'letters' is not loaded; name one of: digits, "),
         ("small", "3", "NOT_FOUND", "model 'small' has no version 3 loaded; ask for one of 1, 2"),
         ("small", "x!", "INVALID_ARGUMENT", "'x!' is not a version"),
-        ("", "1", "INVALID_ARGUMENT", "name the model too, or no version"),
+        ("", "1", "INVALID_ARGUMENT", "name the model too, or leave it out"),
     ],
 )
 def test_what_is_not_there_is_said_with_what_is(
