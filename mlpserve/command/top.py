@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 import click
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.live import Live
 from rich.text import Text
 
@@ -12,6 +12,7 @@ from mlpserve.command.options import ca_option, time_option, tls_option
 from mlpserve.command.overview import draw
 from mlpserve.metrics.exposition import DEFAULT_ADDRESS, PageError, fetch
 from mlpserve.metrics.looks import RecentWatch
+from mlpserve.terminal.tables import make_console
 
 
 @click.command()
@@ -37,7 +38,7 @@ def top(
     Totals are since the server's start; rates, quantiles, shares and labels cover the last
     --over-seconds. The page /watch of the same address shows the same, with charts.
     """
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = make_console()
     watch = RecentWatch(over_seconds)
 
     def look() -> RenderableType:

@@ -1,9 +1,24 @@
 """Tables and lists as commands show them."""
 
 import math
+import os
+import sys
 from collections.abc import Iterable, Mapping
 
+from rich.console import Console
 from rich.table import Table
+
+MAX_WIDTH = 200
+"""Characters in a line where no terminal bounds them."""
+
+
+def make_console() -> Console:
+    """Return where a command shows tables: in a pipe or a file as wide as they need, so that no
+    number is cut.
+    """
+    is_bounded = sys.stdout.isatty() or "COLUMNS" in os.environ
+    width = None if is_bounded else MAX_WIDTH
+    return Console(width=width, highlight=False, markup=False, emoji=False)
 
 
 def plain_table(first: str, *others: str) -> Table:
@@ -11,7 +26,9 @@ def plain_table(first: str, *others: str) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column(first, no_wrap=True)
     for name in others:
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(
+            name, justify="right", no_wrap=True, min_width=max(map(len, name.split()), default=0)
+        )
     return table
 
 

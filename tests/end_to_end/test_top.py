@@ -63,7 +63,8 @@ def look(
 
     clock = SimpleNamespace(monotonic=lambda: now, sleep=sleep)
     monkeypatch.setattr("mlpserve.command.top.time", clock)
-    runner = CliRunner(env={"COLUMNS": "200"})
+    # As in a pipe: nothing is cut for lack of width.
+    runner = CliRunner(env={"COLUMNS": None})
     result = runner.invoke(mlpserve, ["top", address, *PATIENT, *options])
     assert result.exception is None or isinstance(result.exception, SystemExit)
     return result

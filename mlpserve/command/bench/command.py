@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from mlpserve.bench.encoding import to_json
@@ -24,6 +23,7 @@ from mlpserve.command.bench.showing import count_interrupts
 from mlpserve.command.options import Reach, model_option, time_option, version_option, with_reach
 from mlpserve.terminal.durations import duration_option
 from mlpserve.terminal.interrupts import INTERRUPTED
+from mlpserve.terminal.tables import make_console
 
 DEFAULT_RATE = 100.0
 DEFAULT_P99_SECONDS = 0.005
@@ -214,7 +214,7 @@ def bench(
             metrics_address(address) if metrics is None else None if metrics == "none" else metrics,
             interrupt,
         )
-        console = Console(highlight=False, markup=False, emoji=False)
+        console = make_console()
         if find_rate:
             found = search(measurer, rate or DEFAULT_RATE, p99 or DEFAULT_P99_SECONDS, console)
             if found is None:

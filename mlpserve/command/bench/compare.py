@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from mlpserve.bench.comparing.differences import TooShort, compare, describe_doubts
 from mlpserve.bench.comparing.report import draw_differences
 from mlpserve.bench.encoding import from_json
 from mlpserve.bench.result import Result
+from mlpserve.terminal.tables import make_console
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -38,7 +38,7 @@ def compare_results(a: Path, b: Path, seed: int) -> None:
         differences = compare(before, after, seed=seed)
     except TooShort as error:
         raise click.ClickException(str(error)) from error
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = make_console()
     console.print(Text.assemble("A ", (str(a), "bold"), "\nB ", (str(b), "bold"), "\n"))
     console.print(draw_differences(differences))
     for doubt in describe_doubts(before, after):
