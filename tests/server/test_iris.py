@@ -212,7 +212,7 @@ def test_what_is_for_pixels_alone(serving: ServerProcess, connection: grpc.Chann
         (
             lambda: predict(connection, PredictRequest(model="iris", pixels_u8=levels)),
             "pixels_u8",
-            "pixels_u8: bytes stand for pixels in [0, 1], and iris takes finite numbers; send them "
+            "pixels_u8: bytes stand for pixels in [0, 1], but iris takes finite numbers; send them "
             "as float32",
         ),
         (
@@ -226,7 +226,7 @@ def test_what_is_for_pixels_alone(serving: ServerProcess, connection: grpc.Chann
                 connection, PredictRequest(model="iris", pixels=floats, canonicalize=True)
             ),
             "canonicalize",
-            "images of a known layout, and iris takes finite numbers; ask without it",
+            "images of a known layout, but iris takes finite numbers; ask without it",
         ),
         (
             lambda: infer(connection, "flowers", rows, canonicalize=True),

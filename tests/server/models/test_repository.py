@@ -46,7 +46,7 @@ def test_versions_and_labels_in_every_protocol(tmp_path: Path) -> None:
             assert found.reason == reason
             assert found.metadata["versions"] == "1, 3, 4"
             assert found.metadata["labels"] == "stable (1), canary (4)"
-        with pytest.raises(ModelNotFound, match=r"no label 'x'; ask for the label stable"):
+        with pytest.raises(ModelNotFound, match=r"no label 'x'; ask for one of its labels, stable"):
             client.predict(IMAGE, label="x")
         with pytest.raises(ModelNotFound, match=r"no version 2 loaded; ask for one of 1, 3, 4"):
             client.predict(IMAGE, version=2)

@@ -70,6 +70,6 @@ def test_answers_that_nobody_reads_leave_no_room_for_more(
                 deaf = opened.enter_context(http2.connect(bounded.grpc_address))
                 deaf.begin(path, 1, (b"grpc-encoding", b"gzip"))
                 deaf.send(http2.DATA, SMALL, http2.END_STREAM, stream=1)
-            wait_for(lambda: "as many bytes of answers wait for their callers" in refusal(channel))
+            wait_for(lambda: "unread answers fill the server's buffer" in refusal(channel))
         # Once they have left, there is room again.
         wait_for(lambda: not refusal(channel))

@@ -54,7 +54,7 @@ def test_watches_are_bounded_in_all_and_by_connection() -> None:
     with pytest.raises(Overloaded, match="2 calls of Watch are in progress on this connection"):
         Caller(health, "a")
     Caller(health, "b")
-    with pytest.raises(Overloaded, match="3 calls of Watch are in progress, as many"):
+    with pytest.raises(Overloaded, match="3 calls of Watch are in progress, the server's maximum"):
         Caller(health, "c")
     first.leave()
     Caller(health, "c")

@@ -25,8 +25,14 @@ def alone(images: Batch) -> Batch:
 SCALES: dict[str, tuple[Change, str]] = {
     "levels": (lambda x: 255 * x, "looks like 0..255: divide by 255 or send uint8"),
     "dim levels": (lambda x: 20 * x, "looks like 0..255: divide by 255 or send uint8"),
-    "10 bits": (lambda x: 1023 * x, "looks like more than 8 bits: divide by the largest level"),
-    "16 bits": (lambda x: 65535 * x, "looks like more than 8 bits: divide by the largest level"),
+    "10 bits": (
+        lambda x: 1023 * x,
+        "looks like more than 8 bits: divide by the largest possible",
+    ),
+    "16 bits": (
+        lambda x: 65535 * x,
+        "looks like more than 8 bits: divide by the largest possible",
+    ),
     "MNIST": (
         lambda x: (x - 0.1307) / 0.3081,
         "looks standardised by MNIST's mean and deviation: send pixels in [0, 1], x * 0.3081 + 0",

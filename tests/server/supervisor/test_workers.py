@@ -317,7 +317,7 @@ def test_crashes_at_every_start_end_the_server(
     ended = run_to_end(*arguments, PYTHONPATH=str(tmp_path))
     assert ended.returncode == 1
     (error,) = (line for line in ended.stderr.splitlines() if line.startswith("Error: "))
-    assert "could not be started 5 times in a row; the last time: it ended with signal 11" in error
+    assert "failed to start 5 times in a row; the last error: it ended with signal 11" in error
     assert "Traceback" not in ended.stderr
 
 
