@@ -226,7 +226,7 @@ def test_what_is_for_pixels_alone(serving: ServerProcess, connection: grpc.Chann
                 connection, PredictRequest(model="iris", pixels=floats, canonicalize=True)
             ),
             "canonicalize",
-            "images of a known layout, but iris takes finite numbers; ask without it",
+            "images of a known layout, and iris takes finite numbers; ask without it",
         ),
         (
             lambda: infer(connection, "flowers", rows, canonicalize=True),
