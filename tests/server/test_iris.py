@@ -218,7 +218,7 @@ def test_what_is_for_pixels_alone(serving: ServerProcess, connection: grpc.Chann
         (
             lambda: infer(connection, "flowers", np.zeros((2, 4), np.uint8)),
             "pixels",
-            "pixels: bytes stand for pixels in [0, 1], and flowers takes numbers in [0, 10]; send "
+            "pixels: bytes stand for pixels in [0, 1], but flowers takes numbers in [0, 10]; send "
             "them as float32",
         ),
         (
