@@ -226,12 +226,12 @@ def test_what_is_for_pixels_alone(serving: ServerProcess, connection: grpc.Chann
                 connection, PredictRequest(model="iris", pixels=floats, canonicalize=True)
             ),
             "canonicalize",
-            "images of a known layout, and iris takes finite numbers; ask without it",
+            "images of a known layout, but iris takes finite numbers; leave it out",
         ),
         (
             lambda: infer(connection, "flowers", rows, canonicalize=True),
             "canonicalize",
-            "images of a known layout, and flowers takes numbers in [0, 10]; ask without it",
+            "images of a known layout, but flowers takes numbers in [0, 10]; leave it out",
         ),
     ]
     before = counted(serving, "not_pixels")
