@@ -5,7 +5,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from exporter.export.publishing import MODEL_NAME, RETIRED, RepositoryError, find_versions
+from exporter.export.publishing import (
+    MODEL_NAME,
+    RETIRED,
+    RepositoryError,
+    find_versions,
+    retired_folder,
+)
 from exporter.files import sync_folder
 from modelfile.layout import FILE
 
@@ -31,7 +37,7 @@ def list_entries(repository: Path) -> Iterator[Entry]:
         for version in published:
             path = repository / name / str(version) / FILE
             yield Entry(name, version, path, False, version == published[-1])
-        retired = repository / RETIRED / name
+        retired = retired_folder(repository / name)
         for version in find_versions(retired):
             yield Entry(name, version, retired / str(version) / FILE, True, False)
 
@@ -72,7 +78,7 @@ def restore(repository: Path, name: str, version: int | None = None) -> int:
     Raises RepositoryError when no such version is retired, or the repository has it again.
     """
     names = _names(repository / RETIRED, optional=True)
-    retired = find_versions(repository / RETIRED / name) if name in names else []
+    retired = find_versions(retired_folder(repository / name)) if name in names else []
     if not retired:
         known = f"retired: {', '.join(names)}" if names else "nothing is retired"
         raise RepositoryError(f"name: {repository} has no retired version of {name!r}; {known}")
@@ -89,7 +95,7 @@ def _published(repository: Path, name: str) -> list[int]:
     if name in served:
         return find_versions(repository / name)
     known = f"it has {', '.join(served)}" if served else "it has none"
-    was = " (it is retired)" if find_versions(repository / RETIRED / name) else ""
+    was = " (it is retired)" if find_versions(retired_folder(repository / name)) else ""
     raise RepositoryError(f"name: {repository} has no model {name!r}{was}; {known}")
 
 
