@@ -1,7 +1,6 @@
 """The commands evaluate and card as a user types them, on a few of MNIST's test images."""
 
 import json
-import struct
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +19,9 @@ from exporter.training.mnist import Labels
 from harness.networks import random_batch, random_network
 from modelfile import hints
 from tests.exporter.pictures import has_colour
+from tests.exporter.training_images import write_idx
 
 N_TRAIN, N_VALIDATION, N_TEST = 80, 30, 100
-
-
-def write_idx(path: Path, values: np.ndarray) -> None:
-    header = struct.pack(f">BBBB{values.ndim}I", 0, 0, 8, values.ndim, *values.shape)
-    path.write_bytes(header + np.rint(values).astype(np.uint8).tobytes())
 
 
 @pytest.fixture
@@ -36,9 +31,9 @@ def data(digits: tuple[Batch, Labels], tmp_path: Path) -> Path:
     folder.mkdir()
     images, labels = digits
     for prefix, chosen in (("t10k", slice(N_TEST)), ("train", slice(N_TEST, N_TEST + N_TRAIN))):
-        pixels = 255 * images[chosen].reshape(-1, 28, 28)
+        pixels = np.rint(255 * images[chosen]).astype(np.uint8).reshape(-1, 28, 28)
         write_idx(folder / f"{prefix}-images-idx3-ubyte", pixels)
-        write_idx(folder / f"{prefix}-labels-idx1-ubyte", labels[chosen])
+        write_idx(folder / f"{prefix}-labels-idx1-ubyte", labels[chosen].astype(np.uint8))
     return folder
 
 
@@ -158,8 +153,10 @@ def test_outputs_that_are_no_probabilities_are_not_compared_with_a_half(
 
 def test_images_that_are_not_square(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
-    write_idx(tmp_path / "t10k-images-idx3-ubyte", random.integers(0, 256, (20, 2, 3)))
-    write_idx(tmp_path / "t10k-labels-idx1-ubyte", random.integers(0, 2, 20))
+    write_idx(
+        tmp_path / "t10k-images-idx3-ubyte", random.integers(0, 256, (20, 2, 3)).astype(np.uint8)
+    )
+    write_idx(tmp_path / "t10k-labels-idx1-ubyte", random.integers(0, 2, 20).astype(np.uint8))
     weights, pictures = tmp_path / "w.npz", tmp_path / "pictures"
     network.save(weights, random_network((6, 2), ("relu",)))
     command = ("evaluate", "--weights", weights, "--data", tmp_path)

@@ -1,15 +1,12 @@
 """Looking inside, as a user asks for it; and the page in the documentation is what it found."""
 
 import dataclasses
-import gzip
 import json
 import re
 import shlex
-import struct
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from click.testing import CliRunner, Result
 
@@ -26,6 +23,7 @@ from harness.networks import random_batch, random_network
 from harness.server_process import ROOT
 from tests.documents import pages
 from tests.exporter.pictures import has_colour
+from tests.exporter.training_images import write_idx
 
 DOCS = ROOT / "docs"
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -38,11 +36,6 @@ def run(*arguments: str | Path) -> Result:
 
 def read_findings(path: Path) -> Findings:
     return from_json(Findings, json.loads(path.read_text()))
-
-
-def write_idx(path: Path, values: npt.NDArray[np.uint8]) -> None:
-    header = struct.pack(f">HBB{values.ndim}I", 0, 8, values.ndim, *values.shape)
-    path.write_bytes(gzip.compress(header + values.tobytes(), 1))
 
 
 @pytest.fixture(scope="module")
