@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -31,7 +31,7 @@ class Exemplified:
 
 def open_metrics_families(text: str) -> list[Metric]:
     """Return the metrics of a page of OpenMetrics."""
-    return list(parser.text_string_to_metric_families(text))  # type: ignore[no-untyped-call]
+    return list(parser.text_string_to_metric_families(text))
 
 
 def families(server: ServerProcess) -> list[Metric]:
@@ -89,7 +89,7 @@ def value(server: ServerProcess, name: str, **labels: str) -> float:
 def by_worker(server: ServerProcess, name: str, **labels: str) -> dict[str, float]:
     """Sum the samples of this name that have these labels, among others, for each worker."""
     found: dict[str, float] = defaultdict(float)
-    for sample in _find(server, name, labels):
+    for sample in find(_page(server), name, labels):
         found[sample.labels.get("worker", "")] += sample.value
     return dict(found)
 
@@ -97,14 +97,15 @@ def by_worker(server: ServerProcess, name: str, **labels: str) -> dict[str, floa
 def by_label(server: ServerProcess, name: str, label: str, **labels: str) -> Counter[str]:
     """Sum the samples of this name that have these labels, among others, for each value of one."""
     found = Counter[str]()
-    for sample in _find(server, name, labels):
+    for sample in find(_page(server), name, labels):
         found[sample.labels[label]] += sample.value  # type: ignore[assignment]  # a float
     return found
 
 
-def _find(server: ServerProcess, name: str, labels: dict[str, str]) -> Iterator[Sample]:
+def find(page: str, name: str, labels: Mapping[str, str]) -> Iterator[Sample]:
+    """Yield the samples of this name that have these labels, among others, on a page."""
     # To read the whole page takes longer than some things last that are to be seen on it.
-    lines = [line for line in _page(server).splitlines(keepends=True) if line.startswith(name)]
+    lines = [line for line in page.splitlines(keepends=True) if line.startswith(name)]
     for family in text_string_to_metric_families("".join(lines)):
         for sample in family.samples:
             if sample.name == name and labels.items() <= sample.labels.items():

@@ -8,12 +8,21 @@ from collections.abc import Callable, Iterator
 PATIENCE_SECONDS = 120.0
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Return once it is so; fails when it has not become so for very long."""
-    end = time.monotonic() + PATIENCE_SECONDS
+def wait_for(
+    condition: Callable[[], bool],
+    what: str = "it became so",
+    *,
+    pause_seconds: float = 0.01,
+    patience_seconds: float = PATIENCE_SECONDS,
+) -> None:
+    """Return once it is so; fails when it has not become so for very long, which `what` names.
+
+    The pause is between two looks: longer where one costs much.
+    """
+    end = time.monotonic() + patience_seconds
     while not condition():
-        assert time.monotonic() < end, "it did not become so"
-        time.sleep(0.01)
+        assert time.monotonic() < end, f"it did not happen that {what}"
+        time.sleep(pause_seconds)
 
 
 @contextlib.contextmanager

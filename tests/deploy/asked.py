@@ -1,34 +1,26 @@
 """What the tests of the stack ask of its services, and wait for."""
 
 import contextlib
+import functools
 import json
 import re
-import time
 from collections.abc import Callable, Iterator, Sequence
-
-from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.network.network import Batch
 from exporter.training.mnist import Labels
-from harness import callers
+from harness import callers, scrape, waiting
 from tests.deploy.engine.stack import GRPC, HTTP, Stack
 
 ADDRESSES = ["gRPC", "page", "watch", "Prometheus", "Alertmanager", "Grafana"]
 """What `make addresses` prints, but for Jaeger's."""
 
-PATIENCE_SECONDS = 150.0
 PAUSE_SECONDS = 0.02
 """Between the calls of a caller, which leaves the machine to the servers."""
 
 HANDLED = "grpc_server_handled_total"
 
-
-def wait_for(condition: Callable[..., bool], what: str) -> None:
-    """Return once it is so."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < end, f"it did not happen that {what}"
-        time.sleep(0.2)
+wait_for = functools.partial(waiting.wait_for, pause_seconds=0.2, patience_seconds=150.0)
+"""Each look starts a program in a container."""
 
 
 def wait_for_version(stack: Stack, model: str, version: int) -> None:
@@ -48,14 +40,8 @@ def wait_for_version(stack: Stack, model: str, version: int) -> None:
 
 def counted(stack: Stack, server: str, name: str, **labels: str) -> float:
     """Return the sum of a server's own samples of this name with these labels, among others."""
-    return sum(
-        sample.value
-        for family in text_string_to_metric_families(
-            stack.read(f"{stack.own_address(server)}/metrics")
-        )
-        for sample in family.samples
-        if sample.name == name and labels.items() <= sample.labels.items()
-    )
+    page = stack.read(f"{stack.own_address(server)}/metrics")
+    return sum(sample.value for sample in scrape.find(page, name, labels))
 
 
 def answered(stack: Stack, server: str) -> float:

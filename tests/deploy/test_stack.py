@@ -215,9 +215,12 @@ def test_no_call_fails_when_all_servers_are_replaced(
         assert not set(new) & set(old)
         go_on()
         stack.sh(pages.block(PAGE, "SIGUSR2").text)
+
+        def rolled(server: str) -> bool:
+            return asked.counted(stack, server, RESTARTS, reason="rolled") == 1
+
         for server in new:
-            rolled = functools.partial(asked.counted, stack, server, RESTARTS, reason="rolled")
-            asked.wait_for(lambda rolled=rolled: rolled() == 1, "it has another worker")
+            asked.wait_for(functools.partial(rolled, server), "it has another worker")
 
 
 def test_models_come_and_go_without_a_restart(
