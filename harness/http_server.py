@@ -1,9 +1,12 @@
 """An HTTP server for tests that need somebody to ask or to tell."""
 
 import contextlib
+import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 
 @contextlib.contextmanager
@@ -31,3 +34,19 @@ def serving(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def receiving(
+    take: Callable[[BaseHTTPRequestHandler, Any], None],
+) -> AbstractContextManager[str]:
+    """Hand `take` each POST and its JSON, and answer with 200, until the block ends; yields the
+    address, HOST:PORT.
+    """
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        take(request, json.loads(request.rfile.read(int(request.headers["Content-Length"]))))
+        request.send_response(200)
+        request.send_header("Content-Length", "0")
+        request.end_headers()
+
+    return serving(answer)

@@ -1,22 +1,20 @@
 """A real Alertmanager with the shipped routes, whose receivers are a webhook here."""
 
 import contextlib
-import json
 import queue
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import httpx
 import yaml
 
-from harness.http_server import serving
+from harness.http_server import receiving
 from harness.server_process import ROOT
 from harness.waiting import PATIENCE_SECONDS, wait_for
-from tests.deploy.programs import free_address, running
+from tests.deploy.programs import answers, free_address, running
 from tests.programs import need
 
 CONFIG = ROOT / "deploy" / "alertmanager" / "alertmanager.yml"
@@ -51,10 +49,10 @@ def start_alertmanager(folder: Path) -> Iterator[Alertmanager]:
     """Run an Alertmanager with what is shipped, which sends to a webhook and waits for nothing."""
     program = need("prometheus-alertmanager", "prometheus-alertmanager")
     messages: queue.Queue[dict[str, Any]] = queue.Queue()
-    with _receive(messages) as url:
+    with receiving(lambda _request, message: messages.put(message)) as webhook:
         config = yaml.safe_load(CONFIG.read_text())
         for receiver in config["receivers"]:
-            receiver["webhook_configs"] = [{"url": f"{url}/{receiver['name']}"}]
+            receiver["webhook_configs"] = [{"url": f"http://{webhook}/{receiver['name']}"}]
         for route in (config["route"], *config["route"]["routes"]):
             route |= {"group_wait": "0s", "group_interval": "1s"}
         folder.mkdir(parents=True)
@@ -74,21 +72,4 @@ def start_alertmanager(folder: Path) -> Iterator[Alertmanager]:
 
 def _is_ready(address: str, process: "subprocess.Popen[bytes]") -> bool:
     assert process.poll() is None, "Alertmanager has ended"
-    try:
-        return httpx.get(f"http://{address}/-/ready", timeout=PATIENCE_SECONDS).is_success
-    except httpx.TransportError:
-        return False
-
-
-@contextlib.contextmanager
-def _receive(messages: "queue.Queue[dict[str, Any]]") -> Iterator[str]:
-    """Take messages over HTTP; yields the URL to send them to."""
-
-    def take(request: BaseHTTPRequestHandler) -> None:
-        messages.put(json.loads(request.rfile.read(int(request.headers["Content-Length"]))))
-        request.send_response(200)
-        request.send_header("Content-Length", "0")
-        request.end_headers()
-
-    with serving(take) as address:
-        yield f"http://{address}"
+    return answers(f"http://{address}/-/ready")

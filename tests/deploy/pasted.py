@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.server_process import ROOT
+from tests.documents.clone import link
 
 NOTE = r"""#!/bin/sh
 printf '%s' "${0##*/}" >> "$NOTES"
@@ -81,9 +82,7 @@ def shell(folder: Path, kubectl: Path) -> Shell:
     clone, pod, programs = (folder / name for name in ("clone", "pod", "programs"))
     for made in (clone, pod, programs):
         made.mkdir()
-    for path in ROOT.iterdir():
-        if path.name != "models":
-            (clone / path.name).symlink_to(path)
+    link(clone)
     for name, text in (("docker", DOCKER), ("kind", NOTE), ("kubectl", KUBECTL)):
         (programs / name).write_text(text)
         (programs / name).chmod(0o755)

@@ -6,6 +6,10 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import httpx
+
+from harness.waiting import PATIENCE_SECONDS
+
 END_SECONDS = 20.0
 
 
@@ -29,3 +33,11 @@ def running(command: Sequence[str], log: Path) -> Iterator["subprocess.Popen[byt
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def answers(url: str) -> bool:
+    """Whether somebody answers there, and well."""
+    try:
+        return httpx.get(url, timeout=PATIENCE_SECONDS).is_success
+    except httpx.TransportError:
+        return False

@@ -4,7 +4,7 @@ import contextlib
 import re
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,6 @@ def start_prometheus(
 
     Without an Alertmanager's address it tells nobody. `more` is a file of further rules.
     """
-    program = need("prometheus", "prometheus")
     config = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())
     config["global"] |= {"scrape_interval": "1s", "scrape_timeout": "1s"}
     config["global"]["evaluation_interval"] = "1s"
@@ -83,17 +82,27 @@ def start_prometheus(
     del job["dns_sd_configs"]
     job["static_configs"] = [{"targets": [target]}]
     config["scrape_configs"] = [job]
+    address = free_address()
+    with run(folder, config, address, _flags(address), more=more) as started:
+        yield started
+
+
+@contextlib.contextmanager
+def run(
+    folder: Path, config: Any, address: str, flags: Sequence[str] = (), *, more: str = ""
+) -> Iterator[Prometheus]:
+    """Run a Prometheus with a configuration, and the shipped rules and `more` beside it."""
+    program = need("prometheus", "prometheus")
     write_rules(folder / "rules")
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     if more:
         (folder / "rules" / "more.yml").write_text(more)
-    address = free_address()
     command = [
         program,
         f"--config.file={folder / 'prometheus.yml'}",
         f"--storage.tsdb.path={folder / 'data'}",
         f"--web.listen-address={address}",
-        *_flags(address),
+        *flags,
     ]
     with running(command, folder / "log") as process:
         yield Prometheus(address, process)

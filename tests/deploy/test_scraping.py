@@ -11,18 +11,17 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import yaml
 
 from deploy.grafana.reading import read
 from harness import certificate
-from harness.http_server import serving
+from harness.http_server import receiving
 from harness.server_process import ROOT, ServerProcess, start_server
 from harness.waiting import PATIENCE_SECONDS, wait_for
 from tests.deploy import rules
-from tests.deploy.programs import free_address, running
-from tests.deploy.prometheus import Prometheus, write_rules
+from tests.deploy.programs import answers, free_address, running
+from tests.deploy.prometheus import Prometheus, run, write_rules
 from tests.deploy.rules import PROMETHEUS
 from tests.documents import pages
 from tests.documents.pages import Block
@@ -74,7 +73,6 @@ def scraping(
     certificates of its callers.
     """
     need("openssl", "openssl")
-    program = need("prometheus", "prometheus")
     folder = tmp_path_factory.mktemp("scraping")
     authority = certificate.make(folder, "ca")
     its = certificate.sign(authority, folder, "server")
@@ -82,15 +80,11 @@ def scraping(
     mutual = ("--tls-client-ca", str(authority.certificate_file), "--http-tls", "on")
     alerts: queue.Queue[dict[str, Any]] = queue.Queue()
 
-    def take(request: BaseHTTPRequestHandler) -> None:
-        body = json.loads(request.rfile.read(int(request.headers["Content-Length"])))
-        for alert in body if request.path == ALERTS_PATH else ():
+    def take(request: BaseHTTPRequestHandler, sent: list[dict[str, Any]]) -> None:
+        for alert in sent if request.path == ALERTS_PATH else ():
             alerts.put(alert)
-        request.send_response(200)
-        request.send_header("Content-Length", "0")
-        request.end_headers()
 
-    with start_server(repository, *files, *mutual) as secured, serving(take) as receiver:
+    with start_server(repository, *files, *mutual) as secured, receiving(take) as receiver:
         config = read_yaml(pages.block(PAGE, "alertmanagers:"))
         elsewhere = read_yaml(pages.block(PAGE, "external_labels:"))
         config["global"] |= {"scrape_interval": "1s", "evaluation_interval": "1s"}
@@ -111,17 +105,8 @@ def scraping(
         tls["tls_config"]["server_name"] = "localhost"
         tls["static_configs"][0]["targets"] = [secured.http_address]
         config["scrape_configs"] += [by_file, tls]
-        write_rules(folder / "rules")
-        (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
-        address = free_address()
-        command = [
-            program,
-            f"--config.file={folder / 'prometheus.yml'}",
-            f"--storage.tsdb.path={folder / 'data'}",
-            f"--web.listen-address={address}",
-        ]
-        with running(command, folder / "log") as process:
-            yield Scraping(Prometheus(address, process), alerts)
+        with run(folder, config, free_address()) as prometheus:
+            yield Scraping(prometheus, alerts)
 
 
 def test_servers_are_read_by_address_by_file_and_over_tls(scraping: Scraping) -> None:
@@ -177,15 +162,8 @@ def test_commands_start_both_beside_a_server(server: ServerProcess, tmp_path: Pa
         started.wait_for('up{job="mlpserve"} == 1')
         started.wait_for("slo:error_budget:ratio")
         wait_for(lambda: started.get("alertmanagers")["activeAlertmanagers"] != [])
-        wait_for(lambda: _answers(f"http://{alertmanager}/-/ready"))
-        assert _answers(f"http://{prometheus}/user/runbook.html")
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=PATIENCE_SECONDS).is_success
-    except httpx.TransportError:
-        return False
+        wait_for(lambda: answers(f"http://{alertmanager}/-/ready"))
+        assert answers(f"http://{prometheus}/user/runbook.html")
 
 
 def test_grafana_gets_its_data_source_and_the_dashboards() -> None:
@@ -193,15 +171,11 @@ def test_grafana_gets_its_data_source_and_the_dashboards() -> None:
     need("curl", "curl")
     asked: list[tuple[str, dict[str, Any]]] = []
 
-    def take(request: BaseHTTPRequestHandler) -> None:
-        body = json.loads(request.rfile.read(int(request.headers["Content-Length"])))
+    def take(request: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
         asked.append((request.path, body))
         assert request.headers["Authorization"].startswith("Basic ")
-        request.send_response(200)
-        request.send_header("Content-Length", "0")
-        request.end_headers()
 
-    with serving(take) as grafana:
+    with receiving(take) as grafana:
         lines = pages.block(PAGE, "GRAFANA=").text.replace("localhost:3000", grafana)
         subprocess.run(["bash", "-e", "-c", lines], cwd=ROOT, check=True, capture_output=True)
     (path, source), *boards = asked

@@ -85,10 +85,15 @@ def network() -> Iterator[Sequence[str]]:
 
 @contextlib.contextmanager
 def clone(folder: Path) -> Iterator[Clone]:
-    """Make the folder one, of links to what git has, and to .venv; builds and models stay there."""
+    """Make the folder one, in a network of its own."""
+    link(folder)
+    with network() as enter:
+        yield Clone(folder, enter)
+
+
+def link(folder: Path) -> None:
+    """Link to what git has, and to .venv; builds and models stay in the folder."""
     listed = ["git", "ls-tree", "--name-only", "HEAD"]
     names = subprocess.run(listed, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     for name in (*names.split(), ".venv"):
         (folder / name).symlink_to(ROOT / name)
-    with network() as enter:
-        yield Clone(folder, enter)
